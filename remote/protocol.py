@@ -107,11 +107,30 @@ class Answer:
     completion_tokens: int | None
     runner: str
     """First 12 hex digits of the SHA-256 of the runner that did the work."""
+    notice: str
+    """What the engine wants said about how the text was written; empty for a language model."""
     attempt: int
     """1 when the first try succeeded."""
     started: float
     """Unix time of the box."""
     ended: float
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How a box is to be run; a daemon is started with one and keeps it."""
+
+    root: str
+    """Folder on the box for runner, journal and logs; may begin with ~."""
+    engine: str
+    model: str
+    idle_timeout: float
+    """Seconds without work and without an app before the daemon gives everything back and ends."""
+
+    def fingerprint(self) -> str:
+        """Twelve hex digits that differ when any setting does."""
+        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
 # --- from the app to the box ---------------------------------------------------------------------
@@ -129,6 +148,10 @@ class Hello:
     """The journal that `after` counts in; empty at the first visit."""
     after: int
     """The last seq that the app has; the box answers with everything after it."""
+    runner: str
+    setup: str
+    """The runner and the setup's fingerprint that the app would start. A daemon that has others and
+    nothing to do makes room (`Fatal` of kind "replaced"); a busy one goes on as it is."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +205,9 @@ class Welcome:
     """The journal's newest seq."""
     engine: str
     setup: str
-    """Hash of the engine's settings, to notice a daemon that was started with others."""
+    """The setup's fingerprint that the daemon was started with."""
+    notice: str
+    """What every result must say about how it was written; empty for a language model."""
     slots: int
     """Requests that the engine works on at once."""
     unfinished: int
@@ -195,7 +220,7 @@ class Fatal:
 
     type: ClassVar[str] = "fatal"
     kind: str
-    """"disk", "journal", "protocol", "engine", "place" or "internal"."""
+    """"disk", "protocol", "engine", "place", "internal", or "replaced" (come again: see Hello)."""
     message: str
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from backend.specs.quoting import printable
+
 
 class SpecFormat(StrEnum):
     """The file formats that users have; the value is the name shown to them."""
@@ -41,6 +43,8 @@ class Spec:
     """Control videos by control name ("edge", "depth"), resolved as `video` is."""
     is_upsampled: bool = False
     """True when the file itself says that its prompt was upsampled already."""
+    prompt_file: Path | None = None
+    """The text file that holds the prompt (Transfer2.5's `prompt_path`); None when it is in `file`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,8 @@ class Broken:
     problem: str
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line else str(self.file)
-        return f"{place}: {self.problem}"
+        place = printable(str(self.file))
+        return f"{place}:{self.line}: {self.problem}" if self.line else f"{place}: {self.problem}"
 
 
 @dataclass(frozen=True, slots=True)

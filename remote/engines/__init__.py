@@ -40,6 +40,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def notice(self) -> str:
+        """What every result must say about how it was written; empty for a language model."""
+        ...
+
+    @property
     def slots(self) -> int:
         """Requests worked on at once."""
         ...

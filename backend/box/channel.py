@@ -1,0 +1,143 @@
+"""The channel: messages to and from the daemon, over one SSH session that runs `runner.pyz attach`.
+
+The command on the box is a constant. What varies (paths, settings) goes over stdin as JSON, so no shell
+ever reads a word of data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from typing import get_args
+
+import asyncssh
+
+from backend.errors import BoxUnreachable, BoxUnusable
+from remote.protocol import MAGIC, Decoder, FromApp, FromBox, ProtocolError, Setup, encode
+
+BOOTSTRAP = (
+    "import json,runpy,sys;"
+    'sys.version_info>=(3,10) or sys.exit("Python 3.10 or newer is needed, this is "+sys.version[:7]);'
+    'sys.argv=json.loads(open(0,"rb",0,closefd=False).readline());'
+    'runpy.run_path(sys.argv[0],run_name="__main__")'
+)
+"""Reads its argument list as one JSON line from stdin, not a byte further, and runs it."""
+
+COMMAND = f"python3 -I -c '{BOOTSTRAP}'"
+
+_CHUNK = 1 << 16
+_SEND_SECONDS = 120.0
+_ATTACH_SECONDS = 90.0
+_MOST_NOISE = 1 << 16
+"""Bytes that a login shell may print before the runner speaks."""
+_KEPT_ERRORS = 4096
+_NOT_FOUND = 127
+"""What a shell exits with when there is no such command."""
+
+
+class Channel:
+    """An attached runner. Close it, or the SSH session stays open."""
+
+    def __init__(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
+        self._process = process
+        self._errors = b""
+        self._draining = asyncio.create_task(self._drain_errors())
+
+    @classmethod
+    async def open(
+        cls, connection: asyncssh.SSHClientConnection, runner: str, setup: Setup
+    ) -> Channel:
+        """Start the runner at this path and wait for its first sign.
+
+        Raises BoxUnreachable when the connection breaks, BoxUnusable when the runner does not start.
+        """
+        try:
+            process = await connection.create_process(COMMAND, encoding=None)
+        except (asyncssh.Error, OSError) as error:
+            raise BoxUnreachable(f"the box opens no session: {error}") from error
+        channel = cls(process)
+        try:
+            arguments = [runner, "attach", json.dumps(asdict(setup))]
+            await channel._write(json.dumps(arguments).encode() + b"\n")
+            async with asyncio.timeout(_ATTACH_SECONDS):
+                await channel._await_magic()
+        except TimeoutError:
+            await channel.close()
+            raise BoxUnusable("the runner on the box does not start", channel._said()) from None
+        except BaseException:
+            await channel.close()
+            raise
+        return channel
+
+    async def send(self, message: FromApp) -> None:
+        """Send one message. Raises BoxUnreachable when the link is gone."""
+        await self._write(encode(message))
+
+    async def messages(self) -> AsyncIterator[FromBox]:
+        """What the box says, until the channel ends.
+
+        Raises BoxUnreachable when it ends within a message, BoxUnusable when it is no message.
+        """
+        decoder = Decoder()
+        try:
+            while data := await self._process.stdout.read(_CHUNK):
+                for message in decoder.feed(data):
+                    if not isinstance(message, get_args(FromBox)):
+                        raise ProtocolError(f"{message.type!r} is not for the app")
+                    yield message
+        except ProtocolError as error:
+            raise BoxUnusable(f"the box does not keep to the protocol: {error}") from error
+        except (asyncssh.Error, OSError) as error:
+            raise BoxUnreachable(f"the link to the box broke: {error}") from error
+        if decoder.pending:
+            raise BoxUnreachable("the link to the box broke within a message")
+
+    async def close(self) -> None:
+        """End the session; the daemon and its work go on."""
+        self._process.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait_closed(), 5)
+        self._draining.cancel()
+        await asyncio.gather(self._draining, return_exceptions=True)
+
+    async def _write(self, data: bytes) -> None:
+        try:
+            self._process.stdin.write(data)
+            async with asyncio.timeout(_SEND_SECONDS):
+                await self._process.stdin.drain()
+        except (asyncssh.Error, OSError, TimeoutError) as error:
+            raise BoxUnreachable(f"the link to the box broke: {error}") from error
+
+    async def _await_magic(self) -> None:
+        noise = b""
+        while not noise.endswith(MAGIC):
+            try:
+                byte = await self._process.stdout.read(1)
+            except (asyncssh.Error, OSError) as error:
+                raise BoxUnreachable(f"the link to the box broke: {error}") from error
+            if not byte:
+                raise await self._not_started()
+            noise += byte
+            if len(noise) > _MOST_NOISE:
+                raise BoxUnusable("the login shell of the box does not stop printing")
+
+    async def _not_started(self) -> BoxUnusable:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait_closed(), 5)
+        if self._process.exit_status == _NOT_FOUND:
+            return BoxUnusable(
+                "the box has no python3",
+                "Install Python 3.10 or newer there, on the PATH of its shell.",
+            )
+        return BoxUnusable("the runner on the box did not start", self._said())
+
+    def _said(self) -> str:
+        return self._errors.decode(errors="replace").strip()
+
+    async def _drain_errors(self) -> None:
+        with contextlib.suppress(asyncssh.Error, OSError):
+            while data := await self._process.stderr.read(_CHUNK):
+                self._errors = (self._errors + data)[-_KEPT_ERRORS:]

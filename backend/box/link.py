@@ -1,0 +1,135 @@
+"""One visit to a box: connect, deploy, attach, greet; then messages both ways until the link ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+import asyncssh
+
+from backend.box.asker import Asker
+from backend.box.channel import Channel
+from backend.box.embedded import embedded_connection
+from backend.box.runner import Runner, build_runner, deploy
+from backend.box.ssh import connect
+from backend.errors import BoxUnreachable, BoxUnusable
+from remote.protocol import (
+    NEWEST_PROTOCOL,
+    OLDEST_PROTOCOL,
+    Fatal,
+    FromApp,
+    FromBox,
+    Hello,
+    Setup,
+    Welcome,
+)
+
+_GREETING_SECONDS = 60.0
+_MOST_GREETINGS = 5
+"""Daemons that make room one after the other before something must be wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box as the config names it."""
+
+    name: str
+    host: str
+    """For SSH; empty for the embedded box."""
+    setup: Setup
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How far this app has followed a box's journal."""
+
+    journal: str = ""
+    seq: int = -1
+
+
+class Link:
+    """A greeted channel. `welcome` is what the box said of itself."""
+
+    def __init__(
+        self, channel: Channel, welcome: Welcome, incoming: AsyncIterator[FromBox]
+    ) -> None:
+        self.welcome = welcome
+        self._channel = channel
+        self._incoming = incoming
+
+    async def send(self, message: FromApp) -> None:
+        """Send one message. Raises BoxUnreachable."""
+        await self._channel.send(message)
+
+    async def messages(self) -> AsyncIterator[FromBox]:
+        """What the box says after its welcome. Ends, or raises a BoxError, with the link."""
+        async for message in self._incoming:
+            if isinstance(message, Fatal):
+                raise _unusable(message)
+            yield message
+
+
+@contextlib.asynccontextmanager
+async def open_link(box: Box, asker: Asker, seen: Seen) -> AsyncIterator[Link]:
+    """A link to the box, closed on leaving. Raises BoxError."""
+    runner = build_runner()
+    async with _connection(box, asker) as connection:
+        path = await deploy(connection, box.setup.root, runner)
+        for _ in range(_MOST_GREETINGS):
+            channel = await Channel.open(connection, path, box.setup)
+            try:
+                incoming = channel.messages()
+                answer = await _greet(channel, incoming, box.setup, runner, seen)
+                if isinstance(answer, Welcome):
+                    yield Link(channel, answer, incoming)
+                    return
+            finally:
+                await channel.close()
+        raise BoxUnusable(f"the daemons on {box.name} keep making room for one another")
+
+
+def _connection(
+    box: Box, asker: Asker
+) -> AbstractAsyncContextManager[asyncssh.SSHClientConnection]:
+    return connect(box.host, asker) if box.host else embedded_connection()
+
+
+async def _greet(
+    channel: Channel, incoming: AsyncIterator[FromBox], setup: Setup, runner: Runner, seen: Seen
+) -> Welcome | None:
+    """The box's welcome; None when its daemon made room for ours and we should come again."""
+    await channel.send(
+        Hello(
+            oldest=OLDEST_PROTOCOL,
+            newest=NEWEST_PROTOCOL,
+            journal=seen.journal,
+            after=seen.seq,
+            runner=runner.hash,
+            setup=setup.fingerprint(),
+        )
+    )
+    try:
+        async with asyncio.timeout(_GREETING_SECONDS):
+            answer = await anext(incoming, None)
+    except TimeoutError:
+        raise BoxUnusable("the daemon on the box does not answer") from None
+    if isinstance(answer, Welcome):
+        return answer
+    if isinstance(answer, Fatal) and answer.kind == "replaced":
+        return None
+    if isinstance(answer, Fatal):
+        raise _unusable(answer)
+    raise BoxUnreachable("the box hung up before it greeted")
+
+
+def _unusable(fatal: Fatal) -> BoxUnusable:
+    remedies = {
+        "disk": "Make room on the box's disk, or set another `root` for it.",
+        "place": "Set another `root` for the box, or mend the folder's owner and rights.",
+        "protocol": "Upgrade the older side.",
+        "engine": "Set the box's `engine` to one that it has.",
+    }
+    return BoxUnusable(f"the runner stopped: {fatal.message}", remedies.get(fatal.kind, ""))

@@ -1,0 +1,119 @@
+"""The runner as one file: `remote/`, zipped so that equal sources give equal bytes, and put on the box.
+
+A runner is named by its hash. One that lies on the box already is not sent again; a new one is written
+under a temporary name, read back and compared, and only then given its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+import io
+import posixpath
+import secrets
+import zipfile
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources.abc import Traversable
+
+import asyncssh
+
+from backend.errors import BoxUnusable
+
+_ENTRY_POINT = "from remote.__main__ import main\nimport sys\nsys.exit(main())\n"
+_LONG_AGO = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """A built `runner.pyz`."""
+
+    data: bytes
+    hash: str
+    """First 12 hex digits of the SHA-256 of `data`."""
+
+    @property
+    def name(self) -> str:
+        return f"runner-{self.hash}.pyz"
+
+
+@cache
+def build_runner() -> Runner:
+    """The runner of this version of the program."""
+    buffer = io.BytesIO()
+    # Stored, not deflated: another zlib would give other bytes, and so another runner.
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(zipfile.ZipInfo("__main__.py", _LONG_AGO), _ENTRY_POINT)
+        for name, source in sorted(_sources(importlib.resources.files("remote"), "remote")):
+            archive.writestr(zipfile.ZipInfo(name, _LONG_AGO), source)
+    data = buffer.getvalue()
+    return Runner(data, hashlib.sha256(data).hexdigest()[:12])
+
+
+def _sources(folder: Traversable, name: str) -> list[tuple[str, bytes]]:
+    found: list[tuple[str, bytes]] = []
+    for entry in folder.iterdir():
+        path = f"{name}/{entry.name}"
+        if entry.is_dir() and entry.name != "__pycache__":
+            found += _sources(entry, path)
+        elif entry.name.endswith(".py"):
+            found.append((path, entry.read_bytes()))
+    return found
+
+
+async def deploy(connection: asyncssh.SSHClientConnection, root: str, runner: Runner) -> str:
+    """Make sure that the runner lies under `root` on the box, and return its path there.
+
+    `root` may begin with "~/". Raises BoxUnusable (no SFTP, disk full, folder not writable).
+    """
+    try:
+        async with connection.start_sftp_client() as sftp:
+            folder = await _make_folder(sftp, root)
+            final = posixpath.join(folder, runner.name)
+            if not await _holds(sftp, final, runner):
+                await _put(sftp, final, runner)
+            return final
+    except (asyncssh.SFTPError, asyncssh.ChannelOpenError) as error:
+        raise BoxUnusable(
+            f"cannot put the runner into {root} on the box: {error.reason}",
+            "Is there space on its disk (df), and may you write there? "
+            "The folder is the setting `root` of the box.",
+        ) from error
+
+
+async def _make_folder(sftp: asyncssh.SFTPClient, root: str) -> str:
+    # SFTP starts in the home directory and knows no ~.
+    relative = root.removeprefix("~").lstrip("/") if root.startswith("~") else root
+    home = await sftp.realpath(".")
+    folder = posixpath.join(str(home), relative)
+    await sftp.makedirs(folder, asyncssh.SFTPAttrs(permissions=0o700), exist_ok=True)
+    return folder
+
+
+async def _holds(sftp: asyncssh.SFTPClient, path: str, runner: Runner) -> bool:
+    try:
+        async with sftp.open(path, "rb") as file:
+            content: object = await file.read()
+            return content == runner.data
+    except asyncssh.SFTPNoSuchFile:
+        return False
+
+
+async def _put(sftp: asyncssh.SFTPClient, final: str, runner: Runner) -> None:
+    part = f"{final}.{secrets.token_hex(4)}.part"
+    try:
+        async with sftp.open(part, "wb", asyncssh.SFTPAttrs(permissions=0o600)) as file:
+            await file.write(runner.data)
+        if not await _holds(sftp, part, runner):
+            raise BoxUnusable(f"the runner that arrived on the box as {part} is not the one sent")
+        await sftp.posix_rename(part, final)
+    except (asyncssh.SFTPError, BoxUnusable):
+        await _remove(sftp, part)
+        raise
+
+
+async def _remove(sftp: asyncssh.SFTPClient, path: str) -> None:
+    try:
+        await sftp.remove(path)
+    except asyncssh.SFTPError:
+        return

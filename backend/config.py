@@ -1,0 +1,256 @@
+"""config.toml as checked settings.
+
+Layers, from weak to strong: the shipped file, the chosen profile, the user's file, ./config.toml,
+`UPSAMPLE_*`, the command line. Each layer holds only what it changes. A layer is checked the moment it
+is laid on, so that a complaint names the one that is to blame. Editing is in `backend.config_edit`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import resources
+from pathlib import Path
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from backend.errors import ConfigError, InputError
+from backend.profiles import Profile, load_profile
+from backend.resolutions import Bound, Size
+from backend.video import FrameSampling
+
+Table = dict[str, object]
+
+LOCAL_FILE = Path("config.toml")
+"""Read from the working directory."""
+
+_ENVIRONMENT = "UPSAMPLE_"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Fit(StrEnum):
+    """How small frames are made when they must be."""
+
+    LARGEST = "largest"
+    SAFE = "safe"
+
+
+class Estimator(StrEnum):
+    """How vision tokens are counted when something is refused."""
+
+    EXACT = "exact"
+    LINEAR = "linear"
+
+
+class Upsampling(_Section):
+    """[upsampling]: how prompts are upsampled, on whichever box. config.toml explains each key."""
+
+    max_tokens: int = Field(ge=64, le=1_048_576)
+    reserve: int = Field(ge=1)
+    frames_to_extract: int = Field(ge=1, le=64)
+    frame_sampling: FrameSampling
+    safe_resolution: str
+    auto_resize: bool
+    fit: Fit
+    max_upsample_resolution: str
+    hint_video_dir: Path
+    profile: str
+    estimator: Estimator
+
+    @field_validator("safe_resolution")
+    @classmethod
+    def _check_size(cls, value: str) -> str:
+        return str(_no_input_error(Size.parse, value))
+
+    @field_validator("max_upsample_resolution")
+    @classmethod
+    def _check_bound(cls, value: str) -> str:
+        return str(_no_input_error(Bound.parse, value))
+
+    @property
+    def safe_bound(self) -> Bound:
+        """`safe_resolution` as the box that frames must fit into."""
+        return Bound.parse(self.safe_resolution)
+
+    @property
+    def bound(self) -> Bound:
+        """`max_upsample_resolution`."""
+        return Bound.parse(self.max_upsample_resolution)
+
+
+class Vllm(_Section):
+    """[boxes.NAME.vllm]: how vLLM is started there."""
+
+    command: list[str] = Field(min_length=1)
+    tensor_parallel_size: int = Field(ge=1)
+    gpu_memory_utilization: float = Field(gt=0, le=1)
+    max_num_seqs: int = Field(ge=1)
+
+
+class BoxSettings(_Section):
+    """[boxes.NAME]: one box, with what [box_defaults] says where it says nothing itself."""
+
+    host: str
+    root: str = Field(min_length=1)
+    engine: str
+    model: str
+    idle_timeout: float = Field(gt=0)
+    vllm: Vllm
+
+
+class Settings(_Section):
+    """Everything that config.toml can say."""
+
+    box: str
+    upsampling: Upsampling
+    boxes: dict[str, BoxSettings]
+
+    @property
+    def profile(self) -> Profile:
+        """The chosen profile."""
+        return load_profile(self.upsampling.profile)
+
+    def box_named(self, name: str | None) -> tuple[str, BoxSettings]:
+        """The box of that name, or the one chosen by the setting `box`. Raises ConfigError."""
+        name = name or self.box
+        if name not in self.boxes:
+            known = ", ".join(sorted(self.boxes))
+            raise ConfigError(
+                f"no box is named {name!r}; there are: {known}",
+                f"Add it: upsample config set boxes.{name}.host HOST",
+            )
+        return name, self.boxes[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Settings from one source."""
+
+    source: str
+    """What a complaint calls it: a path, "UPSAMPLE_BOX", "the command line"."""
+    table: Table
+
+
+def load_settings(command_line: Table | None = None) -> Settings:
+    """The settings that hold here and now. Raises ConfigError."""
+    own = [
+        *(_file_layer(path) for path in (user_file(), LOCAL_FILE) if path.is_file()),
+        *_environment_layers(os.environ),
+        Layer("the command line", command_line or {}),
+    ]
+    shipped = Layer("the shipped config.toml", tomllib.loads(shipped_text()))
+    profile = load_profile(_settle([shipped, *own]).upsampling.profile)
+    changes: Table = {"upsampling": dict(profile.upsampling)}
+    return _settle([shipped, Layer(f"the profile {profile.name}", changes), *own])
+
+
+def shipped_text() -> str:
+    """The text of the config.toml that holds every default."""
+    packaged = resources.files("backend").joinpath("shipped_config.toml")
+    if packaged.is_file():
+        return packaged.read_text("utf-8")
+    # A checkout has it at its top.
+    return Path(__file__).parent.parent.joinpath("config.toml").read_text("utf-8")
+
+
+def user_file() -> Path:
+    """The user's own config.toml, whether it is there or not."""
+    return platformdirs.user_config_path("upsample") / "config.toml"
+
+
+def check_layers(layers: list[Layer]) -> Settings:
+    """What the layers make when laid over the shipped defaults. Raises ConfigError."""
+    return _settle([Layer("the shipped config.toml", tomllib.loads(shipped_text())), *layers])
+
+
+def _settle(layers: list[Layer]) -> Settings:
+    merged: Table = {}
+    settings: Settings | None = None
+    for layer in layers:
+        if settings is not None and not layer.table:
+            continue
+        merged = _merge(merged, layer.table)
+        try:
+            settings = Settings.model_validate(_with_box_defaults(merged))
+        except ValidationError as error:
+            raise ConfigError(f"{layer.source}: {_first_complaint(error)}") from None
+    assert settings is not None  # noqa: S101 - there is always the shipped layer
+    return settings
+
+
+def _merge(below: Mapping[str, object], above: Mapping[str, object]) -> Table:
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        if isinstance(under, dict) and isinstance(value, dict):
+            merged[key] = _merge(under, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _with_box_defaults(merged: Table) -> Table:
+    result = dict(merged)
+    defaults = result.pop("box_defaults", {})
+    boxes = result.get("boxes")
+    if isinstance(defaults, dict) and isinstance(boxes, dict):
+        result["boxes"] = {
+            name: _merge(defaults, box) if isinstance(box, dict) else box
+            for name, box in boxes.items()
+        }
+    return result
+
+
+def _file_layer(path: Path) -> Layer:
+    try:
+        return Layer(str(path), tomllib.loads(path.read_text("utf-8")))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 at byte {error.start}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+
+
+def _environment_layers(environment: Mapping[str, str]) -> list[Layer]:
+    layers = []
+    for name, value in sorted(environment.items()):
+        key = name.removeprefix(_ENVIRONMENT).lower()
+        if not name.startswith(_ENVIRONMENT):
+            continue
+        if key == "box":
+            layers.append(Layer(name, {"box": value}))
+        elif key in Upsampling.model_fields:
+            layers.append(Layer(name, {"upsampling": {key: value}}))
+        else:
+            raise ConfigError(
+                f"{name} in the environment names no setting",
+                "Unset it; the names are UPSAMPLE_BOX and UPSAMPLE_ with a key of [upsampling].",
+            )
+    return layers
+
+
+def _first_complaint(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"{key} is no setting"
+    if first["type"] == "missing":
+        return f"{key} is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{key} = {str(first['input'])[:80]!r}: {message[:1].lower()}{message[1:]}"
+
+
+def _no_input_error(parse: Callable[[str], object], value: str) -> object:
+    """pydantic reports ValueErrors, and passes others through."""
+    try:
+        return parse(value)
+    except InputError as error:
+        raise ValueError(error.problem) from None

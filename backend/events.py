@@ -1,0 +1,185 @@
+"""What happens to a batch while it is worked on, as every front end hears it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import ClassVar
+
+from remote.protocol import Json
+
+
+class LinkState(StrEnum):
+    """How the link to the box stands."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    RETRYING = "retrying"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """The link to the box is in another state."""
+
+    type: ClassVar[str] = "link"
+    box: str
+    state: LinkState
+    detail: str
+    """The engine when live, what went wrong when retrying."""
+    retry_in: float = 0.0
+    """Seconds until the next try."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobPrepared:
+    """The job's frames are drawn."""
+
+    type: ClassVar[str] = "prepared"
+    job: int
+    name: str
+    size: str
+    """"910x512"; empty for a prompt without a video."""
+    frames: int
+    prompt_tokens: int
+    """By our count."""
+    image_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobSent:
+    """The box has the job on its disk."""
+
+    type: ClassVar[str] = "sent"
+    job: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobStarted:
+    """The engine works on the job; text of an earlier attempt is void."""
+
+    type: ClassVar[str] = "started"
+    job: int
+    name: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextWritten:
+    """A piece of the answer."""
+
+    type: ClassVar[str] = "text"
+    job: int
+    offset: int
+    """Characters of this attempt that came before."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobDone:
+    """The result is in the queue's file."""
+
+    type: ClassVar[str] = "done"
+    job: int
+    name: str
+    prompt: str
+    """The upsampled prompt."""
+    finish_reason: str
+    engine: str
+    seconds: float
+    """That the engine took."""
+    prompt_tokens: int | None
+    completion_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobFailed:
+    """The job cannot be done as it is."""
+
+    type: ClassVar[str] = "failed"
+    job: int
+    name: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobPostponed:
+    """The job stays in the queue; trying again later may help."""
+
+    type: ClassVar[str] = "postponed"
+    job: int
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobCancelled:
+    """The job was taken back."""
+
+    type: ClassVar[str] = "cancelled"
+    job: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsWritten:
+    """Files were written for a spec file whose jobs have all ended."""
+
+    type: ClassVar[str] = "written"
+    file: Path
+    """The spec."""
+    beside: tuple[Path, ...]
+    """The sidecar, and whatever else the spec needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class WritingFailed:
+    """A result could not be written; it is kept in the queue."""
+
+    type: ClassVar[str] = "unwritten"
+    file: Path
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoxLog:
+    """A line of the runner's or the engine's log. Data from outside: sanitise before showing."""
+
+    type: ClassVar[str] = "log"
+    box: str
+    time: float
+    level: str
+    source: str
+    text: str
+
+
+Event = (
+    LinkChanged
+    | JobPrepared
+    | JobSent
+    | JobStarted
+    | TextWritten
+    | JobDone
+    | JobFailed
+    | JobPostponed
+    | JobCancelled
+    | ResultsWritten
+    | WritingFailed
+    | BoxLog
+)
+
+
+def event_json(event: Event) -> dict[str, Json]:
+    """The event as a JSON object with its `type` first."""
+    return {"type": event.type} | {name: _plain(value) for name, value in asdict(event).items()}
+
+
+def _plain(value: object) -> Json:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"{type(value).__name__} has no place in an event")

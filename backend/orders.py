@@ -1,0 +1,107 @@
+"""Specs and settings as jobs for the queue: where each result will go, and what makes two jobs the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.config import BoxSettings, Upsampling
+from backend.specs.model import Spec
+from backend.store import NewJob
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is the same for all specs of one command."""
+
+    box: str
+    box_settings: BoxSettings
+    settings: Upsampling
+    save_dir: Path
+    candidates: int = 1
+    seed: int = 0
+
+
+def make_jobs(specs: Iterable[Spec], named: Sequence[Path], batch: Batch) -> list[NewJob]:
+    """The jobs for these specs, `batch.candidates` for each.
+
+    `named` are the files and folders that the user gave: results keep their place below a folder. Two
+    specs that would go to one file are told apart by a hash of their own path.
+    """
+    destinations = _Destinations(named, batch)
+    settings = batch.settings.model_copy(
+        update={"hint_video_dir": batch.settings.hint_video_dir.absolute()}
+    ).model_dump_json()
+    return [
+        _job(spec, candidate, destinations.of(spec.file, candidate), settings, batch)
+        for spec in specs
+        for candidate in range(batch.candidates)
+    ]
+
+
+class _Destinations:
+    def __init__(self, named: Sequence[Path], batch: Batch) -> None:
+        self._folders = [path for path in named if path.is_dir()]
+        self._batch = batch
+        self._owners: dict[Path, Path] = {}
+
+    def of(self, file: Path, candidate: int) -> Path:
+        place = self._place(file)
+        if self._batch.candidates > 1:
+            place = place.with_stem(f"{place.stem}-{candidate + 1}")
+        destination = (self._batch.save_dir / place).absolute()
+        if self._owners.setdefault(destination, file) != file:
+            digest = hashlib.sha256(str(file.absolute()).encode()).hexdigest()[:6]
+            destination = destination.with_stem(f"{destination.stem}-{digest}")
+        return destination
+
+    def _place(self, file: Path) -> Path:
+        for folder in self._folders:
+            if file.is_relative_to(folder):
+                return file.relative_to(folder)
+        return Path(file.name)
+
+
+def _job(spec: Spec, candidate: int, destination: Path, settings: str, batch: Batch) -> NewJob:
+    video = spec.video.absolute() if spec.video else None
+    file = spec.file.absolute()
+    same = [
+        batch.box,
+        batch.box_settings.engine,
+        batch.box_settings.model,
+        str(file),
+        spec.entry,
+        spec.prompt,
+        _video_state(video),
+        candidate,
+        batch.seed,
+        settings,
+        str(destination),
+    ]
+    return NewJob(
+        key=hashlib.sha256(json.dumps(same).encode()).hexdigest(),
+        box=batch.box,
+        file=file,
+        entry=spec.entry,
+        name=spec.name,
+        prompt=spec.prompt,
+        video=video,
+        candidate=candidate,
+        seed=batch.seed,
+        settings=settings,
+        destination=destination,
+    )
+
+
+def _video_state(video: Path | None) -> list[str | int]:
+    """Differs when the video was changed, without reading all of it."""
+    if video is None:
+        return []
+    try:
+        status = video.stat()
+    except OSError:
+        return [str(video)]
+    return [str(video), status.st_size, status.st_mtime_ns]

@@ -1,0 +1,90 @@
+"""From a queued job to a request that can be sent: weigh it, draw its frames."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.config import Upsampling
+from backend.errors import MediaError
+from backend.plan import Plan, Planner, make_request
+from backend.resolutions import Size
+from backend.store import Job
+from backend.tokens import TextCounter
+from backend.video import Prepared, Video, choose_frames, prepare_frames
+from remote.protocol import Request, Submit
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A job whose request is made and whose frames lie on this machine's disk."""
+
+    job: Job
+    plan: Plan
+    request: Request
+    images: tuple[Path, ...]
+    """PNG files in the order of the request's frames."""
+
+    @property
+    def identity(self) -> str:
+        """The hash by which the box knows the job."""
+        return self.request.job_id()
+
+    @property
+    def prompt_tokens(self) -> int:
+        """By our count."""
+        return self.plan.budget.prompt_tokens if self.plan.budget else 0
+
+    @property
+    def image_bytes(self) -> int:
+        """What the frames add to the message, before base64."""
+        return sum(path.stat().st_size for path in self.images)
+
+    def message(self) -> Submit:
+        """The message that submits the job. Reads the frames; raises OSError when they are gone."""
+        images = tuple(base64.b64encode(path.read_bytes()).decode() for path in self.images)
+        return Submit(self.identity, self.request, images)
+
+
+class Preparer:
+    """Makes jobs ready for a box with this model. One tokenizer serves all jobs."""
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._counter = TextCounter()
+        self._planners: dict[str, Planner] = {}
+
+    async def prepare(self, job: Job) -> Ready:
+        """Plan the job and draw its frames. Raises InputError or MediaError with the reason why not."""
+        planner = self._planner(job.settings)
+        plan = await asyncio.to_thread(planner.plan, job.prompt, job.video)
+        if plan.refusal is not None:
+            raise plan.refusal
+        prepared: Prepared | None = None
+        if plan.video is not None and plan.size is not None:
+            prepared = await _draw(plan.video, plan.size, planner.settings)
+        request = make_request(plan, prepared, planner, self._model, job.seed, job.candidate)
+        return Ready(job, plan, request, tuple(f.path for f in prepared.frames) if prepared else ())
+
+    def _planner(self, settings: str) -> Planner:
+        if settings not in self._planners:
+            parsed = Upsampling.model_validate_json(settings)
+            self._planners[settings] = Planner(parsed, self._counter)
+        return self._planners[settings]
+
+
+async def _draw(video: Video, size: Size, settings: Upsampling) -> Prepared:
+    chosen = await asyncio.to_thread(
+        choose_frames, video, settings.frames_to_extract, settings.frame_sampling
+    )
+    if not chosen:
+        raise MediaError(f"{video.path} has no frame to show")
+    try:
+        return await prepare_frames(video, chosen, size, settings.hint_video_dir)
+    except OSError as error:
+        raise MediaError(
+            f"frames of {video.path} cannot be kept in {settings.hint_video_dir}: {error.strerror}",
+            "Set hint_video_dir to a folder that can be written.",
+        ) from error

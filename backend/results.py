@@ -1,0 +1,175 @@
+"""Results back in the users' own files, with where they come from.
+
+A file that somebody else made, or changed since we wrote it, is never replaced without `force`. Each
+file appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from backend import __version__
+from backend.errors import ResultError
+from backend.specs.render import OutputFile, Replacement, embeds_provenance, render
+from backend.store import Job, State, Store, Written
+from remote.protocol import Answer, Json
+
+SIDECAR_SUFFIX = ".upsample.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One finished job with everything that is known of it."""
+
+    job: Job
+    answer: Answer
+    provenance: Mapping[str, Json]
+
+    @property
+    def prompt(self) -> str:
+        """The upsampled prompt."""
+        return self.answer.text.strip()
+
+
+def load_result(store: Store, job: Job) -> Result:
+    """The result of a job that is done. Raises KeyError when there is none."""
+    answer = store.answer(job.identity or "")
+    if answer is None:
+        raise KeyError(job.number)
+    return Result(job, answer, _provenance(store, job, answer))
+
+
+def write_results(store: Store, destination: Path, jobs: Sequence[Job], force: bool) -> list[Path]:
+    """Write the file that these jobs' results go to, and its sidecar where it needs one.
+
+    `jobs` are the ended ones of one destination; prompts whose job failed stay as they are. Returns
+    what was written, the spec first; nothing when no job is done. Raises ResultError and InputError.
+    """
+    results = [load_result(store, job) for job in jobs if job.state is State.DONE]
+    if not results:
+        return []
+    source = results[0].job.file
+    replacements = {r.job.entry: Replacement(r.prompt, r.job.prompt, r.provenance) for r in results}
+    files = list(render(source, replacements, destination))
+    if not embeds_provenance(source):
+        files.append(_sidecar(destination, results))
+    for file in files:
+        check_destination(store, file.path, source, force=force, text=file.text)
+    # The spec goes last: whoever sees it finds what belongs to it.
+    for file in reversed(files):
+        _write(store, file, source)
+    return [file.path for file in files]
+
+
+def check_destination(
+    store: Store, path: Path, source: Path, *, force: bool, text: str | None = None
+) -> None:
+    """Make sure that the result of `source` may be written to `path`. Raises ResultError.
+
+    What lies there already may be replaced when it is our own result of the same spec, when it is
+    `text` already, or with `force`.
+    """
+    try:
+        there = path.read_bytes()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ResultError(f"{path} cannot be written: {error.strerror}") from error
+    if force or (text is not None and there == text.encode()):
+        return
+    written = store.written(path)
+    if written is None or written.sha256 != hashlib.sha256(there).hexdigest():
+        raise ResultError(
+            f"{path} exists already and is not a result that was left as it was written",
+            "Use --force to replace it, or another --save-dir.",
+        )
+    if written.source != source:
+        raise ResultError(
+            f"{path} holds the result of another spec, {written.source}",
+            "Use another --save-dir, or --force to replace it.",
+        )
+
+
+def sidecar_path(destination: Path) -> Path:
+    """Where the provenance of a result goes whose format has no place for it."""
+    name = destination.stem if destination.suffix == ".json" else destination.name
+    return destination.with_name(name + SIDECAR_SUFFIX)
+
+
+def _sidecar(destination: Path, results: Sequence[Result]) -> OutputFile:
+    content = {
+        "file": destination.name,
+        "results": [
+            {"entry": r.job.entry, "name": r.job.name, "prompt": r.job.prompt} | dict(r.provenance)
+            for r in results
+        ],
+    }
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    return OutputFile(sidecar_path(destination), text)
+
+
+def _provenance(store: Store, job: Job, answer: Answer) -> dict[str, Json]:
+    request = store.request(job.number)
+    first = request.frames[0] if request.frames else None
+    return {
+        "program": f"upsample {__version__}",
+        "written_by": answer.notice or f"{request.model} with {answer.engine}",
+        "engine": answer.engine,
+        "profile": request.profile,
+        "model": request.model,
+        "box": job.box,
+        "frames": [{"time": f.time, "sha256": f.sha256} for f in request.frames],
+        "size_sent": f"{first.width}x{first.height}" if first else None,
+        "tokens": {
+            "prompt_estimated": job.estimate,
+            "prompt_reported": answer.prompt_tokens,
+            "answer_reported": answer.completion_tokens,
+            "answer_limit": request.sampling.max_tokens,
+        },
+        "temperature": request.sampling.temperature,
+        "seed": request.sampling.seed,
+        "candidate": request.candidate,
+        "finish_reason": answer.finish_reason,
+        "seconds": {
+            "generating": round(answer.ended - answer.started, 3),
+            "queued_to_done": round(job.changed - job.queued, 3),
+        },
+        "ended": datetime.fromtimestamp(answer.ended, UTC).isoformat(timespec="seconds"),
+        "runner": answer.runner,
+        "job": job.identity,
+    }
+
+
+def _write(store: Store, file: OutputFile, source: Path) -> None:
+    data = file.text.encode()
+    try:
+        file.path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(file.path, data)
+    except OSError as error:
+        raise ResultError(
+            f"{file.path} cannot be written: {error.strerror}",
+            "The result is kept in the queue: run again with a --save-dir that can be written.",
+        ) from error
+    store.note_written(file.path, Written(hashlib.sha256(data).hexdigest(), source))
+
+
+def _replace(path: Path, data: bytes) -> None:
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with part.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise

@@ -1,0 +1,139 @@
+"""How prompts lie in a file: one object, a list of objects, an object a line, or plain text.
+
+Which of the seven formats an object is, is not known here; see `formats`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from backend.specs.json_spans import Member, Node, NotJson, items, member, parse
+from backend.specs.model import Broken, Skipped
+from backend.specs.quoting import kind_of, well_formed
+from backend.specs.source import Line, Source, lines
+from remote.protocol import Json
+
+SUFFIXES = frozenset({".json", ".jsonl", ".txt"})
+"""Endings (in small letters) of the files that may hold prompts."""
+
+
+class Layout(Enum):
+    """How the entries of a file lie in its text."""
+
+    OBJECT = "object"
+    ARRAY = "array"
+    LINES = "lines"
+    PROSE = "prose"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The part of a file that holds one prompt."""
+
+    source: Source
+    index: int
+    """Position in the file, from 0; parts that are broken count too."""
+    node: Node
+    """A JSON value; in plain text, the prompt itself."""
+    default_name: str
+    """What the prompt is called if it has no name of its own."""
+
+    @property
+    def fields(self) -> dict[str, Json]:
+        """The members of the JSON object that the entry is; none if it is something else."""
+        return self.node.value if isinstance(self.node.value, dict) else {}
+
+    @property
+    def line(self) -> int:
+        """Where the entry starts, from 1."""
+        return self.source.line_at(self.node.start)
+
+    def member(self, key: str) -> Member | None:
+        """The member for `key` with its place in the text."""
+        if not isinstance(self.node.value, dict):
+            return None
+        return member(self.source.text, self.node, key)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """A file's text, divided."""
+
+    layout: Layout
+    parts: tuple[Entry | Broken, ...]
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The parts that are whole."""
+        return tuple(part for part in self.parts if isinstance(part, Entry))
+
+
+def divide(source: Source) -> Contents | Skipped | Broken:
+    """Find the entries of a file whose name ends in one of SUFFIXES."""
+    suffix = source.file.suffix.lower()
+    if suffix == ".txt":
+        return Contents(Layout.PROSE, tuple(_prose(source)))
+    if suffix == ".jsonl":
+        return Contents(Layout.LINES, tuple(_json_lines(source)))
+    root = _parse(source, 0, len(source.text))
+    if isinstance(root, Broken):
+        return root
+    if isinstance(root.value, dict):
+        return Contents(Layout.OBJECT, (Entry(source, 0, root, stem_of(source.file)),))
+    if isinstance(root.value, list):
+        nodes = items(source.text, root)
+        return Contents(Layout.ARRAY, tuple(_numbered(source, i, n) for i, n in enumerate(nodes)))
+    return Skipped(source.file, f"not a prompt spec: it holds {kind_of(root.value)}, not an object")
+
+
+def blank_lines(text: str) -> list[Line]:
+    """The lines of a text on which nothing stands."""
+    return [line for line in lines(text) if not text[line.start : line.end].strip()]
+
+
+def stem_of(file: Path) -> str:
+    """The file's name without its ending; bytes in it that are no UTF-8 become U+FFFD."""
+    return well_formed(file.stem)
+
+
+def _numbered(source: Source, index: int, node: Node) -> Entry:
+    return Entry(source, index, node, f"{stem_of(source.file)}-{index + 1}")
+
+
+def _parse(source: Source, start: int, end: int) -> Node | Broken:
+    try:
+        return parse(source.text, start, end)
+    except NotJson as error:
+        column = source.column_at(error.position)
+        return source.broken(error.position, f"not JSON: {error.problem} (column {column})")
+    except RecursionError:
+        return source.broken(start, "not a prompt spec: the JSON is nested too deeply")
+
+
+def _json_lines(source: Source) -> Iterator[Entry | Broken]:
+    full = (line for line in lines(source.text) if source.text[line.start : line.end].strip())
+    for index, line in enumerate(full):
+        node = _parse(source, line.start, line.end)
+        yield node if isinstance(node, Broken) else _numbered(source, index, node)
+
+
+def _prose(source: Source) -> Iterator[Entry]:
+    """One line is one prompt, several are one prompt each, and paragraphs are one prompt together."""
+    text = source.text
+    full = [_stripped(text, line) for line in lines(text) if text[line.start : line.end].strip()]
+    first, last = full[0].start, full[-1].end
+    if len(full) > 1 and not blank_lines(text[first:last]):
+        for index, node in enumerate(full):
+            yield _numbered(source, index, node)
+    else:
+        yield Entry(source, 0, Node(text[first:last], first, last), stem_of(source.file))
+
+
+def _stripped(text: str, line: Line) -> Node:
+    whole = text[line.start : line.end]
+    start = line.start + len(whole) - len(whole.lstrip())
+    prompt = whole.strip()
+    return Node(prompt, start, start + len(prompt))

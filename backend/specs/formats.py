@@ -1,0 +1,33 @@
+"""The seven formats, and telling them apart by the keys of what is in the file."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from backend.specs import (
+    predict2,
+    prompt_spec,
+    text,
+    transfer1,
+    transfer1_batch,
+    transfer25,
+    upsampler_batch,
+)
+from backend.specs.adapter import Adapter
+from backend.specs.entries import Contents, Layout
+
+# In each layout, the format with the more telling keys is asked first.
+ADAPTERS: Final[dict[Layout, tuple[Adapter, ...]]] = {
+    Layout.OBJECT: (prompt_spec, transfer25, transfer1, predict2, upsampler_batch),
+    Layout.ARRAY: (predict2, upsampler_batch),
+    Layout.LINES: (transfer1_batch,),
+    Layout.PROSE: (text,),
+}
+
+
+def recognise(contents: Contents) -> Adapter | None:
+    """The adapter for a whole file: the first that recognises one of its entries."""
+    for adapter in ADAPTERS[contents.layout]:
+        if any(adapter.recognises(entry) for entry in contents.entries):
+            return adapter
+    return None

@@ -1,0 +1,92 @@
+"""Changing single values of a JSON text and nothing else, in the spelling and layout that it has."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from backend.specs.json_spans import Member, Node, members
+from backend.specs.quoting import well_formed
+from backend.specs.source import Source
+from remote.protocol import Json
+
+_NON_ASCII = re.compile(r"[^\x00-\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """The part of a text from `start` up to `end` is replaced by `text`."""
+
+    start: int
+    end: int
+    text: str
+
+
+def splice(text: str, edits: Iterable[Edit]) -> str:
+    """`text` with all edits made. They do not overlap; insertions at one place keep their order."""
+    parts = []
+    position = 0
+    for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
+        parts += [text[position : edit.start], edit.text]
+        position = edit.end
+    return "".join([*parts, text[position:]])
+
+
+def set_member(source: Source, parent: Node, key: str, value: Json) -> list[Edit]:
+    """Give `key` of the object `parent` this value; a key that is not there comes last."""
+    present = list(members(source.text, parent))
+    same = [member for member in present if member.key == key]
+    if same:
+        return set_value(source, parent, same[-1], value)
+    if not present:
+        place = parent.start + 1
+        return [Edit(place, place, f"{json.dumps(key)}: {_spelled(source, value)}")]
+    last = present[-1]
+    before_key = _space_before(source.text, last.key_start)
+    colon = source.text[last.key_end : last.node.start]
+    spelled = _laid_out(source, parent, last, value)
+    return [Edit(last.node.end, last.node.end, f",{before_key}{json.dumps(key)}{colon}{spelled}")]
+
+
+def set_value(source: Source, parent: Node, member: Member, value: Json) -> list[Edit]:
+    """Give a member of the object `parent` this value; none is needed where it has that text already."""
+    if isinstance(value, str) and member.node.value == value:
+        return []
+    spelled = _laid_out(source, parent, member, value)
+    return [Edit(member.node.start, member.node.end, spelled)]
+
+
+def _laid_out(source: Source, parent: Node, member: Member, value: Json) -> str:
+    """`value` as it is spelled where `member` stands: over several lines if its object is so."""
+    before_key = _space_before(source.text, member.key_start)
+    if not isinstance(value, (dict, list)) or "\n" not in before_key:
+        compact = source.text[member.key_end : member.node.start] == ":"
+        return _spelled(source, value, separators=(",", ":") if compact else (", ", ": "))
+    newline = "\r\n" if "\r\n" in before_key else "\n"
+    indent = before_key.rpartition("\n")[2]
+    outer = _space_before(source.text, parent.end - 1).rpartition("\n")[2]
+    step = indent.removeprefix(outer) or "  "
+    return _spelled(source, value, indent=step).replace("\n", newline + indent)
+
+
+def _spelled(
+    source: Source,
+    value: Json,
+    indent: str | None = None,
+    separators: tuple[str, str] | None = None,
+) -> str:
+    spelled = well_formed(
+        json.dumps(value, ensure_ascii=False, indent=indent, separators=separators)
+    )
+    if source.escapes_non_ascii:
+        return _NON_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], spelled)
+    return spelled
+
+
+def _space_before(text: str, position: int) -> str:
+    start = position
+    while text[start - 1] in " \t\r\n":
+        start -= 1
+    return text[start:position]

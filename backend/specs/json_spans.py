@@ -1,0 +1,108 @@
+"""Where the parts of a JSON text lie, so that a message can name a line and one value can be replaced.
+
+The standard decoder does the parsing; this only walks from one value to the next. `members` and `items`
+take a node that `parse` or they themselves returned, so the text around it is known to be JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+from remote.protocol import Json
+
+# Numbers are never computed with, and as floats they may have any number of digits.
+_DECODER = json.JSONDecoder(parse_int=float)
+_SPACE = re.compile(r"[ \t\n\r]*")
+
+
+class NotJson(Exception):
+    """The text is no JSON; `position` is where that shows."""
+
+    def __init__(self, problem: str, position: int) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.position = position
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value and the part of the text, from `start` up to `end`, that spells it."""
+
+    value: Json
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One key of an object with its value. A key may come twice; the last one counts."""
+
+    key: str
+    key_start: int
+    key_end: int
+    node: Node
+
+
+def parse(text: str, start: int = 0, end: int | None = None) -> Node:
+    """The one JSON value that `text[start:end]` holds, spaces around it aside.
+
+    Raises NotJson; and RecursionError when the value is nested too deeply.
+    """
+    part = text[start:end]
+    try:
+        node = _node_at(part, _skip_space(part, 0))
+    except json.JSONDecodeError as error:
+        raise NotJson(error.msg, start + error.pos) from None
+    rest = _skip_space(part, node.end)
+    if rest != len(part):
+        raise NotJson("More text follows the JSON value", start + rest)
+    return Node(node.value, start + node.start, start + node.end)
+
+
+def members(text: str, node: Node) -> Iterator[Member]:
+    """The members of an object, in the order of the text."""
+    position = _skip_space(text, node.start + 1)
+    while text[position] != "}":
+        key = _node_at(text, position)
+        colon = _skip_space(text, key.end)
+        value = _node_at(text, _skip_space(text, colon + 1))
+        yield Member(cast(str, key.value), key.start, key.end, value)
+        position = _next_part(text, value.end)
+
+
+def items(text: str, node: Node) -> Iterator[Node]:
+    """The items of an array, in the order of the text."""
+    position = _skip_space(text, node.start + 1)
+    while text[position] != "]":
+        item = _node_at(text, position)
+        yield item
+        position = _next_part(text, item.end)
+
+
+def member(text: str, node: Node, key: str) -> Member | None:
+    """The member of an object that counts for `key`, or None."""
+    found = None
+    for each in members(text, node):
+        if each.key == key:
+            found = each
+    return found
+
+
+def _node_at(text: str, position: int) -> Node:
+    value, end = _DECODER.raw_decode(text, position)
+    return Node(cast(Json, value), position, end)
+
+
+def _skip_space(text: str, position: int) -> int:
+    match = _SPACE.match(text, position)
+    return match.end() if match else position
+
+
+def _next_part(text: str, position: int) -> int:
+    """The start of the next member or item, or the closing bracket."""
+    position = _skip_space(text, position)
+    return _skip_space(text, position + 1) if text[position] == "," else position

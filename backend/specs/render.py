@@ -1,0 +1,98 @@
+"""A spec file's text with new prompts in it: the same file in every byte that need not change.
+
+Nothing is written here. The caller writes what `render` returns, atomically and under its own rules
+about files that are there already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from backend.errors import InputError
+from backend.specs import prompt_spec
+from backend.specs.adapter import Adapter, Fault, OutputFile, Replacement, Rewrite
+from backend.specs.entries import Contents, Entry, Layout, blank_lines, divide
+from backend.specs.formats import recognise
+from backend.specs.json_edit import Edit, splice
+from backend.specs.model import Broken
+from backend.specs.quoting import printable
+from backend.specs.source import Source, load
+
+__all__ = ["OutputFile", "Replacement", "embeds_provenance", "render"]
+
+
+def render(
+    file: Path, replacements: Mapping[int, Replacement], destination: Path
+) -> tuple[OutputFile, ...]:
+    """The files that hold the new prompts: first the spec itself, for `destination`, then what it needs.
+
+    `replacements` are by entry; entries without one stay as they are. `file` is opened as given, so it
+    must be absolute or relative to the process's working directory. Raises InputError if the file
+    cannot be read any more, or no longer holds the prompts that were upsampled.
+    """
+    try:
+        source, contents, adapter = _open(file)
+        edits: list[Edit] = []
+        beside: list[OutputFile] = []
+        for index, new in replacements.items():
+            changes = _rewrite(contents, adapter, index, new, destination, file)
+            edits += changes.edits
+            beside += changes.files
+    except RecursionError:
+        raise _changed(file, "is nested too deeply") from None
+    if contents.layout is Layout.LINES:
+        # A blank line crashes Transfer1.
+        edits += (Edit(line.start, line.after, "") for line in blank_lines(source.text))
+    return (OutputFile(destination, source.mark + splice(source.text, edits)), *beside)
+
+
+def embeds_provenance(file: Path) -> bool:
+    """Whether `render` puts provenance into the file; else it belongs in a sidecar beside it.
+
+    Raises InputError if the file is no spec any more.
+    """
+    _, contents, adapter = _open(file)
+    is_prompt_spec = adapter is prompt_spec
+    return is_prompt_spec and prompt_spec.has_place_for_provenance(contents.entries[0])
+
+
+def _open(file: Path) -> tuple[Source, Contents, Adapter]:
+    source = load(file, Path())
+    if not isinstance(source, Source):
+        why = source.problem if isinstance(source, Broken) else source.reason
+        raise _changed(file, f"is no longer a prompt spec: {why}")
+    contents = divide(source)
+    if not isinstance(contents, Contents):
+        why = contents.problem if isinstance(contents, Broken) else contents.reason
+        raise _changed(file, f"is no longer a prompt spec: {why}")
+    adapter = recognise(contents)
+    if adapter is None:
+        raise _changed(file, "is no longer a prompt spec")
+    return source, contents, adapter
+
+
+def _rewrite(
+    contents: Contents,
+    adapter: Adapter,
+    index: int,
+    new: Replacement,
+    destination: Path,
+    file: Path,
+) -> Rewrite:
+    part = contents.parts[index] if 0 <= index < len(contents.parts) else None
+    if not isinstance(part, Entry):
+        raise _changed(file, f"has no prompt at entry {index + 1} any more")
+    try:
+        if adapter.read(part, Path()).prompt != new.original:
+            raise _changed(file, f"has another prompt now (line {part.line})")
+        return adapter.rewrite(part, new, destination)
+    except Fault as fault:
+        raise _changed(file, f"can no longer be used: {fault.problem} (line {part.line})") from None
+
+
+def _changed(file: Path, what: str) -> InputError:
+    return InputError(
+        f"{printable(str(file))} {what}",
+        "The file was changed after its prompt was upsampled. Restore it, or upsample it again.",
+    )

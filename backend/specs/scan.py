@@ -1,0 +1,121 @@
+"""Which prompt specs are in the files and folders that the user named."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.specs.entries import SUFFIXES
+from backend.specs.model import Broken, Scan, Skipped, Spec
+from backend.specs.quoting import printable
+from backend.specs.reading import Finding, read_file
+from backend.specs.source import reason
+
+
+@dataclass(frozen=True, slots=True)
+class FileFindings:
+    """What was found in one file, and how far the scan is."""
+
+    position: int
+    """The file's place in walking order, from 0."""
+    total: int
+    """Files of this scan."""
+    findings: tuple[Finding, ...]
+
+
+def scan(paths: Sequence[Path], cwd: Path) -> Scan:
+    """Read every file named and every spec file in the folders named, in walking order."""
+    files = sorted(scan_files(paths, cwd), key=lambda file: file.position)
+    found = [finding for file in files for finding in file.findings]
+    return Scan(
+        specs=tuple(finding for finding in found if isinstance(finding, Spec)),
+        skipped=tuple(finding for finding in found if isinstance(finding, Skipped)),
+        broken=tuple(finding for finding in found if isinstance(finding, Broken)),
+    )
+
+
+def scan_files(paths: Sequence[Path], cwd: Path) -> Iterator[FileFindings]:
+    """The same, file by file as they are read, so that a caller can show what there is so far.
+
+    Text files come last: only then is it known which of them are the prompts of other specs.
+    """
+    files = list(find_files(paths, cwd))
+    owners: dict[str, Path] = {}
+    texts: list[tuple[int, Path]] = []
+    for position, file in enumerate(files):
+        if isinstance(file, Broken):
+            yield FileFindings(position, len(files), (file,))
+        elif file.suffix.lower() == ".txt":
+            texts.append((position, file))
+        else:
+            findings = read_file(file, cwd)
+            for finding in findings:
+                if isinstance(finding, Spec) and finding.prompt_file is not None:
+                    owners.setdefault(os.path.realpath(finding.prompt_file), file)
+            yield FileFindings(position, len(files), findings)
+    for position, file in texts:
+        owner = owners.get(os.path.realpath(cwd / file)) if owners else None
+        if owner is None:
+            yield FileFindings(position, len(files), read_file(file, cwd))
+        else:
+            prompt_of_other = Skipped(file, f"the prompt of {printable(owner.name)}")
+            yield FileFindings(position, len(files), (prompt_of_other,))
+
+
+def find_files(paths: Sequence[Path], cwd: Path) -> Iterator[Path | Broken]:
+    """Each file once: those named, whatever they are, and those in folders that may hold prompts."""
+    seen_files: set[str] = set()
+    seen_folders: set[tuple[int, int]] = set()
+    for path in paths:
+        for found in _walk(path, cwd, seen_folders):
+            if isinstance(found, Path):
+                place = os.path.abspath(cwd / found)  # noqa: PTH100 - resolve() would follow links
+                if place in seen_files:
+                    continue
+                seen_files.add(place)
+            yield found
+
+
+def _walk(top: Path, cwd: Path, seen: set[tuple[int, int]]) -> Iterator[Path | Broken]:
+    try:
+        is_folder = stat.S_ISDIR((cwd / top).stat().st_mode)
+    except FileNotFoundError:
+        yield Broken(top, 0, "there is no such file or folder")
+        return
+    except (OSError, ValueError) as error:
+        yield Broken(top, 0, f"cannot be read: {reason(error)}")
+        return
+    waiting = [(top, is_folder)]
+    while waiting:
+        path, is_folder = waiting.pop()
+        if not is_folder:
+            yield path
+            continue
+        try:
+            waiting += reversed(_list(path, cwd, seen))
+        except OSError as error:
+            yield Broken(path, 0, f"the folder cannot be read: {reason(error)}")
+
+
+def _list(folder: Path, cwd: Path, seen: set[tuple[int, int]]) -> list[tuple[Path, bool]]:
+    """The subfolders and likely spec files of a folder, sorted; nothing if it was listed before."""
+    place = cwd / folder
+    status = place.stat()
+    # Links may lead back up, or to one folder twice.
+    if (status.st_dev, status.st_ino) in seen:
+        return []
+    seen.add((status.st_dev, status.st_ino))
+    with os.scandir(place) as listing:
+        entries = sorted((e for e in listing if not e.name.startswith(".")), key=lambda e: e.name)
+    found = [(folder / entry.name, _is_folder(entry)) for entry in entries]
+    return [(path, is_dir) for path, is_dir in found if is_dir or path.suffix.lower() in SUFFIXES]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads in a circle; reading it will say so
+        return False

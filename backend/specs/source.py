@@ -1,0 +1,114 @@
+"""A spec file's text as it is on disk: line endings, byte order mark and all."""
+
+from __future__ import annotations
+
+import re
+import stat
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from backend.specs.model import Broken, Skipped
+
+MAX_SPEC_BYTES = 64 * 1024 * 1024
+"""A larger file is data, not prompts. 100,000 long prompts take half of this."""
+
+_NEWLINE = re.compile(r"\r\n|\r|\n")
+_BOM = "\ufeff"
+# ASCII has control characters, which every JSON file must escape.
+_NON_ASCII_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\u(?!00[0-7])[0-9a-fA-F]{4}")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a text: `start` up to `end` without its newline, and up to `after` with it."""
+
+    start: int
+    end: int
+    after: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """The text of one file."""
+
+    file: Path
+    """As the user named it or as the walk found it."""
+    place: Path
+    """Where it was opened: `file` seen from the working directory."""
+    text: str
+    """Without the byte order mark."""
+    mark: str
+    """The byte order mark when the file begins with one, else empty."""
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *(newline.end() for newline in _NEWLINE.finditer(self.text))]
+
+    def line_at(self, position: int) -> int:
+        """The line that holds `position`, from 1."""
+        return bisect_right(self._line_starts, position)
+
+    def column_at(self, position: int) -> int:
+        """The column of `position` in its line, from 1."""
+        return position - self._line_starts[self.line_at(position) - 1] + 1
+
+    @cached_property
+    def escapes_non_ascii(self) -> bool:
+        """True when the file spells é as \\u00e9; what is written into it should do the same."""
+        may_escape = "\\u" in self.text and self.text.isascii()
+        return may_escape and _NON_ASCII_ESCAPE.search(self.text) is not None
+
+    def broken(self, position: int, problem: str) -> Broken:
+        """Trouble with what stands at `position`."""
+        return Broken(self.file, self.line_at(position), problem)
+
+
+def lines(text: str) -> Iterator[Line]:
+    """The lines of a text. Not `splitlines`: that also splits at U+2028, which JSON strings may hold."""
+    start = 0
+    for newline in _NEWLINE.finditer(text):
+        yield Line(start, newline.start(), newline.end())
+        start = newline.end()
+    if start < len(text):
+        yield Line(start, len(text), len(text))
+
+
+def load(file: Path, cwd: Path) -> Source | Skipped | Broken:
+    """Read `file`, which is relative to `cwd`; or say why that cannot be."""
+    place = cwd / file
+    try:
+        # A pipe would keep us waiting for ever.
+        if not stat.S_ISREG(place.stat().st_mode):
+            return Skipped(file, "not a regular file")
+        with place.open("rb") as stream:
+            data = stream.read(MAX_SPEC_BYTES + 1)
+    except FileNotFoundError:
+        return Broken(file, 0, "there is no such file")
+    except (OSError, ValueError) as error:
+        return Broken(file, 0, f"cannot be read: {reason(error)}")
+    if len(data) > MAX_SPEC_BYTES:
+        return Skipped(file, f"larger than {MAX_SPEC_BYTES >> 20} MiB, too large for prompts")
+    return _decode(file, place, data)
+
+
+def reason(error: OSError | ValueError) -> str:
+    """Why the operating system refused, without the path that the message names anyway."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def _decode(file: Path, place: Path, data: bytes) -> Source | Skipped | Broken:
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        return Broken(file, line, f"not UTF-8: byte {error.start} cannot be read")
+    nul = data.find(b"\0")
+    if nul >= 0:
+        return Broken(file, data.count(b"\n", 0, nul) + 1, f"not a text file: byte {nul} is zero")
+    mark = _BOM if text.startswith(_BOM) else ""
+    if not text[len(mark) :].strip():
+        return Skipped(file, "the file is empty")
+    return Source(file, place, text[len(mark) :], mark)

@@ -1,0 +1,49 @@
+"""Transfer1 control spec: prompt, video, and an object for each control.
+
+Paths are relative to the working directory. Transfer1 raises on an object that is no control, so
+nothing is ever added to such a file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from backend.specs.adapter import Replacement, Rewrite
+from backend.specs.entries import Entry
+from backend.specs.fields import (
+    CONTROLS,
+    controls_of,
+    has_control,
+    name_of,
+    path_of,
+    prompt_of,
+    replace_prompt,
+    seen_by_model,
+)
+from backend.specs.model import Spec, SpecFormat
+
+
+def recognises(entry: Entry) -> bool:
+    fields = entry.fields
+    if "input_video_path" in fields or has_control(fields):
+        return True
+    # A control may be {}, all of it left to Transfer1.
+    return "prompt" in fields and any(isinstance(fields.get(name), dict) for name in CONTROLS)
+
+
+def read(entry: Entry, cwd: Path) -> Spec:
+    controls = controls_of(entry.fields, "input_control", cwd)
+    return Spec(
+        format=SpecFormat.TRANSFER1,
+        file=entry.source.file,
+        entry=entry.index,
+        line=entry.line,
+        name=name_of(entry),
+        prompt=prompt_of(entry, may_be_empty=True),
+        video=seen_by_model(path_of(entry, "input_video_path", cwd), controls),
+        controls=controls,
+    )
+
+
+def rewrite(entry: Entry, new: Replacement, destination: Path) -> Rewrite:
+    return Rewrite(tuple(replace_prompt(entry, new)))

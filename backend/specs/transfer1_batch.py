@@ -1,0 +1,50 @@
+"""Transfer1 batch: JSONL with a video and a prompt a line. Paths are relative to the working directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from backend.specs.adapter import Fault, Replacement, Rewrite
+from backend.specs.entries import Entry
+from backend.specs.fields import (
+    controls_of,
+    name_of,
+    path_of,
+    prompt_of,
+    replace_prompt,
+    seen_by_model,
+)
+from backend.specs.model import Spec, SpecFormat
+from backend.specs.quoting import kind_of
+
+
+def recognises(entry: Entry) -> bool:
+    return bool(entry.fields.keys() & {"visual_input", "control_overrides"})
+
+
+def read(entry: Entry, cwd: Path) -> Spec:
+    controls = _controls(entry, cwd)
+    return Spec(
+        format=SpecFormat.TRANSFER1_BATCH,
+        file=entry.source.file,
+        entry=entry.index,
+        line=entry.line,
+        name=name_of(entry),
+        prompt=prompt_of(entry, may_be_empty=True),
+        video=seen_by_model(path_of(entry, "visual_input", cwd), controls),
+        controls=controls,
+    )
+
+
+def rewrite(entry: Entry, new: Replacement, destination: Path) -> Rewrite:
+    return Rewrite(tuple(replace_prompt(entry, new)))
+
+
+def _controls(entry: Entry, cwd: Path) -> dict[str, Path]:
+    overrides = entry.fields.get("control_overrides")
+    if overrides is None:
+        return {}
+    if not isinstance(overrides, dict):
+        problem = f'"control_overrides" must be an object, not {kind_of(overrides)}'
+        raise Fault(problem, "control_overrides")
+    return controls_of(overrides, "input_control", cwd, "control_overrides")

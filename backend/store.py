@@ -1,0 +1,359 @@
+"""The local queue: which jobs there are, how each stands, and what came back. One SQLite file.
+
+A job is one prompt to be upsampled once. It is queued before its frames are drawn, so it has a number
+at once, and its identity (the hash that box and app know it by) only when its request is made. Two jobs
+can turn out to have one identity: they are answered by one result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import platformdirs
+
+from backend.errors import QueueError
+from remote.protocol import Answer, Request, parse
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE jobs (
+    number      INTEGER PRIMARY KEY AUTOINCREMENT,
+    key         TEXT NOT NULL UNIQUE,
+    box         TEXT NOT NULL,
+    file        TEXT NOT NULL,
+    entry       INTEGER NOT NULL,
+    name        TEXT NOT NULL,
+    prompt      TEXT NOT NULL,
+    video       TEXT,
+    candidate   INTEGER NOT NULL,
+    seed        INTEGER NOT NULL,
+    settings    TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    state       TEXT NOT NULL,
+    identity    TEXT,
+    request     TEXT,
+    estimate    INTEGER NOT NULL DEFAULT 0,
+    error       TEXT NOT NULL DEFAULT '',
+    attempts    INTEGER NOT NULL DEFAULT 0,
+    queued      REAL NOT NULL,
+    changed     REAL NOT NULL
+);
+CREATE INDEX jobs_by_destination ON jobs (destination);
+CREATE TABLE results (
+    identity TEXT PRIMARY KEY,
+    answer   TEXT NOT NULL,
+    received REAL NOT NULL
+);
+CREATE TABLE seen (
+    box     TEXT PRIMARY KEY,
+    journal TEXT NOT NULL,
+    seq     INTEGER NOT NULL
+);
+CREATE TABLE written (
+    path   TEXT PRIMARY KEY,
+    sha256 TEXT NOT NULL,
+    source TEXT NOT NULL
+);
+"""
+
+
+class State(StrEnum):
+    """How a job stands. The names are pueue's where it has them."""
+
+    QUEUED = "queued"
+    PREPARING = "preparing"
+    """Its frames are being drawn, or it waits to be sent."""
+    SENT = "sent"
+    """On the box's disk; it will be done there even if this app never comes back."""
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more happens to it unless it is queued again."""
+        return self in (State.DONE, State.FAILED, State.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """What is known of a job when it is queued."""
+
+    key: str
+    """Equal for equal orders, so that queueing one again finds the job that is there."""
+    box: str
+    file: Path
+    """The spec's file, absolute."""
+    entry: int
+    name: str
+    prompt: str
+    video: Path | None
+    """Absolute; None for a prompt without one."""
+    candidate: int
+    seed: int
+    settings: str
+    """`Upsampling` as JSON."""
+    destination: Path
+    """The file that the result goes to, absolute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job of the queue."""
+
+    number: int
+    key: str
+    box: str
+    file: Path
+    entry: int
+    name: str
+    prompt: str
+    video: Path | None
+    candidate: int
+    seed: int
+    settings: str
+    destination: Path
+    state: State
+    identity: str | None
+    """The request's hash; None until its frames are drawn."""
+    estimate: int
+    """Prompt tokens by our count; 0 until its request is made."""
+    error: str
+    """Why it failed; empty otherwise."""
+    attempts: int
+    """How often it was sent."""
+    queued: float
+    """Unix time."""
+    changed: float
+    """Unix time of the last change of state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file that we wrote."""
+
+    sha256: str
+    """Of its bytes when we left it."""
+    source: Path
+    """The spec file whose result it holds."""
+
+
+_COLUMNS = ", ".join(Job.__dataclass_fields__)
+
+
+def default_path() -> Path:
+    """Where the queue is kept."""
+    return platformdirs.user_data_path("upsample") / "queue.db"
+
+
+class Store:
+    """The open queue. Every method blocks for about a millisecond; threads may share it.
+
+    Raises QueueError where the file cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._db.row_factory = sqlite3.Row
+            # FULL: a job that was told to be queued is on the disk.
+            self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+            self._migrate()
+        except (OSError, sqlite3.Error) as error:
+            raise QueueError(
+                f"the queue {path} cannot be used: {error}",
+                "If it is damaged, move it away; results already written stay where they are.",
+            ) from error
+
+    def close(self) -> None:
+        self._db.close()
+
+    def queue(self, jobs: Sequence[NewJob]) -> list[Job]:
+        """Put jobs into the queue and return them as they stand there, in the same order.
+
+        One that is there already stays as it is, unless it failed or was cancelled: then it is queued
+        anew.
+        """
+        now = time.time()
+        with self._transaction():
+            for job in jobs:
+                values = asdict(job) | {
+                    "file": str(job.file),
+                    "video": str(job.video) if job.video else None,
+                    "destination": str(job.destination),
+                    "state": State.QUEUED,
+                    "queued": now,
+                    "changed": now,
+                }
+                self._db.execute(
+                    f"INSERT INTO jobs ({', '.join(values)}) "  # noqa: S608 - our own names
+                    f"VALUES ({', '.join(f':{name}' for name in values)}) "
+                    "ON CONFLICT (key) DO UPDATE SET state = 'queued', error = '', changed = :changed "
+                    "WHERE state IN ('failed', 'cancelled')",
+                    values,
+                )
+            return [self._by_key(job.key) for job in jobs]
+
+    def jobs(self, numbers: Iterable[int] | None = None) -> list[Job]:
+        """The jobs with these numbers, or all, oldest first."""
+        with self._lock:
+            rows = self._db.execute(f"SELECT {_COLUMNS} FROM jobs ORDER BY number").fetchall()  # noqa: S608
+        wanted = None if numbers is None else set(numbers)
+        return [_job(row) for row in rows if wanted is None or row["number"] in wanted]
+
+    def unended(self, box: str | None = None) -> list[Job]:
+        """The jobs that are still to be done, oldest first; those of one box if it is named."""
+        return [j for j in self.jobs() if not j.state.ended and (box is None or j.box == box)]
+
+    def with_destination(self, destination: Path) -> list[Job]:
+        """The jobs whose results go into one file, by entry; of each entry the newest."""
+        newest = {job.entry: job for job in self._select("destination = ?", str(destination))}
+        return [newest[entry] for entry in sorted(newest)]
+
+    def set_state(self, number: int, state: State, error: str = "") -> None:
+        """Note how a job stands now."""
+        self._change("state = ?, error = ? WHERE number = ?", state, error, number)
+
+    def set_request(self, number: int, request: Request, estimate: int) -> str:
+        """Note the request that was made for a job and the prompt tokens that we count for it.
+
+        Returns the request's identity.
+        """
+        identity = request.job_id()
+        text = json.dumps(asdict(request), ensure_ascii=False)
+        self._change(
+            "identity = ?, request = ?, estimate = ? WHERE number = ?",
+            identity, text, estimate, number,
+        )  # fmt: skip
+        return identity
+
+    def count_attempt(self, number: int) -> None:
+        """Note that a job is being sent."""
+        self._change("attempts = attempts + 1 WHERE number = ?", number)
+
+    def request(self, number: int) -> Request:
+        """The request that was made for a job. Raises KeyError when none was."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT request FROM jobs WHERE number = ?", (number,)
+            ).fetchone()
+        if row is None or row["request"] is None:
+            raise KeyError(number)
+        return parse(Request, json.loads(row["request"]))
+
+    def answer(self, identity: str) -> Answer | None:
+        """What came back for a request; None when nothing did yet."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT answer FROM results WHERE identity = ?", (identity,)
+            ).fetchone()
+        return parse(Answer, json.loads(row["answer"])) if row else None
+
+    def keep_answer(self, identity: str, answer: Answer) -> None:
+        """Keep an answer, unless there is one."""
+        text = json.dumps(asdict(answer), ensure_ascii=False)
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO results VALUES (?, ?, ?)", (identity, text, time.time())
+            )
+
+    def seen(self, box: str) -> tuple[str, int]:
+        """The journal of a box that was last followed, and how far; ("", -1) at first."""
+        with self._lock:
+            row = self._db.execute("SELECT * FROM seen WHERE box = ?", (box,)).fetchone()
+        return (row["journal"], row["seq"]) if row else ("", -1)
+
+    def note_seen(self, box: str, journal: str, seq: int) -> None:
+        """Note how far the box's journal was followed, after what it said was dealt with."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT (box) "
+                "DO UPDATE SET journal = excluded.journal, seq = excluded.seq",
+                (box, journal, seq),
+            )
+
+    def written(self, path: Path) -> Written | None:
+        """What we last wrote to this path; None when we never did."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT sha256, source FROM written WHERE path = ?", (str(path),)
+            ).fetchone()
+        return Written(row["sha256"], Path(row["source"])) if row else None
+
+    def note_written(self, path: Path, written: Written) -> None:
+        """Note what we wrote, so that we may write it anew as long as nobody else changed it."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO written VALUES (?, ?, ?) ON CONFLICT (path) "
+                "DO UPDATE SET sha256 = excluded.sha256, source = excluded.source",
+                (str(path), written.sha256, str(written.source)),
+            )
+
+    def _migrate(self) -> None:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            self._db.executescript(
+                f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            )
+        elif version > SCHEMA_VERSION:
+            raise QueueError(
+                f"the queue {self.path} was written by a newer upsample (schema {version})",
+                "Upgrade this one.",
+            )
+
+    def _change(self, assignments: str, *values: object) -> None:
+        with self._lock:
+            self._db.execute(
+                f"UPDATE jobs SET changed = ?, {assignments}",  # noqa: S608 - our own words
+                (time.time(), *values),
+            )
+
+    def _select(self, condition: str, *values: object) -> list[Job]:
+        with self._lock:
+            rows = self._db.execute(
+                f"SELECT {_COLUMNS} FROM jobs WHERE {condition} ORDER BY number",  # noqa: S608
+                values,
+            ).fetchall()
+        return [_job(row) for row in rows]
+
+    def _by_key(self, key: str) -> Job:
+        (job,) = self._select("key = ?", key)
+        return job
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+
+def _job(row: sqlite3.Row) -> Job:
+    values = dict(row)
+    return Job(
+        **values
+        | {
+            "file": Path(values["file"]),
+            "video": Path(values["video"]) if values["video"] else None,
+            "destination": Path(values["destination"]),
+            "state": State(values["state"]),
+        }
+    )

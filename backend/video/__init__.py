@@ -1,0 +1,25 @@
+"""Videos and images on this machine: what they are, which frames to show, and drawing those.
+
+`probe` reads headers, `choose` picks frames by their real timestamps, `ffmpeg` runs the one program
+that draws, `draw` makes frames and hint videos, `kept` is where they lie, by content.
+"""
+
+from backend.video.choose import ChosenFrame, FrameSampling, choose_frames
+from backend.video.draw import Prepared, create_hint_video, prepare_frames
+from backend.video.ffmpeg import find_ffmpeg
+from backend.video.kept import Frame
+from backend.video.probe import MediaKind, Video, probe
+
+__all__ = [
+    "ChosenFrame",
+    "Frame",
+    "FrameSampling",
+    "MediaKind",
+    "Prepared",
+    "Video",
+    "choose_frames",
+    "create_hint_video",
+    "find_ffmpeg",
+    "prepare_frames",
+    "probe",
+]

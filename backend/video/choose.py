@@ -1,0 +1,113 @@
+"""Which frames of a video the model looks at, by their real presentation timestamps.
+
+Timestamps are read from the packets without decoding a picture, so variable frame rates and reordered
+frames (B-frames) come out right. Everything here blocks: call it from a thread.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+from backend.errors import InputError, MediaError
+from backend.video.probe import MediaKind, Video, open_media
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.stream import Stream
+
+_FPS_STEP = Fraction(1, 2)
+"""Seconds between the frames of a hint video."""
+
+
+class FrameSampling(StrEnum):
+    """How frames are picked."""
+
+    UNIFORM = "uniform"
+    """The frame shown at the centre of each of N equal parts."""
+    FIRST = "first"
+    """Frames 0 to N-1, as Transfer1's own upsampler takes them."""
+    FPS = "fps"
+    """The frame shown each half second from the start, as a hint video has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenFrame:
+    """One frame of a video."""
+
+    index: int
+    """From 0, in the order in which the frames are shown."""
+    time: float
+    """When it appears, in seconds after the video's first frame."""
+
+
+def choose_frames(
+    video: Video, count: int, sampling: FrameSampling = FrameSampling.UNIFORM
+) -> tuple[ChosenFrame, ...]:
+    """`count` frames of the video in order, all different.
+
+    Fewer when the video has fewer (an image has one), or when one frame is on screen at several of
+    the moments. Raises InputError when count is below 1, and MediaError when the file can no longer
+    be read.
+    """
+    if count < 1:
+        raise InputError(f"{count} frames cannot be chosen.", "Ask for at least 1.")
+    if video.kind is MediaKind.IMAGE:
+        return (ChosenFrame(0, 0.0),)
+    line = _read_timeline(video)
+    if sampling is FrameSampling.FIRST:
+        indices = list(range(min(count, len(line.starts))))
+    elif sampling is FrameSampling.UNIFORM:
+        moments = [line.end * (2 * part + 1) / (2 * count) for part in range(count)]
+        indices = _shown_at(line, moments)
+    else:
+        moments = [step * _FPS_STEP for step in range(count)]
+        indices = _shown_at(line, [moment for moment in moments if moment < line.end])
+    return tuple(ChosenFrame(index, float(line.starts[index])) for index in indices)
+
+
+class _Timeline(NamedTuple):
+    starts: list[Fraction]
+    """When each frame appears: sorted, in seconds after the first one, which is 0."""
+    end: Fraction
+    """When the last frame disappears; above every start."""
+
+
+def _shown_at(line: _Timeline, moments: list[Fraction]) -> list[int]:
+    """The different frames that are on screen at these moments, in order."""
+    return sorted({bisect_right(line.starts, moment) - 1 for moment in moments})
+
+
+def _read_timeline(video: Video) -> _Timeline:
+    with open_media(video.path) as container:
+        stream = container.streams[video.stream]
+        if stream.type != "video":
+            raise MediaError(f"{video.path} has changed since it was read.", "Try again.")
+        shown = [packet for packet in container.demux(stream) if _is_shown(packet)]
+        base = stream.time_base or Fraction(1, 1)
+        step = 1 / Fraction(stream.average_rate or stream.guessed_rate or 25)
+    if not shown:
+        raise MediaError(f"{video.path} holds no frames.", "Check that the file is complete.")
+    times = [(packet.pts, packet.duration or 0) for packet in shown]
+    return _timeline(times, base, step)
+
+
+def _timeline(times: list[tuple[int | None, int]], base: Fraction, step: Fraction) -> _Timeline:
+    """From the timestamp and duration of each frame, in units of `base` seconds.
+
+    Where one has no timestamp (bare streams, some AVI), the frames are `step` seconds apart.
+    """
+    known = sorted((pts, duration) for pts, duration in times if pts is not None)
+    if len(known) < len(times):
+        return _Timeline([index * step for index in range(len(times))], len(times) * step)
+    first, (last, duration) = known[0][0], known[-1]
+    starts = [(pts - first) * base for pts, _ in known]
+    return _Timeline(starts, (last - first) * base + (duration * base or step))
+
+
+def _is_shown(packet: Packet[Stream]) -> bool:
+    """Not the empty packet at the end, and not one that an edit list cuts away."""
+    return packet.size > 0 and not packet.is_discard

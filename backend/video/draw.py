@@ -1,0 +1,130 @@
+"""Frames and hint videos: the two things that are drawn from a user's video."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.errors import InputError, MediaError
+from backend.resolutions import Size
+from backend.video.choose import ChosenFrame
+from backend.video.ffmpeg import Drawing, draw, find_ffmpeg
+from backend.video.kept import (
+    FRAMES,
+    HINT,
+    Frame,
+    check_drawn,
+    choice_key,
+    content_key,
+    drawing_folder,
+    even,
+    frame_name,
+    hint_path,
+    keep_copy,
+    keep_frames,
+    kept_frames,
+)
+from backend.video.probe import MediaKind, Video, probe
+
+TIME_LIMIT = 300.0
+"""Seconds that one run of ffmpeg may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What the model will look at."""
+
+    frames: tuple[Frame, ...]
+    """In showing order, one for each frame that was chosen."""
+    hint: Path | None
+    """The hint video at the frames' size; None for an image and where nothing was scaled."""
+
+
+async def prepare_frames(
+    video: Video,
+    chosen: Sequence[ChosenFrame],
+    size: Size,
+    hint_video_dir: Path,
+    *,
+    ffmpeg: Path | None = None,
+    time_limit: float = TIME_LIMIT,
+) -> Prepared:
+    """The chosen frames at `size`, and the hint video when that is not the video's own size.
+
+    One run of ffmpeg makes what `hint_video_dir` does not hold yet; when it holds everything, none
+    is started. Cancelling stops ffmpeg and leaves nothing behind. Raises MediaError, also when a
+    chosen frame cannot be decoded, and InputError when the folder cannot be written.
+    """
+    content = await asyncio.to_thread(content_key, video.path)
+    frames_dir = hint_video_dir / f"{content}-{size}-{choice_key(chosen)}"
+    wants_hint = video.kind is MediaKind.VIDEO and size != video.size
+    hint = hint_path(hint_video_dir, content, size) if wants_hint else None
+    kept = await asyncio.to_thread(kept_frames, frames_dir, chosen, size)
+    missing_hint = hint if hint is not None and not hint.is_file() else None
+    if kept is not None and missing_hint is None:
+        return Prepared(kept, hint)
+    names = [(frame.index, f"{FRAMES}/{frame_name(at)}") for at, frame in enumerate(chosen)]
+    drawing = Drawing(
+        video.path,
+        video.stream,
+        frames=names if kept is None else (),
+        frame_size=size if size != video.size else None,
+        hint=(even(size), HINT) if missing_hint is not None else None,
+    )
+    with drawing_folder(hint_video_dir) as folder:
+        (folder / FRAMES).mkdir()
+        await draw(drawing, folder, ffmpeg=ffmpeg or find_ffmpeg(), time_limit=time_limit)
+        if kept is None:
+            await asyncio.to_thread(check_drawn, video, folder / FRAMES, chosen, size)
+            kept = await asyncio.to_thread(keep_frames, folder, frames_dir, chosen, size)
+        if missing_hint is not None:
+            (folder / HINT).replace(missing_hint)
+    return Prepared(kept, hint)
+
+
+async def create_hint_video(
+    input: str | Path,  # noqa: A002 -- the name that users know
+    output: str | Path,
+    *,
+    size: Size | None = None,
+    hint_video_dir: Path | None = None,
+    ffmpeg: Path | None = None,
+    time_limit: float = TIME_LIMIT,
+) -> Path:
+    """Writes a hint video of `input` to `output`, replacing what was there, and returns `output`.
+
+    Two frames a second, scaled with Lanczos to `size` (by default the video's own; odd sides lose a
+    pixel, since yuv420p has none), H.264 at CRF 18. With `hint_video_dir`, one that is kept there is
+    copied, and a new one is kept there as well. The output appears as a whole or not at all. Raises
+    MediaError for an image or a file that cannot be read, InputError when output cannot be written.
+    """
+    source, target = Path(input), Path(output)
+    video = await asyncio.to_thread(_probe_hint_source, source, target)
+    size = even(size or video.size)
+    kept = None
+    if hint_video_dir is not None:
+        content = await asyncio.to_thread(content_key, source)
+        kept = hint_path(hint_video_dir, content, size)
+    with drawing_folder(target.parent) as folder:
+        drawn = folder / HINT
+        if kept is not None and kept.is_file():
+            await asyncio.to_thread(shutil.copyfile, kept, drawn)
+        else:
+            drawing = Drawing(source, video.stream, hint=(size, HINT))
+            await draw(drawing, folder, ffmpeg=ffmpeg or find_ffmpeg(), time_limit=time_limit)
+            if kept is not None:
+                await asyncio.to_thread(keep_copy, drawn, kept)
+        drawn.replace(target)
+    return target
+
+
+def _probe_hint_source(source: Path, target: Path) -> Video:
+    video = probe(source)
+    if video.kind is MediaKind.IMAGE:
+        raise MediaError(f"{source} is a still picture.", "Give a video to make a hint video of.")
+    if target.exists() and target.samefile(source):
+        raise InputError(f"{target} is the input itself.", "Give another output.")
+    return video

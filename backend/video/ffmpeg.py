@@ -1,0 +1,165 @@
+"""Running ffmpeg: the only place that starts it, and the only one that talks to ffmpeg-python.
+
+ffmpeg is run inside a folder of its own, where its input is a link and its outputs have names that
+this program chose. So no file's name can be taken for an option, a pattern or an address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
+
+from backend.errors import MediaError
+from backend.resolutions import Size
+
+_STDERR_KEPT = 8192
+"""Bytes of ffmpeg's last words that are kept for the message."""
+
+HINT_RATE = 2
+"""Frames a second of a hint video."""
+
+
+class Stream(Protocol):
+    """As much of ffmpeg-python, which has no types, as is used here."""
+
+    def filter(self, name: str, *arguments: object, **options: object) -> Self: ...
+
+
+def find_ffmpeg() -> Path:
+    """The ffmpeg on PATH, or else the one that imageio-ffmpeg carries. Raises MediaError."""
+    if found := shutil.which("ffmpeg"):
+        return Path(found).absolute()
+    import imageio_ffmpeg
+
+    try:
+        return Path(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise MediaError(
+            "No ffmpeg was found, which frames are drawn with.",
+            "Install ffmpeg so that it is on PATH.",
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What one run of ffmpeg makes from one input."""
+
+    source: Path
+    stream: int
+    """Index of the picture stream."""
+    frames: Sequence[tuple[int, str]] = ()
+    """Frames to write: index from 0 in showing order, and the PNG's name."""
+    frame_size: Size | None = None
+    """None leaves frames at the source's size."""
+    hint: tuple[Size, str] | None = None
+    """Even size and name of the hint video."""
+
+
+async def draw(drawing: Drawing, folder: Path, *, ffmpeg: Path, time_limit: float) -> None:
+    """Writes what `drawing` names into `folder`, which exists.
+
+    Raises MediaError when ffmpeg fails or takes more than `time_limit` seconds. It is dead when this
+    returns, raises or is cancelled.
+    """
+    # Some formats are told by their suffix alone.
+    suffix = drawing.source.suffix if re.fullmatch(r"\.\w+", drawing.source.suffix) else ""
+    link = folder / f"source{suffix}"
+    link.symlink_to(drawing.source.absolute())
+    try:
+        await _run(_arguments(drawing, link.name, ffmpeg), folder, drawing.source, time_limit)
+    finally:
+        link.unlink(missing_ok=True)
+
+
+def _arguments(drawing: Drawing, source: str, ffmpeg: Path) -> list[str]:
+    """One run: the decoded pictures are split into a branch for each output."""
+    import ffmpeg as graph
+
+    branches = graph.input(source)[str(drawing.stream)].filter_multi_output(
+        "split", len(drawing.frames) + (drawing.hint is not None)
+    )
+    outputs = []
+    for branch, (index, name) in enumerate(drawing.frames):
+        frame = branches[branch].filter("select", f"eq(n,{index})").filter("setpts", "0")
+        if drawing.frame_size is not None:
+            frame = _scaled(frame, drawing.frame_size)
+        outputs.append(graph.output(frame.filter("format", "rgb24"), name, **_PNG))
+    if drawing.hint is not None:
+        size, name = drawing.hint
+        # Rounding up gives each hint frame the picture shown at its own time; ffmpeg's default
+        # gives it one from almost a quarter of a second later.
+        hint = branches[len(drawing.frames)].filter("setpts", "PTS-STARTPTS")
+        hint = _scaled(hint.filter("fps", HINT_RATE, round="up"), size)
+        outputs.append(graph.output(hint, name, **_H264))
+    command = graph.merge_outputs(*outputs).global_args("-nostdin", "-hide_banner", "-v", "error")
+    return list(command.compile(cmd=str(ffmpeg), overwrite_output=True))
+
+
+# Up-prediction makes the smallest PNGs of filmed frames (258 KB at 640x480; paeth 270, none 371), and
+# the quickest to undo for a box that has to decode them in plain Python.
+_PNG = {"frames:v": 1, "c:v": "png", "pred": "up", "format": "image2", "update": 1}
+_H264 = {
+    "c:v": "libx264",
+    "crf": 18,
+    "pix_fmt": "yuv420p",
+    "movflags": "+faststart",
+    "map_metadata": -1,
+    "format": "mp4",
+}
+
+
+def _scaled(branch: Stream, size: Size) -> Stream:
+    return branch.filter("scale", size.width, size.height, flags="lanczos").filter("setsar", 1)
+
+
+async def _run(command: Sequence[str], folder: Path, source: Path, time_limit: float) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=folder,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None  # noqa: S101 -- it was asked for as a pipe
+    try:
+        async with asyncio.timeout(time_limit):
+            words = await _last_words(process.stderr)
+            code = await process.wait()
+    except TimeoutError:
+        raise MediaError(
+            f"Drawing frames of {source} took longer than {time_limit:g} s and was stopped.",
+            "Cut or scale the video down first.",
+        ) from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            # Shielded, so that a second cancellation leaves no zombie.
+            await asyncio.shield(process.wait())
+    if code != 0:
+        raise _failure(source, words or f"exit status {code}")
+
+
+def _failure(source: Path, words: str) -> MediaError:
+    if "received no packets" in words:
+        return MediaError(
+            f"{source} has fewer frames that can be decoded than its header promises.",
+            "The file is damaged or incomplete: copy it again, or re-encode it with ffmpeg.",
+        )
+    return MediaError(
+        f"ffmpeg could not draw frames of {source}: {words}",
+        "Check that the file is complete, and that `ffmpeg -encoders` lists libx264.",
+    )
+
+
+async def _last_words(stream: asyncio.StreamReader) -> str:
+    """Everything is read, so that ffmpeg never blocks on a full pipe; the end of it is kept."""
+    kept = b""
+    while data := await stream.read(_STDERR_KEPT):
+        kept = (kept + data)[-_STDERR_KEPT:]
+    lines = kept.decode(errors="replace").strip().splitlines()
+    return "; ".join(line.strip() for line in lines[-3:])

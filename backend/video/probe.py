@@ -1,0 +1,199 @@
+"""What a video or image is: its size as shown, its length, and whether a frame can be had from it.
+
+Headers are read and one frame is decoded, which takes 1 to 20 ms; the decoded frame is what tells of
+a rotation and of files that only look like media. Everything here blocks: call it from a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backend.errors import MediaError
+from backend.resolutions import Size
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+MAX_SIDE = 16_384
+"""Pixels. A header that claims more is damaged or made to hurt."""
+MAX_PIXELS = 2**27
+"""Of one picture. 134 million (8K has 33 million) decode to 400 MB."""
+
+_PLAYLISTS = frozenset({"concat", "dash", "hls", "tty"})
+"""Formats that open other files, or draw any text file as a picture of a terminal."""
+_STILL_BRANDS = frozenset({"avif", "heic", "heix", "mif1"})
+"""Major brands of MP4-like files that hold a still picture."""
+_CONVERT = "Convert it with ffmpeg, for instance to an H.264 MP4 (a picture: to PNG), and use that."
+
+
+class MediaKind(StrEnum):
+    """Moving or still."""
+
+    VIDEO = "video"
+    IMAGE = "image"
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """A video or image that a model can look at."""
+
+    path: Path
+    """As it was given."""
+    kind: MediaKind
+    size: Size
+    """Pixels after the rotation that the file asks for, as ffmpeg writes frames when it does not scale.
+
+    Pixels that are not square (a sample aspect ratio other than 1:1) are not stretched.
+    """
+    fps: float
+    """Frames a second on average; 0 for an image."""
+    duration: float
+    """Seconds; 0 for an image."""
+    frames: int
+    """1 or more. From the header; where that says nothing (Matroska), duration × fps."""
+    codec: str
+    """ffmpeg's name of it: "h264", "hevc", "png"."""
+    stream: int = 0
+    """Index of the picture stream in the file."""
+
+
+def probe(path: str | Path) -> Video:
+    """What the file is. Raises MediaError when it is no video or image that can be read."""
+    path = Path(path)
+    with open_media(path) as container:
+        _refuse_formats(path, container)
+        stream = picture_stream(path, container)
+        _refuse_sizes(path, stream.codec_context.width, stream.codec_context.height)
+        size = _shown_size(_first_frame(path, container, stream))
+        codec, index = stream.codec_context.name, stream.index
+        still = _is_still(container)
+        duration, fps, frames = (0.0, 0.0, 1) if still else _length(container, stream)
+    if frames < 1:
+        duration, frames = _walked_length(path, fps)
+    kind = MediaKind.IMAGE if still else MediaKind.VIDEO
+    return Video(path, kind, size, fps, duration, frames, codec, index)
+
+
+@contextmanager
+def open_media(path: Path) -> Iterator[InputContainer]:
+    """The open file. Every trouble of ffmpeg's inside the block becomes a MediaError."""
+    import av
+
+    try:
+        _refuse_non_files(path)
+        with av.open(
+            # The prefix keeps "https:…" and the like from being anything but a file's name.
+            f"file:{path.absolute()}",
+            "r",
+            # An image named a%03d.png is that file, not a numbered sequence.
+            container_options={"pattern_type": "none"} if "%" in path.name else {},
+            options={"max_pixels": str(MAX_PIXELS)},
+            metadata_errors="replace",
+        ) as container:
+            yield container
+    except av.FFmpegError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    except OSError as error:
+        raise MediaError(f"{path} cannot be read: {error}") from error
+
+
+def picture_stream(path: Path, container: InputContainer) -> VideoStream:
+    """The first stream of pictures that is no cover art. Raises MediaError when there is none."""
+    from av.stream import Disposition
+
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            return stream
+    what = "sound" if container.streams.audio else "nothing that can be shown"
+    raise MediaError(f"{path} holds only {what}.", "Give a file with a video or a picture in it.")
+
+
+def _refuse_non_files(path: Path) -> None:
+    """A pipe would block, a folder would be taken for a numbered sequence."""
+    if path.is_dir():
+        raise MediaError(f"{path} is a folder.", "Give the video or image file itself.")
+    if not path.exists():
+        raise MediaError(
+            f"{path} does not exist.", "Check the path in the spec, or copy the file there."
+        )
+    if not path.is_file():
+        raise MediaError(f"{path} is not a regular file.", "Copy it to a file and give that.")
+    if path.stat().st_size == 0:
+        raise MediaError(f"{path} is empty (0 bytes).", "Copy or download it again.")
+
+
+def _refuse_formats(path: Path, container: InputContainer) -> None:
+    if not _PLAYLISTS.isdisjoint(container.format.name.split(",")):
+        raise _unreadable(path, f"it is text or a playlist ({container.format.name})")
+    # A HEIC photo is a grid of tiles, one stream each; the first one is a corner of the picture.
+    if _is_still(container) and len(container.streams.video) > 1:
+        raise MediaError(f"{path} is a picture in several parts, which is not read.", _CONVERT)
+
+
+def _refuse_sizes(path: Path, width: int, height: int) -> None:
+    # ffmpeg leaves the size at 0 when it is above max_pixels.
+    if width < 1 or height < 1:
+        raise MediaError(f"{path} has no picture size, or one too large to be read.", _CONVERT)
+    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise MediaError(
+            f"{path} claims a picture of {width}×{height}; {MAX_SIDE:,} a side and "
+            f"{MAX_PIXELS // 1_000_000} million pixels are the most that is read.",
+            "Scale it down first, or check that the file is not damaged.",
+        )
+
+
+def _first_frame(path: Path, container: InputContainer, stream: VideoStream) -> VideoFrame:
+    from av import InvalidDataError
+
+    # One frame is wanted: starting decoder threads would take longer than decoding it.
+    stream.thread_type = "NONE"
+    trouble = ""
+    for packet in container.demux(stream):
+        # A damaged frame is passed over, as ffmpeg does when it draws.
+        try:
+            for frame in packet.decode():
+                return frame
+        except InvalidDataError as error:
+            trouble = f": {error.strerror}"
+    raise MediaError(f"{path} holds no frame that can be decoded{trouble}.", _CONVERT)
+
+
+def _shown_size(frame: VideoFrame) -> Size:
+    sideways = round(frame.rotation / 90) % 2 == 1
+    return Size(frame.height, frame.width) if sideways else Size(frame.width, frame.height)
+
+
+def _is_still(container: InputContainer) -> bool:
+    name = container.format.name
+    brand = container.metadata.get("major_brand", "").strip()
+    return name == "image2" or name.endswith("_pipe") or brand in _STILL_BRANDS
+
+
+def _length(container: InputContainer, stream: VideoStream) -> tuple[float, float, int]:
+    """Duration in seconds, frames a second, and number of frames; 0 for what the header lacks."""
+    fps = float(stream.average_rate or stream.guessed_rate or 0)
+    if stream.duration is not None and stream.time_base is not None:
+        duration = float(stream.duration * stream.time_base)
+    else:
+        duration = (container.duration or 0) / 1_000_000
+    return duration, fps, stream.frames or round(duration * fps)
+
+
+def _walked_length(path: Path, fps: float) -> tuple[float, int]:
+    """Duration and number of frames of a bare stream (.h264), which has no header to say so."""
+    with open_media(path) as container:
+        frames = sum(
+            1 for packet in container.demux(picture_stream(path, container)) if packet.size
+        )
+    return frames / fps if fps else 0.0, frames
+
+
+def _unreadable(path: Path, why: str) -> MediaError:
+    return MediaError(f"{path} is not a video or image that can be read: {why}.", _CONVERT)

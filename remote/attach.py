@@ -1,0 +1,116 @@
+"""What an app runs over SSH: make sure that a daemon serves the place, then relay bytes to and from it.
+
+It does nothing else, so that a dropped connection kills a relay and never the work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict
+
+from remote.place import Place, PlaceError, make_place
+from remote.protocol import MAGIC, Fatal, Setup, encode
+
+_CHUNK = 1 << 16
+_START_SECONDS = 60.0
+
+
+class StartError(Exception):
+    """No daemon could be started; `kind` is one of `Fatal.kind`."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def attach(runner: str, setup: Setup) -> int:
+    """Connect stdin and stdout to the daemon, started if need be. Returns an exit code."""
+    _write_all(1, MAGIC)
+    try:
+        daemon = _reach(runner, setup)
+    except (PlaceError, StartError) as error:
+        kind = error.kind if isinstance(error, StartError) else "place"
+        _write_all(1, encode(Fatal(kind, str(error))))
+        return 1
+    with daemon:
+        _relay(daemon)
+    return 0
+
+
+def _reach(runner: str, setup: Setup) -> socket.socket:
+    place = make_place(setup.root)
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        daemon = _connect(place)
+        if daemon is not None:
+            return daemon
+        if time.monotonic() > deadline:
+            raise StartError("internal", f"the daemon does not answer; its log is {place.log}")
+        # When another attach starts one at the same moment, ours says that the place is taken.
+        _start(runner, setup, deadline - time.monotonic())
+
+
+def _connect(place: Place) -> socket.socket | None:
+    daemon = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        daemon.connect(str(place.socket))
+    except (FileNotFoundError, ConnectionRefusedError):
+        daemon.close()
+        return None
+    return daemon
+
+
+def _start(runner: str, setup: Setup, seconds: float) -> None:
+    """Start a daemon and wait until it serves, or says why it cannot."""
+    command = [sys.executable, "-I", runner, "daemon"]
+    # The setup goes through a pipe: an argument could be read by everybody on the box.
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd="/",
+    ) as process:
+        assert process.stdin is not None  # noqa: S101 - for mypy
+        assert process.stdout is not None  # noqa: S101 - for mypy
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(json.dumps(asdict(setup)).encode())
+            process.stdin.close()
+        ready, _, _ = select.select([process.stdout], [], [], max(seconds, 0.0))
+        said = process.stdout.readline() if ready else b""
+    if not said:
+        raise StartError("internal", "the daemon ended before it could serve, or took too long")
+    verdict = json.loads(said)
+    if verdict["kind"] not in ("ready", "taken"):
+        raise StartError(verdict["kind"], verdict["message"])
+
+
+def _relay(daemon: socket.socket) -> None:
+    """Pass bytes both ways until the daemon closes, or the app has gone."""
+    threading.Thread(target=_pass_input, args=(daemon,), daemon=True).start()
+    with contextlib.suppress(OSError):
+        while data := daemon.recv(_CHUNK):
+            _write_all(1, data)
+
+
+def _pass_input(daemon: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := os.read(0, _CHUNK):
+            daemon.sendall(data)
+    with contextlib.suppress(OSError):
+        daemon.shutdown(socket.SHUT_RDWR)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -1,0 +1,73 @@
+"""The engine itself: frames in, a paragraph out, no model in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from remote.engines import BadRequest, Completion, Piece
+from remote.engines.sketch.grid import Picture, read_picture
+from remote.engines.sketch.measure import Seen, measure
+from remote.engines.sketch.words import Voice, cut_to_words, pieces, write
+from remote.protocol import Request
+
+NOTICE = "Written by the sketch engine from measurements of the frames; no language model wrote it."
+"""What every result of this engine says about itself, outside of its text."""
+
+
+class SketchEngine:
+    """Describes what it measures in the frames, around the user's prompt.
+
+    The same request and images always give the same text, on every machine.
+    """
+
+    @property
+    def name(self) -> str:
+        """Engine and version; the version changes when the same input gives another text."""
+        return "sketch 1"
+
+    @property
+    def notice(self) -> str:
+        """That no language model wrote the text."""
+        return NOTICE
+
+    @property
+    def slots(self) -> int:
+        """Requests worked on at once; Python measures one at a time, however many wait."""
+        return 4
+
+    async def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
+        """The paragraph in pieces of a few words; `max_tokens` bounds the number of words.
+
+        Raises BadRequest when a frame cannot be read, or when there is neither prompt nor frame.
+        """
+        if len(images) != len(request.frames):
+            raise BadRequest(f"{len(request.frames)} frames are named, {len(images)} pictures came")
+        if not images and not request.prompt.strip():
+            raise BadRequest("the prompt is empty and no frame came with it")
+        seen = await _look(request, images) if images else None
+        text = write(request.prompt, seen, _voice(request))
+        text, cut = cut_to_words(text, max(0, request.sampling.max_tokens))
+        for piece in pieces(text):
+            yield piece
+            await asyncio.sleep(0)
+        yield Completion("length" if cut else "stop")
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+async def _look(request: Request, images: Sequence[bytes]) -> Seen:
+    """Measure the frames beside the event loop, one thread call a frame, so that a cancel is heard."""
+    pictures: list[Picture] = []
+    for image in images:
+        pictures.append(await asyncio.to_thread(read_picture, image))
+    return await asyncio.to_thread(measure, pictures, [frame.time for frame in request.frames])
+
+
+def _voice(request: Request) -> Voice:
+    """What decides the wording: the seed, the prompt and the frames, but no floating-point number."""
+    frames = [frame.sha256 for frame in request.frames]
+    return Voice(
+        "\n".join([str(request.sampling.seed), request.prompt, *frames]), request.candidate
+    )

@@ -1,0 +1,93 @@
+"""Where the runner keeps its things on the box.
+
+What must survive (journal, images, logs) lives under the root that the user chose, often an NFS home
+that several machines share; so each machine has a folder of its own there. The socket and the lock
+need a local disk and live in `/var/tmp`: it survives a logout, which `$XDG_RUNTIME_DIR` does not, and
+a daemon whose socket is gone could be neither reached nor replaced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class PlaceError(Exception):
+    """A folder that the runner needs cannot be made or is not safe to use."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """The paths of one daemon: one root on one machine."""
+
+    state: Path
+    """What must survive: `root`/<machine>."""
+    run: Path
+    """Socket and lock: local, ours alone."""
+    key: str
+    """Names the pair of machine and root."""
+
+    @property
+    def journal(self) -> Path:
+        return self.state / "journal"
+
+    @property
+    def images(self) -> Path:
+        return self.state / "images"
+
+    @property
+    def log(self) -> Path:
+        return self.state / "runner.log"
+
+    @property
+    def socket(self) -> Path:
+        return self.run / f"{self.key}.sock"
+
+    @property
+    def lock(self) -> Path:
+        return self.run / f"{self.key}.lock"
+
+
+def make_place(root: str, run: Path | None = None) -> Place:
+    """The place for `root`, its folders made (0700). Raises PlaceError.
+
+    `run` replaces the folder for socket and lock.
+    """
+    where = Path(root).expanduser()
+    if not where.is_absolute():
+        raise PlaceError(f"the root {root!r} is neither absolute nor under ~")
+    machine = _machine_key()
+    state = where / machine
+    run = run or Path(f"/var/tmp/upsample-{os.getuid()}")  # noqa: S108 - checked below
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (state / "images").mkdir(mode=0o700, exist_ok=True)
+        run.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise PlaceError(f"cannot make {error.filename}: {error.strerror}") from error
+    _require_private(run)
+    key = hashlib.sha256(f"{machine}\0{where.resolve()}".encode()).hexdigest()[:16]
+    return Place(state=state, run=run, key=key)
+
+
+def _require_private(folder: Path) -> None:
+    """Whoever can write here could put a socket of theirs in our daemon's place."""
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise PlaceError(f"{folder} is not a folder")
+    if found.st_uid != os.getuid():
+        raise PlaceError(f"{folder} belongs to user {found.st_uid}, not to you")
+    if found.st_mode & 0o077:
+        raise PlaceError(f"{folder} is open to other users; make it 0700")
+
+
+def _machine_key() -> str:
+    try:
+        identity = Path("/etc/machine-id").read_text().strip()
+    except OSError:
+        identity = ""
+    return hashlib.sha256((identity or socket.gethostname()).encode()).hexdigest()[:12]

@@ -1,0 +1,197 @@
+"""The work itself: waiting jobs go to the engine, as many at once as it has slots."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import itertools
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from remote.board import Attempt, Board, Stand
+from remote.engines import BadRequest, Completion, Engine, EngineError
+from remote.pictures import Pictures
+from remote.protocol import Answer, Delta, Durable, FromBox, Refused, Request, Started, Submit
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+_MOST_ENGINE_ERRORS = 2
+"""Attempts before a job that the engine fails at is failed."""
+
+_DISK_PAUSE = 5.0
+"""Seconds to wait before a write that failed (disk full) is tried again."""
+
+
+class Work:
+    """The jobs of one board being done by one engine.
+
+    Board and pictures block on the disk, so every call of theirs runs on one thread of their own: the
+    loop stays free, and they see one caller at a time.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        pictures: Pictures,
+        engine: Engine,
+        runner: str,
+        tell: Callable[[FromBox | None], None],
+    ) -> None:
+        """`tell` passes a message of the moment to every app; None says that the journal grew."""
+        self._board = board
+        self._pictures = pictures
+        self._engine = engine
+        self._runner = runner
+        self._tell = tell
+        self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="disk")
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Start jobs as slots come free, until cancelled; then those that run are given up unended."""
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                await self._fill_slots()
+        finally:
+            tasks = list(self._running.values())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._engine.close()
+            self._disk.shutdown()
+
+    async def submit(self, message: Submit) -> Refused | list[Durable]:
+        """Take a job in. Returns what there is to tell of it already, or why it was refused."""
+        if message.job != message.request.job_id():
+            return Refused(message.job, "request", "the job's id is not its request's hash")
+        try:
+            told = await self._on_disk(self._accept, message)
+        except ValueError as error:
+            return Refused(message.job, "request", str(error))
+        except OSError as error:
+            return Refused(message.job, "disk", f"the box cannot keep the job: {error.strerror}")
+        self._changed()
+        return told
+
+    async def cancel(self, job: str) -> None:
+        """Take back a job that waits or runs. Returns when its slot is free."""
+        task = self._running.get(job)
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        if await self._on_disk(self._board.stand, job) in (Stand.WAITING, Stand.RUNNING):
+            await self._persist(self._end, job, lambda: self._board.cancel(job))
+        self._changed()
+
+    async def unfinished(self) -> int:
+        """Jobs that wait or run."""
+        return await self._on_disk(lambda: self._board.unfinished)
+
+    async def told_after(self, seq: int, most: int) -> list[tuple[int, Durable | None]]:
+        """The next durable messages after `seq`, at most `most`."""
+
+        def read() -> list[tuple[int, Durable | None]]:
+            return list(itertools.islice(self._board.told_after(seq), most))
+
+        return await self._on_disk(read)
+
+    def _accept(self, message: Submit) -> list[Durable]:
+        stand = self._board.stand(message.job)
+        if stand in (None, Stand.FAILED, Stand.CANCELLED):
+            self._pictures.keep(message.request.frames, message.images)
+            self._board.accept(message.job, message.request)
+            return []
+        return list(self._board.told_of(message.job))
+
+    async def _fill_slots(self) -> None:
+        while len(self._running) < self._engine.slots:
+            attempt = await self._persist(self._board.start_next)
+            if attempt is None:
+                return
+            task = asyncio.create_task(self._attempt(attempt))
+            self._running[attempt.job] = task
+            task.add_done_callback(functools.partial(self._left, attempt.job))
+
+    def _left(self, job: str, _task: asyncio.Task[None]) -> None:
+        del self._running[job]
+        self._changed()
+
+    async def _attempt(self, attempt: Attempt) -> None:
+        job = attempt.job
+        self._tell(Started(job, attempt.number))
+        try:
+            answer = await self._answer(attempt)
+        except BadRequest as error:
+            await self._fail(job, "request", str(error))
+        except (EngineError, OSError) as error:
+            _log.warning("job %s, attempt %d: %s", job[:12], attempt.number, error)
+            if attempt.number < _MOST_ENGINE_ERRORS:
+                await self._on_disk(self._board.wait_again, job)
+            else:
+                await self._fail(job, "engine", str(error))
+        except Exception as error:  # noqa: BLE001 - one bad job must not end the others
+            _log.exception("job %s", job[:12])
+            await self._fail(job, "internal", f"{type(error).__name__}: {error}")
+        else:
+            await self._persist(self._end, job, lambda: self._board.finish(job, answer))
+
+    async def _answer(self, attempt: Attempt) -> Answer:
+        job, request = attempt.job, attempt.request
+        images = await self._on_disk(self._pictures.load, request)
+        started = time.time()
+        text = ""
+        end: Completion | None = None
+        async for piece in self._engine.generate(request, images):
+            if isinstance(piece, Completion):
+                end = piece
+                continue
+            self._tell(Delta(job, attempt.number, len(text), piece))
+            text += piece
+        if end is None:
+            raise EngineError("the answer broke off")
+        return Answer(
+            text=text,
+            finish_reason=end.finish_reason,
+            engine=self._engine.name,
+            prompt_tokens=end.prompt_tokens,
+            completion_tokens=end.completion_tokens,
+            runner=self._runner,
+            notice=self._engine.notice,
+            attempt=attempt.number,
+            started=started,
+            ended=time.time(),
+        )
+
+    async def _fail(self, job: str, kind: str, message: str) -> None:
+        await self._persist(self._end, job, lambda: self._board.fail(job, kind, message))
+
+    def _end(self, job: str, note: Callable[[], None]) -> None:
+        request: Request = self._board.request(job)
+        note()
+        self._pictures.release(request)
+
+    def _changed(self) -> None:
+        self._wake.set()
+        self._tell(None)
+
+    async def _on_disk(self, call: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._disk, call, *arguments)
+
+    async def _persist(self, call: Callable[..., T], *arguments: object) -> T:
+        """Write, however long the disk is full: what was accepted is never dropped."""
+        while True:
+            try:
+                return await self._on_disk(call, *arguments)
+            except OSError as error:
+                _log.error("cannot write to the disk (%s); trying again", error.strerror)
+                await asyncio.sleep(_DISK_PAUSE)

@@ -1,0 +1,74 @@
+"""Which frames are chosen, by their real timestamps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from backend.errors import InputError
+from backend.video import (
+    ChosenFrame,
+    FrameSampling,
+    choose_frames,
+    probe,
+)
+
+RunFfmpeg = Callable[..., None]
+Numbered = Callable[[int], str]
+
+
+def test_uniform_takes_the_centre_of_equal_parts(tmp_path: Path, run_ffmpeg: RunFfmpeg) -> None:
+    clip = tmp_path / "five.mp4"
+    run_ffmpeg("-f", "lavfi", "-i", "testsrc=s=32x18:r=24:d=5", "-preset", "ultrafast", clip)
+    chosen = choose_frames(probe(clip), 2, FrameSampling.UNIFORM)
+    assert chosen == (ChosenFrame(30, 1.25), ChosenFrame(90, 3.75))
+
+
+def test_first_takes_the_first_frames(counted_clip: Path) -> None:
+    chosen = choose_frames(probe(counted_clip), 3, FrameSampling.FIRST)
+    assert [frame.index for frame in chosen] == [0, 1, 2]
+    assert chosen[1].time == pytest.approx(1 / 24)
+
+
+def test_fps_takes_a_frame_each_half_second_until_the_end(counted_clip: Path) -> None:
+    video = probe(counted_clip)
+    assert [f.time for f in choose_frames(video, 3, FrameSampling.FPS)] == [0.0, 0.5, 1.0]
+    assert [f.index for f in choose_frames(video, 99, FrameSampling.FPS)] == [0, 12, 24, 36]
+
+
+@pytest.mark.parametrize("sampling", [FrameSampling.UNIFORM, FrameSampling.FIRST])
+@pytest.mark.parametrize("count", [48, 1000])
+def test_no_frame_comes_twice(counted_clip: Path, sampling: FrameSampling, count: int) -> None:
+    chosen = choose_frames(probe(counted_clip), count, sampling)
+    assert [frame.index for frame in chosen] == list(range(48))
+
+
+def test_uneven_frames_are_taken_at_their_real_times(uneven_clip: Path) -> None:
+    # Frame 10 comes at 1.0 s; the second half of the frames takes 0.4 s.
+    video = probe(uneven_clip)
+    chosen = choose_frames(video, 30, FrameSampling.FIRST)
+    times = [0.1 * n if n < 10 else 1 + (n - 10) * 0.02 for n in range(30)]
+    assert [frame.time for frame in chosen] == pytest.approx(times)
+    assert [f.index for f in choose_frames(video, 3, FrameSampling.FPS)] == [0, 5, 10]
+    assert choose_frames(video, 2)[0].index == 3
+
+
+@pytest.mark.parametrize("sampling", FrameSampling)
+def test_a_picture_gives_its_one_frame(picture: Path, sampling: FrameSampling) -> None:
+    assert choose_frames(probe(picture), 2, sampling) == (ChosenFrame(0, 0.0),)
+
+
+@pytest.mark.parametrize("sampling", FrameSampling)
+def test_a_video_of_one_frame_gives_one(
+    tmp_path: Path, run_ffmpeg: RunFfmpeg, numbered: Numbered, sampling: FrameSampling
+) -> None:
+    clip = tmp_path / "one.mp4"
+    run_ffmpeg("-f", "lavfi", "-i", numbered(1), clip)
+    assert choose_frames(probe(clip), 2, sampling) == (ChosenFrame(0, 0.0),)
+
+
+def test_no_frames_cannot_be_chosen(counted_clip: Path) -> None:
+    with pytest.raises(InputError, match="at least 1"):
+        choose_frames(probe(counted_clip), 0)
