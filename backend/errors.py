@@ -1,7 +1,7 @@
 """The kinds of trouble that a caller treats differently.
 
 Every message says what happened to which file, job or box; `remedy` says what to do about it. Which
-exit code a kind becomes is decided in one place, `backend.cli`.
+exit code a kind becomes is decided in one place, `backend.exit_codes`.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +56,8 @@ class Preparer:
         self._model = model
         self._counter = TextCounter()
         self._planners: dict[str, Planner] = {}
+        # Specs often share a video: the second one waits for the first and then finds the frames kept.
+        self._drawing: defaultdict[Path, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def prepare(self, job: Job) -> Ready:
         """Plan the job and draw its frames. Raises InputError or MediaError with the reason why not."""
@@ -64,7 +67,8 @@ class Preparer:
             raise plan.refusal
         prepared: Prepared | None = None
         if plan.video is not None and plan.size is not None:
-            prepared = await _draw(plan.video, plan.size, planner.settings)
+            async with self._drawing[plan.video.path]:
+                prepared = await _draw(plan.video, plan.size, planner.settings)
         request = make_request(plan, prepared, planner, self._model, job.seed, job.candidate)
         return Ready(job, plan, request, tuple(f.path for f in prepared.frames) if prepared else ())
 

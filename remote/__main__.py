@@ -21,7 +21,7 @@ from remote.daemon import Daemon, TakenError, hold_lock
 from remote.engines.catalog import NoEngineError
 from remote.journal import JournalError
 from remote.place import Place, PlaceError, make_place
-from remote.protocol import ProtocolError, Setup, parse
+from remote.protocol import Setup, parse
 
 
 def main() -> int:
@@ -45,13 +45,13 @@ def _become_daemon(runner: str) -> int:
     say = os.fdopen(os.dup(1), "w")
     try:
         place = make_place(setup.root)
-        _leave_standard_streams(place)
         with hold_lock(place):
+            _leave_standard_streams(place)
             asyncio.run(_serve(place, setup, _hash_of(runner), say))
     except TakenError:
         _say(say, "taken", "another daemon serves this place")
-    except (PlaceError, ProtocolError) as error:
-        _say(say, "place", str(error))
+    except PlaceError as error:
+        _say(say, error.kind, str(error))
     except NoEngineError as error:
         _say(say, "engine", str(error))
     except (JournalError, OSError) as error:

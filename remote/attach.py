@@ -33,16 +33,24 @@ class StartError(Exception):
 
 def attach(runner: str, setup: Setup) -> int:
     """Connect stdin and stdout to the daemon, started if need be. Returns an exit code."""
-    _write_all(1, MAGIC)
     try:
+        _write_all(1, MAGIC)
         daemon = _reach(runner, setup)
+    except BrokenPipeError:
+        return 1  # the app has gone
     except (PlaceError, StartError) as error:
-        kind = error.kind if isinstance(error, StartError) else "place"
-        _write_all(1, encode(Fatal(kind, str(error))))
-        return 1
+        return _give_up(error.kind, str(error))
+    except OSError as error:
+        return _give_up("internal", f"no daemon can be started or reached: {error}")
     with daemon:
         _relay(daemon)
     return 0
+
+
+def _give_up(kind: str, message: str) -> int:
+    with contextlib.suppress(BrokenPipeError):
+        _write_all(1, encode(Fatal(kind, message)))
+    return 1
 
 
 def _reach(runner: str, setup: Setup) -> socket.socket:

@@ -26,7 +26,7 @@ from remote.protocol import (
     parse,
 )
 
-_MOST_ATTEMPTS = 3
+MOST_FALLS = 3
 """Attempts that may end with the daemon's death before the job is held to be the cause."""
 
 
@@ -67,19 +67,29 @@ class Board:
         self._accepted: dict[str, int] = {}
         self._ended: dict[str, int] = {}
         self._attempts: Counter[str] = Counter()
+        self._falls: Counter[str] = Counter()
         for record in journal.read():
             self._learn(record)
-        for job in [job for job, stand in self._stands.items() if stand is Stand.RUNNING]:
-            self.wait_again(job)
+        for job in reversed(self.running()):
+            self._wait_first(job)
 
     @property
     def unfinished(self) -> int:
         """Jobs that wait or run."""
         return len(self._accepted) - len(self._ended)
 
+    @property
+    def first_waiting(self) -> str | None:
+        """The job that is to begin next; None when none waits."""
+        return next(iter(self._waiting), None)
+
     def stand(self, job: str) -> Stand | None:
         """How the job stands; None when this box does not know it."""
         return self._stands.get(job)
+
+    def running(self) -> list[str]:
+        """The jobs that were begun and have not ended."""
+        return [job for job, stand in self._stands.items() if stand is Stand.RUNNING]
 
     def unfinished_requests(self) -> Iterator[Request]:
         """The requests whose images are still needed."""
@@ -95,24 +105,18 @@ class Board:
         """Take the job; it is on the disk when this returns. A failed one begins anew."""
         self._append("accepted", {"job": job, "request": cast(Json, asdict(request))})
 
-    def start_next(self) -> Attempt | None:
-        """Begin the job that has waited longest; None when none waits.
+    def kills(self, job: str) -> bool:
+        """Whether the runner died so often during this job that the job is held to be the cause."""
+        return self._falls[job] >= MOST_FALLS
 
-        A job during which the runner died too often is given up instead, and the next one begins.
-        """
-        while self._waiting:
-            job = next(iter(self._waiting))
-            if self._attempts[job] < _MOST_ATTEMPTS:
-                self._append("started", {"job": job})
-                return Attempt(job, self._attempts[job], self.request(job))
-            self.fail(job, "internal", f"the runner died {_MOST_ATTEMPTS} times during this job")
-        return None
+    def start(self, job: str) -> Attempt:
+        """Begin a job that waits."""
+        self._append("started", {"job": job})
+        return Attempt(job, self._attempts[job], self.request(job))
 
     def wait_again(self, job: str) -> None:
-        """Let a job that was begun wait for another attempt, before those that were not."""
-        self._stands[job] = Stand.WAITING
-        self._waiting[job] = None
-        self._waiting.move_to_end(job, last=False)
+        """Let a job that runs wait for another attempt, before those that were not begun."""
+        self._append("waiting", {"job": job})
 
     def finish(self, job: str, answer: Answer) -> None:
         """Keep the answer."""
@@ -123,9 +127,8 @@ class Board:
         self._append("failed", {"job": job, "kind": kind, "message": message})
 
     def cancel(self, job: str) -> None:
-        """Take back a job that waits or runs; any other stays as it is."""
-        if self._stands.get(job) in (Stand.WAITING, Stand.RUNNING):
-            self._append("cancelled", {"job": job})
+        """Take the job back."""
+        self._append("cancelled", {"job": job})
 
     def told_after(self, seq: int) -> Iterator[tuple[int, Durable | None]]:
         """What apps are told of the records after `seq`; None for those that are not for them."""
@@ -150,15 +153,29 @@ class Board:
             self._accepted[job] = record.seq
             self._ended.pop(job, None)
             self._attempts.pop(job, None)
+            self._falls.pop(job, None)
             self._waiting[job] = None
+        elif job not in self._accepted or job in self._ended:
+            # Its acceptance was lost with a damaged record, or it has its one end already.
+            return
         elif kind == "started":
             self._stands[job] = Stand.RUNNING
             self._attempts[job] += 1
+            # Taken back when the attempt ends in any other way than with the daemon.
+            self._falls[job] += 1
             self._waiting.pop(job, None)
-        elif kind in _ENDED_BY and job in self._accepted:
+        elif kind == "waiting":
+            self._falls[job] -= 1
+            self._wait_first(job)
+        elif kind in _ENDED_BY:
             self._stands[job] = _ENDED_BY[str(kind)]
             self._ended[job] = record.seq
             self._waiting.pop(job, None)
+
+    def _wait_first(self, job: str) -> None:
+        self._stands[job] = Stand.WAITING
+        self._waiting[job] = None
+        self._waiting.move_to_end(job, last=False)
 
 
 def _told(record: Record) -> Durable | None:

@@ -62,7 +62,7 @@ class Daemon:
         self._journal = Journal(place.journal)
         board = Board(self._journal)
         pictures = Pictures(place.images, board.unfinished_requests())
-        self._visitors: set[Visitor] = set()
+        self._visitors: dict[Visitor, asyncio.Task[None] | None] = {}
         self._ended = asyncio.Event()
         self._idle_since = time.monotonic()
         self.work = Work(board, pictures, self._engine, runner, self._tell)
@@ -72,9 +72,6 @@ class Daemon:
 
         `ready` is called once apps can connect.
         """
-        self._place.socket.unlink(
-            missing_ok=True
-        )  # left by a daemon that was killed; we hold the lock
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ended.set)
@@ -89,9 +86,14 @@ class Daemon:
             ready()
             try:
                 await self._until_ended(working)
+            except Exception:
+                _log.exception("the daemon cannot go on")
+                raise
             finally:
+                self._ended.set()
                 server.close()
                 self._place.socket.unlink(missing_ok=True)
+                await self._see_off()
                 working.cancel()
                 await asyncio.gather(working, return_exceptions=True)
                 self._journal.close()
@@ -102,7 +104,8 @@ class Daemon:
         outdated = (hello.runner, hello.setup) != (self._runner, self._setup.fingerprint())
         if outdated and not unfinished and len(self._visitors) == 1:
             self._ended.set()
-            return Fatal("replaced", "the daemon made room for another runner or setup")
+        if self._ended.is_set():
+            return Fatal("replaced", "the daemon made room for another one")
         return Welcome(
             protocol=min(NEWEST_PROTOCOL, hello.newest),
             runner=self._runner,
@@ -117,18 +120,25 @@ class Daemon:
 
     async def stop(self, visitor: Visitor, only_idle: bool) -> None:
         """End, for an app that asked; with `only_idle`, unless there is work or another app."""
-        alone = self._visitors <= {visitor}
+        alone = self._visitors.keys() <= {visitor}
         if not only_idle or (alone and not await self.work.unfinished()):
             self._ended.set()
 
     async def _visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         visitor = Visitor(self, reader, writer)
-        self._visitors.add(visitor)
+        self._visitors[visitor] = asyncio.current_task()
         try:
             await visitor.run()
         finally:
-            self._visitors.discard(visitor)
+            del self._visitors[visitor]
             self._idle_since = time.monotonic()
+
+    async def _see_off(self) -> None:
+        """End the visits while there still is a journal to serve them from."""
+        visits = [visit for visit in self._visitors.values() if visit is not None]
+        for visit in visits:
+            visit.cancel()
+        await asyncio.gather(*visits, return_exceptions=True)
 
     def _tell(self, message: FromBox | None) -> None:
         for visitor in self._visitors:
@@ -141,6 +151,11 @@ class Daemon:
                 await asyncio.wait_for(self._ended.wait(), _TICK)
             if working.done():
                 working.result()
+            if not self._place.socket.exists():
+                _log.error(
+                    "%s was removed; ending, so that another daemon can serve", self._place.socket
+                )
+                return
             now = time.monotonic()
             if now - touched > _TOUCH_SECONDS:
                 os.utime(self._place.socket)
@@ -164,10 +179,11 @@ def hold_lock(place: Place) -> Iterator[None]:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                # A daemon that makes room still holds it for a moment.
-                if time.monotonic() > deadline:
+                # A daemon that makes room holds it for a moment still, but has no socket any more.
+                if place.socket.exists() or time.monotonic() > deadline:
                     raise TakenError(str(place.lock)) from None
                 time.sleep(0.05)
+        place.socket.unlink(missing_ok=True)  # left by a daemon that was killed
         yield
     finally:
         os.close(descriptor)
@@ -183,8 +199,11 @@ class _TellingHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         level = "error" if record.levelno >= logging.ERROR else record.levelname.lower()
-        message = Log(record.created, level, record.name, record.getMessage())
-        self._loop.call_soon_threadsafe(self._tell, message)
+        try:
+            message = Log(record.created, level, record.name, record.getMessage())
+            self._loop.call_soon_threadsafe(self._tell, message)
+        except Exception:  # noqa: BLE001 - as logging does: a bad log line ends nothing
+            self.handleError(record)
 
 
 @contextmanager

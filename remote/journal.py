@@ -93,9 +93,9 @@ def _next_record(data: bytes, position: int) -> int:
 def _record_at(data: bytes, offset: int) -> Record | None:
     start = offset + _HEAD
     length = int.from_bytes(data[offset : offset + 4], "big")
-    body = data[start : start + length]
-    if len(body) != length or not body.startswith(b"{"):
+    if start + length > len(data) or data[start : start + 1] != b"{":
         return None
+    body = data[start : start + length]
     if zlib.crc32(body) != int.from_bytes(data[offset + 4 : start], "big"):
         return None
     try:
@@ -183,11 +183,12 @@ class Journal:
             self._note(record.seq, self._end, record.size)
             if record.body.get("type") == "journal":
                 self.id = str(record.body.get("id"))
-        if not self.id:
-            # New, or its first record was lost: under a new id every app asks for everything.
+        if not self.id or any(damage.torn for damage in self.damages):
+            # New, or its first record was lost, or its last ones, whose seqs are given out again:
+            # under a new id every app asks for everything.
             self.id = uuid.uuid4().hex
             self.append("journal", {"id": self.id})
-            _sync_folder(self._path.parent)
+            sync_folder(self._path.parent)
 
     def _read(self, index: int) -> Record:
         offset, size = self._places[index]
@@ -217,21 +218,27 @@ class Journal:
         mended = self._path.with_name(f"{self._path.name}.mended")
         _write_durably(mended, b"".join(records))
         mended.replace(self._path)
-        _sync_folder(self._path.parent)
-        os.close(self._descriptor)
+        sync_folder(self._path.parent)
+        damaged = self._descriptor
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        os.close(damaged)
 
 
 def _write_durably(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync_folder(folder: Path) -> None:
+    """Make names that were given or taken in this folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

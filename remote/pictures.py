@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from remote.journal import sync_folder
 from remote.protocol import FrameInfo, Request
 
 
@@ -33,11 +34,20 @@ class Pictures:
         """
         if len(frames) != len(images):
             raise ValueError(f"{len(frames)} frames came with {len(images)} images")
-        for frame, image in zip(frames, images, strict=True):
-            data = _decode(image)
-            if hashlib.sha256(data).hexdigest() != frame.sha256:
-                raise ValueError(f"an image is not the one announced ({frame.sha256[:12]})")
-            self._store(frame.sha256, data)
+        pictures = {
+            frame.sha256: _decode(image) for frame, image in zip(frames, images, strict=True)
+        }
+        for name, data in pictures.items():
+            if hashlib.sha256(data).hexdigest() != name:
+                raise ValueError(f"an image is not the one announced ({name[:12]})")
+        try:
+            for name, data in pictures.items():
+                self._store(name, data)
+            sync_folder(self._folder)
+        except OSError:
+            for name in pictures:
+                self._remove_unneeded(name)
+            raise
         self._needed.update(frame.sha256 for frame in frames)
 
     def load(self, request: Request) -> list[bytes]:
@@ -48,14 +58,16 @@ class Pictures:
         """The request needs its pictures no longer; those that no other one needs are removed."""
         for frame in request.frames:
             self._needed[frame.sha256] -= 1
-            if self._needed[frame.sha256] <= 0:
-                del self._needed[frame.sha256]
-                (self._folder / frame.sha256).unlink(missing_ok=True)
+            self._remove_unneeded(frame.sha256)
 
     def _sweep(self) -> None:
         for path in self._folder.iterdir():
-            if path.name not in self._needed:
-                path.unlink(missing_ok=True)
+            self._remove_unneeded(path.name)
+
+    def _remove_unneeded(self, name: str) -> None:
+        if self._needed[name] <= 0:
+            del self._needed[name]
+            (self._folder / name).unlink(missing_ok=True)
 
     def _store(self, name: str, data: bytes) -> None:
         final = self._folder / name

@@ -8,6 +8,7 @@ a daemon whose socket is gone could be neither reached nor replaced.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import socket
@@ -15,9 +16,20 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
 
 class PlaceError(Exception):
     """A folder that the runner needs cannot be made or is not safe to use."""
+
+    kind = "place"
+    """As in `Fatal.kind`."""
+
+
+class PlaceFullError(PlaceError):
+    """There is no room for the folder."""
+
+    kind = "disk"
 
 
 @dataclass(frozen=True)
@@ -57,7 +69,10 @@ def make_place(root: str, run: Path | None = None) -> Place:
 
     `run` replaces the folder for socket and lock.
     """
-    where = Path(root).expanduser()
+    try:
+        where = Path(root).expanduser()
+    except RuntimeError as error:
+        raise PlaceError(f"the root {root!r} cannot be found: {error}") from error
     if not where.is_absolute():
         raise PlaceError(f"the root {root!r} is neither absolute nor under ~")
     machine = _machine_key()
@@ -68,7 +83,8 @@ def make_place(root: str, run: Path | None = None) -> Place:
         (state / "images").mkdir(mode=0o700, exist_ok=True)
         run.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise PlaceError(f"cannot make {error.filename}: {error.strerror}") from error
+        kind = PlaceFullError if error.errno in _NO_SPACE else PlaceError
+        raise kind(f"cannot make {error.filename}: {error.strerror}") from error
     _require_private(run)
     key = hashlib.sha256(f"{machine}\0{where.resolve()}".encode()).hexdigest()[:16]
     return Place(state=state, run=run, key=key)

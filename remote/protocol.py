@@ -127,6 +127,10 @@ class Setup:
     idle_timeout: float
     """Seconds without work and without an app before the daemon gives everything back and ends."""
 
+    def __post_init__(self) -> None:
+        # As in FrameInfo: the fingerprint must be the same on both sides of the wire.
+        object.__setattr__(self, "idle_timeout", float(self.idle_timeout))
+
     def fingerprint(self) -> str:
         """Twelve hex digits that differ when any setting does."""
         canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
@@ -349,9 +353,11 @@ def from_json(value: Json) -> Message:
     if not isinstance(value, dict):
         raise ProtocolError(f"a message is an object, not {_kind(value)}")
     name = value.get("type")
-    kind = _BY_TYPE.get(name) if isinstance(name, str) else None
+    if not isinstance(name, str):
+        raise ProtocolError(f"the type of a message is str, not {_kind(name)}")
+    kind = _BY_TYPE.get(name)
     if kind is None:
-        raise ProtocolError(f"unknown message type {str(name)[:40]!r}")
+        raise ProtocolError(f"unknown message type {name[:40]!r}")
     return parse(kind, value)
 
 
@@ -438,7 +444,14 @@ def _check(hint: object, value: Json, where: str) -> object:
     scalar = _SCALARS[cast(type, hint)]
     if not scalar(value):
         raise ProtocolError(f"{where} is {cast(type, hint).__name__}, not {_kind(value)}")
-    return float(cast(float, value)) if hint is float else value
+    return _as_float(cast(float, value), where) if hint is float else value
+
+
+def _as_float(value: float, where: str) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ProtocolError(f"{where} is too large a number") from None
 
 
 _SCALARS: dict[type, Callable[[Json], bool]] = {

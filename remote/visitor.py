@@ -38,6 +38,7 @@ _log = logging.getLogger(__name__)
 _GREETING_SECONDS = 30.0
 _WRITE_SECONDS = 120.0
 """A peer that takes nothing for so long is gone; it will come back and resume."""
+_CLOSE_SECONDS = 5.0
 _MOST_WAITING = 10_000
 _BATCH = 200
 
@@ -63,27 +64,22 @@ class Visitor:
         self._reader = reader
         self._writer = writer
         self._momentary: deque[FromBox] = deque(maxlen=_MOST_WAITING)
+        self._writing = asyncio.Lock()
         self._news = asyncio.Event()
         self._seen = -1
 
     async def run(self) -> None:
         """Serve the app until it goes or breaks the protocol."""
-        messages = self._messages()
         try:
-            if not await self._greet(messages):
-                return
-            telling = asyncio.create_task(self._tell_on())
-            try:
-                async for message in messages:
-                    await self._handle(message)
-            finally:
-                telling.cancel()
-                await asyncio.gather(telling, return_exceptions=True)
+            await self._serve(self._messages())
         except ProtocolError as error:
             _log.warning("an app was sent away: %s", error)
-            await self._write(Fatal("protocol", str(error)))
+            await self._write_last(Fatal("protocol", str(error)))
         except (ConnectionError, asyncio.TimeoutError):
             _log.info("an app went away")
+        except Exception as error:  # noqa: BLE001 - one app's trouble must not become the others'
+            _log.exception("an app could not be served")
+            await self._write_last(Fatal("internal", f"{type(error).__name__}: {error}"))
         finally:
             await self._close()
 
@@ -93,8 +89,19 @@ class Visitor:
             self._momentary.append(message)
         self._news.set()
 
+    async def _serve(self, messages: AsyncIterator[Message]) -> None:
+        if not await self._greet(messages):
+            return
+        telling = asyncio.create_task(self._tell_on())
+        try:
+            async for message in messages:
+                await self._handle(message)
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+
     async def _greet(self, messages: AsyncIterator[Message]) -> bool:
-        hello = await asyncio.wait_for(anext(messages, None), _GREETING_SECONDS)
+        hello = await asyncio.wait_for(_first(messages), _GREETING_SECONDS)
         if hello is None:
             return False
         if not isinstance(hello, Hello):
@@ -108,23 +115,33 @@ class Visitor:
         await self._write(answer)
         if isinstance(answer, Fatal):
             return False
-        self._seen = hello.after if hello.journal == answer.journal else -1
+        # A journal that ends before `after` has lost records, and gives their seqs out again.
+        follows = hello.journal == answer.journal and hello.after <= answer.last
+        self._seen = hello.after if follows else -1
         self._news.set()
         return True
 
     async def _handle(self, message: Message) -> None:
         if isinstance(message, Submit):
-            outcome = await self._house.work.submit(message)
-            for told in [outcome] if isinstance(outcome, Refused) else outcome:
-                self.tell(told)
+            await self._submit(message)
         elif isinstance(message, Cancel):
             await self._house.work.cancel(message.job)
         elif isinstance(message, Ping):
-            self.tell(Pong(message.number))
+            await self._write(Pong(message.number))
         elif isinstance(message, Stop):
             await self._house.stop(self, message.only_idle)
         else:
             raise ProtocolError(f"{message.type!r} is not for the box")
+
+    async def _submit(self, message: Submit) -> None:
+        outcome = await self._house.work.submit(message)
+        if isinstance(outcome, Refused):
+            await self._write(outcome)
+            return
+        for told in outcome:
+            # What is further on comes in its turn; ahead of it, the app would take the rest for seen.
+            if told.seq <= self._seen:
+                await self._write(told)
 
     async def _tell_on(self) -> None:
         try:
@@ -135,8 +152,11 @@ class Visitor:
                     await self._write(self._momentary.popleft())
                 await self._tell_journal()
         except (ConnectionError, asyncio.TimeoutError):
-            # The reader notices too, once the transport is closed.
-            self._writer.close()
+            _log.info("an app takes nothing any more")
+        except Exception:  # noqa: BLE001 - as in `run`
+            _log.exception("an app could not be told")
+        # The reader ends with the transport. A mere close would wait for a peer that takes nothing.
+        self._writer.transport.abort()
 
     async def _tell_journal(self) -> None:
         while batch := await self._house.work.told_after(self._seen, _BATCH):
@@ -146,8 +166,13 @@ class Visitor:
                 self._seen = seq
 
     async def _write(self, message: FromBox) -> None:
-        self._writer.write(encode(message))
-        await asyncio.wait_for(self._writer.drain(), _WRITE_SECONDS)
+        async with self._writing:
+            self._writer.write(encode(message))
+            await asyncio.wait_for(self._writer.drain(), _WRITE_SECONDS)
+
+    async def _write_last(self, message: FromBox) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.TimeoutError):
+            await self._write(message)
 
     async def _messages(self) -> AsyncIterator[Message]:
         decoder = Decoder()
@@ -158,4 +183,11 @@ class Visitor:
     async def _close(self) -> None:
         self._writer.close()
         with contextlib.suppress(ConnectionError, asyncio.TimeoutError):
-            await asyncio.wait_for(self._writer.wait_closed(), 5)
+            await asyncio.wait_for(self._writer.wait_closed(), _CLOSE_SECONDS)
+        self._writer.transport.abort()
+
+
+async def _first(messages: AsyncIterator[Message]) -> Message | None:
+    async for message in messages:
+        return message
+    return None

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from remote.board import Attempt, Board, Stand
+from remote.board import MOST_FALLS, Attempt, Board, Stand
 from remote.engines import BadRequest, Completion, Engine, EngineError
+from remote.journal import JournalError
 from remote.pictures import Pictures
 from remote.protocol import Answer, Delta, Durable, FromBox, Refused, Request, Started, Submit
 
@@ -51,11 +52,13 @@ class Work:
         self._tell = tell
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="disk")
         self._running: dict[str, asyncio.Task[None]] = {}
+        # Held while a job passes from waiting to running, so that a cancel finds it on either side.
+        self._passing = asyncio.Lock()
         self._wake = asyncio.Event()
         self._wake.set()
 
     async def run(self) -> None:
-        """Start jobs as slots come free, until cancelled; then those that run are given up unended."""
+        """Start jobs as slots come free, until cancelled; then those that run wait for the next daemon."""
         try:
             while True:
                 await self._wake.wait()
@@ -66,6 +69,8 @@ class Work:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            with contextlib.suppress(OSError):
+                await self._on_disk(self._put_back)
             await self._engine.close()
             self._disk.shutdown()
 
@@ -75,7 +80,7 @@ class Work:
             return Refused(message.job, "request", "the job's id is not its request's hash")
         try:
             told = await self._on_disk(self._accept, message)
-        except ValueError as error:
+        except (ValueError, JournalError) as error:
             return Refused(message.job, "request", str(error))
         except OSError as error:
             return Refused(message.job, "disk", f"the box cannot keep the job: {error.strerror}")
@@ -84,12 +89,11 @@ class Work:
 
     async def cancel(self, job: str) -> None:
         """Take back a job that waits or runs. Returns when its slot is free."""
-        task = self._running.get(job)
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        if await self._on_disk(self._board.stand, job) in (Stand.WAITING, Stand.RUNNING):
+        async with self._passing:
+            task = self._running.get(job)
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
             await self._persist(self._end, job, lambda: self._board.cancel(job))
         self._changed()
 
@@ -109,41 +113,62 @@ class Work:
         stand = self._board.stand(message.job)
         if stand in (None, Stand.FAILED, Stand.CANCELLED):
             self._pictures.keep(message.request.frames, message.images)
-            self._board.accept(message.job, message.request)
+            try:
+                self._board.accept(message.job, message.request)
+            except (OSError, JournalError):
+                self._pictures.release(message.request)
+                raise
             return []
         return list(self._board.told_of(message.job))
 
     async def _fill_slots(self) -> None:
         while len(self._running) < self._engine.slots:
-            attempt = await self._persist(self._board.start_next)
-            if attempt is None:
-                return
-            task = asyncio.create_task(self._attempt(attempt))
-            self._running[attempt.job] = task
-            task.add_done_callback(functools.partial(self._left, attempt.job))
+            async with self._passing:
+                attempt = await self._persist(self._start_next)
+                if attempt is None:
+                    break
+                task = asyncio.create_task(self._attempt(attempt))
+                self._running[attempt.job] = task
+                task.add_done_callback(functools.partial(self._left, attempt.job))
+        # Jobs may have been given up.
+        self._tell(None)
 
-    def _left(self, job: str, _task: asyncio.Task[None]) -> None:
-        del self._running[job]
+    def _start_next(self) -> Attempt | None:
+        """Begin the job that has waited longest; one that kills the runner is given up instead."""
+        while (job := self._board.first_waiting) is not None:
+            if not self._board.kills(job):
+                return self._board.start(job)
+            reason = f"the runner died {MOST_FALLS} times during this job"
+            self._end(job, functools.partial(self._board.fail, job, "internal", reason))
+        return None
+
+    def _left(self, job: str, task: asyncio.Task[None]) -> None:
+        if self._running.get(job) is task:
+            del self._running[job]
         self._changed()
+
+    def _put_back(self) -> None:
+        """Let the jobs that run wait: an end of the daemon in good order is not held against them."""
+        for job in reversed(self._board.running()):
+            self._board.wait_again(job)
 
     async def _attempt(self, attempt: Attempt) -> None:
         job = attempt.job
         self._tell(Started(job, attempt.number))
         try:
             answer = await self._answer(attempt)
+            await self._persist(self._end, job, lambda: self._board.finish(job, answer))
         except BadRequest as error:
             await self._fail(job, "request", str(error))
         except (EngineError, OSError) as error:
             _log.warning("job %s, attempt %d: %s", job[:12], attempt.number, error)
             if attempt.number < _MOST_ENGINE_ERRORS:
-                await self._on_disk(self._board.wait_again, job)
+                await self._persist(self._board.wait_again, job)
             else:
                 await self._fail(job, "engine", str(error))
         except Exception as error:  # noqa: BLE001 - one bad job must not end the others
             _log.exception("job %s", job[:12])
             await self._fail(job, "internal", f"{type(error).__name__}: {error}")
-        else:
-            await self._persist(self._end, job, lambda: self._board.finish(job, answer))
 
     async def _answer(self, attempt: Attempt) -> Answer:
         job, request = attempt.job, attempt.request
@@ -176,6 +201,9 @@ class Work:
         await self._persist(self._end, job, lambda: self._board.fail(job, kind, message))
 
     def _end(self, job: str, note: Callable[[], None]) -> None:
+        """Note the end of a job that has none yet."""
+        if self._board.stand(job) not in (Stand.WAITING, Stand.RUNNING):
+            return
         request: Request = self._board.request(job)
         note()
         self._pictures.release(request)

@@ -19,6 +19,7 @@ _LOOPBACK = "127.0.0.1"
 _KEY = "ssh-ed25519"
 _USER = "upsample"
 _CANNOT_EXECUTE = 126
+_CLOSE_SECONDS = 5.0
 
 
 @contextlib.asynccontextmanager
@@ -69,3 +70,6 @@ async def _run(session: asyncssh.SSHServerProcess[bytes]) -> None:
         if process.returncode is None:
             process.kill()
             await process.wait()
+        # Awaits what `redirect` left behind.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(session.wait_closed(), _CLOSE_SECONDS)

@@ -69,7 +69,7 @@ COMPOSITION: Wordings = (
     "The {shape} frame holds {texture}{where}{calm}.",
 )
 GATHERED: Wordings = (
-    ", with most of the detail gathered in {place}",
+    ", with more of the detail in {place} than elsewhere",
     ", concentrated in {place}",
     ", and the eye is drawn to {place}, where the detail is densest",
 )
@@ -78,9 +78,9 @@ SPREAD: Wordings = (
     ", with no single area standing out",
 )
 CALM: Wordings = (
-    ", while {place} stays plain",
-    ", leaving {place} almost empty",
-    "; {place} remains calm",
+    ", while {place} is the plainest part",
+    ", and {place} is comparatively plain",
+    "; {place} holds the least of it",
 )
 
 CAMERA_STILL: Wordings = (

@@ -118,7 +118,7 @@ def place(ninths: Sequence[float]) -> str:
 
 
 def calm_place(ninths: Sequence[float]) -> str:
-    """Where there is next to nothing; empty when there is something everywhere."""
+    """Where there is the least, if that is little; empty when there is much everywhere."""
     cell = min(range(9), key=lambda at: ninths[at])
     return _CELLS[cell] if ninths[cell] < 0.06 else ""
 

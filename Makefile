@@ -1,0 +1,52 @@
+# `make demo` and `make test` are all that a new machine needs: Python 3.11 or newer with venv, and make.
+# No system ffmpeg, no SSH client.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: demo test check format lock clean
+
+demo: $(VENV)/.installed
+	$(BIN)/upsample demo
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+# Formatting and lints, types, and the import rules of the three rooms.
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+# Resolve the newest versions that pyproject.toml admits and pin them.
+lock:
+	rm -rf build/lock
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet .
+	build/lock/bin/python -m pip freeze --exclude cosmos-upsample > requirements.lock
+	build/lock/bin/python -m pip install --quiet --upgrade pip
+	build/lock/bin/python -m pip install --quiet --constraint requirements.lock --group dev
+	build/lock/bin/python -m pip freeze --exclude cosmos-upsample > requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; choose one with make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --quiet --requirement requirements.lock
+	$(PIP) install --quiet --no-deps --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	$(PIP) install --quiet --requirement requirements-dev.lock
+	@touch $@

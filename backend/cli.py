@@ -1,0 +1,265 @@
+"""The `upsample` command: parse, then call one function. What the functions do is in `backend.commands`.
+
+Imports of theirs stand inside the functions, so that `--help` does not wait for them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, CycloptsError, Group, Parameter
+
+from backend import __version__
+from backend.errors import UpsampleError
+from backend.exit_codes import ExitCode, exit_code_of
+
+_HELP = """Short prompts for video world models, made long and concrete on a GPU box.
+
+Without --no-ui, the terminal app opens on the given files and folders. With it, their prompts are
+upsampled at once; without paths, the queue goes on where it was left.
+"""
+
+app = App(
+    name="upsample",
+    help=_HELP,
+    version=__version__,
+    version_flags=["--version"],
+    help_format="plaintext",
+    default_parameter=Parameter(negative=()),
+    result_action="return_value",
+)
+config = App(name="config", help="Show and change settings.")
+queue = App(name="queue", help="Look at the queue of jobs.")
+app.command(config)
+app.command(queue)
+
+_SENDING = Group("What is sent", sort_key=1)
+_WHERE = Group("Where it goes", sort_key=2)
+_SHOWING = Group("What is shown", sort_key=3)
+
+Resize = Literal["auto", "safe", "off"]
+Format = Literal["table", "json", "csv"]
+
+
+@app.default
+def upsample(
+    *paths: Annotated[Path, Parameter(help="Specs, and folders to look for specs in.")],
+    no_ui: Annotated[
+        bool, Parameter(help="Upsample at once, without the app.", group=_SHOWING)
+    ] = False,
+    save_dir: Annotated[Path, Parameter(help="Folder for the results.", group=_WHERE)] = Path(
+        "outputs"
+    ),
+    box: Annotated[
+        str | None, Parameter(help="Box to use; see `config show`.", group=_WHERE)
+    ] = None,
+    num_frames: Annotated[
+        int | None, Parameter(help="Frames the model looks at.", group=_SENDING)
+    ] = None,
+    max_resolution: Annotated[
+        str | None,
+        Parameter(help="Never send more: 854x480, or 480 for the shorter side.", group=_SENDING),
+    ] = None,
+    resize: Annotated[
+        Resize | None,
+        Parameter(
+            help="auto: the largest size that fits; safe: safe_resolution; off: as it is.",
+            group=_SENDING,
+        ),
+    ] = None,
+    preprocess_videos: Annotated[
+        bool, Parameter(help="The older spelling of --resize auto.", group=_SENDING)
+    ] = False,
+    num_gpu: Annotated[
+        int | None, Parameter(help="GPUs that share the model on the box.", group=_SENDING)
+    ] = None,
+    candidates: Annotated[
+        int, Parameter(help="Answers to draw for each prompt.", group=_SENDING)
+    ] = 1,
+    seed: Annotated[int, Parameter(help="Of the first candidate.", group=_SENDING)] = 0,
+    force: Annotated[
+        bool, Parameter(help="Replace result files that are there.", group=_WHERE)
+    ] = False,
+    accept_host_key: Annotated[
+        str | None,
+        Parameter(help="Fingerprint (SHA256:…) of a new box's host key.", group=_WHERE),
+    ] = None,
+    dry_run: Annotated[
+        bool, Parameter(help="Show what would be sent, and stop.", group=_SHOWING)
+    ] = False,
+    json: Annotated[
+        bool, Parameter(help="Events on stdout, one JSON object a line.", group=_SHOWING)
+    ] = False,
+) -> ExitCode:
+    from backend.commands.upsample import Options, open_app, upsample_batch
+
+    options = Options(
+        paths=paths,
+        save_dir=save_dir,
+        box=box,
+        num_frames=num_frames,
+        max_resolution=max_resolution,
+        resize="auto" if preprocess_videos and resize is None else resize,
+        num_gpu=num_gpu,
+        candidates=candidates,
+        seed=seed,
+        force=force,
+        accept_host_key=accept_host_key or "",
+        dry_run=dry_run,
+        json=json,
+    )
+    return upsample_batch(options) if no_ui or dry_run else open_app(options)
+
+
+@app.command
+def estimate(
+    *paths: Annotated[Path, Parameter(help="Specs, folders, videos or images.")],
+    resolution: Annotated[tuple[str, ...], Parameter(help="WxH; may be given again.")] = (),
+    frames: Annotated[int | None, Parameter(help="Frames the model looks at.")] = None,
+    prompt: Annotated[str, Parameter(help="Text that goes with them.")] = "",
+    max_model_len: Annotated[
+        tuple[int, ...], Parameter(help="Context length; may be given again.")
+    ] = (),
+    format: Annotated[Format, Parameter(help="How to print it.")] = "table",  # noqa: A002
+) -> ExitCode:
+    """Show what prompts and resolutions cost in tokens. Without any: the 25 Cosmos sizes."""
+    from backend.commands.estimate import show_estimates
+
+    return show_estimates(paths, resolution, frames, prompt, max_model_len, format)
+
+
+@app.command
+def fit(
+    source: Annotated[str, Parameter(help="A video, an image, or a size (WxH).", name="VIDEO|WxH")],
+    /,
+    *,
+    frames: Annotated[int | None, Parameter(help="Frames the model looks at.")] = None,
+    prompt: Annotated[str, Parameter(help="Text that goes with them.")] = "",
+    json: Annotated[bool, Parameter(help="As a JSON object.")] = False,
+) -> ExitCode:
+    """Find the largest size that fits the context."""
+    from backend.commands.fit import show_fit
+
+    return show_fit(source, frames, prompt, as_json=json)
+
+
+@app.command
+def hint(
+    video: Annotated[Path, Parameter(help="The video.")],
+    /,
+    *,
+    output: Annotated[
+        Path | None, Parameter(name=["--output", "-o"], help="Where to; default: hint_video_dir.")
+    ] = None,
+    force: Annotated[bool, Parameter(help="Replace OUTPUT if it is there.")] = False,
+) -> ExitCode:
+    """Make the small 2 fps hint video of a video, at the largest size that fits."""
+    from backend.commands.hint import make_hint
+
+    return make_hint(video, output, force=force)
+
+
+@config.command
+def show(*, json: Annotated[bool, Parameter(help="As a JSON object.")] = False) -> ExitCode:
+    """Show every setting as it holds here and now."""
+    from backend.commands.config import show_settings
+
+    return show_settings(as_json=json)
+
+
+@config.command
+def get(key: Annotated[str, Parameter(help="As in upsampling.max_tokens.")], /) -> ExitCode:
+    """Print one setting."""
+    from backend.commands.config import get_setting
+
+    return get_setting(key)
+
+
+@config.command(name="set")
+def set_(
+    key: Annotated[str, Parameter(help="As in boxes.h100.host.")],
+    value: Annotated[str, Parameter(help="Its new value.", allow_leading_hyphen=True)],
+    /,
+) -> ExitCode:
+    """Change one setting in your config file; comments stay."""
+    from backend.commands.config import set_setting
+
+    return set_setting(key, value)
+
+
+@config.command
+def edit() -> ExitCode:
+    """Open your config file in $EDITOR, and check it afterwards."""
+    from backend.commands.config import edit_settings
+
+    return edit_settings()
+
+
+@config.command
+def path() -> ExitCode:
+    """Print which config files there are, the strongest first."""
+    from backend.commands.config import show_paths
+
+    return show_paths()
+
+
+@config.command
+def profiles() -> ExitCode:
+    """List the model profiles."""
+    from backend.commands.config import show_profiles
+
+    return show_profiles()
+
+
+@queue.command(name="list")
+def list_(
+    *,
+    all: Annotated[bool, Parameter(help="Those that are done, too.")] = False,  # noqa: A002
+    json: Annotated[bool, Parameter(help="One JSON object a line.")] = False,
+) -> ExitCode:
+    """List the jobs that are still to be done, or failed."""
+    from backend.commands.queue import list_jobs
+
+    return list_jobs(everything=all, as_json=json)
+
+
+@app.command
+def demo(
+    *,
+    draw: Annotated[
+        Path | None,
+        Parameter(help="Only draw the clips that the specs in examples/ name, into this folder."),
+    ] = None,
+) -> ExitCode:
+    """Upsample three small clips of our own through the embedded box, to see how it goes."""
+    from backend.commands.demo import draw_clips_into, run_demo
+
+    return run_demo() if draw is None else draw_clips_into(draw)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code."""
+    try:
+        result = app(arguments, exit_on_error=False)
+    except CycloptsError:
+        return ExitCode.USAGE  # cyclopts has said what is wrong
+    except UpsampleError as error:
+        from backend.console import complain
+
+        complain(error)
+        return exit_code_of(error)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has what they wanted; keep Python from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    return result if isinstance(result, ExitCode) else ExitCode.OK

@@ -1,0 +1,90 @@
+"""`upsample config`: show, get, set and edit settings."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from typing import cast
+
+import tomlkit
+
+from backend.config import LOCAL_FILE, load_settings, user_file
+from backend.config_edit import set_value
+from backend.console import out, say, table, write_json
+from backend.errors import ConfigError
+from backend.exit_codes import ExitCode
+from backend.profiles import load_profile, profile_names
+from remote.protocol import Json
+
+
+def show_settings(*, as_json: bool) -> ExitCode:
+    """Every setting as it holds here and now, as TOML or JSON."""
+    settings = _as_plain()
+    if as_json:
+        write_json(settings)
+    else:
+        out().print(tomlkit.dumps(settings).strip())
+    return ExitCode.OK
+
+
+def get_setting(key: str) -> ExitCode:
+    """One value; a table as JSON."""
+    value: Json = _as_plain()
+    for part in key.split("."):
+        if not isinstance(value, dict) or part not in value:
+            raise ConfigError(f"{key} is no setting", "`upsample config show` lists them.")
+        value = value[part]
+    if isinstance(value, str):
+        out().print(value)
+    else:
+        write_json(value)
+    return ExitCode.OK
+
+
+def set_setting(key: str, value: str) -> ExitCode:
+    """Change one value in the user's file."""
+    file = set_value(key, value)
+    say(f"{key} = {value} in {file}")
+    return ExitCode.OK
+
+
+def edit_settings() -> ExitCode:
+    """Open the user's file in $EDITOR, then check what it makes."""
+    file = user_file()
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("# Only what differs from the defaults; see `upsample config show`.\n")
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    try:
+        subprocess.run([*shlex.split(editor), str(file)], check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise ConfigError(
+            f"the editor {editor} did not work: {error}", "Set $EDITOR, or edit the file yourself."
+        ) from error
+    load_settings()
+    say(f"{file} is fine.")
+    return ExitCode.OK
+
+
+def show_paths() -> ExitCode:
+    """The config files that count, the strongest first, and which of them are there."""
+    for path in (LOCAL_FILE.absolute(), user_file()):
+        print(path)  # noqa: T201 - the data
+        if not path.is_file():
+            say("  (not there yet)")
+    return ExitCode.OK
+
+
+def show_profiles() -> ExitCode:
+    """The profiles with their descriptions; the chosen one is marked."""
+    chosen = load_settings().upsampling.profile
+    shown = table("profile", "", "description")
+    for name in profile_names():
+        shown.add_row(name, "●" if name == chosen else "", load_profile(name).description)
+    out().print(shown)
+    return ExitCode.OK
+
+
+def _as_plain() -> dict[str, Json]:
+    return cast("dict[str, Json]", load_settings().model_dump(mode="json"))

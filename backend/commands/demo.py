@@ -1,0 +1,172 @@
+"""`upsample demo`: three clips, three specs in three formats, through the embedded box and back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.box import ROUNDED
+from rich.table import Table
+from rich.text import Text
+
+from backend.box.asker import Nobody
+from backend.box.link import Box, Seen, open_link
+from backend.commands.clips import CLIPS, EXAMPLE_CLIPS, draw_clips
+from backend.config import Settings, load_settings
+from backend.console import out, safe, say, verdict_text
+from backend.dispatch import Dispatcher
+from backend.events import Event, JobDone, JobFailed, JobPrepared, LinkChanged, LinkState
+from backend.exit_codes import ExitCode
+from backend.orders import Batch, make_jobs
+from backend.plan import Planner
+from backend.results import Result, load_result
+from backend.specs.scan import scan
+from backend.store import Job, State, Store
+from backend.tokens import TextCounter
+from remote.protocol import Setup, Stop
+
+_BOX = "local"
+
+
+def draw_clips_into(folder: Path) -> ExitCode:
+    """Draw what the specs in examples/ look at."""
+    for path in draw_clips(EXAMPLE_CLIPS, folder):
+        print(path)  # noqa: T201 - the data
+    return ExitCode.OK
+
+
+def run_demo() -> ExitCode:
+    """Draw, upsample and show; everything is in a temporary folder that goes at the end."""
+    with tempfile.TemporaryDirectory(prefix="upsample-demo-") as name:
+        return asyncio.run(_demo(Path(name)))
+
+
+async def _demo(folder: Path) -> ExitCode:
+    say("Drawing three clips with ffmpeg …")
+    await asyncio.to_thread(draw_clips, CLIPS, folder)
+    specs = write_specs(folder)
+    settings = _settings(folder)
+    store = Store(folder / "queue.db")
+    box = Box(_BOX, "", _setup(settings, folder))
+    try:
+        found = scan(specs, folder)
+        batch = Batch(_BOX, settings.boxes[_BOX], settings.upsampling, folder / "outputs")
+        jobs = store.queue(make_jobs(found.specs, specs, batch))
+        say("Deploying the runner to the embedded box, over SSH on loopback …")
+        await Dispatcher(store, box, Nobody(), _narrator()).run(jobs)
+        ended = store.jobs(job.number for job in jobs)
+        await _stop(box)
+        for job in ended:
+            if job.state is State.DONE:
+                _show(load_result(store, job), settings)
+        _explain(ended)
+        return ExitCode.OK if all(j.state is State.DONE for j in ended) else ExitCode.SOME_FAILED
+    finally:
+        store.close()
+
+
+def write_specs(folder: Path) -> list[Path]:
+    """Three specs for the clips in `folder`, each in a format of its own."""
+    specs: dict[str, object] = {
+        "harbour.json": {
+            "id": "ps_0000000demo1",
+            "name": "harbour",
+            "prompt": "A harbour at dusk, cranes against a warm sky",
+            "negative_prompt": "",
+            "input_video_path": str(folder / "harbour.mp4"),
+            "control_inputs": {},
+            "timestamp": "2026-01-01T00:00:00Z",
+            "is_upsampled": False,
+            "parent_prompt_text": None,
+            "metadata": {},
+        },
+        "forklift.json": {
+            "prompt": "a forklift crosses a warehouse hall",
+            "input_video_path": str(folder / "forklift.mp4"),
+            "edge": {"control_weight": 1.0},
+        },
+        "street.json": {
+            "name": "street",
+            "prompt": "lights drift through a street at night",
+            "video_path": "street.mp4",
+            "guidance": 3,
+            "vis": {"control_weight": 0.5},
+        },
+    }
+    paths = []
+    for file, spec in specs.items():
+        path = folder / file
+        path.write_text(json.dumps(spec, indent=2) + "\n", encoding="utf-8")
+        paths.append(path)
+    return paths
+
+
+def _settings(folder: Path) -> Settings:
+    """The user's settings, but for what would leave the folder or need another box."""
+    settings = load_settings({"boxes": {_BOX: {"host": "", "engine": "sketch", "model": ""}}})
+    upsampling = settings.upsampling.model_copy(update={"hint_video_dir": folder / "hint_videos"})
+    return settings.model_copy(update={"upsampling": upsampling})
+
+
+def _setup(settings: Settings, folder: Path) -> Setup:
+    return Setup(str(folder / "box"), "sketch", "", settings.boxes[_BOX].idle_timeout)
+
+
+async def _stop(box: Box) -> None:
+    """The daemon works in the folder that is about to go."""
+    async with open_link(box, Nobody(), Seen()) as link:
+        await link.send(Stop(only_idle=False))
+        async for _ in link.messages():
+            pass
+
+
+def _narrator() -> Callable[[Event], None]:
+    def hear(event: Event) -> None:
+        match event:
+            case LinkChanged() if event.state is LinkState.LIVE:
+                say(f"Connected; the engine is {event.detail}.")
+            case JobPrepared():
+                say(
+                    f"  {event.name}: {event.frames} frames at {event.size}, {event.prompt_tokens:,} tokens"
+                )
+            case JobDone():
+                say(f"  {event.name}: done in {event.seconds:.1f} s")
+            case JobFailed():
+                say(f"  {event.name}: failed, {event.error}")
+
+    return hear
+
+
+def _show(result: Result, settings: Settings) -> None:
+    plan = Planner(settings.upsampling, TextCounter()).plan(result.job.prompt, result.job.video)
+    budget = plan.budget
+    if budget is None or plan.video is None:
+        return
+    facts = Table.grid(padding=(0, 1))
+    facts.add_column()
+    facts.add_column(justify="right")
+    facts.add_row("source", str(plan.video.size))
+    facts.add_row("sent as", f"{plan.frames} × {plan.size}")
+    facts.add_row("text", f"{budget.text:,} tokens")
+    facts.add_row("vision", f"{budget.vision:,} tokens")
+    facts.add_row("prompt", f"{budget.prompt_tokens:,} of {budget.limit:,}")
+    facts.add_row("answer", f"{budget.reserve:,} kept free")
+    facts.add_row("verdict", verdict_text(budget.verdict))
+    beside = Table(box=ROUNDED, expand=True, title=result.job.name, title_style="bold")
+    beside.add_column("prompt", ratio=2)
+    beside.add_column("upsampled prompt", ratio=5)
+    beside.add_column("budget", width=24)
+    beside.add_row(Text(safe(result.job.prompt)), Text(safe(result.prompt)), facts)
+    out().print(beside)
+
+
+def _explain(jobs: Sequence[Job]) -> None:
+    done = sum(job.state is State.DONE for job in jobs)
+    say(
+        f"{done} of {len(jobs)} prompts upsampled. No language model wrote these texts: the embedded "
+        "box runs `sketch`, which describes what it measures in the frames. For a model, set up a GPU "
+        "box: upsample config set boxes.NAME.host HOST"
+    )

@@ -1,0 +1,75 @@
+"""`--dry-run`: what would be sent, and what would be refused, without sending anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from backend.config import Settings
+from backend.console import out, safe, say, table, verdict_text, write_json
+from backend.exit_codes import ExitCode
+from backend.plan import Plan, Planner
+from backend.specs.model import Scan, Spec
+from backend.tokens import TextCounter
+from remote.protocol import Json
+
+
+def show_plans(
+    specs: Sequence[Spec], found: Scan, settings: Settings, *, as_json: bool
+) -> ExitCode:
+    """Show the plan of each spec. Exits with SOME_FAILED when something would be refused."""
+    planner = Planner(settings.upsampling, TextCounter())
+    plans = [(spec, planner.plan(spec.prompt, spec.video)) for spec in specs]
+    if as_json:
+        for spec, plan in plans:
+            write_json(plan_json(spec, plan))
+    else:
+        _show_table(plans)
+    refused = sum(plan.refusal is not None for _, plan in plans) + len(found.broken)
+    say(f"{len(plans)} prompts, {refused} refused; nothing was sent.")
+    return ExitCode.SOME_FAILED if refused else ExitCode.OK
+
+
+def plan_json(spec: Spec, plan: Plan) -> dict[str, Json]:
+    """A plan for programs."""
+    budget = plan.budget
+    return {
+        "file": str(spec.file),
+        "entry": spec.entry,
+        "name": spec.name,
+        "format": spec.format.value,
+        "video": str(spec.video) if spec.video else None,
+        "video_size": str(plan.video.size) if plan.video else None,
+        "size_sent": str(plan.size) if plan.size else None,
+        "frames": plan.frames,
+        "text_tokens": budget.text if budget else None,
+        "vision_tokens": budget.vision if budget else None,
+        "prompt_tokens": budget.prompt_tokens if budget else None,
+        "linear_tokens": plan.linear,
+        "limit": budget.limit if budget else None,
+        "reserve": budget.reserve if budget else None,
+        "verdict": budget.verdict.value if budget else None,
+        "refusal": str(plan.refusal) if plan.refusal else None,
+    }
+
+
+def _show_table(plans: Sequence[tuple[Spec, Plan]]) -> None:
+    shown = table(
+        "name", "video", "sent as", "frames", "tokens", "verdict", right=("frames", "tokens")
+    )
+    for spec, plan in plans:
+        budget = plan.budget
+        verdict = verdict_text(budget.verdict) if budget else Text("✗ unreadable", "red")
+        shown.add_row(
+            Text(safe(spec.name)),
+            str(plan.video.size) if plan.video else "-",
+            str(plan.size or "-"),
+            str(plan.frames),
+            f"{budget.prompt_tokens:,}" if budget else "-",
+            verdict,
+        )
+    out().print(shown)
+    for spec, plan in plans:
+        if plan.refusal is not None:
+            out().print(Text("✗ ", "bold red") + Text(safe(f"{spec.name}: {plan.refusal}")))

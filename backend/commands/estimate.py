@@ -1,0 +1,191 @@
+"""`upsample estimate`: what prompts and resolutions cost in tokens, exactly and by the rule of thumb."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.text import Text
+
+from backend.config import Settings, load_settings
+from backend.console import out, safe, table, verdict_text, warn, write_csv, write_json
+from backend.errors import InputError, MediaError
+from backend.exit_codes import ExitCode
+from backend.profiles import Profile
+from backend.resolutions import CATEGORIES, Size
+from backend.specs.model import Spec
+from backend.specs.scan import scan
+from backend.tokens import LINEAR, Budget, TextCounter, fit
+from backend.video import probe
+from remote.protocol import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What one thing costs, against each context length that was asked about."""
+
+    name: str
+    size: Size | None
+    frames: int
+    linear: int
+    """Vision tokens by the rule of thumb."""
+    budgets: tuple[Budget, ...]
+    """One a context length; they differ in the limit alone."""
+    largest: Size | None
+    """The largest size that fits the first context length."""
+
+
+def show_estimates(
+    paths: Sequence[Path],
+    resolutions: Sequence[str],
+    frames: int | None,
+    prompt: str,
+    limits: Sequence[int],
+    style: str,
+) -> ExitCode:
+    """Print the estimates as a table, a JSON array or CSV."""
+    settings = load_settings()
+    estimator = _Estimator(settings, frames or settings.upsampling.frames_to_extract, limits)
+    rows = [
+        *(estimator.of_size(text, Size.parse(text), prompt) for text in resolutions),
+        *_of_paths(estimator, paths, prompt),
+    ]
+    if not paths and not resolutions:
+        rows = list(_of_categories(estimator, prompt))
+    match style:
+        case "json":
+            write_json([_as_json(row) for row in rows])
+        case "csv":
+            _show_csv(rows)
+        case _:
+            _show_table(rows)
+    return ExitCode.OK if rows else ExitCode.SOME_FAILED
+
+
+class _Estimator:
+    def __init__(self, settings: Settings, frames: int, limits: Sequence[int]) -> None:
+        if frames < 1:
+            raise InputError(f"{frames} frames cannot be sent", "Ask for 1 or more.")
+        self._settings = settings.upsampling
+        self._profile: Profile = settings.profile
+        self._frames = frames
+        self._limits = limits or [self._settings.max_tokens]
+        self._counter = TextCounter()
+
+    def of_spec(self, spec: Spec) -> Estimate:
+        """Raises MediaError when the video cannot be read."""
+        if spec.video is None:
+            return self._of(spec.name, None, 0, spec.prompt)
+        video = probe(spec.video)
+        return self._of(spec.name, video.size, min(self._frames, video.frames), spec.prompt)
+
+    def of_media(self, path: Path, prompt: str) -> Estimate:
+        """Raises MediaError when the file is no video or image."""
+        video = probe(path)
+        return self._of(path.name, video.size, min(self._frames, video.frames), prompt)
+
+    def of_size(self, name: str, size: Size, prompt: str) -> Estimate:
+        return self._of(name, size, self._frames, prompt)
+
+    def _of(self, name: str, size: Size | None, frames: int, prompt: str) -> Estimate:
+        # Without --prompt the user asks about pictures: no text is counted, not the stand-in either.
+        text = self._counter.count(prompt) if prompt else 0
+        rule = self._profile.vision.rule
+        vision = rule.vision_tokens(size, frames) if size else 0
+        reserve = self._settings.reserve
+        largest = size and fit(
+            size, text=text, limit=self._limits[0], reserve=reserve, frames=frames, rule=rule,
+            bound=self._settings.bound,
+        )  # fmt: skip
+        return Estimate(
+            name=name,
+            size=size,
+            frames=frames,
+            linear=LINEAR.vision_tokens(size, frames) if size else 0,
+            budgets=tuple(Budget(limit, reserve, text, vision) for limit in self._limits),
+            largest=largest or None,
+        )
+
+
+def _of_categories(estimator: _Estimator, prompt: str) -> Iterator[Estimate]:
+    for category, sizes in CATEGORIES.items():
+        for aspect, size in sizes.items():
+            yield estimator.of_size(f"{category} {aspect}", size, prompt)
+
+
+def _of_paths(estimator: _Estimator, paths: Sequence[Path], prompt: str) -> Iterator[Estimate]:
+    for path in paths:
+        found = scan([path], Path.cwd())
+        if found.skipped and path.is_file():
+            yield estimator.of_media(path, prompt)
+            continue
+        for broken in found.broken:
+            warn(str(broken))
+        for spec in found.specs:
+            try:
+                yield estimator.of_spec(spec)
+            except MediaError as error:
+                warn(f"{spec.file}: {error}")
+
+
+def _as_json(row: Estimate) -> dict[str, Json]:
+    first = row.budgets[0]
+    return {
+        "name": row.name,
+        "width": row.size.width if row.size else None,
+        "height": row.size.height if row.size else None,
+        "frames": row.frames,
+        "text_tokens": first.text,
+        "vision_tokens": first.vision,
+        "prompt_tokens": first.prompt_tokens,
+        "linear_tokens": row.linear,
+        "reserve": first.reserve,
+        "largest_fit": str(row.largest) if row.largest else None,
+        "limits": [
+            {"max_model_len": b.limit, "verdict": b.verdict.value, "free": b.free}
+            for b in row.budgets
+        ],
+    }
+
+
+def _show_csv(rows: Sequence[Estimate]) -> None:
+    limits = [budget.limit for budget in rows[0].budgets] if rows else []
+    columns = ["name", "width", "height", "frames", "text_tokens", "vision_tokens"]
+    columns += ["prompt_tokens", "linear_tokens", "reserve", "largest_fit"]
+    columns += [f"verdict_{limit}" for limit in limits]
+    write_csv(
+        columns,
+        (
+            [*list(_as_json(row).values())[:-1], *(b.verdict.value for b in row.budgets)]
+            for row in rows
+        ),
+    )
+
+
+def _show_table(rows: Sequence[Estimate]) -> None:
+    limits = [budget.limit for budget in rows[0].budgets] if rows else []
+    numbers = ("frames", "text", "vision", "prompt", "linear")
+    shown = table(
+        "name", "size", *numbers, *(f"{limit:,}" for limit in limits), "largest fit", right=numbers
+    )
+    for row in rows:
+        budget = row.budgets[0]
+        shown.add_row(
+            Text(safe(row.name)),
+            str(row.size or "-"),
+            str(row.frames),
+            f"{budget.text:,}",
+            f"{budget.vision:,}",
+            f"{budget.prompt_tokens:,}",
+            f"{row.linear:,}",
+            *(verdict_text(b.verdict) for b in row.budgets),
+            str(row.largest or "none"),
+        )
+    out().print(shown)
+    if rows:
+        reserve = rows[0].budgets[0].reserve
+        out().print(
+            f"prompt = 3 + text + vision tokens; the verdicts keep {reserve} more for the answer. "
+            "linear is the rule of thumb."
+        )

@@ -1,0 +1,67 @@
+"""`upsample fit`: the largest size of a video that fits the context."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from backend.config import load_settings
+from backend.console import say, write_json
+from backend.errors import InputError
+from backend.exit_codes import ExitCode
+from backend.resolutions import Size
+from backend.tokens import Budget, TextCounter, fit
+from backend.video import probe
+
+
+def show_fit(source: str, frames: int | None, prompt: str, *, as_json: bool) -> ExitCode:
+    """Print the size on stdout, and what it costs beside it."""
+    settings = load_settings()
+    upsampling, rule = settings.upsampling, settings.profile.vision.rule
+    size, available = _measure(source)
+    wanted = frames or upsampling.frames_to_extract
+    count = min(wanted, available or wanted)
+    text = TextCounter().count(prompt) if prompt else 0
+    limit, reserve = upsampling.max_tokens, upsampling.reserve
+    best = fit(
+        size, text=text, limit=limit, reserve=reserve, frames=count, rule=rule,
+        bound=upsampling.bound,
+    )  # fmt: skip
+    if best is None:
+        raise InputError(
+            f"no size of {source} fits {limit:,} tokens with {reserve} kept for the answer",
+            "Send fewer frames (--frames), shorten the prompt, or raise max_tokens.",
+        )
+    budget = Budget(limit, reserve, text, rule.vision_tokens(best, count))
+    if as_json:
+        write_json(
+            {
+                "source": str(size),
+                "fit": str(best),
+                "frames": count,
+                "prompt_tokens": budget.prompt_tokens,
+                "limit": limit,
+                "reserve": reserve,
+                "free": budget.free,
+            }
+        )
+        return ExitCode.OK
+    print(best)  # noqa: T201 - the data
+    say(
+        f"{budget.prompt_tokens:,} prompt tokens of {limit:,}, {reserve} kept for the answer, "
+        f"{budget.free:,} to spare" + (": it fits as it is" if best == size else "")
+    )
+    return ExitCode.OK
+
+
+def _measure(source: str) -> tuple[Size, int | None]:
+    """Size and frames of a video or image; frames are None for a bare size."""
+    path = Path(source)
+    if not path.exists():
+        try:
+            return Size.parse(source), None
+        except InputError:
+            raise InputError(
+                f"{source} is neither a file nor a size", "Name a video, or a size as in 1280x720."
+            ) from None
+    video = probe(path)
+    return video.size, video.frames

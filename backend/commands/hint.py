@@ -1,0 +1,49 @@
+"""`upsample hint`: the small 2 fps video that shows what a model would be shown."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from backend.config import load_settings
+from backend.errors import InputError, ResultError
+from backend.exit_codes import ExitCode
+from backend.tokens import fit
+from backend.video import MediaKind, Video, create_hint_video, probe
+
+
+def make_hint(video: Path, output: Path | None, *, force: bool) -> ExitCode:
+    """Make the hint video and print its path."""
+    settings = load_settings()
+    media = probe(video)
+    if media.kind is MediaKind.IMAGE:
+        raise InputError(f"{video} is an image", "A hint video is made of a video.")
+    if output is not None and output.exists() and not force:
+        raise ResultError(f"{output} exists already", "Use --force to replace it.")
+    upsampling = settings.upsampling
+    size = fit(
+        media.size,
+        text=0,
+        limit=upsampling.max_tokens,
+        reserve=upsampling.reserve,
+        frames=min(upsampling.frames_to_extract, media.frames),
+        rule=settings.profile.vision.rule,
+        bound=upsampling.bound,
+    )
+    if size is None:
+        raise InputError(f"no size of {video} fits", "Set frames_to_extract lower.")
+    made = asyncio.run(
+        create_hint_video(
+            video,
+            output or _default_output(upsampling.hint_video_dir, media, str(size)),
+            size=size,
+            hint_video_dir=upsampling.hint_video_dir,
+        )
+    )
+    print(made)  # noqa: T201 - the data
+    return ExitCode.OK
+
+
+def _default_output(folder: Path, media: Video, size: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{media.path.stem}_{size}.mp4"

@@ -1,0 +1,189 @@
+"""What a run without the app shows: a bar on stderr, events or file names on stdout, a sum at the end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from backend.console import err, safe, say, write_json
+from backend.events import (
+    BoxLog,
+    Event,
+    JobCancelled,
+    JobDone,
+    JobFailed,
+    JobPostponed,
+    JobStarted,
+    LinkChanged,
+    LinkState,
+    ResultsWritten,
+    WritingFailed,
+    event_json,
+)
+from backend.exit_codes import ExitCode
+from backend.store import Job, State
+
+_QUIET_SECONDS = 5.0
+"""Between two lines of progress where there is no terminal to draw a bar on."""
+
+
+class Report:
+    """Hears of a batch and shows how it goes."""
+
+    def __init__(self, *, as_json: bool = False, refused: int = 0) -> None:
+        """`refused`: orders and specs that never came into the queue, and were complained about."""
+        self.interrupted = False
+        self._json = as_json
+        self._refused = refused
+        self._troubles = 0
+        self._expected = 0
+        self._ended = 0
+        self._states: Counter[State] = Counter()
+        self._running: set[int] = set()
+        self._files: list[str] = []
+        self._said = time.monotonic()
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            _RateColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=err(),
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            disable=not sys.stderr.isatty(),
+        )
+        self._bar = self._progress.add_task("", total=None)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the command exits with."""
+        if self.interrupted:
+            return ExitCode.INTERRUPTED
+        troubled = self._troubles or self._refused
+        return ExitCode.SOME_FAILED if troubled else ExitCode.OK
+
+    def expect(self, jobs: Sequence[Job]) -> None:
+        """These are the jobs of the run."""
+        self._expected = sum(not job.state.ended for job in jobs)
+        self._progress.update(self._bar, total=self._expected)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Draw the bar meanwhile."""
+        with self._progress:
+            yield
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the terminal to somebody else meanwhile."""
+        self._progress.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
+
+    def hear(self, event: Event) -> None:
+        """Take note of an event."""
+        if self._json:
+            write_json(event_json(event))
+        match event:
+            case LinkChanged():
+                self._tell_link(event)
+            case JobStarted():
+                self._running.add(event.job)
+                self._draw()
+            case JobDone() | JobFailed() | JobCancelled() | JobPostponed():
+                self._note_end(event)
+            case ResultsWritten():
+                self._note_file(str(event.file))
+            case WritingFailed():
+                self._troubles += 1
+                self._complain(event.error)
+            case BoxLog() if event.level != "info":
+                self._complain(f"{event.box}: {event.text}")
+
+    def conclude(self, jobs: Sequence[Job]) -> None:
+        """Say how the run ended; `jobs` as they stand now."""
+        for file in self._files:
+            sys.stdout.write(safe(file) + "\n")
+        states = Counter(job.state for job in jobs)
+        parts = [f"{count} {state}" for state, count in sorted(states.items()) if count]
+        if self._refused:
+            parts.append(f"{self._refused} refused")
+        say(("Interrupted. " if self.interrupted else "") + ", ".join(parts) + ".")
+        left = [job for job in jobs if not job.state.ended]
+        if left:
+            on_box = sum(job.state in (State.SENT, State.RUNNING) for job in left)
+            there = f", {on_box} of them on the box, which goes on" if on_box else ""
+            say(f"{len(left)} stay in the queue{there}. `upsample --no-ui` takes them up again.")
+
+    def _note_end(self, event: JobDone | JobFailed | JobCancelled | JobPostponed) -> None:
+        self._ended += 1
+        self._running.discard(event.job)
+        match event:
+            case JobDone() if event.finish_reason == "length":
+                self._complain(f"{event.name}: the answer was cut off at the token limit")
+            case JobFailed():
+                self._troubles += 1
+                self._complain(f"{event.name}: {event.error}", "✗ ")
+            case JobPostponed():
+                self._troubles += 1
+                self._complain(f"{event.name} stays in the queue: {event.reason}")
+        self._draw()
+
+    def _note_file(self, file: str) -> None:
+        if self._json:
+            return
+        if sys.stdout.isatty():
+            self._files.append(file)  # would tear the bar now
+        else:
+            sys.stdout.write(safe(file) + "\n")
+            sys.stdout.flush()
+
+    def _tell_link(self, event: LinkChanged) -> None:
+        match event.state:
+            case LinkState.LIVE:
+                self._progress.update(self._bar, description=f"{event.box} · {safe(event.detail)}")
+            case LinkState.CONNECTING:
+                self._progress.update(self._bar, description=f"connecting to {event.box}")
+            case LinkState.RETRYING:
+                self._complain(f"{event.detail}; trying again in {event.retry_in:.0f} s")
+
+    def _draw(self) -> None:
+        self._progress.update(self._bar, completed=self._ended)
+        now = time.monotonic()
+        if self._progress.disable and now - self._said > _QUIET_SECONDS:
+            self._said = now
+            say(f"{self._ended} of {self._expected} done, {len(self._running)} running")
+
+    def _complain(self, text: str, glyph: str = "! ") -> None:
+        style = "bold red" if glyph == "✗ " else "bold yellow"
+        self._progress.console.print(Text(glyph, style) + Text(safe(text)), soft_wrap=True)
+
+
+class _RateColumn(ProgressColumn):
+    """Jobs a minute."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed * 60:,.0f}/min" if speed else "", "cyan")

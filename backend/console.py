@@ -1,0 +1,87 @@
+"""What a command says on a terminal: data to stdout, everything else to stderr.
+
+Text from files, models and logs goes through `printable` first. rich heeds NO_COLOR and notices when
+its stream is no terminal.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from backend.errors import UpsampleError
+from backend.specs.quoting import printable
+from backend.tokens import Verdict
+from remote.protocol import Json
+
+VERDICT_SIGNS = {Verdict.FITS: "✓ fits", Verdict.NEAR: "~ near", Verdict.EXCEEDS: "✗ exceeds"}
+_VERDICT_STYLES = {Verdict.FITS: "green", Verdict.NEAR: "yellow", Verdict.EXCEEDS: "red"}
+
+
+def out() -> Console:
+    """For data that people read."""
+    return Console(file=sys.stdout, highlight=False, markup=False)
+
+
+def err() -> Console:
+    """For narration: progress, warnings, errors."""
+    return Console(file=sys.stderr, highlight=False, markup=False)
+
+
+def complain(error: UpsampleError) -> None:
+    """Show trouble that ends the command."""
+    console = err()
+    console.print(Text("upsample: ", "bold red") + Text(safe(error.problem)), soft_wrap=True)
+    if error.remedy:
+        console.print(Text("  " + safe(error.remedy)), soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """Show something that does not end the command."""
+    err().print(Text("! ", "bold yellow") + Text(safe(text)), soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """Narrate."""
+    err().print(Text(safe(text)), soft_wrap=True)
+
+
+def write_json(value: Json) -> None:
+    """One JSON value on a line of its own; ASCII, so that no terminal can be harmed by it."""
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
+
+
+def write_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A CSV table with a header line."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+
+
+def verdict_text(verdict: Verdict) -> Text:
+    """A verdict as glyph, word and colour."""
+    return Text(VERDICT_SIGNS[verdict], _VERDICT_STYLES[verdict])
+
+
+def table(*columns: str, right: Iterable[str] = ()) -> Table:
+    """An empty table in our style; `right` names the columns of numbers."""
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    numbers = set(right)
+    for column in columns:
+        made.add_column(
+            column, justify="right" if column in numbers else "left", overflow="ellipsis",
+            no_wrap=True,
+        )  # fmt: skip
+    return made
+
+
+def safe(text: str) -> str:
+    """Text of several lines with everything escaped that could steer a terminal."""
+    return "\n".join(printable(line) for line in text.splitlines())

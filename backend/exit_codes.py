@@ -1,0 +1,27 @@
+"""What the `upsample` command exits with. Scripts rely on these, so they are an interface."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from backend.errors import BoxError, UpsampleError
+
+
+class ExitCode(IntEnum):
+    """One line each; the README repeats them."""
+
+    OK = 0
+    """Everything was done."""
+    SOME_FAILED = 1
+    """Some jobs failed, or are still in the queue, or a result could not be written."""
+    USAGE = 2
+    """The command line, the config, or the input cannot be used."""
+    BOX = 3
+    """The box could not be reached, trusted or used."""
+    INTERRUPTED = 130
+    """Ctrl-C; the queue keeps what was left."""
+
+
+def exit_code_of(error: UpsampleError) -> ExitCode:
+    """The exit code for trouble that ends a command."""
+    return ExitCode.BOX if isinstance(error, BoxError) else ExitCode.USAGE

@@ -1,0 +1,58 @@
+"""Text from files, made fit for a terminal: it is data, so it draws nothing but itself.
+
+Markup is avoided elsewhere, by handing widgets Content and Segments. Here it is about control
+characters, bidi overrides and half surrogates, and about cells, which are not characters: 漢 takes two.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.cells import cell_len, set_cell_size, split_text
+
+from backend.specs.quoting import printable
+
+LONGEST_LINE = 400
+"""Characters of a foreign text that are looked at for one line; no screen is wider."""
+
+LONGEST_TEXT = 50_000
+"""Characters of a prompt that are shown; one of a tenth of that exceeds every model's context."""
+
+_EMOJI_STYLE = "\ufe0f"
+"""Asks for the wide picture of a character. Terminals disagree on its width, so it is left out."""
+
+
+def one_line(text: str) -> str:
+    """`text` on one line: everything in it that does not print is spelled out (`\\n`, `\\x1b`)."""
+    return printable(text[:LONGEST_LINE].replace(_EMOJI_STYLE, ""))
+
+
+def paragraphs(text: str) -> str:
+    """`text` with its own line breaks, and spelled out like `one_line` otherwise."""
+    lines = text[:LONGEST_TEXT].replace("\r\n", "\n").replace(_EMOJI_STYLE, "").split("\n")
+    shown = "\n".join(printable(line.expandtabs(4)) for line in lines)
+    more = len(text) - LONGEST_TEXT
+    return f"{shown}\n… and {more:,} more characters" if more > 0 else shown
+
+
+def short_path(path: Path, cwd: Path) -> str:
+    """`path` as the user would write it in `cwd`."""
+    return one_line(str(path.relative_to(cwd) if path.is_relative_to(cwd) else path))
+
+
+def cut(text: str, width: int) -> str:
+    """The beginning of `text` that fits into `width` cells, with an … where something is missing."""
+    if cell_len(text) <= width:
+        return text
+    return split_text(text, width - 1)[0].rstrip() + "…" if width > 0 else ""
+
+
+def left(text: str, width: int) -> str:
+    """`text` cut or filled to exactly `width` cells."""
+    return set_cell_size(cut(text, width), width)
+
+
+def right(text: str, width: int) -> str:
+    """The same, against the right edge."""
+    text = cut(text, width)
+    return " " * (width - cell_len(text)) + text

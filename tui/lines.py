@@ -1,0 +1,118 @@
+"""The lines around the list: what the app works with, what is listed, and what to do when nothing is."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual.content import Content
+
+from backend.config import Settings
+from tui.harmless import one_line
+from tui.listing import Listing
+
+_DOT = ("  ·  ", "$text-disabled")
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far the scan is."""
+
+    read: int = 0
+    """Files."""
+    total: int = 0
+    """Files; 0 until the first is read."""
+    ended: bool = False
+
+
+def box_line(settings: Settings) -> Content:
+    """The box that would be used, and what answers there. Raises ConfigError when there is none."""
+    name, box = settings.box_named(None)
+    # A model in a folder is known by the folder's name.
+    model = box.model.rstrip("/").rpartition("/")[2]
+    parts = [one_line(part) for part in (box.engine, model) if part]
+    return Content.assemble(
+        (" upsample ", "bold $primary"),
+        "  box ",
+        (one_line(name), "bold"),
+        (f"  {' · '.join(parts)}", "$text-muted"),
+    )
+
+
+def limit_line(settings: Settings) -> Content:
+    """The limit that every budget is held against."""
+    limits = settings.upsampling
+    return Content.assemble(
+        f"{limits.max_tokens:,} tokens",
+        (f", {limits.reserve:,} for the answer ", "$text-muted"),
+    )
+
+
+def title_line(listing: Listing, progress: Progress) -> Content:
+    """How many specs there are, and what is different from a plain list of them."""
+    parts = [Content.assemble(("Specs ", "bold"), (f"{len(listing.rows):,}", "bold"))]
+    if listing.marked:
+        hidden = f", {listing.hidden_marks:,} hidden" if listing.hidden_marks else ""
+        parts.append(Content.styled(f"{len(listing.marked):,} marked{hidden}", "$text-accent"))
+    if listing.filter:
+        shown = f"/{one_line(listing.filter)} shows {len(listing.shown):,}"
+        parts.append(Content(shown))
+    if trouble := troubles(listing):
+        parts.append(Content.styled(trouble, "$text-warning" if listing.broken else "$text-muted"))
+    if now := _going_on(listing, progress):
+        parts.append(Content.styled(now, "$text-muted"))
+    return Content.assemble(_DOT).join(parts)
+
+
+def troubles(listing: Listing) -> str:
+    """How many findings are no specs; empty when all are."""
+    counts = ((len(listing.broken), "broken"), (len(listing.skipped), "skipped"))
+    return ", ".join(f"{count:,} {what}" for count, what in counts if count)
+
+
+def _going_on(listing: Listing, progress: Progress) -> str:
+    if not progress.ended:
+        return f"reading {progress.read:,} of {progress.total:,} files" if progress.total else ""
+    if listing.weighed < len(listing.rows):
+        return f"weighed {listing.weighed:,}"
+    return ""
+
+
+def empty_text(listing: Listing, progress: Progress, paths: Iterable[Path]) -> Content:
+    """What stands in place of the list when it has nothing to show."""
+    named = ", ".join(one_line(str(path)) for path in paths)
+    if not named:
+        return _first_steps()
+    if not progress.ended:
+        return Content.styled(f"Reading {named} …", "$text-muted")
+    if listing.rows:
+        return Content.assemble(
+            (f"Nothing matches {one_line(listing.filter)}", "bold"),
+            "\n\n",
+            ("Esc shows all specs again.", "$text-muted"),
+        )
+    why = f"{troubles(listing)}: press e to see where and why." if troubles(listing) else ""
+    return Content.assemble((f"No prompt specs in {named}", "bold"), "\n\n", (why, "$text-muted"))
+
+
+def _first_steps() -> Content:
+    steps = (
+        ("upsample FOLDER", "lists the prompt specs of a folder"),
+        ("upsample demo", "makes a folder of examples to try"),
+        ("upsample --help", "tells what else there is"),
+    )
+    lines = [
+        Content.assemble((f"{command:<18}", "bold"), (what, "$text-muted"))
+        for command, what in steps
+    ]
+    return Content("\n").join(
+        [Content("Nothing to list yet: no path was given."), Content(), *lines]
+    )
+
+
+def how_to_send(paths: Iterable[Path]) -> Content:
+    """How the specs are upsampled until this app can do it."""
+    named = " ".join(one_line(shlex.quote(str(path))) for path in paths) or "PATH …"
+    return Content.assemble((" To upsample them:  ", "$text-muted"), f"upsample --no-ui {named}")

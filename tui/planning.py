@@ -1,0 +1,108 @@
+"""Plans for the specs on the screen, made by one thread: those in sight first, the rest in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from threading import Condition
+from time import monotonic
+from typing import Protocol
+
+from backend.plan import Plan
+from backend.specs.missing_media import missing_media_hint
+from backend.specs.model import Spec
+from tui.messages import MadePlan
+
+POST_EVERY = 0.1
+"""Seconds between two batches of plans; the screen follows comfortably."""
+
+
+class PromptPlanner(Protocol):
+    """What makes plans: `backend.plan.Planner`, or a stand-in in tests. Called from one thread."""
+
+    def plan(self, prompt: str, path: Path | None) -> Plan:
+        """Weigh a prompt and its video. May block; what is wrong with the spec is in the plan."""
+
+
+class PlanQueue:
+    """Which spec is weighed next. Shared by the screen, which fills it, and the thread that empties it."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._specs: list[Spec] = []
+        self._taken: set[int] = set()
+        self._in_sight: deque[int] = deque()
+        self._next = 0
+        self._closed = False
+
+    def add(self, specs: Iterable[Spec]) -> None:
+        """More specs; their numbers go on from those before."""
+        with self._changed:
+            self._specs += specs
+            self._changed.notify()
+
+    def look_at(self, numbers: Iterable[int]) -> None:
+        """These are in sight now: they come first, and those that were in sight before wait again."""
+        with self._changed:
+            self._in_sight = deque(numbers)
+
+    def close(self) -> None:
+        """Nothing is taken any more; who waits in `take` comes back."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._closed
+
+    def take(self, *, wait: bool) -> tuple[int, Spec] | None:
+        """The next spec and its number; None when it is closed, or empty and not to be waited for."""
+        with self._changed:
+            while not self._closed:
+                number = self._pick()
+                if number is not None:
+                    self._taken.add(number)
+                    return number, self._specs[number]
+                if not wait:
+                    return None
+                self._changed.wait()
+            return None
+
+    def _pick(self) -> int | None:
+        while self._in_sight:
+            number = self._in_sight.popleft()
+            if number < len(self._specs) and number not in self._taken:
+                return number
+        while self._next < len(self._specs):
+            number, self._next = self._next, self._next + 1
+            if number not in self._taken:
+                return number
+        return None
+
+
+def make_plans(
+    queue: PlanQueue,
+    planner: PromptPlanner,
+    cwd: Path,
+    post: Callable[[tuple[MadePlan, ...]], object],
+) -> None:
+    """Weigh what the queue gives until it is closed, and post the plans in batches. Blocks.
+
+    Raises UpsampleError when no plan can be made at all.
+    """
+    batch: list[MadePlan] = []
+    posted = 0.0
+    while not queue.closed:
+        # With something in hand there is no waiting: it is posted first.
+        taken = queue.take(wait=not batch)
+        if taken is not None:
+            number, spec = taken
+            plan = planner.plan(spec.prompt, spec.video)
+            unread = plan.video is None and spec.video is not None
+            batch.append(MadePlan(number, plan, missing_media_hint(spec, cwd) if unread else None))
+        if batch and (taken is None or monotonic() - posted > POST_EVERY):
+            post(tuple(batch))
+            batch, posted = [], monotonic()

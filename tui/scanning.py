@@ -1,0 +1,52 @@
+"""Specs as they are found, handed on in batches by one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from backend.specs.reading import Finding
+from backend.specs.scan import FileFindings, scan_files
+from tui.messages import FilesRead
+
+POST_EVERY = 0.05
+"""Seconds between two batches."""
+LARGEST_BATCH = 5_000
+"""Findings; taking in more at once would hold up the keyboard."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpecSource:
+    """Where the specs come from."""
+
+    paths: tuple[Path, ...]
+    """As the user named them; empty when none was named."""
+    cwd: Path
+    files: Callable[[], Iterable[FileFindings]]
+    """Starts the scan. Called and walked through in a thread; may block."""
+
+    @classmethod
+    def on_disk(cls, paths: Iterable[Path], cwd: Path) -> SpecSource:
+        """The files and folders themselves."""
+        named = tuple(paths)
+        return cls(named, cwd, lambda: scan_files(named, cwd))
+
+
+def read_files(
+    source: SpecSource, post: Callable[[FilesRead], object], stopped: Callable[[], bool]
+) -> None:
+    """Read every file of the source and post what is found, in batches, until stopped. Blocks."""
+    batch: list[Finding] = []
+    posted = monotonic()
+    read = total = 0
+    for read, file in enumerate(source.files(), start=1):
+        if stopped():
+            return
+        batch += file.findings
+        total = file.total
+        if len(batch) >= LARGEST_BATCH or monotonic() - posted > POST_EVERY:
+            post(FilesRead(tuple(batch), read, total))
+            batch, posted = [], monotonic()
+    post(FilesRead(tuple(batch), read, total))
