@@ -245,7 +245,7 @@ def _first_complaint(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"{key} is missing"
     message = first["msg"].removeprefix("Value error, ")
-    return f"{key} = {str(first['input'])[:80]!r}: {message[:1].lower()}{message[1:]}"
+    return f"{key} = {repr(first['input'])[:80]}: {message[:1].lower()}{message[1:]}"
 
 
 def _no_input_error(parse: Callable[[str], object], value: str) -> object:

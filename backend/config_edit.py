@@ -31,7 +31,7 @@ def set_value(key: str, value: str, file: Path | None = None) -> Path:
             raise ConfigError(f"{key} is no setting: {name} is a value, not a table")
         table = inner
     table[last] = _as_toml(value)
-    check_layers([Layer(f"{key} = {value}", document.unwrap())])
+    check_layers([Layer(str(file), document.unwrap())])
     _write(file, document.as_string())
     return file
 

@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -70,15 +70,16 @@ def verdict_text(verdict: Verdict) -> Text:
     return Text(VERDICT_SIGNS[verdict], _VERDICT_STYLES[verdict])
 
 
-def table(*columns: str, right: Iterable[str] = ()) -> Table:
-    """An empty table in our style; `right` names the columns of numbers."""
+def table(*columns: str, right: Iterable[str] = (), long: Iterable[str] = ("name",)) -> Table:
+    """An empty table in our style.
+
+    `right` names the columns of numbers, `long` those that are folded when the line is too short.
+    """
     made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    numbers = set(right)
+    numbers, folded = set(right), set(long)
     for column in columns:
-        made.add_column(
-            column, justify="right" if column in numbers else "left", overflow="ellipsis",
-            no_wrap=True,
-        )  # fmt: skip
+        justify: JustifyMethod = "right" if column in numbers else "left"
+        made.add_column(column, justify=justify, overflow="fold", no_wrap=column not in folded)
     return made
 
 

@@ -188,25 +188,14 @@ class Store:
         One that is there already stays as it is, unless it failed or was cancelled: then it is queued
         anew.
         """
-        now = time.time()
         with self._transaction():
             for job in jobs:
-                values = asdict(job) | {
-                    "file": str(job.file),
-                    "video": str(job.video) if job.video else None,
-                    "destination": str(job.destination),
-                    "state": State.QUEUED,
-                    "queued": now,
-                    "changed": now,
-                }
-                self._db.execute(
-                    f"INSERT INTO jobs ({', '.join(values)}) "  # noqa: S608 - our own names
-                    f"VALUES ({', '.join(f':{name}' for name in values)}) "
-                    "ON CONFLICT (key) DO UPDATE SET state = 'queued', error = '', changed = :changed "
-                    "WHERE state IN ('failed', 'cancelled')",
-                    values,
-                )
-            return [self._by_key(job.key) for job in jobs]
+                there = self._select("key = ?", job.key)
+                if not there:
+                    self._insert(job)
+                elif there[0].state in (State.FAILED, State.CANCELLED):
+                    self.set_state(there[0].number, State.QUEUED)
+            return [self._select("key = ?", job.key)[0] for job in jobs]
 
     def jobs(self, numbers: Iterable[int] | None = None) -> list[Job]:
         """The jobs with these numbers, or all, oldest first."""
@@ -330,9 +319,21 @@ class Store:
             ).fetchall()
         return [_job(row) for row in rows]
 
-    def _by_key(self, key: str) -> Job:
-        (job,) = self._select("key = ?", key)
-        return job
+    def _insert(self, job: NewJob) -> None:
+        now = time.time()
+        values = asdict(job) | {
+            "file": str(job.file),
+            "video": str(job.video) if job.video else None,
+            "destination": str(job.destination),
+            "state": State.QUEUED,
+            "queued": now,
+            "changed": now,
+        }
+        self._db.execute(
+            f"INSERT INTO jobs ({', '.join(values)}) "  # noqa: S608 - our own names
+            f"VALUES ({', '.join(f':{name}' for name in values)})",
+            values,
+        )
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -29,9 +29,10 @@ class UpsampleApp(App[None]):
         self._source = source
         self._planner = planner
 
-    def get_default_screen(self) -> SpecsScreen:
-        """The list of specs."""
-        return SpecsScreen(self._settings, self._source, self._planner)
+    def on_mount(self) -> None:
+        """Show the list of specs."""
+        # Not as the default screen: Textual does not load that one's CSS.
+        self.push_screen(SpecsScreen(self._settings, self._source, self._planner))
 
     def action_help_quit(self) -> None:
         """What ctrl+c does: people press it to copy, so it ends nothing."""

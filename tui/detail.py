@@ -19,8 +19,8 @@ _LONGEST_BAR = 64
 _BAR_COLOURS = {
     VISION: "$primary",
     TEXT: "$accent",
-    ANSWER: "$text-muted",
-    FREE: "$text-disabled",
+    ANSWER: "$foreground-muted",
+    FREE: "$foreground-disabled",
     BEYOND: "$text-error",
 }
 
@@ -30,7 +30,7 @@ def describe(row: Row, cwd: Path, width: int) -> Content:
     lines = [Content.styled(one_line(row.spec.name), "bold"), *_verdict(row.plan, width), Content()]
     for label, value in _facts(row, cwd):
         lines += _fact(label, value, width)
-    lines += [Content(), Content.styled("prompt", "$text-muted"), _prompt(row)]
+    lines += [Content(), Content.styled("prompt", "$foreground-muted"), _prompt(row)]
     return Content("\n").join(lines)
 
 
@@ -52,7 +52,7 @@ def _sum(budget: Budget | None) -> str:
     if budget is None:
         return ""
     rest = f"{budget.free:,} free" if budget.fits else f"{-budget.free:,} too many"
-    return f"  {budget.prompt_tokens:,} + {budget.reserve:,} of {budget.limit:,} tokens, {rest}"
+    return f"  {budget.needed:,} of {budget.limit:,} tokens, {rest}"
 
 
 def _bar(budget: Budget, width: int) -> Content:
@@ -63,7 +63,7 @@ def _bar(budget: Budget, width: int) -> Content:
 def _legend(budget: Budget, width: int) -> list[Content]:
     named = [
         (VISION, f"vision {budget.vision:,}"),
-        (TEXT, f"text {budget.text:,} + {budget.overhead}"),
+        (TEXT, f"text {budget.text + budget.overhead:,}"),
         (ANSWER, f"answer {budget.reserve:,}"),
     ]
     parts = [Content.assemble((glyph, _BAR_COLOURS[glyph]), f" {what}") for glyph, what in named]
@@ -79,7 +79,7 @@ def _facts(row: Row, cwd: Path) -> list[tuple[str, str]]:
         facts.append(("", _media(plan.video)))
         if plan.size is not None:
             facts.append(("sent as", _sent(plan)))
-        facts.append(("by rule", f"of thumb, {plan.linear:,} tokens for the frames"))
+        facts.append(("linear", f"{plan.linear:,} tokens by the rule of thumb"))
     if row.better_folder is not None:
         facts.append(("hint", f"it is there when started in {short_path(row.better_folder, cwd)}"))
     facts += [(name, short_path(path, cwd)) for name, path in _controls(row)]
@@ -114,7 +114,7 @@ def _fact(label: str, value: str, width: int) -> list[Content]:
     lines = Content(value).wrap(max(10, width - _LABEL))
     labels = [label] + [""] * (len(lines) - 1)
     return [
-        Content.assemble((f"{name[: _LABEL - 1]:<{_LABEL}}", "$text-muted"), line)
+        Content.assemble((f"{name[: _LABEL - 1]:<{_LABEL}}", "$foreground-muted"), line)
         for name, line in zip(labels, lines, strict=True)
     ]
 
@@ -122,4 +122,4 @@ def _fact(label: str, value: str, width: int) -> list[Content]:
 def _prompt(row: Row) -> Content:
     if row.spec.prompt:
         return Content(paragraphs(row.spec.prompt))
-    return Content.styled("(empty)", "$text-muted")
+    return Content.styled("(empty)", "$foreground-muted")

@@ -13,7 +13,7 @@ from backend.config import Settings
 from tui.harmless import one_line
 from tui.listing import Listing
 
-_DOT = ("  ·  ", "$text-disabled")
+_DOT = ("  ·  ", "$foreground-disabled")
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ def box_line(settings: Settings) -> Content:
         (" upsample ", "bold $primary"),
         "  box ",
         (one_line(name), "bold"),
-        (f"  {' · '.join(parts)}", "$text-muted"),
+        (f"  {' · '.join(parts)}", "$foreground-muted"),
     )
 
 
@@ -46,7 +46,7 @@ def limit_line(settings: Settings) -> Content:
     limits = settings.upsampling
     return Content.assemble(
         f"{limits.max_tokens:,} tokens",
-        (f", {limits.reserve:,} for the answer ", "$text-muted"),
+        (f", {limits.reserve:,} for the answer ", "$foreground-muted"),
     )
 
 
@@ -60,9 +60,9 @@ def title_line(listing: Listing, progress: Progress) -> Content:
         shown = f"/{one_line(listing.filter)} shows {len(listing.shown):,}"
         parts.append(Content(shown))
     if trouble := troubles(listing):
-        parts.append(Content.styled(trouble, "$text-warning" if listing.broken else "$text-muted"))
+        parts.append(Content.styled(trouble, "$text-warning" if listing.broken else "$foreground-muted"))
     if now := _going_on(listing, progress):
-        parts.append(Content.styled(now, "$text-muted"))
+        parts.append(Content.styled(now, "$foreground-muted"))
     return Content.assemble(_DOT).join(parts)
 
 
@@ -86,15 +86,15 @@ def empty_text(listing: Listing, progress: Progress, paths: Iterable[Path]) -> C
     if not named:
         return _first_steps()
     if not progress.ended:
-        return Content.styled(f"Reading {named} …", "$text-muted")
+        return Content.styled(f"Reading {named} …", "$foreground-muted")
     if listing.rows:
         return Content.assemble(
             (f"Nothing matches {one_line(listing.filter)}", "bold"),
             "\n\n",
-            ("Esc shows all specs again.", "$text-muted"),
+            ("Esc shows all specs again.", "$foreground-muted"),
         )
     why = f"{troubles(listing)}: press e to see where and why." if troubles(listing) else ""
-    return Content.assemble((f"No prompt specs in {named}", "bold"), "\n\n", (why, "$text-muted"))
+    return Content.assemble((f"No prompt specs in {named}", "bold"), "\n\n", (why, "$foreground-muted"))
 
 
 def _first_steps() -> Content:
@@ -104,7 +104,7 @@ def _first_steps() -> Content:
         ("upsample --help", "tells what else there is"),
     )
     lines = [
-        Content.assemble((f"{command:<18}", "bold"), (what, "$text-muted"))
+        Content.assemble((f"{command:<18}", "bold"), (what, "$foreground-muted"))
         for command, what in steps
     ]
     return Content("\n").join(
@@ -115,4 +115,4 @@ def _first_steps() -> Content:
 def how_to_send(paths: Iterable[Path]) -> Content:
     """How the specs are upsampled until this app can do it."""
     named = " ".join(one_line(shlex.quote(str(path))) for path in paths) or "PATH …"
-    return Content.assemble((" To upsample them:  ", "$text-muted"), f"upsample --no-ui {named}")
+    return Content.assemble((" To upsample them:  ", "$foreground-muted"), f"upsample --no-ui {named}")

@@ -30,7 +30,7 @@ class Standing(Enum):
 
 
 _COLOURS = {
-    Standing.WAITING: "$text-muted",
+    Standing.WAITING: "$foreground-muted",
     Standing.FITS: "$text-success",
     Standing.NEAR: "$text-warning",
     Standing.EXCEEDS: "$text-error",

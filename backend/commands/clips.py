@@ -40,9 +40,18 @@ _FORKLIFT = (
     "color=c=0x8a8f94:s=960x544:r=24[hall];color=c=0xf4c20d:s=180x140:r=24[lift];"
     "[hall]drawgrid=w=96:h=136:t=3:c=0x5c6064[racks];[racks][lift]overlay=x='40+n*9':y=330"
 )
+_FORKLIFT_SEGMENTS = (
+    "color=c=0x2040a0:s=960x544:r=24[hall];color=c=0x30ff30:s=180x140:r=24[lift];"
+    "[hall][lift]overlay=x='40+n*9':y=330"
+)
 # A street: many small bright shapes that flicker and drift at night.
 _STREET = "life=s=320x240:mold=12:r=12:ratio=0.14:death_color=0x202b66:life_color=0xffd27f:stitch=1:seed=7,"
 _STREET += "scale=640:480:flags=neighbor"
+
+_STILL = (
+    "gradients=s=16x90:c0=0xffe5b4:c1=0x7b3f00:x0=0:y0=0:x1=0:y1=89:nb_colors=2,"
+    "scale=960:720,drawbox=300:300:360:260:0xb5651d:fill"
+)
 
 CLIPS = (
     Clip("harbour.mp4", _HARBOUR),
@@ -52,10 +61,9 @@ CLIPS = (
 EXAMPLE_CLIPS = (
     *CLIPS,
     Clip("harbour_depth.mp4", f"{_HARBOUR},format=gray,negate"),
-    Clip("forklift_seg.mp4", "color=c=0x2040a0:s=960x544:r=24[hall];color=c=0x30ff30:s=180x140:r=24[lift];"
-         "[hall][lift]overlay=x='40+n*9':y=330"),
-    Clip("still.png", "gradients=s=16x90:c0=0xffe5b4:c1=0x7b3f00:x0=0:y0=0:x1=0:y1=89:nb_colors=2,scale=960:720,drawbox=300:300:360:260:0xb5651d:fill", seconds=0),
-)  # fmt: skip
+    Clip("forklift_seg.mp4", _FORKLIFT_SEGMENTS),
+    Clip("still.png", _STILL, seconds=0),
+)
 
 
 def draw_clips(clips: Sequence[Clip], folder: Path) -> list[Path]:

@@ -79,7 +79,7 @@ def show_paths() -> ExitCode:
 def show_profiles() -> ExitCode:
     """The profiles with their descriptions; the chosen one is marked."""
     chosen = load_settings().upsampling.profile
-    shown = table("profile", "", "description")
+    shown = table("profile", "", "description", long=("description",))
     for name in profile_names():
         shown.add_row(name, "●" if name == chosen else "", load_profile(name).description)
     out().print(shown)

@@ -58,7 +58,7 @@ def _as_json(job: Job) -> dict[str, Json]:
 
 
 def _show_table(jobs: list[Job]) -> None:
-    shown = table("job", "state", "name", "box", "error", right=("job",))
+    shown = table("job", "state", "name", "box", "error", right=("job",), long=("name", "error"))
     for job in jobs:
         shown.add_row(
             str(job.number),

@@ -41,7 +41,7 @@ class ProblemsScreen(ModalScreen[None]):
         lines = [
             *_group(f"✗ {len(self._broken):,} broken", "$text-error", broken, len(self._broken)),
             *_group(
-                f"– {len(self._skipped):,} skipped", "$text-muted", skipped, len(self._skipped)
+                f"– {len(self._skipped):,} skipped", "$foreground-muted", skipped, len(self._skipped)
             ),
         ]
         with VerticalScroll(classes="panel") as panel:
@@ -67,5 +67,5 @@ def _group(title: str, colour: str, found: list[tuple[str, str]], count: int) ->
     for place, reason in found:
         lines += [Content.styled(place, "bold"), Content(f"  {one_line(reason)}")]
     if count > len(found):
-        lines.append(Content.styled(f"… and {count - len(found):,} more", "$text-muted"))
+        lines.append(Content.styled(f"… and {count - len(found):,} more", "$foreground-muted"))
     return [*lines, Content()]

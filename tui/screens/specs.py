@@ -54,7 +54,7 @@ class SpecsScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", key_display="/"),
         Binding("enter", "read", "read", key_display="⏎"),
-        Binding("d", "toggle_detail", "detail"),
+        Binding("d", "toggle_detail", "detail", show=False),
         Binding("e", "problems", "problems"),
         Binding("escape", "back", "back", show=False),
         Binding("question_mark", "help", "help", key_display="?"),

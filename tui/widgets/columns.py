@@ -17,7 +17,7 @@ _FRAMES = 8
 _TOKENS = 9
 _BAR = 9
 _WIDEST_BAR = 20
-_VERDICT = 11
+_VERDICT = 12
 _NAME = 20
 """Columns give way when the name would be narrower than this."""
 _WIDE_NAME = 48

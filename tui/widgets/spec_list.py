@@ -42,7 +42,7 @@ class SpecList(ScrollView, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "mark"),
         Binding("a", "mark_all", "all"),
-        Binding("v", "invert", "invert"),
+        Binding("v", "invert", "invert", show=False),
         Binding("j,down", "move(1)", "down", show=False),
         Binding("k,up", "move(-1)", "up", show=False),
         Binding("g,home", "go_first", "first", show=False),
@@ -72,7 +72,8 @@ class SpecList(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Line `y` of what is in sight."""
         position = y + self.scroll_offset.y
-        width = self.size.width
+        # Not `size`, which has the scrollbar in it.
+        width = self.scrollable_content_region.width
         if position >= len(self._listing.shown):
             return Strip.blank(width, self.rich_style)
         number = self._listing.shown[position]

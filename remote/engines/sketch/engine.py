@@ -46,8 +46,9 @@ class SketchEngine:
         if not images and not request.prompt.strip():
             raise BadRequest("the prompt is empty and no frame came with it")
         seen = await _look(request, images) if images else None
-        text = write(request.prompt, seen, _voice(request))
-        text, cut = cut_to_words(text, max(0, request.sampling.max_tokens))
+        most_words = max(0, request.sampling.max_tokens)
+        text = write(request.prompt, seen, _voice(request), most_words)
+        text, cut = cut_to_words(text, most_words)
         for piece in pieces(text):
             yield piece
             await asyncio.sleep(0)

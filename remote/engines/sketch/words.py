@@ -34,18 +34,34 @@ class Voice:
         return wordings[(int.from_bytes(digest[:8], "big") + self._candidate) % len(wordings)]
 
 
-def write(prompt: str, seen: Seen | None, voice: Voice) -> str:
-    """The paragraph; without frames it adds no fact to the prompt."""
+def write(prompt: str, seen: Seen | None, voice: Voice, most_words: int) -> str:
+    """The paragraph; without frames it adds no fact to the prompt.
+
+    Facts that would take it beyond `most_words` are left unsaid, so that it never breaks off; only a
+    prompt that is longer by itself makes it longer.
+    """
     opening = close_sentence(prompt.strip())
     if seen is None:
-        return f"{opening} {voice.choose('text only', phrases.TEXT_ONLY)}".strip()
+        return _within(most_words, [opening, voice.choose("text only", phrases.TEXT_ONLY)])
     if not opening:
         shape = terms.shape(seen.width, seen.height)
         opening = voice.choose("empty prompt", phrases.EMPTY_PROMPT).format(shape=shape)
     looks = [_light(seen, voice), _colours(seen, voice), _composition(seen, voice)]
     first = int(voice.choose("order", ("0", "1", "2")))
     looks = looks[first:] + looks[:first]
-    return " ".join([opening, *looks, *_events(seen, voice), _closing(seen, voice)])
+    parts = [opening, *looks, *_events(seen, voice), _closing(seen, voice)]
+    return _within(most_words, parts)
+
+
+def _within(most_words: int, parts: Sequence[str]) -> str:
+    """The first part, and of the others, in order, those that still find room."""
+    kept, words = [parts[0]], len(parts[0].split())
+    for part in parts[1:]:
+        length = len(part.split())
+        if words + length <= most_words:
+            kept.append(part)
+            words += length
+    return " ".join(kept).strip()
 
 
 def close_sentence(prompt: str) -> str:

@@ -24,6 +24,10 @@ CORNER = (0.9, 0.1, 0, 0, 0, 0, 0, 0, 0)
 MOVING = Change(View.STILL, 1.0, 0, 0, 1, 0.1, CORNER, Drift(0.1, 0), 0)
 
 
+def paragraph(prompt: str, found: Seen | None, voice: Voice, most_words: int = 300) -> str:
+    return write(prompt, found, voice, most_words)
+
+
 def seen(*changes: Change) -> Seen:
     return Seen(
         width=640,
@@ -47,7 +51,7 @@ def seen(*changes: Change) -> Seen:
     ],
 )
 def test_the_prompt_is_kept_to_the_letter(prompt: str) -> None:
-    assert write(f"  {prompt}\n", seen(STILL), Voice("key")).startswith(prompt)
+    assert paragraph(f"  {prompt}\n", seen(STILL), Voice("key")).startswith(prompt)
 
 
 @pytest.mark.parametrize(
@@ -69,13 +73,13 @@ def test_a_full_stop_comes_only_where_none_is(prompt: str, closed: str) -> None:
 
 
 def test_the_facts_are_said() -> None:
-    text = write("a dock", seen(MOVING), Voice("key")).lower()
+    text = paragraph("a dock", seen(MOVING), Voice("key")).lower()
     for fact in ("dark", "stark", "about a third", "navy and gold", "cool", "upper left", "right"):
         assert fact in text
 
 
 def test_another_key_says_the_same_facts_in_other_words() -> None:
-    one, other = (write("a dock", seen(MOVING), Voice(key)) for key in ("1", "2"))
+    one, other = (paragraph("a dock", seen(MOVING), Voice(key)) for key in ("1", "2"))
     assert one != other
     for fact in ("dark", "stark", "navy and gold", "upper left", "to the right"):
         assert fact in one.lower()
@@ -83,11 +87,13 @@ def test_another_key_says_the_same_facts_in_other_words() -> None:
 
 
 def test_the_same_key_says_it_in_the_same_words() -> None:
-    assert write("a dock", seen(PAN), Voice("1", 2)) == write("a dock", seen(PAN), Voice("1", 2))
+    assert paragraph("a dock", seen(PAN), Voice("1", 2)) == paragraph(
+        "a dock", seen(PAN), Voice("1", 2)
+    )
 
 
 def test_the_next_candidate_never_repeats_the_one_before() -> None:
-    texts = [write("a dock", seen(PAN), Voice("1", candidate)) for candidate in range(6)]
+    texts = [paragraph("a dock", seen(PAN), Voice("1", candidate)) for candidate in range(6)]
     assert all(one != other for one, other in pairwise(texts))
 
 
@@ -103,29 +109,39 @@ def test_the_next_candidate_never_repeats_the_one_before() -> None:
 )
 def test_what_the_camera_does_is_said(changes: tuple[Change, ...], said: str) -> None:
     for number in range(5):
-        text = write("a dock", seen(*changes), Voice("key", number))
+        text = paragraph("a dock", seen(*changes), Voice("key", number))
         assert re.search(said, text)
 
 
 def test_a_single_frame_is_not_said_to_move_or_to_last() -> None:
     for number in range(5):
-        text = write("a dock", seen(), Voice("key", number))
+        text = paragraph("a dock", seen(), Voice("key", number))
         assert not re.search(r"camera|moves|pans|pace|rhythm|constant|steady|progress", text)
 
 
 def test_without_frames_nothing_is_said_of_the_picture() -> None:
     for number in range(3):
-        text = write("a dock", None, Voice("key", number))
+        text = paragraph("a dock", None, Voice("key", number))
         assert text.startswith("a dock. ")
         assert not re.search(r"color|light|camera|contrast|detail|frame|wide", text)
 
 
 def test_an_empty_prompt_opens_with_the_shape_of_the_frame() -> None:
-    assert re.match(r"The video (shows|presents) .*wide", write(" ", seen(STILL), Voice("key")))
+    assert re.match(r"The video (shows|presents) .*wide", paragraph(" ", seen(STILL), Voice("key")))
+
+
+def test_facts_without_room_are_left_unsaid_and_no_sentence_breaks_off() -> None:
+    whole = paragraph("a dock", seen(MOVING), Voice("key"))
+    short = paragraph("a dock", seen(MOVING), Voice("key"), most_words=60)
+    assert len(short.split()) <= 60 < len(whole.split())
+    assert short.endswith(".")
+    assert set(short.split(". ")) <= set(whole.removesuffix(".").split(". ")) | {
+        short.split(". ")[-1]
+    }
 
 
 def test_no_notice_stands_in_the_paragraph() -> None:
-    assert "model" not in write("a dock", seen(MOVING), Voice("key"))
+    assert "model" not in paragraph("a dock", seen(MOVING), Voice("key"))
 
 
 every_change = st.builds(
@@ -163,7 +179,7 @@ everything = st.builds(
 
 @given(everything, st.integers(0, 50))
 def test_whatever_is_seen_reads_as_sentences(whatever: Seen, candidate: int) -> None:
-    text = write("A dock", whatever, Voice("key", candidate))
+    text = paragraph("A dock", whatever, Voice("key", candidate))
     assert not re.search(r"[{}]|  | [,.;]|,,|,\.|\.\.|\bNone\b", text)
     assert all(sentence[0] in string.ascii_uppercase for sentence in text.split(". "))
     assert text.endswith(".")

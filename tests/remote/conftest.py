@@ -1,0 +1,68 @@
+"""Boxes with the real runner, each in a folder of its own, and disks that are really small."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from backend.box.runner import build_runner
+from remote.protocol import Setup
+from tests.remote.attached import Box
+
+MakeBox = Callable[..., Box]
+
+
+@pytest.fixture
+def make_box(tmp_path: Path) -> Iterator[MakeBox]:
+    """Boxes of this test; whatever runs there is ended with it."""
+    made: list[Box] = []
+
+    def make(root: Path = tmp_path / "root", python: str = sys.executable) -> Box:
+        runner = build_runner()
+        file = tmp_path / runner.name
+        file.write_bytes(runner.data)
+        box = Box(file, runner.hash, Setup(str(root), "sketch", "", idle_timeout=60), python)
+        made.append(box)
+        return box
+
+    yield make
+    for box in made:
+        box.kill()
+        with contextlib.suppress(OSError):
+            box.place.socket.unlink()
+            box.place.lock.unlink()
+
+
+@pytest.fixture
+def box(make_box: MakeBox) -> Box:
+    """A box where nothing has run yet."""
+    return make_box()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    program = shutil.which("mount")
+    mounted = program is not None and subprocess.run(mount, capture_output=True).returncode == 0
+    if not mounted and os.environ.get("CI"):
+        pytest.fail("the CI machine must be able to mount a tmpfs, or full disks go untested")
+    if not mounted:
+        pytest.skip("only root can mount a small disk")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def small_box(small_disk: Path, make_box: MakeBox) -> Box:
+    """A box whose root is a small disk."""
+    return make_box(small_disk)

@@ -1,0 +1,254 @@
+"""What survives: dead daemons, dead relays, full disks, other versions, and nobody being there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from remote.place import PlaceError, make_place
+from remote.protocol import Accepted, Finished, Log, Refused, Setup, Started, Stop, Welcome
+from tests.remote.attached import BOUND, App, Box, ask, ask_slowly, png, wait_until
+from tests.remote.conftest import MakeBox
+
+JOB = ask("a harbour at dusk", [png()])
+
+
+async def test_a_job_whose_daemon_is_killed_is_finished_by_the_next_one_once(box: Box) -> None:
+    slow = ask_slowly("a harbour at dusk")
+    async with box.visited() as app:
+        await app.send(slow)
+        await app.until(Started, slow.job)
+        (daemon,) = box.daemons()
+        os.kill(daemon, signal.SIGKILL)
+        await app.hung_up()
+        assert app.welcome is not None
+        journal, seen = app.welcome.journal, app.durable[-1].seq
+    async with box.visited(journal, seen) as app:
+        finished = await app.done(slow)
+        assert app.welcome is not None
+        assert app.welcome.journal == journal
+    assert finished.answer.attempt == 2
+    assert box.records("accepted") == box.records("finished") == [slow.job]
+
+
+async def test_a_job_goes_on_when_its_relay_is_killed(box: Box) -> None:
+    slow = ask_slowly("a harbour at dusk")
+    async with box.visited() as app:
+        await app.send(slow)
+        await app.until(Started, slow.job)
+        app.process.kill()
+    async with box.visited() as app:
+        await app.done(slow)
+    assert box.records("started") == [slow.job]
+
+
+async def test_a_daemon_that_is_stopped_in_order_goes_on_later(box: Box) -> None:
+    """As often as anybody likes: that a job takes long is not its fault."""
+    slow = ask_slowly("a harbour at dusk", looks=4)
+    for _ in range(4):
+        async with box.visited() as app:
+            await app.send(slow)
+            await app.until(Started, slow.job)
+            await app.send(Stop(only_idle=False))
+            await app.hung_up()
+    async with box.visited() as app:
+        assert (await app.done(slow)).answer.attempt == 5
+
+
+async def test_two_apps_that_come_at_the_same_moment_start_one_daemon(box: Box) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        visits = (stack.enter_async_context(box.visited()) for _ in range(4))
+        apps = await asyncio.gather(*visits)
+        assert len(box.daemons()) == 1
+        assert len({app.welcome.journal for app in apps if app.welcome}) == 1
+
+
+async def test_an_idle_daemon_makes_room_for_another_setup(box: Box) -> None:
+    changed = box.with_setup(idle_timeout=61)
+    async with box.visited() as app:
+        assert app.welcome is not None
+        journal = app.welcome.journal
+    async with changed.attached() as app:
+        await app.send(changed.hello())
+        await app.sent_away("replaced")
+    async with changed.visited() as app:
+        assert app.welcome is not None
+        assert app.welcome.setup == changed.setup.fingerprint()
+        assert app.welcome.journal == journal
+
+
+async def test_a_busy_daemon_goes_on_as_it_is(box: Box) -> None:
+    slow = ask_slowly("a harbour at dusk")
+    changed = box.with_setup(idle_timeout=61)
+    async with box.visited() as app:
+        await app.send(slow)
+        await app.until(Accepted)
+        async with changed.visited() as other:
+            assert other.welcome is not None
+            assert other.welcome.setup == box.setup.fingerprint()
+            await other.done(slow)
+
+
+async def test_a_daemon_with_an_app_does_not_make_room(box: Box) -> None:
+    changed = box.with_setup(idle_timeout=61)
+    async with box.visited(), changed.visited() as other:
+        assert other.welcome is not None
+        assert other.welcome.setup == box.setup.fingerprint()
+
+
+async def test_a_daemon_that_nobody_needs_ends_and_removes_its_socket(box: Box) -> None:
+    brief = box.with_setup(idle_timeout=0.2)
+    async with brief.visited() as app:
+        await app.send(JOB)
+        await app.done(JOB)
+    wait_until(lambda: not brief.daemons())
+    assert not brief.place.socket.exists()
+    async with brief.visited() as app:
+        await app.done(JOB)
+
+
+async def test_a_daemon_whose_socket_was_removed_makes_room(box: Box) -> None:
+    async with box.visited() as app:
+        box.place.socket.unlink()
+        await app.hung_up()
+    async with box.visited() as app:
+        await app.send(JOB)
+        await app.done(JOB)
+
+
+async def test_an_unknown_engine_is_told(box: Box) -> None:
+    async with box.with_setup(engine="abacus").attached() as app:
+        assert "abacus" in (await app.sent_away("engine")).message
+    assert await app.process.wait() == 1
+
+
+async def test_a_root_that_cannot_be_made_is_told(make_box: MakeBox, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    async with make_box(tmp_path / "file" / "root").attached() as app:
+        await app.sent_away("place")
+
+
+@pytest.mark.parametrize("root", ["relative", "~nobody-of-this-name/x"])
+def test_a_root_that_is_nowhere_is_refused(root: str) -> None:
+    with pytest.raises(PlaceError, match="root"):
+        make_place(root)
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o770, 0o701])
+def test_a_folder_for_the_socket_that_is_open_to_others_is_refused(
+    tmp_path: Path, mode: int
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    run.chmod(mode)
+    with pytest.raises(PlaceError, match="0700"):
+        make_place(str(tmp_path / "root"), run)
+
+
+def test_a_link_in_the_place_of_the_socket_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir(mode=0o700)
+    (tmp_path / "run").symlink_to(tmp_path / "real")
+    with pytest.raises(PlaceError, match="not a folder"):
+        make_place(str(tmp_path / "root"), tmp_path / "run")
+
+
+async def test_what_the_box_keeps_is_for_its_owner_alone(box: Box) -> None:
+    async with box.visited() as app:
+        await app.send(ask_slowly("a harbour"))
+        await app.until(Started)
+        kept = [box.place.state, *box.place.state.rglob("*"), box.place.socket, box.place.lock]
+        assert len(kept) > 5
+        assert [path for path in kept if path.stat().st_mode & 0o077] == []
+
+
+async def test_the_daemon_holds_on_to_nothing_of_the_app_that_started_it(box: Box) -> None:
+    async with box.visited():
+        (daemon,) = box.daemons()
+        assert os.getsid(daemon) != os.getsid(0)
+        assert os.getsid(daemon) != daemon  # it can never get a terminal
+        held = {
+            number: (Path(f"/proc/{daemon}/fd") / str(number)).readlink() for number in (0, 1, 2)
+        }
+    errors = box.place.state / "daemon.err"
+    assert held == {0: Path(os.devnull), 1: errors, 2: errors}
+    assert errors.read_text() == ""
+
+
+def fill(folder: Path) -> Path:
+    """Use the folder's disk up; removing the file that is returned frees it."""
+    filler = folder / "filler"
+    with filler.open("ab", buffering=0) as file:
+        for size in (1 << 16, 1 << 12, 1):
+            with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+                while True:
+                    file.write(b"\0" * size)
+    return filler
+
+
+async def _refused_until(app: App, filler: Path) -> None:
+    # The journal's last block has room for a few records still.
+    for number in range(100):
+        job = ask(f"scene {number} {'x' * 500}")
+        await app.send(job)
+        async with asyncio.timeout(BOUND):
+            while not isinstance(message := await app.next(), (Refused, Accepted)):
+                pass
+        if isinstance(message, Refused):
+            assert message.kind == "disk"
+            return
+    pytest.fail("the disk was not full")
+
+
+async def test_a_full_disk_refuses_a_job_and_keeps_nothing_of_it(small_box: Box) -> None:
+    big = ask("a harbour", [bytes(20_000)])
+    async with small_box.visited() as app:
+        filler = fill(small_box.place.state.parent)
+        await app.send(big)
+        assert (await app.until(Refused, big.job)).kind == "disk"
+        assert list(small_box.place.images.iterdir()) == []
+        filler.unlink()
+        await app.send(JOB)
+        await app.done(JOB)
+
+
+async def test_an_accepted_job_waits_until_the_disk_has_room_again(small_box: Box) -> None:
+    jobs = [ask(f"scene {number} {'x' * 1500}") for number in range(4)]
+    async with small_box.visited() as app:
+        filler = fill(small_box.place.state.parent)
+        accepted = []
+        for job in jobs:
+            await app.send(job)
+            async with asyncio.timeout(BOUND):
+                while not isinstance(message := await app.next(), (Refused, Accepted)):
+                    pass
+            accepted += [job] if isinstance(message, Accepted) else []
+        assert accepted
+        await app.until(Log)
+        filler.unlink()
+        finished = {m.job for m in app.heard if isinstance(m, Finished)}
+        for job in accepted:
+            if job.job not in finished:
+                await app.done(job)
+    assert sorted(small_box.records("finished")) == sorted(job.job for job in accepted)
+
+
+async def test_a_daemon_that_cannot_start_on_a_full_disk_says_so(small_box: Box) -> None:
+    root = Path(small_box.setup.root)
+    filler = fill(root)
+    async with small_box.attached() as app:
+        await app.sent_away("disk")
+    filler.unlink()
+    async with small_box.visited() as app:
+        await app.send(JOB)
+        await app.done(JOB)
+
+
+def test_the_fingerprint_of_a_setup_does_not_depend_on_how_its_numbers_are_written() -> None:
+    whole = Setup("~/x", "sketch", "", idle_timeout=900)
+    assert whole.fingerprint() == Setup("~/x", "sketch", "", idle_timeout=900.0).fingerprint()
