@@ -1,4 +1,4 @@
-"""What the detail pane says about a spec: its verdict and budget first, always in the same place."""
+"""What the detail pane says about a spec: its verdict and budget first, in their fixed place."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _BAR_COLOURS = {
 
 def describe(row: Row, cwd: Path, width: int) -> Content:
     """Everything about one spec, for a pane of `width` cells."""
-    lines = [Content.styled(one_line(row.spec.name), "bold"), *_verdict(row.plan, width), Content()]
+    lines = [Content.styled(one_line(row.spec.name), "bold"), *_verdict(row.plan, width)]
+    lines += [Content(), _prompt(row), Content()]
     for label, value in _facts(row, cwd):
         lines += _fact(label, value, width)
-    lines += [Content(), Content.styled("prompt", "$foreground-muted"), _prompt(row)]
     return Content("\n").join(lines)
 
 

@@ -47,6 +47,15 @@ def cut(text: str, width: int) -> str:
     return split_text(text, width - 1)[0].rstrip() + "…" if width > 0 else ""
 
 
+def cut_middle(text: str, width: int) -> str:
+    """Both ends of `text`, with an … between them: long names often differ at their end only."""
+    cells = cell_len(text)
+    if cells <= width:
+        return text
+    end = max(0, width - 1) // 2
+    return cut(split_text(text, cells - end)[0], width - end) + split_text(text, cells - end)[1]
+
+
 def left(text: str, width: int) -> str:
     """`text` cut or filled to exactly `width` cells."""
     return set_cell_size(cut(text, width), width)

@@ -60,7 +60,9 @@ def title_line(listing: Listing, progress: Progress) -> Content:
         shown = f"/{one_line(listing.filter)} shows {len(listing.shown):,}"
         parts.append(Content(shown))
     if trouble := troubles(listing):
-        parts.append(Content.styled(trouble, "$text-warning" if listing.broken else "$foreground-muted"))
+        parts.append(
+            Content.styled(trouble, "$text-warning" if listing.broken else "$foreground-muted")
+        )
     if now := _going_on(listing, progress):
         parts.append(Content.styled(now, "$foreground-muted"))
     return Content.assemble(_DOT).join(parts)
@@ -94,7 +96,9 @@ def empty_text(listing: Listing, progress: Progress, paths: Iterable[Path]) -> C
             ("Esc shows all specs again.", "$foreground-muted"),
         )
     why = f"{troubles(listing)}: press e to see where and why." if troubles(listing) else ""
-    return Content.assemble((f"No prompt specs in {named}", "bold"), "\n\n", (why, "$foreground-muted"))
+    return Content.assemble(
+        (f"No prompt specs in {named}", "bold"), "\n\n", (why, "$foreground-muted")
+    )
 
 
 def _first_steps() -> Content:
@@ -115,4 +119,6 @@ def _first_steps() -> Content:
 def how_to_send(paths: Iterable[Path]) -> Content:
     """How the specs are upsampled until this app can do it."""
     named = " ".join(one_line(shlex.quote(str(path))) for path in paths) or "PATH …"
-    return Content.assemble((" To upsample them:  ", "$foreground-muted"), f"upsample --no-ui {named}")
+    return Content.assemble(
+        (" To upsample them:  ", "$foreground-muted"), f"upsample --no-ui {named}"
+    )

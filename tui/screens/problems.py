@@ -41,7 +41,10 @@ class ProblemsScreen(ModalScreen[None]):
         lines = [
             *_group(f"✗ {len(self._broken):,} broken", "$text-error", broken, len(self._broken)),
             *_group(
-                f"– {len(self._skipped):,} skipped", "$foreground-muted", skipped, len(self._skipped)
+                f"– {len(self._skipped):,} skipped",
+                "$foreground-muted",
+                skipped,
+                len(self._skipped),
             ),
         ]
         with VerticalScroll(classes="panel") as panel:

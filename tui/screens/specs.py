@@ -15,6 +15,7 @@ from textual.worker import get_current_worker
 
 from backend.config import Settings
 from backend.errors import UpsampleError
+from tui.harmless import paragraphs
 from tui.lines import Progress, box_line, empty_text, how_to_send, limit_line, title_line
 from tui.listing import Listing
 from tui.messages import (
@@ -30,6 +31,7 @@ from tui.planning import PlanQueue, PromptPlanner, make_plans
 from tui.scanning import SpecSource, read_files
 from tui.screens.help import HelpScreen
 from tui.screens.problems import ProblemsScreen
+from tui.widgets.filter_input import FilterInput
 from tui.widgets.spec_detail import SpecDetail
 from tui.widgets.spec_list import ColumnHeadings, SpecList
 
@@ -66,7 +68,7 @@ class SpecsScreen(Screen[None]):
         self._source = source
         self._planner = planner
         self._queue = PlanQueue()
-        self._progress = Progress(ended=not source.paths)
+        self.progress = Progress(ended=not source.paths)
         self.listing = Listing()
 
     def compose(self) -> ComposeResult:
@@ -77,7 +79,7 @@ class SpecsScreen(Screen[None]):
         with Horizontal(id="body"):
             with Vertical(id="specs"):
                 yield Static(id="title", markup=False)
-                yield Input(placeholder="words of a name or a prompt", id="filter", compact=True)
+                yield FilterInput()
                 yield ColumnHeadings()
                 yield SpecList(self.listing, id="list")
                 yield Static(id="empty", markup=False)
@@ -99,9 +101,9 @@ class SpecsScreen(Screen[None]):
         return self.query_one(SpecDetail)
 
     @property
-    def filter_input(self) -> Input:
+    def filter_input(self) -> FilterInput:
         """The line that the filter is typed into."""
-        return self.query_one("#filter", Input)
+        return self.query_one(FilterInput)
 
     def on_mount(self) -> None:
         """Show what there is, which is nothing yet, and only then begin to read."""
@@ -137,12 +139,12 @@ class SpecsScreen(Screen[None]):
     @on(FilesRead)
     def _take_findings(self, message: FilesRead) -> None:
         self._queue.add(self.listing.add(message.findings))
-        self._progress.read, self._progress.total = message.read, message.total
+        self.progress.read, self.progress.total = message.read, message.total
         self._show_listing()
 
     @on(ScanEnded)
     def _end_scan(self) -> None:
-        self._progress.ended = True
+        self.progress.ended = True
         self._show_listing()
 
     @on(PlansMade)
@@ -155,7 +157,9 @@ class SpecsScreen(Screen[None]):
 
     @on(PlanningStopped)
     def _tell_trouble(self, message: PlanningStopped) -> None:
-        self.notify(str(message.error), title="No tokens", severity="error", markup=False)
+        self.notify(
+            paragraphs(str(message.error)), title="No tokens", severity="error", markup=False
+        )
 
     @on(SightChanged)
     def _weigh_in_sight_first(self) -> None:
@@ -167,29 +171,34 @@ class SpecsScreen(Screen[None]):
 
     @on(MarksChanged)
     def _show_title(self) -> None:
-        self.query_one("#title", Static).update(title_line(self.listing, self._progress))
+        self.query_one("#title", Static).update(title_line(self.listing, self.progress))
 
     def _show_listing(self) -> None:
         self.set_class(not self.listing.shown, "-empty")
         if not self.listing.shown:
-            text = empty_text(self.listing, self._progress, self._source.paths)
+            text = empty_text(self.listing, self.progress, self._source.paths)
             self.query_one("#empty", Static).update(text)
         self.spec_list.show_rows()
         self._show_title()
         self._show_current()
 
-    @on(Input.Changed, "#filter")
+    @on(Input.Changed)
     def _filter_as_typed(self, event: Input.Changed) -> None:
         self.listing.set_filter(event.value)
         self._show_listing()
 
-    @on(Input.Submitted, "#filter")
+    @on(Input.Submitted)
     def _keep_filter(self) -> None:
         self._close_filter()
 
     def _close_filter(self) -> None:
         self.remove_class("-filtering")
         self.spec_list.focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a filter is typed, the keys of the list are letters of it."""
+        typing = self.has_class("-filtering") and self.filter_input.has_focus
+        return not (typing and action in {"filter", "problems", "help", "read"})
 
     def action_filter(self) -> None:
         """Type words that names or prompts must have."""

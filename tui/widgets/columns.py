@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from backend.plan import Plan
 from tui.bars import small_bar
-from tui.harmless import left, one_line, right
+from tui.harmless import cut_middle, left, one_line, right
 from tui.listing import Row
 from tui.verdicts import Standing, standing
 
@@ -75,7 +75,7 @@ def cells(row: Row, columns: Columns, *, marked: bool, current: bool) -> list[Pi
     return [
         ("▸" if current else " ", "cursor-glyph"),
         ("■ " if marked else "  ", "mark"),
-        (left(one_line(row.spec.name), columns.name), "name"),
+        (left(cut_middle(one_line(row.spec.name), columns.name - 1), columns.name), "name"),
         (right(_video(row), columns.video), "size"),
         (left(_send(plan), columns.send), "send"),
         (right(_frames(plan), columns.frames), "size"),

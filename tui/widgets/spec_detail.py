@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from backend.plan import Plan
 from tui.detail import describe
 from tui.listing import Row
 
@@ -28,6 +29,7 @@ class SpecDetail(VerticalScroll, can_focus=True):
         super().__init__()
         self._cwd = cwd
         self._row: Row | None = None
+        self._plan: Plan | None = None
 
     def compose(self) -> ComposeResult:
         """One text."""
@@ -35,9 +37,12 @@ class SpecDetail(VerticalScroll, can_focus=True):
 
     def show(self, row: Row | None) -> None:
         """Show this row, from its top if it is another one than before."""
+        plan = row.plan if row else None
+        if row is self._row and plan is self._plan:
+            return
         if row is not self._row:
             self.scroll_home(animate=False)
-        self._row = row
+        self._row, self._plan = row, plan
         self._draw()
 
     def on_resize(self) -> None:

@@ -1,0 +1,21 @@
+"""The line that a filter is typed into."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widgets import Input
+
+
+class FilterInput(Input):
+    """An Input whose keys say what becomes of the filter."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,down", "submit", "keep the filter", key_display="⏎"),
+        Binding("escape", "screen.back", "show all specs", key_display="esc"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(placeholder="words of a name or a prompt", compact=True)
+        self.cursor_blink = False
