@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,11 +17,12 @@ from backend import __version__
 from backend.errors import UpsampleError
 from backend.exit_codes import ExitCode, exit_code_of
 
-_HELP = """Short prompts for video world models, made long and concrete on a GPU box.
-
-Without --no-ui, the terminal app opens on the given files and folders. With it, their prompts are
-upsampled at once; without paths, the queue goes on where it was left.
-"""
+# One line a paragraph: it is wrapped where it is shown.
+_HELP = (
+    "Make short prompts for video world models long and concrete, on a GPU box.\n\n"
+    "Opens the terminal app on the given files and folders. With --no-ui their prompts are upsampled "
+    "at once, and without PATHS the queue goes on where it was left."
+)
 
 app = App(
     name="upsample",
@@ -28,7 +30,7 @@ app = App(
     version=__version__,
     version_flags=["--version"],
     help_format="plaintext",
-    default_parameter=Parameter(negative=()),
+    default_parameter=Parameter(negative=(), show_default=False),
     result_action="return_value",
 )
 config = App(name="config", help="Show and change settings.")
@@ -50,11 +52,11 @@ def upsample(
     no_ui: Annotated[
         bool, Parameter(help="Upsample at once, without the app.", group=_SHOWING)
     ] = False,
-    save_dir: Annotated[Path, Parameter(help="Folder for the results.", group=_WHERE)] = Path(
-        "outputs"
-    ),
+    save_dir: Annotated[
+        Path, Parameter(help="Folder for the results.", group=_WHERE, show_default=True)
+    ] = Path("outputs"),
     box: Annotated[
-        str | None, Parameter(help="Box to use; see `config show`.", group=_WHERE)
+        str | None, Parameter(help="Box to use, one of `config show`.", group=_WHERE)
     ] = None,
     num_frames: Annotated[
         int | None, Parameter(help="Frames the model looks at.", group=_SENDING)
@@ -66,8 +68,10 @@ def upsample(
     resize: Annotated[
         Resize | None,
         Parameter(
-            help="auto: the largest size that fits; safe: safe_resolution; off: as it is.",
+            help="auto: the largest size that fits. safe: safe_resolution. off: the video's own.",
             group=_SENDING,
+            metavar="auto|safe|off",
+            show_choices=False,
         ),
     ] = None,
     preprocess_videos: Annotated[
@@ -77,11 +81,19 @@ def upsample(
         int | None, Parameter(help="GPUs that share the model on the box.", group=_SENDING)
     ] = None,
     candidates: Annotated[
-        int, Parameter(help="Answers to draw for each prompt.", group=_SENDING)
+        int,
+        Parameter(help="Answers to draw for each prompt.", group=_SENDING, show_default=True),
     ] = 1,
-    seed: Annotated[int, Parameter(help="Of the first candidate.", group=_SENDING)] = 0,
+    seed: Annotated[
+        int,
+        Parameter(
+            help="Of the first candidate; the next ones count up.",
+            group=_SENDING,
+            show_default=True,
+        ),
+    ] = 0,
     force: Annotated[
-        bool, Parameter(help="Replace result files that are there.", group=_WHERE)
+        bool, Parameter(help="Replace files that are there already.", group=_WHERE)
     ] = False,
     accept_host_key: Annotated[
         str | None,
@@ -117,15 +129,25 @@ def upsample(
 @app.command
 def estimate(
     *paths: Annotated[Path, Parameter(help="Specs, folders, videos or images.")],
-    resolution: Annotated[tuple[str, ...], Parameter(help="WxH; may be given again.")] = (),
+    resolution: Annotated[
+        tuple[str, ...], Parameter(help="Size to weigh (WxH); may be given again.")
+    ] = (),
     frames: Annotated[int | None, Parameter(help="Frames the model looks at.")] = None,
     prompt: Annotated[str, Parameter(help="Text that goes with them.")] = "",
     max_model_len: Annotated[
         tuple[int, ...], Parameter(help="Context length; may be given again.")
     ] = (),
-    format: Annotated[Format, Parameter(help="How to print it.")] = "table",  # noqa: A002
+    format: Annotated[  # noqa: A002
+        Format,
+        Parameter(
+            help="How to print it.",
+            metavar="table|json|csv",
+            show_choices=False,
+            show_default=True,
+        ),
+    ] = "table",
 ) -> ExitCode:
-    """Show what prompts and resolutions cost in tokens. Without any: the 25 Cosmos sizes."""
+    """Show what prompts and sizes cost in tokens; without any, the 25 Cosmos sizes."""
     from backend.commands.estimate import show_estimates
 
     return show_estimates(paths, resolution, frames, prompt, max_model_len, format)
@@ -156,7 +178,7 @@ def hint(
     ] = None,
     force: Annotated[bool, Parameter(help="Replace OUTPUT if it is there.")] = False,
 ) -> ExitCode:
-    """Make the small 2 fps hint video of a video, at the largest size that fits."""
+    """Make a video's hint video: 2 fps, at the largest size that fits."""
     from backend.commands.hint import make_hint
 
     return make_hint(video, output, force=force)
@@ -234,7 +256,7 @@ def demo(
         Parameter(help="Only draw the clips that the specs in examples/ name, into this folder."),
     ] = None,
 ) -> ExitCode:
-    """Upsample three small clips of our own through the embedded box, to see how it goes."""
+    """Upsample three small clips of our own, to see how it goes; needs no GPU."""
     from backend.commands.demo import draw_clips_into, run_demo
 
     return run_demo() if draw is None else draw_clips_into(draw)
@@ -242,6 +264,10 @@ def demo(
 
 def main() -> None:
     """Run the command line and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal that has no ✓ gets an escape for it instead of a traceback.
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 
@@ -249,6 +275,7 @@ def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code."""
     try:
         result = app(arguments, exit_on_error=False)
+        sys.stdout.flush()  # here, where a broken pipe is dealt with, and not at exit
     except CycloptsError:
         return ExitCode.USAGE  # cyclopts has said what is wrong
     except UpsampleError as error:
@@ -259,7 +286,13 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has what they wanted; keep Python from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_output()
         return ExitCode.OK
     return result if isinstance(result, ExitCode) else ExitCode.OK
+
+
+def _let_go_of_output() -> None:
+    """Whoever read our output has what they wanted; keeps Python from complaining at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())

@@ -19,7 +19,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from backend.errors import ConfigError, InputError
-from backend.profiles import Profile, load_profile
+from backend.profiles import Profile, load_profile, profile_names
 from backend.resolutions import Bound, Size
 from backend.video import FrameSampling
 
@@ -69,10 +69,28 @@ class Upsampling(_Section):
     def _check_size(cls, value: str) -> str:
         return str(_no_input_error(Size.parse, value))
 
+    @field_validator("max_upsample_resolution", mode="before")
+    @classmethod
+    def _allow_number(cls, value: object) -> object:
+        # 480 and "480" both mean the shorter side.
+        return str(value) if type(value) is int else value
+
     @field_validator("max_upsample_resolution")
     @classmethod
     def _check_bound(cls, value: str) -> str:
         return str(_no_input_error(Bound.parse, value))
+
+    @field_validator("hint_video_dir")
+    @classmethod
+    def _expand_home(cls, value: Path) -> Path:
+        return Path(os.path.expanduser(value))  # noqa: PTH111 - Path's raises for an unknown user
+
+    @field_validator("profile")
+    @classmethod
+    def _check_profile(cls, value: str) -> str:
+        if value not in profile_names():
+            raise ValueError(f"there is no such profile; there are: {', '.join(profile_names())}")
+        return value
 
     @property
     def safe_bound(self) -> Bound:
@@ -101,7 +119,7 @@ class BoxSettings(_Section):
     root: str = Field(min_length=1)
     engine: str
     model: str
-    idle_timeout: float = Field(gt=0)
+    idle_timeout: float = Field(gt=0, allow_inf_nan=False)
     vllm: Vllm
 
 
@@ -110,6 +128,8 @@ class Settings(_Section):
 
     box: str
     upsampling: Upsampling
+    box_defaults: BoxSettings
+    """Laid under every box before it is checked; kept to be shown, and to be checked by its own name."""
     boxes: dict[str, BoxSettings]
 
     @property
@@ -141,7 +161,7 @@ class Layer:
 def load_settings(command_line: Table | None = None) -> Settings:
     """The settings that hold here and now. Raises ConfigError."""
     own = [
-        *(_file_layer(path) for path in (user_file(), LOCAL_FILE) if path.is_file()),
+        *_file_layers(user_file(), LOCAL_FILE.absolute()),
         *_environment_layers(os.environ),
         Layer("the command line", command_line or {}),
     ]
@@ -197,20 +217,26 @@ def _merge(below: Mapping[str, object], above: Mapping[str, object]) -> Table:
 
 
 def _with_box_defaults(merged: Table) -> Table:
-    result = dict(merged)
-    defaults = result.pop("box_defaults", {})
-    boxes = result.get("boxes")
-    if isinstance(defaults, dict) and isinstance(boxes, dict):
-        result["boxes"] = {
-            name: _merge(defaults, box) if isinstance(box, dict) else box
-            for name, box in boxes.items()
-        }
-    return result
+    defaults, boxes = merged.get("box_defaults"), merged.get("boxes")
+    if not (isinstance(defaults, dict) and isinstance(boxes, dict)):
+        return merged
+    whole = {
+        name: _merge(defaults, box) if isinstance(box, dict) else box for name, box in boxes.items()
+    }
+    return merged | {"boxes": whole}
 
 
-def _file_layer(path: Path) -> Layer:
+def _file_layers(*paths: Path) -> list[Layer]:
+    """The files that are there, each as a layer."""
+    layers = (_file_layer(path) for path in paths)
+    return [layer for layer in layers if layer is not None]
+
+
+def _file_layer(path: Path) -> Layer | None:
     try:
         return Layer(str(path), tomllib.loads(path.read_text("utf-8")))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -222,9 +248,9 @@ def _file_layer(path: Path) -> Layer:
 def _environment_layers(environment: Mapping[str, str]) -> list[Layer]:
     layers = []
     for name, value in sorted(environment.items()):
-        key = name.removeprefix(_ENVIRONMENT).lower()
         if not name.startswith(_ENVIRONMENT):
             continue
+        key = name.removeprefix(_ENVIRONMENT).lower()
         if key == "box":
             layers.append(Layer(name, {"box": value}))
         elif key in Upsampling.model_fields:
@@ -244,6 +270,8 @@ def _first_complaint(error: ValidationError) -> str:
         return f"{key} is no setting"
     if first["type"] == "missing":
         return f"{key} is missing"
+    if first["type"] in ("model_type", "dict_type"):
+        return f"{key} = {repr(first['input'])[:80]}: it is a table, not a value"
     message = first["msg"].removeprefix("Value error, ")
     return f"{key} = {repr(first['input'])[:80]}: {message[:1].lower()}{message[1:]}"
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
-from collections.abc import MutableMapping
+import tomllib
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 
 import tomlkit
-import tomlkit.exceptions
+from tomlkit.exceptions import TOMLKitError
 
 from backend.config import Layer, check_layers, user_file
 from backend.errors import ConfigError
@@ -18,51 +20,108 @@ from backend.errors import ConfigError
 def set_value(key: str, value: str, file: Path | None = None) -> Path:
     """Write `key` ("upsampling.max_tokens", "boxes.h100.host") and return the file it went to.
 
-    The value is read as TOML where it is TOML (8192, true, ["vllm", "serve"]), else as a string. The
-    file is the user's own unless named. Raises ConfigError, and then the file is as it was.
+    The value is read as TOML where that is what the setting wants (8192, true, ["vllm", "serve"]), else
+    as a string. The file is the user's own unless named. Raises ConfigError, and then the file is as it
+    was.
     """
     file = file or user_file()
-    document = _read(file)
-    *tables, last = key.split(".")
-    table: MutableMapping[str, object] = document
-    for name in tables:
+    text = _read(file)
+    complaint: ConfigError | None = None
+    for reading in _readings(value):
+        try:
+            changed = _changed(text, key, reading, file)
+        except ConfigError as error:
+            complaint = complaint or error
+        else:
+            _write(file, changed)
+            return file
+    raise complaint or ConfigError(f"{key} cannot be set to {value!r}")
+
+
+def key_parts(key: str) -> list[str]:
+    """The names in a dotted key, of which some may be quoted: boxes."gpu.lab".host has three.
+
+    Raises ConfigError.
+    """
+    try:
+        table: object = tomllib.loads(f"{key} = 0")
+    except tomllib.TOMLDecodeError:
+        raise _no_setting(key) from None
+    parts = []
+    while isinstance(table, dict):
+        if len(table) != 1:
+            raise _no_setting(key)
+        ((part, table),) = table.items()
+        parts.append(part)
+    return parts
+
+
+def _no_setting(key: str) -> ConfigError:
+    return ConfigError(f"{key} is no setting", "`upsample config show` lists them.")
+
+
+def _readings(value: str) -> Iterator[object]:
+    """What the value can mean, the likeliest first."""
+    with contextlib.suppress(TOMLKitError, ValueError):
+        yield tomlkit.value(value)
+    yield tomlkit.string(value)
+
+
+def _changed(text: str, key: str, value: object, file: Path) -> str:
+    """The file's text with another value. Raises ConfigError when that would be wrong."""
+    try:
+        document = tomlkit.parse(text)
+        intended: dict[str, object] = tomllib.loads(text)
+        _assign(document, key, value)
+        _assign(intended, key, value)
+        check_layers([Layer(str(file), intended)])
+        changed = document.as_string()
+        if tomllib.loads(changed) != intended:
+            raise ConfigError(
+                f"{key} has no simple place in {file}", "Write it in: upsample config edit."
+            )
+    except (TOMLKitError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{file} cannot be changed: {error}") from error
+    return changed
+
+
+def _assign(table: MutableMapping[str, object], key: str, value: object) -> None:
+    *names, last = key_parts(key)
+    for name in names:
         inner = table.setdefault(name, tomlkit.table(is_super_table=name == "boxes"))
         if not isinstance(inner, MutableMapping):
             raise ConfigError(f"{key} is no setting: {name} is a value, not a table")
         table = inner
-    table[last] = _as_toml(value)
-    check_layers([Layer(str(file), document.unwrap())])
-    _write(file, document.as_string())
-    return file
+    table[last] = value
 
 
-def _as_toml(text: str) -> object:
+def _read(file: Path) -> str:
     try:
-        return tomlkit.value(text)
-    except (tomlkit.exceptions.ParseError, ValueError):
-        return tomlkit.string(text)
-
-
-def _read(file: Path) -> tomlkit.TOMLDocument:
-    try:
-        return tomlkit.parse(file.read_text("utf-8"))
+        # Not read_text: the line endings are to stay.
+        return file.read_bytes().decode()
     except FileNotFoundError:
-        return tomlkit.document()
-    except (OSError, UnicodeDecodeError, tomlkit.exceptions.ParseError) as error:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} cannot be changed: {error}") from error
 
 
 def _write(file: Path, text: str) -> None:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, part = tempfile.mkstemp(dir=file.parent, prefix=file.name)
+        target = file.resolve()  # a link to the file (as dotfiles are kept) stays a link
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        part = Path(name)
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-                opened.write(text)
-            Path(part).replace(file)
-        except OSError:
+            with os.fdopen(descriptor, "wb") as opened:
+                opened.write(text.encode())
+            if target.exists():
+                shutil.copymode(target, part)
+            part.replace(target)
+        except BaseException:
             with contextlib.suppress(OSError):
-                Path(part).unlink()
+                part.unlink()
             raise
     except OSError as error:
         raise ConfigError(f"{file} cannot be written: {error.strerror}") from error
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"the value is no text that a file can hold: {error.reason}") from error

@@ -24,14 +24,20 @@ VERDICT_SIGNS = {Verdict.FITS: "✓ fits", Verdict.NEAR: "~ near", Verdict.EXCEE
 _VERDICT_STYLES = {Verdict.FITS: "green", Verdict.NEAR: "yellow", Verdict.EXCEEDS: "red"}
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Let `backend.cli` deal with it, where rich would exit with 1."""
+        raise
+
+
 def out() -> Console:
     """For data that people read."""
-    return Console(file=sys.stdout, highlight=False, markup=False)
+    return _Console(file=sys.stdout, highlight=False, markup=False)
 
 
 def err() -> Console:
     """For narration: progress, warnings, errors."""
-    return Console(file=sys.stderr, highlight=False, markup=False)
+    return _Console(file=sys.stderr, highlight=False, markup=False)
 
 
 def complain(error: UpsampleError) -> None:

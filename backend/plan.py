@@ -84,15 +84,16 @@ class Planner:
         self, video: Video, text: int, frames: int
     ) -> tuple[Size | None, UpsampleError | None]:
         settings = self.settings
-        best = self._largest(video, text, frames, settings.bound)
+        bound = settings.bound
+        if settings.auto_resize and settings.fit is Fit.SAFE:
+            bound = _within_both(bound, settings.safe_bound)
+        best = self._largest(video, text, frames, bound)
         if not settings.auto_resize:
             if best == video.size:
                 return best, None
             if not settings.bound.allows(video.size):
                 return None, _above_bound(video, settings.bound)
             return None, _too_long(self._budget(text, video.size, frames), video.size, best)
-        if settings.fit is Fit.SAFE:
-            best = self._largest(video, text, frames, settings.safe_bound)
         if best is None:
             return None, _too_long(self._budget(text, video.size, frames), video.size, None)
         return best, None
@@ -104,16 +105,17 @@ class Planner:
             limit=self.settings.max_tokens,
             reserve=self.settings.reserve,
             frames=frames,
-            rule=self._rule,
+            rule=self.rule,
             bound=bound,
         )
 
     def _budget(self, text: int, size: Size | None, frames: int) -> Budget:
-        vision = self._rule.vision_tokens(size, frames) if size else 0
+        vision = self.rule.vision_tokens(size, frames) if size else 0
         return Budget(self.settings.max_tokens, self.settings.reserve, text, vision)
 
     @property
-    def _rule(self) -> VisionRule:
+    def rule(self) -> VisionRule:
+        """How vision tokens are counted: as the model does, or by the rule of thumb."""
         linear = self.settings.estimator is Estimator.LINEAR
         return LINEAR if linear else self.profile.vision.rule
 
@@ -140,6 +142,19 @@ def make_request(
         ),
         candidate=candidate,
     )
+
+
+def _within_both(one: Bound, other: Bound) -> Bound:
+    return Bound(
+        width=_smaller(one.width, other.width),
+        height=_smaller(one.height, other.height),
+        shorter=_smaller(one.shorter, other.shorter),
+    )
+
+
+def _smaller(one: int | None, other: int | None) -> int | None:
+    limits = [limit for limit in (one, other) if limit is not None]
+    return min(limits, default=None)
 
 
 def _too_long(budget: Budget, size: Size | None, best: Size | None) -> InputError:

@@ -68,7 +68,7 @@ class Preparer:
         prepared: Prepared | None = None
         if plan.video is not None and plan.size is not None:
             async with self._drawing[plan.video.path]:
-                prepared = await _draw(plan.video, plan.size, planner.settings)
+                prepared = await _draw(plan.video, plan.size, plan.frames, planner.settings)
         request = make_request(plan, prepared, planner, self._model, job.seed, job.candidate)
         return Ready(job, plan, request, tuple(f.path for f in prepared.frames) if prepared else ())
 
@@ -79,10 +79,9 @@ class Preparer:
         return self._planners[settings]
 
 
-async def _draw(video: Video, size: Size, settings: Upsampling) -> Prepared:
-    chosen = await asyncio.to_thread(
-        choose_frames, video, settings.frames_to_extract, settings.frame_sampling
-    )
+async def _draw(video: Video, size: Size, count: int, settings: Upsampling) -> Prepared:
+    # Never more frames than were weighed, even if the video has more than its header says.
+    chosen = await asyncio.to_thread(choose_frames, video, count, settings.frame_sampling)
     if not chosen:
         raise MediaError(f"{video.path} has no frame to show")
     try:

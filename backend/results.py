@@ -18,12 +18,12 @@ from pathlib import Path
 
 from backend import __version__
 from backend.errors import ResultError
+from backend.specs.model import Spec
+from backend.specs.quoting import well_formed
+from backend.specs.reading import SIDECAR_SUFFIX, read_file
 from backend.specs.render import OutputFile, Replacement, embeds_provenance, render
 from backend.store import Job, State, Store, Written
 from remote.protocol import Answer, Json
-
-SIDECAR_SUFFIX = ".upsample.json"
-
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -57,6 +57,10 @@ def write_results(store: Store, destination: Path, jobs: Sequence[Job], force: b
     if not results:
         return []
     source = results[0].job.file
+    # Earlier jobs may stand for entries that were edited or removed since. When nothing else is left,
+    # `render` says what is wrong.
+    asked = _asked(source)
+    results = [r for r in results if (r.job.entry, r.job.prompt) in asked] or results
     replacements = {r.job.entry: Replacement(r.prompt, r.job.prompt, r.provenance) for r in results}
     files = list(render(source, replacements, destination))
     if not embeds_provenance(source):
@@ -104,6 +108,12 @@ def sidecar_path(destination: Path) -> Path:
     return destination.with_name(name + SIDECAR_SUFFIX)
 
 
+def _asked(source: Path) -> set[tuple[int, str]]:
+    """The entries of the spec file with their prompts, as they are now."""
+    found = read_file(source, Path())
+    return {(spec.entry, spec.prompt) for spec in found if isinstance(spec, Spec)}
+
+
 def _sidecar(destination: Path, results: Sequence[Result]) -> OutputFile:
     content = {
         "file": destination.name,
@@ -112,7 +122,7 @@ def _sidecar(destination: Path, results: Sequence[Result]) -> OutputFile:
             for r in results
         ],
     }
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    text = well_formed(json.dumps(content, indent=2, ensure_ascii=False)) + "\n"
     return OutputFile(sidecar_path(destination), text)
 
 
@@ -142,10 +152,18 @@ def _provenance(store: Store, job: Job, answer: Answer) -> dict[str, Json]:
             "generating": round(answer.ended - answer.started, 3),
             "queued_to_done": round(job.changed - job.queued, 3),
         },
-        "ended": datetime.fromtimestamp(answer.ended, UTC).isoformat(timespec="seconds"),
+        "ended": _date(answer.ended),
         "runner": answer.runner,
         "job": job.identity,
     }
+
+
+def _date(unix_time: float) -> str | None:
+    """None where a box's clock says what no calendar has."""
+    try:
+        return datetime.fromtimestamp(unix_time, UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _write(store: Store, file: OutputFile, source: Path) -> None:

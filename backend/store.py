@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
 import threading
 import time
@@ -170,14 +171,18 @@ class Store:
             path.touch(mode=0o600)
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._db.row_factory = sqlite3.Row
+        except (OSError, sqlite3.Error) as error:
+            raise _unusable(path, error) from error
+        try:
+            self._migrate()
             # FULL: a job that was told to be queued is on the disk.
             self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
-            self._migrate()
-        except (OSError, sqlite3.Error) as error:
-            raise QueueError(
-                f"the queue {path} cannot be used: {error}",
-                "If it is damaged, move it away; results already written stay where they are.",
-            ) from error
+        except sqlite3.Error as error:
+            self._db.close()
+            raise _unusable(path, error) from error
+        except QueueError:
+            self._db.close()
+            raise
 
     def close(self) -> None:
         self._db.close()
@@ -210,7 +215,7 @@ class Store:
 
     def with_destination(self, destination: Path) -> list[Job]:
         """The jobs whose results go into one file, by entry; of each entry the newest."""
-        newest = {job.entry: job for job in self._select("destination = ?", str(destination))}
+        newest = {job.entry: job for job in self._select("destination = ?", _stored(destination))}
         return [newest[entry] for entry in sorted(newest)]
 
     def set_state(self, number: int, state: State, error: str = "") -> None:
@@ -223,7 +228,8 @@ class Store:
         Returns the request's identity.
         """
         identity = request.job_id()
-        text = json.dumps(asdict(request), ensure_ascii=False)
+        # ASCII: a model may write half a surrogate pair, which SQLite takes only when it is escaped.
+        text = json.dumps(asdict(request))
         self._change(
             "identity = ?, request = ?, estimate = ? WHERE number = ?",
             identity, text, estimate, number,
@@ -254,7 +260,7 @@ class Store:
 
     def keep_answer(self, identity: str, answer: Answer) -> None:
         """Keep an answer, unless there is one."""
-        text = json.dumps(asdict(answer), ensure_ascii=False)
+        text = json.dumps(asdict(answer))
         with self._transaction():
             self._db.execute(
                 "INSERT OR IGNORE INTO results VALUES (?, ?, ?)", (identity, text, time.time())
@@ -279,9 +285,9 @@ class Store:
         """What we last wrote to this path; None when we never did."""
         with self._lock:
             row = self._db.execute(
-                "SELECT sha256, source FROM written WHERE path = ?", (str(path),)
+                "SELECT sha256, source FROM written WHERE path = ?", (_stored(path),)
             ).fetchone()
-        return Written(row["sha256"], Path(row["source"])) if row else None
+        return Written(row["sha256"], _path(row["source"])) if row else None
 
     def note_written(self, path: Path, written: Written) -> None:
         """Note what we wrote, so that we may write it anew as long as nobody else changed it."""
@@ -289,20 +295,32 @@ class Store:
             self._db.execute(
                 "INSERT INTO written VALUES (?, ?, ?) ON CONFLICT (path) "
                 "DO UPDATE SET sha256 = excluded.sha256, source = excluded.source",
-                (str(path), written.sha256, str(written.source)),
+                (_stored(path), written.sha256, _stored(written.source)),
             )
 
     def _migrate(self) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            self._db.executescript(
-                f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-            )
-        elif version > SCHEMA_VERSION:
+        version = self._version()
+        if version > SCHEMA_VERSION:
             raise QueueError(
                 f"the queue {self.path} was written by a newer upsample (schema {version})",
                 "Upgrade this one.",
             )
+        if version == 0:
+            with self._transaction():
+                if self._version() == 0:  # no other process was faster
+                    self._create_tables()
+
+    def _create_tables(self) -> None:
+        if self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise QueueError(f"{self.path} is the database of another program", "Move it away.")
+        # Not executescript, which would end the transaction.
+        for statement in _SCHEMA.split(";"):
+            self._db.execute(statement)
+        self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _version(self) -> int:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        return int(version)
 
     def _change(self, assignments: str, *values: object) -> None:
         with self._lock:
@@ -322,9 +340,9 @@ class Store:
     def _insert(self, job: NewJob) -> None:
         now = time.time()
         values = asdict(job) | {
-            "file": str(job.file),
-            "video": str(job.video) if job.video else None,
-            "destination": str(job.destination),
+            "file": _stored(job.file),
+            "video": _stored(job.video) if job.video else None,
+            "destination": _stored(job.destination),
             "state": State.QUEUED,
             "queued": now,
             "changed": now,
@@ -347,14 +365,34 @@ class Store:
             self._db.execute("COMMIT")
 
 
+def _unusable(path: Path, error: Exception) -> QueueError:
+    return QueueError(
+        f"the queue {path} cannot be used: {error}",
+        "If it is damaged, move it away; results already written stay where they are.",
+    )
+
+
+def _stored(path: Path) -> str | bytes:
+    """A path as SQLite takes it: text, or its bytes when its name is not UTF-8."""
+    try:
+        path.as_posix().encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return str(path)
+
+
+def _path(stored: str | bytes) -> Path:
+    return Path(os.fsdecode(stored))
+
+
 def _job(row: sqlite3.Row) -> Job:
     values = dict(row)
     return Job(
         **values
         | {
-            "file": Path(values["file"]),
-            "video": Path(values["video"]) if values["video"] else None,
-            "destination": Path(values["destination"]),
+            "file": _path(values["file"]),
+            "video": _path(values["video"]) if values["video"] else None,
+            "destination": _path(values["destination"]),
             "state": State(values["state"]),
         }
     )

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator
+from typing import Protocol
 
 import asyncssh
 
@@ -19,7 +20,19 @@ _LOOPBACK = "127.0.0.1"
 _KEY = "ssh-ed25519"
 _USER = "upsample"
 _CANNOT_EXECUTE = 126
-_CLOSE_SECONDS = 5.0
+_CHUNK = 1 << 16
+
+
+class _Source(Protocol):
+    async def read(self, n: int = ..., /) -> bytes: ...
+
+
+class _Sink(Protocol):
+    def write(self, data: bytes, /) -> None: ...
+
+    async def drain(self) -> None: ...
+
+    def write_eof(self) -> None: ...
 
 
 @contextlib.asynccontextmanager
@@ -63,13 +76,28 @@ async def _run(session: asyncssh.SSHServerProcess[bytes]) -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
+    assert process.stdin is not None  # noqa: S101 - for mypy
+    assert process.stdout is not None  # noqa: S101 - for mypy
+    assert process.stderr is not None  # noqa: S101 - for mypy
+    # asyncssh's own redirect would end the whole connection when the runner stops reading, and with it
+    # what the runner has to say about that.
+    feeding = asyncio.create_task(_copy(session.stdin, process.stdin))
     try:
-        await session.redirect(stdin=process.stdin, stdout=process.stdout, stderr=process.stderr)
+        await asyncio.gather(
+            _copy(process.stdout, session.stdout), _copy(process.stderr, session.stderr)
+        )
         session.exit(await process.wait())
     finally:
+        feeding.cancel()
+        await asyncio.gather(feeding, return_exceptions=True)
         if process.returncode is None:
             process.kill()
             await process.wait()
-        # Awaits what `redirect` left behind.
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(session.wait_closed(), _CLOSE_SECONDS)
+
+
+async def _copy(source: _Source, sink: _Sink) -> None:
+    with contextlib.suppress(OSError, asyncssh.Error):
+        while data := await source.read(_CHUNK):
+            sink.write(data)
+            await sink.drain()
+        sink.write_eof()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+from pathlib import Path
 from typing import cast
 
 import tomlkit
 
 from backend.config import LOCAL_FILE, load_settings, user_file
-from backend.config_edit import set_value
-from backend.console import out, say, table, write_json
+from backend.config_edit import key_parts, set_value
+from backend.console import out, safe, say, table, write_json
 from backend.errors import ConfigError
 from backend.exit_codes import ExitCode
 from backend.profiles import load_profile, profile_names
@@ -24,19 +25,19 @@ def show_settings(*, as_json: bool) -> ExitCode:
     if as_json:
         write_json(settings)
     else:
-        out().print(tomlkit.dumps(settings).strip())
+        print(tomlkit.dumps(settings).strip())  # noqa: T201 - the data
     return ExitCode.OK
 
 
 def get_setting(key: str) -> ExitCode:
     """One value; a table as JSON."""
     value: Json = _as_plain()
-    for part in key.split("."):
+    for part in key_parts(key):
         if not isinstance(value, dict) or part not in value:
             raise ConfigError(f"{key} is no setting", "`upsample config show` lists them.")
         value = value[part]
     if isinstance(value, str):
-        out().print(value)
+        print(safe(value))  # noqa: T201 - the data
     else:
         write_json(value)
     return ExitCode.OK
@@ -52,19 +53,27 @@ def set_setting(key: str, value: str) -> ExitCode:
 def edit_settings() -> ExitCode:
     """Open the user's file in $EDITOR, then check what it makes."""
     file = user_file()
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("# Only what differs from the defaults; see `upsample config show`.\n")
+    _require_file(file)
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     try:
         subprocess.run([*shlex.split(editor), str(file)], check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
         raise ConfigError(
             f"the editor {editor} did not work: {error}", "Set $EDITOR, or edit the file yourself."
         ) from error
     load_settings()
     say(f"{file} is fine.")
     return ExitCode.OK
+
+
+def _require_file(file: Path) -> None:
+    if file.exists():
+        return
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("# Only what differs from the defaults; see `upsample config show`.\n")
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be written: {error.strerror}") from error
 
 
 def show_paths() -> ExitCode:
