@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Condition
 from time import monotonic
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from backend.plan import Plan
 from backend.specs.missing_media import missing_media_hint
@@ -15,7 +15,7 @@ from backend.specs.model import Spec
 from tui.messages import MadePlan
 
 POST_EVERY = 0.1
-"""Seconds between two batches of plans; the screen follows comfortably."""
+"""Seconds between two batches of plans that nobody sees yet."""
 
 
 class PromptPlanner(Protocol):
@@ -23,6 +23,16 @@ class PromptPlanner(Protocol):
 
     def plan(self, prompt: str, path: Path | None) -> Plan:
         """Weigh a prompt and its video. May block; what is wrong with the spec is in the plan."""
+
+
+class Taken(NamedTuple):
+    """A spec to weigh."""
+
+    number: int
+    """Its place in the order of arrival."""
+    spec: Spec
+    in_sight: bool
+    """Whether somebody looks at it."""
 
 
 class PlanQueue:
@@ -58,28 +68,28 @@ class PlanQueue:
         """Whether it was closed."""
         return self._closed
 
-    def take(self, *, wait: bool) -> tuple[int, Spec] | None:
-        """The next spec and its number; None when it is closed, or empty and not to be waited for."""
+    def take(self, *, wait: bool) -> Taken | None:
+        """The next spec; None when it is closed, or empty and not to be waited for."""
         with self._changed:
             while not self._closed:
-                number = self._pick()
-                if number is not None:
-                    self._taken.add(number)
-                    return number, self._specs[number]
+                taken = self._pick()
+                if taken is not None:
+                    self._taken.add(taken.number)
+                    return taken
                 if not wait:
                     return None
                 self._changed.wait()
             return None
 
-    def _pick(self) -> int | None:
+    def _pick(self) -> Taken | None:
         while self._in_sight:
             number = self._in_sight.popleft()
             if number < len(self._specs) and number not in self._taken:
-                return number
+                return Taken(number, self._specs[number], True)
         while self._next < len(self._specs):
             number, self._next = self._next, self._next + 1
             if number not in self._taken:
-                return number
+                return Taken(number, self._specs[number], False)
         return None
 
 
@@ -89,7 +99,9 @@ def make_plans(
     cwd: Path,
     post: Callable[[tuple[MadePlan, ...]], object],
 ) -> None:
-    """Weigh what the queue gives until it is closed, and post the plans in batches. Blocks.
+    """Weigh what the queue gives until it is closed. Blocks.
+
+    A plan in sight is posted at once, since the next one may hang on a slow disk; others in batches.
 
     Raises UpsampleError when no plan can be made at all.
     """
@@ -99,10 +111,11 @@ def make_plans(
         # With something in hand there is no waiting: it is posted first.
         taken = queue.take(wait=not batch)
         if taken is not None:
-            number, spec = taken
+            number, spec, _ = taken
             plan = planner.plan(spec.prompt, spec.video)
             unread = plan.video is None and spec.video is not None
             batch.append(MadePlan(number, plan, missing_media_hint(spec, cwd) if unread else None))
-        if batch and (taken is None or monotonic() - posted > POST_EVERY):
+        now = taken is None or taken.in_sight or monotonic() - posted > POST_EVERY
+        if batch and now:
             post(tuple(batch))
             batch, posted = [], monotonic()

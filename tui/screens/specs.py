@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -50,6 +50,7 @@ _HEIGHTS = [(0, "-too-short"), (SMALLEST[1], "-tall-enough")]
 class SpecsScreen(Screen[None]):
     """List, detail and the lines around them. Handlers own the listing; workers only post messages."""
 
+    AUTO_FOCUS = "SpecList"
     CSS_PATH = _LOOKS
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     VERTICAL_BREAKPOINTS = _HEIGHTS
@@ -80,9 +81,9 @@ class SpecsScreen(Screen[None]):
             with Vertical(id="specs"):
                 yield Static(id="title", markup=False)
                 yield FilterInput()
+                yield Static(id="empty", markup=False)
                 yield ColumnHeadings()
                 yield SpecList(self.listing, id="list")
-                yield Static(id="empty", markup=False)
             yield SpecDetail(self._source.cwd)
         yield Static(how_to_send(self._source.paths), id="how", markup=False)
         yield Footer()
@@ -107,10 +108,15 @@ class SpecsScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Show what there is, which is nothing yet, and only then begin to read."""
-        self.spec_list.focus()
         self._show_listing()
         if self._source.paths:
             self.call_after_refresh(self._start)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """In a slim window the keys of the list matter more than the gaps between them."""
+        footer = self.query_one(Footer)
+        footer.compact = slim = event.size.width < 80
+        footer.show_command_palette = not slim
 
     def on_unmount(self) -> None:
         """Let the planning thread end."""
@@ -193,6 +199,7 @@ class SpecsScreen(Screen[None]):
 
     def _close_filter(self) -> None:
         self.remove_class("-filtering")
+        self.filter_input.disabled = True
         self.spec_list.focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -203,6 +210,7 @@ class SpecsScreen(Screen[None]):
     def action_filter(self) -> None:
         """Type words that names or prompts must have."""
         self.add_class("-filtering")
+        self.filter_input.disabled = False
         self.filter_input.focus()
 
     def action_back(self) -> None:

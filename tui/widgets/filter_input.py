@@ -17,5 +17,6 @@ class FilterInput(Input):
     ]
 
     def __init__(self) -> None:
-        super().__init__(placeholder="words of a name or a prompt", compact=True)
+        # It is out of use, so that it cannot take the focus, until a filter is asked for.
+        super().__init__(placeholder="words of a name or a prompt", compact=True, disabled=True)
         self.cursor_blink = False

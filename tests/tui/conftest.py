@@ -1,0 +1,131 @@
+"""Specs made up in memory, a planner that needs no videos, and an app that is done with both."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from backend.config import Settings, check_layers
+from backend.errors import InputError, MediaError
+from backend.plan import Plan
+from backend.resolutions import Size
+from backend.specs.model import Spec, SpecFormat
+from backend.specs.reading import Finding
+from backend.specs.scan import FileFindings
+from backend.tokens import LINEAR, PIXTRAL, Budget, fit
+from backend.video import MediaKind, Video
+from tui.app import UpsampleApp
+from tui.scanning import SpecSource
+from tui.screens.specs import SpecsScreen
+
+CWD = Path("/made/up")
+
+MakeSpec = Callable[..., Spec]
+MakeApp = Callable[..., UpsampleApp]
+Settle = Callable[[Pilot[None]], Awaitable[SpecsScreen]]
+
+
+class SizePlanner:
+    """Plans for videos that are named by their size ("1280x704.mp4"); a word is a token."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        """Prompts in the order in which plans were made."""
+
+    def plan(self, prompt: str, path: Path | None) -> Plan:
+        """As `backend.plan.Planner` does with the shipped settings."""
+        self.asked.append(prompt)
+        text = len(prompt.split())
+        if path is None:
+            return Plan(prompt, None, None, 0, Budget(4096, 300, text, 0), 0, None)
+        if "x" not in path.stem:
+            error = MediaError(f"{path} does not exist.", "Check the path in the spec.")
+            return Plan(prompt, None, None, 0, None, 0, error)
+        source = Size.parse(path.stem)
+        size = fit(source, text=text, limit=4096, reserve=300)
+        refusal = None if size else InputError("the prompt takes too many tokens", "Shorten it.")
+        budget = Budget(4096, 300, text, PIXTRAL.vision_tokens(size or source, 2))
+        video = Video(path, MediaKind.VIDEO, source, 24.0, 5.0, 121, "h264")
+        linear = LINEAR.vision_tokens(size or source, 2)
+        return Plan(prompt, video, size, 2, budget, linear, refusal)
+
+
+def _spec(name: str, prompt: str = "a quiet harbour", video: str = "640x480.mp4") -> Spec:
+    return Spec(
+        format=SpecFormat.UPSAMPLER_BATCH,
+        file=Path("city/batch.json"),
+        entry=0,
+        line=3,
+        name=name,
+        prompt=prompt,
+        video=CWD / "city" / video if video else None,
+    )
+
+
+@pytest.fixture(scope="session")
+def make_spec() -> MakeSpec:
+    """A spec from a name, a prompt and the name of a video."""
+    return _spec
+
+
+@pytest.fixture
+def planner() -> SizePlanner:
+    """Remembers what it was asked."""
+    return SizePlanner()
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    """As shipped, whatever the user of this machine has set."""
+    return check_layers([])
+
+
+@pytest.fixture
+def make_app(settings: Settings, planner: SizePlanner) -> MakeApp:
+    """The app on findings in memory; without any it was started without a path."""
+
+    def make(findings: Iterable[Finding] = (), paths: Sequence[Path] | None = None) -> UpsampleApp:
+        found = tuple(findings)
+        named = tuple(paths) if paths is not None else (Path("city"),) if found else ()
+        source = SpecSource(named, CWD, lambda: [FileFindings(0, 1, found)] if found else [])
+        return UpsampleApp(settings, source, planner)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def settle() -> Settle:
+    """Waits until everything is read and weighed and drawn; the value is the first screen."""
+
+    async def wait(pilot: Pilot[None]) -> SpecsScreen:
+        screen = next(s for s in pilot.app.screen_stack if isinstance(s, SpecsScreen))
+        for _ in range(1_000):
+            if screen.progress.ended and screen.listing.weighed == len(screen.listing.rows):
+                break
+            await pilot.pause(0.01)
+        else:
+            pytest.fail("the app did not come to rest")
+        await pilot.pause()
+        return screen
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def street(make_spec: MakeSpec) -> tuple[Spec, ...]:
+    """A dozen specs of every kind, names and prompts from hell among them."""
+    return (
+        make_spec("golden_hour", "Warm low-angle sunlight grazing facades", "1280x704.mp4"),
+        make_spec("foggy_morning", "The same street in morning fog"),
+        make_spec("light_snow", "A city street in light snow", "960x540.mp4"),
+        make_spec("inference_cosmos_transfer1_single_control_edge_short_prompt", "robot " * 60),
+        make_spec("漢字の街の雨の夜に光るネオン", "雨の夜 in the rain", "1920x1080.mp4"),
+        make_spec("🌧\ufe0f rainy ❤\ufe0f night", "rain on 🌃 windows", "704x1280.mp4"),
+        make_spec("[/x] [b]no markup\n\x1b[31m", "[/x] [red]\x1b[31m \u202eesrever", "512x512.mp4"),
+        make_spec("gone", "A clip that is not there", "gone.mp4"),
+        make_spec("endless", "word " * 5000, "640x480.mp4"),
+        make_spec("one_liner", "a drone flies low over a wheat field", ""),
+    )

@@ -1,0 +1,52 @@
+"""The list's columns: aligned whatever is in them, and giving way when there is no room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from backend.specs.model import Spec
+from tui.listing import Row
+from tui.planning import PromptPlanner
+from tui.widgets.columns import cells, headings, lay_out
+
+
+def line(row: Row, width: int) -> str:
+    return "".join(text for text, _ in cells(row, lay_out(width), marked=True, current=True))
+
+
+@pytest.mark.parametrize("width", [56, 60, 79, 100, 127, 300])
+def test_every_row_is_as_wide_as_the_headings(
+    width: int, street: tuple[Spec, ...], planner: PromptPlanner
+) -> None:
+    assert cell_len(headings(lay_out(width))) == width
+    for spec in street:
+        assert cell_len(line(Row(spec), width)) == width
+        assert cell_len(line(Row(spec, planner.plan(spec.prompt, spec.video)), width)) == width
+
+
+def test_a_narrow_list_keeps_name_tokens_and_verdict(
+    street: tuple[Spec, ...], planner: PromptPlanner
+) -> None:
+    row = Row(street[0], planner.plan(street[0].prompt, street[0].video))
+    assert line(row, 56).split() == ["▸■", "golden_hour", "1280×704", "3,784", "~", "near"]
+
+
+def test_a_wide_list_shows_everything(street: tuple[Spec, ...], planner: PromptPlanner) -> None:
+    row = Row(street[0], planner.plan(street[0].prompt, street[0].video))
+    text = line(row, 120)
+    for part in ("1280×704 → 928×510", "2/121", "3,784", "━━━", "~ near"):
+        assert part in text
+
+
+def test_a_size_that_stays_is_not_repeated(
+    street: tuple[Spec, ...], planner: PromptPlanner
+) -> None:
+    row = Row(street[1], planner.plan(street[1].prompt, Path("640x480.mp4")))
+    assert "→" not in line(row, 120)
+
+
+def test_a_spec_without_a_plan_waits(street: tuple[Spec, ...]) -> None:
+    assert line(Row(street[0]), 80).split() == ["▸■", "golden_hour", "·", "waiting"]
