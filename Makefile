@@ -19,6 +19,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	$(BIN)/mypy --python-version 3.10 --package remote
 	$(BIN)/lint-imports
 
 format: $(VENV)/.installed-dev

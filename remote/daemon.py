@@ -44,6 +44,7 @@ _TOUCH_SECONDS = 3600.0
 """Old files in /var/tmp are cleaned away, so socket and lock are kept young."""
 _LOG_BYTES = 10_000_000
 _LOCK_SECONDS = 5.0
+_FAREWELL_SECONDS = 10.0
 
 
 class TakenError(Exception):
@@ -138,7 +139,8 @@ class Daemon:
         visits = [visit for visit in self._visitors.values() if visit is not None]
         for visit in visits:
             visit.cancel()
-        await asyncio.gather(*visits, return_exceptions=True)
+        if visits:
+            await asyncio.wait(visits, timeout=_FAREWELL_SECONDS)
 
     def _tell(self, message: FromBox | None) -> None:
         for visitor in self._visitors:

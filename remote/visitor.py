@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Protocol
 
 from remote.protocol import (
@@ -75,7 +75,7 @@ class Visitor:
         except ProtocolError as error:
             _log.warning("an app was sent away: %s", error)
             await self._write_last(Fatal("protocol", str(error)))
-        except (ConnectionError, asyncio.TimeoutError):
+        except ConnectionError:
             _log.info("an app went away")
         except Exception as error:  # noqa: BLE001 - one app's trouble must not become the others'
             _log.exception("an app could not be served")
@@ -101,7 +101,8 @@ class Visitor:
             await asyncio.gather(telling, return_exceptions=True)
 
     async def _greet(self, messages: AsyncIterator[Message]) -> bool:
-        hello = await asyncio.wait_for(_first(messages), _GREETING_SECONDS)
+        with self._hanging_up_after(_GREETING_SECONDS):
+            hello = await _first(messages)
         if hello is None:
             return False
         if not isinstance(hello, Hello):
@@ -151,7 +152,7 @@ class Visitor:
                 while self._momentary:
                     await self._write(self._momentary.popleft())
                 await self._tell_journal()
-        except (ConnectionError, asyncio.TimeoutError):
+        except ConnectionError:
             _log.info("an app takes nothing any more")
         except Exception:  # noqa: BLE001 - as in `run`
             _log.exception("an app could not be told")
@@ -168,10 +169,21 @@ class Visitor:
     async def _write(self, message: FromBox) -> None:
         async with self._writing:
             self._writer.write(encode(message))
-            await asyncio.wait_for(self._writer.drain(), _WRITE_SECONDS)
+            with self._hanging_up_after(_WRITE_SECONDS):
+                await self._writer.drain()
+
+    @contextlib.contextmanager
+    def _hanging_up_after(self, seconds: float) -> Iterator[None]:
+        # Not asyncio.wait_for: before Python 3.12 it swallows a cancel that comes as its time is up
+        # or its wait is over, and the visit would never end.
+        timer = asyncio.get_running_loop().call_later(seconds, self._writer.transport.abort)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     async def _write_last(self, message: FromBox) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.TimeoutError):
+        with contextlib.suppress(ConnectionError):
             await self._write(message)
 
     async def _messages(self) -> AsyncIterator[Message]:

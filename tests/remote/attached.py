@@ -129,6 +129,7 @@ class Box:
         async with self.attached() as app:
             await app.send(self.hello(journal, after))
             app.welcome = await app.until(Welcome)
+            app.after = after if journal == app.welcome.journal else -1
             yield app
 
     def daemons(self) -> list[int]:
@@ -176,6 +177,8 @@ class App:
         self.heard: list[Message] = []
         """Everything the box said."""
         self.welcome: Welcome | None = None
+        self.after = -1
+        """The last seq that it knew when it came."""
         self._messages = self._read()
 
     @property
@@ -213,8 +216,9 @@ class App:
     async def caught_up(self) -> None:
         """Return when everything that was in the journal at the welcome was told, and some time more."""
         assert self.welcome is not None
-        while not self.durable or self.durable[-1].seq < self.welcome.last:
-            await self.next()
+        async with asyncio.timeout(BOUND):
+            while max([self.after, *(message.seq for message in self.durable)]) < self.welcome.last:
+                await self.next()
         await self.send(Ping(7))
         await self.until(Pong)
 
@@ -237,11 +241,11 @@ class App:
         assert self.process.stdin is not None
         self.process.stdin.close()
         try:
-            await asyncio.wait_for(self.hung_up(), 10)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                self.process.kill()
-            await self.process.wait()
+            await self.hung_up()
+            await asyncio.wait_for(self.process.wait(), BOUND)
+        except TimeoutError:
+            self.process.kill()
+            raise
 
     async def _read(self) -> AsyncIterator[Message]:
         out = self.process.stdout

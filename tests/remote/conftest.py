@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from backend.box.runner import build_runner
+from remote.place import PlaceError
 from remote.protocol import Setup
 from tests.remote.attached import Box
 
@@ -35,7 +36,7 @@ def make_box(tmp_path: Path) -> Iterator[MakeBox]:
     yield make
     for box in made:
         box.kill()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, PlaceError):
             box.place.socket.unlink()
             box.place.lock.unlink()
 
@@ -59,7 +60,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if not mounted:
         pytest.skip("only root can mount a small disk")
     yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    subprocess.run([shutil.which("umount") or "umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture

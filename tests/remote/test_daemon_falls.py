@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import os
 import signal
 from pathlib import Path
 
 import pytest
 
+from remote.board import MOST_FALLS
 from remote.place import PlaceError, make_place
-from remote.protocol import Accepted, Finished, Log, Refused, Setup, Started, Stop, Welcome
-from tests.remote.attached import BOUND, App, Box, ask, ask_slowly, png, wait_until
+from remote.protocol import Accepted, Finished, Log, Refused, Setup, Started, Stop
+from tests.remote.attached import Box, ask, ask_slowly, png, wait_until
 from tests.remote.conftest import MakeBox
 
 JOB = ask("a harbour at dusk", [png()])
@@ -50,22 +50,22 @@ async def test_a_job_goes_on_when_its_relay_is_killed(box: Box) -> None:
 
 async def test_a_daemon_that_is_stopped_in_order_goes_on_later(box: Box) -> None:
     """As often as anybody likes: that a job takes long is not its fault."""
-    slow = ask_slowly("a harbour at dusk", looks=4)
-    for _ in range(4):
+    slow = ask_slowly("a harbour at dusk", looks=12)
+    for _ in range(MOST_FALLS):
         async with box.visited() as app:
             await app.send(slow)
             await app.until(Started, slow.job)
             await app.send(Stop(only_idle=False))
             await app.hung_up()
     async with box.visited() as app:
-        assert (await app.done(slow)).answer.attempt == 5
+        assert (await app.done(slow)).answer.attempt == MOST_FALLS + 1
 
 
 async def test_two_apps_that_come_at_the_same_moment_start_one_daemon(box: Box) -> None:
     async with contextlib.AsyncExitStack() as stack:
         visits = (stack.enter_async_context(box.visited()) for _ in range(4))
         apps = await asyncio.gather(*visits)
-        assert len(box.daemons()) == 1
+        wait_until(lambda: len(box.daemons()) == 1)  # the others see that, and end
         assert len({app.welcome.journal for app in apps if app.welcome}) == 1
 
 
@@ -185,24 +185,11 @@ def fill(folder: Path) -> Path:
     filler = folder / "filler"
     with filler.open("ab", buffering=0) as file:
         for size in (1 << 16, 1 << 12, 1):
-            with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+            with contextlib.suppress(OSError):
                 while True:
                     file.write(b"\0" * size)
+    assert os.statvfs(folder).f_bavail == 0
     return filler
-
-
-async def _refused_until(app: App, filler: Path) -> None:
-    # The journal's last block has room for a few records still.
-    for number in range(100):
-        job = ask(f"scene {number} {'x' * 500}")
-        await app.send(job)
-        async with asyncio.timeout(BOUND):
-            while not isinstance(message := await app.next(), (Refused, Accepted)):
-                pass
-        if isinstance(message, Refused):
-            assert message.kind == "disk"
-            return
-    pytest.fail("the disk was not full")
 
 
 async def test_a_full_disk_refuses_a_job_and_keeps_nothing_of_it(small_box: Box) -> None:
@@ -218,24 +205,18 @@ async def test_a_full_disk_refuses_a_job_and_keeps_nothing_of_it(small_box: Box)
 
 
 async def test_an_accepted_job_waits_until_the_disk_has_room_again(small_box: Box) -> None:
-    jobs = [ask(f"scene {number} {'x' * 1500}") for number in range(4)]
+    # Answers repeat the prompt, and so many of these do not fit into the last block's slack.
+    jobs = [ask_slowly(f"scene {number} {'x' * 3000}", looks=2) for number in range(4)]
     async with small_box.visited() as app:
+        await app.send(*jobs)
+        await app.until(Started, jobs[-1].job)
         filler = fill(small_box.place.state.parent)
-        accepted = []
-        for job in jobs:
-            await app.send(job)
-            async with asyncio.timeout(BOUND):
-                while not isinstance(message := await app.next(), (Refused, Accepted)):
-                    pass
-            accepted += [job] if isinstance(message, Accepted) else []
-        assert accepted
-        await app.until(Log)
+        while "cannot write" not in (await app.until(Log)).text:
+            pass
         filler.unlink()
-        finished = {m.job for m in app.heard if isinstance(m, Finished)}
-        for job in accepted:
-            if job.job not in finished:
-                await app.done(job)
-    assert sorted(small_box.records("finished")) == sorted(job.job for job in accepted)
+        while len(finished := [m.job for m in app.heard if isinstance(m, Finished)]) < len(jobs):
+            await app.until(Finished)
+    assert sorted(finished) == sorted(job.job for job in jobs)
 
 
 async def test_a_daemon_that_cannot_start_on_a_full_disk_says_so(small_box: Box) -> None:

@@ -1,0 +1,140 @@
+"""Messages survive the wire, and nothing else than a ProtocolError comes of garbage."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remote.protocol import (
+    MAX_MESSAGE,
+    Decoder,
+    Hello,
+    Json,
+    Message,
+    Ping,
+    ProtocolError,
+    Request,
+    Submit,
+    encode,
+    from_json,
+    to_json,
+)
+from tests.remote.attached import ask
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+st.register_type_strategy(float, finite)
+messages = st.one_of([st.from_type(kind) for kind in get_args(Message)])
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+def decode(data: bytes) -> list[Message]:
+    return list(Decoder().feed(data))
+
+
+@given(st.lists(messages, max_size=4), st.data())
+def test_messages_arrive_however_the_bytes_are_cut(
+    sent: list[Message], data: st.DataObject
+) -> None:
+    stream = b"".join(map(encode, sent))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)))))
+    decoder = Decoder()
+    got: list[Message] = []
+    for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        got += decoder.feed(stream[begin:end])
+    assert got == sent
+    assert decoder.pending == 0
+
+
+@given(st.from_type(Request))
+def test_a_job_has_the_same_id_on_both_sides_of_the_wire(request: Request) -> None:
+    (got,) = decode(encode(Submit(request.job_id(), request, ())))
+    assert isinstance(got, Submit)
+    assert got.request.job_id() == got.job
+
+
+@given(st.binary())
+def test_arbitrary_bytes_are_messages_or_a_protocol_error(data: bytes) -> None:
+    for stream in (data, len(data).to_bytes(4, "big") + data):
+        with contextlib.suppress(ProtocolError):
+            decode(stream)
+
+
+@given(messages, values, st.data())
+def test_arbitrary_json_is_a_message_or_a_protocol_error(
+    message: Message, value: Json, data: st.DataObject
+) -> None:
+    body = to_json(message)
+    body[data.draw(st.sampled_from(sorted(body)))] = value
+    for broken in (value, body):
+        with contextlib.suppress(ProtocolError):
+            from_json(json.loads(json.dumps(broken)))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"type":' + b"[" * 400 + b"]" * 400 + b"}",
+        b'{"type":' + b"[" * 100_000 + b"}",
+        b'{"type":"ping","number":' + b"9" * 10_000 + b"}",
+        b'{"type":"log","time":1' + b"0" * 400 + b',"level":"","source":"","text":""}',
+        b'"\xff"',
+    ],
+    ids=["deep type", "deeper", "long number", "number beyond floats", "no UTF-8"],
+)
+def test_a_hostile_message_is_a_protocol_error(body: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        decode(len(body).to_bytes(4, "big") + body)
+
+
+def test_a_length_over_the_limit_is_refused_before_its_bytes_come() -> None:
+    with pytest.raises(ProtocolError, match="over"):
+        decode((MAX_MESSAGE + 1).to_bytes(4, "big"))
+
+
+def test_a_message_over_the_limit_is_not_sent() -> None:
+    with pytest.raises(ProtocolError, match="over"):
+        encode(Submit("", ask("").request, ("x" * MAX_MESSAGE,)))
+
+
+def test_unknown_keys_are_ignored() -> None:
+    assert from_json({"type": "ping", "number": 3, "later": ["x"]}) == Ping(3)
+
+
+def test_a_key_with_a_default_may_be_missing() -> None:
+    job = replace(ask("x"), job="")
+    body = json.loads(json.dumps(to_json(job)))
+    del body["request"]["candidate"]
+    assert from_json(body) == job
+
+
+@pytest.mark.parametrize("key", ["oldest", "newest", "journal", "after", "runner", "setup"])
+def test_a_missing_key_is_named(key: str) -> None:
+    body = to_json(Hello(1, 1, "", -1, "", ""))
+    del body[key]
+    with pytest.raises(ProtocolError, match=rf"Hello\.{key} is missing"):
+        from_json(body)
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "message"),
+    [
+        ("width", "12", "FrameInfo.width is int, not str"),
+        ("width", True, "FrameInfo.width is int, not bool"),
+        ("time", None, "FrameInfo.time is float, not null"),
+        ("sha256", [], "FrameInfo.sha256 is str, not list"),
+    ],
+)
+def test_an_ill_typed_key_is_named(where: str, value: Json, message: str) -> None:
+    body = json.loads(json.dumps(to_json(ask("x", [b""]))))
+    body["request"]["frames"][0][where] = value
+    with pytest.raises(ProtocolError, match=message):
+        from_json(body)

@@ -1,0 +1,109 @@
+"""A visit ends when its app has gone, however it went."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from remote import visitor as module
+from remote.board import Board
+from remote.engines.sketch import SketchEngine
+from remote.journal import Journal
+from remote.pictures import Pictures
+from remote.protocol import Fatal, Hello, Log, Welcome, encode
+from remote.visitor import Visitor
+from remote.work import Work
+
+HELLO = encode(Hello(1, 1, "", -1, "", ""))
+CHATTER = Log(0, "info", "test", "x" * 10_000)
+
+
+class House:
+    """What a visitor needs of a daemon, without the daemon."""
+
+    def __init__(self, folder: Path) -> None:
+        self.journal = Journal(folder / "journal")
+        pictures = Pictures(folder, [])
+        self.work = Work(Board(self.journal), pictures, SketchEngine(), "", lambda _: None)
+        self.visits: list[asyncio.Task[None]] = []
+        self.visitors: list[Visitor] = []
+        self.visited = asyncio.Event()
+
+    async def welcome(self, hello: Hello) -> Welcome | Fatal:
+        return Welcome(1, "", self.journal.id, self.journal.last, "", "", "", 1, 0)
+
+    async def stop(self, visitor: Visitor, only_idle: bool) -> None:
+        raise NotImplementedError
+
+    async def visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        visitor = Visitor(self, reader, writer)
+        self.visitors.append(visitor)
+        self.visits.append(asyncio.ensure_future(visitor.run()))
+        self.visited.set()
+        await self.visits[-1]
+
+    async def all_gone(self) -> bool:
+        _, there = await asyncio.wait(self.visits, timeout=10)
+        return not there
+
+
+@contextlib.asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[House]:
+    images = folder / "images"
+    images.mkdir()
+    house = House(images)
+    working = asyncio.create_task(house.work.run())
+    server = await asyncio.start_unix_server(house.visit, folder / "socket")
+    try:
+        yield house
+    finally:
+        server.close()
+        for visit in house.visits:
+            visit.cancel()
+        working.cancel()
+        await asyncio.gather(working, *house.visits, return_exceptions=True)
+        house.journal.close()
+
+
+async def test_a_visit_ends_with_its_connection_though_much_is_being_told(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        for number in range(150):
+            reader, writer = await asyncio.open_unix_connection(tmp_path / "socket")
+            writer.write(HELLO)
+            await reader.readexactly(4)
+            for visitor in house.visitors:
+                for _ in range(number % 7):
+                    visitor.tell(CHATTER)
+            for _ in range(number % 5):
+                await asyncio.sleep(0)
+            writer.close()
+        assert await house.all_gone()
+
+
+async def test_an_app_that_takes_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_WRITE_SECONDS", 0.1)
+    async with opened(tmp_path) as house:
+        _, writer = await asyncio.open_unix_connection(tmp_path / "socket", limit=1)
+        writer.write(HELLO)
+        await house.visited.wait()
+        for _ in range(200):
+            house.visitors[0].tell(CHATTER)
+        assert await house.all_gone()
+        writer.close()
+
+
+async def test_an_app_that_never_greets_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_GREETING_SECONDS", 0.1)
+    async with opened(tmp_path) as house:
+        _, writer = await asyncio.open_unix_connection(tmp_path / "socket")
+        await house.visited.wait()
+        assert await house.all_gone()
+        writer.close()
