@@ -1,0 +1,74 @@
+"""What the app and the box say to each other. The only part of `remote` that `backend` imports.
+
+It holds no behaviour of either side: `jobs` says what a job is, `messages` what is said about it, and
+`framing` and `typed_json` how that lies on a byte stream.
+"""
+
+from __future__ import annotations
+
+from remote.protocol.framing import MAGIC, MAX_MESSAGE, Decoder, encode, from_json, to_json
+from remote.protocol.jobs import Answer, FrameInfo, Request, Sampling, Setup
+from remote.protocol.messages import (
+    NEWEST_PROTOCOL,
+    OLDEST_PROTOCOL,
+    Accepted,
+    Cancel,
+    Cancelled,
+    Delta,
+    Durable,
+    Failed,
+    Fatal,
+    Finished,
+    FromApp,
+    FromBox,
+    Hello,
+    Log,
+    Message,
+    Ping,
+    Pong,
+    Refused,
+    Started,
+    Stop,
+    Submit,
+    Welcome,
+)
+from remote.protocol.typed_json import Json, ProtocolError, parse
+
+__all__ = [
+    "MAGIC",
+    "MAX_MESSAGE",
+    "NEWEST_PROTOCOL",
+    "OLDEST_PROTOCOL",
+    "Accepted",
+    "Answer",
+    "Cancel",
+    "Cancelled",
+    "Decoder",
+    "Delta",
+    "Durable",
+    "Failed",
+    "Fatal",
+    "Finished",
+    "FrameInfo",
+    "FromApp",
+    "FromBox",
+    "Hello",
+    "Json",
+    "Log",
+    "Message",
+    "Ping",
+    "Pong",
+    "ProtocolError",
+    "Refused",
+    "Request",
+    "Sampling",
+    "Setup",
+    "Started",
+    "Stop",
+    "Submit",
+    "Welcome",
+    "encode",
+    "from_json",
+    "parse",
+    "to_json",
+]

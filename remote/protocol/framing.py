@@ -1,0 +1,87 @@
+"""Messages as bytes: four bytes of length (big-endian), and that many bytes of UTF-8 JSON.
+
+The JSON is an object whose `type` names the message. Unknown keys are ignored, so that a newer peer may
+add some; a missing or ill-typed key is a `ProtocolError`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import cast, get_args
+
+from remote.protocol.messages import Message
+from remote.protocol.typed_json import Json, ProtocolError, kind_of, parse
+
+MAGIC = b"upsample-runner\n"
+"""The box prints this line before its first message, because login shells print things."""
+
+MAX_MESSAGE = 64 * 1024 * 1024
+"""Bytes a message may have. Two uncompressed 1920x1056 frames in base64 take 16 MiB."""
+
+_LENGTH = 4
+_BY_TYPE: dict[str, type[Message]] = {kind.type: kind for kind in get_args(Message)}
+
+
+def to_json(message: Message) -> dict[str, Json]:
+    """The message as a JSON object with its `type` first."""
+    return {"type": message.type, **asdict(message)}
+
+
+def from_json(value: Json) -> Message:
+    """The message that a JSON object stands for. Raises ProtocolError."""
+    if not isinstance(value, dict):
+        raise ProtocolError(f"a message is an object, not {kind_of(value)}")
+    name = value.get("type")
+    if not isinstance(name, str):
+        raise ProtocolError(f"the type of a message is str, not {kind_of(name)}")
+    kind = _BY_TYPE.get(name)
+    if kind is None:
+        raise ProtocolError(f"unknown message type {name[:40]!r}")
+    return parse(kind, value)
+
+
+def encode(message: Message) -> bytes:
+    """The message as it lies on the wire. Raises ProtocolError above MAX_MESSAGE."""
+    body = json.dumps(to_json(message), separators=(",", ":")).encode()
+    if len(body) > MAX_MESSAGE:
+        raise ProtocolError(f"a message of {len(body):,} bytes is over {MAX_MESSAGE:,}")
+    return len(body).to_bytes(_LENGTH, "big") + body
+
+
+class Decoder:
+    """Cuts a byte stream into messages, however the bytes arrive.
+
+    Holds at most one incomplete message. After a ProtocolError the stream is not to be trusted.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Message]:
+        """The messages that `data` completes. Raises ProtocolError."""
+        self._buffer += data
+        while len(self._buffer) >= _LENGTH:
+            length = int.from_bytes(self._buffer[:_LENGTH], "big")
+            if length > MAX_MESSAGE:
+                raise ProtocolError(f"a message of {length:,} bytes is over {MAX_MESSAGE:,}")
+            end = _LENGTH + length
+            if len(self._buffer) < end:
+                return
+            body = bytes(self._buffer[_LENGTH:end])
+            del self._buffer[:end]
+            yield _decode(body)
+
+    @property
+    def pending(self) -> int:
+        """Bytes of an incomplete message; above 0 at the end of a stream, it was cut."""
+        return len(self._buffer)
+
+
+def _decode(body: bytes) -> Message:
+    try:
+        value = cast(Json, json.loads(body))
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"a message is not JSON: {error}") from None
+    return from_json(value)

@@ -1,0 +1,101 @@
+"""What a job is: the request, the answer, and how the box that does it is set up."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class FrameInfo:
+    """One still picture that the model looks at, without its pixels."""
+
+    sha256: str
+    """Of the PNG file's bytes, as 64 hex digits."""
+    width: int
+    height: int
+    time: float
+    """Seconds from the start of the video; 0 for an image."""
+
+    def __post_init__(self) -> None:
+        # 0 and 0.0 are equal, but not in the JSON that a job's id is the hash of.
+        object.__setattr__(self, "time", float(self.time))
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the answer is drawn."""
+
+    temperature: float
+    max_tokens: int
+    """Tokens kept free for the answer; it is cut off there."""
+    seed: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "temperature", float(self.temperature))
+
+
+@dataclass(frozen=True)
+class Request:
+    """Everything that decides what the answer can be; two equal requests are the same job."""
+
+    profile: str
+    model: str
+    """The model as the box's config names it; empty for an engine that needs none."""
+    system: str
+    """System prompt; empty for none."""
+    prompt: str
+    frames: tuple[FrameInfo, ...]
+    sampling: Sampling
+    candidate: int = 0
+    """Which of several answers to the same question, from 0."""
+
+    def job_id(self) -> str:
+        """SHA-256 over the canonical JSON of every field, as 64 hex digits."""
+        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the engine made of a request."""
+
+    text: str
+    finish_reason: str
+    """"stop", or "length" when the answer was cut off at max_tokens."""
+    engine: str
+    """Engine and version: "sketch 1", "vllm 0.32.0"."""
+    prompt_tokens: int | None
+    """As the engine counted them, images included; None when it does not count."""
+    completion_tokens: int | None
+    runner: str
+    """First 12 hex digits of the SHA-256 of the runner that did the work."""
+    notice: str
+    """What the engine wants said about how the text was written; empty for a language model."""
+    attempt: int
+    """1 when the first try succeeded."""
+    started: float
+    """Unix time of the box."""
+    ended: float
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How a box is to be run; a daemon is started with one and keeps it."""
+
+    root: str
+    """Folder on the box for runner, journal and logs; may begin with ~."""
+    engine: str
+    model: str
+    idle_timeout: float
+    """Seconds without work and without an app before the daemon gives everything back and ends."""
+
+    def __post_init__(self) -> None:
+        # As in FrameInfo: the fingerprint must be the same on both sides of the wire.
+        object.__setattr__(self, "idle_timeout", float(self.idle_timeout))
+
+    def fingerprint(self) -> str:
+        """Twelve hex digits that differ when any setting does."""
+        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
