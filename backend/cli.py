@@ -63,7 +63,7 @@ def upsample(
     ] = None,
     max_resolution: Annotated[
         str | None,
-        Parameter(help="Never send more: 854x480, or 480 for the shorter side.", group=_SENDING),
+        Parameter(help="Most to send: 854x480, or 480 for the shorter side.", group=_SENDING),
     ] = None,
     resize: Annotated[
         Resize | None,
@@ -178,7 +178,7 @@ def hint(
     ] = None,
     force: Annotated[bool, Parameter(help="Replace OUTPUT if it is there.")] = False,
 ) -> ExitCode:
-    """Make a video's hint video: 2 fps, at the largest size that fits."""
+    """Make the 2 fps hint video of a video, at the size that fits."""
     from backend.commands.hint import make_hint
 
     return make_hint(video, output, force=force)
@@ -256,7 +256,7 @@ def demo(
         Parameter(help="Only draw the clips that the specs in examples/ name, into this folder."),
     ] = None,
 ) -> ExitCode:
-    """Upsample three small clips of our own, to see how it goes; needs no GPU."""
+    """Upsample three small clips of our own; needs no GPU."""
     from backend.commands.demo import draw_clips_into, run_demo
 
     return run_demo() if draw is None else draw_clips_into(draw)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import Item
 
 from backend.config import Layer, check_layers, user_file
 from backend.errors import ConfigError
@@ -60,20 +61,20 @@ def _no_setting(key: str) -> ConfigError:
     return ConfigError(f"{key} is no setting", "`upsample config show` lists them.")
 
 
-def _readings(value: str) -> Iterator[object]:
+def _readings(value: str) -> Iterator[Item]:
     """What the value can mean, the likeliest first."""
     with contextlib.suppress(TOMLKitError, ValueError):
         yield tomlkit.value(value)
     yield tomlkit.string(value)
 
 
-def _changed(text: str, key: str, value: object, file: Path) -> str:
+def _changed(text: str, key: str, value: Item, file: Path) -> str:
     """The file's text with another value. Raises ConfigError when that would be wrong."""
     try:
         document = tomlkit.parse(text)
         intended: dict[str, object] = tomllib.loads(text)
         _assign(document, key, value)
-        _assign(intended, key, value)
+        _assign(intended, key, value.unwrap())
         check_layers([Layer(str(file), intended)])
         changed = document.as_string()
         if tomllib.loads(changed) != intended:

@@ -25,6 +25,7 @@ from backend.specs.render import OutputFile, Replacement, embeds_provenance, ren
 from backend.store import Job, State, Store, Written
 from remote.protocol import Answer, Json
 
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """One finished job with everything that is known of it."""
@@ -100,6 +101,17 @@ def check_destination(
             f"{path} holds the result of another spec, {written.source}",
             "Use another --save-dir, or --force to replace it.",
         )
+
+
+def is_own_result(store: Store, path: Path) -> bool:
+    """Whether the file is a result that nobody changed since we wrote it."""
+    written = store.written(path)
+    if written is None:
+        return False
+    try:
+        return written.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return False
 
 
 def sidecar_path(destination: Path) -> Path:

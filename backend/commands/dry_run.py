@@ -72,4 +72,7 @@ def _show_table(plans: Sequence[tuple[Spec, Plan]]) -> None:
     out().print(shown)
     for spec, plan in plans:
         if plan.refusal is not None:
-            out().print(Text("✗ ", "bold red") + Text(safe(f"{spec.name}: {plan.refusal}")))
+            out().print(
+                Text("✗ ", "bold red") + Text(safe(f"{spec.name}: {plan.refusal}")),
+                soft_wrap=True,
+            )

@@ -8,13 +8,16 @@ from pathlib import Path
 
 from rich.text import Text
 
+from backend.commands.fit import frames_wanted
 from backend.config import Settings, load_settings
 from backend.console import out, safe, table, verdict_text, warn, write_csv, write_json
 from backend.errors import InputError, MediaError
 from backend.exit_codes import ExitCode
-from backend.profiles import Profile
+from backend.plan import Planner
 from backend.resolutions import CATEGORIES, Size
+from backend.specs.entries import SUFFIXES
 from backend.specs.model import Spec
+from backend.specs.quoting import printable
 from backend.specs.scan import scan
 from backend.tokens import LINEAR, Budget, TextCounter, fit
 from backend.video import probe
@@ -46,10 +49,11 @@ def show_estimates(
 ) -> ExitCode:
     """Print the estimates as a table, a JSON array or CSV."""
     settings = load_settings()
-    estimator = _Estimator(settings, frames or settings.upsampling.frames_to_extract, limits)
+    estimator = _Estimator(settings, frames, limits)
+    found = _Found()
     rows = [
         *(estimator.of_size(text, Size.parse(text), prompt) for text in resolutions),
-        *_of_paths(estimator, paths, prompt),
+        *_of_paths(estimator, paths, prompt, found),
     ]
     if not paths and not resolutions:
         rows = list(_of_categories(estimator, prompt))
@@ -60,38 +64,55 @@ def show_estimates(
             _show_csv(rows)
         case _:
             _show_table(rows)
-    return ExitCode.OK if rows else ExitCode.SOME_FAILED
+    return ExitCode.OK if rows and not found.troubles else ExitCode.SOME_FAILED
+
+
+@dataclass
+class _Found:
+    """What came of the paths."""
+
+    troubles: int = 0
+    """Specs and files that cannot be weighed; each was complained about."""
+
+    def complain(self, text: str) -> None:
+        self.troubles += 1
+        warn(text)
 
 
 class _Estimator:
-    def __init__(self, settings: Settings, frames: int, limits: Sequence[int]) -> None:
-        if frames < 1:
-            raise InputError(f"{frames} frames cannot be sent", "Ask for 1 or more.")
+    def __init__(self, settings: Settings, frames: int | None, limits: Sequence[int]) -> None:
+        for limit in limits:
+            if limit < 1:
+                raise InputError(f"a context of {limit} tokens holds nothing", "Give 1 or more.")
         self._settings = settings.upsampling
-        self._profile: Profile = settings.profile
-        self._frames = frames
+        self._frames = frames_wanted(frames, settings)
         self._limits = limits or [self._settings.max_tokens]
         self._counter = TextCounter()
+        self._planner = Planner(self._settings, self._counter)
 
     def of_spec(self, spec: Spec) -> Estimate:
         """Raises MediaError when the video cannot be read."""
+        text = self._planner.text_tokens(spec.prompt)
         if spec.video is None:
-            return self._of(spec.name, None, 0, spec.prompt)
+            return self._of(spec.name, None, 0, text)
         video = probe(spec.video)
-        return self._of(spec.name, video.size, min(self._frames, video.frames), spec.prompt)
+        return self._of(spec.name, video.size, min(self._frames, video.frames), text)
 
     def of_media(self, path: Path, prompt: str) -> Estimate:
         """Raises MediaError when the file is no video or image."""
         video = probe(path)
-        return self._of(path.name, video.size, min(self._frames, video.frames), prompt)
+        frames = min(self._frames, video.frames)
+        return self._of(path.name, video.size, frames, self._count(prompt))
 
     def of_size(self, name: str, size: Size, prompt: str) -> Estimate:
-        return self._of(name, size, self._frames, prompt)
+        return self._of(name, size, self._frames, self._count(prompt))
 
-    def _of(self, name: str, size: Size | None, frames: int, prompt: str) -> Estimate:
+    def _count(self, prompt: str) -> int:
         # Without --prompt the user asks about pictures: no text is counted, not the stand-in either.
-        text = self._counter.count(prompt) if prompt else 0
-        rule = self._profile.vision.rule
+        return self._counter.count(prompt) if prompt else 0
+
+    def _of(self, name: str, size: Size | None, frames: int, text: int) -> Estimate:
+        rule = self._planner.rule
         vision = rule.vision_tokens(size, frames) if size else 0
         reserve = self._settings.reserve
         largest = size and fit(
@@ -114,19 +135,26 @@ def _of_categories(estimator: _Estimator, prompt: str) -> Iterator[Estimate]:
             yield estimator.of_size(f"{category} {aspect}", size, prompt)
 
 
-def _of_paths(estimator: _Estimator, paths: Sequence[Path], prompt: str) -> Iterator[Estimate]:
+def _of_paths(
+    estimator: _Estimator, paths: Sequence[Path], prompt: str, found: _Found
+) -> Iterator[Estimate]:
     for path in paths:
-        found = scan([path], Path.cwd())
-        if found.skipped and path.is_file():
-            yield estimator.of_media(path, prompt)
-            continue
-        for broken in found.broken:
-            warn(str(broken))
-        for spec in found.specs:
+        scanned = scan([path], Path.cwd())
+        for broken in scanned.broken:
+            found.complain(str(broken))
+        for spec in scanned.specs:
             try:
                 yield estimator.of_spec(spec)
             except MediaError as error:
-                warn(f"{spec.file}: {error}")
+                found.complain(f"{spec.file}: {error}")
+        if scanned.skipped and path.is_file():
+            try:
+                yield estimator.of_media(path, prompt)
+            except MediaError as error:
+                looks_like_spec = path.suffix.lower() in SUFFIXES
+                found.complain(
+                    f"{path}: {scanned.skipped[0].reason}" if looks_like_spec else str(error)
+                )
 
 
 def _as_json(row: Estimate) -> dict[str, Json]:
@@ -157,7 +185,11 @@ def _show_csv(rows: Sequence[Estimate]) -> None:
     write_csv(
         columns,
         (
-            [*list(_as_json(row).values())[:-1], *(b.verdict.value for b in row.budgets)]
+            [
+                printable(row.name),
+                *list(_as_json(row).values())[1:-1],
+                *(b.verdict.value for b in row.budgets),
+            ]
             for row in rows
         ),
     )
@@ -167,7 +199,7 @@ def _show_table(rows: Sequence[Estimate]) -> None:
     limits = [budget.limit for budget in rows[0].budgets] if rows else []
     numbers = ("frames", "text", "vision", "prompt", "linear")
     shown = table(
-        "name", "size", *numbers, *(f"{limit:,}" for limit in limits), "largest fit", right=numbers
+        "name", "size", *numbers, *(f"{limit:,}" for limit in limits), "largest", right=numbers
     )
     for row in rows:
         budget = row.budgets[0]
@@ -186,6 +218,6 @@ def _show_table(rows: Sequence[Estimate]) -> None:
     if rows:
         reserve = rows[0].budgets[0].reserve
         out().print(
-            f"prompt = 3 + text + vision tokens; the verdicts keep {reserve} more for the answer. "
-            "linear is the rule of thumb."
+            f"prompt: 3 + text + vision tokens. linear: vision tokens by the rule of thumb.\n"
+            f"Verdicts keep {reserve} more for the answer; largest is the largest size to fit."
         )

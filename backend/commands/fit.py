@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backend.config import load_settings
+from backend.config import Settings, load_settings
 from backend.console import say, write_json
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
+from backend.plan import Planner
 from backend.resolutions import Size
 from backend.tokens import Budget, TextCounter, fit
 from backend.video import probe
@@ -16,11 +17,13 @@ from backend.video import probe
 def show_fit(source: str, frames: int | None, prompt: str, *, as_json: bool) -> ExitCode:
     """Print the size on stdout, and what it costs beside it."""
     settings = load_settings()
-    upsampling, rule = settings.upsampling, settings.profile.vision.rule
+    upsampling = settings.upsampling
+    wanted = frames_wanted(frames, settings)
     size, available = _measure(source)
-    wanted = frames or upsampling.frames_to_extract
     count = min(wanted, available or wanted)
-    text = TextCounter().count(prompt) if prompt else 0
+    counter = TextCounter()
+    rule = Planner(upsampling, counter).rule
+    text = counter.count(prompt) if prompt else 0
     limit, reserve = upsampling.max_tokens, upsampling.reserve
     best = fit(
         size, text=text, limit=limit, reserve=reserve, frames=count, rule=rule,
@@ -51,6 +54,15 @@ def show_fit(source: str, frames: int | None, prompt: str, *, as_json: bool) -> 
         f"{budget.free:,} to spare" + (": it fits as it is" if best == size else "")
     )
     return ExitCode.OK
+
+
+def frames_wanted(frames: int | None, settings: Settings) -> int:
+    """How many frames the user asks for; `frames` is what --frames says. Raises InputError."""
+    if frames is None:
+        return settings.upsampling.frames_to_extract
+    if frames < 1:
+        raise InputError(f"{frames} frames cannot be sent", "Ask for 1 or more.")
+    return frames
 
 
 def _measure(source: str) -> tuple[Size, int | None]:

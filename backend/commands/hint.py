@@ -8,8 +8,10 @@ from pathlib import Path
 from backend.config import load_settings
 from backend.errors import InputError, ResultError
 from backend.exit_codes import ExitCode
-from backend.tokens import fit
-from backend.video import MediaKind, Video, create_hint_video, probe
+from backend.plan import Planner
+from backend.tokens import TextCounter, fit
+from backend.video import MediaKind, create_hint_video, probe
+from backend.video.kept import content_key, hint_path
 
 
 def make_hint(video: Path, output: Path | None, *, force: bool) -> ExitCode:
@@ -27,7 +29,7 @@ def make_hint(video: Path, output: Path | None, *, force: bool) -> ExitCode:
         limit=upsampling.max_tokens,
         reserve=upsampling.reserve,
         frames=min(upsampling.frames_to_extract, media.frames),
-        rule=settings.profile.vision.rule,
+        rule=Planner(upsampling, TextCounter()).rule,
         bound=upsampling.bound,
     )
     if size is None:
@@ -35,15 +37,11 @@ def make_hint(video: Path, output: Path | None, *, force: bool) -> ExitCode:
     made = asyncio.run(
         create_hint_video(
             video,
-            output or _default_output(upsampling.hint_video_dir, media, str(size)),
+            # Named by content: two videos named color.mp4 do not replace each other's.
+            output or hint_path(upsampling.hint_video_dir, content_key(video), size),
             size=size,
             hint_video_dir=upsampling.hint_video_dir,
         )
     )
     print(made)  # noqa: T201 - the data
     return ExitCode.OK
-
-
-def _default_output(folder: Path, media: Video, size: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{media.path.stem}_{size}.mp4"

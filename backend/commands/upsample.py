@@ -6,6 +6,7 @@ import asyncio
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -19,10 +20,10 @@ from backend.dispatch import Dispatcher, sole_dispatcher
 from backend.errors import ConfigError, InputError, ResultError
 from backend.exit_codes import ExitCode
 from backend.orders import Batch, make_jobs
-from backend.results import check_destination
+from backend.results import check_destination, is_own_result
 from backend.specs.model import Scan, Spec
 from backend.specs.scan import scan
-from backend.store import Job, NewJob, Store, default_path
+from backend.store import Job, NewJob, State, Store, default_path
 from backend.terminal_asker import TerminalAsker
 from remote.protocol import Setup
 
@@ -85,16 +86,17 @@ def upsample_batch(options: Options) -> ExitCode:
     settings = options.settings()
     box_name, box_settings = settings.box_named(options.box)
     found = scan(options.paths, Path.cwd())
-    specs = _usable(found, options)
-    if options.dry_run:
-        return show_plans(specs, found, settings, as_json=options.json)
     batch = _batch(options, settings, box_name, box_settings)
     box = _box(box_name, box_settings)
-    store = Store(default_path())
-    try:
+    if options.dry_run:
+        specs = _usable_in_dry_run(found, options)
+        return show_plans(specs, found, settings, as_json=options.json)
+    with closing(Store(default_path())) as store:
+        specs = _usable(found, store, options)
         with sole_dispatcher(store):
             if not options.paths:
-                return _work(store, store.unended(box_name), box, options, Report())
+                report = Report(as_json=options.json)
+                return _work(store, _left(store, box_name), box, options, report)
             _require_writable(options.save_dir)
             orders = make_jobs(specs, options.paths, batch)
             kept = list(_writable(store, orders, options))
@@ -102,8 +104,23 @@ def upsample_batch(options: Options) -> ExitCode:
                 as_json=options.json, refused=len(orders) - len(kept) + len(found.broken)
             )
             return _work(store, store.queue(kept), box, options, report)
-    finally:
-        store.close()
+
+
+def _left(store: Store, box: str) -> list[Job]:
+    """What an earlier run left on this box: jobs to do, and results that never became a file."""
+    return [
+        job
+        for job in store.jobs()
+        if job.box == box and (not job.state.ended or _is_undelivered(store, job))
+    ]
+
+
+def _is_undelivered(store: Store, job: Job) -> bool:
+    return (
+        job.state is State.DONE
+        and store.written(job.destination) is None
+        and not job.destination.exists()
+    )
 
 
 def _work(
@@ -119,15 +136,16 @@ def _work(
 async def _dispatch(
     store: Store, jobs: Sequence[Job], box: Box, options: Options, report: Report
 ) -> ExitCode:
-    with report.shown():
-        asker = TerminalAsker(options.accept_host_key, report.paused)
-        dispatcher = Dispatcher(store, box, asker, report.hear, force=options.force)
-        try:
+    asker = TerminalAsker(options.accept_host_key, report.paused)
+    dispatcher = Dispatcher(store, box, asker, report.hear, force=options.force)
+    try:
+        with report.shown():
             await dispatcher.run(jobs)
-        except asyncio.CancelledError:
-            # Ctrl-C. Everything that counts is on a disk already.
-            report.interrupted = True
-    report.conclude(store.jobs(job.number for job in jobs))
+    except asyncio.CancelledError:
+        # Ctrl-C. Everything that counts is on a disk already.
+        report.interrupted = True
+    finally:
+        report.conclude(store.jobs(job.number for job in jobs))
     return report.exit_code
 
 
@@ -153,7 +171,14 @@ def _box(name: str, settings: BoxSettings) -> Box:
     return Box(name, settings.host, setup)
 
 
-def _usable(found: Scan, options: Options) -> list[Spec]:
+def _usable_in_dry_run(found: Scan, options: Options) -> list[Spec]:
+    if not default_path().exists():
+        return _usable(found, None, options)  # a dry run makes nothing, not even a queue
+    with closing(Store(default_path())) as store:
+        return _usable(found, store, options)
+
+
+def _usable(found: Scan, store: Store | None, options: Options) -> list[Spec]:
     """The specs to upsample; says what is passed over, and why."""
     for broken in found.broken:
         warn(str(broken))
@@ -161,16 +186,38 @@ def _usable(found: Scan, options: Options) -> list[Spec]:
         warn(f"{skipped.file}: skipped, {skipped.reason}")
     if len(found.skipped) > _MOST_NAMED:
         warn(f"… and {len(found.skipped) - _MOST_NAMED} more files that are no prompt specs")
-    upsampled = [spec for spec in found.specs if spec.is_upsampled and not options.force]
-    for spec in upsampled:
-        warn(
-            f"{spec.file}: skipped, it says that its prompt is upsampled already (--force does it again)"
-        )
-    specs = [spec for spec in found.specs if spec not in upsampled]
+    specs = []
+    upsampled = _Upsampled(store)
+    for spec in found.specs:
+        reason = "" if options.force else upsampled.reason(spec)
+        if reason:
+            warn(f"{spec.file}: skipped, {reason} (--force does it again)")
+        else:
+            specs.append(spec)
     if options.paths and not specs:
         named = ", ".join(str(path) for path in options.paths)
         raise InputError(f"nothing to upsample: no usable prompt spec in {named}")
     return specs
+
+
+class _Upsampled:
+    """Knows which prompts are upsampled already, by their own word or because we wrote them."""
+
+    def __init__(self, store: Store | None) -> None:
+        self._store = store
+        """None when there is no queue yet, and so no result of ours."""
+        self._is_result: dict[Path, bool] = {}
+
+    def reason(self, spec: Spec) -> str:
+        """Why the spec need not be upsampled; empty when it should be."""
+        if spec.is_upsampled:
+            return "it says that its prompt is upsampled already"
+        if self._store is None:
+            return ""
+        # Most formats cannot say so, and the folder for results is often below the one that is named.
+        if spec.file not in self._is_result:
+            self._is_result[spec.file] = is_own_result(self._store, spec.file.absolute())
+        return "it is a result of upsample" if self._is_result[spec.file] else ""
 
 
 def _require_writable(folder: Path) -> None:
@@ -188,14 +235,18 @@ def _require_writable(folder: Path) -> None:
 
 def _writable(store: Store, orders: Sequence[NewJob], options: Options) -> Iterator[NewJob]:
     """The orders whose result may go where it should; says why the others may not."""
-    refused: set[Path] = set()
+    writable: dict[Path, bool] = {}
     for order in orders:
-        if order.destination in refused:
-            continue
-        try:
-            check_destination(store, order.destination, order.file, force=options.force)
-        except ResultError as error:
-            refused.add(order.destination)
-            warn(str(error))
-        else:
+        if order.destination not in writable:
+            writable[order.destination] = _is_writable(store, order, options)
+        if writable[order.destination]:
             yield order
+
+
+def _is_writable(store: Store, order: NewJob, options: Options) -> bool:
+    try:
+        check_destination(store, order.destination, order.file, force=options.force)
+    except ResultError as error:
+        warn(str(error))
+        return False
+    return True

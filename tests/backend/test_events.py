@@ -1,0 +1,69 @@
+"""What front ends hear can be told to programs."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import fields
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from backend.events import (
+    BoxLog,
+    Event,
+    JobCancelled,
+    JobDone,
+    JobFailed,
+    JobPostponed,
+    JobPrepared,
+    JobSent,
+    JobStarted,
+    LinkChanged,
+    LinkState,
+    ResultsWritten,
+    TextWritten,
+    WritingFailed,
+    event_json,
+)
+
+EVENTS: tuple[Event, ...] = (
+    LinkChanged("h100", LinkState.RETRYING, "no route", 2.5),
+    JobPrepared(1, "dusk", "910x512", 2, 3731, 40_000),
+    JobSent(1, "dusk"),
+    JobStarted(1, "dusk", 2),
+    TextWritten(1, 10, "half a pair \ud83d"),
+    JobDone(1, "dusk", "A long dusk.", "stop", "vllm 0.32.0", 2.5, None, 80),
+    JobFailed(1, "dusk", "the video is gone"),
+    JobPostponed(1, "dusk", "the box's disk is full"),
+    JobCancelled(1, "dusk"),
+    ResultsWritten(Path("out/a.json"), (Path(os.fsdecode(b"out/\xe9.json")), Path("b"))),
+    WritingFailed(Path("out/a.json"), "disk full"),
+    BoxLog("h100", 1.5, "warning", "vllm", "\x1b[31mred"),
+)
+
+
+def test_every_event_is_tried_here() -> None:
+    assert {type(event) for event in EVENTS} == set(get_args(Event))
+
+
+def test_every_event_has_a_type_of_its_own() -> None:
+    assert len({event.type for event in EVENTS}) == len(EVENTS)
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
+def test_an_event_is_json_with_its_type_first(event: Event) -> None:
+    value = event_json(event)
+    assert list(value) == ["type", *(field.name for field in fields(event))]
+    line = json.dumps(value)
+    assert line.isascii()
+    assert json.loads(line) == value
+
+
+def test_paths_are_text_and_tuples_are_lists() -> None:
+    assert event_json(ResultsWritten(Path("a"), (Path("b"), Path("c")))) == {
+        "type": "written",
+        "file": "a",
+        "beside": ["b", "c"],
+    }

@@ -1,0 +1,221 @@
+"""What would be sent: exact numbers, and refusals that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from backend.config import Layer, Upsampling, check_layers
+from backend.errors import InputError, MediaError
+from backend.plan import Plan, Planner, make_request
+from backend.resolutions import Size
+from backend.tokens import TextCounter, Verdict
+from backend.video import Frame, Prepared
+
+RunFfmpeg = Callable[..., None]
+MakePlan = Callable[..., Plan]
+
+PROMPT = "a robotic arm hand over a coffee cup to a woman in a modern office."
+"""16 tokens."""
+
+
+def upsampling(**changes: object) -> Upsampling:
+    """The shipped settings with these changes."""
+    return check_layers([Layer("the test", {"upsampling": changes})]).upsampling
+
+
+@pytest.fixture(scope="session")
+def wide(clips: Path, run_ffmpeg: RunFfmpeg) -> Path:
+    """1280×704, two frames."""
+    clip = clips / "wide.mp4"
+    run_ffmpeg("-f", "lavfi", "-i", "color=gray:s=1280x704:r=2:d=1", clip)
+    return clip
+
+
+@pytest.fixture
+def plan(counter: TextCounter) -> MakePlan:
+    """Plans a prompt and a path under the shipped settings with changes."""
+
+    def make(prompt: str, path: Path | None, **changes: object) -> Plan:
+        return Planner(upsampling(**changes), counter).plan(prompt, path)
+
+    return make
+
+
+# --- sizes ---------------------------------------------------------------------------------------
+
+
+def test_a_video_that_is_too_large_is_sent_as_the_largest_size_that_fits(
+    plan: MakePlan, wide: Path
+) -> None:
+    found = plan(PROMPT, wide)
+    assert found.refusal is None
+    assert (found.size, found.frames, found.linear) == (Size(928, 510), 2, 16_375)
+    assert found.budget is not None
+    assert (found.budget.text, found.budget.vision, found.budget.prompt_tokens) == (16, 3776, 3795)
+    assert found.budget.verdict is Verdict.NEAR
+
+
+def test_a_video_that_fits_is_sent_as_it_is(plan: MakePlan, counted_clip: Path) -> None:
+    found = plan(PROMPT, counted_clip)
+    assert (found.size, found.refusal) == (Size(64, 36), None)
+
+
+def test_the_safe_fit_sends_the_safe_size(plan: MakePlan, wide: Path) -> None:
+    found = plan(PROMPT, wide, fit="safe")
+    assert found.size == Size(320, 176)
+    assert found.budget is not None
+    assert found.budget.prompt_tokens == 3 + 16 + 2 * (20 + 1) * 11
+
+
+def test_the_safe_fit_never_enlarges(plan: MakePlan, counted_clip: Path) -> None:
+    assert plan(PROMPT, counted_clip, fit="safe").size == Size(64, 36)
+
+
+@pytest.mark.parametrize(
+    ("bound", "size"), [("854x480", "854x470"), ("480", "872x480"), ("100x2000", "98x54")]
+)
+def test_nothing_larger_than_the_bound_is_sent(
+    plan: MakePlan, wide: Path, bound: str, size: str
+) -> None:
+    assert str(plan(PROMPT, wide, max_upsample_resolution=bound).size) == size
+
+
+def test_the_bound_holds_for_the_safe_fit_too(plan: MakePlan, wide: Path) -> None:
+    found = plan(PROMPT, wide, fit="safe", max_upsample_resolution="100")
+    assert found.size == Size(182, 100)
+
+
+def test_an_image_is_one_frame(plan: MakePlan, picture: Path) -> None:
+    found = plan(PROMPT, picture)
+    assert found.frames == 1
+    assert found.budget is not None
+    assert found.budget.vision == (4 + 1) * 3
+
+
+def test_a_video_shorter_than_the_frames_asked_for_gives_what_it_has(
+    plan: MakePlan, wide: Path
+) -> None:
+    assert plan(PROMPT, wide, frames_to_extract=8).frames == 2
+
+
+# --- text ----------------------------------------------------------------------------------------
+
+
+def test_a_prompt_without_a_video_is_text_only(plan: MakePlan) -> None:
+    found = plan(PROMPT, None)
+    assert (found.video, found.size, found.frames, found.linear) == (None, None, 0, 0)
+    assert found.budget is not None
+    assert found.budget.prompt_tokens == 3 + 16
+
+
+def test_an_empty_prompt_costs_what_is_sent_in_its_place(
+    plan: MakePlan, counter: TextCounter
+) -> None:
+    found = plan("", None)
+    assert found.budget is not None
+    assert found.budget.text == counter.count("describe the following images")
+
+
+# --- refusals ------------------------------------------------------------------------------------
+
+
+def test_without_resizing_a_large_video_is_refused_with_the_size_that_fits(
+    plan: MakePlan, wide: Path
+) -> None:
+    found = plan(PROMPT, wide, auto_resize=False)
+    assert found.size is None
+    assert isinstance(found.refusal, InputError)
+    assert "at 1280x704" in found.refusal.problem
+    assert "4,699 tokens" in found.refusal.problem
+    assert "4,999 of 4,096" in found.refusal.problem
+    assert "928x510 would fit" in found.refusal.remedy
+    assert found.budget is not None
+    assert found.budget.prompt_tokens == 4699
+
+
+def test_without_resizing_a_video_above_the_bound_is_refused(
+    plan: MakePlan, counted_clip: Path
+) -> None:
+    found = plan(PROMPT, counted_clip, auto_resize=False, max_upsample_resolution="32x32")
+    assert found.refusal is not None
+    assert "max_upsample_resolution (32x32)" in found.refusal.problem
+
+
+def test_without_resizing_the_safe_size_bounds_nothing(
+    plan: MakePlan, clips: Path, wide: Path
+) -> None:
+    found = plan(PROMPT, wide, auto_resize=False, fit="safe", max_tokens=8192)
+    assert (found.size, found.refusal) == (Size(1280, 704), None)
+
+
+def test_the_linear_estimator_refuses_what_the_exact_one_allows(plan: MakePlan, wide: Path) -> None:
+    changes: dict[str, object] = {"auto_resize": False, "max_tokens": 8192}
+    assert plan(PROMPT, wide, **changes).refusal is None
+    refused = plan(PROMPT, wide, **changes, estimator="linear")
+    assert refused.refusal is not None
+    assert "31,197 tokens" in refused.refusal.problem
+
+
+def test_a_prompt_that_fills_the_context_is_refused(plan: MakePlan, counted_clip: Path) -> None:
+    for path in (None, counted_clip):
+        found = plan("word " * 5000, path)
+        assert found.refusal is not None
+        assert "Shorten the prompt" in found.refusal.remedy
+
+
+@pytest.mark.parametrize("name", ["missing.mp4", "folder", "text.mp4", "empty.mp4", "null\0.mp4"])
+def test_a_video_that_cannot_be_read_is_a_refusal_and_no_exception(
+    plan: MakePlan, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text.mp4").write_text("no video")
+    (tmp_path / "empty.mp4").touch()
+    found = plan(PROMPT, tmp_path / name)
+    assert isinstance(found.refusal, MediaError)
+    assert (found.budget, found.size, found.frames) == (None, None, 0)
+
+
+# --- requests ------------------------------------------------------------------------------------
+
+PREPARED = Prepared((Frame(Path("0.png"), "ab" * 32, 928, 510, 0.25),), None)
+
+
+def test_a_request_holds_what_decides_the_answer(counter: TextCounter) -> None:
+    planner = Planner(upsampling(reserve=250), counter)
+    request = make_request(planner.plan(PROMPT, None), PREPARED, planner, "m", 40, 2)
+    assert (request.profile, request.model, request.prompt) == ("transfer1", "m", PROMPT)
+    assert request.system == ""
+    assert (request.sampling.seed, request.candidate) == (42, 2)
+    assert (request.sampling.max_tokens, request.sampling.temperature) == (250, 0.6)
+    assert [(f.sha256, f.width, f.height, f.time) for f in request.frames] == [
+        ("ab" * 32, 928, 510, 0.25)
+    ]
+
+
+def test_an_empty_prompt_is_asked_as_the_profile_says(counter: TextCounter) -> None:
+    planner = Planner(upsampling(), counter)
+    request = make_request(planner.plan("", None), None, planner, "m", 0, 0)
+    assert (request.prompt, request.frames) == ("describe the following images", ())
+
+
+def test_equal_requests_have_one_identity_and_others_another(counter: TextCounter) -> None:
+    planner = Planner(upsampling(), counter)
+    plan = planner.plan(PROMPT, None)
+
+    def identity(model: str = "m", seed: int = 0, candidate: int = 0) -> str:
+        return make_request(plan, PREPARED, planner, model, seed, candidate).job_id()
+
+    assert identity() == identity()
+    # The next candidate is not the same as the first one of the next seed.
+    others = {identity(model="n"), identity(seed=1), identity(candidate=1)}
+    assert len(others | {identity()}) == 4
+
+
+def test_an_identity_is_the_same_in_every_version(counter: TextCounter) -> None:
+    # What the box has done is found again by it: a change here makes everybody's work be repeated.
+    planner = Planner(upsampling(), counter)
+    request = make_request(planner.plan(PROMPT, None), PREPARED, planner, "m", 0, 0)
+    assert request.job_id()[:16] == "9a02c4bdd7687493"

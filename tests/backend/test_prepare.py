@@ -1,0 +1,119 @@
+"""From a queued job to a message that can be sent, with real frames."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backend import plan as plan_module
+from backend.config import Layer, check_layers
+from backend.errors import InputError, MediaError
+from backend.prepare import Preparer
+from backend.store import Job, State
+from backend.video import Video, probe
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Callable[..., Job]:
+    """A queued job for this video, under the shipped settings with changes."""
+
+    def make(video: Path | None, prompt: str = "Warm dusk", **changes: object) -> Job:
+        changes.setdefault("hint_video_dir", str(tmp_path / "hints"))
+        settings = check_layers([Layer("the test", {"upsampling": changes})]).upsampling
+        return Job(
+            number=1,
+            key="k",
+            box="local",
+            file=tmp_path / "a.json",
+            entry=0,
+            name="dusk",
+            prompt=prompt,
+            video=video,
+            candidate=1,
+            seed=7,
+            settings=settings.model_dump_json(),
+            destination=tmp_path / "out" / "a.json",
+            state=State.QUEUED,
+            identity=None,
+            estimate=0,
+            error="",
+            attempts=0,
+            queued=0.0,
+            changed=0.0,
+        )
+
+    return make
+
+
+async def test_the_message_holds_the_frames_that_the_request_names(
+    job: Callable[..., Job], counted_clip: Path
+) -> None:
+    ready = await Preparer("m").prepare(job(counted_clip))
+    message = ready.message()
+    assert message.job == ready.identity == ready.request.job_id()
+    assert (ready.request.model, ready.request.sampling.seed, ready.request.candidate) == (
+        "m", 8, 1,
+    )  # fmt: skip
+    images = [base64.b64decode(image) for image in message.images]
+    assert [hashlib.sha256(image).hexdigest() for image in images] == [
+        frame.sha256 for frame in ready.request.frames
+    ]
+    assert [frame.time for frame in ready.request.frames] == [0.5, 1.5]
+    assert {(frame.width, frame.height) for frame in ready.request.frames} == {(64, 36)}
+    assert ready.image_bytes == sum(map(len, images))
+    assert ready.plan.budget is not None
+    assert ready.prompt_tokens == ready.plan.budget.prompt_tokens
+
+
+async def test_the_same_job_has_the_same_identity(
+    job: Callable[..., Job], counted_clip: Path
+) -> None:
+    first = await Preparer("m").prepare(job(counted_clip))
+    second = await Preparer("m").prepare(job(counted_clip))
+    assert first.identity == second.identity
+
+
+async def test_a_prompt_without_a_video_is_ready_without_frames(job: Callable[..., Job]) -> None:
+    ready = await Preparer("m").prepare(job(None))
+    assert (ready.images, ready.image_bytes, ready.message().images) == ((), 0, ())
+
+
+async def test_a_refused_plan_is_raised(job: Callable[..., Job], tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match=r"gone\.mp4 does not exist"):
+        await Preparer("m").prepare(job(tmp_path / "gone.mp4"))
+    with pytest.raises(InputError, match="of 4,096"):
+        await Preparer("m").prepare(job(None, "word " * 5000))
+
+
+async def test_frames_that_cannot_be_kept_are_told_with_the_setting(
+    job: Callable[..., Job], counted_clip: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError) as caught:
+        await Preparer("m").prepare(job(counted_clip, hint_video_dir=str(tmp_path / "file" / "x")))
+    assert "hint_video_dir" in caught.value.remedy
+
+
+async def test_no_more_frames_are_sent_than_were_weighed(
+    job: Callable[..., Job], counted_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def header_lies(path: Path) -> Video:
+        return replace(probe(path), frames=1)
+
+    monkeypatch.setattr(plan_module, "probe", header_lies)
+    ready = await Preparer("m").prepare(job(counted_clip))
+    assert (ready.plan.frames, len(ready.images)) == (1, 1)
+
+
+async def test_frames_that_are_gone_are_an_oserror(
+    job: Callable[..., Job], counted_clip: Path
+) -> None:
+    ready = await Preparer("m").prepare(job(counted_clip))
+    ready.images[0].unlink()
+    with pytest.raises(FileNotFoundError):
+        ready.message()

@@ -1,0 +1,345 @@
+"""That the queue keeps what it was given, and refuses files that are not its own."""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from backend.errors import QueueError
+from backend.store import SCHEMA_VERSION, NewJob, State, Store, Written, default_path
+from remote.protocol import Answer, FrameInfo, Request, Sampling
+
+REQUEST = Request(
+    profile="transfer1",
+    model="m",
+    system="",
+    prompt="dusk",
+    frames=(FrameInfo("ab" * 32, 640, 480, 1.25),),
+    sampling=Sampling(0.6, 300, 7),
+)
+ANSWER = Answer(
+    text="A long dusk.",
+    finish_reason="stop",
+    engine="vllm 0.32.0",
+    prompt_tokens=2479,
+    completion_tokens=5,
+    runner="0123456789ab",
+    notice="",
+    attempt=1,
+    started=100.0,
+    ended=102.5,
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "queue.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    with closing(Store(path)) as opened:
+        yield opened
+
+
+def new_job(key: str = "k", **changes: object) -> NewJob:
+    job = NewJob(
+        key=key,
+        box="local",
+        file=Path("/specs/a.json"),
+        entry=0,
+        name="dusk",
+        prompt="Warm dusk",
+        video=Path("/videos/a.mp4"),
+        candidate=0,
+        seed=7,
+        settings="{}",
+        destination=Path("/out/a.json"),
+    )
+    return replace(job, **changes)  # type: ignore[arg-type]
+
+
+# --- jobs ----------------------------------------------------------------------------------------
+
+
+def test_a_queued_job_is_what_was_given(store: Store) -> None:
+    given = new_job()
+    (job,) = store.queue([given])
+    assert (job.number, job.state, job.identity, job.attempts) == (1, State.QUEUED, None, 0)
+    for field in NewJob.__dataclass_fields__:
+        assert getattr(job, field) == getattr(given, field)
+
+
+def test_jobs_come_back_in_the_order_in_which_they_were_asked_for(store: Store) -> None:
+    store.queue([new_job("a"), new_job("b")])
+    assert [job.key for job in store.queue([new_job("b"), new_job("c"), new_job("a")])] == list(
+        "bca"
+    )
+    assert [job.key for job in store.jobs()] == list("abc")
+
+
+@pytest.mark.parametrize("state", [s for s in State if s not in (State.FAILED, State.CANCELLED)])
+def test_queueing_again_finds_the_job_as_it_stands(store: Store, state: State) -> None:
+    (job,) = store.queue([new_job()])
+    store.set_state(job.number, state)
+    (again,) = store.queue([new_job()])
+    assert (again.number, again.state) == (job.number, state)
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED])
+def test_what_failed_or_was_cancelled_is_queued_anew(store: Store, state: State) -> None:
+    (job,) = store.queue([new_job()])
+    store.set_state(job.number, state, "why")
+    (again,) = store.queue([new_job()])
+    assert (again.number, again.state, again.error) == (job.number, State.QUEUED, "")
+
+
+def test_one_job_asked_for_twice_at_once_is_one_job(store: Store) -> None:
+    first, second = store.queue([new_job(), new_job()])
+    assert first == second
+
+
+def test_unended_jobs_are_told_by_box(store: Store) -> None:
+    jobs = store.queue([new_job("a"), new_job("b", box="h100"), new_job("c"), new_job("d")])
+    store.set_state(jobs[0].number, State.DONE)
+    store.set_state(jobs[3].number, State.RUNNING)
+    assert [job.key for job in store.unended()] == ["b", "c", "d"]
+    assert [job.key for job in store.unended("local")] == ["c", "d"]
+    assert [job.key for job in store.jobs([jobs[1].number, jobs[2].number, 99])] == ["b", "c"]
+
+
+def test_of_each_entry_of_a_destination_the_newest_job_counts(store: Store) -> None:
+    store.queue(
+        [
+            new_job("old", entry=1),
+            new_job("other", destination=Path("/out/b.json")),
+            new_job("zero", entry=0),
+            new_job("new", entry=1),
+        ]
+    )
+    found = store.with_destination(Path("/out/a.json"))
+    assert [job.key for job in found] == ["zero", "new"]
+
+
+def test_a_change_of_state_is_noted_with_its_time(store: Store) -> None:
+    (job,) = store.queue([new_job()])
+    store.set_state(job.number, State.FAILED, "the video is gone")
+    (failed,) = store.jobs()
+    assert (failed.state, failed.error) == (State.FAILED, "the video is gone")
+    assert failed.changed >= job.changed == job.queued
+
+
+def test_attempts_are_counted(store: Store) -> None:
+    (job,) = store.queue([new_job()])
+    store.count_attempt(job.number)
+    store.count_attempt(job.number)
+    assert store.jobs()[0].attempts == 2
+
+
+def test_names_that_are_not_utf8_come_back_as_they_were(store: Store) -> None:
+    odd = Path(os.fsdecode(b"/specs/caf\xe9.json"))
+    (job,) = store.queue([new_job(file=odd, video=odd, destination=odd)])
+    assert (job.file, job.video, job.destination) == (odd, odd, odd)
+    assert store.with_destination(odd) == [job]
+    store.note_written(odd, Written("ab", odd))
+    assert store.written(odd) == Written("ab", odd)
+
+
+# --- requests and answers ------------------------------------------------------------------------
+
+
+def test_a_request_comes_back_and_gives_the_job_its_identity(store: Store) -> None:
+    (job,) = store.queue([new_job()])
+    with pytest.raises(KeyError):
+        store.request(job.number)
+    identity = store.set_request(job.number, REQUEST, 2479)
+    assert identity == REQUEST.job_id() == store.jobs()[0].identity
+    assert store.jobs()[0].estimate == 2479
+    assert store.request(job.number) == REQUEST
+
+
+def test_the_first_answer_is_kept(store: Store) -> None:
+    assert store.answer("x") is None
+    store.keep_answer("x", ANSWER)
+    store.keep_answer("x", replace(ANSWER, text="Another one."))
+    assert store.answer("x") == ANSWER
+
+
+floats = st.floats(allow_nan=False)
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+
+few = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+"""Each example waits for the disk."""
+
+
+@few
+@given(
+    answer=st.builds(
+        Answer,
+        text=texts,
+        finish_reason=texts,
+        engine=texts,
+        prompt_tokens=st.none() | st.integers(),
+        completion_tokens=st.none() | st.integers(),
+        runner=texts,
+        notice=texts,
+        attempt=st.integers(),
+        started=floats,
+        ended=floats,
+    )
+)
+@example(replace(ANSWER, text="half a pair \ud83d", engine="\0"))
+def test_any_answer_comes_back_as_it_was(store: Store, answer: Answer) -> None:
+    identity = secrets.token_hex(8)
+    store.keep_answer(identity, answer)
+    assert store.answer(identity) == answer
+
+
+@few
+@given(
+    request=st.builds(
+        Request,
+        profile=texts,
+        model=texts,
+        system=texts,
+        prompt=texts,
+        frames=st.lists(
+            st.builds(FrameInfo, texts, st.integers(), st.integers(), floats.filter(math.isfinite))
+        ).map(tuple),
+        sampling=st.builds(Sampling, st.floats(0, 2), st.integers(), st.integers()),
+        candidate=st.integers(),
+    )
+)
+def test_any_request_comes_back_with_the_same_identity(store: Store, request: Request) -> None:
+    (job,) = store.queue([new_job()])
+    store.set_request(job.number, request, 0)
+    assert store.request(job.number).job_id() == request.job_id()
+
+
+def test_what_was_seen_of_a_journal_is_kept_by_box(store: Store) -> None:
+    assert store.seen("h100") == ("", -1)
+    store.note_seen("h100", "j1", 5)
+    store.note_seen("h100", "j2", 0)
+    store.note_seen("local", "j3", 9)
+    assert (store.seen("h100"), store.seen("local")) == (("j2", 0), ("j3", 9))
+
+
+def test_what_was_written_last_is_known(store: Store) -> None:
+    file = Path("/out/a.json")
+    assert store.written(file) is None
+    store.note_written(file, Written("aa", Path("/specs/a.json")))
+    store.note_written(file, Written("bb", Path("/specs/b.json")))
+    assert store.written(file) == Written("bb", Path("/specs/b.json"))
+
+
+# --- the file ------------------------------------------------------------------------------------
+
+
+def test_everything_survives_reopening(path: Path) -> None:
+    with closing(Store(path)) as store:
+        (job,) = store.queue([new_job()])
+        identity = store.set_request(job.number, REQUEST, 9)
+        store.set_state(job.number, State.SENT)
+        store.keep_answer(identity, ANSWER)
+        store.note_seen("local", "j", 3)
+        before = store.jobs()
+    with closing(Store(path)) as store:
+        assert store.jobs() == before
+        assert store.request(job.number) == REQUEST
+        assert store.answer(identity) == ANSWER
+        assert store.seen("local") == ("j", 3)
+
+
+def test_the_queue_is_for_its_owner_alone(store: Store, path: Path) -> None:
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_queue_is_kept_in_the_users_data_folder(own_home: Path) -> None:
+    assert default_path().is_relative_to(own_home)
+
+
+def test_a_queue_of_a_newer_upsample_is_refused_and_left(tmp_path: Path) -> None:
+    file = tmp_path / "queue.db"
+    with closing(sqlite3.connect(file)) as db:
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+        db.execute("CREATE TABLE jobs (tomorrow)")
+    before = file.read_bytes()
+    with pytest.raises(QueueError, match="newer upsample") as caught:
+        Store(file)
+    assert "Upgrade" in caught.value.remedy
+    assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("content", [b"short", b"no database\n" * 1000])
+def test_a_file_that_is_no_database_is_refused_and_left(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "queue.db"
+    file.write_bytes(content)
+    with pytest.raises(QueueError, match=r"queue\.db cannot be used"):
+        Store(file)
+    assert file.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_the_database_of_another_program_is_refused_and_left(tmp_path: Path) -> None:
+    file = tmp_path / "queue.db"
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("CREATE TABLE songs (title)")
+    before = file.read_bytes()
+    with pytest.raises(QueueError, match="another program"):
+        Store(file)
+    assert file.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(QueueError, match="cannot be used"):
+        Store(tmp_path / "file" / "queue.db")
+
+
+# --- sharing -------------------------------------------------------------------------------------
+
+
+def test_threads_can_share_it(store: Store) -> None:
+    def work(thread: int) -> None:
+        for number in range(5):
+            (job,) = store.queue([new_job(f"{thread} {number}"), new_job("shared")][:1])
+            store.count_attempt(job.number)
+            store.set_state(job.number, State.DONE)
+            store.keep_answer(f"{thread} {number}", ANSWER)
+            store.jobs()
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(work, range(8)))
+    jobs = store.jobs()
+    assert len(jobs) == 40
+    assert {(job.state, job.attempts) for job in jobs} == {(State.DONE, 1)}
+
+
+def test_several_may_open_a_new_queue_at_once(path: Path) -> None:
+    def work(number: int) -> None:
+        with closing(Store(path)) as store:
+            store.queue([new_job(str(number))])
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(work, range(8)))
+    with closing(Store(path)) as store:
+        assert len(store.jobs()) == 8
+
+
+def test_a_batch_is_queued_whole_or_not_at_all(store: Store) -> None:
+    with pytest.raises(sqlite3.Error):
+        store.queue([new_job("good"), new_job("bad", entry={})])
+    assert store.jobs() == []
