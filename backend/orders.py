@@ -10,7 +10,7 @@ from pathlib import Path
 
 from backend.config import BoxSettings, Upsampling
 from backend.specs.model import Spec
-from backend.store import NewJob
+from backend.store import Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Batch:
     seed: int = 0
 
 
-def make_jobs(specs: Iterable[Spec], named: Sequence[Path], batch: Batch) -> list[NewJob]:
+def make_jobs(specs: Iterable[Spec], named: Sequence[Path], batch: Batch) -> list[Order]:
     """The jobs for these specs, `batch.candidates` for each.
 
     `named` are the files and folders that the user gave: results keep their place below a folder. Two
@@ -65,7 +65,7 @@ class _Destinations:
         return Path(file.name)
 
 
-def _job(spec: Spec, candidate: int, destination: Path, settings: str, batch: Batch) -> NewJob:
+def _job(spec: Spec, candidate: int, destination: Path, settings: str, batch: Batch) -> Order:
     video = spec.video.absolute() if spec.video else None
     file = spec.file.absolute()
     same = [
@@ -81,7 +81,7 @@ def _job(spec: Spec, candidate: int, destination: Path, settings: str, batch: Ba
         settings,
         str(destination),
     ]
-    return NewJob(
+    return Order(
         key=hashlib.sha256(json.dumps(same).encode()).hexdigest(),
         box=batch.box,
         file=file,

@@ -87,7 +87,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class NewJob:
+class Order:
     """What is known of a job when it is queued."""
 
     key: str
@@ -109,21 +109,10 @@ class NewJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Job(Order):
     """A job of the queue."""
 
     number: int
-    key: str
-    box: str
-    file: Path
-    entry: int
-    name: str
-    prompt: str
-    video: Path | None
-    candidate: int
-    seed: int
-    settings: str
-    destination: Path
     state: State
     identity: str | None
     """The request's hash; None until its frames are drawn."""
@@ -187,7 +176,7 @@ class Store:
     def close(self) -> None:
         self._db.close()
 
-    def queue(self, jobs: Sequence[NewJob]) -> list[Job]:
+    def queue(self, jobs: Sequence[Order]) -> list[Job]:
         """Put jobs into the queue and return them as they stand there, in the same order.
 
         One that is there already stays as it is, unless it failed or was cancelled: then it is queued
@@ -277,7 +266,8 @@ class Store:
         with self._transaction():
             self._db.execute(
                 "INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT (box) "
-                "DO UPDATE SET journal = excluded.journal, seq = excluded.seq",
+                "DO UPDATE SET journal = excluded.journal, seq = CASE journal "
+                "WHEN excluded.journal THEN max(seq, excluded.seq) ELSE excluded.seq END",
                 (box, journal, seq),
             )
 
@@ -337,7 +327,7 @@ class Store:
             ).fetchall()
         return [_job(row) for row in rows]
 
-    def _insert(self, job: NewJob) -> None:
+    def _insert(self, job: Order) -> None:
         now = time.time()
         values = asdict(job) | {
             "file": _stored(job.file),

@@ -23,7 +23,7 @@ from backend.orders import Batch, make_jobs
 from backend.results import check_destination, is_own_result
 from backend.specs.model import Scan, Spec
 from backend.specs.scan import scan
-from backend.store import Job, NewJob, State, Store, default_path
+from backend.store import Job, Order, State, Store, default_path
 from backend.terminal_asker import TerminalAsker
 from remote.protocol import Setup
 
@@ -233,7 +233,7 @@ def _require_writable(folder: Path) -> None:
         ) from error
 
 
-def _writable(store: Store, orders: Sequence[NewJob], options: Options) -> Iterator[NewJob]:
+def _writable(store: Store, orders: Sequence[Order], options: Options) -> Iterator[Order]:
     """The orders whose result may go where it should; says why the others may not."""
     writable: dict[Path, bool] = {}
     for order in orders:
@@ -243,7 +243,7 @@ def _writable(store: Store, orders: Sequence[NewJob], options: Options) -> Itera
             yield order
 
 
-def _is_writable(store: Store, order: NewJob, options: Options) -> bool:
+def _is_writable(store: Store, order: Order, options: Options) -> bool:
     try:
         check_destination(store, order.destination, order.file, force=options.force)
     except ResultError as error:

@@ -12,7 +12,7 @@ import pytest
 from backend.config import Layer, Table, check_layers
 from backend.orders import Batch, make_jobs
 from backend.specs.model import Spec, SpecFormat
-from backend.store import NewJob
+from backend.store import Order
 
 
 @pytest.fixture(autouse=True)
@@ -165,7 +165,7 @@ def test_how_the_gpu_is_used_is_not_part_of_the_order() -> None:
 
 def test_a_job_is_what_the_queue_takes() -> None:
     (job,) = make_jobs([spec("a.json", entry=3)], [], replace(batch(), seed=5))
-    assert isinstance(job, NewJob)
+    assert isinstance(job, Order)
     assert (job.box, job.entry, job.name, job.prompt, job.seed) == (
         "local", 3, "dusk", "Warm dusk", 5,
     )  # fmt: skip

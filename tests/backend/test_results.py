@@ -20,7 +20,7 @@ from backend.results import (
 )
 from backend.specs.model import Spec
 from backend.specs.reading import read_file
-from backend.store import Job, NewJob, State, Store
+from backend.store import Job, Order, State, Store
 from remote.protocol import Answer, FrameInfo, Json, Request, Sampling
 
 ANSWER = Answer(
@@ -88,8 +88,8 @@ def finish(store: Store, out: Path) -> Callable[..., list[Job]]:
     return do
 
 
-def _new_job(spec: Spec, destination: Path, seed: int) -> NewJob:
-    return NewJob(
+def _new_job(spec: Spec, destination: Path, seed: int) -> Order:
+    return Order(
         key=f"{spec.file} {spec.entry} {spec.prompt} {seed}",
         box="h100",
         file=spec.file,

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from backend.errors import QueueError
-from backend.store import SCHEMA_VERSION, NewJob, State, Store, Written, default_path
+from backend.store import SCHEMA_VERSION, Order, State, Store, Written, default_path
 from remote.protocol import Answer, FrameInfo, Request, Sampling
 
 REQUEST = Request(
@@ -53,8 +53,8 @@ def store(path: Path) -> Iterator[Store]:
         yield opened
 
 
-def new_job(key: str = "k", **changes: object) -> NewJob:
-    job = NewJob(
+def new_job(key: str = "k", **changes: object) -> Order:
+    job = Order(
         key=key,
         box="local",
         file=Path("/specs/a.json"),
@@ -77,7 +77,7 @@ def test_a_queued_job_is_what_was_given(store: Store) -> None:
     given = new_job()
     (job,) = store.queue([given])
     assert (job.number, job.state, job.identity, job.attempts) == (1, State.QUEUED, None, 0)
-    for field in NewJob.__dataclass_fields__:
+    for field in Order.__dataclass_fields__:
         assert getattr(job, field) == getattr(given, field)
 
 
@@ -343,3 +343,11 @@ def test_a_batch_is_queued_whole_or_not_at_all(store: Store) -> None:
     with pytest.raises(sqlite3.Error):
         store.queue([new_job("good"), new_job("bad", entry={})])
     assert store.jobs() == []
+
+
+def test_how_far_a_journal_was_followed_never_goes_back(store: Store) -> None:
+    store.note_seen("box", "journal", 7)
+    store.note_seen("box", "journal", 3)
+    assert store.seen("box") == ("journal", 7)
+    store.note_seen("box", "another", -1)
+    assert store.seen("box") == ("another", -1)
