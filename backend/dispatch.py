@@ -13,7 +13,7 @@ import fcntl
 import os
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 
 from backend.box.asker import Asker
@@ -111,6 +111,10 @@ class Dispatcher:
         self._ready: asyncio.Queue[Ready] = asyncio.Queue(PREPARED_AHEAD)
         self._in_flight: dict[str, Ready | None] = {}
         """By identity. What was sent and not acknowledged yet keeps its Ready, to be sent again."""
+        self._heard: dict[str, int] = {}
+        """By identity: characters of the answer that came without a gap."""
+        self._ending: set[asyncio.Task[None]] = set()
+        """Jobs being ended; a link that breaks meanwhile must not leave them half ended."""
         self._room = asyncio.Event()
         self._all_ended = asyncio.Event()
 
@@ -120,10 +124,10 @@ class Dispatcher:
         Jobs that are done already only have their results written. Raises BoxError when the box
         cannot be used at all; a link that breaks later is made again for as long as it takes.
         """
-        await self._take_up(jobs)
-        if not self._remaining:
-            return
         try:
+            await self._take_up(jobs)
+            if not self._remaining:
+                return
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._prepare()) for _ in range(PREPARED_AT_ONCE)]
                 tasks.append(group.create_task(self._follow_box()))
@@ -133,6 +137,7 @@ class Dispatcher:
         except ExceptionGroup as errors:
             raise _first(errors) from None
         finally:
+            await self._all_settled()
             for job in self._store.jobs(self._remaining):
                 if job.state is State.PREPARING:
                     self._store.set_state(job.number, State.QUEUED)
@@ -141,9 +146,13 @@ class Dispatcher:
         unended = [job for job in jobs if not job.state.ended]
         self._remaining = {job.number: job for job in unended}
         self._unwritten = Counter(job.destination for job in unended)
-        for destination in {job.destination: None for job in jobs}:
+        named = {job.destination: None for job in jobs}
+        for destination in named:
             if not self._unwritten[destination]:
                 await self._deliver(destination)
+        for destination in {job.destination: None for job in self._never_written()}:
+            if destination not in named:
+                await self._deliver(destination, only_try=True)
         for job in unended:
             if job.identity and job.state in (State.SENT, State.RUNNING):
                 self._answered_by.setdefault(job.identity, set()).add(job.number)
@@ -151,6 +160,17 @@ class Dispatcher:
                     self._in_flight[job.identity] = None
             else:
                 self._to_prepare.put_nowait(job)
+
+    def _never_written(self) -> list[Job]:
+        """Jobs of earlier runs that ended between their answer and their file."""
+        return [
+            job
+            for job in self._store.jobs()
+            if job.state is State.DONE
+            and job.box == self._box.name
+            and not job.destination.exists()
+            and self._store.written(job.destination) is None
+        ]
 
     # --- frames ---
 
@@ -206,6 +226,7 @@ class Dispatcher:
 
     async def _visit(self, link: Link, seen: Seen) -> None:
         """Work with the box until the link breaks; raises BoxUnreachable then."""
+        await self._all_settled()
         if link.welcome.journal != seen.journal:
             await self._begin_journal(link.welcome.journal)
         self._tell_link(LinkState.LIVE, link.welcome.engine)
@@ -234,8 +255,9 @@ class Dispatcher:
             ready = await self._ready.get()
             if ready.identity in self._in_flight:
                 continue  # another job with the same request is on its way; its answer ends both
+            # Before the next await: if the link breaks there, this is what remembers the job.
+            self._in_flight[ready.identity] = ready
             if not await self._answer_from_store(ready.identity):
-                self._in_flight[ready.identity] = ready
                 await self._submit(link, ready)
 
     async def _submit(self, link: Link, ready: Ready) -> None:
@@ -243,7 +265,7 @@ class Dispatcher:
             message = await asyncio.to_thread(ready.message)
         except OSError:
             # The frames were removed since they were drawn.
-            del self._in_flight[ready.identity]
+            self._in_flight.pop(ready.identity, None)
             self._to_prepare.put_nowait(ready.job)
             return
         await asyncio.to_thread(self._store.count_attempt, ready.job.number)
@@ -278,10 +300,13 @@ class Dispatcher:
     async def _hear_of_moment(self, message: FromBox) -> None:
         match message:
             case Started():
+                self._heard[message.job] = 0
                 for job in self._jobs_of(message.job):
                     await self._set_state(job, State.RUNNING)
                     self._watch(JobStarted(job.number, job.name, message.attempt))
             case Delta():
+                if message.offset <= self._heard.get(message.job, 0):
+                    self._heard[message.job] = message.offset + len(message.text)
                 for job in self._jobs_of(message.job):
                     self._watch(TextWritten(job.number, message.offset, message.text))
             case Refused() if message.kind == "disk":
@@ -306,6 +331,19 @@ class Dispatcher:
         self._room.set()
         return jobs
 
+    async def _settle(self, ending: Coroutine[None, None, None]) -> None:
+        """See claimed jobs to their end, even if whoever claimed them is cancelled meanwhile."""
+        task = asyncio.create_task(ending)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        await asyncio.shield(task)
+
+    async def _all_settled(self) -> None:
+        if self._ending:
+            ended, _ = await asyncio.wait(self._ending)
+            for task in ended:
+                task.result()
+
     async def _set_state(self, job: Job, state: State, error: str = "") -> None:
         await asyncio.to_thread(self._store.set_state, job.number, state, error)
 
@@ -320,8 +358,14 @@ class Dispatcher:
         await self._finish(identity, answer)
 
     async def _finish(self, identity: str, answer: Answer) -> None:
-        jobs = self._claim(identity)
+        heard = self._heard.pop(identity, 0)
+        await self._settle(self._note_done(self._claim(identity), answer, heard))
+
+    async def _note_done(self, jobs: Sequence[Job], answer: Answer, heard: int) -> None:
         for job in jobs:
+            if heard < len(answer.text):
+                # Its end was told ahead of its last words, or they were lost with a link.
+                self._watch(TextWritten(job.number, heard, answer.text[heard:]))
             await self._set_state(job, State.DONE)
             self._watch(
                 JobDone(
@@ -338,18 +382,27 @@ class Dispatcher:
         await self._end(jobs)
 
     async def _fail(self, jobs: Sequence[Job], error: str) -> None:
+        await self._settle(self._note_failed(jobs, error))
+
+    async def _note_failed(self, jobs: Sequence[Job], error: str) -> None:
         for job in jobs:
             await self._set_state(job, State.FAILED, error)
             self._watch(JobFailed(job.number, job.name, error))
         await self._end(jobs)
 
     async def _cancelled(self, jobs: Sequence[Job]) -> None:
+        await self._settle(self._note_cancelled(jobs))
+
+    async def _note_cancelled(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
             await self._set_state(job, State.CANCELLED)
             self._watch(JobCancelled(job.number, job.name))
         await self._end(jobs)
 
     async def _postpone(self, jobs: Sequence[Job], reason: str) -> None:
+        await self._settle(self._note_postponed(jobs, reason))
+
+    async def _note_postponed(self, jobs: Sequence[Job], reason: str) -> None:
         for job in jobs:
             await self._set_state(job, State.QUEUED)
             self._watch(JobPostponed(job.number, job.name, reason))
@@ -369,8 +422,11 @@ class Dispatcher:
         if not self._remaining:
             self._all_ended.set()
 
-    async def _deliver(self, destination: Path) -> None:
-        """Write the results for this file, unless another run's jobs for it are still to end."""
+    async def _deliver(self, destination: Path, *, only_try: bool = False) -> None:
+        """Write the results for this file, unless another run's jobs for it are still to end.
+
+        `only_try`: it is another run's file, so it is no trouble of this run if that cannot be done.
+        """
         jobs = await asyncio.to_thread(self._store.with_destination, destination)
         if not all(job.state.ended for job in jobs):
             return
@@ -379,7 +435,8 @@ class Dispatcher:
                 write_results, self._store, destination, jobs, self._force
             )
         except UpsampleError as error:
-            self._watch(WritingFailed(destination, str(error)))
+            if not only_try:
+                self._watch(WritingFailed(destination, str(error)))
             return
         if files:
             self._watch(ResultsWritten(files[0], tuple(files[1:])))

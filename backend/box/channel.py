@@ -30,7 +30,9 @@ COMMAND = f"python3 -I -c '{BOOTSTRAP}'"
 
 _CHUNK = 1 << 16
 _SEND_SECONDS = 120.0
+_OPEN_SECONDS = 30.0
 _ATTACH_SECONDS = 90.0
+_CLOSE_SECONDS = 5.0
 _MOST_NOISE = 1 << 16
 """Bytes that a login shell may print before the runner speaks."""
 _KEPT_ERRORS = 4096
@@ -55,13 +57,16 @@ class Channel:
         Raises BoxUnreachable when the connection breaks, BoxUnusable when the runner does not start.
         """
         try:
-            process = await connection.create_process(COMMAND, encoding=None)
-        except (asyncssh.Error, OSError) as error:
+            async with asyncio.timeout(_OPEN_SECONDS):
+                process = await connection.create_process(COMMAND, encoding=None)
+        except (asyncssh.Error, OSError, TimeoutError) as error:
             raise BoxUnreachable(f"the box opens no session: {error}") from error
         channel = cls(process)
         try:
             arguments = [runner, "attach", json.dumps(asdict(setup))]
-            await channel._write(json.dumps(arguments).encode() + b"\n")
+            # A box without python3 may have hung up already; `_await_magic` says why.
+            with contextlib.suppress(BoxUnreachable):
+                await channel._write(json.dumps(arguments).encode() + b"\n")
             async with asyncio.timeout(_ATTACH_SECONDS):
                 await channel._await_magic()
         except TimeoutError:
@@ -98,8 +103,7 @@ class Channel:
     async def close(self) -> None:
         """End the session; the daemon and its work go on."""
         self._process.close()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait_closed(), 5)
+        await self._closed()
         self._draining.cancel()
         await asyncio.gather(self._draining, return_exceptions=True)
 
@@ -124,15 +128,22 @@ class Channel:
             if len(noise) > _MOST_NOISE:
                 raise BoxUnusable("the login shell of the box does not stop printing")
 
-    async def _not_started(self) -> BoxUnusable:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait_closed(), 5)
+    async def _not_started(self) -> BoxUnreachable | BoxUnusable:
+        await self._closed()
         if self._process.exit_status == _NOT_FOUND:
             return BoxUnusable(
                 "the box has no python3",
                 "Install Python 3.10 or newer there, on the PATH of its shell.",
             )
+        if self._process.exit_status is None:
+            return BoxUnreachable("the link to the box broke before the runner started")
         return BoxUnusable("the runner on the box did not start", self._said())
+
+    async def _closed(self) -> None:
+        # Not asyncio.wait_for: before Python 3.12 it can swallow a cancel.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._process.wait_closed()
 
     def _said(self) -> str:
         return self._errors.decode(errors="replace").strip()

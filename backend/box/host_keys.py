@@ -7,9 +7,10 @@ because its own reading of `UserKnownHostsFile none` would switch the check off.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import asyncssh
@@ -26,6 +27,8 @@ class KnownHosts:
 
     files: tuple[Path, ...]
     """The user's first; an accepted key is added to it."""
+    accepted: str = ""
+    """Lines for keys that were accepted since the files were read."""
 
     def load(self) -> asyncssh.SSHKnownHosts:
         """Every key that is known. Raises BoxUntrusted when a file cannot be understood."""
@@ -39,12 +42,26 @@ class KnownHosts:
                 raise BoxUntrusted(
                     f"cannot read {file}: {error}", "Mend or remove the damaged line."
                 ) from error
+        known.load(self.accepted)
         return known
 
-    def remember(self, host: str, port: int, key: asyncssh.SSHKey) -> None:
-        """Add the key to the user's file."""
-        file = self.files[0]
+    def keys_of(self, host: str, port: int) -> Sequence[asyncssh.SSHKey]:
+        """The keys that this host may have."""
+        trusted, *_ = self.load().match(_pattern(host, port), "", None)
+        return trusted
+
+    def remember(self, host: str, port: int, key: asyncssh.SSHKey) -> KnownHosts:
+        """Add the key to the user's file, and return what is known then.
+
+        A file that cannot be written, or forgets (/dev/null), does not undo the answer for this time.
+        """
         line = f"{_pattern(host, port)} {key.export_public_key('openssh').decode().strip()}\n"
+        with contextlib.suppress(OSError):
+            self._append(line)
+        return replace(self, accepted=self.accepted + line)
+
+    def _append(self, line: str) -> None:
+        file = self.files[0]
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "r+b") as opened:
@@ -92,7 +109,7 @@ class HostKeyCheck(asyncssh.SSHClient):
     async def kbdint_challenge_received(
         self, name: str, instructions: str, lang: str, prompts: Sequence[tuple[str, bool]]
     ) -> list[str] | None:
-        answers = [await self._ask_password(prompt) for prompt, _ in prompts]
+        answers = [await self._ask_password(f"({self._login}) {prompt}") for prompt, _ in prompts]
         return None if None in answers else [answer or "" for answer in answers]
 
     async def _ask_passphrase(self, file: str) -> str:
@@ -107,12 +124,12 @@ class HostKeyCheck(asyncssh.SSHClient):
 
 async def settle_host_key(
     host: str, port: int, key: asyncssh.SSHKey, known: KnownHosts, asker: Asker
-) -> None:
-    """Decide about a key that is not among the known ones; returns when it was accepted.
+) -> KnownHosts:
+    """Decide about a key that is not among the known ones; returns what is known with it.
 
-    Raises BoxUntrusted.
+    Raises BoxUntrusted when it was not accepted.
     """
-    name = host if port == asyncssh.DEFAULT_PORT else f"{host}:{port}"
+    name = _name(host, port)
     fingerprint = key.get_fingerprint("sha256")
     trusted, _, revoked, *_ = known.load().match(_pattern(host, port), "", None)
     if key in revoked:
@@ -131,7 +148,11 @@ async def settle_host_key(
             "Compare it with the box's own (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub there), "
             f"then run again with --accept-host-key {fingerprint}",
         )
-    known.remember(host, port, key)
+    return known.remember(host, port, key)
+
+
+def _name(host: str, port: int) -> str:
+    return host if port == asyncssh.DEFAULT_PORT else f"{host}:{port}"
 
 
 def _pattern(host: str, port: int) -> str:

@@ -6,6 +6,7 @@ under a temporary name, read back and compared, and only then given its name.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import importlib.resources
 import io
@@ -18,10 +19,15 @@ from importlib.resources.abc import Traversable
 
 import asyncssh
 
-from backend.errors import BoxUnusable
+from backend.errors import BoxUnreachable, BoxUnusable
 
 _ENTRY_POINT = "from remote.__main__ import main\nimport sys\nsys.exit(main())\n"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
+_SECONDS = 120.0
+"""For everything that is done over SFTP; the runner is some hundred kilobytes."""
+_NO_CONNECTION = asyncssh.OPEN_CONNECT_FAILED
+"""What asyncssh says of a channel on a connection that is gone."""
+_BROKEN = (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +70,23 @@ def _sources(folder: Traversable, name: str) -> list[tuple[str, bytes]]:
 async def deploy(connection: asyncssh.SSHClientConnection, root: str, runner: Runner) -> str:
     """Make sure that the runner lies under `root` on the box, and return its path there.
 
-    `root` may begin with "~/". Raises BoxUnusable (no SFTP, disk full, folder not writable).
+    `root` may begin with "~/". Raises BoxUnusable (no SFTP, disk full, folder not writable), and
+    BoxUnreachable when the connection breaks or nothing comes back.
     """
     try:
-        async with connection.start_sftp_client() as sftp:
+        async with asyncio.timeout(_SECONDS), connection.start_sftp_client() as sftp:
             folder = await _make_folder(sftp, root)
             final = posixpath.join(folder, runner.name)
             if not await _holds(sftp, final, runner):
                 await _put(sftp, final, runner)
             return final
+    except TimeoutError:
+        raise BoxUnreachable("the box does not take the runner: SFTP gives no answer") from None
+    except (asyncssh.DisconnectError, *_BROKEN) as error:
+        raise BoxUnreachable(f"the link to the box broke: {error.reason}") from error
     except (asyncssh.SFTPError, asyncssh.ChannelOpenError) as error:
+        if isinstance(error, asyncssh.ChannelOpenError) and error.code == _NO_CONNECTION:
+            raise BoxUnreachable(f"the link to the box broke: {error.reason}") from error
         raise BoxUnusable(
             f"cannot put the runner into {root} on the box: {error.reason}",
             "Is there space on its disk (df), and may you write there? "

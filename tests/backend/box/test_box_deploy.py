@@ -1,0 +1,124 @@
+"""The runner as a file, and putting it on a box by a real sshd."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import subprocess
+import sys
+import zipfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from backend.box.runner import build_runner, deploy
+from backend.box.ssh import connect
+from backend.errors import BoxUnreachable, BoxUnusable
+from tests.support.askers import Person
+from tests.support.laptop import Laptop
+from tests.support.sshd import Sshd
+
+RUNNER = build_runner()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "somewhere" / "root"
+
+
+@pytest.fixture(autouse=True)
+def _trusted(sshd: Sshd, laptop: Laptop) -> None:
+    laptop.trust(sshd.port, sshd.host_key)
+
+
+@asynccontextmanager
+async def _testbox() -> AsyncIterator[asyncssh.SSHClientConnection]:
+    async with asyncio.timeout(30), connect("testbox", Person()) as connection:
+        yield connection
+
+
+async def _deploy(root: str) -> Path:
+    async with _testbox() as connection:
+        return Path(await deploy(connection, root, RUNNER))
+
+
+def _facts(file: Path) -> tuple[int, int]:
+    status = file.stat()
+    return status.st_ino, status.st_mtime_ns
+
+
+def _names(folder: Path) -> list[str]:
+    return [file.name for file in folder.iterdir()]
+
+
+def test_equal_sources_give_equal_bytes() -> None:
+    fresh = build_runner.__wrapped__
+    assert fresh().data == fresh().data
+    assert hashlib.sha256(RUNNER.data).hexdigest().startswith(RUNNER.hash)
+
+
+def test_the_runner_holds_sources_and_nothing_else() -> None:
+    with zipfile.ZipFile(io.BytesIO(RUNNER.data)) as archive:
+        names = archive.namelist()
+    assert {"__main__.py", "remote/journal.py", "remote/engines/sketch/engine.py"} <= set(names)
+    assert all(name.endswith(".py") for name in names)
+
+
+def test_the_runner_runs_where_nothing_is_installed(tmp_path: Path) -> None:
+    file = tmp_path / RUNNER.name
+    file.write_bytes(RUNNER.data)
+    ran = subprocess.run(
+        [sys.executable, "-I", "-S", str(file)], capture_output=True, text=True, timeout=30
+    )
+    assert ran.returncode == 2
+    assert "attach SETUP" in ran.stderr
+
+
+async def test_the_runner_is_sent_once_and_only_the_owner_can_read_it(root: Path) -> None:
+    path = await _deploy(str(root))
+    assert path == root / RUNNER.name
+    assert _mode(root) == 0o700
+    assert _mode(path) == 0o600
+    sent = _facts(path)
+    assert await _deploy(str(root)) == path
+    assert _facts(path) == sent
+    assert _names(root) == [RUNNER.name]
+
+
+async def test_a_root_below_the_home_is_found_there(sshd: Sshd) -> None:
+    path = await _deploy("~/.cache/upsample")
+    assert path.parts[-3:] == (".cache", "upsample", RUNNER.name)
+    _forget(path)
+
+
+async def test_a_damaged_runner_is_replaced(root: Path) -> None:
+    path = await _deploy(str(root))
+    path.write_bytes(RUNNER.data[:-1] + b"?")
+    await _deploy(str(root))
+    assert path.read_bytes() == RUNNER.data
+    assert _names(root) == [RUNNER.name]
+
+
+async def test_a_root_that_cannot_be_made_makes_the_box_unusable(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BoxUnusable, match="cannot put the runner into"):
+        await _deploy(str(tmp_path / "file" / "root"))
+
+
+async def test_a_connection_that_breaks_is_no_fault_of_the_box(root: Path) -> None:
+    async with _testbox() as connection:
+        connection.abort()
+        with pytest.raises(BoxUnreachable):
+            await deploy(connection, str(root), RUNNER)
+
+
+def _mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def _forget(path: Path) -> None:
+    path.unlink()

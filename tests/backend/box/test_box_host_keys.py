@@ -1,0 +1,139 @@
+"""What is done about a host key: known, new, changed, revoked; and the file behind it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from backend.box.host_keys import (
+    KnownHosts,
+    known_hosts_files,
+    settle_host_key,
+)
+from backend.errors import BoxUntrusted
+from tests.support.askers import Person
+
+KEY, OTHER = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
+
+
+def _public(key: asyncssh.SSHKey) -> str:
+    return key.export_public_key("openssh").decode().strip()
+
+
+def _trusted(known: KnownHosts, pattern: str) -> bool:
+    keys, *_ = known.load().match(pattern, "", None)
+    return KEY.convert_to_public() in keys
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / ".ssh" / "known_hosts"
+
+
+@pytest.fixture
+def known(file: Path) -> KnownHosts:
+    return KnownHosts((file,))
+
+
+def _mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def _write(file: Path, text: str) -> None:
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text)
+
+
+async def test_a_key_that_is_accepted_is_remembered_in_a_private_file(
+    file: Path, known: KnownHosts
+) -> None:
+    person = Person(accepts=True)
+    settled = await settle_host_key("gpu", 22, KEY.convert_to_public(), known, person)
+    assert _trusted(settled, "gpu")
+    assert _trusted(known, "gpu")
+    assert _mode(file) == 0o600
+    assert _mode(file.parent) == 0o700
+    (question,) = person.questions
+    assert (question.host, question.algorithm) == ("gpu", "ssh-ed25519")
+    assert question.fingerprint == KEY.get_fingerprint("sha256")
+
+
+async def test_a_key_that_is_not_accepted_stops_and_leaves_no_trace(
+    file: Path, known: KnownHosts
+) -> None:
+    with pytest.raises(BoxUntrusted, match="is not known: ssh-ed25519 SHA256:"):
+        await settle_host_key("gpu", 22, KEY.convert_to_public(), known, Person())
+    assert _lines(file) == []
+
+
+async def test_a_changed_key_stops_without_a_question(file: Path, known: KnownHosts) -> None:
+    _write(file, f"gpu {_public(OTHER)}\n")
+    person = Person(accepts=True)
+    with pytest.raises(BoxUntrusted, match="CHANGED"):
+        await settle_host_key("gpu", 22, KEY.convert_to_public(), known, person)
+    assert person.questions == []
+
+
+async def test_a_revoked_key_stops_without_a_question(file: Path, known: KnownHosts) -> None:
+    _write(file, f"@revoked * {_public(KEY)}\n")
+    person = Person(accepts=True)
+    with pytest.raises(BoxUntrusted, match="revoked"):
+        await settle_host_key("gpu", 22, KEY.convert_to_public(), known, person)
+    assert person.questions == []
+
+
+async def test_the_same_host_on_another_port_is_another_host(file: Path, known: KnownHosts) -> None:
+    _write(file, f"gpu {_public(OTHER)}\n")
+    person = Person(accepts=True)
+    await settle_host_key("gpu", 2222, KEY.convert_to_public(), known, person)
+    assert person.questions[0].host == "gpu:2222"
+    assert _lines(file)[-1] == f"[gpu]:2222 {_public(KEY)}"
+    assert not _trusted(known, "gpu")
+
+
+async def test_a_file_without_a_last_newline_keeps_its_last_line(
+    file: Path, known: KnownHosts
+) -> None:
+    _write(file, f"other {_public(OTHER)}")
+    await settle_host_key("gpu", 22, KEY.convert_to_public(), known, Person(accepts=True))
+    assert _lines(file) == [f"other {_public(OTHER)}", f"gpu {_public(KEY)}"]
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"@nonsense gpu ssh-ed25519 AAAA\n"])
+def test_a_file_that_cannot_be_understood_stops(
+    file: Path, known: KnownHosts, content: bytes
+) -> None:
+    file.parent.mkdir()
+    file.write_bytes(content)
+    with pytest.raises(BoxUntrusted, match=str(file)):
+        known.load()
+
+
+def test_a_file_that_cannot_be_read_stops(file: Path, known: KnownHosts) -> None:
+    file.mkdir(parents=True)
+    with pytest.raises(BoxUntrusted, match=f"cannot read {file}"):
+        known.load()
+
+
+async def test_a_file_that_forgets_does_not_undo_the_answer() -> None:
+    known = KnownHosts((Path("/dev/null"),))
+    settled = await settle_host_key("gpu", 22, KEY.convert_to_public(), known, Person(accepts=True))
+    assert _trusted(settled, "gpu")
+
+
+async def test_a_file_that_cannot_be_written_does_not_undo_the_answer(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "link-target" / "missing")
+    known = KnownHosts((tmp_path / "link",))
+    settled = await settle_host_key("gpu", 22, KEY.convert_to_public(), known, Person(accepts=True))
+    assert _trusted(settled, "gpu")
+
+
+def test_without_configured_files_the_usual_ones_hold(own_home: Path) -> None:
+    assert known_hosts_files([]).files[0] == own_home / ".ssh" / "known_hosts"
+    assert known_hosts_files(["~/mine"]).files[0] == own_home / "mine"

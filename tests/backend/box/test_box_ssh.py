@@ -1,0 +1,218 @@
+"""Connections to real sshds, as the user's ssh config describes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from backend.box.ssh import connect
+from backend.errors import BoxRefusedLogin, BoxUnreachable, BoxUntrusted
+from tests.backend.box.conftest import StartSshd
+from tests.support.askers import Person
+from tests.support.laptop import Laptop
+from tests.support.sshd import LOOPBACK, USER, Sshd, new_key
+
+_PASSPHRASE = "open sesame"  # noqa: S105
+
+
+async def _reaches(host: str, person: Person) -> str:
+    async with connect(host, person) as connection:
+        ran = await connection.run("echo here", check=True, timeout=30)
+        return str(ran.stdout).strip()
+
+
+async def test_a_known_host_is_reached_without_a_question(sshd: Sshd, laptop: Laptop) -> None:
+    laptop.trust(sshd.port, sshd.host_key)
+    person = Person()
+    assert await _reaches("testbox", person) == "here"
+    assert (person.questions, person.prompts) == ([], [])
+
+
+async def test_a_port_beside_the_name_is_heeded(sshd: Sshd, laptop: Laptop) -> None:
+    laptop.add_host(LOOPBACK, 1)
+    laptop.trust(sshd.port, sshd.host_key)
+    assert await _reaches(f"{USER}@{LOOPBACK}:{sshd.port}", Person()) == "here"
+
+
+@pytest.mark.parametrize("files", ["none", "/dev/null"])
+async def test_no_known_hosts_file_does_not_switch_the_check_off(
+    start_sshd: StartSshd, laptop: Laptop, files: str
+) -> None:
+    server = start_sshd()
+    laptop.add_host("testbox", server.port, more=f"UserKnownHostsFile {files}")
+    with pytest.raises(BoxUntrusted):
+        await _reaches("testbox", Person())
+    person = Person(accepts=True)
+    assert await _reaches("testbox", person) == "here"
+    assert person.questions[0].fingerprint == server.fingerprint
+    assert person.questions[0].host == f"{LOOPBACK}:{server.port}"
+
+
+async def test_the_configured_known_hosts_file_is_the_one_that_holds(
+    start_sshd: StartSshd, laptop: Laptop
+) -> None:
+    server = start_sshd()
+    laptop.add_host("testbox", server.port, more="UserKnownHostsFile ~/mine")
+    assert await _reaches("testbox", Person(accepts=True)) == "here"
+    assert (laptop.home / "mine").exists()
+    assert not laptop.known_hosts.exists()
+    assert await _reaches("testbox", Person()) == "here"
+
+
+async def test_a_changed_key_of_an_alias_stops_the_connection(
+    start_sshd: StartSshd, laptop: Laptop, tmp_path: Path
+) -> None:
+    server = start_sshd()
+    laptop.add_host("testbox", server.port, more="HostKeyAlias lab")
+    former = new_key(tmp_path / "former").export_public_key().decode()
+    laptop.known_hosts.write_text(f"lab {former}")
+    with pytest.raises(BoxUntrusted, match="CHANGED"):
+        await _reaches("testbox", Person(accepts=True))
+
+
+async def test_a_host_key_of_another_kind_than_the_known_one_stops_the_connection(
+    sshd: Sshd, laptop: Laptop
+) -> None:
+    laptop.trust(sshd.port, asyncssh.generate_private_key("ecdsa-sha2-nistp256"))
+    person = Person(accepts=True)
+    with pytest.raises(BoxUntrusted, match="CHANGED"):
+        await _reaches("testbox", person)
+    assert person.questions == []
+
+
+async def test_a_revoked_host_key_stops_the_connection(sshd: Sshd, laptop: Laptop) -> None:
+    laptop.trust(sshd.port, sshd.host_key)
+    key = sshd.host_key.export_public_key().decode()
+    with laptop.known_hosts.open("a") as file:
+        file.write(f"@revoked * {key}")
+    with pytest.raises(BoxUntrusted, match="revoked"):
+        await _reaches("testbox", Person(accepts=True))
+
+
+async def test_a_broken_ssh_config_is_named(laptop: Laptop) -> None:
+    (laptop.home / ".ssh" / "config").write_text("Host testbox\n  Port many\n")
+    with pytest.raises(BoxUnreachable, match="ssh config"):
+        await _reaches("testbox", Person())
+
+
+async def test_an_encrypted_key_is_opened_with_the_passphrase(sshd: Sshd, laptop: Laptop) -> None:
+    # PKCS #8, because asyncssh reads OpenSSH's own encryption only where bcrypt is installed.
+    laptop.trust(sshd.port, sshd.host_key)
+    key = asyncssh.read_private_key(laptop.key)
+    key.write_private_key(laptop.key, "pkcs8-pem", _PASSPHRASE)
+    person = Person(password=_PASSPHRASE)
+    assert await _reaches("testbox", person) == "here"
+    assert len(person.prompts) == 1
+    assert str(laptop.key) in person.prompts[0]
+
+
+# --- jump hosts -----------------------------------------------------------------------------------
+
+
+async def test_a_jump_host_is_gone_through_and_both_keys_are_checked(
+    start_sshd: StartSshd, laptop: Laptop
+) -> None:
+    gate, box = start_sshd(), start_sshd()
+    laptop.add_host("gate", gate.port)
+    laptop.add_host("testbox", box.port, more="ProxyJump gate")
+    person = Person(accepts=True)
+    assert await _reaches("testbox", person) == "here"
+    assert [q.fingerprint for q in person.questions] == [gate.fingerprint, box.fingerprint]
+    assert (gate.logins(), box.logins()) == (1, 1)
+
+
+async def test_an_unknown_jump_host_stops_the_connection(
+    start_sshd: StartSshd, laptop: Laptop
+) -> None:
+    gate, box = start_sshd(), start_sshd()
+    laptop.add_host("gate", gate.port)
+    laptop.add_host("testbox", box.port, more="ProxyJump gate")
+    laptop.trust(box.port, box.host_key)
+    with pytest.raises(BoxUntrusted) as raised:
+        await _reaches("testbox", Person())
+    assert gate.fingerprint in str(raised.value)
+
+
+async def test_an_unknown_host_behind_a_known_jump_host_stops_the_connection(
+    start_sshd: StartSshd, laptop: Laptop
+) -> None:
+    gate, box = start_sshd(), start_sshd()
+    laptop.add_host("gate", gate.port)
+    laptop.add_host("testbox", box.port, more="ProxyJump gate")
+    laptop.trust(gate.port, gate.host_key)
+    with pytest.raises(BoxUntrusted) as raised:
+        await _reaches("testbox", Person())
+    assert box.fingerprint in str(raised.value)
+
+
+async def test_the_jump_host_of_a_jump_host_is_gone_through(
+    start_sshd: StartSshd, laptop: Laptop
+) -> None:
+    servers = [start_sshd() for _ in range(3)]
+    laptop.add_host("outer", servers[0].port)
+    laptop.add_host("inner", servers[1].port, more="ProxyJump outer")
+    laptop.add_host("testbox", servers[2].port, more="ProxyJump inner")
+    person = Person(accepts=True)
+    assert await _reaches("testbox", person) == "here"
+    assert [q.fingerprint for q in person.questions] == [s.fingerprint for s in servers]
+
+
+async def test_jump_hosts_in_a_circle_are_an_error(laptop: Laptop) -> None:
+    laptop.add_host("gate", 1, more="ProxyJump testbox")
+    laptop.add_host("testbox", 2, more="ProxyJump gate")
+    with pytest.raises(BoxUnreachable, match="circle"):
+        await _reaches("testbox", Person())
+
+
+# --- passwords ------------------------------------------------------------------------------------
+
+
+class _PasswordServer(asyncssh.SSHServer):
+    """Stands in for sshd, which would need PAM to know a password."""
+
+    def begin_auth(self, username: str) -> bool:
+        return True
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        return password == "right"  # noqa: S105
+
+
+async def _echo(process: asyncssh.SSHServerProcess[str]) -> None:
+    process.stdout.write("here\n")
+    process.exit(0)
+
+
+async def _with_password(laptop: Laptop, person: Person) -> str:
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    server = await asyncssh.listen(
+        LOOPBACK, 0, server_factory=_PasswordServer, server_host_keys=[key],
+        process_factory=_echo, config=None,
+    )  # fmt: skip
+    laptop.add_host("testbox", server.get_port())
+    laptop.trust(server.get_port(), key)
+    try:
+        return await _reaches("testbox", person)
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def test_the_right_password_opens_the_box(laptop: Laptop) -> None:
+    person = Person(password="right")  # noqa: S106
+    assert await _with_password(laptop, person) == "here"
+    assert person.prompts == [f"({USER}@testbox) Password:"]
+
+
+@pytest.mark.parametrize("password", ["wrong", None])
+async def test_a_wrong_password_is_a_refused_login_after_some_tries(
+    laptop: Laptop, password: str | None
+) -> None:
+    person = Person(password=password)
+    with pytest.raises(BoxRefusedLogin, match="testbox refused the login"):
+        await _with_password(laptop, person)
+    assert 1 <= len(person.prompts) <= 6

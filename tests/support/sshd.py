@@ -1,0 +1,149 @@
+"""A real OpenSSH server on loopback, with a config, host key and authorized keys of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+LOOPBACK = "127.0.0.1"
+USER = getpass.getuser()
+BOUND = 45.0
+"""Seconds that anything may take here before the test has failed."""
+
+_PRIVILEGE_SEPARATION = Path("/run/sshd")
+
+
+@dataclass(frozen=True)
+class Sshd:
+    """A running server."""
+
+    port: int
+    host_key: asyncssh.SSHKey
+    log: Path
+
+    @property
+    def fingerprint(self) -> str:
+        return self.host_key.get_fingerprint("sha256")
+
+    def logins(self) -> int:
+        """How often somebody was let in so far."""
+        return self.log.read_text().count("Accepted publickey")
+
+
+def new_key(file: Path) -> asyncssh.SSHKey:
+    """A new key, its private half in this file and its public half beside it."""
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    key.write_private_key(file)
+    key.write_public_key(file.with_name(file.name + ".pub"))
+    file.chmod(0o600)
+    return key
+
+
+def known_hosts_line(port: int, key: asyncssh.SSHKey, host: str = LOOPBACK) -> str:
+    """What known_hosts says of a host key."""
+    return f"[{host}]:{port} {key.export_public_key('openssh').decode().strip()}\n"
+
+
+def find_sshd() -> str:
+    """The server's program. Without one the test is passed over, but not in CI."""
+    program = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if program is None and os.environ.get("CI"):
+        pytest.fail("the CI machine must have sshd, or the way to a box goes untested")
+    if program is None:
+        pytest.skip("OpenSSH's sshd is not installed")
+    return program
+
+
+@contextlib.contextmanager
+def running_sshd(
+    folder: Path,
+    authorized_key: Path,
+    *,
+    host_key: asyncssh.SSHKey | None = None,
+    port: int | None = None,
+    path: str = "",
+    options: Sequence[str] = (),
+) -> Iterator[Sshd]:
+    """A server that lets in whoever has the key, with everything of its own in `folder`.
+
+    `path` replaces the PATH of its commands; their home is `folder`/home, so that no rc file of a
+    person is read.
+    """
+    program = find_sshd()
+    if os.geteuid() == 0:
+        _PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
+    home = folder / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    host_key_file = folder / "host_key"
+    if host_key is None:
+        host_key = new_key(host_key_file)
+    else:
+        host_key.write_private_key(host_key_file)
+        host_key_file.chmod(0o600)
+    shutil.copyfile(authorized_key, folder / "authorized_keys")
+    port = port or free_port()
+    config = [
+        f"Port {port}",
+        f"ListenAddress {LOOPBACK}",
+        f"HostKey {host_key_file}",
+        f"AuthorizedKeysFile {folder / 'authorized_keys'}",
+        f"PidFile {folder / 'sshd.pid'}",
+        "StrictModes no",
+        "UsePAM no",
+        "PasswordAuthentication no",
+        "KbdInteractiveAuthentication no",
+        "PermitRootLogin prohibit-password",
+        "LogLevel VERBOSE",
+        "Subsystem sftp internal-sftp",
+        f"SetEnv HOME={home} PATH={path or _path_with_python()}",
+        *options,
+    ]
+    config_file = folder / "sshd_config"
+    config_file.write_text("\n".join(config) + "\n")
+    log = folder / "sshd.log"
+    process = subprocess.Popen(
+        [program, "-D", "-f", str(config_file), "-E", str(log)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _await_listening(process, port, log)
+        yield Sshd(port, host_key, log)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def free_port() -> int:
+    """A port of loopback where nobody listens."""
+    with socket.socket() as listener:
+        listener.bind((LOOPBACK, 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _path_with_python() -> str:
+    return f"{Path(sys.executable).parent}:/usr/bin:/bin"
+
+
+def _await_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + BOUND
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), 1):
+            return
+        time.sleep(0.02)
+    pytest.fail(f"sshd does not listen: {log.read_text() if log.exists() else 'no log'}")
