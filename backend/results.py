@@ -182,13 +182,19 @@ def _write(store: Store, file: OutputFile, source: Path) -> None:
     data = file.text.encode()
     try:
         file.path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(file.path, data)
+        if not _holds(file.path, data):
+            _replace(file.path, data)
     except OSError as error:
         raise ResultError(
             f"{file.path} cannot be written: {error.strerror}",
             "The result is kept in the queue: run again with a --save-dir that can be written.",
         ) from error
     store.note_written(file.path, Written(hashlib.sha256(data).hexdigest(), source))
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    """Whether the file is as it should be already; then whoever watches it need not wake."""
+    return path.is_file() and path.read_bytes() == data
 
 
 def _replace(path: Path, data: bytes) -> None:

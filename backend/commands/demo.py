@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import tempfile
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from backend.commands.clips import CLIPS, EXAMPLE_CLIPS, draw_clips
 from backend.config import Settings, load_settings
 from backend.console import out, safe, say, verdict_text
 from backend.dispatch import Dispatcher
+from backend.errors import BoxError
 from backend.events import Event, JobDone, JobFailed, JobPrepared, LinkChanged, LinkState
 from backend.exit_codes import ExitCode
 from backend.orders import Batch, make_jobs
@@ -29,6 +31,7 @@ from backend.tokens import TextCounter
 from remote.protocol import Setup, Stop
 
 _BOX = "local"
+_STOP_SECONDS = 60.0
 
 
 def draw_clips_into(folder: Path) -> ExitCode:
@@ -58,7 +61,8 @@ async def _demo(folder: Path) -> ExitCode:
         say("Deploying the runner to the embedded box, over SSH on loopback …")
         await Dispatcher(store, box, Nobody(), _narrator()).run(jobs)
         ended = store.jobs(job.number for job in jobs)
-        await _stop(box)
+        with contextlib.suppress(TimeoutError, BoxError):
+            await _stop(box)
         for job in ended:
             if job.state is State.DONE:
                 _show(load_result(store, job), settings)
@@ -117,7 +121,7 @@ def _setup(settings: Settings, folder: Path) -> Setup:
 
 async def _stop(box: Box) -> None:
     """The daemon works in the folder that is about to go."""
-    async with open_link(box, Nobody(), Seen()) as link:
+    async with asyncio.timeout(_STOP_SECONDS), open_link(box, Nobody(), Seen()) as link:
         await link.send(Stop(only_idle=False))
         async for _ in link.messages():
             pass
