@@ -110,6 +110,16 @@ class Vllm(_Section):
     tensor_parallel_size: int = Field(ge=1)
     gpu_memory_utilization: float = Field(gt=0, le=1)
     max_num_seqs: int = Field(ge=1)
+    cuda_visible_devices: str
+    env: dict[str, str]
+
+
+class OpenAI(_Section):
+    """[boxes.NAME.openai]: a model server that runs there already."""
+
+    base_url: str
+    api_key_env: str
+    slots: int = Field(ge=1)
 
 
 class BoxSettings(_Section):
@@ -121,6 +131,7 @@ class BoxSettings(_Section):
     model: str
     idle_timeout: float = Field(gt=0, allow_inf_nan=False)
     vllm: Vllm
+    openai: OpenAI
 
 
 class Settings(_Section):

@@ -32,6 +32,16 @@ class LinkChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineStarting:
+    """An engine that takes long to start has come further."""
+
+    type: ClassVar[str] = "engine"
+    box: str
+    stage: str
+    """"starting", "loading weights", …, "ready"."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobPrepared:
     """The job's frames are drawn."""
 
@@ -156,6 +166,7 @@ class BoxLog:
 
 Event = (
     LinkChanged
+    | EngineStarting
     | JobPrepared
     | JobSent
     | JobStarted

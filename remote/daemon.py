@@ -59,7 +59,7 @@ class Daemon:
         self._place = place
         self._setup = setup
         self._runner = runner
-        self._engine = make_engine(setup)
+        self._engine = make_engine(setup, place, self._tell)
         self._journal = Journal(place.journal)
         board = Board(self._journal)
         pictures = Pictures(place.images, board.unfinished_requests())

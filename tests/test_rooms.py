@@ -11,7 +11,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "remote").rglob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "remote").rglob("*.py")), ids=lambda path: path.stem
+)
 def test_the_box_needs_nothing_but_the_standard_library(file: Path) -> None:
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -24,6 +24,7 @@ from rich.text import Text
 from backend.console import err, safe, say, write_json
 from backend.events import (
     BoxLog,
+    EngineStarting,
     Event,
     JobCancelled,
     JobDone,
@@ -109,6 +110,8 @@ class Report:
         match event:
             case LinkChanged():
                 self._tell_link(event)
+            case EngineStarting():
+                self._tell_engine(event)
             case JobStarted():
                 self._running.add(event.job)
                 self._draw()
@@ -168,6 +171,12 @@ class Report:
                 self._progress.update(self._bar, description=f"connecting to {event.box}")
             case LinkState.RETRYING:
                 self._complain(f"{event.detail}; trying again in {event.retry_in:.0f} s")
+
+    def _tell_engine(self, event: EngineStarting) -> None:
+        text = f"{event.box} · {safe(event.stage)}"
+        self._progress.update(self._bar, description=text)
+        if self._progress.disable:
+            say(text)
 
     def _draw(self) -> None:
         self._progress.update(self._bar, completed=self._ended)

@@ -12,20 +12,21 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from backend.box.link import Box
+from backend.boxes import make_box
 from backend.commands.dry_run import show_plans
 from backend.commands.report import Report
 from backend.config import BoxSettings, Settings, Table, load_settings
 from backend.console import say, warn
-from backend.dispatch import Dispatcher, sole_dispatcher
+from backend.dispatch import Dispatcher
 from backend.errors import ConfigError, InputError, ResultError
 from backend.exit_codes import ExitCode
 from backend.orders import Batch, make_jobs
 from backend.results import check_destination, is_own_result
+from backend.sole_dispatcher import sole_dispatcher
 from backend.specs.model import Scan, Spec
 from backend.specs.scan import scan
 from backend.store import Job, Order, State, Store, default_path
 from backend.terminal_asker import TerminalAsker
-from remote.protocol import Setup
 
 _MOST_NAMED = 10
 """Skipped files that are named one by one."""
@@ -87,7 +88,7 @@ def upsample_batch(options: Options) -> ExitCode:
     box_name, box_settings = settings.box_named(options.box)
     found = scan(options.paths, Path.cwd())
     batch = _batch(options, settings, box_name, box_settings)
-    box = _box(box_name, box_settings)
+    box = make_box(box_name, box_settings, settings)
     if options.dry_run:
         specs = _usable_in_dry_run(found, options)
         return show_plans(specs, found, settings, as_json=options.json)
@@ -164,11 +165,6 @@ def _batch(options: Options, settings: Settings, name: str, box: BoxSettings) ->
         candidates=options.candidates,
         seed=options.seed,
     )
-
-
-def _box(name: str, settings: BoxSettings) -> Box:
-    setup = Setup(settings.root, settings.engine, settings.model, settings.idle_timeout)
-    return Box(name, settings.host, setup)
 
 
 def _usable_in_dry_run(found: Scan, options: Options) -> list[Spec]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from importlib import resources
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -44,6 +45,13 @@ class Vision(_Section):
         return _RULES[self.family]
 
 
+class Serving(_Section):
+    """How a server is told to load the model."""
+
+    format: Literal["mistral", "auto"]
+    """"mistral" for Mistral's own files, "auto" for Hugging Face's."""
+
+
 class Profile(_Section):
     """A model family."""
 
@@ -52,6 +60,7 @@ class Profile(_Section):
     template: Template
     sampling: Sampling
     vision: Vision
+    serving: Serving
     upsampling: dict[str, bool | int | float | str] = Field(default_factory=dict)
     """Settings of [upsampling] that this profile changes; the user's own win over them."""
 

@@ -2,28 +2,63 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from remote.engines import Engine
+from remote.engines.http import Server
+from remote.engines.openai import OpenAIEngine
 from remote.engines.sketch import SketchEngine
-from remote.protocol import Setup
+from remote.engines.vllm import VllmEngine
+from remote.place import Place
+from remote.protocol import EngineStage, Setup
+
+Tell = Callable[[EngineStage], None]
 
 
 class NoEngineError(Exception):
-    """The config names an engine that this runner does not have."""
+    """The config names an engine that this runner does not have, or does not say what it needs."""
 
 
-def _sketch(_setup: Setup) -> Engine:
-    return SketchEngine()
-
-
-_ENGINES: dict[str, Callable[[Setup], Engine]] = {"sketch": _sketch}
-
-
-def make_engine(setup: Setup) -> Engine:
-    """The engine that the setup asks for. Raises NoEngineError."""
+def make_engine(setup: Setup, place: Place, tell: Tell) -> Engine:
+    """The engine that the setup asks for; `tell` hears of its stages. Raises NoEngineError."""
     make = _ENGINES.get(setup.engine)
     if make is None:
         have = ", ".join(sorted(_ENGINES))
         raise NoEngineError(f"this runner has no engine {setup.engine!r}; it has: {have}")
-    return make(setup)
+    return make(setup, place, tell)
+
+
+def _sketch(_setup: Setup, _place: Place, _tell: Tell) -> Engine:
+    return SketchEngine()
+
+
+def _vllm(setup: Setup, place: Place, tell: Tell) -> Engine:
+    if setup.vllm is None or not setup.model:
+        raise NoEngineError("the engine vllm needs the box's setting `model`")
+    return VllmEngine(setup.vllm, setup.model, setup.idle_timeout, place, tell)
+
+
+def _openai(setup: Setup, _place: Place, _tell: Tell) -> Engine:
+    if setup.openai is None or not setup.openai.base_url or not setup.model:
+        raise NoEngineError(
+            "the engine openai needs the box's settings `model` and openai.base_url"
+        )
+    variable = setup.openai.api_key_env
+    key = os.environ.get(variable, "") if variable else ""
+    if variable and not key:
+        raise NoEngineError(
+            f"the box's environment has no {variable}, which is to hold the API key"
+        )
+    try:
+        server = Server(setup.openai.base_url, None, key)
+    except ValueError as error:
+        raise NoEngineError(str(error)) from None
+    return OpenAIEngine(server, setup.model, setup.openai.slots)
+
+
+_ENGINES: dict[str, Callable[[Setup, Place, Tell], Engine]] = {
+    "openai": _openai,
+    "sketch": _sketch,
+    "vllm": _vllm,
+}

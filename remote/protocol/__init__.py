@@ -7,7 +7,7 @@ It holds no behaviour of either side: `jobs` says what a job is, `messages` what
 from __future__ import annotations
 
 from remote.protocol.framing import MAGIC, MAX_MESSAGE, Decoder, encode, from_json, to_json
-from remote.protocol.jobs import Answer, FrameInfo, Request, Sampling, Setup
+from remote.protocol.jobs import Answer, FrameInfo, OpenAISetup, Request, Sampling, Setup, VllmSetup
 from remote.protocol.messages import (
     NEWEST_PROTOCOL,
     OLDEST_PROTOCOL,
@@ -16,6 +16,7 @@ from remote.protocol.messages import (
     Cancelled,
     Delta,
     Durable,
+    EngineStage,
     Failed,
     Fatal,
     Finished,
@@ -46,6 +47,7 @@ __all__ = [
     "Decoder",
     "Delta",
     "Durable",
+    "EngineStage",
     "Failed",
     "Fatal",
     "Finished",
@@ -56,6 +58,7 @@ __all__ = [
     "Json",
     "Log",
     "Message",
+    "OpenAISetup",
     "Ping",
     "Pong",
     "ProtocolError",
@@ -66,6 +69,7 @@ __all__ = [
     "Started",
     "Stop",
     "Submit",
+    "VllmSetup",
     "Welcome",
     "encode",
     "from_json",

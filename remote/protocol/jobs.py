@@ -81,6 +81,42 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class VllmSetup:
+    """How vLLM is started on the box."""
+
+    command: tuple[str, ...]
+    """The beginning of the command line; flags that it has are left as they are."""
+    format: str
+    """"mistral" for a model in Mistral's own files, "auto" for one in Hugging Face's."""
+    max_model_len: int
+    """Context length in tokens."""
+    max_num_seqs: int
+    """Requests answered at once."""
+    images: int
+    """Most images a request may have; 0 leaves it to vLLM."""
+    tensor_parallel_size: int
+    """GPUs that share the model."""
+    gpu_memory_utilization: float
+    """Share of the GPU's memory that vLLM may take."""
+    cuda_visible_devices: str = ""
+    """The GPUs that it may see; empty for all."""
+    env: tuple[str, ...] = ()
+    """More of its environment, as NAME=value."""
+
+
+@dataclass(frozen=True)
+class OpenAISetup:
+    """A server that runs already and speaks OpenAI's API."""
+
+    base_url: str
+    """As the box sees it: "http://127.0.0.1:8000/v1"."""
+    api_key_env: str
+    """The variable of the box's environment that holds its key; empty for none."""
+    slots: int
+    """Requests that it is given at once."""
+
+
+@dataclass(frozen=True)
 class Setup:
     """How a box is to be run; a daemon is started with one and keeps it."""
 
@@ -89,7 +125,11 @@ class Setup:
     engine: str
     model: str
     idle_timeout: float
-    """Seconds without work and without an app before the daemon gives everything back and ends."""
+    """Seconds without work before the GPU is given back, and without an app, too, before the daemon ends."""
+    vllm: VllmSetup | None = None
+    """For the engine "vllm"."""
+    openai: OpenAISetup | None = None
+    """For the engine "openai"."""
 
     def __post_init__(self) -> None:
         # As in FrameInfo: the fingerprint must be the same on both sides of the wire.

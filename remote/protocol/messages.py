@@ -189,6 +189,16 @@ class Log:
 
 
 @dataclass(frozen=True)
+class EngineStage:
+    """How far an engine is that takes long to start."""
+
+    type: ClassVar[str] = "stage"
+    time: float
+    stage: str
+    """"starting", "loading weights", …, "ready"."""
+
+
+@dataclass(frozen=True)
 class Pong:
     """The answer to Ping."""
 
@@ -208,6 +218,7 @@ FromBox = (
     | Failed
     | Cancelled
     | Log
+    | EngineStage
     | Pong
 )
 Durable = Accepted | Finished | Failed | Cancelled

@@ -261,7 +261,10 @@ def test_the_shipped_defaults_are_those_of_the_design() -> None:
             "tensor_parallel_size": 1,
             "gpu_memory_utilization": 0.9,
             "max_num_seqs": 16,
+            "cuda_visible_devices": "",
+            "env": {},
         },
+        "openai": {"base_url": "", "api_key_env": "", "slots": 8},
     }
 
 

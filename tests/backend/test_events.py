@@ -12,6 +12,7 @@ import pytest
 
 from backend.events import (
     BoxLog,
+    EngineStarting,
     Event,
     JobCancelled,
     JobDone,
@@ -30,6 +31,7 @@ from backend.events import (
 
 EVENTS: tuple[Event, ...] = (
     LinkChanged("h100", LinkState.RETRYING, "no route", 2.5),
+    EngineStarting("h100", "loading weights"),
     JobPrepared(1, "dusk", "910x512", 2, 3731, 40_000),
     JobSent(1, "dusk"),
     JobStarted(1, "dusk", 2),

@@ -36,11 +36,28 @@ def jobs(*states: State) -> list[Job]:
     here = Path("a")
     return [
         Job(
-            number, str(number), "h100", here, 0, "dusk", "p", None, 0, 0, "{}", here, state,
-            None, 0, "", 0, 0.0, 0.0,
+            number=number,
+            key=str(number),
+            box="h100",
+            file=here,
+            entry=0,
+            name="dusk",
+            prompt="p",
+            video=None,
+            candidate=0,
+            seed=0,
+            settings="{}",
+            destination=here,
+            state=state,
+            identity=None,
+            estimate=0,
+            error="",
+            attempts=0,
+            queued=0.0,
+            changed=0.0,
         )
         for number, state in enumerate(states, 1)
-    ]  # fmt: skip
+    ]
 
 
 def heard(events: Sequence[Event], *, as_json: bool = False, refused: int = 0) -> Report:

@@ -1,0 +1,270 @@
+"""The jobs of one run: which are left, which request answers which, and how each of them ends.
+
+Every change goes to the queue's file first and to whoever watches second. An ending is seen through once
+it has begun, even when the link that brought it breaks or Ctrl-C comes: half an ending would leave a job
+done and its file unwritten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+
+from backend.errors import UpsampleError
+from backend.events import (
+    Event,
+    JobCancelled,
+    JobDone,
+    JobFailed,
+    JobPostponed,
+    JobPrepared,
+    JobSent,
+    JobStarted,
+    ResultsWritten,
+    TextWritten,
+    WritingFailed,
+)
+from backend.explain import explain
+from backend.prepare import Ready
+from backend.results import write_results
+from backend.store import Job, State, Store
+from remote.protocol import Answer
+
+
+class Ledger:
+    """Keeps the books of one run on one box."""
+
+    def __init__(
+        self, store: Store, box: str, watch: Callable[[Event], None], *, force: bool
+    ) -> None:
+        self._store = store
+        self._box = box
+        self._watch = watch
+        self._force = force
+        self._remaining: dict[int, Job] = {}
+        self._answered_by: dict[str, set[int]] = {}
+        """Which of the remaining jobs a request answers; most often one."""
+        self._unwritten: Counter[Path] = Counter()
+        """Remaining jobs of each file of results."""
+        self._heard: dict[str, int] = {}
+        """By identity: characters of the answer that came without a gap."""
+        self._endings: set[asyncio.Task[None]] = set()
+        self.all_ended = asyncio.Event()
+        """Set when no job of the run is left."""
+
+    # --- taking up, and laying down ---
+
+    async def take_up(self, jobs: Sequence[Job]) -> list[Job]:
+        """Begin the run; returns the jobs that are to be done. Done ones have their results written."""
+        unended = [job for job in jobs if not job.state.ended]
+        self._remaining = {job.number: job for job in unended}
+        self._unwritten = Counter(job.destination for job in unended)
+        for job in unended:
+            if job.identity and job.state in (State.SENT, State.RUNNING):
+                self._answered_by.setdefault(job.identity, set()).add(job.number)
+        if not unended:
+            self.all_ended.set()
+        named = {job.destination: None for job in jobs}
+        for destination in named:
+            if not self._unwritten[destination]:
+                await self._deliver(destination)
+        for destination in {job.destination: None for job in self._never_written()}:
+            if destination not in named:
+                await self._deliver(destination, only_try=True)
+        return unended
+
+    async def lay_down(self) -> None:
+        """End the run: endings that have begun are seen through, the rest goes back to the queue."""
+        await self.settled()
+        for job in self._store.jobs(self._remaining):
+            if job.state is State.PREPARING:
+                self._store.set_state(job.number, State.QUEUED)
+
+    async def settled(self) -> None:
+        """Wait for the endings that have begun."""
+        if self._endings:
+            ended, _ = await asyncio.wait(self._endings)
+            for task in ended:
+                task.result()
+
+    def jobs_of(self, identity: str) -> list[Job]:
+        """The jobs of this run that the request answers, until they end."""
+        numbers = sorted(self._answered_by.get(identity, ()))
+        return [self._remaining[number] for number in numbers]
+
+    # --- going on ---
+
+    async def prepare(self, job: Job) -> None:
+        """The job's frames are about to be drawn."""
+        await self._set_state(job, State.PREPARING)
+
+    async def note_prepared(self, ready: Ready) -> None:
+        """The job's frames are drawn, and it has an identity now."""
+        job = ready.job
+        await asyncio.to_thread(
+            self._store.set_request, job.number, ready.request, ready.prompt_tokens
+        )
+        self._answered_by.setdefault(ready.identity, set()).add(job.number)
+        self._watch(
+            JobPrepared(
+                job=job.number,
+                name=job.name,
+                size=str(ready.plan.size or ""),
+                frames=len(ready.images),
+                prompt_tokens=ready.prompt_tokens,
+                image_bytes=ready.image_bytes,
+            )
+        )
+
+    async def note_sent(self, identity: str) -> None:
+        """The box has the request on its disk."""
+        for job in self.jobs_of(identity):
+            await self._set_state(job, State.SENT)
+            self._watch(JobSent(job.number, job.name))
+
+    async def note_started(self, identity: str, attempt: int) -> None:
+        """The engine works on the request; text of an earlier attempt is void."""
+        self._heard[identity] = 0
+        for job in self.jobs_of(identity):
+            await self._set_state(job, State.RUNNING)
+            self._watch(JobStarted(job.number, job.name, attempt))
+
+    def note_text(self, identity: str, offset: int, text: str) -> None:
+        """A piece of the answer came."""
+        if offset <= self._heard.get(identity, 0):
+            self._heard[identity] = offset + len(text)
+        for job in self.jobs_of(identity):
+            self._watch(TextWritten(job.number, offset, text))
+
+    # --- ending ---
+
+    async def answer_from_store(self, identity: str) -> bool:
+        """End the jobs of this request with an answer that is there already, if there is one."""
+        answer = await asyncio.to_thread(self._store.answer, identity)
+        if answer is not None:
+            await self.see_through(self._finish(self._claim(identity), identity, answer))
+        return answer is not None
+
+    async def finish(self, identity: str, answer: Answer) -> None:
+        """Keep the answer and end the jobs that it is for."""
+        await asyncio.to_thread(self._store.keep_answer, identity, answer)
+        await self.answer_from_store(identity)
+
+    async def fail(self, identity: str, reason: str) -> None:
+        """The box has given the request up, for the reason that its engine gave."""
+        jobs = self._claim(identity)
+        await self.see_through(self._fail(jobs, [explain(self._store, j, reason) for j in jobs]))
+
+    async def fail_job(self, job: Job, error: UpsampleError) -> None:
+        """The job cannot even be sent."""
+        await self.see_through(self._fail([job], [str(error)]))
+
+    async def cancel(self, identity: str) -> None:
+        """The request was taken back."""
+        await self.see_through(self._cancel(self._claim(identity)))
+
+    async def postpone(self, identity: str, reason: str) -> None:
+        """The box cannot take the request now; its jobs stay in the queue and leave this run."""
+        await self.see_through(self._postpone(self._claim(identity), reason))
+
+    def _claim(self, identity: str) -> list[Job]:
+        """The jobs of the request, for whoever ends them; only the first one gets them."""
+        jobs = self.jobs_of(identity)
+        self._answered_by.pop(identity, None)
+        return jobs
+
+    async def see_through(self, ending: Coroutine[None, None, None]) -> None:
+        """Await it, and let it go on if whoever awaits it is cancelled."""
+        task = asyncio.create_task(ending)
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
+        await asyncio.shield(task)
+
+    async def _finish(self, jobs: Sequence[Job], identity: str, answer: Answer) -> None:
+        heard = self._heard.pop(identity, 0)
+        for job in jobs:
+            if heard < len(answer.text):
+                # Its end was told ahead of its last words, or they were lost with a link.
+                self._watch(TextWritten(job.number, heard, answer.text[heard:]))
+            await self._set_state(job, State.DONE)
+            self._watch(
+                JobDone(
+                    job=job.number,
+                    name=job.name,
+                    prompt=answer.text.strip(),
+                    finish_reason=answer.finish_reason,
+                    engine=answer.engine,
+                    seconds=answer.ended - answer.started,
+                    prompt_tokens=answer.prompt_tokens,
+                    completion_tokens=answer.completion_tokens,
+                )
+            )
+        await self._end(jobs)
+
+    async def _fail(self, jobs: Sequence[Job], errors: Sequence[str]) -> None:
+        for job, error in zip(jobs, errors, strict=True):
+            await self._set_state(job, State.FAILED, error)
+            self._watch(JobFailed(job.number, job.name, error))
+        await self._end(jobs)
+
+    async def _cancel(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            await self._set_state(job, State.CANCELLED)
+            self._watch(JobCancelled(job.number, job.name))
+        await self._end(jobs)
+
+    async def _postpone(self, jobs: Sequence[Job], reason: str) -> None:
+        for job in jobs:
+            await self._set_state(job, State.QUEUED)
+            self._watch(JobPostponed(job.number, job.name, reason))
+        self._leave(jobs)
+
+    async def _end(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            self._unwritten[job.destination] -= 1
+            if not self._unwritten[job.destination]:
+                await self._deliver(job.destination)
+        self._leave(jobs)
+
+    def _leave(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            self._remaining.pop(job.number, None)
+        if not self._remaining:
+            self.all_ended.set()
+
+    # --- files ---
+
+    def _never_written(self) -> list[Job]:
+        """Jobs of earlier runs that ended between their answer and their file."""
+        return [
+            job
+            for job in self._store.jobs()
+            if job.state is State.DONE
+            and job.box == self._box
+            and not job.destination.exists()
+            and self._store.written(job.destination) is None
+        ]
+
+    async def _deliver(self, destination: Path, *, only_try: bool = False) -> None:
+        """Write the results for this file, unless another run's jobs for it are still to end.
+
+        `only_try`: it is another run's file, so it is no trouble of this run if that cannot be done.
+        """
+        jobs = await asyncio.to_thread(self._store.with_destination, destination)
+        if not all(job.state.ended for job in jobs):
+            return
+        try:
+            files = await asyncio.to_thread(
+                write_results, self._store, destination, jobs, self._force
+            )
+        except UpsampleError as error:
+            if not only_try:
+                self._watch(WritingFailed(destination, str(error)))
+            return
+        if files:
+            self._watch(ResultsWritten(files[0], tuple(files[1:])))
+
+    async def _set_state(self, job: Job, state: State, error: str = "") -> None:
+        await asyncio.to_thread(self._store.set_state, job.number, state, error)

@@ -1,0 +1,7 @@
+"""Print docs/troubleshooting.md: `python -m backend.troubles > docs/troubleshooting.md`."""
+
+import sys
+
+from backend.troubles.page import troubleshooting_page
+
+sys.stdout.write(troubleshooting_page())

@@ -1,0 +1,107 @@
+"""One request over one connection. Leaving the request, however, closes the connection at once: that is
+how a model server is told to stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import ssl
+from collections.abc import AsyncIterator
+
+from remote.engines.http.connection import MOST_LINE, Connection, Unreachable, reason
+from remote.engines.http.response import Response
+from remote.engines.http.server import Server
+from remote.protocol import Json
+
+_Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Client:
+    """Requests to one server. It holds nothing open between them."""
+
+    def __init__(self, server: Server, connect_limit: float = 10.0) -> None:
+        """`connect_limit`: seconds for the address, the connection and TLS together."""
+        self.server = server
+        self._connect_limit = connect_limit
+        self._tls: ssl.SSLContext | None = None
+
+    @contextlib.asynccontextmanager
+    async def request(
+        self, method: str, path: str, *, silence: float, body: Json = None
+    ) -> AsyncIterator[Response]:
+        """Send a request, and give its response when the head has come; closed at the end of the block.
+
+        `path` comes after the server's root; `body` is sent as JSON, None for no body. `silence` is the
+        number of seconds until the head and the body, or its first event, must have come.
+        Raises Unreachable, Silent and Broken.
+        """
+        reader, writer = await self._connect()
+        try:
+            connection = Connection(self.server, reader, writer)
+            connection.allow(silence)
+            # Not drained: a server may refuse a body long before it has read it.
+            writer.write(self._encode(method, path, body))
+            status, headers = await connection.read_head()
+            yield Response(connection, status, headers)
+        finally:
+            # Not close(), which would first send what is left of the body.
+            writer.transport.abort()
+
+    def _encode(self, method: str, path: str, body: Json) -> bytes:
+        content = b"" if body is None else json.dumps(body).encode()
+        lines = [
+            f"{method} {self.server.root}{path} HTTP/1.1",
+            f"Host: {self.server.host_header}",
+            "User-Agent: upsample",
+            "Accept: application/json, text/event-stream",
+            "Accept-Encoding: identity",
+            "Connection: close",
+        ]
+        if self.server.api_key:
+            lines.append(f"Authorization: Bearer {self.server.api_key}")
+        if body is not None:
+            lines += ["Content-Type: application/json", f"Content-Length: {len(content)}"]
+        return "\r\n".join([*lines, "", ""]).encode("ascii") + content
+
+    async def _connect(self) -> _Streams:
+        opening = asyncio.ensure_future(self._open())
+        try:
+            # Not wait_for, which before Python 3.12 can lose a cancel or the connection.
+            await asyncio.wait([opening], timeout=self._connect_limit)
+        except asyncio.CancelledError:
+            _drop(opening)
+            raise
+        if not opening.done():
+            _drop(opening)
+            limit = f"{self._connect_limit:g} s"
+            raise Unreachable(f"{self.server.label} did not take a connection in {limit}")
+        try:
+            return opening.result()
+        except OSError as error:
+            said = reason(error)
+        except UnicodeError as error:
+            said = str(error)
+        raise Unreachable(f"cannot connect to {self.server.label}: {said}")
+
+    async def _open(self) -> _Streams:
+        server = self.server
+        if server.socket_path is not None:
+            return await asyncio.open_unix_connection(server.socket_path, limit=MOST_LINE)
+        if server.tls and self._tls is None:
+            self._tls = ssl.create_default_context()
+        return await asyncio.open_connection(
+            server.host, server.port, ssl=self._tls, limit=MOST_LINE
+        )
+
+
+def _drop(opening: asyncio.Future[_Streams]) -> None:
+    """Nobody waits for this connection any more, and it may come about all the same."""
+    opening.add_done_callback(_close)
+    opening.cancel()
+
+
+def _close(opened: asyncio.Future[_Streams]) -> None:
+    if not opened.cancelled() and opened.exception() is None:
+        opened.result()[1].transport.abort()

@@ -1,0 +1,167 @@
+"""What is asked of a chat server, and what it answers, as JSON. Nothing is sent from here."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from remote.engines import Completion, EngineError
+from remote.engines.openai.refusal import AnsweredError, error_in
+from remote.protocol import Json, Request, Sampling
+
+_ENDINGS = ("stop", "length")
+_FINGERPRINT = re.compile(r"[\w.:+-]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that a server has."""
+
+    id: str
+    max_model_len: int | None
+    """Tokens of its context, prompt and answer together; None when the server does not say."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A part of an answer, or all of it when the server does not stream."""
+
+    text: str = ""
+    finish_reason: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    fingerprint: str | None = None
+    """The server's word for its own version, where it has one."""
+
+
+class Ending:
+    """How an answer ends, gathered from its chunks."""
+
+    def __init__(self) -> None:
+        self._reason: str | None = None
+        self._prompt: int | None = None
+        self._completion: int | None = None
+
+    def note(self, chunk: Chunk) -> None:
+        """Usage may come after the reason, in every chunk, or never."""
+        self._reason = chunk.finish_reason or self._reason
+        if chunk.prompt_tokens is not None:
+            self._prompt = chunk.prompt_tokens
+        if chunk.completion_tokens is not None:
+            self._completion = chunk.completion_tokens
+
+    def completion(self) -> Completion:
+        """The end, when the answer is whole. Raises EngineError."""
+        if self._reason is None:
+            raise EngineError("the model server ended its answer early")
+        if self._reason not in _ENDINGS:
+            raise EngineError(f"the model server gave up the answer ({self._reason[:40]!r})")
+        return Completion(self._reason, self._prompt, self._completion)
+
+
+def chat(model: str, request: Request, images: Sequence[bytes]) -> dict[str, Json]:
+    """The body for this request: system prompt, then the images and the text in one message."""
+    messages: list[Json] = []
+    if request.system:
+        messages.append({"role": "system", "content": request.system})
+    messages.append({"role": "user", "content": _content(request.prompt, images)})
+    return _body(model, messages, request.sampling)
+
+
+def smallest_chat(model: str) -> dict[str, Json]:
+    """The body that asks for one token."""
+    return _body(model, [{"role": "user", "content": "Hello"}], Sampling(0.0, 1, seed=0))
+
+
+def read_chunk(data: str | bytes) -> Chunk:
+    """The chunk that this JSON is.
+
+    Raises AnsweredError when it is an error instead, and EngineError when it is neither.
+    """
+    try:
+        value = cast(Json, json.loads(data))
+    except (ValueError, RecursionError):
+        raise EngineError("the model server's answer is not JSON; is base_url right?") from None
+    error = error_in(value)
+    if error is not None:
+        raise AnsweredError(error)
+    if not isinstance(value, dict):
+        raise EngineError("the model server's answer is not an object")
+    choice = _first(value.get("choices"))
+    usage = _object(value.get("usage"))
+    said = _object(choice.get("delta")) or _object(choice.get("message"))
+    return Chunk(
+        text=_text(said.get("content")) or "",
+        finish_reason=_text(choice.get("finish_reason")),
+        prompt_tokens=_count(usage.get("prompt_tokens")),
+        completion_tokens=_count(usage.get("completion_tokens")),
+        fingerprint=_fingerprint(value.get("system_fingerprint")),
+    )
+
+
+def read_models(data: bytes) -> tuple[Model, ...]:
+    """The models in the answer to /v1/models. Raises EngineError."""
+    try:
+        value = cast(Json, json.loads(data))
+    except (ValueError, RecursionError):
+        value = None
+    entries = _object(value).get("data")
+    if not isinstance(entries, list):
+        raise EngineError("the model server's answer is not a list of models")
+    found = [(_text(_object(e).get("id")), _object(e).get("max_model_len")) for e in entries]
+    return tuple(Model(name, _count(length)) for name, length in found if name)
+
+
+def _content(prompt: str, images: Sequence[bytes]) -> Json:
+    """Plain text where there is no image: some servers take parts only for models that see."""
+    if not images:
+        return prompt
+    parts: list[Json] = [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64," + _base64(image)}}
+        for image in images
+    ]
+    if prompt:
+        parts.append({"type": "text", "text": prompt})
+    return parts
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _body(model: str, messages: list[Json], sampling: Sampling) -> dict[str, Json]:
+    return {
+        "model": model,
+        "messages": messages,
+        "temperature": sampling.temperature,
+        "max_tokens": sampling.max_tokens,
+        "seed": sampling.seed,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
+def _object(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
+
+
+def _first(value: Json) -> dict[str, Json]:
+    """The one choice; none in a chunk that tells of usage."""
+    return _object(value[0]) if isinstance(value, list) and value else {}
+
+
+def _text(value: Json) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _count(value: Json) -> int | None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return cast(int, value) if whole else None
+
+
+def _fingerprint(value: Json) -> str | None:
+    return value if isinstance(value, str) and _FINGERPRINT.fullmatch(value) else None

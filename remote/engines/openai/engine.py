@@ -1,0 +1,168 @@
+"""The engine itself: requests to a chat server, its words as they come."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from remote.engines import BadRequest, EngineError, Piece
+from remote.engines.http import Client, Response, Server
+from remote.engines.openai.chat import (
+    Chunk,
+    Ending,
+    Model,
+    chat,
+    read_chunk,
+    read_models,
+    smallest_chat,
+)
+from remote.engines.openai.refusal import AnsweredError, broken_off, refused
+from remote.protocol import Json, Request
+
+_CHAT = "/v1/chat/completions"
+_DONE = "[DONE]"
+_MOST_REFUSAL = 1 << 16
+"""Bytes that are read of the body of a refusal."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds that the server may take before it counts as hanging."""
+
+    connect: float = 10.0
+    """For the address, the connection and TLS together."""
+    first: float = 300.0
+    """For each part of the answer until the first text, and for all of one that is not streamed."""
+    between: float = 60.0
+    """For each part after that."""
+    question: float = 10.0
+    """For an answer that needs no model (health, models)."""
+
+
+class OpenAIEngine:
+    """Answers requests through a chat server that somebody else runs, or a supervisor.
+
+    Each request has a connection of its own, which is closed when it ends or its task is cancelled; the
+    server stops generating then. Silence beyond the limits raises `remote.engines.http.Silent`, a server
+    that is not there `Unreachable`; both are EngineErrors.
+    """
+
+    def __init__(
+        self, server: Server, model: str, slots: int, limits: Limits | None = None
+    ) -> None:
+        """`model`: as the server names it; `slots`: requests that it is given at once."""
+        self._server = server
+        self._model = model
+        self._slots = slots
+        self._limits = limits or Limits()
+        self._client = Client(server, self._limits.connect)
+        self._version: str | None = None
+
+    @property
+    def name(self) -> str:
+        """ "openai" and the version that the server gave in its last answer, or else its address."""
+        path = self._server.socket_path
+        address = self._server.host_header if path is None else PurePath(path).name
+        return f"openai {self._version or address}"
+
+    @property
+    def notice(self) -> str:
+        """Nothing: a language model wrote the text."""
+        return ""
+
+    @property
+    def slots(self) -> int:
+        """Requests that the server is given at once."""
+        return self._slots
+
+    async def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
+        """The text as the server sends it, then how it ended.
+
+        Raises BadRequest with the server's words when it refuses the request itself, and EngineError
+        for everything else.
+        """
+        if len(images) != len(request.frames):
+            raise BadRequest(f"{len(request.frames)} frames are named, {len(images)} pictures came")
+        if not images and not request.prompt.strip():
+            raise BadRequest("the prompt is empty and no frame came with it")
+        # Closed with this one, however this one ends.
+        async with aclosing(self._chat(chat(self._model, request, images))) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def is_healthy(self) -> bool:
+        """Whether GET /health gives 200. A hung engine may still, and Ollama has no such page."""
+        limit = self._limits.question
+        try:
+            async with self._client.request("GET", "/health", silence=limit) as response:
+                return response.status == 200
+        except EngineError:
+            return False
+
+    async def models(self) -> tuple[Model, ...]:
+        """The models that the server has. Raises EngineError."""
+        limit = self._limits.question
+        try:
+            async with self._client.request("GET", "/v1/models", silence=limit) as response:
+                await self._check(response, "/v1/models")
+                return read_models(await response.read())
+        except BadRequest as error:
+            raise EngineError(f"{self._server.label} gives no models: {error}") from None
+
+    async def server_model(self) -> Model:
+        """Our model as the server has it. Raises EngineError, also when it has it not."""
+        models = await self.models()
+        # Ollama lists "llava:latest" and takes "llava".
+        names = (self._model, f"{self._model}:latest")
+        for model in models:
+            if model.id in names:
+                return model
+        have = ", ".join(model.id for model in models) or "none"
+        raise EngineError(f"{self._server.label} has no model {self._model!r}; it has: {have}")
+
+    async def probe(self) -> None:
+        """Have one token generated: only that shows that the model works.
+
+        Raises BadRequest and EngineError like `generate`.
+        """
+        async for _ in self._chat(smallest_chat(self._model)):
+            pass
+
+    async def close(self) -> None:
+        """Nothing is held between requests."""
+
+    async def _chat(self, body: dict[str, Json]) -> AsyncGenerator[Piece, None]:
+        limits, ending, began = self._limits, Ending(), False
+        async with self._client.request("POST", _CHAT, silence=limits.first, body=body) as response:
+            await self._check(response, f"model {self._model!r}, or no {_CHAT}")
+            async for chunk in self._chunks(response):
+                ending.note(chunk)
+                self._version = chunk.fingerprint or self._version
+                if chunk.text:
+                    began = True
+                    yield chunk.text
+                # After the yield: the time that the reader of the text takes is not the server's.
+                response.allow(limits.between if began else limits.first)
+            yield ending.completion()
+
+    async def _chunks(self, response: Response) -> AsyncIterator[Chunk]:
+        """The answer's chunks; one, when the server sends it whole."""
+        try:
+            if response.media_type != "text/event-stream":
+                yield read_chunk(await response.read())
+                return
+            async for event in response.events():
+                if event.strip() == _DONE:
+                    return
+                if event.strip():  # an empty one only keeps the connection alive
+                    yield read_chunk(event)
+        except AnsweredError as error:
+            raise broken_off(self._server, error) from None
+
+    async def _check(self, response: Response, wanted: str) -> None:
+        if response.status != 200:
+            response.allow(self._limits.question)
+            body = await response.read_beginning(_MOST_REFUSAL)
+            raise refused(self._server, wanted, response.status, body)

@@ -1,0 +1,94 @@
+"""What a server's refusal means: can this request never be answered, or may another attempt be?"""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+
+from remote.engines import BadRequest, EngineError
+from remote.engines.http import Server
+from remote.protocol import Json
+
+MOST_WORDS = 1000
+"""Characters that are kept of what the server says; some repeat the whole request."""
+
+_ABOUT_THE_REQUEST = (400, 413, 422)
+_ABOUT_THE_KEY = (401, 403)
+
+_TOO_LONG = (
+    "maximum context length",  # vLLM, SGLang
+    "maximum model length",  # vLLM, when the images are counted
+    "model's context length",  # SGLang
+    "context size",  # llama.cpp
+)
+"""Words for a prompt that is too long. vLLM 0.8 says them in a stream, under HTTP 200, with the same
+code as when its engine has died."""
+
+
+class AnsweredError(Exception):
+    """The server answered with an error where a part of the answer was to be; these are its words."""
+
+
+def error_in(value: Json) -> str | None:
+    """The words of an error, in either shape; None when this is no error.
+
+    vLLM writes {"object": "error", "message": …} up to 0.9.2 and {"error": {"message": …}} since.
+    """
+    if not isinstance(value, dict):
+        return None
+    error = value.get("error")
+    if not error and value.get("object") == "error":
+        error = value
+    if not error:
+        return None
+    if isinstance(error, dict):
+        message = error.get("message")
+        return message if isinstance(message, str) else json.dumps(error)
+    return error if isinstance(error, str) else json.dumps(error)
+
+
+def words_in(body: bytes) -> str:
+    """What the body of a refusal says, whatever its form."""
+    text = body.decode("utf-8", "replace")
+    try:
+        value = cast(Json, json.loads(text))
+    except (ValueError, RecursionError):
+        return text
+    words = error_in(value)
+    if words is None and isinstance(value, dict) and isinstance(value.get("detail"), str):
+        words = str(value["detail"])  # FastAPI's own
+    return text if words is None else words
+
+
+def refused(server: Server, wanted: str, status: int, body: bytes) -> EngineError | BadRequest:
+    """The error for an HTTP status that is not 200; `wanted` says what was asked of the server."""
+    words = tidy(server, words_in(body))
+    said = f": {words}" if words else ""
+    if status in _ABOUT_THE_REQUEST or _too_long(words):
+        return BadRequest(words or f"{server.label} refuses the request ({status})")
+    if status in _ABOUT_THE_KEY:
+        key = "refuses the API key" if server.api_key else "wants an API key, and none is set"
+        return EngineError(f"{server.label} {key} ({status}){said}")
+    if status == 404:
+        return EngineError(f"{server.label} has no {wanted}{said}")
+    if 300 <= status < 400:
+        return EngineError(f"{server.label} points elsewhere ({status}); is base_url right?")
+    return EngineError(f"{server.label} answered {status}{said}")
+
+
+def broken_off(server: Server, error: AnsweredError) -> EngineError | BadRequest:
+    """The error for one that came under HTTP 200."""
+    words = tidy(server, str(error))
+    if _too_long(words):
+        return BadRequest(words)
+    return EngineError(f"{server.label} broke off: {words}")
+
+
+def tidy(server: Server, words: str) -> str:
+    """In one line, of a bounded length, without the key."""
+    # The key goes first: cut in two, it would not be found.
+    return " ".join(server.without_key(words).split())[:MOST_WORDS]
+
+
+def _too_long(words: str) -> bool:
+    return any(wording in words for wording in _TOO_LONG)

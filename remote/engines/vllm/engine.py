@@ -1,0 +1,270 @@
+"""The engine itself: one vLLM server, started when there is work and ended when there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+
+from remote.engines import BadRequest, EngineError, Piece
+from remote.engines.http import Server, Silent
+from remote.engines.openai import Limits, OpenAIEngine
+from remote.engines.vllm.flags import Address, has_unix_socket, serve_command
+from remote.engines.vllm.installation import NEWEST_KNOWN, Version, find_version
+from remote.engines.vllm.process import ServerProcess, sweep
+from remote.engines.vllm.stages import Stage, stage_of
+from remote.place import Place
+from remote.protocol import EngineStage, Request, VllmSetup
+
+_log = logging.getLogger("vllm")
+
+_START_SECONDS = 3600.0
+"""Weights may have to be fetched first; a start that goes wrong ends by itself much sooner."""
+_STEP = 0.5
+_PAUSE_SECONDS = 30.0
+"""After a start that failed, requests fail at once for so long: the next start would fail, too."""
+_TORCHRUN = (
+    "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "ROLE_RANK",
+    "MASTER_ADDR", "MASTER_PORT",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Running:
+    """A server that answers."""
+
+    process: ServerProcess
+    client: OpenAIEngine
+
+
+class VllmEngine:
+    """Answers requests through a vLLM server of its own."""
+
+    def __init__(
+        self,
+        setup: VllmSetup,
+        model: str,
+        idle_timeout: float,
+        place: Place,
+        tell: Callable[[EngineStage], None],
+        limits: Limits | None = None,
+    ) -> None:
+        """`tell` hears how far a starting server is. Nothing is started before the first request."""
+        self._limits = limits
+        self._setup = setup
+        self._model = model
+        self._idle_timeout = idle_timeout
+        self._note = place.state / "vllm.json"
+        self._socket = place.run / f"{place.key}.vllm"
+        self._tell = tell
+        self._version: Version | None = None
+        self._starting: asyncio.Task[_Running] | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._busy = 0
+        self._idle_since = time.monotonic()
+        self._failure: tuple[float, str] | None = None
+        self._stage: Stage | None = None
+
+    @property
+    def name(self) -> str:
+        """ "vllm" and its version, once that is known."""
+        return "vllm " + ".".join(map(str, self._version)) if self._version else "vllm"
+
+    @property
+    def notice(self) -> str:
+        """Nothing: a language model wrote the text."""
+        return ""
+
+    @property
+    def slots(self) -> int:
+        """Requests that the server batches."""
+        return self._setup.max_num_seqs
+
+    async def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
+        """Answer one request; starts the server first if it is not there.
+
+        Raises BadRequest with the server's words, and EngineError with the end of its log.
+        """
+        self._busy += 1
+        try:
+            running = await self._warm()
+            try:
+                async for piece in running.client.generate(request, images):
+                    yield piece
+            except EngineError as error:
+                # A hung engine still answers /health; that it says nothing is the sign.
+                if isinstance(error, Silent) or not await running.client.is_healthy():
+                    await self._discard(running, f"vLLM is given up: {error}")
+                    raise EngineError(f"{error}\n{running.process.last_lines}") from error
+                raise
+        finally:
+            self._busy -= 1
+            self._idle_since = time.monotonic()
+
+    async def close(self) -> None:
+        """End the server and its whole process group."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        await self._end("the runner ends")
+        # An end that a cancelled task began may be under way still.
+        if self._ending is not None:
+            await self._ending
+
+    async def _warm(self) -> _Running:
+        if self._starting is not None and self._starting.done():
+            running = _result_of(self._starting)
+            if running is not None and running.process.returncode is None:
+                return running
+            await self._end("vLLM has ended")
+        if self._starting is None:
+            self._refuse_after_failure()
+            self._starting = asyncio.create_task(self._start(after=self._ending))
+        # Whoever is cancelled while waiting must not end the start that others wait for.
+        return await asyncio.shield(self._starting)
+
+    async def _discard(self, running: _Running, why: str) -> None:
+        """End this server, unless another request has done so and a new one is on its way."""
+        if self._starting is not None and _result_of(self._starting) is running:
+            await self._end(why)
+
+    def _refuse_after_failure(self) -> None:
+        if self._failure and time.monotonic() - self._failure[0] < _PAUSE_SECONDS:
+            raise EngineError(self._failure[1])
+
+    async def _start(self, after: asyncio.Task[None] | None) -> _Running:
+        if after is not None:
+            await asyncio.wait([after])  # it holds the GPU, the note and the socket until then
+        if await sweep(self._note):
+            _log.warning("an earlier vLLM was left over; it was ended")
+        self._version = await find_version(self._setup.command)
+        version = self._version or NEWEST_KNOWN
+        address, server = self._listen_at(version)
+        command = serve_command(self._setup, self._model, version, address)
+        self._enter(Stage.STARTING)
+        _log.info("starting %s", " ".join(command))
+        try:
+            process = await ServerProcess.start(
+                command, self._environment(server.api_key), self._note, self._hear
+            )
+        except OSError as error:
+            raise self._failed(f"cannot start {command[0]}: {error.strerror}") from error
+        client = OpenAIEngine(server, self._model, self.slots, self._limits)
+        try:
+            await self._until_ready(process, client)
+        except (EngineError, BadRequest) as error:
+            # Stopped first: only then has its log been read to the end.
+            await process.stop()
+            raise self._failed(f"{error}\n{process.last_lines}") from error
+        except BaseException:
+            await process.stop()
+            raise
+        self._failure = None
+        self._enter(Stage.READY)
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watch())
+        return _Running(process, client)
+
+    async def _until_ready(self, process: ServerProcess, client: OpenAIEngine) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while not await client.is_healthy():
+            if process.returncode is not None:
+                raise EngineError("vLLM ended while starting:")
+            if time.monotonic() > deadline:
+                raise EngineError("vLLM was not ready in time:")
+            await asyncio.sleep(_STEP)
+        self._enter(Stage.WARMING)
+        await client.probe()
+
+    def _failed(self, message: str) -> EngineError:
+        self._failure = (time.monotonic(), message)
+        return EngineError(message)
+
+    def _listen_at(self, version: Version) -> tuple[Address, Server]:
+        key = secrets.token_urlsafe(24)
+        if has_unix_socket(version):
+            self._socket.unlink(missing_ok=True)  # vLLM does not replace a stale one
+            return Address(self._socket), Server("http://vllm", str(self._socket), key)
+        port = _free_port()
+        return Address(None, port), Server(f"http://127.0.0.1:{port}", None, key)
+
+    def _environment(self, api_key: str) -> dict[str, str]:
+        """What must be set before the process starts: vLLM reads it while it is imported."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in _TORCHRUN and not name.startswith("TORCHELASTIC_")
+        }
+        if self._setup.cuda_visible_devices:
+            kept["CUDA_VISIBLE_DEVICES"] = self._setup.cuda_visible_devices
+        kept |= dict(entry.split("=", 1) for entry in self._setup.env)
+        return kept | {
+            "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
+            "VLLM_API_KEY": api_key,
+            "VLLM_NO_USAGE_STATS": "1",
+        }
+
+    def _hear(self, line: str) -> None:
+        level = logging.ERROR if "ERROR" in line else logging.INFO
+        # One line a request would drown the others.
+        if '" 200' not in line:
+            _log.log(level, "%s", line)
+        stage = stage_of(line)
+        # Workers tell of theirs one after the other, and a server that ends may have more to say.
+        if stage is not None and self._stage is not None and stage.comes_after(self._stage):
+            self._enter(stage)
+
+    def _enter(self, stage: Stage) -> None:
+        if stage is not self._stage:
+            self._stage = stage
+            self._tell(EngineStage(time.time(), stage.value))
+
+    async def _watch(self) -> None:
+        """Give the GPU back when nobody has used it for `idle_timeout`."""
+        while True:
+            await asyncio.sleep(min(1.0, self._idle_timeout / 4))
+            idle = time.monotonic() - self._idle_since
+            if self._starting is not None and not self._busy and idle > self._idle_timeout:
+                await self._end(f"idle for {self._idle_timeout:.0f} s; giving the GPU back")
+
+    async def _end(self, why: str) -> None:
+        starting, self._starting = self._starting, None
+        if starting is None:
+            return
+        _log.info("%s", why)
+        self._stage = None
+        # A task of its own: whoever is cancelled while waiting must not leave half a group behind.
+        self._ending = asyncio.create_task(self._finish(starting, after=self._ending))
+        await asyncio.shield(self._ending)
+
+    async def _finish(
+        self, starting: asyncio.Task[_Running], after: asyncio.Task[None] | None
+    ) -> None:
+        if after is not None:
+            await asyncio.wait([after])
+        starting.cancel()
+        await asyncio.wait([starting])
+        running = _result_of(starting)
+        if running is not None:
+            await running.process.stop()
+        self._socket.unlink(missing_ok=True)
+
+
+def _result_of(starting: asyncio.Task[_Running]) -> _Running | None:
+    """The server that was started; None while it is being started, and when that went wrong."""
+    if not starting.done() or starting.cancelled() or starting.exception() is not None:
+        return None
+    return starting.result()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

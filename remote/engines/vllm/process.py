@@ -1,0 +1,173 @@
+"""One vLLM server as a process group: started in a session of its own, read to its last line, swept away.
+
+EngineCore and the workers are children of the API server and can survive it with the GPU in their hands;
+so whatever ends the server, the whole group is killed. A daemon that was killed itself leaves a note of
+the group, and the next one sweeps that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+_TERM_SECONDS = 10.0
+_KILL_SECONDS = 5.0
+_LAST_WORDS_SECONDS = 1.0
+_STEP = 0.1
+_KEPT_LINES = 60
+_LONGEST_LINE = 4000
+_CHUNK = 1 << 16
+_MOST_PID = (1 << 31) - 1
+
+
+class ServerProcess:
+    """A started server. `stop` it, or its group stays."""
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, note: Path, hear: Callable[[str], None]
+    ) -> None:
+        self._process = process
+        self._note = note
+        self._hear = hear
+        self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._reading = asyncio.create_task(self._read())
+        self._stopped = False
+
+    @classmethod
+    async def start(
+        cls,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        note: Path,
+        hear: Callable[[str], None],
+    ) -> ServerProcess:
+        """Start it; `hear` gets each line of its log. Raises OSError (no such program, disk full)."""
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            env=dict(environment),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+        server = cls(process, note, hear)
+        try:
+            _write_note(note, process.pid)
+        except OSError:
+            await server.stop()  # without a note nobody would ever find it
+            raise
+        return server
+
+    @property
+    def returncode(self) -> int | None:
+        """None while the API server runs; its children may outlive it."""
+        return self._process.returncode
+
+    @property
+    def last_lines(self) -> str:
+        """The end of its log, for an explanation of its death."""
+        return "\n".join(self._lines)
+
+    async def stop(self) -> None:
+        """End the whole group, kindly and then by force; afterwards its log has been read to the end."""
+        if self._stopped:
+            return  # the number may be somebody else's by now
+        await _end_group(self._process.pid)
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+        self._stopped = True
+        # A process that left the group may hold the pipe open.
+        await asyncio.wait([self._reading], timeout=_LAST_WORDS_SECONDS)
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
+        _remove_note(self._note)
+
+    async def _read(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - for mypy
+        rest = b""
+        while data := await self._process.stdout.read(_CHUNK):
+            *lines, rest = (rest + data).replace(b"\r", b"\n").split(b"\n")
+            for line in lines:
+                self._take(line)
+            if len(rest) > _LONGEST_LINE:
+                self._take(rest)
+                rest = b""
+        self._take(rest)
+
+    def _take(self, line: bytes) -> None:
+        text = line[:_LONGEST_LINE].decode(errors="replace").rstrip()
+        if text:
+            self._lines.append(text)
+            self._hear(text)
+
+
+async def sweep(note: Path) -> bool:
+    """Kill the group that a killed daemon left behind; whether there was one."""
+    left = _read_note(note)
+    if left is None:
+        return False
+    group, started = left
+    # The number may belong to somebody else by now; its start time would differ then. A leader that is
+    # gone leaves a group whose number cannot be given out again, so that one is ours.
+    ours = _start_time(group) in (started, "") and _group_exists(group)
+    if ours:
+        await _end_group(group)
+    _remove_note(note)
+    return ours
+
+
+def _write_note(note: Path, group: int) -> None:
+    note.write_text(json.dumps({"group": group, "started": _start_time(group)}))
+
+
+def _read_note(note: Path) -> tuple[int, str] | None:
+    try:
+        left = json.loads(note.read_text())
+        group, started = int(left["group"]), str(left["started"])
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return None
+    # 0 would be our own group, 1 that of init.
+    return (group, started) if 1 < group <= _MOST_PID else None
+
+
+def _remove_note(note: Path) -> None:
+    note.unlink(missing_ok=True)
+
+
+async def _end_group(group: int) -> None:
+    for number, seconds in ((signal.SIGTERM, _TERM_SECONDS), (signal.SIGKILL, _KILL_SECONDS)):
+        if not _signal_group(group, number):
+            return
+        for _ in range(int(seconds / _STEP)):
+            if not _group_exists(group):
+                return
+            await asyncio.sleep(_STEP)
+
+
+def _group_exists(group: int) -> bool:
+    return _signal_group(group, 0)
+
+
+def _signal_group(group: int, number: int) -> bool:
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def _start_time(pid: int) -> str:
+    """When the process was started, in the kernel's ticks; empty where that cannot be read."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    # The name in parentheses may hold spaces; the 20th field after it is the start time.
+    return stat.rpartition(")")[2].split()[19]

@@ -1,0 +1,132 @@
+"""The dispatcher against a box that says what a test wants it to: a stand-in, since a real one fails no
+job twice in the same way. The real way is in tests/end_to_end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from backend import dispatch
+from backend.box.asker import Asker, Nobody
+from backend.box.link import Box, Seen
+from backend.config import load_settings
+from backend.dispatch import Dispatcher
+from backend.events import Event, JobDone, JobFailed
+from backend.orders import Batch, make_jobs
+from backend.specs.scan import scan
+from backend.store import Job, State, Store
+from remote.protocol import (
+    Accepted,
+    Answer,
+    Failed,
+    Finished,
+    FromApp,
+    FromBox,
+    Setup,
+    Submit,
+    Welcome,
+)
+
+BOX = Box("h100", "gpu", Setup("/root", "sketch", "", 1.0))
+Replies = Callable[[Submit], list[FromBox]]
+
+
+class ScriptedBox:
+    """Tells `history` at once, and answers each submission with what `replies` makes of it."""
+
+    def __init__(self, history: list[FromBox], replies: Replies) -> None:
+        self.welcome = Welcome(1, "r", "journal", 9, "sketch 1", "s", "", 4, 0)
+        self._said: asyncio.Queue[FromBox] = asyncio.Queue()
+        self._replies = replies
+        for message in history:
+            self._said.put_nowait(message)
+
+    async def send(self, message: FromApp) -> None:
+        assert isinstance(message, Submit)
+        for reply in self._replies(message):
+            self._said.put_nowait(reply)
+
+    async def messages(self) -> AsyncIterator[FromBox]:
+        while True:
+            yield await self._said.get()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(tmp_path / "queue.db")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def job(store: Store, tmp_path: Path) -> Job:
+    spec = tmp_path / "dusk.txt"
+    spec.write_text("Warm dusk\n")
+    settings = load_settings()
+    batch = Batch("h100", settings.boxes["local"], settings.upsampling, tmp_path / "out")
+    return store.queue(make_jobs(scan([spec], tmp_path).specs, [spec], batch))[0]
+
+
+async def run(
+    store: Store, job: Job, box: ScriptedBox, monkeypatch: pytest.MonkeyPatch
+) -> list[Event]:
+    @contextlib.asynccontextmanager
+    async def open_link(_box: Box, _asker: Asker, _seen: Seen) -> AsyncIterator[ScriptedBox]:
+        yield box
+
+    monkeypatch.setattr(dispatch, "open_link", open_link)
+    events: list[Event] = []
+    async with asyncio.timeout(30):
+        await Dispatcher(store, BOX, Nobody(), events.append).run([job])
+    return events
+
+
+def answer(text: str) -> Answer:
+    return Answer(text, "stop", "sketch 1", None, None, "r", "", 1, 0.0, 1.0)
+
+
+async def test_the_last_thing_heard_of_a_run_is_not_heard_again(
+    store: Store, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(submit: Submit) -> list[FromBox]:
+        return [Accepted(10, submit.job), Failed(11, submit.job, "engine", "it broke")]
+
+    events = await run(store, job, ScriptedBox([], fail), monkeypatch)
+    assert [e.error for e in events if isinstance(e, JobFailed)] == ["it broke"]
+    assert store.seen("h100") == ("journal", 11)
+
+
+async def test_an_earlier_failure_does_not_end_a_job_that_is_tried_again(
+    store: Store, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(submit: Submit) -> list[FromBox]:
+        return [Accepted(10, submit.job), Failed(11, submit.job, "engine", "it broke")]
+
+    await run(store, job, ScriptedBox([], fail), monkeypatch)
+    identity = store.jobs()[0].identity or ""
+    store.set_state(job.number, State.QUEUED)
+
+    def finish(submit: Submit) -> list[FromBox]:
+        return [Accepted(12, submit.job), Finished(13, submit.job, answer("A long warm dusk."))]
+
+    box = ScriptedBox([Failed(11, identity, "engine", "it broke")], finish)
+    events = await run(store, store.jobs()[0], box, monkeypatch)
+    assert [e.prompt for e in events if isinstance(e, JobDone)] == ["A long warm dusk."]
+    assert store.jobs()[0].state is State.DONE
+
+
+async def test_a_known_trouble_is_explained(
+    store: Store, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(submit: Submit) -> list[FromBox]:
+        raw = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB."
+        return [Accepted(10, submit.job), Failed(11, submit.job, "engine", raw)]
+
+    events = await run(store, job, ScriptedBox([], fail), monkeypatch)
+    (error,) = [e.error for e in events if isinstance(e, JobFailed)]
+    assert "gpu_memory_utilization" in error or "memory" in error
+    assert not error.startswith("torch")

@@ -1,0 +1,275 @@
+"""When a chat server does not answer: is it the request, the server, or the way there?"""
+
+from __future__ import annotations
+
+import json
+import logging
+import ssl
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from remote.engines import BadRequest, Completion, EngineError
+from remote.engines.http import Broken, Silent, Unreachable
+from remote.engines.openai import Limits
+from tests.remote.engines.openai_asking import QUICK, answer_of, engine_of, pieces_of
+from tests.remote.engines.openai_stand_in import (
+    BOUND,
+    DONE,
+    EVENTS,
+    Script,
+    Visit,
+    chunk,
+    delta,
+    event,
+    head,
+    standing_in,
+    streamed,
+    whole,
+)
+
+KEY = "sk-very-secret"
+TOO_LONG = (
+    "This model's maximum context length is 4096 tokens. However, your prompt contains 4699 tokens."
+)
+TOO_LONG_IN_A_STREAM = "Prompt length of 4699 is longer than the maximum model length of 4096."
+
+
+def old_error(message: str) -> dict[str, object]:
+    """As vLLM up to 0.9.2 writes it."""
+    return {"object": "error", "message": message, "type": "BadRequestError", "code": 400}
+
+
+def new_error(message: str) -> dict[str, object]:
+    """As vLLM from 0.10.2 writes it."""
+    return {"error": {"message": message, "type": "BadRequestError", "param": None, "code": 400}}
+
+
+Shape = Callable[[str], dict[str, object]]
+
+
+def says(*parts: bytes) -> Script:
+    async def script(visit: Visit) -> None:
+        await visit.send(*parts)
+
+    return script
+
+
+def refuses(status: int, body: bytes | dict[str, object], kind: str = "application/json") -> Script:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return says(whole(data, f"{status} No", kind))
+
+
+async def failure(
+    script: Script, api_key: str = "", limits: Limits | None = None
+) -> BadRequest | EngineError:
+    """What the engine raises when the server follows this script."""
+    async with standing_in(script, api_key=api_key) as stand_in:
+        with pytest.raises((BadRequest, EngineError)) as caught:
+            await pieces_of(engine_of(stand_in.server, limits))
+    assert isinstance(caught.value, BadRequest | EngineError)
+    return caught.value
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+@pytest.mark.parametrize("shape", [old_error, new_error])
+async def test_a_request_that_is_refused_is_told_in_the_servers_words(
+    status: int, shape: Shape
+) -> None:
+    error = await failure(refuses(status, shape(TOO_LONG)))
+    assert isinstance(error, BadRequest)
+    assert str(error) == TOO_LONG
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"detail": "Not like this"}', "Not like this"),
+        (b'{"error": "Not like this"}', "Not like this"),
+        (b'{"error": {"code": 1}}', '{"code": 1}'),
+        (b"<h1>Not\n like this</h1>", "<h1>Not like this</h1>"),
+        (b'{"detail": [{"msg": "no"}]}', '{"detail": [{"msg": "no"}]}'),
+        (b'{"error": {"message": "' + b"x" * 5000 + b'"}}', "x" * 1000),
+        (b"x" * 200_000, "x" * 1000),
+        (b"[" * 50_000, "[" * 1000),
+    ],
+)
+async def test_the_words_are_found_in_any_body_and_kept_short(body: bytes, words: str) -> None:
+    assert str(await failure(refuses(400, body))) == words
+
+
+async def test_a_refusal_whose_body_breaks_off_is_one_all_the_same() -> None:
+    error = await failure(says(head("400 No", Content_Length="99") + b"not like"))
+    assert isinstance(error, BadRequest)
+    assert str(error) == "not like"
+
+
+@pytest.mark.parametrize("shape", [old_error, new_error])
+@pytest.mark.parametrize("begun", [[], [delta("A harbour")]])
+async def test_an_error_in_a_stream_is_one_though_the_stream_ends_well(
+    shape: Shape, begun: list[bytes]
+) -> None:
+    dead = "EngineCore encountered an issue."
+    said = [*begun, event(shape(dead)), delta("", "stop"), DONE]
+    error = await failure(says(streamed(*said)))
+    assert isinstance(error, EngineError)
+    assert str(error).endswith(f"broke off: {dead}")
+
+
+@pytest.mark.parametrize("shape", [old_error, new_error])
+async def test_too_long_is_the_requests_fault_in_a_stream_too(
+    shape: Shape,
+) -> None:
+    error = await failure(says(streamed(event(shape(TOO_LONG_IN_A_STREAM)), DONE)))
+    assert isinstance(error, BadRequest)
+    assert str(error) == TOO_LONG_IN_A_STREAM
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (401, "wants an API key, and none is set (401): no"),
+        (403, "wants an API key, and none is set (403): no"),
+        (404, "has no model 'a-model', or no /v1/chat/completions: no"),
+        (307, "points elsewhere (307)"),
+        (429, "answered 429: no"),
+        (500, "answered 500: no"),
+        (503, "answered 503: no"),
+    ],
+)
+async def test_what_is_not_the_requests_fault_may_be_tried_again(status: int, told: str) -> None:
+    error = await failure(refuses(status, new_error("no")))
+    assert isinstance(error, EngineError)
+    assert told in str(error)
+    assert "http://127.0.0.1:" in str(error)
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 500])
+async def test_the_key_is_in_no_error_and_no_log(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    said = "x" * 990 + f"{KEY} is not valid"
+    errors = [
+        await failure(refuses(status, new_error(said)), KEY),
+        await failure(refuses(status, said.encode()), KEY),
+        await failure(says(streamed(event(new_error(said)))), KEY),
+    ]
+    assert not any("sk-" in str(error) for error in errors)
+    assert "sk-" not in caplog.text
+
+
+async def test_a_key_that_is_refused_is_told_so() -> None:
+    error = await failure(refuses(401, b'{"error": "Unauthorized"}'), KEY)
+    assert "refuses the API key (401): Unauthorized" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (streamed(delta("x")), "ended its answer early"),
+        (streamed(delta("x"), DONE), "ended its answer early"),
+        (streamed(DONE), "ended its answer early"),
+        (streamed(delta("x", "abort"), DONE), "gave up the answer ('abort')"),
+        (streamed(b"data: {\n\n"), "not JSON"),
+        (streamed(b"data: 7\n\n"), "not an object"),
+        (whole(b"<html>", kind="text/html"), "not JSON; is base_url right?"),
+        (whole(b"{}"), "ended its answer early"),
+        (whole(b'{"choices": [7], "usage": 7}'), "ended its answer early"),
+        (EVENTS + chunk(delta("x", "stop")), "before its answer was whole"),
+    ],
+)
+async def test_an_answer_that_is_not_whole_is_none(said: bytes, told: str) -> None:
+    error = await failure(says(said))
+    assert isinstance(error, EngineError)
+    assert told in str(error)
+
+
+@pytest.mark.parametrize(
+    "before", [b"", EVENTS, EVENTS + chunk(delta("x"))], ids=["silent", "accepted", "begun"]
+)
+async def test_a_server_that_hangs_is_noticed(before: bytes) -> None:
+    async def script(visit: Visit) -> None:
+        await visit.send(before)
+        await visit.left()
+
+    began = time.monotonic()
+    assert isinstance(await failure(script, limits=QUICK), Silent)
+    assert time.monotonic() - began < BOUND
+
+
+async def test_a_server_that_dies_is_told() -> None:
+    async def script(visit: Visit) -> None:
+        await visit.send(EVENTS, chunk(delta("x")))
+        visit.hang_up()
+
+    assert isinstance(await failure(script), Broken)
+    async with standing_in(script) as stand_in:
+        pass
+    with pytest.raises(Unreachable):
+        await pieces_of(engine_of(stand_in.server))
+
+
+async def test_a_list_of_models_that_is_refused_is_no_bad_request() -> None:
+    for script in (refuses(400, new_error("no")), refuses(404, b"no"), says(whole(b"[]"))):
+        async with standing_in(script) as stand_in:
+            with pytest.raises(EngineError):
+                await engine_of(stand_in.server).models()
+
+
+async def test_a_model_that_the_server_has_not_is_told_with_those_it_has() -> None:
+    async with standing_in(says(whole(b'{"data": [{"id": "one"}, {"id": "two"}]}'))) as stand_in:
+        with pytest.raises(EngineError, match="has no model 'a-model'; it has: one, two"):
+            await engine_of(stand_in.server).server_model()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for 127.0.0.1 that nobody else has signed, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "stand-in")])
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(address, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path / "certificate.pem"
+    path.write_bytes(
+        signed.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return path
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_over_https_the_key_goes_only_to_a_server_that_is_trusted(
+    certificate: Path, trusted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
+    said = streamed(delta("x", "stop"), DONE)
+    async with standing_in(says(said), tls=tls, api_key=KEY) as stand_in:
+        engine = engine_of(stand_in.server)
+        if trusted:
+            assert await answer_of(engine) == ("x", Completion("stop"))
+            return
+        with pytest.raises(Unreachable, match="certificate"):
+            await pieces_of(engine)
+    assert stand_in.visits == []
