@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from backend.box.link import Box
 from backend.config import BoxSettings, Settings
 from remote.protocol import OpenAISetup, Setup, VllmSetup
@@ -14,7 +16,8 @@ def make_box(name: str, box: BoxSettings, settings: Settings) -> Box:
     use must not be part of its setup.
     """
     setup = Setup(
-        root=box.root,
+        # The embedded box has no login, so its SFTP starts in the working directory and not at home.
+        root=box.root if box.host else str(Path(box.root).expanduser()),
         engine=box.engine,
         model=box.model,
         idle_timeout=box.idle_timeout,

@@ -35,8 +35,10 @@ app = App(
 )
 config = App(name="config", help="Show and change settings.")
 queue = App(name="queue", help="Look at the queue of jobs.")
+box_ = App(name="box", help="Look at the daemon on a box, or end it.")
 app.command(config)
 app.command(queue)
+app.command(box_)
 
 _SENDING = Group("What is sent", sort_key=1)
 _WHERE = Group("Where it goes", sort_key=2)
@@ -246,6 +248,42 @@ def list_(
     from backend.commands.queue import list_jobs
 
     return list_jobs(everything=all, as_json=json)
+
+
+_Box = Annotated[str | None, Parameter(help="Which box; default: the setting `box`.")]
+_Fingerprint = Annotated[
+    str | None, Parameter(help="Fingerprint (SHA256:…) of a new box's host key.")
+]
+
+
+@box_.command
+def status(
+    name: _Box = None,
+    /,
+    *,
+    accept_host_key: _Fingerprint = None,
+    json: Annotated[bool, Parameter(help="As a JSON object.")] = False,
+) -> ExitCode:
+    """Show what the daemon on a box says of itself; it is started if none runs."""
+    from backend.commands.box import show_status
+
+    return show_status(name, accept_host_key or "", as_json=json)
+
+
+@box_.command
+def logs(name: _Box = None, /, *, accept_host_key: _Fingerprint = None) -> ExitCode:
+    """Print the end of the log on a box, the engine's lines in it."""
+    from backend.commands.box import show_log
+
+    return show_log(name, accept_host_key or "")
+
+
+@box_.command
+def stop(name: _Box = None, /, *, accept_host_key: _Fingerprint = None) -> ExitCode:
+    """End the daemon on a box, and its engine; jobs that it accepted are kept there."""
+    from backend.commands.box import stop_daemon
+
+    return stop_daemon(name, accept_host_key or "")
 
 
 @app.command

@@ -77,6 +77,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ended.set)
         with _logging_to(self._place, self._tell):
+            _log.info("runner %s serves with the engine %s", self._runner, self._setup.engine)
             for damage in self._journal.damages:
                 _log.warning(
                     "the journal had %d %s bytes at %d; they were set aside beside it",

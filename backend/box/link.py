@@ -13,7 +13,7 @@ import asyncssh
 from backend.box.asker import Asker
 from backend.box.channel import Channel
 from backend.box.embedded import embedded_connection
-from backend.box.runner import Runner, build_runner, deploy
+from backend.box.runner import Runner, build_runner, deploy, newest_log
 from backend.box.ssh import connect
 from backend.errors import BoxUnreachable, BoxUnusable
 from remote.protocol import (
@@ -28,6 +28,7 @@ from remote.protocol import (
 )
 
 _GREETING_SECONDS = 60.0
+_LOG_BYTES = 64 * 1024
 _MOST_GREETINGS = 5
 """Daemons that make room one after the other before something must be wrong."""
 
@@ -89,6 +90,12 @@ async def open_link(box: Box, asker: Asker, seen: Seen) -> AsyncIterator[Link]:
             finally:
                 await channel.close()
         raise BoxUnusable(f"the daemons on {box.name} keep making room for one another")
+
+
+async def read_log(box: Box, asker: Asker) -> str:
+    """The end of the runner's log on the box; empty when there is none. Raises BoxError."""
+    async with _connection(box, asker) as connection:
+        return await newest_log(connection, box.setup.root, _LOG_BYTES)
 
 
 def _connection(

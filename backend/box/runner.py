@@ -22,6 +22,8 @@ import asyncssh
 from backend.errors import BoxUnreachable, BoxUnusable
 
 _ENTRY_POINT = "from remote.__main__ import main\nimport sys\nsys.exit(main())\n"
+LOG_NAME = "runner.log"
+"""As `remote.place` names it."""
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 _SECONDS = 120.0
 """For everything that is done over SFTP; the runner is some hundred kilobytes."""
@@ -92,6 +94,32 @@ async def deploy(connection: asyncssh.SSHClientConnection, root: str, runner: Ru
             "Is there space on its disk (df), and may you write there? "
             "The folder is the setting `root` of the box.",
         ) from error
+
+
+async def newest_log(connection: asyncssh.SSHClientConnection, root: str, size: int) -> str:
+    """The last `size` bytes of the newest runner's log under `root`; empty when there is none.
+
+    Raises BoxUnusable.
+    """
+    try:
+        async with asyncio.timeout(_SECONDS), connection.start_sftp_client() as sftp:
+            folder = await _make_folder(sftp, root)
+            # One folder a machine: a home may be shared.
+            found = [str(path) for path in await sftp.glob(posixpath.join(folder, "*", LOG_NAME))]
+            ages = [((await sftp.stat(path)).mtime or 0, path) for path in found]
+            return await _end_of(sftp, max(ages)[1], size)
+    except asyncssh.SFTPNoSuchFile:
+        return ""
+    except (asyncssh.Error, OSError, TimeoutError) as error:
+        raise BoxUnusable(f"the log under {root} on the box cannot be read: {error}") from error
+
+
+async def _end_of(sftp: asyncssh.SFTPClient, path: str, size: int) -> str:
+    length = (await sftp.stat(path)).size or 0
+    async with sftp.open(path, "rb") as file:
+        content: bytes | str = await file.read(size, max(0, length - size))
+    text = content if isinstance(content, str) else content.decode(errors="replace")
+    return text if length <= size else text.partition("\n")[2]
 
 
 async def _make_folder(sftp: asyncssh.SFTPClient, root: str) -> str:

@@ -13,7 +13,7 @@ _OPENING = """\
 When an engine fails, `upsample` says what happened, why, and what to do. This page holds everything that
 it knows how to explain. Search it for a few words of the error that you see; numbers and names will differ.
 
-`upsample doctor` checks a box before you need it; `upsample box logs` shows the engine's whole log.
+`upsample box logs` shows the end of the log on the box.
 """
 
 
