@@ -126,6 +126,7 @@ class Laptop:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=_hear_ctrl_c,
         )
         running = Running(process)
         try:
@@ -217,6 +218,11 @@ class Running:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.errors += line
+
+
+def _hear_ctrl_c() -> None:
+    """A test run that was started in the background ignores Ctrl-C, and its children would, too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _check_that_nothing_broke(errors: str) -> None:
