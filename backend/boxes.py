@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from backend.box.link import Box
-from backend.config import BoxSettings, Settings
+from backend.config import BoxSettings, Settings, Upsampling
+from backend.store import Job
 from remote.protocol import OpenAISetup, Setup, VllmSetup
 
 
-def make_box(name: str, box: BoxSettings, settings: Settings) -> Box:
+def make_box(name: str, box: BoxSettings, settings: Settings, jobs: Sequence[Job] = ()) -> Box:
     """The box with everything that its engine must know, and nothing that it need not.
+
+    `jobs` are those that it is to do: they may have been queued under other settings than today's, and
+    the engine must be able to do all of them.
 
     A daemon that was started with another setup makes room when it is idle, so what an engine does not
     use must not be part of its setup.
@@ -21,20 +26,22 @@ def make_box(name: str, box: BoxSettings, settings: Settings) -> Box:
         engine=box.engine,
         model=box.model,
         idle_timeout=box.idle_timeout,
-        vllm=_vllm(box, settings) if box.engine == "vllm" else None,
+        vllm=_vllm(box, settings, jobs) if box.engine == "vllm" else None,
         openai=_openai(box) if box.engine == "openai" else None,
     )
     return Box(name, box.host, setup)
 
 
-def _vllm(box: BoxSettings, settings: Settings) -> VllmSetup:
+def _vllm(box: BoxSettings, settings: Settings, jobs: Sequence[Job]) -> VllmSetup:
     vllm = box.vllm
+    wanted = [Upsampling.model_validate_json(text) for text in {job.settings for job in jobs}]
+    wanted = wanted or [settings.upsampling]
     return VllmSetup(
         command=tuple(vllm.command),
         format=settings.profile.serving.format,
-        max_model_len=settings.upsampling.max_tokens,
+        max_model_len=max(each.max_tokens for each in wanted),
         max_num_seqs=vllm.max_num_seqs,
-        images=settings.upsampling.frames_to_extract,
+        images=max(each.frames_to_extract for each in wanted),
         tensor_parallel_size=vllm.tensor_parallel_size,
         gpu_memory_utilization=vllm.gpu_memory_utilization,
         cuda_visible_devices=vllm.cuda_visible_devices,

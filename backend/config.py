@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
@@ -133,6 +133,14 @@ class BoxSettings(_Section):
     vllm: Vllm
     openai: OpenAI
 
+    @field_validator("root")
+    @classmethod
+    def _check_root(cls, value: str) -> str:
+        # Another user's home ("~ada") is not for us to write to, and SFTP knows no ~.
+        if not value.startswith(("/", "~/")):
+            raise ValueError("a folder on the box is written from / or from ~/")
+        return value
+
 
 class Settings(_Section):
     """Everything that config.toml can say."""
@@ -172,14 +180,40 @@ class Layer:
 def load_settings(command_line: Table | None = None) -> Settings:
     """The settings that hold here and now. Raises ConfigError."""
     own = [
-        *_file_layers(user_file(), LOCAL_FILE.absolute()),
+        *_file_layers(user_file()),
+        *_local_layers(LOCAL_FILE.absolute()),
         *_environment_layers(os.environ),
         Layer("the command line", command_line or {}),
     ]
-    shipped = Layer("the shipped config.toml", tomllib.loads(shipped_text()))
+    shipped = _shipped()
     profile = load_profile(_settle([shipped, *own]).upsampling.profile)
     changes: Table = {"upsampling": dict(profile.upsampling)}
     return _settle([shipped, Layer(f"the profile {profile.name}", changes), *own])
+
+
+def _local_layers(path: Path) -> list[Layer]:
+    """What ./config.toml says, which may be the folder of somebody else."""
+    # In a checkout it is the shipped file itself, and no wish of the user's.
+    layers = [layer for layer in _file_layers(path) if layer.table != _shipped().table]
+    for layer in layers:
+        for where in _commands_in(layer.table):
+            raise ConfigError(
+                f"{layer.source}: {where} says what is run, and is heeded in your own file alone",
+                f"If it is yours, move it to {user_file()}.",
+            )
+    return layers
+
+
+def _commands_in(table: Table) -> Iterator[str]:
+    """The settings of a table that name programs, or what these are run with, other than ours."""
+    shipped = tomllib.loads(shipped_text())["box_defaults"]["vllm"]
+    boxes = table.get("boxes")
+    named = {f"boxes.{name}": box for name, box in boxes.items()} if isinstance(boxes, dict) else {}
+    for name, box in {"box_defaults": table.get("box_defaults"), **named}.items():
+        vllm = box.get("vllm") if isinstance(box, dict) else None
+        for key in ("command", "env"):
+            if isinstance(vllm, dict) and vllm.get(key, shipped[key]) != shipped[key]:
+                yield f"{name}.vllm.{key}"
 
 
 def shipped_text() -> str:
@@ -198,7 +232,11 @@ def user_file() -> Path:
 
 def check_layers(layers: list[Layer]) -> Settings:
     """What the layers make when laid over the shipped defaults. Raises ConfigError."""
-    return _settle([Layer("the shipped config.toml", tomllib.loads(shipped_text())), *layers])
+    return _settle([_shipped(), *layers])
+
+
+def _shipped() -> Layer:
+    return Layer("the shipped config.toml", tomllib.loads(shipped_text()))
 
 
 def _settle(layers: list[Layer]) -> Settings:

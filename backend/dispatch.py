@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from backend.box.asker import Asker
 from backend.box.link import Box, Link, Seen, open_link
-from backend.errors import BoxUnreachable, UpsampleError
+from backend.errors import BoxUnreachable, InputError, UpsampleError
 from backend.events import BoxLog, EngineStarting, Event, LinkChanged, LinkState
 from backend.ledger import Ledger
 from backend.prepare import Preparer, Ready
@@ -28,6 +28,7 @@ from remote.protocol import (
     Finished,
     FromBox,
     Log,
+    ProtocolError,
     Refused,
     Started,
 )
@@ -173,11 +174,18 @@ class Dispatcher:
             message = await asyncio.to_thread(ready.message)
         except OSError:
             # The frames were removed since they were drawn.
-            self._in_flight.pop(ready.identity, None)
+            self._release(ready.identity)
             self._to_prepare.put_nowait(ready.job)
             return
         await asyncio.to_thread(self._store.count_attempt, ready.job.number)
-        await link.send(message)
+        try:
+            await link.send(message)
+        except ProtocolError as error:
+            self._release(ready.identity)
+            too_large = InputError(
+                f"its frames are too large to send: {error}", "Send fewer or smaller frames."
+            )
+            await self._ledger.fail_job(ready.job, too_large)
 
     async def _listen(self, link: Link) -> None:
         async for message in link.messages():

@@ -248,13 +248,12 @@ class Ledger:
         ]
 
     async def _deliver(self, destination: Path, *, only_try: bool = False) -> None:
-        """Write the results for this file, unless another run's jobs for it are still to end.
+        """Write the results that there are for this file; others, of another run, join them later.
 
         `only_try`: it is another run's file, so it is no trouble of this run if that cannot be done.
         """
-        jobs = await asyncio.to_thread(self._store.with_destination, destination)
-        if not all(job.state.ended for job in jobs):
-            return
+        found = await asyncio.to_thread(self._store.with_destination, destination)
+        jobs = [job for job in found if job.state.ended]
         try:
             files = await asyncio.to_thread(
                 write_results, self._store, destination, jobs, self._force

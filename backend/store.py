@@ -45,6 +45,7 @@ CREATE TABLE jobs (
     estimate    INTEGER NOT NULL DEFAULT 0,
     error       TEXT NOT NULL DEFAULT '',
     attempts    INTEGER NOT NULL DEFAULT 0,
+    asked       INTEGER NOT NULL,
     queued      REAL NOT NULL,
     changed     REAL NOT NULL
 );
@@ -180,14 +181,18 @@ class Store:
         """Put jobs into the queue and return them as they stand there, in the same order.
 
         One that is there already stays as it is, unless it failed or was cancelled: then it is queued
-        anew.
+        anew. Of several jobs for one place in a file, the one asked for last counts.
         """
         with self._transaction():
-            for job in jobs:
+            for asked, job in enumerate(jobs, self._last_asked() + 1):
                 there = self._select("key = ?", job.key)
                 if not there:
-                    self._insert(job)
-                elif there[0].state in (State.FAILED, State.CANCELLED):
+                    self._insert(job, asked)
+                    continue
+                self._db.execute(
+                    "UPDATE jobs SET asked = ? WHERE number = ?", (asked, there[0].number)
+                )
+                if there[0].state in (State.FAILED, State.CANCELLED):
                     self.set_state(there[0].number, State.QUEUED)
             return [self._select("key = ?", job.key)[0] for job in jobs]
 
@@ -198,14 +203,11 @@ class Store:
         wanted = None if numbers is None else set(numbers)
         return [_job(row) for row in rows if wanted is None or row["number"] in wanted]
 
-    def unended(self, box: str | None = None) -> list[Job]:
-        """The jobs that are still to be done, oldest first; those of one box if it is named."""
-        return [j for j in self.jobs() if not j.state.ended and (box is None or j.box == box)]
-
     def with_destination(self, destination: Path) -> list[Job]:
-        """The jobs whose results go into one file, by entry; of each entry the newest."""
-        newest = {job.entry: job for job in self._select("destination = ?", _stored(destination))}
-        return [newest[entry] for entry in sorted(newest)]
+        """The jobs whose results go into one file, by entry; of each entry the one asked for last."""
+        jobs = self._select("destination = ?", _stored(destination), order="asked")
+        last = {job.entry: job for job in jobs}
+        return [last[entry] for entry in sorted(last)]
 
     def set_state(self, number: int, state: State, error: str = "") -> None:
         """Note how a job stands now."""
@@ -319,21 +321,26 @@ class Store:
                 (time.time(), *values),
             )
 
-    def _select(self, condition: str, *values: object) -> list[Job]:
+    def _select(self, condition: str, *values: object, order: str = "number") -> list[Job]:
         with self._lock:
             rows = self._db.execute(
-                f"SELECT {_COLUMNS} FROM jobs WHERE {condition} ORDER BY number",  # noqa: S608
+                f"SELECT {_COLUMNS} FROM jobs WHERE {condition} ORDER BY {order}",  # noqa: S608
                 values,
             ).fetchall()
         return [_job(row) for row in rows]
 
-    def _insert(self, job: Order) -> None:
+    def _last_asked(self) -> int:
+        (last,) = self._db.execute("SELECT coalesce(max(asked), 0) FROM jobs").fetchone()
+        return int(last)
+
+    def _insert(self, job: Order, asked: int) -> None:
         now = time.time()
         values = asdict(job) | {
             "file": _stored(job.file),
             "video": _stored(job.video) if job.video else None,
             "destination": _stored(job.destination),
             "state": State.QUEUED,
+            "asked": asked,
             "queued": now,
             "changed": now,
         }

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
 import sys
-from collections.abc import Callable
+import termios
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 from backend.box.asker import HostKeyQuestion, Nobody
@@ -32,5 +35,44 @@ class TerminalAsker:
     async def secret(self, prompt: str) -> str | None:
         if not self.is_there:
             return None
-        with self._quiet():
-            return await asyncio.to_thread(getpass.getpass, printable(prompt))
+        with self._quiet(), _terminal_restored():
+            return await _typed(printable(prompt))
+
+
+async def _typed(prompt: str) -> str:
+    """What a person types; a cancel does not wait for it.
+
+    A daemon thread, because Python waits for every other kind at its end, and nothing ends `getpass`
+    but the Enter key.
+    """
+    loop = asyncio.get_running_loop()
+    typed: asyncio.Future[str] = loop.create_future()
+
+    def tell(text: str) -> None:
+        if not typed.done():
+            typed.set_result(text)
+
+    def ask() -> None:
+        try:
+            text = getpass.getpass(prompt)
+        except EOFError:
+            text = ""
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(tell, text)
+
+    threading.Thread(target=ask, daemon=True).start()
+    return await typed
+
+
+@contextlib.contextmanager
+def _terminal_restored() -> Iterator[None]:
+    """Undo what `getpass` did to the terminal (no echo), when it is left in the middle."""
+    try:
+        before = termios.tcgetattr(sys.stdin)
+    except termios.error:
+        yield
+        return
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)

@@ -103,7 +103,9 @@ class Daemon:
     async def welcome(self, hello: Hello) -> Welcome | Fatal:
         """The answer to an app's greeting; a daemon that the app would replace makes room if idle."""
         unfinished = await self.work.unfinished()
-        outdated = (hello.runner, hello.setup) != (self._runner, self._setup.fingerprint())
+        wanted = (hello.runner, hello.setup)
+        looks = wanted == ("", "")
+        outdated = not looks and wanted != (self._runner, self._setup.fingerprint())
         if outdated and not unfinished and len(self._visitors) == 1:
             self._ended.set()
         if self._ended.is_set():

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from typing import Protocol
@@ -91,7 +93,9 @@ async def _run(session: asyncssh.SSHServerProcess[bytes]) -> None:
         feeding.cancel()
         await asyncio.gather(feeding, return_exceptions=True)
         if process.returncode is None:
-            process.kill()
+            # Not process.kill(): it would reap the process before asyncio's own watcher does.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
             await process.wait()
 
 

@@ -13,7 +13,7 @@ import asyncssh
 from backend.box.asker import Asker
 from backend.box.channel import Channel
 from backend.box.embedded import embedded_connection
-from backend.box.runner import Runner, build_runner, deploy, newest_log
+from backend.box.runner import build_runner, deploy, newest_log
 from backend.box.ssh import connect
 from backend.errors import BoxUnreachable, BoxUnusable
 from remote.protocol import (
@@ -74,8 +74,15 @@ class Link:
 
 
 @contextlib.asynccontextmanager
-async def open_link(box: Box, asker: Asker, seen: Seen) -> AsyncIterator[Link]:
-    """A link to the box, closed on leaving. Raises BoxError."""
+async def open_link(
+    box: Box, asker: Asker, seen: Seen, *, look: bool = False
+) -> AsyncIterator[Link]:
+    """A link to the box, closed on leaving. Raises BoxError.
+
+    A daemon that runs with another setup makes room for ours when it is idle; when it is busy, that is an
+    error, because its engine would answer with another model or other limits. With `look` it is left as
+    it is.
+    """
     runner = build_runner()
     async with _connection(box, asker) as connection:
         path = await deploy(connection, box.setup.root, runner)
@@ -83,8 +90,11 @@ async def open_link(box: Box, asker: Asker, seen: Seen) -> AsyncIterator[Link]:
             channel = await Channel.open(connection, path, box.setup)
             try:
                 incoming = channel.messages()
-                answer = await _greet(channel, incoming, box.setup, runner, seen)
+                hello = _hello(seen) if look else _hello(seen, runner.hash, box.setup.fingerprint())
+                answer = await _greet(channel, incoming, hello)
                 if isinstance(answer, Welcome):
+                    if not look:
+                        _require_setup(box, answer)
                     yield Link(channel, answer, incoming)
                     return
             finally:
@@ -104,20 +114,31 @@ def _connection(
     return connect(box.host, asker) if box.host else embedded_connection()
 
 
+def _hello(seen: Seen, runner: str = "", setup: str = "") -> Hello:
+    return Hello(
+        oldest=OLDEST_PROTOCOL,
+        newest=NEWEST_PROTOCOL,
+        journal=seen.journal,
+        after=seen.seq,
+        runner=runner,
+        setup=setup,
+    )
+
+
+def _require_setup(box: Box, welcome: Welcome) -> None:
+    if welcome.setup != box.setup.fingerprint():
+        raise BoxUnusable(
+            f"{box.name} is busy with {welcome.unfinished} jobs under other settings (engine, model, "
+            "context length or the like)",
+            f"Wait until they are done, or end them: upsample box stop {box.name}",
+        )
+
+
 async def _greet(
-    channel: Channel, incoming: AsyncIterator[FromBox], setup: Setup, runner: Runner, seen: Seen
+    channel: Channel, incoming: AsyncIterator[FromBox], hello: Hello
 ) -> Welcome | None:
     """The box's welcome; None when its daemon made room for ours and we should come again."""
-    await channel.send(
-        Hello(
-            oldest=OLDEST_PROTOCOL,
-            newest=NEWEST_PROTOCOL,
-            journal=seen.journal,
-            after=seen.seq,
-            runner=runner.hash,
-            setup=setup.fingerprint(),
-        )
-    )
+    await channel.send(hello)
     try:
         async with asyncio.timeout(_GREETING_SECONDS):
             answer = await anext(incoming, None)
@@ -137,6 +158,5 @@ def _unusable(fatal: Fatal) -> BoxUnusable:
         "disk": "Make room on the box's disk, or set another `root` for it.",
         "place": "Set another `root` for the box, or mend the folder's owner and rights.",
         "protocol": "Upgrade the older side.",
-        "engine": "Set the box's `engine` to one that it has.",
     }
     return BoxUnusable(f"the runner stopped: {fatal.message}", remedies.get(fatal.kind, ""))

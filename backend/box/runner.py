@@ -111,7 +111,8 @@ async def newest_log(connection: asyncssh.SSHClientConnection, root: str, size: 
     except asyncssh.SFTPNoSuchFile:
         return ""
     except (asyncssh.Error, OSError, TimeoutError) as error:
-        raise BoxUnusable(f"the log under {root} on the box cannot be read: {error}") from error
+        why = str(error) or "no answer"
+        raise BoxUnusable(f"the log under {root} on the box cannot be read: {why}") from error
 
 
 async def _end_of(sftp: asyncssh.SFTPClient, path: str, size: int) -> str:

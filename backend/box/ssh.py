@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,8 @@ async def _jumps(hop: _Hop) -> list[_Hop]:
 
 def _parse_hop(text: str) -> _Hop:
     user, _, rest = text.rpartition("@")
+    if bracketed := re.fullmatch(r"\[([^]]+)\](?::(\d+))?", rest):  # an IPv6 address
+        return _Hop(bracketed[1], int(bracketed[2]) if bracketed[2] else None, user or None)
     name, _, port = rest.rpartition(":")
     if name and port.isdecimal() and ":" not in name:
         return _Hop(name, int(port), user or None)

@@ -70,13 +70,16 @@ def stop_daemon(name: str | None, fingerprint: str) -> ExitCode:
 
 
 async def _greeted(box: Box, asker: Asker) -> Welcome:
-    async with open_link(box, asker, Seen()) as link:
+    async with open_link(box, asker, Seen(), look=True) as link:
         return link.welcome
 
 
 async def _stopped(box: Box, asker: Asker) -> int:
     try:
-        async with asyncio.timeout(_STOP_SECONDS), open_link(box, asker, Seen()) as link:
+        async with (
+            asyncio.timeout(_STOP_SECONDS),
+            open_link(box, asker, Seen(), look=True) as link,
+        ):
             await link.send(Stop(only_idle=False))
             async for _ in link.messages():
                 pass

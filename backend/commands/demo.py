@@ -61,8 +61,6 @@ async def _demo(folder: Path) -> ExitCode:
         say("Deploying the runner to the embedded box, over SSH on loopback …")
         await Dispatcher(store, box, Nobody(), _narrator()).run(jobs)
         ended = store.jobs(job.number for job in jobs)
-        with contextlib.suppress(TimeoutError, BoxError):
-            await _stop(box)
         for job in ended:
             if job.state is State.DONE:
                 _show(load_result(store, job), settings)
@@ -70,6 +68,9 @@ async def _demo(folder: Path) -> ExitCode:
         return ExitCode.OK if all(j.state is State.DONE for j in ended) else ExitCode.SOME_FAILED
     finally:
         store.close()
+        # The daemon works in the folder that is about to go.
+        with contextlib.suppress(TimeoutError, BoxError):
+            await asyncio.shield(asyncio.create_task(_stop(box)))
 
 
 def write_specs(folder: Path) -> list[Path]:
@@ -120,7 +121,6 @@ def _setup(settings: Settings, folder: Path) -> Setup:
 
 
 async def _stop(box: Box) -> None:
-    """The daemon works in the folder that is about to go."""
     async with asyncio.timeout(_STOP_SECONDS), open_link(box, Nobody(), Seen()) as link:
         await link.send(Stop(only_idle=False))
         async for _ in link.messages():

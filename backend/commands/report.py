@@ -138,7 +138,9 @@ class Report:
         if left:
             on_box = sum(job.state in (State.SENT, State.RUNNING) for job in left)
             there = f", {on_box} of them on the box, which goes on" if on_box else ""
-            say(f"{len(left)} stay in the queue{there}. `upsample --no-ui` takes them up again.")
+            stay = "stays" if len(left) == 1 else "stay"
+            again = f"`upsample --no-ui --box {safe(left[0].box)}`"
+            say(f"{len(left)} {stay} in the queue{there}. {again} goes on with that.")
 
     def _note_end(self, event: JobDone | JobFailed | JobCancelled | JobPostponed) -> None:
         self._ended += 1

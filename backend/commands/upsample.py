@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,8 @@ from backend.specs.scan import scan
 from backend.store import Job, Order, State, Store, default_path
 from backend.terminal_asker import TerminalAsker
 
+_GREATEST_SEED = 2**31 - 1
+"""Every engine takes it."""
 _MOST_NAMED = 10
 """Skipped files that are named one by one."""
 
@@ -64,9 +67,13 @@ class Options:
             upsampling["auto_resize"] = self.resize != "off"
             upsampling["fit"] = "safe" if self.resize == "safe" else "largest"
         changes: Table = {"upsampling": upsampling}
-        if self.num_gpu is not None:
-            changes["box_defaults"] = {"vllm": {"tensor_parallel_size": self.num_gpu}}
-        return load_settings(changes)
+        settings = load_settings(changes)
+        if self.num_gpu is None:
+            return settings
+        # The box's own table wins over [box_defaults], and the command line over both.
+        name, _ = settings.box_named(self.box)
+        vllm = {"tensor_parallel_size": self.num_gpu}
+        return load_settings(changes | {"boxes": {name: {"vllm": vllm}}})
 
 
 def open_app(options: Options) -> ExitCode:
@@ -88,7 +95,6 @@ def upsample_batch(options: Options) -> ExitCode:
     box_name, box_settings = settings.box_named(options.box)
     found = scan(options.paths, Path.cwd())
     batch = _batch(options, settings, box_name, box_settings)
-    box = make_box(box_name, box_settings, settings)
     if options.dry_run:
         specs = _usable_in_dry_run(found, options)
         return show_plans(specs, found, settings, as_json=options.json)
@@ -97,14 +103,18 @@ def upsample_batch(options: Options) -> ExitCode:
         with sole_dispatcher(store):
             if not options.paths:
                 report = Report(as_json=options.json)
-                return _work(store, _left(store, box_name), box, options, report)
+                left = _left(store, box_name)
+                box = make_box(box_name, box_settings, settings, left)
+                return _work(store, left, box, options, report)
             _require_writable(options.save_dir)
             orders = make_jobs(specs, options.paths, batch)
             kept = list(_writable(store, orders, options))
             report = Report(
                 as_json=options.json, refused=len(orders) - len(kept) + len(found.broken)
             )
-            return _work(store, store.queue(kept), box, options, report)
+            jobs = store.queue(kept)
+            box = make_box(box_name, box_settings, settings, jobs)
+            return _work(store, jobs, box, options, report)
 
 
 def _left(store: Store, box: str) -> list[Job]:
@@ -128,7 +138,11 @@ def _work(
     store: Store, jobs: Sequence[Job], box: Box, options: Options, report: Report
 ) -> ExitCode:
     if not jobs:
-        say("Nothing is left to do." if not options.paths else "Nothing could be queued.")
+        say(
+            "Nothing could be queued." if options.paths else f"Nothing is left to do on {box.name}."
+        )
+        for other in sorted({job.box for job in store.jobs() if not job.state.ended}):
+            say(f"There is work left on {other}: upsample --no-ui --box {other}")
         return report.exit_code
     report.expect(jobs)
     return asyncio.run(_dispatch(store, jobs, box, options, report))
@@ -151,6 +165,8 @@ async def _dispatch(
 
 
 def _batch(options: Options, settings: Settings, name: str, box: BoxSettings) -> Batch:
+    if not 0 <= options.seed <= _GREATEST_SEED:
+        raise InputError(f"--seed {options.seed} is no seed", f"Use 0 to {_GREATEST_SEED:,}.")
     if options.candidates < 1:
         raise InputError(
             f"--candidates {options.candidates} asks for nothing", "Ask for 1 or more."
@@ -178,18 +194,19 @@ def _usable(found: Scan, store: Store | None, options: Options) -> list[Spec]:
     """The specs to upsample; says what is passed over, and why."""
     for broken in found.broken:
         warn(str(broken))
-    for skipped in found.skipped[:_MOST_NAMED]:
-        warn(f"{skipped.file}: skipped, {skipped.reason}")
-    if len(found.skipped) > _MOST_NAMED:
-        warn(f"… and {len(found.skipped) - _MOST_NAMED} more files that are no prompt specs")
+    skipped = {skip.file: skip.reason for skip in found.skipped}
     specs = []
     upsampled = _Upsampled(store)
     for spec in found.specs:
         reason = "" if options.force else upsampled.reason(spec)
         if reason:
-            warn(f"{spec.file}: skipped, {reason} (--force does it again)")
+            skipped[spec.file] = f"{reason} (--force takes it all the same)"
         else:
             specs.append(spec)
+    for file, reason in itertools.islice(skipped.items(), _MOST_NAMED):
+        warn(f"{file}: skipped, {reason}")
+    if len(skipped) > _MOST_NAMED:
+        warn(f"… and {len(skipped) - _MOST_NAMED} more files were skipped")
     if options.paths and not specs:
         named = ", ".join(str(path) for path in options.paths)
         raise InputError(f"nothing to upsample: no usable prompt spec in {named}")

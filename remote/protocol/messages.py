@@ -31,7 +31,8 @@ class Hello:
     runner: str
     setup: str
     """The runner and the setup's fingerprint that the app would start. A daemon that has others and
-    nothing to do makes room (`Fatal` of kind "replaced"); a busy one goes on as it is."""
+    nothing to do makes room (`Fatal` of kind "replaced"); a busy one goes on as it is. Both are empty
+    for an app that only looks."""
 
 
 @dataclass(frozen=True)

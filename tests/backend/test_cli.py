@@ -458,7 +458,7 @@ def test_a_box_that_cannot_be_used_exits_with_3_and_tells_what_stays(
     assert run(["--no-ui", str(put_spec("dock.json", counted_clip))]) == ExitCode.BOX
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "1 queued."
-    assert said[1].startswith("1 stay in the queue")
+    assert said[1].startswith("1 stays in the queue")
     assert said[2] == f"upsample: {trouble}"
 
 
@@ -485,7 +485,7 @@ def test_a_result_that_never_became_a_file_is_taken_up_again(
     assert "1 done." in capsys.readouterr().err
     put("outputs/dock.json", "{}")
     run(["--no-ui"])
-    assert "Nothing is left to do." in capsys.readouterr().err
+    assert "Nothing is left to do on local." in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("pretender")

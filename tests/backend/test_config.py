@@ -281,3 +281,32 @@ def test_every_shipped_setting_has_a_comment_above() -> None:
 def test_no_default_is_written_in_the_code() -> None:
     for section in (Upsampling, BoxSettings, Vllm, Settings):
         assert all(field.is_required() for field in section.model_fields.values())
+
+
+def test_the_shipped_file_in_the_working_directory_is_no_wish_of_the_users() -> None:
+    Path("config.toml").write_text(shipped_text())
+    write_user_file("[upsampling]\nmax_tokens = 8192\n")
+    assert load_settings().upsampling.max_tokens == 8192
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[boxes.local.vllm]\ncommand = ["sh", "-c", "true"]\n',
+        '[box_defaults.vllm]\nenv = { LD_PRELOAD = "x.so" }\n',
+    ],
+)
+def test_a_folder_does_not_say_what_is_run(text: str) -> None:
+    Path("config.toml").write_text(text)
+    with pytest.raises(ConfigError, match="your own file alone"):
+        load_settings()
+    Path("config.toml").unlink()
+    write_user_file(text)
+    load_settings()
+
+
+@pytest.mark.parametrize("root", ["~nosuch/x", "relative", ""])
+def test_a_root_is_written_from_the_top_or_from_home(root: str) -> None:
+    write_user_file(f'[boxes.h100]\nroot = "{root}"\n')
+    with pytest.raises(ConfigError, match=r"boxes\.h100\.root"):
+        load_settings()

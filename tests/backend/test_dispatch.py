@@ -26,6 +26,7 @@ from remote.protocol import (
     Finished,
     FromApp,
     FromBox,
+    ProtocolError,
     Setup,
     Submit,
     Welcome,
@@ -117,6 +118,17 @@ async def test_an_earlier_failure_does_not_end_a_job_that_is_tried_again(
     events = await run(store, store.jobs()[0], box, monkeypatch)
     assert [e.prompt for e in events if isinstance(e, JobDone)] == ["A long warm dusk."]
     assert store.jobs()[0].state is State.DONE
+
+
+async def test_a_job_too_large_to_send_fails_alone(
+    store: Store, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_submit: Submit) -> list[FromBox]:
+        raise ProtocolError("a message of 175,531,512 bytes is over 67,108,864")
+
+    events = await run(store, job, ScriptedBox([], refuse), monkeypatch)
+    (error,) = [e.error for e in events if isinstance(e, JobFailed)]
+    assert "too large to send" in error
 
 
 async def test_a_known_trouble_is_explained(

@@ -146,7 +146,7 @@ def test_what_stays_in_the_queue_is_told(capsys: Capsys) -> None:
     assert capsys.readouterr().err.splitlines() == [
         "Interrupted. 1 done, 1 queued, 1 running, 1 sent.",
         "3 stay in the queue, 2 of them on the box, which goes on. "
-        "`upsample --no-ui` takes them up again.",
+        "`upsample --no-ui --box h100` goes on with that.",
     ]
 
 

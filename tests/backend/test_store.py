@@ -110,13 +110,12 @@ def test_one_job_asked_for_twice_at_once_is_one_job(store: Store) -> None:
     assert first == second
 
 
-def test_unended_jobs_are_told_by_box(store: Store) -> None:
-    jobs = store.queue([new_job("a"), new_job("b", box="h100"), new_job("c"), new_job("d")])
-    store.set_state(jobs[0].number, State.DONE)
-    store.set_state(jobs[3].number, State.RUNNING)
-    assert [job.key for job in store.unended()] == ["b", "c", "d"]
-    assert [job.key for job in store.unended("local")] == ["c", "d"]
-    assert [job.key for job in store.jobs([jobs[1].number, jobs[2].number, 99])] == ["b", "c"]
+def test_of_two_jobs_for_one_place_the_one_asked_for_last_counts(store: Store) -> None:
+    first, second = new_job("seed 0"), new_job("seed 1")
+    for job in (first, second, first):
+        store.queue([job])
+    (counts,) = store.with_destination(first.destination)
+    assert counts.key == "seed 0"
 
 
 def test_of_each_entry_of_a_destination_the_newest_job_counts(store: Store) -> None:

@@ -36,3 +36,10 @@ def test_the_embedded_box_keeps_everything_at_home(laptop: Laptop) -> None:
     laptop.run("box", "status")
     assert list((laptop.home / ".cache" / "upsample").glob("runner-*.pyz"))
     assert not (laptop.cwd / ".cache").exists()
+
+
+def test_a_look_leaves_a_daemon_of_other_settings_as_it_is(laptop: Laptop) -> None:
+    before = json.loads(laptop.run("box", "status", "--json").stdout)
+    laptop.configure("[boxes.local]\nidle_timeout = 5\n")
+    after = json.loads(laptop.run("box", "status", "--json").stdout)
+    assert after["journal"] == before["journal"]

@@ -83,6 +83,9 @@ class OpenAIEngine:
         Raises BadRequest with the server's words when it refuses the request itself, and EngineError
         for everything else.
         """
+        if request.model != self._model:
+            # Accepted under other settings; an answer of this model would be a wrong one.
+            raise BadRequest(f"it asks for {request.model!r}, and the box has {self._model!r} now")
         if len(images) != len(request.frames):
             raise BadRequest(f"{len(request.frames)} frames are named, {len(images)} pictures came")
         if not images and not request.prompt.strip():
