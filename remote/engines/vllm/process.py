@@ -13,10 +13,12 @@ import json
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 _TERM_SECONDS = 10.0
+_ORPHANS_SECONDS = 1.0
+"""For what is left when the API server has died: multiprocessing's helpers heed no SIGTERM."""
 _KILL_SECONDS = 5.0
 _LAST_WORDS_SECONDS = 1.0
 _STEP = 0.1
@@ -78,7 +80,8 @@ class ServerProcess:
         """End the whole group, kindly and then by force; afterwards its log has been read to the end."""
         if self._stopped:
             return  # the number may be somebody else's by now
-        await _end_group(self._process.pid)
+        patience = _TERM_SECONDS if self.returncode is None else _ORPHANS_SECONDS
+        await _end_group(self._process.pid, patience)
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
@@ -87,6 +90,8 @@ class ServerProcess:
         await asyncio.wait([self._reading], timeout=_LAST_WORDS_SECONDS)
         self._reading.cancel()
         await asyncio.gather(self._reading, return_exceptions=True)
+        # There is no public way to close the pipe.
+        self._process._transport.close()  # type: ignore[attr-defined]
         _remove_note(self._note)
 
     async def _read(self) -> None:
@@ -116,9 +121,9 @@ async def sweep(note: Path) -> bool:
     group, started = left
     # The number may belong to somebody else by now; its start time would differ then. A leader that is
     # gone leaves a group whose number cannot be given out again, so that one is ours.
-    ours = _start_time(group) in (started, "") and _group_exists(group)
+    ours = _start_time(group) in (started, "") and _lives(group)
     if ours:
-        await _end_group(group)
+        await _end_group(group, _TERM_SECONDS)
     _remove_note(note)
     return ours
 
@@ -141,18 +146,32 @@ def _remove_note(note: Path) -> None:
     note.unlink(missing_ok=True)
 
 
-async def _end_group(group: int) -> None:
-    for number, seconds in ((signal.SIGTERM, _TERM_SECONDS), (signal.SIGKILL, _KILL_SECONDS)):
-        if not _signal_group(group, number):
-            return
+async def _end_group(group: int, patience: float) -> None:
+    for number, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, _KILL_SECONDS)):
+        _signal_group(group, number)
         for _ in range(int(seconds / _STEP)):
-            if not _group_exists(group):
-                return
+            if not await asyncio.to_thread(_lives, group):
+                break
             await asyncio.sleep(_STEP)
 
 
-def _group_exists(group: int) -> bool:
-    return _signal_group(group, 0)
+def _lives(group: int) -> bool:
+    """Whether the group has a process that is more than a zombie.
+
+    In a container nobody may ever reap those that have lost their parent; they hold nothing.
+    """
+    if not _signal_group(group, 0):
+        return False
+    states = [state for state, of in _states() if of == group]
+    return not states or any(state not in "ZX" for state in states)
+
+
+def _states() -> Iterator[tuple[str, int]]:
+    """State and group of every process; nothing where there is no /proc."""
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = _fields(file)
+            yield fields[0], int(fields[2])
 
 
 def _signal_group(group: int, number: int) -> bool:
@@ -166,8 +185,11 @@ def _signal_group(group: int, number: int) -> bool:
 def _start_time(pid: int) -> str:
     """When the process was started, in the kernel's ticks; empty where that cannot be read."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        return _fields(Path(f"/proc/{pid}/stat"))[19]
     except OSError:
         return ""
-    # The name in parentheses may hold spaces; the 20th field after it is the start time.
-    return stat.rpartition(")")[2].split()[19]
+
+
+def _fields(stat: Path) -> list[str]:
+    """From the state on: the name in parentheses before it may hold anything."""
+    return stat.read_bytes().rpartition(b")")[2].decode("ascii").split()

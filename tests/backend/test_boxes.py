@@ -1,0 +1,91 @@
+"""What a daemon is started with follows from the config, and from no more of it than its engine uses."""
+
+from __future__ import annotations
+
+import pytest
+
+from backend.boxes import make_box
+from backend.config import Layer, Settings, Table, check_layers
+from remote.protocol import OpenAISetup, Setup, VllmSetup
+
+_BOXES: Table = {
+    "boxes": {
+        "gpu": {
+            "host": "gpu-box",
+            "root": "/scratch/upsample",
+            "model": "/models/pixtral",
+            "idle_timeout": 60,
+            "vllm": {"env": {"HF_HOME": "/data/hf", "A": "1=2"}, "cuda_visible_devices": "1"},
+        },
+        "ray": {
+            "engine": "openai",
+            "model": "pixtral",
+            "openai": {"base_url": "http://h:8000/v1", "api_key_env": "KEY", "slots": 3},
+        },
+    }
+}
+
+
+def settings_with(**upsampling: object) -> Settings:
+    return check_layers([Layer("here", _BOXES), Layer("there", {"upsampling": upsampling})])
+
+
+def setup_of(name: str, settings: Settings | None = None) -> Setup:
+    settings = settings or settings_with()
+    return make_box(name, settings.boxes[name], settings).setup
+
+
+def test_a_box_with_vllm() -> None:
+    box = make_box("gpu", settings_with().boxes["gpu"], settings_with())
+    assert (box.name, box.host) == ("gpu", "gpu-box")
+    assert box.setup == Setup(
+        root="/scratch/upsample",
+        engine="vllm",
+        model="/models/pixtral",
+        idle_timeout=60.0,
+        vllm=VllmSetup(
+            command=("vllm", "serve"),
+            format="mistral",
+            max_model_len=4096,
+            max_num_seqs=16,
+            images=2,
+            tensor_parallel_size=1,
+            gpu_memory_utilization=0.9,
+            cuda_visible_devices="1",
+            env=("A=1=2", "HF_HOME=/data/hf"),
+        ),
+    )
+
+
+def test_a_box_whose_server_runs_already() -> None:
+    setup = setup_of("ray")
+    assert setup.openai == OpenAISetup("http://h:8000/v1", "KEY", 3)
+    assert setup.vllm is None
+
+
+def test_the_embedded_box_needs_nothing() -> None:
+    setup = setup_of("local")
+    assert (setup.engine, setup.vllm, setup.openai) == ("sketch", None, None)
+
+
+@pytest.mark.parametrize("change", [{"max_tokens": 8192}, {"frames_to_extract": 3}])
+def test_a_daemon_is_replaced_only_for_what_its_engine_uses(change: dict[str, object]) -> None:
+    changed = settings_with(**change)
+    differs = {
+        name: setup_of(name).fingerprint() != setup_of(name, changed).fingerprint()
+        for name in ("gpu", "ray", "local")
+    }
+    assert differs == {"gpu": True, "ray": False, "local": False}
+
+
+@pytest.mark.parametrize("change", [{"reserve": 16}, {"fit": "safe"}, {"frame_sampling": "first"}])
+def test_what_only_the_laptop_uses_replaces_no_daemon(change: dict[str, object]) -> None:
+    changed = settings_with(**change)
+    for name in ("gpu", "ray", "local"):
+        assert setup_of(name).fingerprint() == setup_of(name, changed).fingerprint()
+
+
+def test_the_order_of_the_environment_does_not_matter() -> None:
+    turned: Table = {"boxes": {"gpu": {"vllm": {"env": {"A": "1=2", "HF_HOME": "/data/hf"}}}}}
+    settings = check_layers([Layer("here", _BOXES), Layer("turned", turned)])
+    assert setup_of("gpu", settings) == setup_of("gpu")

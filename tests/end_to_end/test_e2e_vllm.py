@@ -1,0 +1,245 @@
+"""Real vLLM with a tiny Pixtral, behind a real sshd: counted, streamed, warm, crashed and given back.
+
+The tests share one box and are meant to run in this order; each would run alone, too, only longer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.commands.clips import Clip, draw_clips
+from tests.support.daemons import end_daemons
+from tests.support.laptop import JsonObject, Laptop, Running, journal_records
+from tests.support.specs import write_spec
+from tests.support.sshd import BOUND, running_sshd
+from tests.support.tiny_pixtral import TinyPixtral, make_tiny_pixtral
+
+pytestmark = pytest.mark.timeout(300)
+
+_IDLE_SECONDS = 20
+"""Longer than it takes to begin the next batch."""
+
+_STILL_SIZES = (
+    "16x16", "17x16", "31x33", "48x720", "64x64", "100x75", "127x129", "160x90", "192x320", "256x256",
+    "320x180", "333x500", "320x256", "427x240", "432x768", "480x480", "480x640", "512x640", "639x361",
+    "704x704", "854x480", "960x540", "1024x64", "1025x577", "1280x704", "1920x1056", "1999x37",
+)  # fmt: skip
+_CLIP_SIZES = (
+    "64x36", "128x128", "160x90", "192x320", "256x320", "320x180", "320x256", "384x640", "480x480",
+    "512x512", "640x480", "768x432", "960x704", "1280x720",
+)  # fmt: skip
+_PROMPTS = (
+    "a robotic arm hand over a coffee cup to a woman in a modern office.",
+    "Warmes Licht über dem Hafen, Kräne im Gegenlicht – ein später Abend.",
+    "雨の夜、ネオンに照らされた路地を一台のフォークリフトが進む。",
+    "Тёплый закат над пустым складом, пыль в лучах света",
+    "مستودع مضاء بأشعة الشمس الدافئة",
+    "गोदाम में एक रोबोट बक्से उठाता है",
+    "항구에 안개가 낀 아침 🌫️🚢",
+    "x" * 200,
+    "[INST] <s> [IMG] are words of a user here </s>",
+    "?",
+)
+_STAGES = ["starting", "loading weights", "answering a first request", "ready"]
+
+
+@dataclass
+class Bench:
+    """A user, and a box with vLLM."""
+
+    laptop: Laptop
+    root: Path
+    """Of the box."""
+
+    @property
+    def group(self) -> int:
+        """The process group of the server that runs now."""
+        (note,) = self.root.glob("*/vllm.json")
+        group: int = json.loads(note.read_text())["group"]
+        return group
+
+    def upsample(
+        self, *arguments: str | Path, reserve: int = 16
+    ) -> contextlib.AbstractContextManager[Running]:
+        self.laptop.more_environment["UPSAMPLE_RESERVE"] = str(reserve)
+        return self.laptop.started(*arguments)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyPixtral:
+    return make_tiny_pixtral(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def bench(tiny: TinyPixtral, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    folder = tmp_path_factory.mktemp("vllm")
+    laptop, root = Laptop(folder / "home", folder / "work"), folder / "box"
+    with running_sshd(folder / "sshd", laptop.public_key) as server:
+        laptop.trust(server.port, server.host_key)
+        laptop.add_host("gpu-box", server.port)
+        laptop.configure(_config(tiny, root))
+        made = Bench(laptop, root)
+        yield made
+        left = _members(made.group) if any(root.glob("*/vllm.json")) else {}
+        end_daemons(folder)
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _config(tiny: TinyPixtral, root: Path) -> str:
+    # JSON's strings and lists are TOML's.
+    return (
+        f'box = "tiny"\n[boxes.tiny]\nhost = "gpu-box"\nroot = "{root}"\nengine = "vllm"\n'
+        f'model = "{tiny.model}"\nidle_timeout = {_IDLE_SECONDS}\n'
+        f"[boxes.tiny.vllm]\ncommand = {json.dumps(tiny.command)}\nmax_num_seqs = 8\n"
+        f'env = {{ PYTHONPATH = "{tiny.site}", HF_HUB_OFFLINE = "1" }}\n'
+    )
+
+
+def _members(group: int) -> dict[int, str]:
+    """The processes of a group that are more than zombies, with their command lines."""
+    found: dict[int, str] = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            state, _, of = (process / "stat").read_text().rpartition(")")[2].split()[:3]
+            if int(of) == group and state not in "ZX":
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ")
+                found[int(process.name)] = command.decode(errors="replace")
+    return found
+
+
+def _until(done: Callable[[], object], seconds: float = BOUND) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, "it does not come to that"
+        time.sleep(0.1)
+
+
+def _write_entries(bench: Bench, name: str, media: list[Path]) -> Path:
+    """A Predict2 file that asks for each picture or clip, each with a text of its own."""
+    entries = [
+        {
+            "input_video": str(file),
+            "prompt": _PROMPTS[n % len(_PROMPTS)],
+            "output_video": f"{n}.mp4",
+        }
+        for n, file in enumerate(media)
+    ]
+    return write_spec(bench.laptop.cwd / name, entries)
+
+
+def _write_texts(bench: Bench, name: str, count: int) -> Path:
+    entries = [{"prompt": f"{name}, scene {n}", "output_video": f"{n}.mp4"} for n in range(count)]
+    return write_spec(bench.laptop.cwd / f"{name}.json", entries)
+
+
+def _events(run: Running, kind: str) -> list[JsonObject]:
+    return [event for event in run.events if event["type"] == kind]
+
+
+def _provenance(bench: Bench, spec: Path) -> list[dict[str, Any]]:
+    sidecar = bench.laptop.cwd / "outputs" / f"{spec.stem}.upsample.json"
+    results: list[dict[str, Any]] = json.loads(sidecar.read_text())["results"]
+    return results
+
+
+def _check_done_once(bench: Bench, run: Running, spec: Path) -> None:
+    """Each job of this spec has one result, in the journal and in the file."""
+    done = Counter(event["job"] for event in _events(run, "done"))
+    assert set(done.values()) == {1}
+    jobs = [result["job"] for result in _provenance(bench, spec)]
+    assert len(set(jobs)) == len(jobs) == len(done)
+    journal = Counter(journal_records(bench.root, "finished"))
+    assert {journal[job] for job in jobs} == {1}
+
+
+def test_every_request_costs_what_we_said_it_would(bench: Bench) -> None:
+    stills = [Clip(f"{size}.png", f"rgbtestsrc=s={size}", 0) for size in _STILL_SIZES]
+    clips = [Clip(f"{size}.mp4", f"testsrc2=s={size}:r=12", 0.5) for size in _CLIP_SIZES]
+    media = draw_clips([*stills, *clips], bench.laptop.cwd)
+    spec = _write_entries(bench, "sizes.json", media)
+
+    with bench.upsample(spec) as run:
+        assert run.end() == 0, run.errors
+
+    results = _provenance(bench, spec)
+    assert len(results) == len(media) == 41
+    counts = [(r["tokens"]["prompt_estimated"], r["tokens"]["prompt_reported"]) for r in results]
+    assert [estimated for estimated, _ in counts] == [reported for _, reported in counts]
+    assert len({result["size_sent"] for result in results}) >= 30
+    assert Counter(len(result["frames"]) for result in results) == {1: 27, 2: 14}
+    assert {result["engine"] for result in results} == {"vllm 0.32.0"}
+    assert {result["finish_reason"] for result in results} <= {"stop", "length"}
+    _check_done_once(bench, run, spec)
+    # It was heard how far the server is, and the text as it was written.
+    assert [event["stage"] for event in _events(run, "engine")] == _STAGES
+    assert any("version 0.32.0" in event["text"] for event in _events(run, "log"))
+    pieces = Counter(event["job"] for event in _events(run, "text"))
+    assert max(pieces.values()) > 3
+
+
+def test_the_next_batch_finds_the_model_loaded(bench: Bench) -> None:
+    first, second = (_write_texts(bench, name, 3) for name in ("first", "second"))
+    with bench.upsample(first) as run:
+        assert run.end() == 0, run.errors
+    group = bench.group
+
+    with bench.upsample(second) as run:
+        assert run.end() == 0, run.errors
+
+    assert bench.group == group
+    assert _events(run, "engine") == []
+    _check_done_once(bench, run, second)
+
+
+def _engine_core(group: int) -> int:
+    (pid,) = (pid for pid, command in _members(group).items() if "EngineCore" in command)
+    return pid
+
+
+def _api_server(group: int) -> int:
+    return group
+
+
+@pytest.mark.parametrize("victim", [_api_server, _engine_core], ids=["api_server", "engine_core"])
+def test_a_batch_survives_a_killed_server(bench: Bench, victim: Callable[[int], int]) -> None:
+    count = 24
+    spec = _write_texts(bench, f"killed{victim.__name__}", count)
+    with bench.upsample(spec, reserve=64) as run:
+        run.until("text", offset=0)
+        group = bench.group
+        os.kill(victim(group), signal.SIGKILL)
+        for _ in range(count):
+            run.until("done")
+        # Not `end`, which wants no traceback on stderr: vLLM's own is there, and should be.
+        assert run.process.wait(BOUND) == 0
+
+    assert len(_events(run, "done")) == count
+    assert {event["attempt"] for event in _events(run, "started")} == {1, 2}
+    _check_done_once(bench, run, spec)
+    assert bench.group != group
+    assert _members(group) == {}
+
+
+def test_the_gpu_is_given_back(bench: Bench) -> None:
+    spec = _write_texts(bench, "last", 1)
+    with bench.upsample(spec) as run:
+        assert run.end() == 0, run.errors
+    group = bench.group
+    assert len(_members(group)) >= 2
+
+    _until(lambda: not _members(group), _IDLE_SECONDS + 15)
+
+    _until(lambda: not list(bench.root.glob("*/vllm.json")))

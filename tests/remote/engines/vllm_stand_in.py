@@ -1,0 +1,121 @@
+"""A stand-in for `vllm serve`: a process with a child, a log like vLLM's, and its HTTP API.
+
+It has no model. It notes how it was started, and does what the file of orders says, so that a test can
+have it crash or hang. Run as a script, on nothing but the standard library: it starts in no time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import socketserver
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, cast
+
+FOLDER = "STAND_IN_FOLDER"
+"""The variable that names the folder of orders and notes."""
+LOG = (
+    "INFO 11-22 09:15:08 [cpu_model_runner.py:68] Starting to load model /m...",
+    "INFO 11-22 09:15:09 [backends.py:430] Dynamo bytecode transform time: 5.11 s",
+    "Loading safetensors checkpoint shards: 100% Completed | 5/5",
+    "Capturing CUDA graph shapes: 100%|##########| 35/35",
+)
+
+
+def main() -> None:
+    """Serve until killed."""
+    folder = Path(os.environ[FOLDER])
+    arguments = sys.argv[1:]
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # EngineCore outlives its API server
+        while True:
+            time.sleep(60)
+    note = {
+        "pid": os.getpid(),
+        "child": child,
+        "arguments": arguments,
+        "environment": dict(os.environ),
+    }
+    (folder / f"start-{time.time_ns()}").write_text(json.dumps(note))
+    orders = read_orders(folder)
+    for line in LOG:
+        print(line, flush=True)  # noqa: T201
+        time.sleep(orders.get("line_seconds", 0))
+    if orders.get("start") == "crash":
+        print("ERROR torch.OutOfMemoryError: CUDA out of memory.", flush=True)  # noqa: T201
+        raise SystemExit(1)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--uds")
+    parser.add_argument("--host")
+    parser.add_argument("--port", type=int)
+    told, _ = parser.parse_known_args(arguments)
+    time.sleep(orders.get("start_seconds", 0))
+    server: socketserver.BaseServer
+    if told.uds:
+        server = _UnixServer(told.uds, _Handler)
+    else:
+        server = ThreadingHTTPServer((told.host, told.port), _Handler)
+    server.serve_forever()
+
+
+def read_orders(folder: Path) -> dict[str, Any]:
+    file = folder / "orders"
+    return cast("dict[str, Any]", json.loads(file.read_text())) if file.exists() else {}
+
+
+class _UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self._say(200, "application/json", b"{}")
+
+    def do_POST(self) -> None:
+        if self.headers["Authorization"] != f"Bearer {os.environ['VLLM_API_KEY']}":
+            self._say(401, "application/json", b'{"error": "Unauthorized"}')
+            return
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        orders = read_orders(Path(os.environ[FOLDER]))
+        is_probe = asked["max_tokens"] == 1
+        if is_probe and orders.get("probe") == "refuse":
+            self._say(400, "application/json", b'{"error": {"message": "no chat template"}}')
+            return
+        self._say(200, "text/event-stream", _chunk({"choices": [{"delta": {"content": "Dusk"}}]}))
+        if not is_probe:
+            self._obey(orders)
+        end = {"delta": {"content": "."}, "finish_reason": "stop"}
+        usage = {"prompt_tokens": 9, "completion_tokens": 2}
+        self.wfile.write(_chunk({"choices": [end], "usage": usage}) + b"data: [DONE]\n\n")
+
+    def _obey(self, orders: dict[str, Any]) -> None:
+        time.sleep(orders.get("request_seconds", 0))
+        if orders.get("request") == "hang":
+            time.sleep(60)
+        if orders.get("request") == "crash":
+            print("ERROR EngineCore encountered a fatal error.", flush=True)  # noqa: T201
+            os._exit(1)
+
+    def _say(self, status: int, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
+        print(f'INFO:     - "{self.command} {self.path}" 200 OK', flush=True)  # noqa: T201
+
+
+def _chunk(value: object) -> bytes:
+    return b"data: " + json.dumps(value).encode() + b"\n\n"
+
+
+if __name__ == "__main__":
+    main()
