@@ -175,7 +175,8 @@ class VllmEngine:
         deadline = time.monotonic() + _START_SECONDS
         while not await client.is_healthy():
             if process.returncode is not None:
-                raise EngineError("vLLM ended while starting:")
+                code = process.returncode
+                raise EngineError(f"vLLM ended while starting, with exit status {code}:")
             if time.monotonic() > deadline:
                 raise EngineError("vLLM was not ready in time:")
             await asyncio.sleep(_STEP)
