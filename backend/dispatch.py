@@ -89,6 +89,10 @@ class Dispatcher:
         finally:
             await self._ledger.lay_down()
 
+    async def add(self, jobs: Sequence[Job]) -> None:
+        """More jobs for the run; those that it has already are left as they are."""
+        await self._take_up(self._ledger.add(jobs))
+
     async def _take_up(self, unended: Sequence[Job]) -> None:
         for job in unended:
             if not (job.identity and job.state in (State.SENT, State.RUNNING)):

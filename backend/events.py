@@ -16,6 +16,8 @@ class LinkState(StrEnum):
     CONNECTING = "connecting"
     LIVE = "live"
     RETRYING = "retrying"
+    STOPPED = "stopped"
+    """Not tried again until the user changes something; the detail says what."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,12 +58,7 @@ class Ledger:
 
     async def take_up(self, jobs: Sequence[Job]) -> list[Job]:
         """Begin the run; returns the jobs that are to be done. Done ones have their results written."""
-        unended = [job for job in jobs if not job.state.ended]
-        self._remaining = {job.number: job for job in unended}
-        self._unwritten = Counter(job.destination for job in unended)
-        for job in unended:
-            if job.identity and job.state in (State.SENT, State.RUNNING):
-                self._answered_by.setdefault(job.identity, set()).add(job.number)
+        unended = self.add(jobs)
         if not unended:
             self.all_ended.set()
         named = {job.destination: None for job in jobs}
@@ -74,6 +69,18 @@ class Ledger:
             if destination not in named:
                 await self._deliver(destination, only_try=True)
         return unended
+
+    def add(self, jobs: Sequence[Job]) -> list[Job]:
+        """More jobs for the run, unless it has come to its end; returns those that are new to it."""
+        if self.all_ended.is_set():
+            return []
+        new = [job for job in jobs if not job.state.ended and job.number not in self._remaining]
+        for job in new:
+            self._remaining[job.number] = job
+            self._unwritten[job.destination] += 1
+            if job.identity and job.state in (State.SENT, State.RUNNING):
+                self._answered_by.setdefault(job.identity, set()).add(job.number)
+        return new
 
     async def lay_down(self) -> None:
         """End the run: endings that have begun are seen through, the rest goes back to the queue."""

@@ -203,6 +203,13 @@ class Store:
         wanted = None if numbers is None else set(numbers)
         return [_job(row) for row in rows if wanted is None or row["number"] in wanted]
 
+    def unended(self, box: str | None = None) -> list[Job]:
+        """The jobs that are still to be done, on this box or on any, oldest first."""
+        ended = ", ".join(f"'{state}'" for state in State if state.ended)
+        if box is None:
+            return self._select(f"state NOT IN ({ended})")
+        return self._select(f"state NOT IN ({ended}) AND box = ?", box)
+
     def with_destination(self, destination: Path) -> list[Job]:
         """The jobs whose results go into one file, by entry; of each entry the one asked for last."""
         jobs = self._select("destination = ?", _stored(destination), order="asked")

@@ -1,49 +1,135 @@
-"""The terminal app. It starts a screen; what outlives a screen (sessions with boxes) will live here."""
+"""The terminal app. It owns what outlives a page: settings, the queue's runner, what was heard of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.signal import Signal
 
 from backend.config import Settings
+from backend.errors import UpsampleError
+from backend.events import BoxLog, Event
 from backend.plan import Planner
 from backend.tokens import TextCounter
-from tui.planning import PromptPlanner
+from tui.desk import Desk
+from tui.harmless import paragraphs
+from tui.live import Live
+from tui.logbook import LogBook
 from tui.scanning import SpecSource
+from tui.screens.page import Page
 from tui.screens.specs import SpecsScreen
+
+if TYPE_CHECKING:
+    from backend.queue_runner import QueueRunner
+    from backend.store import Store
+
+LIVE_HZ = 12
+"""Times a second that pages are told of news, at most."""
+
+_LOOKS: list[str | PurePath] = ["screens/page.tcss", "widgets/status_bar.tcss"]
+"""Of every page; a page's own stand beside it."""
 
 
 class UpsampleApp(App[None]):
     """`upsample` without `--no-ui`."""
 
     TITLE = "upsample"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "quit", "quit")]
+    CSS_PATH = _LOOKS
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "page('specs')", "specs", show=False),
+        Binding("q", "quit", "quit"),
+    ]
+    PAGES: ClassVar[dict[str, Callable[[Desk], Page]]] = {"specs": SpecsScreen}
+    """The pages by name; each is made when it is first shown."""
 
-    def __init__(self, settings: Settings, source: SpecSource, planner: PromptPlanner) -> None:
+    def __init__(self, desk: Desk) -> None:
         super().__init__()
-        self._settings = settings
-        self._source = source
-        self._planner = planner
+        self.desk = desk
+        self.settings = desk.settings
+        self.live = Live()
+        self.logs = LogBook()
+        self.live_changed: Signal[None] = Signal(self, "live_changed")
+        self.settings_changed: Signal[Settings] = Signal(self, "settings_changed")
+        self.runner: QueueRunner | None = None
+        """Works on the queue; None before that is open, and where another process works on it."""
+        self.store: Store | None = None
+        """The open queue; None before it is."""
+        self._shown = (0, 0)
 
     def on_mount(self) -> None:
-        """Show the list of specs."""
-        # Not as the default screen: Textual does not load that one's CSS.
-        self.push_screen(SpecsScreen(self._settings, self._source, self._planner))
+        """Show the specs, and only then open the queue."""
+        for name, make in self.PAGES.items():
+            self.add_mode(name, partial(make, self.desk))
+        self.switch_mode("specs")
+        self.set_interval(1 / LIVE_HZ, self._tell_pages)
+        if self.desk.queue is not None:
+            # A worker of the app: jobs go on whatever page is shown.
+            self.call_after_refresh(
+                lambda path: self.run_worker(self._work_on(path), exit_on_error=False),
+                self.desk.queue,
+            )
+
+    def action_page(self, name: str) -> None:
+        """Go to another page; it is as it was left."""
+        self.switch_mode(name)
 
     def action_help_quit(self) -> None:
         """What ctrl+c does: people press it to copy, so it ends nothing."""
         self.notify("q quits; ctrl+c does not.", markup=False)
 
+    def change_settings(self, settings: Settings) -> None:
+        """From now on these hold; for jobs in the queue, those that they were queued with."""
+        self.settings = settings
+        self.settings_changed.publish(settings)
 
-def run(settings: Settings, paths: Sequence[Path]) -> None:
+    def hear(self, event: Event) -> None:
+        """Take note of what happens to boxes and jobs. Pages hear of it some times a second."""
+        if isinstance(event, BoxLog):
+            self.logs.hear(event)
+        else:
+            self.live.hear(event)
+
+    async def _work_on(self, path: Path) -> None:
+        """Work on the queue for as long as the app is open."""
+        # SSH takes its time to import, and nobody waits for it before the first paint.
+        from tui.queue_session import queue_session
+
+        try:
+            async with queue_session(path, self.desk.reload, self.hear) as (store, runner):
+                self.store, self.runner = store, runner
+                self.live.take_up(store.unended())
+                await runner.run()
+        except UpsampleError as error:
+            self.notify(paragraphs(str(error)), title="The queue", severity="error", markup=False)
+        finally:
+            self.runner = self.store = None
+
+    def _tell_pages(self) -> None:
+        now = (self.live.version, self.logs.count)
+        if now != self._shown:
+            self._shown = now
+            self.live_changed.publish(None)
+
+
+def run(settings: Settings, paths: Sequence[Path], reload: Callable[[], Settings]) -> None:
     """Show the specs in these files and folders until the user quits.
 
     Raises ConfigError before anything is drawn when the settings name no box or profile that exists.
     """
+    from backend.store import default_path
+
     settings.box_named(None)
-    planner = Planner(settings.upsampling, TextCounter())
-    UpsampleApp(settings, SpecSource.on_disk(paths, Path.cwd()), planner).run()
+    counter = TextCounter()
+    desk = Desk(
+        settings=settings,
+        reload=reload,
+        source=SpecSource.on_disk(paths, Path.cwd()),
+        make_planner=lambda settings: Planner(settings.upsampling, counter),
+        queue=default_path(),
+    )
+    UpsampleApp(desk).run()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +9,30 @@ from pathlib import Path
 from textual.content import Content
 
 from backend.config import Settings
+from backend.events import LinkState
 from tui.harmless import one_line
 from tui.listing import Listing
+from tui.live import LiveBox
 
 _DOT = ("  ·  ", "$foreground-disabled")
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """How the link to a box is shown: a glyph, a word and a colour, always together."""
+
+    glyph: str
+    word: str
+    colour: str
+
+
+_LINKS: dict[LinkState | None, _Link] = {
+    None: _Link("○", "", "$foreground-muted"),
+    LinkState.CONNECTING: _Link("◐", "connecting", "$text-warning"),
+    LinkState.LIVE: _Link("●", "live", "$text-success"),
+    LinkState.RETRYING: _Link("◌", "retrying", "$text-warning"),
+    LinkState.STOPPED: _Link("✗", "needs you", "$text-error"),
+}
 
 
 @dataclass(slots=True)
@@ -27,16 +46,23 @@ class Progress:
     ended: bool = False
 
 
-def box_line(settings: Settings) -> Content:
-    """The box that would be used, and what answers there. Raises ConfigError when there is none."""
+def box_line(settings: Settings, live: LiveBox | None) -> Content:
+    """The box that would be used, how the link to it stands, and what answers there.
+
+    Raises ConfigError when there is no such box.
+    """
     name, box = settings.box_named(None)
     # A model in a folder is known by the folder's name.
     model = box.model.rstrip("/").rpartition("/")[2]
     parts = [one_line(part) for part in (box.engine, model) if part]
+    link = _LINKS[live.link if live else None]
     return Content.assemble(
         (" upsample ", "bold $primary"),
-        "  box ",
+        "  ",
+        (link.glyph, link.colour),
+        " ",
         (one_line(name), "bold"),
+        (f" {link.word}", link.colour),
         (f"  {' · '.join(parts)}", "$foreground-muted"),
     )
 
@@ -113,12 +139,4 @@ def _first_steps() -> Content:
     ]
     return Content("\n").join(
         [Content("Nothing to list yet: no path was given."), Content(), *lines]
-    )
-
-
-def how_to_send(paths: Iterable[Path]) -> Content:
-    """How the specs are upsampled until this app can do it."""
-    named = " ".join(one_line(shlex.quote(str(path))) for path in paths) or "PATH …"
-    return Content.assemble(
-        (" To upsample them:  ", "$foreground-muted"), f"upsample --no-ui {named}"
     )

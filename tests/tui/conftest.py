@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from backend.specs.scan import FileFindings
 from backend.tokens import LINEAR, PIXTRAL, Budget, fit
 from backend.video import MediaKind, Video
 from tui.app import UpsampleApp
+from tui.desk import Desk
+from tui.planning import PromptPlanner
 from tui.scanning import SpecSource
 from tui.screens.specs import SpecsScreen
 
@@ -25,6 +28,7 @@ CWD = Path("/made/up")
 
 MakeSpec = Callable[..., Spec]
 MakeApp = Callable[..., UpsampleApp]
+MakeDesk = Callable[[SpecSource, PromptPlanner], Desk]
 Settle = Callable[[Pilot[None]], Awaitable[SpecsScreen]]
 
 
@@ -65,6 +69,10 @@ def _spec(name: str, prompt: str = "a quiet harbour", video: str = "640x480.mp4"
     )
 
 
+def _desk(settings: Settings, source: SpecSource, planner: PromptPlanner) -> Desk:
+    return Desk(settings, lambda: settings, source, lambda _: planner, queue=None)
+
+
 @pytest.fixture(scope="session")
 def make_spec() -> MakeSpec:
     """A spec from a name, a prompt and the name of a video."""
@@ -84,6 +92,12 @@ def settings() -> Settings:
 
 
 @pytest.fixture
+def make_desk(settings: Settings) -> MakeDesk:
+    """A desk with this source and planner, and no queue."""
+    return partial(_desk, settings)
+
+
+@pytest.fixture
 def make_app(settings: Settings, planner: SizePlanner) -> MakeApp:
     """The app on findings in memory; without any it was started without a path."""
 
@@ -91,7 +105,7 @@ def make_app(settings: Settings, planner: SizePlanner) -> MakeApp:
         found = tuple(findings)
         named = tuple(paths) if paths is not None else (Path("city"),) if found else ()
         source = SpecSource(named, CWD, lambda: [FileFindings(0, 1, found)] if found else [])
-        return UpsampleApp(settings, source, planner)
+        return UpsampleApp(_desk(settings, source, planner))
 
     return make
 

@@ -10,12 +10,12 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from backend.config import Settings
 from backend.errors import ConfigError
 from backend.plan import Plan
 from backend.specs.model import Broken, Skipped, Spec
 from backend.specs.scan import FileFindings
 from tui.app import UpsampleApp
+from tui.desk import Desk
 from tui.planning import PromptPlanner
 from tui.scanning import SpecSource
 from tui.screens.help import HelpScreen
@@ -23,6 +23,7 @@ from tui.screens.problems import ProblemsScreen
 from tui.screens.specs import SpecsScreen
 
 MakeApp = Callable[..., UpsampleApp]
+MakeDesk = Callable[[SpecSource, PromptPlanner], Desk]
 Settle = Callable[[Pilot[None]], Awaitable[SpecsScreen]]
 Street = tuple[Spec, ...]
 TROUBLES = (Broken(Path("bad.json"), 3, '"prompt" is empty'), Skipped(Path("x.txt"), "no [/x]"))
@@ -50,7 +51,7 @@ async def test_specs_are_listed_with_tokens_and_verdict(
 
 
 async def test_the_first_paint_waits_for_nothing(
-    settings: Settings, planner: PromptPlanner, settle: Settle, street: Street
+    make_desk: MakeDesk, planner: PromptPlanner, settle: Settle, street: Street
 ) -> None:
     gate = Event()
 
@@ -59,7 +60,7 @@ async def test_the_first_paint_waits_for_nothing(
         yield FileFindings(0, 1, street)
 
     source = SpecSource((Path("city"),), Path("/made/up"), slow_scan)
-    async with UpsampleApp(settings, source, planner).run_test() as pilot:
+    async with UpsampleApp(make_desk(source, planner)).run_test() as pilot:
         await pilot.pause()
         assert isinstance(pilot.app.screen, SpecsScreen)
         assert text_of(pilot.app.screen, "#empty") == "Reading city …"
@@ -236,14 +237,14 @@ async def test_every_key_that_the_footer_offers_is_in_sight(
 
 
 async def test_a_missing_tokenizer_is_told_and_the_list_stays(
-    settings: Settings, street: Street
+    make_desk: MakeDesk, street: Street
 ) -> None:
     class NoTokenizer:
         def plan(self, prompt: str, path: Path | None) -> Plan:
             raise ConfigError("the tokenizer [/x] cannot be read", "Reinstall.")
 
     source = SpecSource((Path("c"),), Path("/made/up"), lambda: [FileFindings(0, 1, street)])
-    app = UpsampleApp(settings, source, NoTokenizer())
+    app = UpsampleApp(make_desk(source, NoTokenizer()))
     async with app.run_test() as pilot:
         for _ in range(100):
             if len(app._notifications):
@@ -255,7 +256,7 @@ async def test_a_missing_tokenizer_is_told_and_the_list_stays(
 
 
 async def test_a_hundred_thousand_specs_are_drawn_and_those_in_sight_weighed_first(
-    settings: Settings, planner: PromptPlanner, make_spec: Callable[..., Spec]
+    make_desk: MakeDesk, planner: PromptPlanner, make_spec: Callable[..., Spec]
 ) -> None:
     asked: list[str] = []
     go_on, done = Event(), Event()
@@ -272,7 +273,7 @@ async def test_a_hundred_thousand_specs_are_drawn_and_those_in_sight_weighed_fir
 
     found = tuple(make_spec(f"spec_{n}", f"prompt {n}", "") for n in range(100_000))
     source = SpecSource((Path("c"),), Path("/made/up"), lambda: [FileFindings(0, 1, found)])
-    async with UpsampleApp(settings, source, Slow()).run_test(size=(100, 30)) as pilot:
+    async with UpsampleApp(make_desk(source, Slow())).run_test(size=(100, 30)) as pilot:
         screen = pilot.app.screen
         assert isinstance(screen, SpecsScreen)
         while not (screen.progress.ended and len(asked) >= 50):

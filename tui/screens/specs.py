@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import ClassVar
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
-from backend.config import Settings
 from backend.errors import UpsampleError
+from tui.desk import Desk
 from tui.harmless import paragraphs
-from tui.lines import Progress, box_line, empty_text, how_to_send, limit_line, title_line
+from tui.lines import Progress, empty_text, title_line
 from tui.listing import Listing
 from tui.messages import (
     CurrentChanged,
@@ -27,57 +26,45 @@ from tui.messages import (
     ScanEnded,
     SightChanged,
 )
-from tui.planning import PlanQueue, PromptPlanner, make_plans
-from tui.scanning import SpecSource, read_files
-from tui.screens.help import HelpScreen
+from tui.planning import PlanQueue, make_plans
+from tui.scanning import read_files
+from tui.screens.page import Page
 from tui.screens.problems import ProblemsScreen
 from tui.widgets.filter_input import FilterInput
 from tui.widgets.spec_detail import SpecDetail
 from tui.widgets.spec_list import ColumnHeadings, SpecList
-
-SMALLEST = (60, 16)
-"""Columns and lines below which the screen only says that it is too small."""
 
 _LOOKS: list[str | PurePath] = [
     "specs.tcss",
     "../widgets/spec_list.tcss",
     "../widgets/spec_detail.tcss",
 ]
-_WIDTHS = [(0, "-too-narrow"), (SMALLEST[0], "-narrow"), (110, "-wide")]
-_HEIGHTS = [(0, "-too-short"), (SMALLEST[1], "-tall-enough")]
 
 
-class SpecsScreen(Screen[None]):
+class SpecsScreen(Page):
     """List, detail and the lines around them. Handlers own the listing; workers only post messages."""
 
     AUTO_FOCUS = "SpecList"
     CSS_PATH = _LOOKS
-    HORIZONTAL_BREAKPOINTS = _WIDTHS
-    VERTICAL_BREAKPOINTS = _HEIGHTS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", key_display="/"),
         Binding("enter", "read", "read", key_display="⏎"),
         Binding("d", "toggle_detail", "detail", show=False),
         Binding("e", "problems", "problems"),
         Binding("escape", "back", "back", show=False),
-        Binding("question_mark", "help", "help", key_display="?"),
     ]
 
-    def __init__(self, settings: Settings, source: SpecSource, planner: PromptPlanner) -> None:
+    def __init__(self, desk: Desk) -> None:
         super().__init__()
-        self._settings = settings
-        self._source = source
-        self._planner = planner
+        self._source = source = desk.source
+        self._planner = desk.make_planner(desk.settings)
         self._queue = PlanQueue()
         self.progress = Progress(ended=not source.paths)
         self.listing = Listing()
 
-    def compose(self) -> ComposeResult:
-        """Header, list beside or above the detail, and how to go on."""
-        with Horizontal(id="header"):
-            yield Static(box_line(self._settings), id="box", markup=False)
-            yield Static(limit_line(self._settings), id="limit", markup=False)
-        with Horizontal(id="body"):
+    def compose_body(self) -> ComposeResult:
+        """The list beside or above the detail."""
+        with Horizontal(id="body", classes="body"):
             with Vertical(id="specs"):
                 yield Static(id="title", markup=False)
                 yield FilterInput()
@@ -85,11 +72,6 @@ class SpecsScreen(Screen[None]):
                 yield ColumnHeadings()
                 yield SpecList(self.listing, id="list")
             yield SpecDetail(self._source.cwd)
-        yield Static(how_to_send(self._source.paths), id="how", markup=False)
-        yield Footer()
-        yield Static(
-            f"The window is too small: {SMALLEST[0]} × {SMALLEST[1]} at least.", id="small"
-        )
 
     @property
     def spec_list(self) -> SpecList:
@@ -108,15 +90,10 @@ class SpecsScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Show what there is, which is nothing yet, and only then begin to read."""
+        super().on_mount()
         self._show_listing()
         if self._source.paths:
             self.call_after_refresh(self._start)
-
-    def on_resize(self, event: events.Resize) -> None:
-        """In a slim window the keys of the list matter more than the gaps between them."""
-        footer = self.query_one(Footer)
-        footer.compact = slim = event.size.width < 80
-        footer.show_command_palette = not slim
 
     def on_unmount(self) -> None:
         """Let the planning thread end."""
@@ -236,7 +213,3 @@ class SpecsScreen(Screen[None]):
             self.app.push_screen(ProblemsScreen(self.listing.broken, self.listing.skipped))
         else:
             self.notify("Nothing is broken, and nothing was skipped.", markup=False)
-
-    def action_help(self) -> None:
-        """Show the keys."""
-        self.app.push_screen(HelpScreen())

@@ -1,0 +1,107 @@
+"""The queue as an app works on it: jobs join others that run, on the real embedded box."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from backend.box.asker import Nobody
+from backend.config import load_settings
+from backend.errors import QueueError
+from backend.events import Event, JobDone, LinkChanged, LinkState, ResultsWritten
+from backend.orders import Batch, make_jobs
+from backend.queue_runner import QueueRunner
+from backend.specs.scan import scan
+from backend.store import Job, State, Store
+from tests.support.daemons import end_daemons
+from tests.support.specs import write_batch
+
+
+@dataclass
+class Desk:
+    """An open queue, and everything that was heard of it."""
+
+    store: Store
+    runner: QueueRunner
+    folder: Path
+    events: list[Event]
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def watch(self, event: Event) -> None:
+        self.events.append(event)
+        self.heard.set()
+
+    async def queue(self, specs: Sequence[Path], box: str = "local") -> list[Job]:
+        settings = load_settings()
+        batch = Batch(box, settings.boxes["local"], settings.upsampling, self.folder / "out")
+        return await self.runner.queue(make_jobs(scan(specs, self.folder).specs, specs, batch))
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        async with asyncio.timeout(60):
+            while not done():
+                self.heard.clear()
+                await self.heard.wait()
+
+    def of(self, kind: type[Event]) -> list[Event]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, own_home: Path) -> AsyncIterator[Desk]:
+    config = own_home / ".config" / "upsample" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f'[box_defaults]\nidle_timeout = 2\nroot = "{tmp_path}/box"\n')
+    store = Store(tmp_path / "queue.db")
+    made = Desk(
+        store, QueueRunner(store, load_settings, Nobody(), lambda e: made.watch(e)), tmp_path, []
+    )
+    running = asyncio.create_task(made.runner.run())
+    yield made
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    store.close()
+    end_daemons(tmp_path)
+
+
+async def test_jobs_join_those_that_run(desk: Desk, small_clips: list[Path]) -> None:
+    first, *rest = write_batch(desk.folder, small_clips, 4)
+    await desk.queue([first])
+    await desk.until(lambda: bool(desk.of(LinkChanged)))
+    await desk.queue(rest)
+    await desk.until(lambda: len(desk.of(ResultsWritten)) == 4)
+
+    assert [job.state for job in desk.store.jobs()] == [State.DONE] * 4
+    assert sorted(event.job for event in desk.events if isinstance(event, JobDone)) == [1, 2, 3, 4]
+
+
+async def test_work_that_comes_after_a_rest_is_done_too(
+    desk: Desk, small_clips: list[Path]
+) -> None:
+    for count, spec in enumerate(write_batch(desk.folder, small_clips, 2), 1):
+        await desk.queue([spec])
+        await desk.until(lambda: len(desk.of(ResultsWritten)) == count)  # noqa: B023 - awaited here
+
+
+async def test_a_box_that_is_gone_from_the_config_stops_and_the_others_go_on(
+    desk: Desk, small_clips: list[Path]
+) -> None:
+    first, second = write_batch(desk.folder, small_clips, 2)
+    await desk.queue([first], box="gone")
+    await desk.queue([second])
+    await desk.until(lambda: bool(desk.of(ResultsWritten)))
+    stopped = [e for e in desk.events if isinstance(e, LinkChanged) and e.box == "gone"]
+    assert [event.state for event in stopped] == [LinkState.STOPPED]
+    assert "no box is named 'gone'" in stopped[0].detail
+
+
+async def test_only_one_process_works_on_the_queue(desk: Desk) -> None:
+    await asyncio.sleep(0)
+    other = Store(desk.store.path)
+    with contextlib.closing(other), pytest.raises(QueueError, match="is working on the queue"):
+        await QueueRunner(other, load_settings, Nobody(), print).run()

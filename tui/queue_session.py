@@ -1,0 +1,26 @@
+"""The queue as the app works on it. Imported late: it brings SSH with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from backend.box.asker import Nobody
+from backend.config import Settings
+from backend.events import Event
+from backend.queue_runner import QueueRunner
+from backend.store import Store
+
+
+@asynccontextmanager
+async def queue_session(
+    path: Path, reload: Callable[[], Settings], watch: Callable[[Event], None]
+) -> AsyncIterator[tuple[Store, QueueRunner]]:
+    """The open queue and its runner, which is to be run. Raises QueueError."""
+    store = await asyncio.to_thread(Store, path)
+    try:
+        yield store, QueueRunner(store, reload, Nobody(), watch)
+    finally:
+        store.close()

@@ -1,0 +1,35 @@
+"""The line at the top of every page: the box, how the link to it stands, and the limit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.widgets import Static
+
+from tui.lines import box_line, limit_line
+
+if TYPE_CHECKING:
+    from tui.app import UpsampleApp
+
+
+class StatusBar(Horizontal):
+    """Draws itself anew when something changed, some times a second at most."""
+
+    def compose(self) -> ComposeResult:
+        """The box on the left, the limit on the right."""
+        yield Static(id="box", markup=False)
+        yield Static(id="limit", markup=False)
+
+    def on_mount(self) -> None:
+        """Show what is known, and follow it."""
+        app = cast("UpsampleApp", self.app)
+        app.live_changed.subscribe(self, lambda _: self._show(app))
+        app.settings_changed.subscribe(self, lambda _: self._show(app))
+        self._show(app)
+
+    def _show(self, app: UpsampleApp) -> None:
+        name, _ = app.settings.box_named(None)
+        self.query_one("#box", Static).update(box_line(app.settings, app.live.boxes.get(name)))
+        self.query_one("#limit", Static).update(limit_line(app.settings))
