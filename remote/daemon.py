@@ -19,6 +19,7 @@ from contextlib import contextmanager
 
 from remote.board import Board
 from remote.engines.catalog import make_engine
+from remote.gpus import NvidiaSmi, visible_devices
 from remote.journal import Journal
 from remote.pictures import Pictures
 from remote.place import Place
@@ -31,6 +32,7 @@ from remote.protocol import (
     Setup,
     Welcome,
 )
+from remote.telemetry import Telemetry
 from remote.visitor import Visitor
 from remote.work import Work
 
@@ -67,6 +69,13 @@ class Daemon:
         self._ended = asyncio.Event()
         self._idle_since = time.monotonic()
         self.work = Work(board, pictures, self._engine, runner, self._tell)
+        self._telemetry = Telemetry(
+            self._engine,
+            NvidiaSmi(visible_devices(setup, os.environ)),
+            self.work.counts,
+            lambda: bool(self._visitors),
+            self._tell,
+        )
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until told to stop, a signal comes, or nothing has happened for `idle_timeout`.
@@ -85,6 +94,7 @@ class Daemon:
                 )  # fmt: skip
             server = await asyncio.start_unix_server(self._visit, self._place.socket)
             working = asyncio.create_task(self.work.run())
+            looking = asyncio.create_task(self._telemetry.run())
             ready()
             try:
                 await self._until_ended(working)
@@ -96,6 +106,8 @@ class Daemon:
                 server.close()
                 self._place.socket.unlink(missing_ok=True)
                 await self._see_off()
+                looking.cancel()
+                await asyncio.gather(looking, return_exceptions=True)
                 working.cancel()
                 await asyncio.gather(working, return_exceptions=True)
                 self._journal.close()
@@ -106,10 +118,13 @@ class Daemon:
         wanted = (hello.runner, hello.setup)
         looks = wanted == ("", "")
         outdated = not looks and wanted != (self._runner, self._setup.fingerprint())
-        if outdated and not unfinished and len(self._visitors) == 1:
+        # Whoever only looks on (at the log, for hours) keeps nobody from working.
+        at_work = [visitor for visitor in self._visitors if not visitor.looks]
+        if outdated and not unfinished and len(at_work) == 1:
             self._ended.set()
         if self._ended.is_set():
             return Fatal("replaced", "the daemon made room for another one")
+        self._telemetry.look()
         return Welcome(
             protocol=min(NEWEST_PROTOCOL, hello.newest),
             runner=self._runner,
@@ -214,8 +229,10 @@ class _TellingHandler(logging.Handler):
 @contextmanager
 def _logging_to(place: Place, tell: _Tell) -> Iterator[None]:
     to_file = logging.handlers.RotatingFileHandler(
-        place.log, maxBytes=_LOG_BYTES, backupCount=2, delay=True
-    )
+        place.log, maxBytes=_LOG_BYTES, backupCount=2, delay=True,
+        # An engine may log anything, and the box's locale may know less.
+        encoding="utf-8", errors="backslashreplace",
+    )  # fmt: skip
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     handlers = [to_file, _TellingHandler(asyncio.get_running_loop(), tell)]
     root = logging.getLogger()

@@ -1,7 +1,7 @@
 """One attached app: its greeting, what it asks, and everything that it is told.
 
 Durable messages are not queued for a visitor: it has a place in the journal and reads on from there, so
-a slow app costs no memory. Messages of the moment wait in a bounded queue and are dropped when it is full.
+a slow app costs no memory. Messages of the moment wait in its `Outbox`, which drops what is too much.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from typing import Protocol
 
+from remote.outbox import Outbox
 from remote.protocol import (
     NEWEST_PROTOCOL,
     OLDEST_PROTOCOL,
@@ -26,6 +26,7 @@ from remote.protocol import (
     Pong,
     ProtocolError,
     Refused,
+    Status,
     Stop,
     Submit,
     Welcome,
@@ -39,7 +40,8 @@ _GREETING_SECONDS = 30.0
 _WRITE_SECONDS = 120.0
 """A peer that takes nothing for so long is gone; it will come back and resume."""
 _CLOSE_SECONDS = 5.0
-_MOST_WAITING = 10_000
+_STATUS_SINCE = 2
+"""The protocol that has it; an older app would not know what to make of it."""
 _BATCH = 200
 
 
@@ -63,10 +65,13 @@ class Visitor:
         self._house = house
         self._reader = reader
         self._writer = writer
-        self._momentary: deque[FromBox] = deque(maxlen=_MOST_WAITING)
         self._writing = asyncio.Lock()
         self._news = asyncio.Event()
+        self._outbox = Outbox(self._news.set)
+        self._protocol = OLDEST_PROTOCOL
         self._seen = -1
+        self.looks = False
+        """Whether the app only looks, and would replace no daemon."""
 
     async def run(self) -> None:
         """Serve the app until it goes or breaks the protocol."""
@@ -81,13 +86,15 @@ class Visitor:
             _log.exception("an app could not be served")
             await self._write_last(Fatal("internal", f"{type(error).__name__}: {error}"))
         finally:
+            self._outbox.close()
             await self._close()
 
     def tell(self, message: FromBox | None) -> None:
         """Pass on a message of the moment; None says that the journal grew."""
-        if message is not None:
-            self._momentary.append(message)
-        self._news.set()
+        if message is None:
+            self._news.set()
+        elif not isinstance(message, Status) or self._protocol >= _STATUS_SINCE:
+            self._outbox.put(message)
 
     async def _serve(self, messages: AsyncIterator[Message]) -> None:
         if not await self._greet(messages):
@@ -112,7 +119,10 @@ class Visitor:
                 f"the box speaks protocol {OLDEST_PROTOCOL} to {NEWEST_PROTOCOL}, "
                 f"the app {hello.oldest} to {hello.newest}"
             )
+        self.looks = (hello.runner, hello.setup) == ("", "")
         answer = await self._house.welcome(hello)
+        if isinstance(answer, Welcome):
+            self._protocol = answer.protocol
         await self._write(answer)
         if isinstance(answer, Fatal):
             return False
@@ -149,8 +159,8 @@ class Visitor:
             while True:
                 await self._news.wait()
                 self._news.clear()
-                while self._momentary:
-                    await self._write(self._momentary.popleft())
+                while (message := self._outbox.take()) is not None:
+                    await self._write(message)
                 await self._tell_journal()
         except ConnectionError:
             _log.info("an app takes nothing any more")

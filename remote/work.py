@@ -101,6 +101,12 @@ class Work:
         """Jobs that wait or run."""
         return await self._on_disk(lambda: self._board.unfinished)
 
+    async def counts(self) -> tuple[int, int]:
+        """How many jobs wait, and how many run."""
+        unfinished = await self.unfinished()
+        running = len(self._running)
+        return max(0, unfinished - running), running
+
     async def told_after(self, seq: int, most: int) -> list[tuple[int, Durable | None]]:
         """The next durable messages after `seq`, at most `most`."""
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from remote.protocol import Request
+from remote.protocol import EngineLoad, Request
 
 
 class EngineError(Exception):
@@ -47,6 +47,15 @@ class Engine(Protocol):
     @property
     def slots(self) -> int:
         """Requests worked on at once."""
+        ...
+
+    @property
+    def stage(self) -> str:
+        """How far its server is, as in `Status.stage`; empty when the engine does not know."""
+        ...
+
+    async def load(self) -> EngineLoad | None:
+        """What it has to do now; None when nothing can tell. Returns within seconds and raises nothing."""
         ...
 
     def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:

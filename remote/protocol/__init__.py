@@ -29,10 +29,12 @@ from remote.protocol.messages import (
     Pong,
     Refused,
     Started,
+    Status,
     Stop,
     Submit,
     Welcome,
 )
+from remote.protocol.telemetry import EngineLoad, Gpu
 from remote.protocol.typed_json import Json, ProtocolError, parse
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "Decoder",
     "Delta",
     "Durable",
+    "EngineLoad",
     "EngineStage",
     "Failed",
     "Fatal",
@@ -54,6 +57,7 @@ __all__ = [
     "FrameInfo",
     "FromApp",
     "FromBox",
+    "Gpu",
     "Hello",
     "Json",
     "Log",
@@ -67,6 +71,7 @@ __all__ = [
     "Sampling",
     "Setup",
     "Started",
+    "Status",
     "Stop",
     "Submit",
     "VllmSetup",

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from remote.protocol.jobs import Answer, Request
+from remote.protocol.telemetry import EngineLoad, Gpu
 
 OLDEST_PROTOCOL = 1
-NEWEST_PROTOCOL = 1
+NEWEST_PROTOCOL = 2
+"""2 has Status; an app of protocol 1 is told none."""
 
 
 # --- from the app to the box ---------------------------------------------------------------------
@@ -200,6 +202,23 @@ class EngineStage:
 
 
 @dataclass(frozen=True)
+class Status:
+    """How the box does now: soon after Welcome, and every few seconds while an app is attached."""
+
+    type: ClassVar[str] = "status"
+    time: float
+    stage: str
+    """As in EngineStage, and besides "not started", "idle" (the GPU was given back) and "failed" (it
+    did not start, or ended by itself); empty when the engine does not know."""
+    jobs_waiting: int
+    jobs_running: int
+    load: EngineLoad | None
+    """None when the engine is not there, or does not count."""
+    gpus: tuple[Gpu, ...]
+    """Those that the engine may use; empty where there is no nvidia-smi, or it does not work."""
+
+
+@dataclass(frozen=True)
 class Pong:
     """The answer to Ping."""
 
@@ -220,6 +239,7 @@ FromBox = (
     | Cancelled
     | Log
     | EngineStage
+    | Status
     | Pong
 )
 Durable = Accepted | Finished | Failed | Cancelled

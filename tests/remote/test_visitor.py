@@ -14,12 +14,13 @@ from remote.board import Board
 from remote.engines.sketch import SketchEngine
 from remote.journal import Journal
 from remote.pictures import Pictures
-from remote.protocol import Fatal, Hello, Log, Welcome, encode
+from remote.protocol import Decoder, Delta, Fatal, Hello, Log, Message, Status, Welcome, encode
 from remote.visitor import Visitor
 from remote.work import Work
 
 HELLO = encode(Hello(1, 1, "", -1, "", ""))
-CHATTER = Log(0, "info", "test", "x" * 10_000)
+CHATTER = Delta("job", 1, 0, "x" * 10_000)
+FLOOD = 20_000
 
 
 class House:
@@ -34,7 +35,7 @@ class House:
         self.visited = asyncio.Event()
 
     async def welcome(self, hello: Hello) -> Welcome | Fatal:
-        return Welcome(1, "", self.journal.id, self.journal.last, "", "", "", 1, 0)
+        return Welcome(hello.newest, "", self.journal.id, self.journal.last, "", "", "", 1, 0)
 
     async def stop(self, visitor: Visitor, only_idle: bool) -> None:
         raise NotImplementedError
@@ -107,3 +108,48 @@ async def test_an_app_that_never_greets_is_left(
         await house.visited.wait()
         assert await house.all_gone()
         writer.close()
+
+
+async def test_a_flood_in_the_log_leaves_the_texts_as_they_are(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "socket")
+        writer.write(encode(Hello(1, 2, "", -1, "", "")))
+        await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big"))
+        (visitor,) = house.visitors
+        texts = [Delta("job", 1, number, "x") for number in range(1000)]
+        for number in range(FLOOD):
+            visitor.tell(Log(1.0, "info", "vllm", f"line {number}"))
+            if number % 20 == 0:
+                visitor.tell(texts[number // 20])
+            if number % 1000 == 0:
+                visitor.tell(Status(1.0, "ready", 0, number, None, ()))
+                await asyncio.sleep(0)
+        heard = await _heard_until_all_is_told(reader)
+        writer.close()
+        assert await house.all_gone()
+    assert [message for message in heard if isinstance(message, Delta)] == texts
+    last = [message for message in heard if isinstance(message, Status)][-1]
+    assert last.jobs_running == FLOOD - 1000
+    numbers = [int(m.text.removeprefix("line ")) for m in _lines(heard)]
+    assert numbers == sorted(set(numbers))
+    assert len(numbers) + _left_out(heard) == FLOOD
+    assert len(numbers) < FLOOD
+
+
+async def _heard_until_all_is_told(reader: asyncio.StreamReader) -> list[Message]:
+    """Everything up to the word of the last lines that were left out."""
+    decoder = Decoder()
+    heard: list[Message] = []
+    async with asyncio.timeout(60):
+        while len(_lines(heard)) + _left_out(heard) < FLOOD:
+            heard += decoder.feed(await reader.read(1 << 16))
+    return heard
+
+
+def _lines(heard: list[Message]) -> list[Log]:
+    return [m for m in heard if isinstance(m, Log) and m.source == "vllm"]
+
+
+def _left_out(heard: list[Message]) -> int:
+    notices = [m.text for m in heard if isinstance(m, Log) and m.source == "runner"]
+    return sum(int(text.split()[0].replace(",", "")) for text in notices)

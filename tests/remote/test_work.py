@@ -27,7 +27,7 @@ ONE, TWO = ask("one", [SHARED]), ask("two", [SHARED])
 class Gate:
     """An engine that answers when it is let, with the text that it is given."""
 
-    name, notice, slots = "gate 1", "", 1
+    name, notice, slots, stage = "gate 1", "", 1, "ready"
 
     def __init__(self) -> None:
         self.open = asyncio.Event()
@@ -37,6 +37,9 @@ class Gate:
         await self.open.wait()
         yield self.text
         yield Completion("stop")
+
+    async def load(self) -> None:
+        """Nothing is counted."""
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -2,6 +2,7 @@
 llama.cpp, Ray Serve.
 
     chat     what is asked and what is answered, as JSON
+    metrics  what a vLLM counts, read from its /metrics
     refusal  what a server's refusal means for the request
     engine   the `Engine`, and what a supervisor asks of its server
 

@@ -18,8 +18,9 @@ from remote.engines.openai.chat import (
     read_models,
     smallest_chat,
 )
+from remote.engines.openai.metrics import LoadReader
 from remote.engines.openai.refusal import AnsweredError, broken_off, refused
-from remote.protocol import Json, Request
+from remote.protocol import EngineLoad, Json, Request
 
 _CHAT = "/v1/chat/completions"
 _DONE = "[DONE]"
@@ -58,6 +59,7 @@ class OpenAIEngine:
         self._slots = slots
         self._limits = limits or Limits()
         self._client = Client(server, self._limits.connect)
+        self._load = LoadReader(server)
         self._version: str | None = None
 
     @property
@@ -76,6 +78,15 @@ class OpenAIEngine:
     def slots(self) -> int:
         """Requests that the server is given at once."""
         return self._slots
+
+    @property
+    def stage(self) -> str:
+        """Nothing: it does not watch over the server."""
+        return ""
+
+    async def load(self) -> EngineLoad | None:
+        """What the server has to do, if it is a vLLM."""
+        return await self._load.read()
 
     async def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
         """The text as the server sends it, then how it ended.

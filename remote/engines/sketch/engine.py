@@ -9,7 +9,7 @@ from remote.engines import BadRequest, Completion, Piece
 from remote.engines.sketch.grid import Picture, read_picture
 from remote.engines.sketch.measure import Seen, measure
 from remote.engines.sketch.words import Voice, cut_to_words, pieces, write
-from remote.protocol import Request
+from remote.protocol import EngineLoad, Request
 
 NOTICE = "Written by the sketch engine from measurements of the frames; no language model wrote it."
 """What every result of this engine says about itself, outside of its text."""
@@ -20,6 +20,9 @@ class SketchEngine:
 
     The same request and images always give the same text, on every machine.
     """
+
+    def __init__(self) -> None:
+        self._running = 0
 
     @property
     def name(self) -> str:
@@ -36,6 +39,15 @@ class SketchEngine:
         """Requests worked on at once; Python measures one at a time, however many wait."""
         return 4
 
+    @property
+    def stage(self) -> str:
+        """Ready: nothing has to be started."""
+        return "ready"
+
+    async def load(self) -> EngineLoad:
+        """How many requests it works on; it lets none wait and knows no tokens."""
+        return EngineLoad(running=self._running, waiting=0)
+
     async def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
         """The paragraph in pieces of a few words; `max_tokens` bounds the number of words.
 
@@ -45,7 +57,11 @@ class SketchEngine:
             raise BadRequest(f"{len(request.frames)} frames are named, {len(images)} pictures came")
         if not images and not request.prompt.strip():
             raise BadRequest("the prompt is empty and no frame came with it")
-        seen = await _look(request, images) if images else None
+        self._running += 1
+        try:
+            seen = await _look(request, images) if images else None
+        finally:
+            self._running -= 1
         most_words = max(0, request.sampling.max_tokens)
         text = write(request.prompt, seen, _voice(request), most_words)
         text, cut = cut_to_words(text, most_words)

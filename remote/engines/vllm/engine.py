@@ -19,7 +19,7 @@ from remote.engines.vllm.installation import NEWEST_KNOWN, Version, find_version
 from remote.engines.vllm.process import ServerProcess, sweep
 from remote.engines.vllm.stages import Stage, stage_of
 from remote.place import Place
-from remote.protocol import EngineStage, Request, VllmSetup
+from remote.protocol import EngineLoad, EngineStage, Request, VllmSetup
 
 _log = logging.getLogger("vllm")
 
@@ -70,6 +70,7 @@ class VllmEngine:
         self._idle_since = time.monotonic()
         self._failure: tuple[float, str] | None = None
         self._stage: Stage | None = None
+        self._gave_back = False
 
     @property
     def name(self) -> str:
@@ -85,6 +86,23 @@ class VllmEngine:
     def slots(self) -> int:
         """Requests that the server batches."""
         return self._setup.max_num_seqs
+
+    @property
+    def stage(self) -> str:
+        """How far the server is; "idle" after the GPU was given back, "failed" after a bad end."""
+        if self._starting is not None and not self._starting.done():
+            return (self._stage or Stage.STARTING).value
+        running = self._running
+        if running is not None and running.process.returncode is None:
+            return Stage.READY.value
+        if running is not None or self._failure is not None:
+            return "failed"
+        return "idle" if self._gave_back else "not started"
+
+    async def load(self) -> EngineLoad | None:
+        """What the server has to do; None before it is ready."""
+        running = self._running
+        return None if running is None else await running.client.load()
 
     async def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
         """Answer one request; starts the server first if it is not there.
@@ -117,6 +135,10 @@ class VllmEngine:
         if self._ending is not None:
             await self._ending
 
+    @property
+    def _running(self) -> _Running | None:
+        return None if self._starting is None else _result_of(self._starting)
+
     async def _warm(self) -> _Running:
         if self._starting is not None and self._starting.done():
             running = _result_of(self._starting)
@@ -125,6 +147,7 @@ class VllmEngine:
             await self._end("vLLM has ended")
         if self._starting is None:
             self._refuse_after_failure()
+            self._gave_back = False
             self._starting = asyncio.create_task(self._start(after=self._ending))
         # Whoever is cancelled while waiting must not end the start that others wait for.
         return await asyncio.shield(self._starting)
@@ -232,6 +255,7 @@ class VllmEngine:
             await asyncio.sleep(min(1.0, self._idle_timeout / 4))
             idle = time.monotonic() - self._idle_since
             if self._starting is not None and not self._busy and idle > self._idle_timeout:
+                self._gave_back = True
                 await self._end(f"idle for {self._idle_timeout:.0f} s; giving the GPU back")
 
     async def _end(self, why: str) -> None:

@@ -55,6 +55,11 @@ def main() -> None:
     parser.add_argument("--host")
     parser.add_argument("--port", type=int)
     told, _ = parser.parse_known_args(arguments)
+    for number in range(orders.get("flood", 0)):
+        # A block a write, as a pipe has them; the log of a real one floods no less.
+        print(f"INFO flood {number:06d}", flush=number % 100 == 99)  # noqa: T201
+        if number % 1000 == 999:
+            print(f"ERROR grave {number:06d}", flush=True)  # noqa: T201
     time.sleep(orders.get("start_seconds", 0))
     server: socketserver.BaseServer
     if told.uds:
@@ -76,7 +81,12 @@ class _UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        self._say(200, "application/json", b"{}")
+        if self.path != "/metrics":
+            self._say(200, "application/json", b"{}")
+            return
+        orders = read_orders(Path(os.environ[FOLDER]))
+        page = orders.get("metrics")
+        self._say(404 if page is None else 200, "text/plain", (page or "").encode())
 
     def do_POST(self) -> None:
         if self.headers["Authorization"] != f"Bearer {os.environ['VLLM_API_KEY']}":

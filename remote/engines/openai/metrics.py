@@ -1,0 +1,144 @@
+"""What a vLLM counts, read from the page for Prometheus at /metrics.
+
+Servers of other makes have no such page, or other names on it; they are asked again only now and then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from remote.engines import EngineError
+from remote.engines.http import Client, Server
+from remote.protocol import EngineLoad
+
+_SECONDS = 3.0
+"""For the connection, and again for the whole page."""
+_PAUSE_SECONDS = 30.0
+"""Before a server is asked again that gave no such page."""
+_LONGEST_INTERVAL = 15.0
+"""Seconds between two readings that a rate may be taken over; past that, it would tell of the past."""
+_MOST_PAGE = 4 << 20
+
+_RUNNING = "vllm:num_requests_running"
+_WAITING = "vllm:num_requests_waiting"
+_PROMPT = "vllm:prompt_tokens_total"
+_GENERATION = "vllm:generation_tokens_total"
+_CACHE = ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")
+"""The name of today, and that of the versions before; some have both."""
+_NAMES = frozenset({_RUNNING, _WAITING, _PROMPT, _GENERATION, *_CACHE})
+_SAMPLE = re.compile(r"([A-Za-z_:][\w:]*)(?:\{.*\})?\s+(\S+)(?:\s+-?\d+)?\s*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """One page; None for what is not on it."""
+
+    running: int | None
+    waiting: int | None
+    prompt_tokens: float | None
+    generation_tokens: float | None
+    """Since the server started."""
+    cache_usage: float | None
+    """A share, whatever the metric's own name says."""
+
+
+def read_metrics(page: str) -> Metrics | None:
+    """What we look for on the page; None when nothing of it is there.
+
+    Engines that share the work have a line each: counts are added up, of the caches the fullest counts.
+    """
+    found: dict[str, list[float]] = {}
+    for name, value in _samples(page):
+        found.setdefault(name, []).append(value)
+    if not found:
+        return None
+    total = {name: sum(values) for name, values in found.items()}
+    fullest = next((max(found[name]) for name in _CACHE if name in found), None)
+    return Metrics(
+        running=_count(total.get(_RUNNING)),
+        waiting=_count(total.get(_WAITING)),
+        prompt_tokens=total.get(_PROMPT),
+        generation_tokens=total.get(_GENERATION),
+        cache_usage=None if fullest is None else min(fullest, 1.0),
+    )
+
+
+class LoadReader:
+    """Asks one server again and again; two pages make a rate."""
+
+    def __init__(self, server: Server) -> None:
+        self._client = Client(server, _SECONDS)
+        self._last: tuple[float, Metrics] | None = None
+        self._not_before = 0.0
+
+    async def read(self) -> EngineLoad | None:
+        """What the server has to do; None when it does not tell."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._not_before:
+            return None
+        metrics = await self._ask()
+        now = loop.time()
+        if metrics is None:
+            self._last = None
+            self._not_before = now + _PAUSE_SECONDS
+            return None
+        before, self._last = self._last, (now, metrics)
+        return _load(metrics, before, now)
+
+    async def _ask(self) -> Metrics | None:
+        try:
+            async with self._client.request("GET", "/metrics", silence=_SECONDS) as response:
+                if response.status != 200:
+                    return None
+                page = await response.read(_MOST_PAGE)
+        except EngineError:
+            return None
+        return read_metrics(page.decode("utf-8", "replace"))
+
+
+def _load(metrics: Metrics, before: tuple[float, Metrics] | None, now: float) -> EngineLoad:
+    then, last = before or (-math.inf, metrics)
+    seconds = now - then
+
+    def rate(count: float | None, earlier: float | None) -> float | None:
+        if count is None or earlier is None or not 0 < seconds <= _LONGEST_INTERVAL:
+            return None
+        # A server that was started again counts from 0.
+        return (count - earlier) / seconds if count >= earlier else None
+
+    return EngineLoad(
+        running=metrics.running,
+        waiting=metrics.waiting,
+        prompt_rate=rate(metrics.prompt_tokens, last.prompt_tokens),
+        generation_rate=rate(metrics.generation_tokens, last.generation_tokens),
+        cache_usage=metrics.cache_usage,
+    )
+
+
+def _samples(page: str) -> Iterator[tuple[str, float]]:
+    for line in page.splitlines():
+        if not line.startswith("vllm:"):
+            continue
+        sample = _SAMPLE.fullmatch(line)
+        if sample is None or sample[1] not in _NAMES:
+            continue
+        value = _number(sample[2])
+        if value is not None:
+            yield sample[1], value
+
+
+def _number(text: str) -> float | None:
+    """A count or a share; NaN and the like are none."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and value >= 0 else None
+
+
+def _count(value: float | None) -> int | None:
+    return None if value is None else int(value)
