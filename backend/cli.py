@@ -271,11 +271,20 @@ def status(
 
 
 @box_.command
-def logs(name: _Box = None, /, *, accept_host_key: _Fingerprint = None) -> ExitCode:
+def logs(
+    name: _Box = None,
+    /,
+    *,
+    follow: Annotated[
+        bool, Parameter(name=["--follow", "-f"], help="Go on with each new line, until Ctrl-C.")
+    ] = False,
+    accept_host_key: _Fingerprint = None,
+    json: Annotated[bool, Parameter(help="One JSON object a line.")] = False,
+) -> ExitCode:
     """Print the end of the log on a box, the engine's lines in it."""
     from backend.commands.box import show_log
 
-    return show_log(name, accept_host_key or "")
+    return show_log(name, accept_host_key or "", follow=follow, as_json=json)
 
 
 @box_.command

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from backend.box.asker import Asker
 from backend.box.link import Box, Link, Seen, open_link
 from backend.errors import BoxUnreachable, InputError, UpsampleError
-from backend.events import BoxLog, EngineStarting, Event, LinkChanged, LinkState
+from backend.events import BoxLog, BoxStatus, EngineStarting, Event, LinkChanged, LinkState
 from backend.ledger import Ledger
 from backend.prepare import Preparer, Ready
 from backend.store import Job, State, Store
@@ -31,6 +31,7 @@ from remote.protocol import (
     ProtocolError,
     Refused,
     Started,
+    Status,
 )
 
 PREPARED_AT_ONCE = 2
@@ -234,6 +235,8 @@ class Dispatcher:
             case Log():
                 log = (message.time, message.level, message.source, message.text)
                 self._watch(BoxLog(self._box.name, *log))
+            case Status():
+                self._watch(BoxStatus.of(self._box.name, message))
 
     def _is_accepted(self, identity: str) -> bool:
         """Otherwise it is queued anew, and what the journal tells is how an earlier try at it ended."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar
 
-from remote.protocol import Json
+from remote.protocol import EngineLoad, Gpu, Json, Status
 
 
 class LinkState(StrEnum):
@@ -166,6 +166,35 @@ class BoxLog:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class BoxStatus:
+    """How the box does; comes every few seconds while the link is live."""
+
+    type: ClassVar[str] = "status"
+    box: str
+    time: float
+    """Unix time of the box."""
+    stage: str
+    jobs_waiting: int
+    jobs_running: int
+    load: EngineLoad | None
+    gpus: tuple[Gpu, ...]
+    """These as in `remote.protocol.Status`."""
+
+    @classmethod
+    def of(cls, box: str, told: Status) -> BoxStatus:
+        """What the box of this name told of itself."""
+        return cls(
+            box=box,
+            time=told.time,
+            stage=told.stage,
+            jobs_waiting=told.jobs_waiting,
+            jobs_running=told.jobs_running,
+            load=told.load,
+            gpus=told.gpus,
+        )
+
+
 Event = (
     LinkChanged
     | EngineStarting
@@ -180,6 +209,7 @@ Event = (
     | ResultsWritten
     | WritingFailed
     | BoxLog
+    | BoxStatus
 )
 
 
@@ -193,6 +223,8 @@ def _plain(value: object) -> Json:
         return str(value)
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise TypeError(f"{type(value).__name__} has no place in an event")

@@ -1,62 +1,84 @@
-"""`upsample box status|logs|stop`: what the daemon of a box says of itself, its log, and its end."""
+"""`upsample box status|logs|stop`: what the daemon of a box says of itself, its log, and its end.
+
+How a log is followed is in `box_follow`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from rich.table import Table
 
 from backend.box.asker import Asker
-from backend.box.link import Box, Seen, open_link, read_log
+from backend.box.link import Box, Link, Seen, open_link, read_log
 from backend.boxes import make_box
+from backend.commands.box_follow import follow_log, print_log
 from backend.config import load_settings
 from backend.console import out as stdout
 from backend.console import safe, say, table, write_json
 from backend.errors import BoxUnusable
 from backend.exit_codes import ExitCode
+from backend.status_text import memory_text, rate_text
 from backend.terminal_asker import TerminalAsker
-from remote.protocol import Stop, Welcome
+from remote.protocol import Gpu, Json, Status, Stop, Welcome
 
 _STOP_SECONDS = 60.0
+_STATUS_SECONDS = 15.0
+"""A daemon of an older version tells none."""
+_UNKNOWN = "–"
 
 
 def show_status(name: str | None, fingerprint: str, *, as_json: bool) -> ExitCode:
     """What the box's daemon says of itself; one is started if none runs."""
     box = _box(name)
-    welcome = asyncio.run(_greeted(box, _asker(fingerprint)))
+    welcome, status = asyncio.run(_asked(box, _asker(fingerprint)))
     if as_json:
-        write_json(
-            {
-                "box": box.name,
-                "host": box.host,
-                "engine": welcome.engine,
-                "slots": welcome.slots,
-                "unfinished": welcome.unfinished,
-                "runner": welcome.runner,
-                "protocol": welcome.protocol,
-                "journal": welcome.journal,
-            }
-        )
+        known: dict[str, Json] = {
+            "box": box.name,
+            "host": box.host,
+            "engine": welcome.engine,
+            "slots": welcome.slots,
+            "unfinished": welcome.unfinished,
+            "runner": welcome.runner,
+            "protocol": welcome.protocol,
+            "journal": welcome.journal,
+        }
+        write_json(known | _status_json(status))
         return ExitCode.OK
-    shown = table("box", "host", "engine", "jobs unfinished", "at once", "runner")
+    shown = table(
+        "box", "host", "engine", "stage", "running", "waiting", "at once", "tok/s", "runner"
+    )
     shown.add_row(
         safe(box.name),
         safe(box.host) or "embedded",
         safe(welcome.engine),
-        str(welcome.unfinished),
+        (safe(status.stage) if status else "") or _UNKNOWN,
+        str(status.jobs_running) if status else _UNKNOWN,
+        str(status.jobs_waiting if status else welcome.unfinished),
         str(welcome.slots),
+        (rate_text(status.load).removesuffix(" tok/s") if status else "") or _UNKNOWN,
         safe(welcome.runner),
     )
     stdout().print(shown)
+    if status and status.gpus:
+        stdout().print()
+        stdout().print(_gpu_table(status.gpus))
     return ExitCode.OK
 
 
-def show_log(name: str | None, fingerprint: str) -> ExitCode:
-    """The end of the runner's log on the box, the engine's lines in it."""
-    log = asyncio.run(read_log(_box(name), _asker(fingerprint)))
+def show_log(name: str | None, fingerprint: str, *, follow: bool, as_json: bool) -> ExitCode:
+    """The end of the runner's log on the box, the engine's lines in it; with `follow`, until Ctrl-C."""
+    box, asker = _box(name), _asker(fingerprint)
+    if follow:
+        asyncio.run(follow_log(box, asker, as_json=as_json))
+        return ExitCode.OK
+    log = asyncio.run(read_log(box, asker))
     if not log:
         say("There is no log on the box yet.")
-    sys.stdout.write(safe(log) + "\n" if log else "")
+    print_log(box, log, as_json=as_json)
     return ExitCode.OK
 
 
@@ -69,9 +91,52 @@ def stop_daemon(name: str | None, fingerprint: str) -> ExitCode:
     return ExitCode.OK
 
 
-async def _greeted(box: Box, asker: Asker) -> Welcome:
+def _status_json(status: Status | None) -> dict[str, Json]:
+    if status is None:
+        return dict.fromkeys(("stage", "jobs_waiting", "jobs_running", "load", "gpus"))
+    return {
+        "stage": status.stage,
+        "jobs_waiting": status.jobs_waiting,
+        "jobs_running": status.jobs_running,
+        "load": asdict(status.load) if status.load else None,
+        "gpus": [asdict(gpu) for gpu in status.gpus],
+    }
+
+
+def _gpu_table(gpus: Sequence[Gpu]) -> Table:
+    shown = table("gpu", "name", "memory", "busy", right=("gpu", "memory", "busy"))
+    for gpu in gpus:
+        known = gpu.memory_used is not None and gpu.memory_total is not None
+        shown.add_row(
+            str(gpu.index),
+            safe(gpu.name),
+            memory_text(gpu.memory_used or 0, gpu.memory_total or 0) if known else _UNKNOWN,
+            _UNKNOWN if gpu.utilisation is None else f"{gpu.utilisation:.0f} %",
+        )
+    return shown
+
+
+async def _asked(box: Box, asker: Asker) -> tuple[Welcome, Status | None]:
     async with open_link(box, asker, Seen(), look=True) as link:
-        return link.welcome
+        try:
+            async with asyncio.timeout(_STATUS_SECONDS):
+                return link.welcome, await _whole_status(link)
+        except TimeoutError:
+            return link.welcome, None
+
+
+async def _whole_status(link: Link) -> Status | None:
+    """The first status, or the second: rates need two looks, and nobody may have looked before us."""
+    first: Status | None = None
+    async for message in link.messages():
+        if not isinstance(message, Status):
+            continue
+        counts_tokens = message.load is not None and message.load.cache_usage is not None
+        has_rates = message.load is not None and message.load.generation_rate is not None
+        if first is not None or has_rates or not counts_tokens:
+            return message
+        first = message
+    return first
 
 
 async def _stopped(box: Box, asker: Asker) -> int:

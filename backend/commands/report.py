@@ -24,6 +24,7 @@ from rich.text import Text
 from backend.console import err, safe, say, write_json
 from backend.events import (
     BoxLog,
+    BoxStatus,
     EngineStarting,
     Event,
     JobCancelled,
@@ -38,10 +39,13 @@ from backend.events import (
     event_json,
 )
 from backend.exit_codes import ExitCode
+from backend.status_text import status_parts
 from backend.store import Job, State
 
 _QUIET_SECONDS = 5.0
 """Between two lines of progress where there is no terminal to draw a bar on."""
+_COUNTERS_WIDTH = 50
+"""Columns that the bar and the counters beside the description take at least."""
 
 
 class Report:
@@ -58,6 +62,8 @@ class Report:
         self._states: Counter[State] = Counter()
         self._running: set[int] = set()
         self._files: list[str] = []
+        self._status: list[str] = []
+        """How the box does, apart from its jobs; a few words each."""
         self._said = time.monotonic()
         self._progress = Progress(
             SpinnerColumn(),
@@ -112,6 +118,8 @@ class Report:
                 self._tell_link(event)
             case EngineStarting():
                 self._tell_engine(event)
+            case BoxStatus():
+                self._tell_status(event)
             case JobStarted():
                 self._running.add(event.job)
                 self._draw()
@@ -166,12 +174,14 @@ class Report:
             sys.stdout.flush()
 
     def _tell_link(self, event: LinkChanged) -> None:
+        self._status = []
         match event.state:
             case LinkState.LIVE:
                 self._progress.update(self._bar, description=f"{event.box} · {safe(event.detail)}")
             case LinkState.CONNECTING:
                 self._progress.update(self._bar, description=f"connecting to {event.box}")
             case LinkState.RETRYING:
+                self._progress.update(self._bar, description=f"{event.box} · no link")
                 self._complain(f"{event.detail}; trying again in {event.retry_in:.0f} s")
 
     def _tell_engine(self, event: EngineStarting) -> None:
@@ -180,12 +190,24 @@ class Report:
         if self._progress.disable:
             say(text)
 
+    def _tell_status(self, event: BoxStatus) -> None:
+        self._status = [safe(part) for part in status_parts(event, jobs=False)]
+        room = self._progress.console.width - _COUNTERS_WIDTH
+        text = event.box
+        for part in status_parts(event):
+            if len(text) + len(part) > room:
+                break
+            text += f" · {safe(part)}"
+        if text != event.box:
+            self._progress.update(self._bar, description=text)
+
     def _draw(self) -> None:
         self._progress.update(self._bar, completed=self._ended)
         now = time.monotonic()
         if self._progress.disable and now - self._said > _QUIET_SECONDS:
             self._said = now
-            say(f"{self._ended} of {self._expected} done, {len(self._running)} running")
+            done = f"{self._ended} of {self._expected} done, {len(self._running)} running"
+            say(" · ".join([done, *self._status]))
 
     def _complain(self, text: str, glyph: str = "! ") -> None:
         style = "bold red" if glyph == "✗ " else "bold yellow"

@@ -15,19 +15,21 @@ from backend.box.asker import Asker, Nobody
 from backend.box.link import Box, Seen
 from backend.config import load_settings
 from backend.dispatch import Dispatcher
-from backend.events import Event, JobDone, JobFailed
+from backend.events import BoxStatus, Event, JobDone, JobFailed
 from backend.orders import Batch, make_jobs
 from backend.specs.scan import scan
 from backend.store import Job, State, Store
 from remote.protocol import (
     Accepted,
     Answer,
+    EngineLoad,
     Failed,
     Finished,
     FromApp,
     FromBox,
     ProtocolError,
     Setup,
+    Status,
     Submit,
     Welcome,
 )
@@ -142,3 +144,14 @@ async def test_a_known_trouble_is_explained(
     (error,) = [e.error for e in events if isinstance(e, JobFailed)]
     assert "gpu_memory_utilization" in error or "memory" in error
     assert not error.startswith("torch")
+
+
+async def test_how_the_box_does_is_passed_on(
+    store: Store, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def finish(submit: Submit) -> list[FromBox]:
+        return [Accepted(10, submit.job), Finished(11, submit.job, answer("A long warm dusk."))]
+
+    told = Status(1.5, "ready", 2, 1, EngineLoad(running=1), ())
+    events = await run(store, job, ScriptedBox([told], finish), monkeypatch)
+    assert [e for e in events if isinstance(e, BoxStatus)] == [BoxStatus.of("h100", told)]

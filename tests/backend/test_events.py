@@ -12,6 +12,7 @@ import pytest
 
 from backend.events import (
     BoxLog,
+    BoxStatus,
     EngineStarting,
     Event,
     JobCancelled,
@@ -28,6 +29,7 @@ from backend.events import (
     WritingFailed,
     event_json,
 )
+from remote.protocol import EngineLoad, Gpu, Status
 
 EVENTS: tuple[Event, ...] = (
     LinkChanged("h100", LinkState.RETRYING, "no route", 2.5),
@@ -43,6 +45,7 @@ EVENTS: tuple[Event, ...] = (
     ResultsWritten(Path("out/a.json"), (Path(os.fsdecode(b"out/\xe9.json")), Path("b"))),
     WritingFailed(Path("out/a.json"), "disk full"),
     BoxLog("h100", 1.5, "warning", "vllm", "\x1b[31mred"),
+    BoxStatus("h100", 1.5, "ready", 12, 3, EngineLoad(3, 12, 900.5), (Gpu(0, "H100", 1, None),)),
 )
 
 
@@ -68,4 +71,29 @@ def test_paths_are_text_and_tuples_are_lists() -> None:
         "type": "written",
         "file": "a",
         "beside": ["b", "c"],
+    }
+
+
+def test_a_status_is_told_with_all_its_numbers() -> None:
+    gpus = (Gpu(0, "H100", 4, 8, 71.0), Gpu(1, "H100"))
+    told = Status(1.5, "ready", 12, 3, EngineLoad(3, 9, 900.0, 312.4, 0.25), gpus)
+    assert event_json(BoxStatus.of("h100", told)) == {
+        "type": "status",
+        "box": "h100",
+        "time": 1.5,
+        "stage": "ready",
+        "jobs_waiting": 12,
+        "jobs_running": 3,
+        "load": {
+            "running": 3,
+            "waiting": 9,
+            "prompt_rate": 900.0,
+            "generation_rate": 312.4,
+            "cache_usage": 0.25,
+        },
+        "gpus": [
+            {"index": 0, "name": "H100", "memory_used": 4, "memory_total": 8, "utilisation": 71.0},
+            {"index": 1, "name": "H100", "memory_used": None, "memory_total": None}
+            | {"utilisation": None},
+        ],
     }

@@ -11,6 +11,7 @@ import pytest
 from backend.commands.report import Report
 from backend.events import (
     BoxLog,
+    BoxStatus,
     Event,
     JobCancelled,
     JobDone,
@@ -25,6 +26,12 @@ from backend.events import (
 )
 from backend.exit_codes import ExitCode
 from backend.store import Job, State
+from remote.protocol import EngineLoad, Gpu
+
+STATUS = BoxStatus(
+    "h100", 1.0, "ready", 12, 3, EngineLoad(3, 0, 900.0, 312.4, 0.1),
+    (Gpu(0, "H100", 62 << 30, 80 << 30, 71.0),),
+)  # fmt: skip
 
 Capsys = pytest.CaptureFixture[str]
 
@@ -200,3 +207,50 @@ def test_a_long_run_without_a_terminal_says_now_and_then_how_far_it_is(
     monkeypatch.setattr("backend.commands.report._QUIET_SECONDS", -1.0)
     report.hear(DONE)
     assert capsys.readouterr().err == "1 of 2 done, 1 running\n"
+
+
+def test_a_long_run_says_how_the_box_does_until_the_link_breaks(
+    capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.commands.report._QUIET_SECONDS", -1.0)
+    report = Report()
+    report.expect(jobs(State.QUEUED, State.SENT))
+    report.hear(STATUS)
+    report.hear(JobStarted(2, "dusk", 1))
+    report.hear(LinkChanged("h100", LinkState.RETRYING, "h100 hung up", 2.4))
+    report.hear(DONE)
+    assert capsys.readouterr().err.splitlines() == [
+        "0 of 2 done, 1 running · GPU 71 % 62/80 GB · 312 tok/s",
+        "! h100 hung up; trying again in 2 s",
+        "1 of 2 done, 1 running",
+    ]
+
+
+def drawn(monkeypatch: pytest.MonkeyPatch, columns: int, *events: Event) -> str:
+    """What the bar says on a terminal of this width."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    report = Report()
+    for event in events:
+        report.hear(event)
+    (task,) = report._progress.tasks
+    return str(task.description)
+
+
+def test_the_bar_tells_how_the_box_does_as_far_as_there_is_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    live = LinkChanged("h100", LinkState.LIVE, "vllm 0.32.0")
+    whole = "h100 · GPU 71 % 62/80 GB · 3 running 12 waiting · 312 tok/s"
+    assert drawn(monkeypatch, 120, live, STATUS) == whole
+    assert drawn(monkeypatch, 80, live, STATUS) == "h100 · GPU 71 % 62/80 GB"
+    assert drawn(monkeypatch, 60, live, STATUS) == "h100 · vllm 0.32.0"
+    unknown = BoxStatus("h100", 1.0, "", 0, 0, None, ())
+    assert drawn(monkeypatch, 120, live, unknown) == "h100 · vllm 0.32.0"
+    hostile = BoxStatus("h100", 1.0, "\x1b[2J", 0, 0, None, ())
+    assert drawn(monkeypatch, 120, live, hostile) == r"h100 · \x1b[2J"
+
+
+def test_with_json_a_status_is_a_line(capsys: Capsys) -> None:
+    heard([STATUS], as_json=True)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["load"]["generation_rate"] == 312.4

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -115,11 +115,15 @@ class Laptop:
         """Run `upsample --no-ui`."""
         return self.run("--no-ui", *arguments)
 
-    @contextmanager
-    def started(self, *arguments: str | Path) -> Iterator[Running]:
+    def started(self, *arguments: str | Path) -> AbstractContextManager[Running]:
         """`upsample --no-ui --json`, going on while the test does."""
+        return self.running("--no-ui", "--json", *arguments)
+
+    @contextmanager
+    def running(self, *arguments: str | Path) -> Iterator[Running]:
+        """A command that writes JSON lines, going on while the test does."""
         process = subprocess.Popen(
-            [UPSAMPLE, "--no-ui", "--json", *map(str, arguments)],
+            [UPSAMPLE, *map(str, arguments)],
             cwd=self.cwd,
             env=self.environment(),
             stdin=subprocess.DEVNULL,
