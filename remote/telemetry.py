@@ -45,21 +45,24 @@ class Telemetry:
 
     async def run(self) -> None:
         """Look and tell, until cancelled."""
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(0, self._due.set)
-        while True:
+        try:
+            while True:
+                await self._due.wait()
+                while self._is_watched():
+                    self._due.clear()
+                    self._tell(await self._status())
+                    await self._pause()
+                self._due.clear()
+        except Exception:  # noqa: BLE001 - logged
+            # Whatever is wrong with the numbers, the work goes on.
+            _log.exception("the box's state could not be read; it is told no more")
+
+    async def _pause(self) -> None:
+        timer = asyncio.get_running_loop().call_later(_PERIOD, self._due.set)
+        try:
             await self._due.wait()
+        finally:
             timer.cancel()
-            self._due.clear()
-            if not self._is_watched():
-                continue
-            try:
-                self._tell(await self._status())
-            except Exception:  # noqa: BLE001 - logged
-                # Whatever is wrong with the numbers, the work goes on.
-                _log.exception("the box's state could not be read; it is told no more")
-                return
-            timer = loop.call_later(_PERIOD, self._due.set)
 
     async def _status(self) -> Status:
         load, gpus = await asyncio.gather(self._engine.load(), self._gpus.read())

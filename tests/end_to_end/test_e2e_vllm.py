@@ -185,6 +185,10 @@ def test_every_request_costs_what_we_said_it_would(bench: Bench) -> None:
     _check_done_once(bench, run, spec)
     # It was heard how far the server is, and the text as it was written.
     assert [event["stage"] for event in _events(run, "engine")] == _STAGES
+    ready = next(n for n, event in enumerate(run.events) if event.get("stage") == "ready")
+    before = run.events[:ready]
+    assert [event for event in before if event["type"] == "log" and event["source"] == "vllm"]
+    assert {e["stage"] for e in before if e["type"] == "status"} & {"starting", "loading weights"}
     assert any("version 0.32.0" in event["text"] for event in _events(run, "log"))
     pieces = Counter(event["job"] for event in _events(run, "text"))
     assert max(pieces.values()) > 3
@@ -202,6 +206,23 @@ def test_the_next_batch_finds_the_model_loaded(bench: Bench) -> None:
     assert bench.group == group
     assert _events(run, "engine") == []
     _check_done_once(bench, run, second)
+
+
+def test_it_is_told_how_much_is_written_while_it_is_written(bench: Bench) -> None:
+    count = 24
+    spec = _write_texts(bench, "watched", count)
+    with bench.upsample(spec, reserve=300) as run:
+        assert run.end() == 0, run.errors
+
+    assert len(_events(run, "done")) == count
+    loads = [event["load"] for event in _events(run, "status") if event["load"]]
+    at_work = [load for load in loads if load["running"] and load["generation_rate"]]
+    assert at_work
+    for load in at_work:
+        assert 1 <= load["running"] <= 8
+        assert load["generation_rate"] > 0
+        assert 0 < load["cache_usage"] <= 1
+    assert any(event["jobs_running"] for event in _events(run, "status"))
 
 
 def _engine_core(group: int) -> int:
