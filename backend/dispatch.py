@@ -8,18 +8,22 @@ the queue's file, on the box's disk, or both, and the next run goes on from ther
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from backend.box.asker import Asker
 from backend.box.link import Box, Link, Seen, open_link
+from backend.cancels import Cancels
 from backend.errors import BoxUnreachable, InputError, UpsampleError
 from backend.events import BoxLog, BoxStatus, EngineStarting, Event, LinkChanged, LinkState
 from backend.ledger import Ledger
+from backend.orders import same_frames_together
 from backend.prepare import Preparer, Ready
 from backend.store import Job, State, Store
 from remote.protocol import (
     Accepted,
+    Cancel,
     Cancelled,
     Delta,
     Durable,
@@ -32,6 +36,7 @@ from remote.protocol import (
     Refused,
     Started,
     Status,
+    Welcome,
 )
 
 PREPARED_AT_ONCE = 2
@@ -42,6 +47,8 @@ SENT_AHEAD = 2
 """Requests that wait on the box beyond the ones it works on, so that no slot stands empty."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds before connecting again."""
+LOOKS_FOR_CANCELS = 0.25
+"""Seconds between two looks at what other processes ask to cancel."""
 
 
 class Dispatcher:
@@ -55,19 +62,30 @@ class Dispatcher:
         watch: Callable[[Event], None],
         *,
         force: bool = False,
+        look: bool = False,
     ) -> None:
-        """`watch` hears of everything, on the loop; `force` lets results replace files."""
+        """`watch` hears of everything, on the loop; `force` lets results replace files.
+
+        With `look` the box's daemon is taken as it is, whatever its setup: to follow what is there.
+        """
         self._store = store
         self._box = box
         self._asker = asker
         self._watch = watch
+        self._look = look
         self._ledger = Ledger(store, box.name, watch, force=force)
         self._preparer = Preparer(box.setup.model)
         self._to_prepare: asyncio.Queue[Job] = asyncio.Queue()
         self._ready: asyncio.Queue[Ready] = asyncio.Queue(PREPARED_AHEAD)
         self._in_flight: dict[str, Ready | None] = {}
         """By identity. What was sent and not acknowledged yet keeps its Ready, to be sent again."""
+        self._known: set[str] = set()
+        """Of what was sent, that which the box's past tells of: perhaps of an earlier try that ended."""
         self._room = asyncio.Event()
+        self._asked: set[int] = set()
+        """Jobs that are asked to be cancelled."""
+        self._asked_anew = asyncio.Event()
+        self._cancels = Cancels()
 
     async def run(self, jobs: Sequence[Job]) -> None:
         """Work until every one of these jobs has ended or is postponed.
@@ -77,11 +95,13 @@ class Dispatcher:
         """
         try:
             await self._take_up(await self._ledger.take_up(jobs))
+            await self._heed_cancels()
             if self._ledger.all_ended.is_set():
                 return
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._prepare()) for _ in range(PREPARED_AT_ONCE)]
                 tasks.append(group.create_task(self._follow_box()))
+                tasks.append(group.create_task(self._look_for_cancels()))
                 await self._ledger.all_ended.wait()
                 for task in tasks:
                     task.cancel()
@@ -94,8 +114,17 @@ class Dispatcher:
         """More jobs for the run; those that it has already are left as they are."""
         await self._take_up(self._ledger.add(jobs))
 
+    async def cancel(self, numbers: Iterable[int]) -> None:
+        """Ask for these jobs to be cancelled, whether they are of this run or not.
+
+        The request is on the disk when this returns; JobCancelled tells that it was heeded. A job that
+        ends first keeps its end.
+        """
+        await asyncio.to_thread(self._store.ask_to_cancel, list(numbers))
+        self._asked_anew.set()
+
     async def _take_up(self, unended: Sequence[Job]) -> None:
-        for job in unended:
+        for job in same_frames_together(unended):
             if not (job.identity and job.state in (State.SENT, State.RUNNING)):
                 self._to_prepare.put_nowait(job)
             elif not await self._ledger.answer_from_store(job.identity):
@@ -106,6 +135,10 @@ class Dispatcher:
     async def _prepare(self) -> None:
         while True:
             job = await self._to_prepare.get()
+            if job.number in self._asked:
+                await self._ledger.cancel([job])
+            if not self._ledger.is_left(job.number):
+                continue
             await self._ledger.prepare(job)
             try:
                 ready = await self._preparer.prepare(job)
@@ -116,6 +149,46 @@ class Dispatcher:
             if not await self._ledger.answer_from_store(ready.identity):
                 await self._ready.put(ready)
 
+    # --- cancelling ---
+
+    async def _look_for_cancels(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOKS_FOR_CANCELS):
+                    await self._asked_anew.wait()
+            self._asked_anew.clear()
+            await self._heed_cancels()
+
+    async def _heed_cancels(self) -> None:
+        """Cancel what is asked to be: here what is here alone, and on the box what may be there."""
+        jobs = await asyncio.to_thread(self._store.asked_to_cancel)
+        self._asked = {job.number for job in jobs}
+        for job in jobs:
+            if not self._ledger.knows(job.number):
+                self._adopt(job)
+        here = {job.number: job for job in jobs if self._ledger.is_left(job.number)}
+        for identity in self._in_flight:
+            answered = frozenset(job.number for job in self._ledger.jobs_of(identity))
+            if answered <= self._asked:
+                self._cancels.want(identity, answered)
+            for number in self._cancels.wanted_for(identity):
+                here.pop(number, None)
+        await self._ledger.cancel(here.values())
+
+    def _adopt(self, job: Job) -> None:
+        """Take in a job of another run, unless another box has it."""
+        if job.state not in (State.SENT, State.RUNNING):
+            self._ledger.adopt(job)
+        elif job.box == self._box.name and job.identity:
+            self._ledger.adopt(job)
+            self._in_flight.setdefault(job.identity, None)
+
+    async def _send_cancels(self, link: Link) -> None:
+        while True:
+            for identity in self._cancels.due():
+                await link.send(Cancel(identity))
+            await self._cancels.changed()
+
     # --- the box ---
 
     async def _follow_box(self) -> None:
@@ -125,7 +198,7 @@ class Dispatcher:
         while True:
             seen = Seen(*await asyncio.to_thread(self._store.seen, self._box.name))
             try:
-                async with open_link(self._box, self._asker, seen) as link:
+                async with open_link(self._box, self._asker, seen, look=self._look) as link:
                     was_live, pause = True, FIRST_PAUSE
                     await self._visit(link, seen)
             except BoxUnreachable as error:
@@ -141,10 +214,13 @@ class Dispatcher:
         await self._ledger.settled()
         if link.welcome.journal != seen.journal:
             await self._begin_journal(link.welcome.journal)
+        self._known.clear()
+        self._cancels.begin_link(key for key, ready in self._in_flight.items() if ready is None)
         self._tell_link(LinkState.LIVE, link.welcome.engine)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._send(link))
+                group.create_task(self._send_cancels(link))
                 group.create_task(self._listen(link))
         except ExceptionGroup as errors:
             raise _first(errors) from None
@@ -153,9 +229,7 @@ class Dispatcher:
         """What was accepted under another journal, this one has never heard of: prepare it anew."""
         await asyncio.to_thread(self._store.note_seen, self._box.name, journal, -1)
         for identity in [key for key, ready in self._in_flight.items() if ready is None]:
-            del self._in_flight[identity]
-            for job in self._ledger.jobs_of(identity):
-                self._to_prepare.put_nowait(job)
+            self._prepare_again(identity)
 
     async def _send(self, link: Link) -> None:
         for ready in [ready for ready in self._in_flight.values() if ready is not None]:
@@ -165,8 +239,12 @@ class Dispatcher:
                 self._room.clear()
                 await self._room.wait()
             ready = await self._ready.get()
+            if not self._ledger.is_left(ready.job.number):
+                continue
             if ready.identity in self._in_flight:
-                continue  # another job with the same request is on its way; its answer ends both
+                # Another job with the same request is on its way; its answer ends both.
+                self._cancels.hold(ready.identity, ready.job)
+                continue
             # Before the next await: if the link breaks there, this is what remembers the job.
             self._in_flight[ready.identity] = ready
             if await self._ledger.answer_from_store(ready.identity):
@@ -179,44 +257,66 @@ class Dispatcher:
             message = await asyncio.to_thread(ready.message)
         except OSError:
             # The frames were removed since they were drawn.
-            self._release(ready.identity)
-            self._to_prepare.put_nowait(ready.job)
+            self._prepare_again(ready.identity)
             return
         await asyncio.to_thread(self._store.count_attempt, ready.job.number)
         try:
             await link.send(message)
+            self._cancels.note_reached(ready.identity)
         except ProtocolError as error:
             self._release(ready.identity)
             too_large = InputError(
                 f"its frames are too large to send: {error}", "Send fewer or smaller frames."
             )
-            await self._ledger.fail_job(ready.job, too_large)
+            for job in self._ledger.jobs_of(ready.identity):
+                await self._ledger.fail_job(job, too_large)
 
     async def _listen(self, link: Link) -> None:
         async for message in link.messages():
             if isinstance(message, (Accepted, Finished, Failed, Cancelled)):
-                hearing = self._hear_of_journal(message, link.welcome.journal)
-                await self._ledger.see_through(hearing)
+                await self._ledger.see_through(self._hear_of_journal(message, link.welcome))
             else:
                 await self._hear_of_moment(message)
         raise BoxUnreachable(f"{self._box.name} hung up")
 
-    async def _hear_of_journal(self, message: Durable, journal: str) -> None:
+    async def _hear_of_journal(self, message: Durable, welcome: Welcome) -> None:
+        is_past = message.seq <= welcome.last
         match message:
             case Accepted():
-                if message.job in self._in_flight:
-                    self._in_flight[message.job] = None
-                await self._ledger.note_sent(message.job)
+                await self._hear_accepted(message.job, is_past=is_past)
             case Finished():
                 self._release(message.job)
                 await self._ledger.finish(message.job, message.answer)
-            case Failed() if self._is_accepted(message.job):
+            case Failed() if message.job not in self._in_flight:
+                await self._ledger.end_elsewhere(message.job, State.FAILED, message.message)
+            case Cancelled() if message.job not in self._in_flight:
+                await self._ledger.end_elsewhere(message.job, State.CANCELLED)
+            case Failed() | Cancelled() if not self._is_accepted(message.job, is_past=is_past):
+                # It is queued anew, and this is how an earlier try at it ended.
+                self._known.discard(message.job)
+                await self._ledger.note_unsent(message.job)
+            case Failed():
                 self._release(message.job)
                 await self._ledger.fail(message.job, message.message)
-            case Cancelled() if self._is_accepted(message.job):
-                self._release(message.job)
-                await self._ledger.cancel(message.job)
-        await asyncio.to_thread(self._store.note_seen, self._box.name, journal, message.seq)
+            case Cancelled():
+                await self._hear_cancelled(message.job)
+        await asyncio.to_thread(self._store.note_seen, self._box.name, welcome.journal, message.seq)
+
+    async def _hear_accepted(self, identity: str, *, is_past: bool) -> None:
+        if self._in_flight.get(identity) is not None:
+            if is_past:
+                self._known.add(identity)
+            else:
+                self._in_flight[identity] = None
+        await self._ledger.note_sent(identity)
+
+    async def _hear_cancelled(self, identity: str) -> None:
+        wanted = self._cancels.wanted_for(identity)
+        held = self._release(identity)
+        answered = self._ledger.jobs_of(identity)
+        await self._ledger.cancel([j for j in answered if not wanted or j.number in wanted])
+        for job in held:
+            self._to_prepare.put_nowait(job)
 
     async def _hear_of_moment(self, message: FromBox) -> None:
         match message:
@@ -224,12 +324,8 @@ class Dispatcher:
                 await self._ledger.note_started(message.job, message.attempt)
             case Delta():
                 self._ledger.note_text(message.job, message.offset, message.text)
-            case Refused() if message.kind == "disk":
-                self._release(message.job)
-                await self._ledger.postpone(message.job, message.message)
-            case Refused():
-                self._release(message.job)
-                await self._ledger.fail(message.job, message.message)
+            case Refused() if message.job in self._in_flight:
+                await self._hear_refused(message)
             case EngineStage():
                 self._watch(EngineStarting(self._box.name, message.stage))
             case Log():
@@ -238,14 +334,30 @@ class Dispatcher:
             case Status():
                 self._watch(BoxStatus.of(self._box.name, message))
 
-    def _is_accepted(self, identity: str) -> bool:
-        """Otherwise it is queued anew, and what the journal tells is how an earlier try at it ended."""
-        return identity in self._in_flight and self._in_flight[identity] is None
+    async def _hear_refused(self, refused: Refused) -> None:
+        jobs = self._ledger.jobs_of(refused.job)
+        self._release(refused.job)
+        await self._ledger.cancel([job for job in jobs if job.number in self._asked])
+        if refused.kind == "disk":
+            await self._ledger.postpone(refused.job, refused.message)
+        else:
+            await self._ledger.fail(refused.job, refused.message)
 
-    def _release(self, identity: str) -> None:
-        """The request is no longer on its way, so another one may be."""
+    def _is_accepted(self, identity: str, *, is_past: bool) -> bool:
+        ready = self._in_flight[identity]
+        return ready is None or (identity in self._known and not is_past)
+
+    def _prepare_again(self, identity: str) -> None:
+        self._release(identity)
+        for job in self._ledger.jobs_of(identity):
+            self._to_prepare.put_nowait(job)
+
+    def _release(self, identity: str) -> list[Job]:
+        """The request is no longer on its way, so another one may be; returns the jobs held for that."""
         self._in_flight.pop(identity, None)
+        self._known.discard(identity)
         self._room.set()
+        return self._cancels.forget(identity)
 
     def _tell_link(self, state: LinkState, detail: str = "", retry_in: float = 0.0) -> None:
         self._watch(LinkChanged(self._box.name, state, detail, retry_in))

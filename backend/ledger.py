@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 
 from backend.errors import UpsampleError
@@ -48,6 +48,8 @@ class Ledger:
         """Which of the remaining jobs a request answers; most often one."""
         self._unwritten: Counter[Path] = Counter()
         """Remaining jobs of each file of results."""
+        self._claimed: set[int] = set()
+        """Jobs whose end has begun."""
         self._heard: dict[str, int] = {}
         """By identity: characters of the answer that came without a gap."""
         self._endings: set[asyncio.Task[None]] = set()
@@ -65,9 +67,11 @@ class Ledger:
         for destination in named:
             if not self._unwritten[destination]:
                 await self._deliver(destination)
-        for destination in {job.destination: None for job in self._never_written()}:
-            if destination not in named:
-                await self._deliver(destination, only_try=True)
+        # Of earlier runs that were ended between an answer and its file.
+        for job in self._store.never_written(self._box):
+            if job.destination not in named and not job.destination.exists():
+                named[job.destination] = None
+                await self._deliver(job.destination, only_try=True)
         return unended
 
     def add(self, jobs: Sequence[Job]) -> list[Job]:
@@ -78,9 +82,19 @@ class Ledger:
         for job in new:
             self._remaining[job.number] = job
             self._unwritten[job.destination] += 1
-            if job.identity and job.state in (State.SENT, State.RUNNING):
-                self._answered_by.setdefault(job.identity, set()).add(job.number)
+            self._note_answered_by(job)
         return new
+
+    def adopt(self, job: Job) -> None:
+        """Let a job of another run belong to this one."""
+        self._remaining[job.number] = job
+        self._unwritten[job.destination] += 1
+        self._note_answered_by(job)
+        self.all_ended.clear()
+
+    def _note_answered_by(self, job: Job) -> None:
+        if job.identity and job.state in (State.SENT, State.RUNNING):
+            self._answered_by.setdefault(job.identity, set()).add(job.number)
 
     async def lay_down(self) -> None:
         """End the run: endings that have begun are seen through, the rest goes back to the queue."""
@@ -99,7 +113,15 @@ class Ledger:
     def jobs_of(self, identity: str) -> list[Job]:
         """The jobs of this run that the request answers, until they end."""
         numbers = sorted(self._answered_by.get(identity, ()))
-        return [self._remaining[number] for number in numbers]
+        return [self._remaining[number] for number in numbers if self.is_left(number)]
+
+    def knows(self, number: int) -> bool:
+        """Whether the job is or was one of this run."""
+        return number in self._remaining or number in self._claimed
+
+    def is_left(self, number: int) -> bool:
+        """Whether the job is one of this run and its end has not begun."""
+        return number in self._remaining and number not in self._claimed
 
     # --- going on ---
 
@@ -113,6 +135,8 @@ class Ledger:
         await asyncio.to_thread(
             self._store.set_request, job.number, ready.request, ready.prompt_tokens
         )
+        if not self.is_left(job.number):
+            return
         self._answered_by.setdefault(ready.identity, set()).add(job.number)
         self._watch(
             JobPrepared(
@@ -130,6 +154,11 @@ class Ledger:
         for job in self.jobs_of(identity):
             await self._set_state(job, State.SENT)
             self._watch(JobSent(job.number, job.name))
+
+    async def note_unsent(self, identity: str) -> None:
+        """What the box had on its disk was an earlier try, which has ended."""
+        for job in self.jobs_of(identity):
+            await self._set_state(job, State.PREPARING)
 
     async def note_started(self, identity: str, attempt: int) -> None:
         """The engine works on the request; text of an earlier attempt is void."""
@@ -151,7 +180,8 @@ class Ledger:
         """End the jobs of this request with an answer that is there already, if there is one."""
         answer = await asyncio.to_thread(self._store.answer, identity)
         if answer is not None:
-            await self.see_through(self._finish(self._claim(identity), identity, answer))
+            jobs = self._claim(self.jobs_of(identity))
+            await self.see_through(self._finish(jobs, identity, answer))
         return answer is not None
 
     async def finish(self, identity: str, answer: Answer) -> None:
@@ -161,26 +191,32 @@ class Ledger:
 
     async def fail(self, identity: str, reason: str) -> None:
         """The box has given the request up, for the reason that its engine gave."""
-        jobs = self._claim(identity)
+        jobs = self._claim(self.jobs_of(identity))
         await self.see_through(self._fail(jobs, [explain(self._store, j, reason) for j in jobs]))
 
     async def fail_job(self, job: Job, error: UpsampleError) -> None:
         """The job cannot even be sent."""
-        await self.see_through(self._fail([job], [str(error)]))
+        jobs = self._claim([job])
+        await self.see_through(self._fail(jobs, [str(error)] * len(jobs)))
 
-    async def cancel(self, identity: str) -> None:
-        """The request was taken back."""
-        await self.see_through(self._cancel(self._claim(identity)))
+    async def cancel(self, jobs: Iterable[Job]) -> None:
+        """The jobs were taken back; those whose end has begun end as they would have."""
+        await self.see_through(self._cancel(self._claim(jobs)))
+
+    async def end_elsewhere(self, identity: str, state: State, reason: str = "") -> None:
+        """Note how the box ended jobs that an earlier run sent; it will not tell it again."""
+        await self.see_through(self._end_elsewhere(identity, state, reason))
 
     async def postpone(self, identity: str, reason: str) -> None:
         """The box cannot take the request now; its jobs stay in the queue and leave this run."""
-        await self.see_through(self._postpone(self._claim(identity), reason))
+        jobs = self._claim(self.jobs_of(identity))
+        await self.see_through(self._postpone(jobs, reason))
 
-    def _claim(self, identity: str) -> list[Job]:
-        """The jobs of the request, for whoever ends them; only the first one gets them."""
-        jobs = self.jobs_of(identity)
-        self._answered_by.pop(identity, None)
-        return jobs
+    def _claim(self, jobs: Iterable[Job]) -> list[Job]:
+        """Those of the jobs that are left, for whoever ends them; only the first one gets them."""
+        claimed = [job for job in jobs if self.is_left(job.number)]
+        self._claimed.update(job.number for job in claimed)
+        return claimed
 
     async def see_through(self, ending: Coroutine[None, None, None]) -> None:
         """Await it, and let it go on if whoever awaits it is cancelled."""
@@ -222,6 +258,13 @@ class Ledger:
             self._watch(JobCancelled(job.number, job.name))
         await self._end(jobs)
 
+    async def _end_elsewhere(self, identity: str, state: State, reason: str) -> None:
+        for job in await asyncio.to_thread(self._store.sent, self._box, identity):
+            if not self.knows(job.number):
+                error = explain(self._store, job, reason) if reason else ""
+                await self._set_state(job, state, error)
+                await self._deliver(job.destination, only_try=True)
+
     async def _postpone(self, jobs: Sequence[Job], reason: str) -> None:
         for job in jobs:
             await self._set_state(job, State.QUEUED)
@@ -242,17 +285,6 @@ class Ledger:
             self.all_ended.set()
 
     # --- files ---
-
-    def _never_written(self) -> list[Job]:
-        """Jobs of earlier runs that ended between their answer and their file."""
-        return [
-            job
-            for job in self._store.jobs()
-            if job.state is State.DONE
-            and job.box == self._box
-            and not job.destination.exists()
-            and self._store.written(job.destination) is None
-        ]
 
     async def _deliver(self, destination: Path, *, only_try: bool = False) -> None:
         """Write the results that there are for this file; others, of another run, join them later.

@@ -7,10 +7,13 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from backend.config import BoxSettings, Upsampling
 from backend.specs.model import Spec
 from backend.store import Order
+
+T = TypeVar("T", bound=Order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,25 @@ def make_jobs(specs: Iterable[Spec], named: Sequence[Path], batch: Batch) -> lis
         for spec in specs
         for candidate in range(batch.candidates)
     ]
+
+
+def same_frames_together(jobs: Sequence[T]) -> list[T]:
+    """The jobs in the order in which they are best worked on: those that show the same frames follow one
+    another, and among these the candidates of one prompt; otherwise in the order given.
+
+    The frames stand at the beginning of what a model reads, and a server keeps that for a moment.
+    """
+    first_of: dict[tuple[object, ...], int] = {}
+
+    def place(job: Order) -> tuple[int, int]:
+        frames = (job.video, job.settings) if job.video else (None, job.settings, job.prompt)
+        prompt = (job.video, job.settings, job.prompt, "prompt")
+        return (
+            first_of.setdefault(frames, len(first_of)),
+            first_of.setdefault(prompt, len(first_of)),
+        )
+
+    return sorted(jobs, key=place)
 
 
 class _Destinations:

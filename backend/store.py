@@ -23,9 +23,8 @@ import platformdirs
 from backend.errors import QueueError
 from remote.protocol import Answer, Request, parse
 
-SCHEMA_VERSION = 1
-
-_SCHEMA = """
+_MIGRATIONS = (
+    """
 CREATE TABLE jobs (
     number      INTEGER PRIMARY KEY AUTOINCREMENT,
     key         TEXT NOT NULL UNIQUE,
@@ -65,7 +64,17 @@ CREATE TABLE written (
     sha256 TEXT NOT NULL,
     source TEXT NOT NULL
 );
-"""
+""",
+    """
+CREATE TABLE cancels (
+    job   INTEGER PRIMARY KEY,
+    asked REAL NOT NULL
+);
+""",
+)
+"""Step n brings a queue of schema n to n + 1. A step that was released never changes."""
+
+SCHEMA_VERSION = len(_MIGRATIONS)
 
 
 class State(StrEnum):
@@ -140,6 +149,10 @@ class Written:
 
 
 _COLUMNS = ", ".join(Job.__dataclass_fields__)
+_ENDED = str(tuple(str(state) for state in State if state.ended))
+_PROGRESS = (State.PREPARING, State.SENT, State.RUNNING)
+_EACH = "(SELECT value FROM json_each(?))"
+"""Of a list of numbers, which SQLite takes only as JSON."""
 
 
 def default_path() -> Path:
@@ -180,8 +193,8 @@ class Store:
     def queue(self, jobs: Sequence[Order]) -> list[Job]:
         """Put jobs into the queue and return them as they stand there, in the same order.
 
-        One that is there already stays as it is, unless it failed or was cancelled: then it is queued
-        anew. Of several jobs for one place in a file, the one asked for last counts.
+        One that is there already stays as it is, unless it failed or was cancelled, or is asked to be:
+        then it is queued anew. Of several jobs for one place in a file, the one asked for last counts.
         """
         with self._transaction():
             for asked, job in enumerate(jobs, self._last_asked() + 1):
@@ -192,23 +205,37 @@ class Store:
                 self._db.execute(
                     "UPDATE jobs SET asked = ? WHERE number = ?", (asked, there[0].number)
                 )
-                if there[0].state in (State.FAILED, State.CANCELLED):
-                    self.set_state(there[0].number, State.QUEUED)
+                number = there[0].number
+                withdrawn = self._db.execute(
+                    "DELETE FROM cancels WHERE job = ?", (number,)
+                ).rowcount
+                if withdrawn or there[0].state in (State.FAILED, State.CANCELLED):
+                    self._change("state = ?, error = '' WHERE number = ?", State.QUEUED, number)
             return [self._select("key = ?", job.key)[0] for job in jobs]
 
     def jobs(self, numbers: Iterable[int] | None = None) -> list[Job]:
         """The jobs with these numbers, or all, oldest first."""
-        with self._lock:
-            rows = self._db.execute(f"SELECT {_COLUMNS} FROM jobs ORDER BY number").fetchall()  # noqa: S608
-        wanted = None if numbers is None else set(numbers)
-        return [_job(row) for row in rows if wanted is None or row["number"] in wanted]
+        if numbers is None:
+            return self._select("TRUE")
+        return self._select(f"number IN {_EACH}", _array(numbers))
 
     def unended(self, box: str | None = None) -> list[Job]:
-        """The jobs that are still to be done, on this box or on any, oldest first."""
-        ended = ", ".join(f"'{state}'" for state in State if state.ended)
-        if box is None:
-            return self._select(f"state NOT IN ({ended})")
-        return self._select(f"state NOT IN ({ended}) AND box = ?", box)
+        """The jobs that are still to be done, on one box or on all, oldest first."""
+        return self._select(f"state NOT IN {_ENDED} AND box = coalesce(?, box)", box)
+
+    def sent(self, box: str, identity: str) -> list[Job]:
+        """The jobs that wait for a box to answer this request."""
+        return self._select(
+            "identity = ? AND box = ? AND state IN (?, ?)",
+            identity, box, State.SENT, State.RUNNING,
+        )  # fmt: skip
+
+    def never_written(self, box: str | None = None) -> list[Job]:
+        """The jobs that are done and whose destination we never wrote, on one box or on all."""
+        return self._select(
+            "state = ? AND box = coalesce(?, box) AND destination NOT IN (SELECT path FROM written)",
+            State.DONE, box,
+        )  # fmt: skip
 
     def with_destination(self, destination: Path) -> list[Job]:
         """The jobs whose results go into one file, by entry; of each entry the one asked for last."""
@@ -217,8 +244,41 @@ class Store:
         return [last[entry] for entry in sorted(last)]
 
     def set_state(self, number: int, state: State, error: str = "") -> None:
-        """Note how a job stands now."""
-        self._change("state = ?, error = ? WHERE number = ?", state, error, number)
+        """Note how a job stands now.
+
+        What has ended makes no progress, unless it is queued again; what ends need not be cancelled.
+        """
+        condition = f"state NOT IN {_ENDED}" if state in _PROGRESS else "TRUE"
+        with self._transaction():
+            self._change(
+                f"state = ?, error = ? WHERE number = ? AND {condition}", state, error, number
+            )
+            if state.ended:
+                self._db.execute("DELETE FROM cancels WHERE job = ?", (number,))
+
+    def ask_to_cancel(self, numbers: Iterable[int]) -> None:
+        """Leave the request to cancel these jobs to whoever works on the queue, now or next.
+
+        It stays until the job has ended or is queued again; jobs that have ended already get none.
+        """
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO cancels SELECT number, ? FROM jobs "  # noqa: S608 - our own words
+                f"WHERE number IN {_EACH} AND state NOT IN {_ENDED}",
+                (time.time(), _array(numbers)),
+            )
+
+    def asked_to_cancel(self) -> list[Job]:
+        """The jobs that are asked to be cancelled and have not ended."""
+        return self._select("number IN (SELECT job FROM cancels)")
+
+    def forget(self, numbers: Iterable[int]) -> None:
+        """Remove jobs that have ended. Their answers stay, so that asking again costs nothing."""
+        with self._transaction():
+            self._db.execute(
+                f"DELETE FROM jobs WHERE number IN {_EACH} AND state IN {_ENDED}",  # noqa: S608
+                (_array(numbers),),
+            )
 
     def set_request(self, number: int, request: Request, estimate: int) -> str:
         """Note the request that was made for a job and the prompt tokens that we count for it.
@@ -304,17 +364,17 @@ class Store:
                 f"the queue {self.path} was written by a newer upsample (schema {version})",
                 "Upgrade this one.",
             )
-        if version == 0:
+        if version < SCHEMA_VERSION:
             with self._transaction():
-                if self._version() == 0:  # no other process was faster
-                    self._create_tables()
+                self._take_steps(self._version())  # another process may have been faster
 
-    def _create_tables(self) -> None:
-        if self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
+    def _take_steps(self, version: int) -> None:
+        if version == 0 and self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
             raise QueueError(f"{self.path} is the database of another program", "Move it away.")
-        # Not executescript, which would end the transaction.
-        for statement in _SCHEMA.split(";"):
-            self._db.execute(statement)
+        for step in _MIGRATIONS[version:]:
+            # Not executescript, which would end the transaction.
+            for statement in step.split(";"):
+                self._db.execute(statement)
         self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _version(self) -> int:
@@ -374,6 +434,10 @@ def _unusable(path: Path, error: Exception) -> QueueError:
         f"the queue {path} cannot be used: {error}",
         "If it is damaged, move it away; results already written stay where they are.",
     )
+
+
+def _array(numbers: Iterable[int]) -> str:
+    return json.dumps(list(numbers))
 
 
 def _stored(path: Path) -> str | bytes:

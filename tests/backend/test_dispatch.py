@@ -78,7 +78,9 @@ async def run(
     store: Store, job: Job, box: ScriptedBox, monkeypatch: pytest.MonkeyPatch
 ) -> list[Event]:
     @contextlib.asynccontextmanager
-    async def open_link(_box: Box, _asker: Asker, _seen: Seen) -> AsyncIterator[ScriptedBox]:
+    async def open_link(
+        _box: Box, _asker: Asker, _seen: Seen, *, look: bool
+    ) -> AsyncIterator[ScriptedBox]:
         yield box
 
     monkeypatch.setattr(dispatch, "open_link", open_link)

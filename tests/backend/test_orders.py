@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from backend.config import Layer, Table, check_layers
-from backend.orders import Batch, make_jobs
+from backend.orders import Batch, make_jobs, same_frames_together
 from backend.specs.model import Spec, SpecFormat
 from backend.store import Order
 
@@ -169,3 +171,72 @@ def test_a_job_is_what_the_queue_takes() -> None:
     assert (job.box, job.entry, job.name, job.prompt, job.seed) == (
         "local", 3, "dusk", "Warm dusk", 5,
     )  # fmt: skip
+
+
+# --- the order of work ---------------------------------------------------------------------------
+
+
+def order(video: str | None, prompt: str, candidate: int = 0, settings: str = "{}") -> Order:
+    return Order(
+        key="k",
+        box="local",
+        file=Path("/specs/a.json"),
+        entry=0,
+        name="dusk",
+        prompt=prompt,
+        video=Path(video) if video else None,
+        candidate=candidate,
+        seed=0,
+        settings=settings,
+        destination=Path("/out/a.json"),
+    )
+
+
+def test_jobs_that_show_the_same_frames_follow_one_another() -> None:
+    a, b, c, d = (order(video, p) for video, p in [("x", "1"), ("y", "2"), ("x", "3"), ("y", "4")])
+    assert same_frames_together([a, b, c, d]) == [a, c, b, d]
+
+
+def test_candidates_of_a_prompt_follow_one_another() -> None:
+    first, other, second = order("x", "1"), order("x", "2"), order("x", "1", candidate=1)
+    assert same_frames_together([first, other, second]) == [first, second, other]
+
+
+def test_prompts_without_a_video_stay_where_they_are() -> None:
+    jobs = [order(None, "1"), order("x", "2"), order(None, "3"), order("x", "4")]
+    assert same_frames_together(jobs) == [jobs[0], jobs[1], jobs[3], jobs[2]]
+
+
+orders = st.builds(
+    order,
+    st.sampled_from([None, "x", "y", "z"]),
+    st.sampled_from("123"),
+    st.integers(0, 2),
+    st.sampled_from(["{}", "[]"]),
+)
+
+
+@given(st.lists(orders, max_size=30))
+def test_the_order_of_work_is_by_first_appearance_and_loses_nothing(jobs: list[Order]) -> None:
+    sorted_jobs = same_frames_together(jobs)
+
+    assert sorted(map(id, sorted_jobs)) == sorted(map(id, jobs))
+    for of in (_frames, lambda job: (*_frames(job), job.prompt)):
+        groups = [of(job) for job in sorted_jobs]
+        changes = [group for n, group in enumerate(groups) if n == 0 or groups[n - 1] != group]
+        assert len(changes) == len(set(changes)), "a group is in two places"
+    first_seen = list(dict.fromkeys(map(_frames, jobs)))
+    assert list(dict.fromkeys(map(_frames, sorted_jobs))) == first_seen
+    for group in first_seen:
+        of_prompt = dict.fromkeys(job.prompt for job in jobs if _frames(job) == group)
+        assert list(of_prompt) == list(
+            dict.fromkeys(job.prompt for job in sorted_jobs if _frames(job) == group)
+        )
+        for prompt in of_prompt:
+            alike = [job for job in jobs if (_frames(job), job.prompt) == (group, prompt)]
+            kept = [job for job in sorted_jobs if (_frames(job), job.prompt) == (group, prompt)]
+            assert list(map(id, kept)) == list(map(id, alike))
+
+
+def _frames(job: Order) -> tuple[object, ...]:
+    return (job.video, job.settings, job.video or job.prompt)

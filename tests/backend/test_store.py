@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from backend import store as store_module
 from backend.errors import QueueError
 from backend.store import SCHEMA_VERSION, Order, State, Store, Written, default_path
 from remote.protocol import Answer, FrameInfo, Request, Sampling
@@ -155,6 +156,72 @@ def test_names_that_are_not_utf8_come_back_as_they_were(store: Store) -> None:
     assert store.written(odd) == Written("ab", odd)
 
 
+# --- what is left, and what is not wanted ---------------------------------------------------------
+
+
+def test_what_is_unended_is_told_by_box(store: Store) -> None:
+    jobs = store.queue([new_job(str(state), box=f"b{n % 2}") for n, state in enumerate(State)])
+    for job, state in zip(jobs, State, strict=True):
+        store.set_state(job.number, state)
+    unended = [job for job in store.jobs() if not job.state.ended]
+    assert len(unended) == 4
+    assert store.unended() == unended
+    assert store.unended("b1") == [job for job in unended if job.box == "b1"]
+
+
+def test_a_done_job_whose_destination_was_never_written_is_found(store: Store) -> None:
+    odd = Path(os.fsdecode(b"/out/caf\xe9.json"))
+    jobs = store.queue(
+        [new_job(str(n), box=box, destination=to) for n, (box, to) in enumerate([
+            ("a", Path("/out/1")), ("b", Path("/out/2")), ("a", Path("/out/3")), ("a", odd),
+        ])]
+    )  # fmt: skip
+    for job in jobs[:2] + jobs[3:]:
+        store.set_state(job.number, State.DONE)
+    assert [job.number for job in store.never_written()] == [1, 2, 4]
+    assert [job.number for job in store.never_written("a")] == [1, 4]
+    store.note_written(odd, Written("ab", odd))
+    assert [job.number for job in store.never_written("a")] == [1]
+
+
+def test_a_request_to_cancel_stays_until_the_job_has_ended(store: Store, path: Path) -> None:
+    first, second, ended = store.queue([new_job(key) for key in "abc"])
+    store.set_state(ended.number, State.DONE)
+    store.ask_to_cancel([first.number, second.number, ended.number, 99])
+    store.set_state(first.number, State.RUNNING)
+    with closing(Store(path)) as another:
+        assert [job.number for job in another.asked_to_cancel()] == [first.number, second.number]
+        another.set_state(first.number, State.CANCELLED)
+    assert [job.number for job in store.asked_to_cancel()] == [second.number]
+
+
+def test_asking_for_a_job_again_takes_the_request_back(store: Store) -> None:
+    (job,) = store.queue([new_job()])
+    store.set_state(job.number, State.SENT)
+    store.ask_to_cancel([job.number])
+    (again,) = store.queue([new_job()])
+    assert (again.number, again.state) == (job.number, State.QUEUED)
+    assert store.asked_to_cancel() == []
+
+
+@pytest.mark.parametrize("progress", [State.PREPARING, State.SENT, State.RUNNING])
+def test_what_has_ended_makes_no_progress(store: Store, progress: State) -> None:
+    (job,) = store.queue([new_job()])
+    store.set_state(job.number, State.CANCELLED)
+    store.set_state(job.number, progress)
+    assert store.jobs()[0].state is State.CANCELLED
+
+
+def test_only_what_has_ended_is_forgotten_and_its_answer_stays(store: Store) -> None:
+    done, queued = store.queue([new_job("a"), new_job("b")])
+    identity = store.set_request(done.number, REQUEST, 9)
+    store.keep_answer(identity, ANSWER)
+    store.set_state(done.number, State.DONE)
+    store.forget([done.number, queued.number])
+    assert store.jobs() == [queued]
+    assert store.answer(identity) == ANSWER
+
+
 # --- requests and answers ------------------------------------------------------------------------
 
 
@@ -280,6 +347,22 @@ def test_a_queue_of_a_newer_upsample_is_refused_and_left(tmp_path: Path) -> None
     assert "Upgrade" in caught.value.remedy
     assert file.read_bytes() == before
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_queue_of_the_first_upsample_is_brought_up_to_date(tmp_path: Path) -> None:
+    file = tmp_path / "queue.db"
+    with closing(sqlite3.connect(file)) as db:
+        db.executescript(store_module._MIGRATIONS[0])
+        db.execute("PRAGMA user_version = 1")
+        db.execute("INSERT INTO seen VALUES ('local', 'j', 3)")
+        db.commit()
+    with closing(Store(file)) as store:
+        assert store.seen("local") == ("j", 3)
+        (job,) = store.queue([new_job()])
+        store.ask_to_cancel([job.number])
+        assert store.asked_to_cancel() == [job]
+    with closing(sqlite3.connect(file)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
 
 
 @pytest.mark.parametrize("content", [b"short", b"no database\n" * 1000])

@@ -1,0 +1,211 @@
+"""The box's own work in this process, behind a link that a test can hold up or cut.
+
+Board, journal and visits are the real ones. There is no SSH and no daemon process, and the engine is a
+stand-in that answers a prompt when it is let: a real one cannot be brought to a standstill on demand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import get_args
+
+from backend.box.asker import Asker
+from backend.box.link import Box, Seen
+from backend.errors import BoxUnreachable
+from remote.board import Board
+from remote.engines import BadRequest, Completion, Piece
+from remote.journal import Journal
+from remote.pictures import Pictures
+from remote.protocol import Decoder, FromApp, FromBox, Hello, Request, Setup, Welcome, encode
+from remote.visitor import Visitor
+from remote.work import Work
+
+BOX = Box("h100", "gpu", Setup("/root", "sketch", "", 1.0))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Return when it holds. What bounds the wait is up to the caller."""
+    while not condition():  # noqa: ASYNC110 - of several things, few of which could say so
+        await asyncio.sleep(0.005)
+
+
+class PatientEngine:
+    """Answers each prompt when it is let."""
+
+    name, notice = "patient 1", ""
+
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
+        self.begun: list[str] = []
+        """The prompts in the order in which they were begun."""
+        self.running: list[str] = []
+        self._let: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._all = False
+        self.bad: set[str] = set()
+        """Prompts that can never be answered."""
+
+    def let(self, *prompts: str) -> None:
+        """Answer these; without any, answer all from now on."""
+        self._all = self._all or not prompts
+        for event in [self._let[prompt] for prompt in prompts] if prompts else self._let.values():
+            event.set()
+
+    async def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
+        self.begun.append(request.prompt)
+        self.running.append(request.prompt)
+        try:
+            if not self._all:
+                await self._let[request.prompt].wait()
+        finally:
+            self.running.remove(request.prompt)
+        if request.prompt in self.bad:
+            raise BadRequest("it broke")
+        yield f"A long {request.prompt}."
+        yield Completion("stop")
+
+    async def until_running(self, *prompts: str) -> None:
+        """Return when exactly these are worked on."""
+        await until(lambda: sorted(self.running) == sorted(prompts))
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class NearBox:
+    """One journal with its work. Use `serving_near`."""
+
+    def __init__(self, folder: Path, slots: int) -> None:
+        folder.mkdir(exist_ok=True)
+        (folder / "images").mkdir(exist_ok=True)
+        self.engine = PatientEngine(slots)
+        self.journal = Journal(folder / "journal")
+        self.board = Board(self.journal)
+        pictures = Pictures(folder / "images", self.board.unfinished_requests())
+        self.work = Work(self.board, pictures, self.engine, "r", self._tell)
+        self.socket = folder / "socket"
+        self.is_down = False
+        self.hears = asyncio.Event()
+        """Cleared: what the box says does not arrive."""
+        self.hears.set()
+        self.sent: list[FromApp] = []
+        """What apps have sent over all links."""
+        self._visitors: set[Visitor] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    # --- what the visits need ---
+
+    async def welcome(self, hello: Hello) -> Welcome:
+        return Welcome(
+            1, "r", self.journal.id, self.journal.last, self.engine.name, "s", "",
+            self.engine.slots, await self.work.unfinished(),
+        )  # fmt: skip
+
+    async def stop(self, visitor: Visitor, only_idle: bool) -> None:
+        """It ends with the test."""
+
+    async def visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        visitor = Visitor(self, reader, writer)
+        self._visitors.add(visitor)
+        try:
+            await visitor.run()
+        finally:
+            self._visitors.discard(visitor)
+
+    def _tell(self, message: FromBox | None) -> None:
+        for visitor in self._visitors:
+            visitor.tell(message)
+
+    # --- what tests do and see ---
+
+    @contextlib.asynccontextmanager
+    async def open_link(
+        self, _box: Box, _asker: Asker, seen: Seen, *, look: bool = False
+    ) -> AsyncIterator[NearLink]:
+        """In place of `backend.box.link.open_link`."""
+        if self.is_down:
+            raise BoxUnreachable("the box is down")
+        reader, writer = await asyncio.open_unix_connection(self.socket)
+        self._writers.add(writer)
+        try:
+            link = NearLink(self, reader, writer)
+            await link.greet(seen)
+            yield link
+        finally:
+            self._writers.discard(writer)
+            writer.transport.abort()
+
+    def cut(self) -> None:
+        """Every link is gone; a new one may be made, unless the box is down."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    def told(self, kind: str) -> list[str]:
+        """The jobs that the journal has a record of this kind of, in order."""
+        return [str(r.body["job"]) for r in self.journal.read() if r.body["type"] == kind]
+
+    async def until_told(self, kind: str, count: int = 1) -> None:
+        """Return when the journal has so many records of this kind."""
+        await until(lambda: len(self.told(kind)) >= count)
+
+
+class NearLink:
+    """A link as the dispatcher knows it."""
+
+    welcome: Welcome
+
+    def __init__(
+        self, box: NearBox, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._box = box
+        self._writer = writer
+        self._incoming = self._read(reader)
+
+    async def greet(self, seen: Seen) -> None:
+        await self.send(Hello(1, 1, seen.journal, seen.seq, "", ""))
+        welcome = await anext(self._incoming, None)
+        if not isinstance(welcome, Welcome):
+            raise BoxUnreachable("the link was cut before the box greeted")
+        self.welcome = welcome
+
+    async def send(self, message: FromApp) -> None:
+        if self._writer.transport.is_closing():
+            raise BoxUnreachable("the link was cut")
+        self._writer.write(encode(message))
+        self._box.sent.append(message)
+        await asyncio.sleep(0)
+
+    async def messages(self) -> AsyncIterator[FromBox]:
+        async for message in self._incoming:
+            await self._box.hears.wait()
+            if self._writer.transport.is_closing():
+                break
+            yield message
+        raise BoxUnreachable("the link was cut")
+
+    async def _read(self, reader: asyncio.StreamReader) -> AsyncIterator[FromBox]:
+        decoder = Decoder()
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(1 << 16):
+                for message in decoder.feed(data):
+                    assert isinstance(message, get_args(FromBox))
+                    yield message
+
+
+@contextlib.asynccontextmanager
+async def serving_near(folder: Path, slots: int) -> AsyncIterator[NearBox]:
+    """A box at work."""
+    box = NearBox(folder, slots)
+    server = await asyncio.start_unix_server(box.visit, box.socket)
+    working = asyncio.create_task(box.work.run())
+    try:
+        yield box
+    finally:
+        server.close()
+        box.cut()
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        box.journal.close()
