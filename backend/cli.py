@@ -34,7 +34,7 @@ app = App(
     result_action="return_value",
 )
 config = App(name="config", help="Show and change settings.")
-queue = App(name="queue", help="Look at the queue of jobs.")
+queue = App(name="queue", help="Look at the queue of jobs, and change what is in it.")
 box_ = App(name="box", help="Look at the daemon on a box, or end it.")
 app.command(config)
 app.command(queue)
@@ -245,15 +245,56 @@ def list_(
     json: Annotated[bool, Parameter(help="One JSON object a line.")] = False,
 ) -> ExitCode:
     """List the jobs that are still to be done, or failed."""
-    from backend.commands.queue import list_jobs
+    from backend.commands.queue.list_jobs import list_jobs
 
     return list_jobs(everything=all, as_json=json)
 
 
-_Box = Annotated[str | None, Parameter(help="Which box; default: the setting `box`.")]
 _Fingerprint = Annotated[
     str | None, Parameter(help="Fingerprint (SHA256:…) of a new box's host key.")
 ]
+_Numbers = Annotated[int, Parameter(name="JOB", help="Its number, as `queue list` shows it.")]
+
+
+@queue.command
+def cancel(
+    *jobs: _Numbers,
+    all: Annotated[bool, Parameter(help="Every job that has not ended.")] = False,  # noqa: A002
+    accept_host_key: _Fingerprint = None,
+    json: Annotated[bool, Parameter(help="One JSON object a line.")] = False,
+) -> ExitCode:
+    """Cancel jobs, also those that a box is working on."""
+    from backend.commands.queue.cancel import cancel_jobs
+
+    return cancel_jobs(jobs, accept_host_key or "", everything=all, as_json=json)
+
+
+@queue.command
+def retry(
+    *jobs: _Numbers,
+    failed: Annotated[bool, Parameter(help="Every job that failed.")] = False,
+    json: Annotated[bool, Parameter(help="One JSON object a line.")] = False,
+) -> ExitCode:
+    """Queue jobs again that failed or were cancelled."""
+    from backend.commands.queue.retry import retry_jobs
+
+    return retry_jobs(jobs, failed=failed, as_json=json)
+
+
+@queue.command
+def clear(
+    *,
+    done: Annotated[bool, Parameter(help="Only those that are done.")] = False,
+    failed: Annotated[bool, Parameter(help="Only those that failed or were cancelled.")] = False,
+    json: Annotated[bool, Parameter(help="One JSON object a line.")] = False,
+) -> ExitCode:
+    """Forget the jobs that have ended; files stay, and so does what was never written to one."""
+    from backend.commands.queue.clear import clear_jobs
+
+    return clear_jobs(done=done, failed=failed, as_json=json)
+
+
+_Box = Annotated[str | None, Parameter(help="Which box; default: the setting `box`.")]
 
 
 @box_.command
@@ -320,8 +361,10 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code."""
+    from backend.console import out
+
     try:
-        result = app(arguments, exit_on_error=False)
+        result = app(arguments, exit_on_error=False, console=out())
         sys.stdout.flush()  # here, where a broken pipe is dealt with, and not at exit
     except CycloptsError:
         return ExitCode.USAGE  # cyclopts has said what is wrong

@@ -41,6 +41,10 @@ class QueueError(UpsampleError):
     """The local queue cannot be opened, or somebody else is working on it."""
 
 
+class QueueTaken(QueueError):
+    """Another process is working on the queue."""
+
+
 class BoxError(UpsampleError):
     """The box could not be reached, trusted or used."""
 

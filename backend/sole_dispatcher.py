@@ -7,13 +7,13 @@ import fcntl
 import os
 from collections.abc import Iterator
 
-from backend.errors import QueueError
+from backend.errors import QueueTaken
 from backend.store import Store
 
 
 @contextlib.contextmanager
 def sole_dispatcher(store: Store) -> Iterator[None]:
-    """The right to work on the queue. Raises QueueError when another process has it."""
+    """The right to work on the queue. Raises QueueTaken when another process has it."""
     path = store.path.with_suffix(".lock")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -21,7 +21,7 @@ def sole_dispatcher(store: Store) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.read(descriptor, 32).decode() or "unknown"
-            raise QueueError(
+            raise QueueTaken(
                 f"another upsample (process {holder}) is working on the queue",
                 "Wait until it is done, or end it: what it has not done stays queued.",
             ) from None

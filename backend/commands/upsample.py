@@ -26,9 +26,10 @@ from backend.results import check_destination, is_own_result
 from backend.sole_dispatcher import sole_dispatcher
 from backend.specs.model import Scan, Spec
 from backend.specs.scan import scan
-from backend.store import Job, Order, State, Store, default_path
+from backend.store import Job, Order, Store, default_path
 from backend.terminal_asker import TerminalAsker
 
+DEFAULT_SAVE_DIR = Path("outputs")
 _GREATEST_SEED = 2**31 - 1
 """Every engine takes it."""
 _MOST_NAMED = 10
@@ -91,6 +92,8 @@ def open_app(options: Options) -> ExitCode:
 
 def upsample_batch(options: Options) -> ExitCode:
     """Upsample the prompts of the given paths, or go on with the queue when none is given."""
+    if not options.paths:
+        _refuse_ignored(options)
     settings = options.settings()
     box_name, box_settings = settings.box_named(options.box)
     found = scan(options.paths, Path.cwd())
@@ -103,7 +106,7 @@ def upsample_batch(options: Options) -> ExitCode:
         with sole_dispatcher(store):
             if not options.paths:
                 report = Report(as_json=options.json)
-                left = _left(store, box_name)
+                left = store.unended(box_name) + _undelivered(store, box_name)
                 box = make_box(box_name, box_settings, settings, left)
                 return _work(store, left, box, options, report)
             _require_writable(options.save_dir)
@@ -117,21 +120,30 @@ def upsample_batch(options: Options) -> ExitCode:
             return _work(store, jobs, box, options, report)
 
 
-def _left(store: Store, box: str) -> list[Job]:
-    """What an earlier run left on this box: jobs to do, and results that never became a file."""
-    return [
-        job
-        for job in store.jobs()
-        if job.box == box and (not job.state.ended or _is_undelivered(store, job))
+def _refuse_ignored(options: Options) -> None:
+    """Jobs that were queued keep what they were queued with, so nobody may believe to have changed it."""
+    ignored = [
+        name
+        for name, is_given in {
+            "--save-dir": options.save_dir != DEFAULT_SAVE_DIR,
+            "--num-frames": options.num_frames is not None,
+            "--max-resolution": options.max_resolution is not None,
+            "--resize": options.resize is not None,
+            "--candidates": options.candidates != 1,
+            "--seed": options.seed != 0,
+        }.items()
+        if is_given
     ]
+    if ignored:
+        raise InputError(
+            f"{' and '.join(ignored)} cannot change what is queued already",
+            "Name the specs, to queue them with that, or leave it out, to go on with the queue.",
+        )
 
 
-def _is_undelivered(store: Store, job: Job) -> bool:
-    return (
-        job.state is State.DONE
-        and store.written(job.destination) is None
-        and not job.destination.exists()
-    )
+def _undelivered(store: Store, box: str) -> list[Job]:
+    """Jobs whose result never became a file, because an earlier run was ended between the two."""
+    return [job for job in store.never_written(box) if not job.destination.exists()]
 
 
 def _work(
@@ -141,7 +153,7 @@ def _work(
         say(
             "Nothing could be queued." if options.paths else f"Nothing is left to do on {box.name}."
         )
-        for other in sorted({job.box for job in store.jobs() if not job.state.ended}):
+        for other in sorted({job.box for job in store.unended()}):
             say(f"There is work left on {other}: upsample --no-ui --box {other}")
         return report.exit_code
     report.expect(jobs)

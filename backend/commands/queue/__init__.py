@@ -1,0 +1,27 @@
+"""`upsample queue …`, one verb a file. What follows is what several of them need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backend.errors import InputError
+from backend.store import Job, Store
+
+
+def jobs_numbered(store: Store, numbers: Sequence[int]) -> list[Job]:
+    """The jobs with these numbers, in order and each once. Raises InputError when there is no such job."""
+    found = store.jobs(numbers)
+    unknown = sorted(set(numbers) - {job.number for job in found})
+    if unknown:
+        named = " and no ".join(str(number) for number in unknown)
+        raise InputError(f"there is no job {named}", "`upsample queue list --all` shows all jobs.")
+    return found
+
+
+def require_choice(numbers: Sequence[int], option: str, *, is_given: bool) -> None:
+    """Either jobs are named or the option stands for them. Raises InputError."""
+    if bool(numbers) == is_given:
+        raise InputError(
+            f"name either jobs or {option}",
+            "`upsample queue list` shows the numbers of the jobs.",
+        )

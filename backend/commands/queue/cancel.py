@@ -1,0 +1,128 @@
+"""`upsample queue cancel`: take jobs back, wherever they are.
+
+The request goes into the queue's file first. Where another process works on the queue, that one heeds it;
+otherwise this one does: what was not sent yet is cancelled here, and a box that has accepted a job is
+told. A request that cannot be heeded now stays, and the next run begins with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from contextlib import closing
+
+from backend.box.asker import Asker
+from backend.boxes import make_box
+from backend.commands.queue import jobs_numbered, require_choice
+from backend.commands.queue.outcomes import Outcome, show_outcomes
+from backend.config import load_settings
+from backend.console import complain, say
+from backend.dispatch import Dispatcher
+from backend.errors import BoxError, BoxUnreachable, QueueTaken, UpsampleError
+from backend.events import Event, ResultsWritten, WritingFailed
+from backend.exit_codes import ExitCode
+from backend.ledger import Ledger
+from backend.sole_dispatcher import sole_dispatcher
+from backend.store import Job, State, Store, default_path
+from backend.terminal_asker import TerminalAsker
+
+_HEEDED_SECONDS = 10.0
+"""How long another process may take."""
+_LOOK_SECONDS = 0.1
+_BOX_SECONDS = 90.0
+"""How long a box may take, from the connection to its word that the jobs are cancelled."""
+
+
+def cancel_jobs(
+    numbers: Sequence[int], fingerprint: str, *, everything: bool, as_json: bool
+) -> ExitCode:
+    """Cancel these jobs, or all that have not ended, and say what happened to each."""
+    require_choice(numbers, "--all", is_given=everything)
+    with closing(Store(default_path())) as store:
+        before = store.unended() if everything else jobs_numbered(store, numbers)
+        asked = [job.number for job in before if not job.state.ended]
+        store.ask_to_cancel(asked)
+        asker = TerminalAsker(fingerprint, contextlib.nullcontext)
+        trouble = asyncio.run(_see_to(store, set(asked), asker))
+        waiting = {job.number for job in store.asked_to_cancel()}
+        now = store.jobs(job.number for job in before)
+        outcomes = [
+            _outcome(old, new, new.number in waiting) for old, new in zip(before, now, strict=True)
+        ]
+    show_outcomes(outcomes, as_json=as_json)
+    if not outcomes:
+        say("There is nothing to cancel.")
+    if isinstance(trouble, BoxError):
+        return ExitCode.BOX
+    done = all(outcome.is_as_asked for outcome in outcomes)
+    return ExitCode.OK if done else ExitCode.SOME_FAILED
+
+
+def _outcome(before: Job, now: Job, is_waiting: bool) -> Outcome:
+    if before.state.ended:
+        return Outcome(now, False, f"was {before.state} already")
+    if is_waiting:
+        return Outcome(now, False, f"{now.state}; will be cancelled by whoever next works on it")
+    if now.state is State.CANCELLED:
+        return Outcome(now, True, "cancelled")
+    return Outcome(now, False, f"{now.state} before it could be cancelled")
+
+
+async def _see_to(store: Store, asked: set[int], asker: Asker) -> UpsampleError | None:
+    """Have the requests heeded. Returns the trouble, told already, that kept some from it."""
+    deadline = asyncio.get_running_loop().time() + _HEEDED_SECONDS
+    while jobs := [job for job in store.asked_to_cancel() if job.number in asked]:
+        try:
+            with sole_dispatcher(store):
+                return await _cancel_here(store, jobs, asker)
+        except QueueTaken as taken:
+            if asyncio.get_running_loop().time() > deadline:
+                say(f"{taken.problem}, and has not heeded this yet. The request stays.")
+                return taken
+        await asyncio.sleep(_LOOK_SECONDS)
+    return None
+
+
+async def _cancel_here(store: Store, jobs: Sequence[Job], asker: Asker) -> UpsampleError | None:
+    trouble: UpsampleError | None = None
+    sent = [job for job in jobs if job.state in (State.SENT, State.RUNNING)]
+    await _cancel_unsent(store, [job for job in jobs if job not in sent])
+    for box in dict.fromkeys(job.box for job in sent):
+        try:
+            await _cancel_sent(store, box, [job for job in sent if job.box == box], asker)
+        except UpsampleError as error:
+            complain(error)
+            say(f"The request stays: the next run on {box} begins with it.")
+            trouble = error
+    return trouble
+
+
+async def _cancel_unsent(store: Store, jobs: Sequence[Job]) -> None:
+    """No box knows of them; the file of results that waited for them need not wait any more."""
+    for box in dict.fromkeys(job.box for job in jobs):
+        of_box = [job for job in jobs if job.box == box]
+        ledger = Ledger(store, box, _tell, force=False)
+        await ledger.take_up(of_box)
+        await ledger.cancel(of_box)
+        await ledger.lay_down()
+
+
+async def _cancel_sent(store: Store, name: str, jobs: Sequence[Job], asker: Asker) -> None:
+    settings = load_settings()
+    box = make_box(*settings.box_named(name), settings, jobs)
+    try:
+        async with asyncio.timeout(_BOX_SECONDS):
+            await Dispatcher(store, box, asker, _tell, look=True).run(jobs)
+    except TimeoutError:
+        raise BoxUnreachable(f"{name} did not answer within {_BOX_SECONDS:.0f} s") from None
+
+
+def _tell(event: Event) -> None:
+    match event:
+        case ResultsWritten():
+            say(f"{event.file} was written: its other jobs have ended.")
+        case WritingFailed():
+            say(event.error)
+        case _:
+            pass

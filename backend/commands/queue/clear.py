@@ -1,0 +1,55 @@
+"""`upsample queue clear`: forget jobs that have ended.
+
+What is kept: jobs that have not ended, results that were never written to a file, and results whose file
+other jobs still belong to, because it is written anew, from all of them, when these end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+
+from backend.commands.queue.outcomes import Outcome, show_outcomes
+from backend.console import say
+from backend.exit_codes import ExitCode
+from backend.sole_dispatcher import sole_dispatcher
+from backend.store import Job, State, Store, default_path
+
+
+def clear_jobs(*, done: bool, failed: bool, as_json: bool) -> ExitCode:
+    """Forget the jobs that have ended, or only those that are done, or that failed or were cancelled."""
+    wanted: list[State] = []
+    if done or not failed:
+        wanted.append(State.DONE)
+    if failed or not done:
+        wanted += [State.FAILED, State.CANCELLED]
+    with closing(Store(default_path())) as store, sole_dispatcher(store):
+        jobs = [job for job in store.jobs() if job.state in wanted]
+        kept = _kept(store, jobs)
+        forgotten = [job for job in jobs if job.number not in kept]
+        store.forget(job.number for job in forgotten)
+    outcomes = [
+        Outcome(job, job.number not in kept, kept.get(job.number, "forgotten")) for job in jobs
+    ]
+    # To a person, only what is out of the ordinary.
+    show_outcomes([o for o in outcomes if as_json or not o.is_as_asked], as_json=as_json)
+    say(f"Forgotten: {len(forgotten)}. Kept: {len(kept)}.")
+    return ExitCode.OK
+
+
+def _kept(store: Store, jobs: Sequence[Job]) -> dict[int, str]:
+    """The jobs that are not to be forgotten, with the reason."""
+    unwritten = {job.number for job in store.never_written()}
+    forgotten = {job.number for job in jobs}
+    shared = {
+        job.destination
+        for job in store.jobs()
+        if job.number not in forgotten and job.state is not State.DONE
+    }
+    reasons: dict[int, str] = {}
+    for job in jobs:
+        if job.number in unwritten:
+            reasons[job.number] = f"kept: its result was never written to {job.destination}"
+        elif job.state is State.DONE and job.destination in shared:
+            reasons[job.number] = f"kept: other jobs for {job.destination} are not done"
+    return reasons

@@ -1,0 +1,42 @@
+"""What a verb did to each job: a table for people, or a JSON object a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backend.console import out, safe, table, write_json
+from backend.store import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one job."""
+
+    job: Job
+    """As it stands now; as it stood last when it was forgotten."""
+    is_as_asked: bool
+    text: str
+    """"cancelled", or why not."""
+
+
+def show_outcomes(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
+    """Print them to stdout."""
+    if as_json:
+        for outcome in outcomes:
+            job = outcome.job
+            write_json(
+                {
+                    "job": job.number,
+                    "name": job.name,
+                    "box": job.box,
+                    "state": job.state.value,
+                    "ok": outcome.is_as_asked,
+                    "outcome": outcome.text,
+                }
+            )
+    elif outcomes:
+        shown = table("job", "name", "outcome", right=("job",), long=("name", "outcome"))
+        for outcome in outcomes:
+            shown.add_row(str(outcome.job.number), safe(outcome.job.name), safe(outcome.text))
+        out().print(shown)

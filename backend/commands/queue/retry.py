@@ -1,0 +1,47 @@
+"""`upsample queue retry`: queue jobs again that failed or were cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+
+from backend.commands.queue import jobs_numbered, require_choice
+from backend.commands.queue.outcomes import Outcome, show_outcomes
+from backend.console import say
+from backend.exit_codes import ExitCode
+from backend.store import Job, State, Store, default_path
+
+
+def retry_jobs(numbers: Sequence[int], *, failed: bool, as_json: bool) -> ExitCode:
+    """Queue these jobs again, or all that failed, and say what happened to each."""
+    require_choice(numbers, "--failed", is_given=failed)
+    with closing(Store(default_path())) as store:
+        if failed:
+            jobs = [job for job in store.jobs() if job.state is State.FAILED]
+        else:
+            jobs = jobs_numbered(store, numbers)
+        again = {job.number: job for job in store.queue([job for job in jobs if _ended_badly(job)])}
+    outcomes = [_outcome(job, again.get(job.number)) for job in jobs]
+    show_outcomes(outcomes, as_json=as_json)
+    if not outcomes:
+        say("No job has failed.")
+    for box in sorted({job.box for job in again.values()}):
+        say(f"`upsample --no-ui --box {box}` does what is queued on {box}.")
+    done = all(outcome.is_as_asked for outcome in outcomes)
+    return ExitCode.OK if done else ExitCode.SOME_FAILED
+
+
+def _ended_badly(job: Job) -> bool:
+    return job.state in (State.FAILED, State.CANCELLED)
+
+
+def _outcome(before: Job, now: Job | None) -> Outcome:
+    if now is not None:
+        return Outcome(now, True, f"queued again; it had {_past(before.state)}")
+    if before.state is State.DONE:
+        return Outcome(before, False, "is done already")
+    return Outcome(before, False, f"has not ended: it is {before.state}")
+
+
+def _past(state: State) -> str:
+    return "failed" if state is State.FAILED else "been cancelled"
