@@ -1,8 +1,8 @@
 """How much of a model's context a prompt and its frames take, and which size fits.
 
 Context used = overhead + text + vision + the tokens kept free for the answer. `vision` holds the
-models' rules, `text` the tokenizer, `budget` the sum and its verdict, `sizing` the largest size that
-fits, `advice` what users are told about a video or a category.
+models' rules, `text` the tokenizer, `families` what a family makes of both, `budget` the sum and its
+verdict, `sizing` the largest size that fits, `advice` what users are told about a video or a category.
 """
 
 from backend.tokens.advice import (
@@ -14,28 +14,39 @@ from backend.tokens.advice import (
     validate_resolution,
 )
 from backend.tokens.budget import Budget, Verdict
+from backend.tokens.families import FAMILIES, Family
 from backend.tokens.sizing import fit
 from backend.tokens.text import TextCounter
 from backend.tokens.vision import (
     LINEAR,
     MISTRAL_SMALL,
     PIXTRAL,
+    QWEN2_VL,
+    QWEN3_VL,
+    GreatestRule,
     ImageRule,
     LinearRule,
+    SmartResizeRule,
     VisionRule,
     estimate_tokens,
     pixtral_image_tokens,
 )
 
 __all__ = [
+    "FAMILIES",
     "LINEAR",
     "MISTRAL_SMALL",
     "PIXTRAL",
+    "QWEN2_VL",
+    "QWEN3_VL",
     "Budget",
     "CategoryRow",
+    "Family",
+    "GreatestRule",
     "ImageRule",
     "LinearRule",
     "SizeCheck",
+    "SmartResizeRule",
     "TextCounter",
     "Validation",
     "Verdict",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 OVERHEAD = 3
-"""Tokens around every user message of the Mistral models: `<s>`, `[INST]` and `[/INST]`."""
+"""Tokens around every user message of Pixtral: `<s>`, `[INST]` and `[/INST]`. See `families`."""
 
 
 class Verdict(StrEnum):
@@ -31,6 +31,9 @@ class Budget:
     vision: int
     """All frames together."""
     overhead: int = OVERHEAD
+    """What the chat template puts around the text."""
+    estimated: bool = False
+    """The numbers are upper estimates, because the model's own tokenizer or rule is not known here."""
 
     @property
     def prompt_tokens(self) -> int:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from backend.resolutions import UNBOUNDED, Bound, Size
-from backend.tokens.budget import Budget
+from backend.tokens.budget import OVERHEAD, Budget
 from backend.tokens.vision import PIXTRAL, VisionRule
 
 
@@ -20,18 +20,20 @@ def fit(
     frames: int = 2,
     rule: VisionRule = PIXTRAL,
     bound: Bound = UNBOUNDED,
+    overhead: int = OVERHEAD,
 ) -> Size | None:
     """The largest size that can be sent, or None when not even the smallest one fits.
 
-    `text`, `limit` and `reserve` are in tokens. The source itself, odd sides and all, when it fits
-    and lies within the bound. Otherwise the largest area over the even heights, each with the even
-    width nearest to the source's aspect, that is no larger than the source or the bound.
+    `text`, `limit`, `reserve` and `overhead` are in tokens. The source itself, odd sides and all, when
+    it fits and lies within the bound. Otherwise the largest area over the even heights, each with the
+    even width nearest to the source's aspect, that is no larger than the source or the bound.
 
     The cost is not always monotone in the height (above the model's longest side, rounding moves it by
-    a row), so nothing is bisected by height: the sizes worth sending are listed once per source.
+    a row; Qwen enlarges small pictures), so nothing is bisected by height: the sizes worth sending are
+    listed once per source.
     """
-    budget = Budget(limit, reserve, text, rule.vision_tokens(source, frames))
-    if budget.fits and bound.allows(source):
+    budget = Budget(limit, reserve, text, rule.vision_tokens(source, frames), overhead)
+    if budget.fits and bound.allows(source) and rule.accepts(source):
         return source
     frontier = _frontier(source, rule, frames, bound)
     fitting = bisect_right(frontier.tokens, budget.free + budget.vision)
@@ -51,7 +53,7 @@ def _frontier(source: Size, rule: VisionRule, frames: int, bound: Bound) -> _Fro
     best: list[tuple[int, Size]] = []
     for height in range(source.height & ~1, 0, -2):
         size = Size(_even_width(height, source), height)
-        if size.width > source.width or not bound.allows(size):
+        if size.width > source.width or not bound.allows(size) or not rule.accepts(size):
             continue
         tokens = rule.vision_tokens(size, frames)
         if not best or tokens < best[-1][0]:

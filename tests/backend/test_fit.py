@@ -13,13 +13,12 @@ from backend.tokens import (
     LINEAR,
     MISTRAL_SMALL,
     PIXTRAL,
+    QWEN2_VL,
+    QWEN3_VL,
     Budget,
-    ImageRule,
-    LinearRule,
+    VisionRule,
     fit,
 )
-
-Rule = ImageRule | LinearRule
 
 
 @pytest.mark.parametrize(
@@ -59,7 +58,9 @@ def test_text_alone_fits_at_any_size() -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", [PIXTRAL, MISTRAL_SMALL, LINEAR], ids=["pixtral", "small", "linear"]
+    "rule",
+    [PIXTRAL, MISTRAL_SMALL, QWEN2_VL, QWEN3_VL, LINEAR],
+    ids=["pixtral", "small", "qwen2", "qwen3", "linear"],
 )
 @given(
     source=st.builds(Size, st.integers(1, 2600), st.integers(1, 2600)),
@@ -70,22 +71,23 @@ def test_text_alone_fits_at_any_size() -> None:
 )
 @example(source=Size(4000, 3), text=0, limit=600, frames=2, bound=UNBOUNDED)
 @example(source=Size(3, 2600), text=290, limit=600, frames=1, bound=UNBOUNDED)
+@example(source=Size(13, 2600), text=0, limit=600, frames=1, bound=UNBOUNDED)
+@example(source=Size(50, 40), text=0, limit=600, frames=4, bound=UNBOUNDED)
 def test_no_candidate_is_larger_than_the_one_found(
-    rule: Rule, source: Size, text: int, limit: int, frames: int, bound: Bound
+    rule: VisionRule, source: Size, text: int, limit: int, frames: int, bound: Bound
 ) -> None:
     found = fit(source, text=text, limit=limit, reserve=300, frames=frames, rule=rule, bound=bound)
     assert found == _searched(source, text, limit, frames, rule, bound)
 
 
 def _searched(
-    source: Size, text: int, limit: int, frames: int, rule: Rule, bound: Bound
+    source: Size, text: int, limit: int, frames: int, rule: VisionRule, bound: Bound
 ) -> Size | None:
     """Every even height and every even width, in floating point and without cleverness."""
 
     def fits(size: Size) -> bool:
-        return Budget(limit, 300, text, rule.vision_tokens(size, frames)).fits and bound.allows(
-            size
-        )
+        budget = Budget(limit, 300, text, rule.vision_tokens(size, frames))
+        return budget.fits and bound.allows(size) and rule.accepts(size)
 
     if fits(source):
         return source

@@ -52,7 +52,7 @@ _PARAMS = {
 }
 
 # The CPU build comes without torchvision's compiled half, which would want CUDA.
-_SITE_CUSTOMIZE = '''\
+SITE_CUSTOMIZE = '''\
 """Declares the two operators that torchvision looks for while it is imported."""
 
 try:
@@ -90,19 +90,19 @@ class TinyPixtral:
 
 def make_tiny_pixtral(folder: Path) -> TinyPixtral:
     """Write the model into this folder."""
-    tiny = TinyPixtral(_find_python(), folder / "model", folder / "site")
+    tiny = TinyPixtral(find_python(), folder / "model", folder / "site")
     tiny.model.mkdir(parents=True)
     tiny.site.mkdir()
     tokenizer = resources.files("mistral_common").joinpath("data", "tekken_240911.json")
     with resources.as_file(tokenizer) as file:
         shutil.copyfile(file, tiny.model / "tekken.json")
     (tiny.model / "params.json").write_text(json.dumps(_PARAMS))
-    (tiny.site / "sitecustomize.py").write_text(_SITE_CUSTOMIZE)
+    (tiny.site / "sitecustomize.py").write_text(SITE_CUSTOMIZE)
     return tiny
 
 
-def _find_python() -> Path:
-    """Without vLLM the test is passed over, but not in CI."""
+def find_python() -> Path:
+    """The Python that has vLLM. Without it the test is passed over, but not in CI."""
     environment = Path(_NAMED) if _NAMED else _INSTALLED
     python = environment / "bin" / "python"
     there = python.exists() and (bool(_NAMED) or (environment / _STAMP).exists())
