@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -23,7 +23,8 @@ import platformdirs
 from backend.errors import QueueError
 from remote.protocol import Answer, Request, parse
 
-_MIGRATIONS = (
+_STEPS = (
+    # 1: the beginning.
     """
 CREATE TABLE jobs (
     number      INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -65,6 +66,12 @@ CREATE TABLE written (
     source TEXT NOT NULL
 );
 """,
+    # 2: jobs that look at two videos, and what the videos are.
+    """
+ALTER TABLE jobs ADD COLUMN control TEXT;
+ALTER TABLE jobs ADD COLUMN media TEXT NOT NULL DEFAULT '';
+""",
+    # 3: requests to cancel, heeded by whoever works on the queue.
     """
 CREATE TABLE cancels (
     job   INTEGER PRIMARY KEY,
@@ -72,9 +79,11 @@ CREATE TABLE cancels (
 );
 """,
 )
-"""Step n brings a queue of schema n to n + 1. A step that was released never changes."""
+"""What makes each version of the schema of the one before. A new step goes to the end; none ever changes."""
 
-SCHEMA_VERSION = len(_MIGRATIONS)
+SCHEMA_VERSION = len(_STEPS)
+
+_WAL_TRIES = 100
 
 
 class State(StrEnum):
@@ -116,6 +125,10 @@ class Order:
     """`Upsampling` as JSON."""
     destination: Path
     """The file that the result goes to, absolute."""
+    control: Path | None = field(default=None, kw_only=True)
+    """A second video, shown after the first one; absolute."""
+    media: str = field(default="", kw_only=True)
+    """What the videos are: "rgb", "edge", "rgb+edge"; empty for none, and in queues of earlier versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +191,9 @@ class Store:
             raise _unusable(path, error) from error
         try:
             self._migrate()
+            self._use_wal()
             # FULL: a job that was told to be queued is on the disk.
-            self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+            self._db.execute("PRAGMA synchronous = FULL")
         except sqlite3.Error as error:
             self._db.close()
             raise _unusable(path, error) from error
@@ -366,12 +380,25 @@ class Store:
             )
         if version < SCHEMA_VERSION:
             with self._transaction():
-                self._take_steps(self._version())  # another process may have been faster
+                # Asked again: another process may have been faster.
+                self._upgrade(self._version())
 
-    def _take_steps(self, version: int) -> None:
+    def _use_wal(self) -> None:
+        """SQLite waits for locks, but not for this one, while another process does the same."""
+        for pause in (*[0.05] * _WAL_TRIES, 0.0):
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:
+                if not pause:
+                    raise
+                time.sleep(pause)
+            else:
+                return
+
+    def _upgrade(self, version: int) -> None:
         if version == 0 and self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
             raise QueueError(f"{self.path} is the database of another program", "Move it away.")
-        for step in _MIGRATIONS[version:]:
+        for step in _STEPS[version:]:
             # Not executescript, which would end the transaction.
             for statement in step.split(";"):
                 self._db.execute(statement)
@@ -405,6 +432,7 @@ class Store:
         values = asdict(job) | {
             "file": _stored(job.file),
             "video": _stored(job.video) if job.video else None,
+            "control": _stored(job.control) if job.control else None,
             "destination": _stored(job.destination),
             "state": State.QUEUED,
             "asked": asked,
@@ -460,6 +488,7 @@ def _job(row: sqlite3.Row) -> Job:
         | {
             "file": _path(values["file"]),
             "video": _path(values["video"]) if values["video"] else None,
+            "control": _path(values["control"]) if values["control"] else None,
             "destination": _path(values["destination"]),
             "state": State(values["state"]),
         }

@@ -410,6 +410,72 @@ def test_threads_can_share_it(store: Store) -> None:
     assert {(job.state, job.attempts) for job in jobs} == {(State.DONE, 1)}
 
 
+SCHEMA_1 = """
+CREATE TABLE jobs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, box TEXT NOT NULL,
+    file TEXT NOT NULL, entry INTEGER NOT NULL, name TEXT NOT NULL, prompt TEXT NOT NULL, video TEXT,
+    candidate INTEGER NOT NULL, seed INTEGER NOT NULL, settings TEXT NOT NULL,
+    destination TEXT NOT NULL, state TEXT NOT NULL, identity TEXT, request TEXT,
+    estimate INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '',
+    attempts INTEGER NOT NULL DEFAULT 0, asked INTEGER NOT NULL, queued REAL NOT NULL,
+    changed REAL NOT NULL
+);
+CREATE INDEX jobs_by_destination ON jobs (destination);
+CREATE TABLE results (identity TEXT PRIMARY KEY, answer TEXT NOT NULL, received REAL NOT NULL);
+CREATE TABLE seen (box TEXT PRIMARY KEY, journal TEXT NOT NULL, seq INTEGER NOT NULL);
+CREATE TABLE written (path TEXT PRIMARY KEY, sha256 TEXT NOT NULL, source TEXT NOT NULL);
+PRAGMA user_version = 1;
+INSERT INTO jobs (key, box, file, entry, name, prompt, video, candidate, seed, settings, destination,
+                  state, identity, estimate, asked, queued, changed)
+VALUES ('k', 'h100', '/specs/a.json', 0, 'dusk', 'Warm dusk', '/videos/a.mp4', 0, 7, '{}',
+        '/out/a.json', 'sent', 'ab', 2481, 1, 5.0, 6.0);
+INSERT INTO seen VALUES ('h100', 'journal', 12);
+"""
+"""A queue as version 0.1 left it."""
+
+
+@pytest.fixture
+def old_queue(path: Path) -> Path:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(SCHEMA_1)
+    return path
+
+
+def test_a_queue_of_the_first_schema_keeps_what_is_in_it(old_queue: Path) -> None:
+    with closing(Store(old_queue)) as store:
+        (job,) = store.jobs()
+        assert (job.name, job.state, job.identity, job.estimate) == ("dusk", "sent", "ab", 2481)
+        assert (job.video, job.control, job.media) == (Path("/videos/a.mp4"), None, "")
+        assert store.seen("h100") == ("journal", 12)
+        (both,) = store.queue([new_job("both", control=Path("/e.mp4"), media="rgb+edge")])
+    with closing(Store(old_queue)) as again:
+        assert again.jobs() == [job, both]
+        assert (both.control, both.media) == (Path("/e.mp4"), "rgb+edge")
+
+
+def test_several_may_open_an_old_queue_at_once(old_queue: Path) -> None:
+    def look(_number: int) -> str:
+        with closing(Store(old_queue)) as store:
+            return store.jobs()[0].name
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(look, range(16))) == {"dusk"}
+
+
+def test_an_upgrade_that_fails_leaves_the_queue_as_it_was(
+    old_queue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = (*store_module._STEPS, "ALTER TABLE jobs ADD COLUMN more TEXT; no SQL at all")
+    monkeypatch.setattr(store_module, "_STEPS", broken)
+    monkeypatch.setattr(store_module, "SCHEMA_VERSION", len(broken))
+    with pytest.raises(QueueError, match="cannot be used"):
+        Store(old_queue)
+    monkeypatch.undo()
+    with closing(Store(old_queue)) as store:
+        assert len(store.jobs()) == 1
+
+
 def test_several_may_open_a_new_queue_at_once(path: Path) -> None:
     def work(number: int) -> None:
         with closing(Store(path)) as store:
