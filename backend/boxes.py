@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from backend.box.link import Box
-from backend.config import BoxSettings, Settings, Upsampling
+from backend.config import BoxSettings, Settings, Upsampling, queued_settings
+from backend.errors import ConfigError
+from backend.profiles import load_profile
 from backend.store import Job
 from remote.protocol import OpenAISetup, Setup, VllmSetup
 
@@ -34,19 +37,29 @@ def make_box(name: str, box: BoxSettings, settings: Settings, jobs: Sequence[Job
 
 def _vllm(box: BoxSettings, settings: Settings, jobs: Sequence[Job]) -> VllmSetup:
     vllm = box.vllm
-    wanted = [Upsampling.model_validate_json(text) for text in {job.settings for job in jobs}]
-    wanted = wanted or [settings.upsampling]
+    wanted = list(_usable({job.settings for job in jobs})) or [settings.upsampling]
+    formats = {load_profile(each.profile).serving.format for each in wanted}
     return VllmSetup(
         command=tuple(vllm.command),
-        format=settings.profile.serving.format,
+        # One model is of one format: jobs that differ in it were not meant for the same one.
+        format=formats.pop() if len(formats) == 1 else settings.profile.serving.format,
         max_model_len=max(each.max_tokens for each in wanted),
         max_num_seqs=vllm.max_num_seqs,
-        images=max(each.frames_to_extract for each in wanted),
+        images=max(each.most_frames for each in wanted),
         tensor_parallel_size=vllm.tensor_parallel_size,
         gpu_memory_utilization=vllm.gpu_memory_utilization,
         cuda_visible_devices=vllm.cuda_visible_devices,
         env=tuple(f"{variable}={value}" for variable, value in sorted(vllm.env.items())),
     )
+
+
+def _usable(queued: Iterable[str]) -> Iterator[Upsampling]:
+    """Without those whose profile is gone: their jobs fail, with the reason, before they are sent."""
+    for text in queued:
+        with suppress(ConfigError):
+            settings = queued_settings(text)
+            load_profile(settings.profile)
+            yield settings
 
 
 def _openai(box: BoxSettings) -> OpenAISetup:

@@ -46,6 +46,7 @@ _SHOWING = Group("What is shown", sort_key=3)
 
 Resize = Literal["auto", "safe", "off"]
 Format = Literal["table", "json", "csv"]
+Media = Literal["rgb", "control", "both"]
 
 
 @app.default
@@ -73,6 +74,15 @@ def upsample(
             help="auto: the largest size that fits. safe: safe_resolution. off: the video's own.",
             group=_SENDING,
             metavar="auto|safe|off",
+            show_choices=False,
+        ),
+    ] = None,
+    media: Annotated[
+        Media | None,
+        Parameter(
+            help="What the model looks at: the RGB video, the control's, or both.",
+            group=_SENDING,
+            metavar="rgb|control|both",
             show_choices=False,
         ),
     ] = None,
@@ -116,6 +126,7 @@ def upsample(
         box=box,
         num_frames=num_frames,
         max_resolution=max_resolution,
+        media=media,
         resize="auto" if preprocess_videos and resize is None else resize,
         num_gpu=num_gpu,
         candidates=candidates,
@@ -231,11 +242,11 @@ def path() -> ExitCode:
 
 
 @config.command
-def profiles() -> ExitCode:
-    """List the model profiles."""
+def profiles(*, json: Annotated[bool, Parameter(help="As a JSON array.")] = False) -> ExitCode:
+    """List the model profiles, the shipped ones and yours."""
     from backend.commands.config import show_profiles
 
-    return show_profiles()
+    return show_profiles(as_json=json)
 
 
 @queue.command(name="list")

@@ -7,6 +7,7 @@ is laid on, so that a complaint names the one that is to blame. Editing is in `b
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +19,9 @@ from pathlib import Path
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from backend.complaints import first_complaint
 from backend.errors import ConfigError, InputError
+from backend.media import Media
 from backend.profiles import Profile, load_profile, profile_names
 from backend.resolutions import Bound, Size
 from backend.video import FrameSampling
@@ -61,6 +64,8 @@ class Upsampling(_Section):
     fit: Fit
     max_upsample_resolution: str
     hint_video_dir: Path
+    media: Media
+    system_prompt: str
     profile: str
     estimator: Estimator
 
@@ -91,6 +96,11 @@ class Upsampling(_Section):
         if value not in profile_names():
             raise ValueError(f"there is no such profile; there are: {', '.join(profile_names())}")
         return value
+
+    @property
+    def most_frames(self) -> int:
+        """The most frames that one request can have."""
+        return self.frames_to_extract * (2 if self.media is Media.BOTH else 1)
 
     @property
     def safe_bound(self) -> Bound:
@@ -230,6 +240,22 @@ def user_file() -> Path:
     return platformdirs.user_config_path("upsample") / "config.toml"
 
 
+def queued_settings(text: str) -> Upsampling:
+    """The [upsampling] that a job was queued under, from the JSON that it was kept as.
+
+    A setting that is younger than the job has its default. Raises ConfigError.
+    """
+    shipped = _shipped().table["upsampling"]
+    assert isinstance(shipped, dict)  # noqa: S101 - our own file
+    try:
+        return Upsampling.model_validate(shipped | json.loads(text))
+    except ValidationError as error:
+        raise ConfigError(
+            f"the job was queued under settings that hold no more: {first_complaint(error)}",
+            "Bring back what is missing, or queue the spec again.",
+        ) from None
+
+
 def check_layers(layers: list[Layer]) -> Settings:
     """What the layers make when laid over the shipped defaults. Raises ConfigError."""
     return _settle([_shipped(), *layers])
@@ -249,7 +275,7 @@ def _settle(layers: list[Layer]) -> Settings:
         try:
             settings = Settings.model_validate(_with_box_defaults(merged))
         except ValidationError as error:
-            raise ConfigError(f"{layer.source}: {_first_complaint(error)}") from None
+            raise ConfigError(f"{layer.source}: {first_complaint(error)}") from None
     assert settings is not None  # noqa: S101 - there is always the shipped layer
     return settings
 
@@ -310,19 +336,6 @@ def _environment_layers(environment: Mapping[str, str]) -> list[Layer]:
                 "Unset it; the names are UPSAMPLE_BOX and UPSAMPLE_ with a key of [upsampling].",
             )
     return layers
-
-
-def _first_complaint(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"{key} is no setting"
-    if first["type"] == "missing":
-        return f"{key} is missing"
-    if first["type"] in ("model_type", "dict_type"):
-        return f"{key} = {repr(first['input'])[:80]}: it is a table, not a value"
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{key} = {repr(first['input'])[:80]}: {message[:1].lower()}{message[1:]}"
 
 
 def _no_input_error(parse: Callable[[str], object], value: str) -> object:

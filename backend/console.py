@@ -17,7 +17,7 @@ from rich.text import Text
 
 from backend.errors import UpsampleError
 from backend.specs.quoting import printable
-from backend.tokens import Verdict
+from backend.tokens import Budget, Verdict
 from remote.protocol import Json
 
 VERDICT_SIGNS = {Verdict.FITS: "✓ fits", Verdict.NEAR: "~ near", Verdict.EXCEEDS: "✗ exceeds"}
@@ -74,6 +74,11 @@ def write_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 def verdict_text(verdict: Verdict) -> Text:
     """A verdict as glyph, word and colour."""
     return Text(VERDICT_SIGNS[verdict], _VERDICT_STYLES[verdict])
+
+
+def tokens_text(budget: Budget) -> str:
+    """The tokens of a prompt; with a sign before an estimate."""
+    return f"{'≈' if budget.estimated else ''}{budget.prompt_tokens:,}"
 
 
 def table(*columns: str, right: Iterable[str] = (), long: Iterable[str] = ("name",)) -> Table:

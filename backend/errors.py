@@ -33,6 +33,10 @@ class MediaError(InputError):
     """A video or image cannot be read, or holds nothing that a model could look at."""
 
 
+class AnswerError(UpsampleError):
+    """An answer came, and there is no upsampled prompt in it."""
+
+
 class ResultError(UpsampleError):
     """A result cannot be written where it belongs."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from backend.config import Upsampling
+from backend.config import queued_settings
+from backend.errors import ConfigError
 from backend.profiles import load_profile
 from backend.resolutions import Size
 from backend.store import Job, Store
@@ -15,19 +16,24 @@ _MOST_RAW = 600
 
 def explain(store: Store, job: Job, raw: str) -> str:
     """What happened, why, and what to do; the end of the engine's own words when that is not known."""
-    trouble = translate(raw, _facts(store, job))
+    try:
+        facts = _facts(store, job)
+    except ConfigError:
+        facts = Facts()  # the profile that it was queued under is gone
+    trouble = translate(raw, facts)
     if trouble is None:
         return raw if len(raw) <= _MOST_RAW else "…" + raw[-_MOST_RAW:]
     return f"{trouble.what} {trouble.why}\n  {trouble.do}"
 
 
 def _facts(store: Store, job: Job) -> Facts:
-    settings = Upsampling.model_validate_json(job.settings)
-    rule = load_profile(settings.profile).vision.rule
+    settings = queued_settings(job.settings)
+    rule = load_profile(settings.profile).family.rule
     request = store.request(job.number)
     first = request.frames[0] if request.frames else None
     size = Size(first.width, first.height) if first else None
     vision = rule.vision_tokens(size, len(request.frames)) if size else 0
+    # What a system prompt and another chat template take more counts as text, so that the sum is right.
     overhead = Budget(settings.max_tokens, settings.reserve, 0, vision).prompt_tokens
     return Facts(
         source=size,

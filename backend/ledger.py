@@ -28,7 +28,7 @@ from backend.events import (
 )
 from backend.explain import explain
 from backend.prepare import Ready
-from backend.results import write_results
+from backend.results import prompt_in, write_results
 from backend.store import Job, State, Store
 from remote.protocol import Answer
 
@@ -231,12 +231,18 @@ class Ledger:
             if heard < len(answer.text):
                 # Its end was told ahead of its last words, or they were lost with a link.
                 self._watch(TextWritten(job.number, heard, answer.text[heard:]))
+            try:
+                cleaned = await asyncio.to_thread(prompt_in, answer, job)
+            except UpsampleError as error:
+                await self._set_state(job, State.FAILED, str(error))
+                self._watch(JobFailed(job.number, job.name, str(error)))
+                continue
             await self._set_state(job, State.DONE)
             self._watch(
                 JobDone(
                     job=job.number,
                     name=job.name,
-                    prompt=answer.text.strip(),
+                    prompt=cleaned.text,
                     finish_reason=answer.finish_reason,
                     engine=answer.engine,
                     seconds=answer.ended - answer.started,

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from backend.config import BoxSettings, Upsampling
+from backend.media import choose_media
+from backend.profiles import load_profile
 from backend.specs.model import Spec
 from backend.store import Order
 
@@ -38,8 +40,10 @@ def make_jobs(specs: Iterable[Spec], named: Sequence[Path], batch: Batch) -> lis
     settings = batch.settings.model_copy(
         update={"hint_video_dir": batch.settings.hint_video_dir.absolute()}
     ).model_dump_json()
+    # A profile of the user's can change while its name stays.
+    asked = [settings, load_profile(batch.settings.profile).model_dump_json()]
     return [
-        _job(spec, candidate, destinations.of(spec.file, candidate), settings, batch)
+        _job(spec, candidate, destinations.of(spec.file, candidate), asked, batch)
         for spec in specs
         for candidate in range(batch.candidates)
     ]
@@ -87,8 +91,13 @@ class _Destinations:
         return Path(file.name)
 
 
-def _job(spec: Spec, candidate: int, destination: Path, settings: str, batch: Batch) -> Order:
-    video = spec.video.absolute() if spec.video else None
+def _job(
+    spec: Spec, candidate: int, destination: Path, asked: Sequence[str], batch: Batch
+) -> Order:
+    """`asked` is the settings as JSON, and the profile as JSON."""
+    shown = choose_media(spec, batch.settings.media)
+    video = shown.video.absolute() if shown.video else None
+    control = shown.control.absolute() if shown.control else None
     file = spec.file.absolute()
     same = [
         batch.box,
@@ -98,9 +107,10 @@ def _job(spec: Spec, candidate: int, destination: Path, settings: str, batch: Ba
         spec.entry,
         spec.prompt,
         _video_state(video),
+        _video_state(control),
         candidate,
         batch.seed,
-        settings,
+        *asked,
         str(destination),
     ]
     return Order(
@@ -113,8 +123,10 @@ def _job(spec: Spec, candidate: int, destination: Path, settings: str, batch: Ba
         video=video,
         candidate=candidate,
         seed=batch.seed,
-        settings=settings,
+        settings=asked[0],
         destination=destination,
+        control=control,
+        media=shown.names,
     )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from backend.config import Estimator, Fit, Upsampling
 from backend.errors import InputError, UpsampleError
+from backend.media import choose_media
 from backend.profiles import Profile, load_profile
 from backend.resolutions import Bound, Size
+from backend.specs.model import Spec
 from backend.tokens import LINEAR, Budget, TextCounter, VisionRule, fit
-from backend.video import Prepared, Video, probe
+from backend.video import Frame, Video, probe
 from remote.protocol import FrameInfo, Request, Sampling
 
 
@@ -32,6 +35,10 @@ class Plan:
     """Vision tokens by the rule of thumb at the same size, for comparison."""
     refusal: UpsampleError | None
     """Why the spec cannot be sent; None when it can."""
+    control: Video | None = None
+    """A second video, whose frames are sent after the first one's and at the same size."""
+    control_frames: int = 0
+    """How many of `frames` are the control's."""
 
 
 class Planner:
@@ -42,42 +49,102 @@ class Planner:
         self.profile: Profile = load_profile(settings.profile)
         self._counter = counter
 
-    def plan(self, prompt: str, path: Path | None) -> Plan:
-        """Weigh a prompt and its video or image.
+    @property
+    def system(self) -> str:
+        """The system prompt that is sent: the user's own, or else the profile's; empty for none."""
+        return self.settings.system_prompt or self.profile.template.system
 
-        Reads the video's header and, the first time, the tokenizer. What is wrong with the spec is
+    @property
+    def rule(self) -> VisionRule:
+        """How vision tokens are counted: as the model does, or by the rule of thumb."""
+        linear = self.settings.estimator is Estimator.LINEAR
+        return LINEAR if linear else self.profile.family.rule
+
+    def plan_spec(self, spec: Spec) -> Plan:
+        """Weigh a spec with what the model is shown of it. See `plan`."""
+        shown = choose_media(spec, self.settings.media)
+        return self.plan(spec.prompt, shown.video, shown.control)
+
+    def plan(self, prompt: str, path: Path | None, control: Path | None = None) -> Plan:
+        """Weigh a prompt and its video or image, and a second one that is shown at the first one's size.
+
+        Reads the videos' headers and, the first time, the tokenizer. What is wrong with the spec is
         the plan's refusal, and never raised.
         """
         if path is None:
             return self._without_video(prompt)
         try:
             video = probe(path)
+            second = probe(control) if control else None
         except UpsampleError as error:
             return Plan(prompt, None, None, 0, None, 0, error)
-        return self._with_video(prompt, video)
+        return self._with_video(prompt, video, second)
 
-    def text_tokens(self, prompt: str) -> int:
-        """Tokens of the text that is sent for a prompt."""
-        template = self.profile.template
-        return sum(
-            self._counter.count(text)
-            for text in (template.system, self.profile.sent_prompt(prompt))
-            if text
+    def text_tokens(self, prompt: str | None) -> int:
+        """Tokens of the text that is sent for a prompt, the system prompt among it.
+
+        None is no prompt at all, for a look at pictures alone; an empty one has a stand-in, which costs.
+        """
+        sent = "" if prompt is None else self.profile.sent_prompt(prompt)
+        return self.profile.family.text_tokens(self._counter, self.system, sent)
+
+    def frames_of(self, video: Video, wanted: int | None = None) -> int:
+        """How many frames of a video are sent; `wanted` in place of frames_to_extract."""
+        return min(wanted or self.settings.frames_to_extract, video.frames)
+
+    def weigh(self, text: int, size: Size | None, frames: int, limit: int | None = None) -> Budget:
+        """What `text` tokens and frames of this size take; `limit` in place of max_tokens."""
+        return Budget(
+            limit=limit or self.settings.max_tokens,
+            reserve=self.settings.reserve,
+            text=text,
+            vision=self.rule.vision_tokens(size, frames) if size else 0,
+            overhead=self.profile.family.overhead_around(self.system),
+            estimated=self.profile.family.estimated,
+        )
+
+    def largest(
+        self,
+        source: Size,
+        text: int,
+        frames: int,
+        *,
+        bound: Bound | None = None,
+        limit: int | None = None,
+    ) -> Size | None:
+        """The largest size that fits; `bound` and `limit` in place of those of the settings."""
+        return fit(
+            source,
+            text=text,
+            limit=limit or self.settings.max_tokens,
+            reserve=self.settings.reserve,
+            frames=frames,
+            rule=self.rule,
+            bound=bound or self.settings.bound,
+            overhead=self.profile.family.overhead_around(self.system),
         )
 
     def _without_video(self, prompt: str) -> Plan:
-        budget = self._budget(self.text_tokens(prompt), None, 0)
+        budget = self.weigh(self.text_tokens(prompt), None, 0)
         refusal = None if budget.fits else _too_long(budget, None, None)
         return Plan(prompt, None, None, 0, budget, 0, refusal)
 
-    def _with_video(self, prompt: str, video: Video) -> Plan:
-        frames = min(self.settings.frames_to_extract, video.frames)
+    def _with_video(self, prompt: str, video: Video, control: Video | None) -> Plan:
+        control_frames = self.frames_of(control) if control else 0
+        frames = self.frames_of(video) + control_frames
         text = self.text_tokens(prompt)
         size, refusal = self._choose_size(video, text, frames)
         shown = size or video.size
-        budget = self._budget(text, shown, frames)
         return Plan(
-            prompt, video, size, frames, budget, LINEAR.vision_tokens(shown, frames), refusal
+            prompt=prompt,
+            video=video,
+            size=size,
+            frames=frames,
+            budget=self.weigh(text, shown, frames),
+            linear=LINEAR.vision_tokens(shown, frames),
+            refusal=refusal,
+            control=control,
+            control_frames=control_frames,
         )
 
     def _choose_size(
@@ -87,52 +154,33 @@ class Planner:
         bound = settings.bound
         if settings.auto_resize and settings.fit is Fit.SAFE:
             bound = _within_both(bound, settings.safe_bound)
-        best = self._largest(video, text, frames, bound)
+        if not self.profile.family.rule.accepts(video.size):
+            return None, _too_thin(video)
+        best = self.largest(video.size, text, frames, bound=bound)
+        as_it_is = self.weigh(text, video.size, frames)
         if not settings.auto_resize:
             if best == video.size:
                 return best, None
             if not settings.bound.allows(video.size):
                 return None, _above_bound(video, settings.bound)
-            return None, _too_long(self._budget(text, video.size, frames), video.size, best)
+            return None, _too_long(as_it_is, video.size, best)
         if best is None:
-            return None, _too_long(self._budget(text, video.size, frames), video.size, None)
+            return None, _too_long(as_it_is, video.size, None)
         return best, None
-
-    def _largest(self, video: Video, text: int, frames: int, bound: Bound) -> Size | None:
-        return fit(
-            video.size,
-            text=text,
-            limit=self.settings.max_tokens,
-            reserve=self.settings.reserve,
-            frames=frames,
-            rule=self.rule,
-            bound=bound,
-        )
-
-    def _budget(self, text: int, size: Size | None, frames: int) -> Budget:
-        vision = self.rule.vision_tokens(size, frames) if size else 0
-        return Budget(self.settings.max_tokens, self.settings.reserve, text, vision)
-
-    @property
-    def rule(self) -> VisionRule:
-        """How vision tokens are counted: as the model does, or by the rule of thumb."""
-        linear = self.settings.estimator is Estimator.LINEAR
-        return LINEAR if linear else self.profile.vision.rule
 
 
 def make_request(
-    plan: Plan, prepared: Prepared | None, planner: Planner, model: str, seed: int, candidate: int
+    plan: Plan, frames: Sequence[Frame], planner: Planner, model: str, seed: int, candidate: int
 ) -> Request:
-    """The request that a box is sent for this plan; `prepared` is None for a prompt without a video.
+    """The request that a box is sent for this plan and its frames; a prompt without a video has none.
 
     Candidates differ by their seed: candidate `c` is drawn with `seed + c`.
     """
     profile = planner.profile
-    frames = prepared.frames if prepared else ()
     return Request(
         profile=profile.name,
         model=model,
-        system=profile.template.system,
+        system=planner.system,
         prompt=profile.sent_prompt(plan.prompt),
         frames=tuple(FrameInfo(f.sha256, f.width, f.height, f.time) for f in frames),
         sampling=Sampling(
@@ -166,6 +214,13 @@ def _too_long(budget: Budget, size: Size | None, best: Size | None) -> InputErro
     if best is not None:
         return InputError(problem, f"{best} would fit: use --resize auto.")
     return InputError(problem, "Shorten the prompt, send fewer frames, or raise max_tokens.")
+
+
+def _too_thin(video: Video) -> InputError:
+    return InputError(
+        f"{video.path} is a strip of {video.size}, which is too thin for this model",
+        "Crop the video, or show another one.",
+    )
 
 
 def _above_bound(video: Video, bound: Bound) -> InputError:

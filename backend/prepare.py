@@ -8,13 +8,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.config import Upsampling
+from backend.config import Upsampling, queued_settings
 from backend.errors import MediaError
 from backend.plan import Plan, Planner, make_request
 from backend.resolutions import Size
 from backend.store import Job
 from backend.tokens import TextCounter
-from backend.video import Prepared, Video, choose_frames, prepare_frames
+from backend.video import Frame, Prepared, Video, choose_frames, prepare_frames
 from remote.protocol import Request, Submit
 
 
@@ -60,22 +60,33 @@ class Preparer:
         self._drawing: defaultdict[Path, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def prepare(self, job: Job) -> Ready:
-        """Plan the job and draw its frames. Raises InputError or MediaError with the reason why not."""
+        """Plan the job and draw its frames.
+
+        Raises InputError, MediaError or ConfigError with the reason why not.
+        """
         planner = self._planner(job.settings)
-        plan = await asyncio.to_thread(planner.plan, job.prompt, job.video)
+        plan = await asyncio.to_thread(planner.plan, job.prompt, job.video, job.control)
         if plan.refusal is not None:
             raise plan.refusal
-        prepared: Prepared | None = None
+        frames: list[Frame] = []
         if plan.video is not None and plan.size is not None:
-            async with self._drawing[plan.video.path]:
-                prepared = await _draw(plan.video, plan.size, plan.frames, planner.settings)
-        request = make_request(plan, prepared, planner, self._model, job.seed, job.candidate)
-        return Ready(job, plan, request, tuple(f.path for f in prepared.frames) if prepared else ())
+            frames += await self._draw(
+                plan.video, plan.size, plan.frames - plan.control_frames, planner
+            )
+            if plan.control is not None:
+                frames += await self._draw(plan.control, plan.size, plan.control_frames, planner)
+        request = make_request(plan, frames, planner, self._model, job.seed, job.candidate)
+        return Ready(job, plan, request, tuple(frame.path for frame in frames))
+
+    async def _draw(
+        self, video: Video, size: Size, count: int, planner: Planner
+    ) -> tuple[Frame, ...]:
+        async with self._drawing[video.path]:
+            return (await _draw(video, size, count, planner.settings)).frames
 
     def _planner(self, settings: str) -> Planner:
         if settings not in self._planners:
-            parsed = Upsampling.model_validate_json(settings)
-            self._planners[settings] = Planner(parsed, self._counter)
+            self._planners[settings] = Planner(queued_settings(settings), self._counter)
         return self._planners[settings]
 
 

@@ -17,7 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backend import __version__
+from backend.answers import Cleaned, upsampled_prompt
+from backend.config import queued_settings
 from backend.errors import ResultError
+from backend.profiles import load_profile
 from backend.specs.model import Spec
 from backend.specs.quoting import well_formed
 from backend.specs.reading import SIDECAR_SUFFIX, read_file
@@ -32,27 +35,35 @@ class Result:
 
     job: Job
     answer: Answer
+    """As the model gave it."""
+    prompt: str
+    """The upsampled prompt that is in the answer."""
     provenance: Mapping[str, Json]
 
-    @property
-    def prompt(self) -> str:
-        """The upsampled prompt."""
-        return self.answer.text.strip()
+
+def prompt_in(answer: Answer, job: Job) -> Cleaned:
+    """The upsampled prompt in an answer to this job, by the rules of the job's profile.
+
+    Raises AnswerError when there is none, and ConfigError when the profile cannot be used any more.
+    """
+    rules = load_profile(queued_settings(job.settings).profile).answer
+    return upsampled_prompt(answer.text, answer.finish_reason, rules)
 
 
 def load_result(store: Store, job: Job) -> Result:
-    """The result of a job that is done. Raises KeyError when there is none."""
+    """The result of a job that is done. Raises KeyError when there is none; else as `prompt_in`."""
     answer = store.answer(job.identity or "")
     if answer is None:
         raise KeyError(job.number)
-    return Result(job, answer, _provenance(store, job, answer))
+    cleaned = prompt_in(answer, job)
+    return Result(job, answer, cleaned.text, _provenance(store, job, answer, cleaned))
 
 
 def write_results(store: Store, destination: Path, jobs: Sequence[Job], force: bool) -> list[Path]:
     """Write the file that these jobs' results go to, and its sidecar where it needs one.
 
     `jobs` are the ended ones of one destination; prompts whose job failed stay as they are. Returns
-    what was written, the spec first; nothing when no job is done. Raises ResultError and InputError.
+    what was written, the spec first; nothing when no job is done. Raises UpsampleError.
     """
     results = [load_result(store, job) for job in jobs if job.state is State.DONE]
     if not results:
@@ -138,7 +149,7 @@ def _sidecar(destination: Path, results: Sequence[Result]) -> OutputFile:
     return OutputFile(sidecar_path(destination), text)
 
 
-def _provenance(store: Store, job: Job, answer: Answer) -> dict[str, Json]:
+def _provenance(store: Store, job: Job, answer: Answer, cleaned: Cleaned) -> dict[str, Json]:
     request = store.request(job.number)
     first = request.frames[0] if request.frames else None
     return {
@@ -148,6 +159,7 @@ def _provenance(store: Store, job: Job, answer: Answer) -> dict[str, Json]:
         "profile": request.profile,
         "model": request.model,
         "box": job.box,
+        "media": job.media or None,
         "frames": [{"time": f.time, "sha256": f.sha256} for f in request.frames],
         "size_sent": f"{first.width}x{first.height}" if first else None,
         "tokens": {
@@ -160,6 +172,7 @@ def _provenance(store: Store, job: Job, answer: Answer) -> dict[str, Json]:
         "seed": request.sampling.seed,
         "candidate": request.candidate,
         "finish_reason": answer.finish_reason,
+        "removed_from_answer": list(cleaned.removed),
         "seconds": {
             "generating": round(answer.ended - answer.started, 3),
             "queued_to_done": round(job.changed - job.queued, 3),

@@ -63,7 +63,7 @@ def _bar(budget: Budget, width: int) -> Content:
 def _legend(budget: Budget, width: int) -> list[Content]:
     named = [
         (VISION, f"vision {budget.vision:,}"),
-        (TEXT, f"text {budget.text + budget.overhead:,}"),
+        (TEXT, f"text {'≈' if budget.estimated else ''}{budget.text + budget.overhead:,}"),
         (ANSWER, f"answer {budget.reserve:,}"),
     ]
     parts = [Content.assemble((glyph, _BAR_COLOURS[glyph]), f" {what}") for glyph, what in named]

@@ -21,7 +21,7 @@ POST_EVERY = 0.1
 class PromptPlanner(Protocol):
     """What makes plans: `backend.plan.Planner`, or a stand-in in tests. Called from one thread."""
 
-    def plan(self, prompt: str, path: Path | None) -> Plan:
+    def plan_spec(self, spec: Spec) -> Plan:
         """Weigh a prompt and its video. May block; what is wrong with the spec is in the plan."""
 
 
@@ -112,7 +112,7 @@ def make_plans(
         taken = queue.take(wait=not batch)
         if taken is not None:
             number, spec, _ = taken
-            plan = planner.plan(spec.prompt, spec.video)
+            plan = planner.plan_spec(spec)
             unread = plan.video is None and spec.video is not None
             batch.append(MadePlan(number, plan, missing_media_hint(spec, cwd) if unread else None))
         now = taken is None or taken.in_sight or monotonic() - posted > POST_EVERY

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -12,10 +13,10 @@ import tomlkit
 
 from backend.config import LOCAL_FILE, load_settings, user_file
 from backend.config_edit import key_parts, set_value
-from backend.console import out, safe, say, table, write_json
+from backend.console import out, safe, say, table, warn, write_json
 from backend.errors import ConfigError
 from backend.exit_codes import ExitCode
-from backend.profiles import load_profile, profile_names
+from backend.profiles import Profile, ProfileFile, load_profile, profile_files
 from remote.protocol import Json
 
 
@@ -85,14 +86,48 @@ def show_paths() -> ExitCode:
     return ExitCode.OK
 
 
-def show_profiles() -> ExitCode:
-    """The profiles with their descriptions; the chosen one is marked."""
+def show_profiles(*, as_json: bool) -> ExitCode:
+    """The profiles with what they are for; the chosen one is marked. Those that cannot be used are told."""
     chosen = load_settings().upsampling.profile
-    shown = table("profile", "", "description", long=("description",))
-    for name in profile_names():
-        shown.add_row(name, "●" if name == chosen else "", load_profile(name).description)
-    out().print(shown)
-    return ExitCode.OK
+    found = list(_usable_profiles())
+    if as_json:
+        write_json([_profile_json(file, profile, chosen) for file, profile in found])
+    else:
+        shown = table(
+            "profile", "", "family", "description", "source", long=("description", "source")
+        )
+        for file, profile in found:
+            shown.add_row(
+                safe(file.name),
+                "●" if file.name == chosen else "",
+                profile.vision.family,
+                safe(profile.description),
+                safe(_source(file)),
+            )
+        out().print(shown)
+    return ExitCode.OK if len(found) == len(profile_files()) else ExitCode.SOME_FAILED
+
+
+def _usable_profiles() -> Iterator[tuple[ProfileFile, Profile]]:
+    for file in profile_files():
+        try:
+            yield file, load_profile(file.name)
+        except ConfigError as error:
+            warn(str(error))
+
+
+def _profile_json(file: ProfileFile, profile: Profile, chosen: str) -> dict[str, Json]:
+    return {
+        "name": file.name,
+        "description": profile.description,
+        "family": profile.vision.family,
+        "source": _source(file),
+        "chosen": file.name == chosen,
+    }
+
+
+def _source(file: ProfileFile) -> str:
+    return str(file.path) if file.path else "shipped"
 
 
 def _as_plain() -> dict[str, Json]:

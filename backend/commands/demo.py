@@ -145,7 +145,8 @@ def _narrator() -> Callable[[Event], None]:
 
 
 def _show(result: Result, settings: Settings) -> None:
-    plan = Planner(settings.upsampling, TextCounter()).plan(result.job.prompt, result.job.video)
+    planner = Planner(settings.upsampling, TextCounter())
+    plan = planner.plan(result.job.prompt, result.job.video, result.job.control)
     budget = plan.budget
     if budget is None or plan.video is None:
         return

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from backend.config import Settings
-from backend.console import out, safe, say, table, verdict_text, write_json
+from backend.console import out, safe, say, table, tokens_text, verdict_text, write_json
 from backend.exit_codes import ExitCode
 from backend.plan import Plan, Planner
 from backend.specs.model import Scan, Spec
 from backend.tokens import TextCounter
+from backend.video import Video
 from remote.protocol import Json
 
 
@@ -20,7 +21,7 @@ def show_plans(
 ) -> ExitCode:
     """Show the plan of each spec. Exits with SOME_FAILED when something would be refused."""
     planner = Planner(settings.upsampling, TextCounter())
-    plans = [(spec, planner.plan(spec.prompt, spec.video)) for spec in specs]
+    plans = [(spec, planner.plan_spec(spec)) for spec in specs]
     if as_json:
         for spec, plan in plans:
             write_json(plan_json(spec, plan))
@@ -39,7 +40,8 @@ def plan_json(spec: Spec, plan: Plan) -> dict[str, Json]:
         "entry": spec.entry,
         "name": spec.name,
         "format": spec.format.value,
-        "video": str(spec.video) if spec.video else None,
+        "video": _path(plan.video) or (str(spec.video) if spec.video else None),
+        "control": _path(plan.control),
         "video_size": str(plan.video.size) if plan.video else None,
         "size_sent": str(plan.size) if plan.size else None,
         "frames": plan.frames,
@@ -49,9 +51,14 @@ def plan_json(spec: Spec, plan: Plan) -> dict[str, Json]:
         "linear_tokens": plan.linear,
         "limit": budget.limit if budget else None,
         "reserve": budget.reserve if budget else None,
+        "estimated": budget.estimated if budget else None,
         "verdict": budget.verdict.value if budget else None,
         "refusal": str(plan.refusal) if plan.refusal else None,
     }
+
+
+def _path(video: Video | None) -> str | None:
+    return str(video.path) if video else None
 
 
 def _show_table(plans: Sequence[tuple[Spec, Plan]]) -> None:
@@ -66,7 +73,7 @@ def _show_table(plans: Sequence[tuple[Spec, Plan]]) -> None:
             str(plan.video.size) if plan.video else "-",
             str(plan.size or "-"),
             str(plan.frames),
-            f"{budget.prompt_tokens:,}" if budget else "-",
+            tokens_text(budget) if budget else "-",
             verdict,
         )
     out().print(shown)

@@ -10,16 +10,17 @@ from rich.text import Text
 
 from backend.commands.fit import frames_wanted
 from backend.config import Settings, load_settings
-from backend.console import out, safe, table, verdict_text, warn, write_csv, write_json
+from backend.console import out, safe, table, tokens_text, verdict_text, warn, write_csv, write_json
 from backend.errors import InputError, MediaError
 from backend.exit_codes import ExitCode
+from backend.media import choose_media
 from backend.plan import Planner
 from backend.resolutions import CATEGORIES, Size
 from backend.specs.entries import SUFFIXES
 from backend.specs.model import Spec
 from backend.specs.quoting import printable
 from backend.specs.scan import scan
-from backend.tokens import LINEAR, Budget, TextCounter, fit
+from backend.tokens import LINEAR, Budget, TextCounter
 from backend.video import probe
 from remote.protocol import Json
 
@@ -87,16 +88,19 @@ class _Estimator:
         self._settings = settings.upsampling
         self._frames = frames_wanted(frames, settings)
         self._limits = limits or [self._settings.max_tokens]
-        self._counter = TextCounter()
-        self._planner = Planner(self._settings, self._counter)
+        self._planner = Planner(self._settings, TextCounter())
 
     def of_spec(self, spec: Spec) -> Estimate:
         """Raises MediaError when the video cannot be read."""
         text = self._planner.text_tokens(spec.prompt)
-        if spec.video is None:
+        shown = choose_media(spec, self._settings.media)
+        if shown.video is None:
             return self._of(spec.name, None, 0, text)
-        video = probe(spec.video)
-        return self._of(spec.name, video.size, min(self._frames, video.frames), text)
+        video = probe(shown.video)
+        frames = min(self._frames, video.frames)
+        if shown.control is not None:
+            frames += min(self._frames, probe(shown.control).frames)
+        return self._of(spec.name, video.size, frames, text)
 
     def of_media(self, path: Path, prompt: str) -> Estimate:
         """Raises MediaError when the file is no video or image."""
@@ -108,23 +112,18 @@ class _Estimator:
         return self._of(name, size, self._frames, self._count(prompt))
 
     def _count(self, prompt: str) -> int:
-        # Without --prompt the user asks about pictures: no text is counted, not the stand-in either.
-        return self._counter.count(prompt) if prompt else 0
+        # Without --prompt the user asks about pictures: the stand-in is not counted, a system prompt is.
+        return self._planner.text_tokens(prompt or None)
 
     def _of(self, name: str, size: Size | None, frames: int, text: int) -> Estimate:
-        rule = self._planner.rule
-        vision = rule.vision_tokens(size, frames) if size else 0
-        reserve = self._settings.reserve
-        largest = size and fit(
-            size, text=text, limit=self._limits[0], reserve=reserve, frames=frames, rule=rule,
-            bound=self._settings.bound,
-        )  # fmt: skip
+        planner = self._planner
+        largest = size and planner.largest(size, text, frames, limit=self._limits[0])
         return Estimate(
             name=name,
             size=size,
             frames=frames,
             linear=LINEAR.vision_tokens(size, frames) if size else 0,
-            budgets=tuple(Budget(limit, reserve, text, vision) for limit in self._limits),
+            budgets=tuple(planner.weigh(text, size, frames, limit) for limit in self._limits),
             largest=largest or None,
         )
 
@@ -169,6 +168,7 @@ def _as_json(row: Estimate) -> dict[str, Json]:
         "prompt_tokens": first.prompt_tokens,
         "linear_tokens": row.linear,
         "reserve": first.reserve,
+        "estimated": first.estimated,
         "largest_fit": str(row.largest) if row.largest else None,
         "limits": [
             {"max_model_len": b.limit, "verdict": b.verdict.value, "free": b.free}
@@ -180,7 +180,7 @@ def _as_json(row: Estimate) -> dict[str, Json]:
 def _show_csv(rows: Sequence[Estimate]) -> None:
     limits = [budget.limit for budget in rows[0].budgets] if rows else []
     columns = ["name", "width", "height", "frames", "text_tokens", "vision_tokens"]
-    columns += ["prompt_tokens", "linear_tokens", "reserve", "largest_fit"]
+    columns += ["prompt_tokens", "linear_tokens", "reserve", "estimated", "largest_fit"]
     columns += [f"verdict_{limit}" for limit in limits]
     write_csv(
         columns,
@@ -209,15 +209,18 @@ def _show_table(rows: Sequence[Estimate]) -> None:
             str(row.frames),
             f"{budget.text:,}",
             f"{budget.vision:,}",
-            f"{budget.prompt_tokens:,}",
+            tokens_text(budget),
             f"{row.linear:,}",
             *(verdict_text(b.verdict) for b in row.budgets),
             str(row.largest or "none"),
         )
     out().print(shown)
     if rows:
-        reserve = rows[0].budgets[0].reserve
+        first = rows[0].budgets[0]
         out().print(
-            f"prompt: 3 + text + vision tokens. linear: vision tokens by the rule of thumb.\n"
-            f"Verdicts keep {reserve} more for the answer; largest is the largest size to fit."
+            f"prompt: {first.overhead} + text + vision tokens. "
+            "linear: vision tokens by the rule of thumb.\n"
+            f"Verdicts keep {first.reserve} more for the answer; largest is the largest size to fit."
         )
+        if first.estimated:
+            out().print("≈ is an upper estimate: this model's own tokenizer is not known here.")

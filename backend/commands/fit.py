@@ -10,7 +10,7 @@ from backend.errors import InputError
 from backend.exit_codes import ExitCode
 from backend.plan import Planner
 from backend.resolutions import Size
-from backend.tokens import Budget, TextCounter, fit
+from backend.tokens import TextCounter
 from backend.video import probe
 
 
@@ -21,20 +21,17 @@ def show_fit(source: str, frames: int | None, prompt: str, *, as_json: bool) -> 
     wanted = frames_wanted(frames, settings)
     size, available = _measure(source)
     count = min(wanted, available or wanted)
-    counter = TextCounter()
-    rule = Planner(upsampling, counter).rule
-    text = counter.count(prompt) if prompt else 0
+    planner = Planner(upsampling, TextCounter())
+    # Without --prompt the user asks about pictures: of the text, only a system prompt counts.
+    text = planner.text_tokens(prompt or None)
     limit, reserve = upsampling.max_tokens, upsampling.reserve
-    best = fit(
-        size, text=text, limit=limit, reserve=reserve, frames=count, rule=rule,
-        bound=upsampling.bound,
-    )  # fmt: skip
+    best = planner.largest(size, text, count)
     if best is None:
         raise InputError(
             f"no size of {source} fits {limit:,} tokens with {reserve} kept for the answer",
             "Send fewer frames (--frames), shorten the prompt, or raise max_tokens.",
         )
-    budget = Budget(limit, reserve, text, rule.vision_tokens(best, count))
+    budget = planner.weigh(text, best, count)
     if as_json:
         write_json(
             {
@@ -45,12 +42,15 @@ def show_fit(source: str, frames: int | None, prompt: str, *, as_json: bool) -> 
                 "limit": limit,
                 "reserve": reserve,
                 "free": budget.free,
+                "estimated": budget.estimated,
             }
         )
         return ExitCode.OK
     print(best)  # noqa: T201 - the data
+    about = "about " if budget.estimated else ""
     say(
-        f"{budget.prompt_tokens:,} prompt tokens of {limit:,}, {reserve} kept for the answer, "
+        f"{about}{budget.prompt_tokens:,} prompt tokens of {limit:,}, "
+        f"{reserve} kept for the answer, "
         f"{budget.free:,} to spare" + (": it fits as it is" if best == size else "")
     )
     return ExitCode.OK

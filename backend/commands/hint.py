@@ -9,7 +9,7 @@ from backend.config import load_settings
 from backend.errors import InputError, ResultError
 from backend.exit_codes import ExitCode
 from backend.plan import Planner
-from backend.tokens import TextCounter, fit
+from backend.tokens import TextCounter
 from backend.video import MediaKind, create_hint_video, probe
 from backend.video.kept import content_key, hint_path
 
@@ -23,15 +23,8 @@ def make_hint(video: Path, output: Path | None, *, force: bool) -> ExitCode:
     if output is not None and output.exists() and not force:
         raise ResultError(f"{output} exists already", "Use --force to replace it.")
     upsampling = settings.upsampling
-    size = fit(
-        media.size,
-        text=0,
-        limit=upsampling.max_tokens,
-        reserve=upsampling.reserve,
-        frames=min(upsampling.frames_to_extract, media.frames),
-        rule=Planner(upsampling, TextCounter()).rule,
-        bound=upsampling.bound,
-    )
+    planner = Planner(upsampling, TextCounter())
+    size = planner.largest(media.size, planner.text_tokens(None), planner.frames_of(media))
     if size is None:
         raise InputError(f"no size of {video} fits", "Set frames_to_extract lower.")
     made = asyncio.run(

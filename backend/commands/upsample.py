@@ -45,6 +45,7 @@ class Options:
     box: str | None
     num_frames: int | None
     max_resolution: str | None
+    media: str | None
     resize: str | None
     num_gpu: int | None
     candidates: int
@@ -61,6 +62,7 @@ class Options:
             for key, value in {
                 "frames_to_extract": self.num_frames,
                 "max_upsample_resolution": self.max_resolution,
+                "media": self.media,
             }.items()
             if value is not None
         }

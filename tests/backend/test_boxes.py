@@ -6,6 +6,7 @@ import pytest
 
 from backend.boxes import make_box
 from backend.config import Layer, Settings, Table, check_layers
+from remote.engines.vllm.flags import Address, serve_command
 from remote.protocol import OpenAISetup, Setup, VllmSetup
 
 _BOXES: Table = {
@@ -68,7 +69,17 @@ def test_the_embedded_box_needs_nothing() -> None:
     assert (setup.engine, setup.vllm, setup.openai) == ("sketch", None, None)
 
 
-@pytest.mark.parametrize("change", [{"max_tokens": 8192}, {"frames_to_extract": 3}])
+def test_reason1_is_loaded_as_hugging_face_has_it() -> None:
+    vllm = setup_of("gpu", settings_with(profile="reason1", frames_to_extract=3)).vllm
+    assert vllm is not None
+    assert (vllm.format, vllm.images) == ("auto", 3)
+    command = serve_command(vllm, "/models/reason1", (0, 32, 0), Address(None, 8000))
+    assert not [flag for flag in command if "mistral" in flag]
+
+
+@pytest.mark.parametrize(
+    "change", [{"max_tokens": 8192}, {"frames_to_extract": 3}, {"media": "both"}]
+)
 def test_a_daemon_is_replaced_only_for_what_its_engine_uses(change: dict[str, object]) -> None:
     changed = settings_with(**change)
     differs = {

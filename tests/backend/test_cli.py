@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -285,6 +286,23 @@ def test_what_cannot_be_weighed_is_told_and_the_others_go_on(
     assert "dock.json: " in shown.err
 
 
+@pytest.mark.parametrize(("media", "frames"), [("rgb", 2), ("control", 1), ("both", 3)])
+def test_the_command_line_says_which_videos_are_looked_at(
+    capsys: Capsys, counted_clip: Path, picture: Path, media: str, frames: int
+) -> None:
+    spec = {"prompt": PROMPT, "input_video_path": str(counted_clip)}
+    file = put("a.json", json.dumps(spec | {"seg": {"input_control": str(picture)}}))
+    planned = data(capsys, "--dry-run", "--json", "--media", media, file)
+    assert isinstance(planned, dict)
+    assert planned["frames"] == frames
+    assert planned["video"] == str(picture if media == "control" else counted_clip)
+    assert planned["control"] == (str(picture) if media == "both" else None)
+    run(["config", "set", "upsampling.media", media])
+    capsys.readouterr()
+    (row,) = rows(capsys, file)
+    assert (row["frames"], row["prompt_tokens"]) == (frames, planned["prompt_tokens"])
+
+
 # --- fit and hint --------------------------------------------------------------------------------
 
 
@@ -311,7 +329,59 @@ def test_fit_as_json(capsys: Capsys) -> None:
         "limit": 4096,
         "reserve": 300,
         "free": 65,
+        "estimated": False,
     }
+
+
+def test_fit_and_estimate_count_a_system_prompt(capsys: Capsys) -> None:
+    run(["config", "set", "upsampling.system_prompt", PROMPT])
+    capsys.readouterr()
+    fitted = data(capsys, "fit", "320x180", "--json")
+    (row,) = rows(capsys, "--resolution", "320x180")
+    assert isinstance(fitted, dict)
+    # Its last full stop and the empty line after it are one token.
+    assert fitted["prompt_tokens"] == row["prompt_tokens"] == 507 + 16
+    assert row["text_tokens"] == 16
+
+
+def test_an_estimate_is_marked_where_the_tokenizer_is_not_known(capsys: Capsys) -> None:
+    run(["config", "set", "upsampling.profile", "reason1"])
+    capsys.readouterr()
+    (row,) = rows(capsys, "--resolution", "1280x704")
+    assert (row["estimated"], row["vision_tokens"]) == (True, 4 * (46 * 25 + 2))
+    run(["estimate", "--resolution", "1280x704"])
+    shown = capsys.readouterr().out
+    assert "≈" in shown
+    assert "prompt: 13 + text" in shown
+    run(["fit", "1280x704"])
+    assert "about " in capsys.readouterr().err
+
+
+def test_profiles_are_listed_with_ones_own(capsys: Capsys) -> None:
+    folder = user_file().parent / "profiles"
+    folder.mkdir(parents=True)
+    shipped = resources.files("backend.profiles").joinpath("generic.toml").read_text("utf-8")
+    (folder / "mine.toml").write_text(shipped)
+    listed = data(capsys, "config", "profiles", "--json")
+    assert isinstance(listed, list)
+    by_name = {row["name"]: row for row in listed if isinstance(row, dict)}
+    assert list(by_name) == ["generic", "reason1", "transfer1", "transfer1-stock", "mine"]
+    assert (by_name["reason1"]["family"], by_name["reason1"]["source"]) == ("qwen2-vl", "shipped")
+    assert (by_name["mine"]["family"], by_name["mine"]["source"]) == (
+        "other", str(folder / "mine.toml"),
+    )  # fmt: skip
+    assert [name for name, row in by_name.items() if row["chosen"]] == ["transfer1"]
+
+
+def test_a_broken_profile_is_told_and_the_others_are_listed(capsys: Capsys) -> None:
+    folder = user_file().parent / "profiles"
+    folder.mkdir(parents=True)
+    (folder / "mine.toml").write_text("[vision]\nfamily = 3\n")
+    assert run(["config", "profiles"]) == ExitCode.SOME_FAILED
+    shown = capsys.readouterr()
+    assert "reason1" in shown.out
+    assert "mine.toml: description is missing" in shown.err
+    assert max(map(len, shown.out.splitlines())) <= 80
 
 
 def test_hint_prints_the_video_that_it_made(capsys: Capsys, counted_clip: Path) -> None:

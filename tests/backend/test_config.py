@@ -247,6 +247,8 @@ def test_the_shipped_defaults_are_those_of_the_design() -> None:
         "fit": Fit.LARGEST,
         "max_upsample_resolution": "",
         "hint_video_dir": "./inputs/hint_videos",
+        "media": "rgb",
+        "system_prompt": "",
         "profile": "transfer1",
         "estimator": Estimator.EXACT,
     }

@@ -157,3 +157,25 @@ async def test_how_the_box_does_is_passed_on(
     told = Status(1.5, "ready", 2, 1, EngineLoad(running=1), ())
     events = await run(store, job, ScriptedBox([told], finish), monkeypatch)
     assert [e for e in events if isinstance(e, BoxStatus)] == [BoxStatus.of("h100", told)]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"), [("  \n", "empty"), ('Upsampled prompt: ""', "holds no prompt")]
+)
+async def test_an_answer_without_a_prompt_fails_the_job_and_writes_nothing(
+    text: str, problem: str, store: Store, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def finish(submit: Submit) -> list[FromBox]:
+        return [Accepted(10, submit.job), Finished(11, submit.job, answer(text))]
+
+    events = await run(store, job, ScriptedBox([], finish), monkeypatch)
+    (error,) = [e.error for e in events if isinstance(e, JobFailed)]
+    assert problem in error
+    assert not any(isinstance(event, JobDone) for event in events)
+    (failed,) = store.jobs()
+    assert (failed.state, failed.error) == (State.FAILED, error)
+    assert not job.destination.exists()
+    # The box's answer is kept as it is.
+    kept = store.answer(failed.identity or "")
+    assert kept is not None
+    assert kept.text == text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from backend.config import Layer, Table, check_layers
 from backend.orders import Batch, make_jobs, same_frames_together
+from backend.profiles import profiles_folder
 from backend.specs.model import Spec, SpecFormat
 from backend.store import Order
 
@@ -157,6 +159,34 @@ def test_a_changed_video_makes_another_order(change: Callable[[Path], object]) -
     before = key(made)
     change(Path("a.mp4"))
     assert key(made) != before
+
+
+def test_a_changed_profile_makes_another_order() -> None:
+    folder = profiles_folder()
+    folder.mkdir(parents=True)
+    shipped = resources.files("backend.profiles").joinpath("generic.toml").read_text("utf-8")
+    (folder / "mine.toml").write_text(shipped)
+    made = spec("a.json")
+    mine: Table = {"upsampling": {"profile": "mine"}}
+    before = key(made, changes=mine)
+    assert key(made, changes=mine) == before
+    (folder / "mine.toml").write_text(shipped.replace("detailed", "very detailed"))
+    assert key(made, changes=mine) != before
+
+
+def test_the_setting_says_which_videos_a_job_looks_at(tmp_path: Path) -> None:
+    made = spec("a.json", video=video(), controls={"edge": Path("e.mp4")})
+    seen = {}
+    for media in ("rgb", "control", "both"):
+        changed = batch({"upsampling": {"media": media}})
+        (job,) = make_jobs([made], [], changed)
+        seen[media] = (job.video, job.control, job.media)
+    rgb, edge = tmp_path / "a.mp4", tmp_path / "e.mp4"
+    assert seen == {
+        "rgb": (rgb, None, "rgb"),
+        "control": (edge, None, "edge"),
+        "both": (rgb, edge, "rgb+edge"),
+    }
 
 
 def test_how_the_gpu_is_used_is_not_part_of_the_order() -> None:

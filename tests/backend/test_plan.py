@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from backend.config import Layer, Upsampling, check_layers
 from backend.errors import InputError, MediaError
 from backend.plan import Plan, Planner, make_request
 from backend.resolutions import Size
-from backend.tokens import TextCounter, Verdict
-from backend.video import Frame, Prepared
+from backend.specs.model import Spec, SpecFormat
+from backend.tokens import PIXTRAL, TextCounter, Verdict
+from backend.video import Frame
 
 RunFfmpeg = Callable[..., None]
 MakePlan = Callable[..., Plan]
@@ -119,7 +121,94 @@ def test_an_empty_prompt_costs_what_is_sent_in_its_place(
     assert found.budget.text == counter.count("describe the following images")
 
 
+def test_a_system_prompt_of_the_users_is_sent_and_weighed(
+    plan: MakePlan, counter: TextCounter
+) -> None:
+    system = "You make prompts long."
+    found = plan(PROMPT, None, system_prompt=system)
+    assert found.budget is not None
+    assert found.budget.text == 16 + counter.count(system + "\n\n")
+    planner = Planner(upsampling(system_prompt=system), counter)
+    assert make_request(found, (), planner, "m", 0, 0).system == system
+
+
+def test_the_users_system_prompt_wins_over_the_profiles(counter: TextCounter) -> None:
+    own = Planner(upsampling(profile="reason1", system_prompt="Be brief."), counter)
+    profiles = Planner(upsampling(profile="reason1"), counter)
+    assert own.system == "Be brief."
+    assert profiles.system == profiles.profile.template.system
+    assert own.text_tokens("x") < profiles.text_tokens("x")
+
+
+def test_without_a_prompt_only_the_system_prompt_counts(counter: TextCounter) -> None:
+    assert Planner(upsampling(), counter).text_tokens(None) == 0
+    planner = Planner(upsampling(system_prompt="Be brief."), counter)
+    assert planner.text_tokens(None) == counter.count("Be brief.\n\n")
+
+
+def test_a_qwen_is_weighed_by_its_own_rule_and_template(plan: MakePlan, wide: Path) -> None:
+    found = plan(PROMPT, wide, profile="reason1", max_tokens=16384)
+    assert (found.size, found.refusal) == (Size(1280, 704), None)
+    assert found.budget is not None
+    assert (found.budget.vision, found.budget.overhead) == (2 * (46 * 25 + 2), 13)
+    assert found.budget.estimated
+
+
+def test_pixtrals_budget_is_no_estimate(plan: MakePlan) -> None:
+    budget = plan(PROMPT, None).budget
+    assert budget is not None
+    assert not budget.estimated
+
+
+# --- two videos ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_control(wide: Path, counted_clip: Path) -> Spec:
+    """An RGB video of two frames and a control of 48."""
+    controls = {"edge": counted_clip}
+    return Spec(SpecFormat.TRANSFER1, Path("a.json"), 0, 1, "a", PROMPT, wide, controls)
+
+
+def test_both_videos_are_weighed_at_one_size(with_control: Spec, counter: TextCounter) -> None:
+    planner = Planner(upsampling(media="both", frames_to_extract=4), counter)
+    found = planner.plan_spec(with_control)
+    assert found.video is not None
+    assert found.control is not None
+    assert (found.frames, found.control_frames) == (6, 4)
+    assert found.size is not None
+    assert found.budget is not None
+    assert found.budget.vision == PIXTRAL.vision_tokens(found.size, 6)
+    assert found.budget.fits
+
+
+def test_the_control_alone_is_weighed(with_control: Spec, counter: TextCounter) -> None:
+    found = Planner(upsampling(media="control"), counter).plan_spec(with_control)
+    assert found.video is not None
+    assert (found.video.size, found.frames, found.control) == (Size(64, 36), 2, None)
+
+
+def test_a_control_that_cannot_be_read_is_a_refusal(
+    with_control: Spec, counter: TextCounter
+) -> None:
+    gone = replace(with_control, controls={"edge": Path("gone.mp4")})
+    found = Planner(upsampling(media="both"), counter).plan_spec(gone)
+    assert isinstance(found.refusal, MediaError)
+    assert Planner(upsampling(), counter).plan_spec(gone).refusal is None
+
+
 # --- refusals ------------------------------------------------------------------------------------
+
+
+def test_a_strip_that_the_model_takes_at_no_size_is_refused(
+    counter: TextCounter, clips: Path, run_ffmpeg: RunFfmpeg
+) -> None:
+    strip = clips / "strip.png"
+    run_ffmpeg("-f", "lavfi", "-i", "color=gray:s=804x4", "-frames:v", "1", strip)
+    refusal = Planner(upsampling(profile="reason1"), counter).plan(PROMPT, strip).refusal
+    assert isinstance(refusal, InputError)
+    assert "too thin" in refusal.problem
+    assert Planner(upsampling(), counter).plan(PROMPT, strip).refusal is None
 
 
 def test_without_resizing_a_large_video_is_refused_with_the_size_that_fits(
@@ -180,12 +269,12 @@ def test_a_video_that_cannot_be_read_is_a_refusal_and_no_exception(
 
 # --- requests ------------------------------------------------------------------------------------
 
-PREPARED = Prepared((Frame(Path("0.png"), "ab" * 32, 928, 510, 0.25),), None)
+FRAMES = (Frame(Path("0.png"), "ab" * 32, 928, 510, 0.25),)
 
 
 def test_a_request_holds_what_decides_the_answer(counter: TextCounter) -> None:
     planner = Planner(upsampling(reserve=250), counter)
-    request = make_request(planner.plan(PROMPT, None), PREPARED, planner, "m", 40, 2)
+    request = make_request(planner.plan(PROMPT, None), FRAMES, planner, "m", 40, 2)
     assert (request.profile, request.model, request.prompt) == ("transfer1", "m", PROMPT)
     assert request.system == ""
     assert (request.sampling.seed, request.candidate) == (42, 2)
@@ -197,7 +286,7 @@ def test_a_request_holds_what_decides_the_answer(counter: TextCounter) -> None:
 
 def test_an_empty_prompt_is_asked_as_the_profile_says(counter: TextCounter) -> None:
     planner = Planner(upsampling(), counter)
-    request = make_request(planner.plan("", None), None, planner, "m", 0, 0)
+    request = make_request(planner.plan("", None), (), planner, "m", 0, 0)
     assert (request.prompt, request.frames) == ("describe the following images", ())
 
 
@@ -206,7 +295,7 @@ def test_equal_requests_have_one_identity_and_others_another(counter: TextCounte
     plan = planner.plan(PROMPT, None)
 
     def identity(model: str = "m", seed: int = 0, candidate: int = 0) -> str:
-        return make_request(plan, PREPARED, planner, model, seed, candidate).job_id()
+        return make_request(plan, FRAMES, planner, model, seed, candidate).job_id()
 
     assert identity() == identity()
     # The next candidate is not the same as the first one of the next seed.
@@ -217,5 +306,5 @@ def test_equal_requests_have_one_identity_and_others_another(counter: TextCounte
 def test_an_identity_is_the_same_in_every_version(counter: TextCounter) -> None:
     # What the box has done is found again by it: a change here makes everybody's work be repeated.
     planner = Planner(upsampling(), counter)
-    request = make_request(planner.plan(PROMPT, None), PREPARED, planner, "m", 0, 0)
+    request = make_request(planner.plan(PROMPT, None), FRAMES, planner, "m", 0, 0)
     assert request.job_id()[:16] == "9a02c4bdd7687493"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from backend import plan as plan_module
 from backend.config import Layer, check_layers
-from backend.errors import InputError, MediaError
+from backend.errors import ConfigError, InputError, MediaError
 from backend.prepare import Preparer
 from backend.store import Job, State
 from backend.video import Video, probe
@@ -68,6 +69,39 @@ async def test_the_message_holds_the_frames_that_the_request_names(
     assert ready.image_bytes == sum(map(len, images))
     assert ready.plan.budget is not None
     assert ready.prompt_tokens == ready.plan.budget.prompt_tokens
+
+
+async def test_frames_of_both_videos_are_sent_at_one_size(
+    job: Callable[..., Job], counted_clip: Path, uneven_clip: Path
+) -> None:
+    both = replace(job(counted_clip), control=uneven_clip)
+    ready = await Preparer("m").prepare(both)
+    times = [frame.time for frame in ready.request.frames]
+    assert (times[:2], len(times), len(ready.images)) == ([0.5, 1.5], 4, 4)
+    assert times[2] < times[3] < 1.5
+    assert {(frame.width, frame.height) for frame in ready.request.frames} == {(64, 36)}
+    assert len({frame.sha256 for frame in ready.request.frames}) == 4
+    alone = await Preparer("m").prepare(job(counted_clip))
+    assert ready.prompt_tokens - 3 == 2 * (alone.prompt_tokens - 3) - alone.plan.budget.text  # type: ignore[union-attr]
+
+
+async def test_a_job_of_an_earlier_version_has_the_defaults_of_younger_settings(
+    job: Callable[..., Job], counted_clip: Path
+) -> None:
+    now = job(counted_clip)
+    settings = json.loads(now.settings)
+    del settings["media"], settings["system_prompt"]
+    then = replace(now, settings=json.dumps(settings))
+    first, second = await Preparer("m").prepare(now), await Preparer("m").prepare(then)
+    assert first.identity == second.identity
+
+
+async def test_a_job_whose_profile_is_gone_fails_with_the_reason(
+    job: Callable[..., Job], counted_clip: Path
+) -> None:
+    settings = job(counted_clip).settings.replace('"transfer1"', '"mine"')
+    with pytest.raises(ConfigError, match="profile = 'mine': there is no such profile"):
+        await Preparer("m").prepare(replace(job(counted_clip), settings=settings))
 
 
 async def test_the_same_job_has_the_same_identity(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from backend import __version__
-from backend.errors import InputError, ResultError
+from backend.errors import AnswerError, InputError, ResultError
 from backend.results import (
     check_destination,
     load_result,
@@ -220,6 +220,7 @@ def test_a_result_says_everything_about_how_it_was_made(
         "profile": "transfer1",
         "model": "/models/up",
         "box": "h100",
+        "media": None,
         "frames": [{"time": 1.25, "sha256": "ab" * 32}, {"time": 3.75, "sha256": "cd" * 32}],
         "size_sent": "640x480",
         "tokens": {
@@ -232,11 +233,32 @@ def test_a_result_says_everything_about_how_it_was_made(
         "seed": 7,
         "candidate": 0,
         "finish_reason": "stop",
+        "removed_from_answer": [],
         "seconds": {"generating": 2.5, "queued_to_done": round(job.changed - job.queued, 3)},
         "ended": "1970-01-01T00:16:42+00:00",
         "runner": "0123456789ab",
         "job": job.identity,
     }
+
+
+def test_what_was_taken_off_the_answer_is_told(
+    store: Store, finish: Finish, tmp_path: Path
+) -> None:
+    raw = 'Upsampled prompt:\n"A long dusk."'
+    (job,) = finish(put(tmp_path / "dusk.json", PROMPT_SPEC), replace(ANSWER, text=raw))
+    result = load_result(store, job)
+    assert result.prompt == "A long dusk."
+    assert result.provenance["removed_from_answer"] == ["opener", "quotes"]
+    assert result.answer.text == raw
+
+
+def test_an_empty_answer_is_never_written(
+    store: Store, finish: Finish, tmp_path: Path, out: Path
+) -> None:
+    jobs = finish(put(tmp_path / "dusk.json", PROMPT_SPEC), replace(ANSWER, text=" \n"))
+    with pytest.raises(AnswerError, match="empty"):
+        write_results(store, out / "dusk.json", jobs, force=False)
+    assert not out.exists()
 
 
 def test_a_text_that_no_language_model_wrote_says_so(

@@ -352,7 +352,7 @@ def test_a_queue_of_a_newer_upsample_is_refused_and_left(tmp_path: Path) -> None
 def test_a_queue_of_the_first_upsample_is_brought_up_to_date(tmp_path: Path) -> None:
     file = tmp_path / "queue.db"
     with closing(sqlite3.connect(file)) as db:
-        db.executescript(store_module._MIGRATIONS[0])
+        db.executescript(store_module._STEPS[0])
         db.execute("PRAGMA user_version = 1")
         db.execute("INSERT INTO seen VALUES ('local', 'j', 3)")
         db.commit()

@@ -39,6 +39,10 @@ class SizePlanner:
         self.asked: list[str] = []
         """Prompts in the order in which plans were made."""
 
+    def plan_spec(self, spec: Spec) -> Plan:
+        """As `backend.plan.Planner` does with the shipped settings."""
+        return self.plan(spec.prompt, spec.video)
+
     def plan(self, prompt: str, path: Path | None) -> Plan:
         """As `backend.plan.Planner` does with the shipped settings."""
         self.asked.append(prompt)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from rich.cells import cell_len
 
@@ -24,18 +22,18 @@ def test_every_row_is_as_wide_as_the_headings(
     assert cell_len(headings(lay_out(width))) == width
     for spec in street:
         assert cell_len(line(Row(spec), width)) == width
-        assert cell_len(line(Row(spec, planner.plan(spec.prompt, spec.video)), width)) == width
+        assert cell_len(line(Row(spec, planner.plan_spec(spec)), width)) == width
 
 
 def test_a_narrow_list_keeps_name_tokens_and_verdict(
     street: tuple[Spec, ...], planner: PromptPlanner
 ) -> None:
-    row = Row(street[0], planner.plan(street[0].prompt, street[0].video))
+    row = Row(street[0], planner.plan_spec(street[0]))
     assert line(row, 56).split() == ["▸■", "golden_hour", "1280×704", "3,784", "~", "near"]
 
 
 def test_a_wide_list_shows_everything(street: tuple[Spec, ...], planner: PromptPlanner) -> None:
-    row = Row(street[0], planner.plan(street[0].prompt, street[0].video))
+    row = Row(street[0], planner.plan_spec(street[0]))
     text = line(row, 120)
     for part in ("1280×704 → 928×510", "2/121", "3,784", "━━━", "~ near"):
         assert part in text
@@ -44,7 +42,7 @@ def test_a_wide_list_shows_everything(street: tuple[Spec, ...], planner: PromptP
 def test_a_size_that_stays_is_not_repeated(
     street: tuple[Spec, ...], planner: PromptPlanner
 ) -> None:
-    row = Row(street[1], planner.plan(street[1].prompt, Path("640x480.mp4")))
+    row = Row(street[1], planner.plan_spec(street[1]))
     assert "→" not in line(row, 120)
 
 

@@ -15,7 +15,7 @@ CWD = Path("/made/up")
 
 
 def described(spec: Spec, planner: PromptPlanner, width: int = 70) -> str:
-    return describe(Row(spec, planner.plan(spec.prompt, spec.video)), CWD, width).plain
+    return describe(Row(spec, planner.plan_spec(spec)), CWD, width).plain
 
 
 def test_verdict_sum_and_parts_come_first(street: tuple[Spec, ...], planner: PromptPlanner) -> None:
@@ -50,7 +50,7 @@ def test_a_prompt_too_long_exceeds(street: tuple[Spec, ...], planner: PromptPlan
 def test_a_missing_video_names_the_folder_to_start_in(
     street: tuple[Spec, ...], planner: PromptPlanner
 ) -> None:
-    plan = planner.plan("p", street[7].video)
+    plan = planner.plan_spec(street[7])
     text = describe(Row(street[7], plan, Path("/made")), CWD, 70).plain
     assert "hint      it is there when started in /made" in text
 

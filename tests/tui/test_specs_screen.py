@@ -240,7 +240,7 @@ async def test_a_missing_tokenizer_is_told_and_the_list_stays(
     make_desk: MakeDesk, street: Street
 ) -> None:
     class NoTokenizer:
-        def plan(self, prompt: str, path: Path | None) -> Plan:
+        def plan_spec(self, spec: Spec) -> Plan:
             raise ConfigError("the tokenizer [/x] cannot be read", "Reinstall.")
 
     source = SpecSource((Path("c"),), Path("/made/up"), lambda: [FileFindings(0, 1, street)])
@@ -265,11 +265,11 @@ async def test_a_hundred_thousand_specs_are_drawn_and_those_in_sight_weighed_fir
     class Slow:
         """Stops after some plans, like one that waits for a disk."""
 
-        def plan(self, prompt: str, path: Path | None) -> Plan:
-            asked.append(prompt)
+        def plan_spec(self, spec: Spec) -> Plan:
+            asked.append(spec.prompt)
             if len(asked) in stops:
                 stops[len(asked)].wait(10)
-            return planner.plan(prompt, path)
+            return planner.plan_spec(spec)
 
     found = tuple(make_spec(f"spec_{n}", f"prompt {n}", "") for n in range(100_000))
     source = SpecSource((Path("c"),), Path("/made/up"), lambda: [FileFindings(0, 1, found)])

@@ -1,0 +1,153 @@
+"""An answer as the model gave it → the upsampled prompt: what a profile says is not part of it is taken off.
+
+Pure. Text without any of the marks stays as it is, but for white space around it; cleaning twice is
+cleaning once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from backend.errors import AnswerError
+
+_THINK = re.compile(r"<think>.*?</think>", re.DOTALL | re.IGNORECASE)
+_THINK_START = re.compile(r"<think>", re.IGNORECASE)
+_THINK_END = re.compile(r"</think>", re.IGNORECASE)
+_FENCE = re.compile(r"```[^\n`]*\n(?P<inner>.*?)\n?```", re.DOTALL)
+_QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»"}
+_TAG = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+
+
+class AnswerRules(BaseModel):
+    """[answer] of a profile: what is taken off an answer. Off where it says nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    strip_thinking: bool = False
+    """<think>…</think>; of one that was cut off, everything from its start."""
+    unwrap: tuple[str, ...] = ()
+    """Tags of which the inside is the answer: "answer" for <answer>…</answer>."""
+    strip_fences: bool = False
+    """The ``` lines around a text that is all in one code block."""
+    strip_openers: tuple[str, ...] = ()
+    """Phrases that may stand before it, with a colon: "Here is the upsampled prompt" (case is ignored)."""
+    strip_quotes: bool = False
+    """Quotation marks around the whole text; not where it only begins and ends with a quotation."""
+
+    @field_validator("unwrap")
+    @classmethod
+    def _check_tags(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
+        for tag in tags:
+            if not _TAG.fullmatch(tag):
+                raise ValueError(f'{tag!r} is no tag; "answer" stands for <answer>…</answer>')
+        return tags
+
+    @field_validator("strip_openers")
+    @classmethod
+    def _check_openers(cls, openers: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.search(r"\w", opener) for opener in openers):
+            raise ValueError("an opener has at least one word")
+        return openers
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What is left of an answer."""
+
+    text: str
+    """The upsampled prompt; empty when nothing is left."""
+    removed: tuple[str, ...]
+    """What was taken off ("thinking", "<answer>", "code fence", "opener", "quotes"), each once."""
+
+
+def clean(text: str, rules: AnswerRules) -> Cleaned:
+    """The upsampled prompt in an answer."""
+    removed: dict[str, None] = {}
+    text = text.strip()
+    # A fence may hold an opener, and an opener may stand before a fence. Each round shortens the text.
+    changed = True
+    while changed:
+        changed = False
+        for mark, take_off in _steps(rules):
+            left = take_off(text).strip()
+            if left != text:
+                removed[mark] = None
+                text, changed = left, True
+    return Cleaned(text, tuple(removed))
+
+
+def upsampled_prompt(text: str, finish_reason: str, rules: AnswerRules) -> Cleaned:
+    """As `clean`, for an answer that must hold a prompt. Raises AnswerError where it holds none."""
+    cleaned = clean(text, rules)
+    if cleaned.text:
+        return cleaned
+    if not text.strip():
+        raise AnswerError("the model's answer is empty", "Draw another one with --seed.")
+    if "thinking" in cleaned.removed and finish_reason == "length":
+        raise AnswerError(
+            "the answer was cut off while the model was still thinking",
+            "Raise reserve, the tokens that it may take (and max_tokens with it).",
+        )
+    raise AnswerError(
+        f"the model's answer holds no prompt, only {', '.join(cleaned.removed)}",
+        "Draw another one with --seed.",
+    )
+
+
+def _steps(rules: AnswerRules) -> Iterator[tuple[str, Callable[[str], str]]]:
+    if rules.strip_thinking:
+        yield "thinking", _without_thinking
+    for tag in rules.unwrap:
+        yield f"<{tag}>", partial(_inside, tag)
+    if rules.strip_fences:
+        yield "code fence", _without_fence
+    if rules.strip_openers:
+        yield "opener", partial(_without_opener, rules.strip_openers)
+    if rules.strip_quotes:
+        yield "quotes", _without_quotes
+
+
+def _without_thinking(text: str) -> str:
+    text = _THINK.sub("", text)
+    # Some chat templates write the start themselves, so that the answer has the end alone.
+    *_, text = _THINK_END.split(text)
+    return _THINK_START.split(text)[0]
+
+
+def _inside(tag: str, text: str) -> str:
+    """What the last of these tags holds. One that was cut off has no end, and a start may be missing."""
+    *_, after = re.split(rf"<{tag}>", text, flags=re.IGNORECASE)
+    return re.split(rf"</{tag}>", after, flags=re.IGNORECASE)[0]
+
+
+def _without_fence(text: str) -> str:
+    block = _FENCE.fullmatch(text)
+    return block["inner"] if block and "```" not in block["inner"] else text
+
+
+def _without_opener(openers: tuple[str, ...], text: str) -> str:
+    phrases = "|".join(
+        r"\s+".join(re.escape(word) for word in opener.split())
+        for opener in sorted(openers, key=len, reverse=True)
+    )
+    # With a colon, or alone on its line; as a heading, or between ** and **, too.
+    opening = re.match(
+        rf"#*\s*(?P<strong>[*_]{{0,3}})(?:{phrases})\s*"
+        r"(?:(?P=strong)\s*:|:\s*(?P=strong)|(?P=strong)[ \t]*(?=\n))\s*",
+        text,
+        re.IGNORECASE,
+    )
+    return text[opening.end() :] if opening else text
+
+
+def _without_quotes(text: str) -> str:
+    closing = _QUOTES.get(text[:1])
+    if closing is None or len(text) < 2 or not text.endswith(closing):
+        return text
+    inner = text[1:-1]
+    return text if set(inner) & {text[0], closing} else inner

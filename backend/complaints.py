@@ -1,0 +1,19 @@
+"""What pydantic says of a wrong value, in a sentence that names the key."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+
+def first_complaint(error: ValidationError) -> str:
+    """The first thing that is wrong: "upsampling.reserve = 0: input should be greater than …"."""
+    first = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"{key} is no setting"
+    if first["type"] == "missing":
+        return f"{key} is missing"
+    if first["type"] in ("model_type", "dict_type"):
+        return f"{key} = {repr(first['input'])[:80]}: it is a table, not a value"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{key} = {repr(first['input'])[:80]}: {message[:1].lower()}{message[1:]}"
