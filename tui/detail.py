@@ -52,7 +52,8 @@ def _sum(budget: Budget | None) -> str:
     if budget is None:
         return ""
     rest = f"{budget.free:,} free" if budget.fits else f"{-budget.free:,} too many"
-    return f"  {budget.needed:,} of {budget.limit:,} tokens, {rest}"
+    about = "≈" if budget.estimated else ""
+    return f"  {about}{budget.needed:,} of {budget.limit:,} tokens, {rest}"
 
 
 def _bar(budget: Budget, width: int) -> Content:
@@ -73,8 +74,10 @@ def _legend(budget: Budget, width: int) -> list[Content]:
 def _facts(row: Row, cwd: Path) -> list[tuple[str, str]]:
     spec, plan = row.spec, row.plan
     facts: list[tuple[str, str]] = []
-    if spec.video is not None:
-        facts.append(("video", short_path(spec.video, cwd)))
+    # What is shown may be a control: the setting `media` decides.
+    shown = plan.video.path if plan is not None and plan.video is not None else spec.video
+    if shown is not None:
+        facts.append(("video", short_path(shown, cwd)))
     if plan is not None and plan.video is not None:
         facts.append(("", _media(plan.video)))
         if plan.size is not None:

@@ -97,15 +97,15 @@ class _Estimator:
         if shown.video is None:
             return self._of(spec.name, None, 0, text)
         video = probe(shown.video)
-        frames = min(self._frames, video.frames)
+        frames = self._planner.frames_of(video, self._frames)
         if shown.control is not None:
-            frames += min(self._frames, probe(shown.control).frames)
+            frames += self._planner.frames_of(probe(shown.control), self._frames)
         return self._of(spec.name, video.size, frames, text)
 
     def of_media(self, path: Path, prompt: str) -> Estimate:
         """Raises MediaError when the file is no video or image."""
         video = probe(path)
-        frames = min(self._frames, video.frames)
+        frames = self._planner.frames_of(video, self._frames)
         return self._of(path.name, video.size, frames, self._count(prompt))
 
     def of_size(self, name: str, size: Size, prompt: str) -> Estimate:

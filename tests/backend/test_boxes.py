@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from backend.boxes import make_box
 from backend.config import Layer, Settings, Table, check_layers
+from backend.orders import Batch, make_jobs
+from backend.specs.model import Spec, SpecFormat
+from backend.store import Store
 from remote.engines.vllm.flags import Address, serve_command
 from remote.protocol import OpenAISetup, Setup, VllmSetup
 
@@ -75,6 +82,25 @@ def test_reason1_is_loaded_as_hugging_face_has_it() -> None:
     assert (vllm.format, vllm.images) == ("auto", 3)
     command = serve_command(vllm, "/models/reason1", (0, 32, 0), Address(None, 8000))
     assert not [flag for flag in command if "mistral" in flag]
+
+
+def test_the_jobs_that_are_queued_decide_and_one_without_a_profile_is_left_out(
+    tmp_path: Path,
+) -> None:
+    spec = Spec(SpecFormat.TEXT, tmp_path / "a.txt", 0, 1, "a", "dusk")
+    settings = settings_with(profile="reason1", frames_to_extract=6)
+    batch = Batch("gpu", settings.boxes["gpu"], settings.upsampling, tmp_path)
+    good = make_jobs([spec], [], batch)[0]
+    gone = replace(good, key="gone", settings=good.settings.replace('"reason1"', '"gone"'))
+    with closing(Store(tmp_path / "queue.db")) as store:
+        jobs = store.queue([good, gone])
+    today = settings_with()
+    vllm = make_box("gpu", today.boxes["gpu"], today, jobs).setup.vllm
+    assert vllm is not None
+    assert (vllm.format, vllm.images) == ("auto", 6)
+    only_gone = make_box("gpu", today.boxes["gpu"], today, jobs[1:]).setup.vllm
+    assert only_gone is not None
+    assert (only_gone.format, only_gone.images) == ("mistral", 2)
 
 
 @pytest.mark.parametrize(

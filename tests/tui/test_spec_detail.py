@@ -55,6 +55,16 @@ def test_a_missing_video_names_the_folder_to_start_in(
     assert "hint      it is there when started in /made" in text
 
 
+def test_an_estimated_budget_is_marked(street: tuple[Spec, ...], planner: PromptPlanner) -> None:
+    plan = planner.plan_spec(street[1])
+    assert plan.budget is not None
+    assert "≈" not in describe(Row(street[1], plan), CWD, 70).plain
+    estimated = replace(plan, budget=replace(plan.budget, estimated=True))
+    text = describe(Row(street[1], estimated), CWD, 70).plain
+    assert f"≈{plan.budget.needed:,} of 4,096" in text
+    assert "text ≈" in text
+
+
 def test_the_whole_prompt_is_there_as_data(
     street: tuple[Spec, ...], planner: PromptPlanner
 ) -> None:
