@@ -15,6 +15,7 @@ from remote.engines import BadRequest, EngineError, Piece
 from remote.engines.http import Server, Silent
 from remote.engines.openai import Limits, OpenAIEngine
 from remote.engines.vllm.flags import Address, has_unix_socket, serve_command
+from remote.engines.vllm.history import LastStart, note_start, start_file
 from remote.engines.vllm.installation import NEWEST_KNOWN, Version, find_version
 from remote.engines.vllm.process import ServerProcess, sweep
 from remote.engines.vllm.stages import Stage, stage_of
@@ -60,6 +61,7 @@ class VllmEngine:
         self._model = model
         self._idle_timeout = idle_timeout
         self._note = place.state / "vllm.json"
+        self._history = start_file(place)
         self._socket = place.run / f"{place.key}.vllm"
         self._tell = tell
         self._version: Version | None = None
@@ -171,6 +173,7 @@ class VllmEngine:
         address, server = self._listen_at(version)
         command = serve_command(self._setup, self._model, version, address)
         self._enter(Stage.STARTING)
+        began = time.monotonic()
         _log.info("starting %s", " ".join(command))
         try:
             process = await ServerProcess.start(
@@ -190,6 +193,8 @@ class VllmEngine:
             raise
         self._failure = None
         self._enter(Stage.READY)
+        seconds = time.monotonic() - began
+        note_start(self._history, LastStart(seconds, time.time(), self._model, self.name))
         if self._watching is None:
             self._watching = asyncio.create_task(self._watch())
         return _Running(process, client)

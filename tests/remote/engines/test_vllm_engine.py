@@ -20,6 +20,7 @@ import pytest
 from remote.engines import Completion, EngineError, Piece
 from remote.engines.openai import Limits
 from remote.engines.vllm import VllmEngine, engine, installation, process
+from remote.engines.vllm.history import read_last_start, start_file
 from remote.place import Place, make_place
 from remote.protocol import EngineStage, VllmSetup
 from tests.remote.engines import vllm_stand_in
@@ -445,3 +446,14 @@ async def test_a_server_that_a_killed_daemon_left_is_swept_first(bench: Bench) -
         assert await pieces_of(made) == ANSWER
         assert set(bench.alive) == {bench.starts[1]["pid"], bench.starts[1]["child"]}
     await killed.close()
+
+
+async def test_how_long_a_start_took_is_remembered(bench: Bench) -> None:
+    file = start_file(bench.place)
+    async with closing(bench.engine()) as made:
+        assert read_last_start(file) is None
+        await pieces_of(made)
+    last = read_last_start(file)
+    assert last is not None
+    assert last.seconds > 0
+    assert (last.model, last.engine) == (MODEL, "vllm")

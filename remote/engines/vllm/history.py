@@ -1,0 +1,45 @@
+"""How long the last start took: kept beside the log, for whoever asks what the next one will take."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from remote.place import Place
+from remote.protocol import ProtocolError, parse
+
+
+@dataclass(frozen=True)
+class LastStart:
+    """A server that became ready."""
+
+    seconds: float
+    """From its start to the first token."""
+    ready: float
+    """Unix time."""
+    model: str
+    engine: str
+    """ "vllm 0.32.0"."""
+
+
+def start_file(place: Place) -> Path:
+    """Where it is kept."""
+    return place.state / "vllm-start.json"
+
+
+def note_start(file: Path, start: LastStart) -> None:
+    """Remember it. A disk that takes no more is no reason to end a server that works."""
+    part = file.with_name(file.name + ".part")
+    with contextlib.suppress(OSError):
+        part.write_text(json.dumps(asdict(start)))
+        part.replace(file)
+
+
+def read_last_start(file: Path) -> LastStart | None:
+    """What is remembered; None when nothing is, or it cannot be read."""
+    try:
+        return parse(LastStart, json.loads(file.read_text()))
+    except (OSError, ValueError, ProtocolError):
+        return None
