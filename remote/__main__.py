@@ -1,7 +1,9 @@
 """The commands of `runner.pyz`.
 
-attach SETUP   connect an app (stdin, stdout) to the daemon of this box; SETUP is JSON
-daemon         serve; the setup comes on stdin, and one line on stdout says how starting went
+attach SETUP    connect an app (stdin, stdout) to the daemon of this box; SETUP is JSON
+check CHECKUP   say on stdout what keeps this box from working; CHECKUP is JSON
+clean ROOT      remove runners that nobody uses any more, and say on stdout which
+daemon          serve; the setup comes on stdin, and one line on stdout says how starting went
 """
 
 from __future__ import annotations
@@ -13,15 +15,18 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
 from remote.attach import attach
+from remote.checks import examine_box
+from remote.cleaning import remove_old_runners
 from remote.daemon import Daemon, TakenError, hold_lock
 from remote.engines.catalog import NoEngineError
 from remote.journal import JournalError
 from remote.place import Place, PlaceError, make_place
-from remote.protocol import Setup, parse
+from remote.protocol import MAGIC, Checkup, Finding, Setup, encode, parse
 
 
 def main() -> int:
@@ -30,10 +35,31 @@ def main() -> int:
     command, *arguments = sys.argv[1:] or [""]
     if command == "attach" and len(arguments) == 1:
         return attach(runner, parse(Setup, json.loads(arguments[0])))
+    if command == "check" and len(arguments) == 1:
+        checkup = parse(Checkup, json.loads(arguments[0]))
+        return _telling(lambda tell: examine_box(checkup, tell))
+    if command == "clean" and len(arguments) == 1:
+        return _telling(lambda tell: remove_old_runners(arguments[0], Path(runner), tell))
     if command == "daemon" and not arguments:
         return _become_daemon(runner)
     print(__doc__, file=sys.stderr)  # noqa: T201 - the box's own command line
     return 2
+
+
+def _telling(work: Callable[[Callable[[Finding], None]], None]) -> int:
+    """Do something that makes findings, and send each as a message, once it is made."""
+
+    def tell(finding: Finding) -> None:
+        sys.stdout.buffer.write(encode(finding))
+        sys.stdout.buffer.flush()
+
+    sys.stdout.buffer.write(MAGIC)
+    sys.stdout.buffer.flush()
+    try:
+        work(tell)
+    except BrokenPipeError:
+        return 1  # the app has gone
+    return 0
 
 
 def _become_daemon(runner: str) -> int:

@@ -29,6 +29,11 @@ def make_engine(setup: Setup, place: Place, tell: Tell) -> Engine:
     return make(setup, place, tell)
 
 
+def engine_names() -> tuple[str, ...]:
+    """The engines that this runner has."""
+    return tuple(sorted(_ENGINES))
+
+
 def _sketch(_setup: Setup, _place: Place, _tell: Tell) -> Engine:
     return SketchEngine()
 

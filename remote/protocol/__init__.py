@@ -1,11 +1,12 @@
 """What the app and the box say to each other. The only part of `remote` that `backend` imports.
 
-It holds no behaviour of either side: `jobs` says what a job is, `messages` what is said about it, and
-`framing` and `typed_json` how that lies on a byte stream.
+It holds no behaviour of either side: `jobs` says what a job is, `messages` what is said about it, `checks`
+what a checkup of the box finds, and `framing` and `typed_json` how that lies on a byte stream.
 """
 
 from __future__ import annotations
 
+from remote.protocol.checks import FAILED, OK, SKIPPED, WARNING, Checkup, Finding
 from remote.protocol.framing import MAGIC, MAX_MESSAGE, Decoder, encode, from_json, to_json
 from remote.protocol.jobs import Answer, FrameInfo, OpenAISetup, Request, Sampling, Setup, VllmSetup
 from remote.protocol.messages import (
@@ -38,14 +39,19 @@ from remote.protocol.telemetry import EngineLoad, Gpu
 from remote.protocol.typed_json import Json, ProtocolError, parse
 
 __all__ = [
+    "FAILED",
     "MAGIC",
     "MAX_MESSAGE",
     "NEWEST_PROTOCOL",
+    "OK",
     "OLDEST_PROTOCOL",
+    "SKIPPED",
+    "WARNING",
     "Accepted",
     "Answer",
     "Cancel",
     "Cancelled",
+    "Checkup",
     "Decoder",
     "Delta",
     "Durable",
@@ -53,6 +59,7 @@ __all__ = [
     "EngineStage",
     "Failed",
     "Fatal",
+    "Finding",
     "Finished",
     "FrameInfo",
     "FromApp",

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from remote.protocol.checks import Finding
 from remote.protocol.jobs import Answer, Request
 from remote.protocol.telemetry import EngineLoad, Gpu
 
@@ -240,6 +241,7 @@ FromBox = (
     | Log
     | EngineStage
     | Status
+    | Finding
     | Pong
 )
 Durable = Accepted | Finished | Failed | Cancelled

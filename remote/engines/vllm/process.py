@@ -129,6 +129,12 @@ async def sweep(note: Path) -> bool:
     return ours
 
 
+def is_running(note: Path) -> bool:
+    """Whether the server of this note has processes."""
+    left = _read_note(note)
+    return left is not None and _lives(left[0])
+
+
 def _write_note(note: Path, group: int) -> None:
     note.write_text(json.dumps({"group": group, "started": _start_time(group)}))
 

@@ -1,0 +1,224 @@
+"""The whole checkup, in order; what builds on a failed check is skipped and says so."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from remote.checks.container import Container, read_container
+from remote.checks.examination import Examination, Good, NotCheckedError, Wrong, in_thread
+from remote.checks.gpu import (
+    Gpu,
+    environment_of,
+    find_driver,
+    find_gpus,
+    find_processes,
+    find_visible,
+)
+from remote.checks.machine import find_daemon, find_python, find_root, find_run_folder
+from remote.checks.memory import find_free, find_room
+from remote.checks.model import find_config, find_place, find_weights, flag_value, loaded_model
+from remote.checks.server import find_context, find_key, find_served_model, find_server
+from remote.checks.vllm import find_command, find_docker, find_image, find_vllm_version
+from remote.engines.catalog import engine_names
+from remote.engines.vllm.history import read_last_start, start_file
+from remote.engines.vllm.process import is_running
+from remote.place import Place
+from remote.protocol import Checkup, Finding, OpenAISetup, Setup, VllmSetup
+
+T = TypeVar("T")
+
+_BOX, _GPU, _VLLM, _MODEL, _SERVER, _START = "box", "GPU", "vLLM", "model", "server", "start"
+
+
+def examine_box(checkup: Checkup, tell: Callable[[Finding], None]) -> None:
+    """Check everything that the setup needs; `tell` hears each finding at once."""
+    asyncio.run(_examine(checkup, Examination(tell)))
+
+
+async def _examine(checkup: Checkup, examination: Examination) -> None:
+    setup = checkup.setup
+    place = await _examine_machine(setup, examination)
+    await examination.check(_BOX, "engine", _blocking(_find_engine, setup))
+    if setup.engine == "vllm" and setup.vllm is not None:
+        await _examine_vllm(setup.vllm, setup.model, place, examination)
+    elif setup.engine == "openai" and setup.openai is not None:
+        await _examine_server(setup.openai, setup.model, checkup.context, examination)
+
+
+async def _examine_machine(setup: Setup, examination: Examination) -> Place | None:
+    await examination.check(_BOX, "Python", _blocking(find_python))
+    root = await examination.check(_BOX, "root", _blocking(find_root, setup.root))
+    if root is None:
+        for name in ("run folder", "daemon"):
+            examination.skip(_BOX, name, "because root failed")
+        return None
+    place = await examination.check(_BOX, "run folder", _blocking(find_run_folder, setup.root))
+    if place is None:
+        examination.skip(_BOX, "daemon", "because run folder failed")
+        return None
+    await examination.check(_BOX, "daemon", _blocking(find_daemon, place, setup))
+    return place
+
+
+# --- the engine vllm ------------------------------------------------------------------------------
+
+
+async def _examine_vllm(
+    setup: VllmSetup, model: str, place: Place | None, examination: Examination
+) -> None:
+    environment = environment_of(setup)
+    container = read_container(setup.command)
+    gpus = await _examine_gpus(setup, environment, examination)
+    await _examine_command(setup.command, container, environment, examination)
+    weights = await _examine_model(setup, model, container, environment, examination)
+    if gpus is None:
+        for name in ("fits", "free memory"):
+            examination.skip(_MODEL, name, "because the GPUs for vLLM are not known")
+    else:
+        await _examine_memory(setup, weights, gpus, place, examination)
+    if place is None:
+        examination.skip(_START, "last time", "because the box's folders failed")
+    else:
+        await examination.check(_START, "last time", _blocking(_find_last_start, place))
+
+
+async def _examine_gpus(
+    setup: VllmSetup, environment: Mapping[str, str], examination: Examination
+) -> tuple[Gpu, ...] | None:
+    gpus = await examination.check(_GPU, "GPUs", find_gpus)
+    if gpus is None:
+        for name in ("driver", "used by", "for vLLM"):
+            examination.skip(_GPU, name, "because the GPUs were not found")
+        return None
+    await examination.check(_GPU, "driver", functools.partial(find_driver, gpus))
+    await examination.check(_GPU, "used by", functools.partial(find_processes, gpus))
+    return await examination.check(
+        _GPU, "for vLLM", functools.partial(find_visible, gpus, setup, environment)
+    )
+
+
+async def _examine_command(
+    command: Sequence[str],
+    container: Container | None,
+    environment: Mapping[str, str],
+    examination: Examination,
+) -> None:
+    names = ("docker", "image") if container else ()
+    look = functools.partial(find_command, command, environment)
+    if await examination.check(_VLLM, "command", look) is None:
+        for name in (*names, "version"):
+            examination.skip(_VLLM, name, "because command failed")
+        return
+    if container is not None:
+        look_for_docker = functools.partial(find_docker, container, environment)
+        before = len(examination.failures)
+        await examination.check(_VLLM, "docker", look_for_docker)
+        if len(examination.failures) > before:
+            examination.skip(_VLLM, "image", "because docker failed")
+        else:
+            look_for_image = functools.partial(find_image, container, environment)
+            await examination.check(_VLLM, "image", look_for_image)
+    version = functools.partial(find_vllm_version, command)
+    await examination.check(_VLLM, "version", version, seconds=90)
+
+
+async def _examine_model(
+    setup: VllmSetup,
+    model: str,
+    container: Container | None,
+    environment: Mapping[str, str],
+    examination: Examination,
+) -> int | None:
+    """Bytes of the weights; None when that is not known."""
+    arguments = container.arguments if container else setup.command
+    form = flag_value(arguments, "--config-format") or setup.format
+    weights_form = flag_value(arguments, "--load-format") or setup.format
+    loaded = loaded_model(arguments, model)
+    # Many large files on a network disk take their time.
+    look = _blocking(find_place, loaded, form, environment, container)
+    found = await examination.check(_MODEL, "place", look, seconds=60)
+    if found is None or found.folder is None:
+        why = "because place failed" if found is None else "the model is not on the box yet"
+        for name in ("config", "weights"):
+            examination.skip(_MODEL, name, why)
+        return None
+    await examination.check(_MODEL, "config", _blocking(find_config, found.folder, form))
+    if weights_form == "dummy":
+        examination.skip(
+            _MODEL, "weights", "the command asks for made-up ones (--load-format dummy)"
+        )
+        return None
+    look_at_weights = _blocking(find_weights, found.folder, weights_form)
+    return await examination.check(_MODEL, "weights", look_at_weights, seconds=60)
+
+
+async def _examine_memory(
+    setup: VllmSetup,
+    weights: int | None,
+    gpus: Sequence[Gpu],
+    place: Place | None,
+    examination: Examination,
+) -> None:
+    if weights is None:
+        examination.skip(_MODEL, "fits", "the size of the weights is not known")
+    else:
+        await examination.check(_MODEL, "fits", _blocking(find_room, weights, gpus, setup))
+    is_loaded = place is not None and is_running(place.state / "vllm.json")
+    look = functools.partial(find_free, gpus, setup, is_loaded=is_loaded)
+    await examination.check(_MODEL, "free memory", _blocking(look))
+
+
+def _find_engine(setup: Setup) -> Good[None]:
+    names = engine_names()
+    if setup.engine not in names:
+        raise Wrong(
+            f"there is no engine {setup.engine!r}",
+            f"Set `engine` of the box to one of: {', '.join(names)}.",
+        )
+    needs_none = " (needs no model)" if setup.engine == "sketch" else ""
+    return Good(None, setup.engine + needs_none)
+
+
+def _find_last_start(place: Place) -> Good[None]:
+    last = read_last_start(start_file(place))
+    if last is None:
+        raise NotCheckedError("this box remembers no start")
+    return Good(None, f"{last.model} was ready after {last.seconds:.0f} s, with {last.engine}")
+
+
+# --- the engine openai ----------------------------------------------------------------------------
+
+
+async def _examine_server(
+    setup: OpenAISetup, model: str, context: int, examination: Examination
+) -> None:
+    key = await examination.check(_SERVER, "API key", functools.partial(find_key, setup))
+    if key is None:
+        _skip_server(examination, "API key", ("server", "model", "context"))
+        return
+    engine = await examination.check(
+        _SERVER, "server", functools.partial(find_server, setup, key, model)
+    )
+    if engine is None:
+        _skip_server(examination, "server", ("model", "context"))
+        return
+    served = await examination.check(_SERVER, "model", functools.partial(find_served_model, engine))
+    if served is None:
+        _skip_server(examination, "model", ("context",))
+        return
+    await examination.check(_SERVER, "context", functools.partial(find_context, served, context))
+
+
+def _skip_server(examination: Examination, failed: str, names: Sequence[str]) -> None:
+    for name in names:
+        examination.skip(_SERVER, name, f"because {failed} failed")
+
+
+def _blocking(
+    find: Callable[..., Good[T]], *arguments: object
+) -> Callable[[], asyncio.Future[Good[T]]]:
+    """The check as one that blocks nothing but a thread of its own."""
+    return lambda: asyncio.ensure_future(in_thread(functools.partial(find, *arguments)))

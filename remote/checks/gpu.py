@@ -1,0 +1,154 @@
+"""The GPUs, as nvidia-smi tells of them, and what the settings want of them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from remote.checks.examination import Good, NotCheckedError, Wrong, gib, run_program
+from remote.protocol import VllmSetup
+
+_MIB = 1 << 20
+_QUERY = "index,uuid,name,memory.used,memory.total,driver_version"
+_PROCESSES = "gpu_uuid,pid,process_name,used_memory"
+_CUDA = re.compile(r"CUDA (?:UMD )?Version\s*:\s*(\d+\.\d+)")
+_AMD = Path("/dev/kfd")
+_INSTALL = (
+    "Is this the machine with the GPU? Then install NVIDIA's driver, which brings nvidia-smi. Without one, "
+    "use another box, or the engine sketch, which needs no model."
+)
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU."""
+
+    index: int
+    uuid: str
+    name: str
+    used: int
+    total: int
+    """Bytes of its memory; 0 where nvidia-smi does not say."""
+    driver: str
+
+    @property
+    def free(self) -> int:
+        return self.total - self.used
+
+
+def environment_of(setup: VllmSetup) -> dict[str, str]:
+    """The environment that vLLM is started with, as far as a check needs it."""
+    environment = dict(os.environ)
+    if setup.cuda_visible_devices:
+        environment["CUDA_VISIBLE_DEVICES"] = setup.cuda_visible_devices
+    return environment | dict(entry.split("=", 1) for entry in setup.env)
+
+
+async def find_gpus() -> Good[tuple[Gpu, ...]]:
+    """Which GPUs there are, and how full."""
+    if not (output := await _ask(f"--query-gpu={_QUERY}")).strip():
+        raise Wrong("nvidia-smi names no GPU", _INSTALL)
+    gpus = tuple(_gpu(fields) for fields in _rows(output, 6))
+    return Good(gpus, "; ".join(_described(gpu) for gpu in gpus))
+
+
+async def find_driver(gpus: Sequence[Gpu]) -> Good[None]:
+    """The driver, and the newest CUDA that it can run."""
+    found = _CUDA.search(await _run_smi())
+    cuda = f", for CUDA up to {found[1]}" if found else ", CUDA version not told"
+    return Good(None, f"{gpus[0].driver}{cuda}")
+
+
+async def find_processes(gpus: Sequence[Gpu]) -> Good[tuple[str, ...]]:
+    """Who uses the memory already; containers hide theirs."""
+    indices = {gpu.uuid: gpu.index for gpu in gpus}
+    rows = _rows(await _ask(f"--query-compute-apps={_PROCESSES}"), 4)
+    users = tuple(
+        f"{Path(name).name} (pid {pid}) {_told(used)} on GPU {indices.get(uuid, '?')}"
+        for uuid, pid, name, used in rows
+    )
+    used = sum(gpu.used for gpu in gpus)
+    return Good(users, "; ".join(users) or f"none that nvidia-smi can see ({gib(used)} in use)")
+
+
+async def find_visible(
+    gpus: Sequence[Gpu], setup: VllmSetup, environment: Mapping[str, str]
+) -> Good[tuple[Gpu, ...]]:
+    """The GPUs that vLLM may see, of which there must be enough."""
+    named = environment.get("CUDA_VISIBLE_DEVICES", "")
+    entries = [entry.strip() for entry in named.split(",") if entry.strip()]
+    if any(entry.startswith("MIG-") for entry in entries):
+        raise NotCheckedError(f"{named} names parts of GPUs (MIG), which are not looked at")
+    seen = tuple(_named(entry, gpus, named) for entry in entries) if entries else tuple(gpus)
+    wanted = setup.tensor_parallel_size
+    if wanted > len(seen):
+        raise Wrong(
+            f"tensor_parallel_size = {wanted}, and vLLM sees {_count(len(seen))}",
+            f"Set vllm.tensor_parallel_size of the box to {len(seen)} or less, or show it more GPUs.",
+        )
+    which = ", ".join(str(gpu.index) for gpu in seen)
+    shown = f"GPU {which}" + (" (cuda_visible_devices)" if named else "")
+    return Good(seen, f"{shown}; tensor_parallel_size = {wanted}")
+
+
+def _count(gpus: int) -> str:
+    return "1 GPU" if gpus == 1 else f"{gpus} GPUs"
+
+
+def _named(entry: str, gpus: Sequence[Gpu], named: str) -> Gpu:
+    for gpu in gpus:
+        if entry == str(gpu.index) or (entry.startswith("GPU-") and gpu.uuid.startswith(entry)):
+            return gpu
+    there = ", ".join(str(gpu.index) for gpu in gpus)
+    raise Wrong(
+        f"cuda_visible_devices = {named!r} names {entry!r}; there are: {there}",
+        'Set vllm.cuda_visible_devices of the box to some of these, or to "" for all.',
+    )
+
+
+async def _ask(query: str) -> str:
+    return await _run_smi(query, "--format=csv,noheader,nounits")
+
+
+async def _run_smi(*arguments: str) -> str:
+    try:
+        ran = await run_program(["nvidia-smi", *arguments], os.environ)
+    except OSError:
+        raise _no_nvidia_smi() from None
+    if ran.code:
+        raise Wrong(
+            f"nvidia-smi fails: {ran.last_words}",
+            "The driver does not work. After an update of it, restart the box.",
+        )
+    return ran.output
+
+
+def _no_nvidia_smi() -> Exception:
+    if _AMD.exists():
+        return NotCheckedError("there is no nvidia-smi; an AMD GPU seems to be there instead")
+    return Wrong("there is no nvidia-smi on the box's PATH", _INSTALL)
+
+
+def _rows(output: str, width: int) -> list[list[str]]:
+    rows = [[field.strip() for field in line.split(",")] for line in output.splitlines()]
+    return [row for row in rows if len(row) == width]
+
+
+def _gpu(fields: Sequence[str]) -> Gpu:
+    index, uuid, name, used, total, driver = fields
+    return Gpu(int(index), uuid, name, _bytes(used), _bytes(total), driver)
+
+
+def _bytes(mib: str) -> int:
+    return int(mib) * _MIB if mib.isdecimal() else 0
+
+
+def _told(mib: str) -> str:
+    return gib(_bytes(mib)) if mib.isdecimal() else "(memory not told)"
+
+
+def _described(gpu: Gpu) -> str:
+    return f"{gpu.index}: {gpu.name}, {gib(gpu.used)} of {gib(gpu.total)} used"

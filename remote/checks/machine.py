@@ -1,0 +1,154 @@
+"""The machine itself: Python, the folders that the runner keeps, their disk, the daemon."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from remote.checks.examination import Good, Wrong, gib
+from remote.place import Place, PlaceError, make_place
+from remote.protocol import (
+    NEWEST_PROTOCOL,
+    OLDEST_PROTOCOL,
+    Decoder,
+    Fatal,
+    Hello,
+    Message,
+    ProtocolError,
+    Setup,
+    Welcome,
+    encode,
+)
+
+_LITTLE_SPACE = 1 << 30
+_NETWORK = ("nfs", "cifs", "smb", "lustre", "gpfs", "ceph", "fuse.sshfs", "9p")
+_DAEMON_SECONDS = 10.0
+_ANOTHER_ROOT = "Make it writable for you, or set another `root` for the box."
+
+
+def find_python() -> Good[str]:
+    """That it is new enough was seen before this could run."""
+    version = platform.python_version()
+    return Good(version, f"{version} at {sys.executable}")
+
+
+def find_root(root: str) -> Good[Path]:
+    """The folder for runner, journal and logs, and the room on its disk."""
+    try:
+        folder = Path(root).expanduser()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
+        free = shutil.disk_usage(folder).free
+    except (OSError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise Wrong(f"{root} cannot be written: {reason}", _ANOTHER_ROOT) from None
+    mount = _mount_of(folder)
+    detail = f"{folder} can be written; {gib(free)} free" + (f" on {mount}" if mount else "")
+    few = "Make room there, or set another `root` for the box: frames and answers are kept there."
+    return Good(folder, detail, few if free < _LITTLE_SPACE else "")
+
+
+def find_run_folder(root: str) -> Good[Place]:
+    """The folder for socket and lock: ours alone, and on a local disk."""
+    try:
+        place = make_place(root)
+    except PlaceError as error:
+        raise Wrong(str(error), "Mend the folder's owner and rights, or remove it.") from None
+    mount = _mount_of(place.run)
+    if mount is not None and mount.is_network:
+        far = "Locks may not hold there. Give the machine a local /var/tmp."
+        return Good(place, f"{place.run} lies on {mount}, which is no local disk", far)
+    return Good(place, f"{place.run} is yours alone")
+
+
+def find_daemon(place: Place, setup: Setup) -> Good[bool]:
+    """Whether a daemon serves this place, with what, and how much it has to do."""
+    answer = _welcome(place)
+    if answer is None:
+        return Good(False, "not running; the first job starts it")
+    if not isinstance(answer, Welcome):
+        raise Wrong(
+            f"it runs, and does not greet as it should: {answer.message}",
+            "End it with `upsample box stop`; the next job starts it anew.",
+        )
+    same = answer.setup == setup.fingerprint()
+    settings = "these settings" if same else "other settings"
+    detail = f"running with {answer.engine}, {settings}, {_jobs(answer.unfinished)} unfinished"
+    if same or not answer.unfinished:
+        return Good(True, detail)
+    return Good(
+        True,
+        detail,
+        "Jobs with these settings are refused until those are done. Wait, or end it: upsample box stop",
+    )
+
+
+def _jobs(count: int) -> str:
+    return f"{count} job" if count == 1 else f"{count} jobs"
+
+
+def _welcome(place: Place) -> Welcome | Fatal | None:
+    """What the daemon says to somebody who only looks; None when none runs."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as daemon:
+        daemon.settimeout(_DAEMON_SECONDS)
+        try:
+            daemon.connect(str(place.socket))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return None
+        # What the journal holds follows the welcome; nobody stays to hear it.
+        hello = Hello(OLDEST_PROTOCOL, NEWEST_PROTOCOL, journal="", after=-1, runner="", setup="")
+        try:
+            daemon.sendall(encode(hello))
+            answer = _first_message(daemon)
+        except TimeoutError:
+            return Fatal("internal", f"no answer within {_DAEMON_SECONDS:.0f} s")
+        except (OSError, ProtocolError) as error:
+            return Fatal("internal", str(error))
+    if isinstance(answer, (Welcome, Fatal)):
+        return answer
+    return Fatal("internal", "it hung up")
+
+
+def _first_message(daemon: socket.socket) -> Message | None:
+    decoder = Decoder()
+    while data := daemon.recv(1 << 16):
+        for message in decoder.feed(data):
+            return message
+    return None
+
+
+@dataclass(frozen=True)
+class _Mount:
+    point: str
+    kind: str
+
+    @property
+    def is_network(self) -> bool:
+        return self.kind.startswith(_NETWORK)
+
+    def __str__(self) -> str:
+        return f"{self.point} ({self.kind})"
+
+
+def _mount_of(folder: Path) -> _Mount | None:
+    """Where the disk of this folder is mounted; None where there is no /proc."""
+    try:
+        lines = Path("/proc/self/mounts").read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    real, best = folder.resolve(), None
+    for line in lines:
+        _, point, kind, *_ = line.split(" ")
+        point = point.replace("\\040", " ")
+        if real.is_relative_to(point) and (best is None or len(point) >= len(best.point)):
+            best = _Mount(point, kind)
+    return best

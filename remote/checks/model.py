@@ -1,0 +1,207 @@
+"""The model's files: there, of the right kind, and whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from remote.checks.container import Container
+from remote.checks.examination import Good, Wrong, gib
+from remote.checks.hub import cache_folder, find_snapshot, has_token, is_hub_name, is_offline
+from remote.checks.safetensors import Incomplete, check_whole
+
+MISTRAL = "mistral"
+_MISTRALS_WEIGHTS = "consolidated"
+"""What the names of the weights begin with that `--load-format mistral` looks for."""
+_TOKENIZERS = ("tekken.json", "tokenizer.model.v3", "tokenizer.model", "tokenizer.json")
+_DEFAULT_HOME = "/root"
+"""Of vLLM's own image."""
+_COPY_AGAIN = "Copy them again, and compare sizes: rsync -a --partial, or fetch the model anew."
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a model's files are."""
+
+    folder: Path | None
+    """None when they will be fetched."""
+
+
+def loaded_model(command: Sequence[str], model: str) -> str:
+    """What is loaded: the model that the command itself names, or the box's."""
+    if named := flag_value(command, "--model"):
+        return named
+    if "serve" in command[:-1]:
+        after = command[command.index("serve") + 1]
+        return model if after.startswith("-") else after
+    return model
+
+
+def flag_value(command: Sequence[str], flag: str) -> str:
+    """What follows the flag, or its =; empty when it is not there."""
+    for at, part in enumerate(command):
+        name, equals, value = part.partition("=")
+        if name.replace("_", "-") == flag:
+            return value if equals else "".join(command[at + 1 : at + 2])
+    return ""
+
+
+def find_place(
+    model: str, form: str, environment: Mapping[str, str], container: Container | None
+) -> Good[Place]:
+    """The folder of the model, or its place in the Hub's cache."""
+    if not model:
+        raise Wrong(
+            "the box has no model",
+            "Set `model` of the box: a folder there, or owner/name of the Hub.",
+        )
+    if model.startswith("~"):
+        raise Wrong(
+            f"{model}: vLLM does not know what ~ stands for",
+            "Write the whole path into `model` of the box.",
+        )
+    # The daemon, and so vLLM, works in /.
+    folder = _outside(model, container) if container else Path("/") / model
+    if folder is not None and folder.is_dir():
+        return Good(Place(folder), str(folder))
+    if is_hub_name(model):
+        return _find_on_hub(model, form, environment, container)
+    if folder is None:
+        raise Wrong(
+            f"the container sees no {model}: no -v of the command shows it",
+            "Add the folder to the command, as in -v /data/models:/models, and write the path inside "
+            "into `model` of the box.",
+        )
+    what = "is a file" if folder.exists() else "is not there"
+    raise Wrong(
+        f"{folder} {what}",
+        "Put the model's folder there, or set `model` of the box to where it is, "
+        "as `ls` on the box shows it.",
+    )
+
+
+def _outside(model: str, container: Container) -> Path | None:
+    return container.outside(model) if model.startswith("/") else None
+
+
+def _find_on_hub(
+    model: str, form: str, environment: Mapping[str, str], container: Container | None
+) -> Good[Place]:
+    if container is None:
+        cache: Path | None = Path(cache_folder(environment)).expanduser()
+    else:
+        cache = container.outside(cache_folder({"HOME": _DEFAULT_HOME}))
+    snapshot = find_snapshot(cache, model) if cache is not None else None
+    offline = container is None and is_offline(environment)
+    if snapshot is not None and (offline or _is_whole(snapshot, form)):
+        return Good(Place(snapshot), f"{model} is in the cache {cache}")
+    if offline:
+        raise Wrong(
+            f"{model} is not in the cache {cache}, and HF_HUB_OFFLINE keeps it from being fetched",
+            "Fetch it once without HF_HUB_OFFLINE, or set HF_HOME in vllm.env to where it is.",
+        )
+    kept = "" if cache is not None else ", at every start anew: the container keeps no cache"
+    token = "is set" if has_token(environment) else "is NOT set"
+    missing = "only partly on the box" if snapshot is not None else "not on the box"
+    return Good(
+        Place(None),
+        f"{model} is {missing}; the first start fetches it from the Hub{kept}",
+        f"That takes its time. If the model is gated it needs HF_TOKEN in vllm.env, which {token}.",
+    )
+
+
+def _is_whole(snapshot: Path, form: str) -> bool:
+    try:
+        find_config(snapshot, form)
+        find_weights(snapshot, form)
+    except Wrong:
+        return False
+    return True
+
+
+def find_config(folder: Path, form: str) -> Good[None]:
+    """The files that say what the model is, in the format that vLLM is told to expect."""
+    names = {file.name for file in folder.iterdir()}
+    own, other = (
+        ("params.json", "config.json") if form == MISTRAL else ("config.json", "params.json")
+    )
+    if own not in names:
+        hint = f" (there is {other}, of another format)" if other in names else ""
+        raise Wrong(
+            f"there is no {own}{hint}",
+            "Is this the model's own folder? The profile's serving.format says which files it wants: "
+            "mistral (params.json and tekken.json) or auto (config.json).",
+        )
+    tokenizer = next((name for name in _TOKENIZERS if name in names), None)
+    if form == MISTRAL and tokenizer is None:
+        raise Wrong("there is no tekken.json", "Copy the tokenizer's file, too.")
+    try:
+        json.loads((folder / own).read_bytes())
+    except (OSError, ValueError) as error:
+        raise Wrong(f"{own} cannot be read: {error}", _COPY_AGAIN) from None
+    return Good(None, f"{own}, {tokenizer}" if tokenizer else own)
+
+
+def find_weights(folder: Path, form: str) -> Good[int]:
+    """Bytes of the weights that would be loaded, each file whole."""
+    mistral = form == MISTRAL
+    files = sorted(
+        file
+        for file in folder.glob("*.safetensors")
+        if not mistral or file.name.startswith(_MISTRALS_WEIGHTS)
+    )
+    shards = _shards(folder, mistral=mistral)
+    missing = sorted(shards - {file.name for file in files})
+    if missing:
+        raise Wrong(f"the index names {_some(missing)}, not there", _COPY_AGAIN)
+    if not files:
+        return _find_other_weights(folder, mistral=mistral)
+    counted = [file for file in files if not shards or file.name in shards]
+    broken, total = [], 0
+    for file in counted:
+        try:
+            total += check_whole(file)
+        except Incomplete as error:
+            broken.append(f"{file.name} {error}")
+        except OSError as error:
+            broken.append(f"{file.name} cannot be read: {error.strerror}")
+    if broken:
+        raise Wrong(_some(broken), _COPY_AGAIN)
+    many = f"{len(counted)} files, " if len(counted) > 1 else f"{counted[0].name}, "
+    return Good(total, f"{many}{gib(total)}, whole")
+
+
+def _find_other_weights(folder: Path, *, mistral: bool) -> Good[int]:
+    others = [file for pattern in ("*.bin", "*.pt") for file in folder.glob(pattern)]
+    if others and not mistral:
+        total = sum(file.stat().st_size for file in others)
+        return Good(total, f"{len(others)} files of PyTorch, {gib(total)}; not looked into")
+    wanted = f"{_MISTRALS_WEIGHTS}*.safetensors" if mistral else "*.safetensors"
+    hint = " (there are others, of another format)" if any(folder.glob("*.safetensors")) else ""
+    raise Wrong(
+        f"there is no {wanted}{hint}",
+        "Copy the weights, too. Mistral's own format is one file consolidated.safetensors; a profile "
+        "with serving.format auto takes Hugging Face's.",
+    )
+
+
+def _shards(folder: Path, *, mistral: bool) -> set[str]:
+    """The files that the indices name; none without an index. Raises Wrong."""
+    indices = folder.glob("*.safetensors.index.json")
+    ours = (i for i in indices if i.name.startswith(_MISTRALS_WEIGHTS) is mistral)
+    return {shard for index in ours for shard in _named_in(index)}
+
+
+def _named_in(index: Path) -> set[str]:
+    try:
+        shards = json.loads(index.read_bytes())["weight_map"].values()
+        return {str(shard) for shard in shards}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Wrong(f"{index.name} cannot be read: {error}", _COPY_AGAIN) from None
+
+
+def _some(texts: Sequence[str], most: int = 3) -> str:
+    more = len(texts) - most
+    return "; ".join(texts[:most]) + (f"; and {more} more" if more > 0 else "")

@@ -1,0 +1,65 @@
+"""A model server that runs already: whether it answers, and has the model."""
+
+from __future__ import annotations
+
+import os
+
+from remote.checks.examination import Good, Wrong
+from remote.engines import EngineError
+from remote.engines.http import Server
+from remote.engines.openai import Model, OpenAIEngine
+from remote.protocol import OpenAISetup
+
+
+async def find_key(setup: OpenAISetup) -> Good[str]:
+    """The API key, where the settings want one; it is never shown."""
+    if not setup.api_key_env:
+        return Good("", "none wanted")
+    key = os.environ.get(setup.api_key_env, "")
+    if not key:
+        raise Wrong(
+            f"the box's environment has no {setup.api_key_env}",
+            f"Set it where a login over SSH sees it, as in ~/.ssh/environment or /etc/environment, or "
+            f'set openai.api_key_env of the box to "". `ssh BOX printenv {setup.api_key_env}` shows it.',
+        )
+    return Good(key, f"{setup.api_key_env} is set")
+
+
+async def find_server(setup: OpenAISetup, key: str, model: str) -> Good[OpenAIEngine]:
+    """Whether the server answers."""
+    if not setup.base_url:
+        raise Wrong("the box has no openai.base_url", "Set it, as in http://127.0.0.1:8000/v1")
+    try:
+        engine = OpenAIEngine(Server(setup.base_url, None, key), model, setup.slots)
+    except ValueError as error:
+        raise Wrong(str(error), "Set openai.base_url of the box.") from None
+    try:
+        models = await engine.models()
+    except EngineError as error:
+        raise Wrong(
+            str(error),
+            "Is the server running, and is that its address as the box sees it? Try there: "
+            f"curl {setup.base_url.rstrip('/')}/models",
+        ) from None
+    return Good(engine, f"{setup.base_url} answers, with {len(models)} models")
+
+
+async def find_served_model(engine: OpenAIEngine) -> Good[Model]:
+    """Whether the server has the model."""
+    try:
+        model = await engine.server_model()
+    except EngineError as error:
+        raise Wrong(str(error), "Set `model` of the box to a name that the server has.") from None
+    return Good(model, model.id)
+
+
+async def find_context(model: Model, context: int) -> Good[None]:
+    """Whether the server's context is as long as the one that we count with."""
+    if model.max_model_len is None:
+        return Good(None, f"the server does not say; counted with max_tokens = {context:,}")
+    detail = f"{model.max_model_len:,} tokens; max_tokens = {context:,}"
+    if model.max_model_len < context:
+        raise Wrong(
+            detail, f"Set upsampling.max_tokens to {model.max_model_len}, or start it longer."
+        )
+    return Good(None, detail)

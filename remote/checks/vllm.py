@@ -1,0 +1,75 @@
+"""Which vLLM would be started, and whether it can be."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+
+from remote.checks.container import Container
+from remote.checks.examination import Good, Wrong, gib, run_program
+from remote.engines.vllm.installation import NEWEST_KNOWN, Version, find_version
+
+_OLDEST: Version = (0, 8, 0)
+_KNOWN = f"{_OLDEST[0]}.{_OLDEST[1]} to {NEWEST_KNOWN[0]}.{NEWEST_KNOWN[1]}"
+
+
+async def find_command(command: Sequence[str], environment: Mapping[str, str]) -> Good[str]:
+    """The program that the command names."""
+    program = shutil.which(command[0], path=environment.get("PATH"))
+    if program is None:
+        raise Wrong(
+            f"there is no {command[0]} on the box's PATH",
+            "Install vLLM there (pip install vllm), or say where it is: vllm.command of the box, "
+            'as in ["/opt/vllm/bin/vllm", "serve"]. A PATH that ~/.bashrc sets does not count here.',
+        )
+    return Good(program, program)
+
+
+async def find_vllm_version(command: Sequence[str]) -> Good[Version | None]:
+    """The version, from the metadata of its package or the tag of its image."""
+    version = await find_version(command)
+    if version is None:
+        newest = ".".join(map(str, NEWEST_KNOWN))
+        return Good(
+            None, "the version cannot be found out",
+            f"It is started as {newest} would be. If that goes wrong, name it: an image with its version "
+            "as tag, or the vllm script of its environment.",
+        )  # fmt: skip
+    shown = ".".join(map(str, version))
+    if version < _OLDEST:
+        raise Wrong(f"{shown} is too old; {_KNOWN} are known", "Upgrade it: pip install -U vllm")
+    if version[:2] > NEWEST_KNOWN[:2]:
+        return Good(
+            version, f"{shown} is newer than any that is known ({_KNOWN})",
+            "It may well work. If it does not, install one of those.",
+        )  # fmt: skip
+    return Good(version, shown)
+
+
+async def find_docker(container: Container, environment: Mapping[str, str]) -> Good[None]:
+    """Whether the container daemon answers us."""
+    ran = await run_program(
+        [container.program, "version", "--format", "{{.Server.Version}}"], environment
+    )
+    if ran.code:
+        raise Wrong(
+            f"{container.program} does not answer: {ran.last_words}",
+            "Is its daemon running (systemctl status docker), and may you use it (the group docker)? "
+            "Try `docker info` there.",
+        )
+    return Good(None, f"{container.program} {ran.output.strip() or 'answers'}")
+
+
+async def find_image(container: Container, environment: Mapping[str, str]) -> Good[None]:
+    """Whether the image is there already."""
+    ran = await run_program(
+        [container.program, "image", "inspect", "--format", "{{.Size}}", container.image],
+        environment,
+    )
+    if ran.code:
+        return Good(
+            None, f"{container.image} is not there; the first start would fetch it",
+            f"Fetch it beforehand, on the box: {container.program} pull {container.image}",
+        )  # fmt: skip
+    size = ran.output.strip()
+    return Good(None, f"{container.image}" + (f", {gib(int(size))}" if size.isdecimal() else ""))

@@ -1,0 +1,92 @@
+"""Old runners go, but only those that surely nobody needs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from remote.cleaning import OLD_SECONDS, remove_old_runners
+from remote.place import make_place
+from remote.protocol import Finding
+
+OWN = "runner-aaaaaaaaaaaa.pyz"
+OLD = "runner-bbbbbbbbbbbb.pyz"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A root that this machine alone uses, with our runner and an old one."""
+    make_place(str(tmp_path))
+    _put(tmp_path / OWN)
+    _put(tmp_path / OLD)
+    return tmp_path
+
+
+def _put(file: Path, age: float = OLD_SECONDS + 3600) -> Path:
+    file.write_text("import sys; sys.stdin.read()")
+    then = time.time() - age
+    os.utime(file, (then, then))
+    return file
+
+
+def _clean(root: Path) -> list[Finding]:
+    told: list[Finding] = []
+    remove_old_runners(str(root), root / OWN, told.append)
+    return told
+
+
+def test_an_old_runner_is_removed_and_ours_stays(root: Path) -> None:
+    (finding,) = _clean(root)
+    assert (finding.name, finding.detail) == (OLD, "removed")
+    assert sorted(file.name for file in root.glob("runner-*")) == [OWN]
+
+
+def test_a_runner_that_was_used_lately_stays(root: Path) -> None:
+    _put(root / OLD, age=OLD_SECONDS - 3600)
+    (finding,) = _clean(root)
+    assert finding.detail == "kept: used 30 days ago"
+    assert (root / OLD).exists()
+
+
+def test_a_runner_that_a_process_runs_stays(root: Path) -> None:
+    with subprocess.Popen([sys.executable, root / OLD, "daemon"], stdin=subprocess.PIPE) as process:
+        _put(root / OLD)
+        (finding,) = _clean(root)
+        process.kill()
+    assert finding.detail == "kept: a process runs it"
+    assert (root / OLD).exists()
+
+
+def test_where_other_machines_may_run_it_everything_stays(root: Path) -> None:
+    (root / "0123456789ab").mkdir()
+    (finding,) = _clean(root)
+    assert "another machine" in finding.detail
+    assert (root / OLD).exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "runner.pyz",
+        "runner-bbbb.pyz",
+        "runner-bbbbbbbbbbbb.pyz.1f2e.part",
+        "runner-BBBBBBBBBBBB.pyz",
+        "notes",
+    ],
+)
+def test_files_of_other_names_are_left_alone(root: Path, name: str) -> None:
+    _put(root / name)
+    _clean(root)
+    assert (root / name).exists()
+
+
+def test_folders_and_links_of_that_name_are_left_alone(root: Path, tmp_path: Path) -> None:
+    (root / "runner-cccccccccccc.pyz").mkdir()
+    (root / "runner-dddddddddddd.pyz").symlink_to(_put(tmp_path / "elsewhere"))
+    assert [finding.name for finding in _clean(root)] == [OLD]
+    assert (tmp_path / "elsewhere").exists()
