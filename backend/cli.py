@@ -24,6 +24,13 @@ _HELP = (
     "at once, and without PATHS the queue goes on where it was left."
 )
 
+_DOCTOR_HELP = (
+    "Look for what keeps a box from upsampling, and say how to mend it.\n\n"
+    "Looks at this machine, the way to the box, the box itself, its GPUs, vLLM, and the model's files.\n\n"
+    "Exits with 0 when all is fine, 1 when something failed, 2 when the config cannot be used, and 3 when "
+    "the box could not be reached or trusted."
+)
+
 app = App(
     name="upsample",
     help=_HELP,
@@ -345,6 +352,40 @@ def stop(name: _Box = None, /, *, accept_host_key: _Fingerprint = None) -> ExitC
     from backend.commands.box import stop_daemon
 
     return stop_daemon(name, accept_host_key or "")
+
+
+@app.command(help=_DOCTOR_HELP)
+def doctor(
+    name: _Box = None,
+    /,
+    *,
+    start: Annotated[
+        bool,
+        Parameter(help="Start the model, too, and have one token generated; takes the GPU."),
+    ] = False,
+    accept_host_key: _Fingerprint = None,
+    json: Annotated[bool, Parameter(help="One JSON object a line, a sum at the end.")] = False,
+) -> ExitCode:
+    from backend.commands.doctor import run_doctor
+
+    return run_doctor(name, accept_host_key or "", start=start, as_json=json)
+
+
+@app.command
+def deploy(
+    name: _Box = None,
+    /,
+    *,
+    accept_host_key: _Fingerprint = None,
+    json: Annotated[bool, Parameter(help="As a JSON object.")] = False,
+) -> ExitCode:
+    """Put the runner on a box, and remove old ones that nothing uses; other commands do so by themselves.
+
+    Nothing is started there.
+    """
+    from backend.commands.deploy import deploy_runner
+
+    return deploy_runner(name, accept_host_key or "", as_json=json)
 
 
 @app.command

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
 from typing import get_args
 
@@ -56,6 +56,13 @@ class Channel:
 
         Raises BoxUnreachable when the connection breaks, BoxUnusable when the runner does not start.
         """
+        return await cls.start(connection, [runner, "attach", json.dumps(asdict(setup))])
+
+    @classmethod
+    async def start(
+        cls, connection: asyncssh.SSHClientConnection, arguments: Sequence[str]
+    ) -> Channel:
+        """The same for any of the runner's commands; `arguments` are its path and what follows."""
         try:
             async with asyncio.timeout(_OPEN_SECONDS):
                 process = await connection.create_process(COMMAND, encoding=None)
@@ -63,10 +70,9 @@ class Channel:
             raise BoxUnreachable(f"the box opens no session: {error}") from error
         channel = cls(process)
         try:
-            arguments = [runner, "attach", json.dumps(asdict(setup))]
             # A box without python3 may have hung up already; `_await_magic` says why.
             with contextlib.suppress(BoxUnreachable):
-                await channel._write(json.dumps(arguments).encode() + b"\n")
+                await channel._write(json.dumps(list(arguments)).encode() + b"\n")
             async with asyncio.timeout(_ATTACH_SECONDS):
                 await channel._await_magic()
         except TimeoutError:
@@ -99,6 +105,17 @@ class Channel:
             raise BoxUnreachable(f"the link to the box broke: {error}") from error
         if decoder.pending:
             raise BoxUnreachable("the link to the box broke within a message")
+
+    async def require_success(self) -> None:
+        """Wait for a command that says nothing more to end.
+
+        Raises BoxUnusable when it failed, with its last words, and BoxUnreachable when that is not known.
+        """
+        await self._closed()
+        if self._process.exit_status is None:
+            raise BoxUnreachable("the link to the box broke before the runner ended")
+        if self._process.exit_status != 0:
+            raise BoxUnusable("the runner on the box failed", self._said())
 
     async def close(self) -> None:
         """End the session; the daemon and its work go on."""

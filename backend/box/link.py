@@ -83,34 +83,46 @@ async def open_link(
     error, because its engine would answer with another model or other limits. With `look` it is left as
     it is.
     """
+    async with (
+        open_connection(box, asker) as connection,
+        link_over(connection, box, seen, look=look) as link,
+    ):
+        yield link
+
+
+@contextlib.asynccontextmanager
+async def link_over(
+    connection: asyncssh.SSHClientConnection, box: Box, seen: Seen, *, look: bool = False
+) -> AsyncIterator[Link]:
+    """As `open_link`, over a connection that is there."""
     runner = build_runner()
-    async with _connection(box, asker) as connection:
-        path = await deploy(connection, box.setup.root, runner)
-        for _ in range(_MOST_GREETINGS):
-            channel = await Channel.open(connection, path, box.setup)
-            try:
-                incoming = channel.messages()
-                hello = _hello(seen) if look else _hello(seen, runner.hash, box.setup.fingerprint())
-                answer = await _greet(channel, incoming, hello)
-                if isinstance(answer, Welcome):
-                    if not look:
-                        _require_setup(box, answer)
-                    yield Link(channel, answer, incoming)
-                    return
-            finally:
-                await channel.close()
-        raise BoxUnusable(f"the daemons on {box.name} keep making room for one another")
+    path = (await deploy(connection, box.setup.root, runner)).path
+    for _ in range(_MOST_GREETINGS):
+        channel = await Channel.open(connection, path, box.setup)
+        try:
+            incoming = channel.messages()
+            hello = _hello(seen) if look else _hello(seen, runner.hash, box.setup.fingerprint())
+            answer = await _greet(channel, incoming, hello)
+            if isinstance(answer, Welcome):
+                if not look:
+                    _require_setup(box, answer)
+                yield Link(channel, answer, incoming)
+                return
+        finally:
+            await channel.close()
+    raise BoxUnusable(f"the daemons on {box.name} keep making room for one another")
 
 
 async def read_log(box: Box, asker: Asker) -> str:
     """The end of the runner's log on the box; empty when there is none. Raises BoxError."""
-    async with _connection(box, asker) as connection:
+    async with open_connection(box, asker) as connection:
         return await newest_log(connection, box.setup.root, _LOG_BYTES)
 
 
-def _connection(
+def open_connection(
     box: Box, asker: Asker
 ) -> AbstractAsyncContextManager[asyncssh.SSHClientConnection]:
+    """A connection to the box, or to the embedded one. Raises BoxError."""
     return connect(box.host, asker) if box.host else embedded_connection()
 
 

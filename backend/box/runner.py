@@ -45,6 +45,16 @@ class Runner:
         return f"runner-{self.hash}.pyz"
 
 
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """A runner that lies on the box."""
+
+    path: str
+    """Where, absolute."""
+    was_there: bool
+    """Nothing had to be sent."""
+
+
 @cache
 def build_runner() -> Runner:
     """The runner of this version of the program."""
@@ -69,8 +79,8 @@ def _sources(folder: Traversable, name: str) -> list[tuple[str, bytes]]:
     return found
 
 
-async def deploy(connection: asyncssh.SSHClientConnection, root: str, runner: Runner) -> str:
-    """Make sure that the runner lies under `root` on the box, and return its path there.
+async def deploy(connection: asyncssh.SSHClientConnection, root: str, runner: Runner) -> Deployed:
+    """Make sure that the runner lies under `root` on the box.
 
     `root` may begin with "~/". Raises BoxUnusable (no SFTP, disk full, folder not writable), and
     BoxUnreachable when the connection breaks or nothing comes back.
@@ -79,9 +89,10 @@ async def deploy(connection: asyncssh.SSHClientConnection, root: str, runner: Ru
         async with asyncio.timeout(_SECONDS), connection.start_sftp_client() as sftp:
             folder = await _make_folder(sftp, root)
             final = posixpath.join(folder, runner.name)
-            if not await _holds(sftp, final, runner):
+            was_there = await _holds(sftp, final, runner)
+            if not was_there:
                 await _put(sftp, final, runner)
-            return final
+            return Deployed(final, was_there)
     except TimeoutError:
         raise BoxUnreachable("the box does not take the runner: SFTP gives no answer") from None
     except (asyncssh.DisconnectError, *_BROKEN) as error:

@@ -130,7 +130,7 @@ class Laptop:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=_hear_ctrl_c,
+            preexec_fn=hear_ctrl_c,
         )
         running = Running(process)
         try:
@@ -224,7 +224,7 @@ class Running:
             self.errors += line
 
 
-def _hear_ctrl_c() -> None:
+def hear_ctrl_c() -> None:
     """A test run that was started in the background ignores Ctrl-C, and its children would, too."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 

@@ -43,7 +43,7 @@ async def _testbox() -> AsyncIterator[asyncssh.SSHClientConnection]:
 
 async def _deploy(root: str) -> Path:
     async with _testbox() as connection:
-        return Path(await deploy(connection, root, RUNNER))
+        return Path((await deploy(connection, root, RUNNER)).path)
 
 
 def _facts(file: Path) -> tuple[int, int]:

@@ -1,0 +1,186 @@
+"""The whole examination, in order. What needs something that failed is skipped, and says so."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack, aclosing, closing
+from dataclasses import asdict, dataclass
+
+import asyncssh
+
+from backend.box.asker import Asker
+from backend.box.findings import findings_of
+from backend.box.link import Box, Seen, open_connection
+from backend.box.runner import build_runner, deploy
+from backend.boxes import make_box
+from backend.config import Settings, load_settings
+from backend.doctor import laptop
+from backend.doctor.findings import fine, skipped, wrong
+from backend.doctor.start import AREA as START
+from backend.doctor.start import try_start
+from backend.doctor.way import describe_clock, describe_connection, describe_no_connection
+from backend.errors import BoxError, BoxUnusable, ConfigError, UpsampleError
+from backend.store import Store, default_path
+from remote.protocol import FAILED, Checkup, Finding
+
+_BOX = "box"
+_NO_RUNNER = "The box's own words are above; `ssh` there and try python3."
+
+
+@dataclass(frozen=True, slots=True)
+class Watchers:
+    """Who hears of an examination while it goes on."""
+
+    tell: Callable[[Finding], None]
+    """Each finding, once it is made."""
+    doing: Callable[[str], None]
+    """What is being done now, in a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """How an examination ended."""
+
+    findings: tuple[Finding, ...]
+    hindrance: UpsampleError | None
+    """What kept everything after it from being looked at; None when all was looked at."""
+    seconds: float
+
+    def count(self, verdict: str) -> int:
+        """How many findings are so."""
+        return sum(finding.verdict == verdict for finding in self.findings)
+
+
+async def examine(
+    name: str | None, asker: Asker, watchers: Watchers, *, start: bool = False
+) -> Diagnosis:
+    """Look at everything that a batch for the box of this name needs.
+
+    `start` has the model started, too, and one token generated. Nothing is raised for what is found.
+    """
+    began = time.monotonic()
+    examination = _Examination(asker, watchers, start=start)
+    hindrance: UpsampleError | None = None
+    try:
+        await examination.run(name)
+    except (ConfigError, BoxError) as error:
+        hindrance = error
+    return Diagnosis(tuple(examination.findings), hindrance, time.monotonic() - began)
+
+
+class _Examination:
+    """Each error that ends it is told as a finding before it is raised."""
+
+    def __init__(self, asker: Asker, watchers: Watchers, *, start: bool) -> None:
+        self._asker = asker
+        self._watchers = watchers
+        self._start = start
+        self.findings: list[Finding] = []
+
+    async def run(self, name: str | None) -> None:
+        box, settings = await self._look_at_laptop(name)
+        async with AsyncExitStack() as stack:
+            connection = await self._connect(box, stack)
+            await self._look_at_box(connection, box, settings)
+            if self._start:
+                await self._try_start(connection, box, settings)
+
+    def _tell(self, *findings: Finding) -> None:
+        for finding in findings:
+            self.findings.append(finding)
+            self._watchers.tell(finding)
+
+    async def _look_at_laptop(self, name: str | None) -> tuple[Box, Settings]:
+        self._watchers.doing("looking at this machine")
+        self._tell(laptop.find_python(), await laptop.find_working_ffmpeg())
+        try:
+            settings = await asyncio.to_thread(load_settings)
+            box_name, box_settings = settings.box_named(name)
+        except ConfigError as error:
+            self._tell(
+                laptop.describe_bad_settings(error),
+                await asyncio.to_thread(laptop.find_queue),
+                skipped(laptop.AREA, "frames", "because config failed"),
+                skipped(_BOX, "everything", "on the way there and on it, because config failed"),
+            )
+            raise
+        self._tell(
+            laptop.describe_settings(settings, box_name),
+            await asyncio.to_thread(laptop.find_queue),
+            await asyncio.to_thread(laptop.find_hint_folder, settings.upsampling.hint_video_dir),
+        )
+        return make_box(box_name, box_settings, settings), settings
+
+    async def _connect(self, box: Box, stack: AsyncExitStack) -> asyncssh.SSHClientConnection:
+        self._watchers.doing(f"connecting to {box.host or 'the embedded box'}")
+        began = time.monotonic()
+        try:
+            connection = await stack.enter_async_context(open_connection(box, self._asker))
+        except BoxError as error:
+            self._tell(*describe_no_connection(box, error))
+            raise
+        self._tell(*describe_connection(box, connection, time.monotonic() - began))
+        return connection
+
+    async def _look_at_box(
+        self, connection: asyncssh.SSHClientConnection, box: Box, settings: Settings
+    ) -> None:
+        runner = build_runner()
+        self._watchers.doing("putting the runner there")
+        try:
+            deployed = await deploy(connection, box.setup.root, runner)
+        except BoxError as error:
+            self._tell(
+                wrong(_BOX, "runner", error.problem, error.remedy or _NO_RUNNER),
+                skipped(_BOX, "everything", "else on the box, because runner failed"),
+            )
+            raise
+        sent = "was there" if deployed.was_there else "sent"
+        self._tell(fine(_BOX, "runner", f"{deployed.path}, {sent}"))
+        self._watchers.doing("looking at the box")
+        checkup = Checkup(box.setup, settings.upsampling.max_tokens)
+        try:
+            await self._hear_checkup(connection, deployed.path, checkup)
+        except BoxError as error:
+            self._tell(wrong(_BOX, "checkup", error.problem, error.remedy or _NO_RUNNER))
+            raise
+
+    async def _hear_checkup(
+        self, connection: asyncssh.SSHClientConnection, runner: str, checkup: Checkup
+    ) -> None:
+        heard = 0
+        command = [runner, "check", json.dumps(asdict(checkup))]
+        async with aclosing(findings_of(connection, command)) as findings:
+            async for finding in findings:
+                if not heard:
+                    self._tell(describe_clock(finding.time, time.time()))
+                heard += 1
+                self._tell(finding)
+        if not heard:
+            raise BoxUnusable("the checks on the box ended before the first one", _NO_RUNNER)
+
+    async def _try_start(
+        self, connection: asyncssh.SSHClientConnection, box: Box, settings: Settings
+    ) -> None:
+        if any(
+            finding.verdict == FAILED and finding.area == laptop.AREA for finding in self.findings
+        ):
+            self._tell(skipped(START, "first token", "because something on this machine failed"))
+            return
+        self._watchers.doing("starting the model")
+        try:
+            seen = await asyncio.to_thread(_read_seen, box.name)
+            finding = await try_start(connection, box, settings, seen, self._watchers.doing)
+        except BoxError as error:
+            self._tell(wrong(START, "first token", error.problem, error.remedy or _NO_RUNNER))
+            raise
+        self._tell(finding)
+
+
+def _read_seen(box: str) -> Seen:
+    """How far the queue has followed the box's journal: what came before need not be sent again."""
+    with closing(Store(default_path())) as store:
+        return Seen(*store.seen(box))
