@@ -30,16 +30,17 @@ async def find_server(setup: OpenAISetup, key: str, model: str) -> Good[OpenAIEn
     if not setup.base_url:
         raise Wrong("the box has no openai.base_url", "Set it, as in http://127.0.0.1:8000/v1")
     try:
-        engine = OpenAIEngine(Server(setup.base_url, None, key), model, setup.slots)
+        server = Server(setup.base_url, None, key)
     except ValueError as error:
         raise Wrong(str(error), "Set openai.base_url of the box.") from None
+    engine = OpenAIEngine(server, model, setup.slots)
     try:
         models = await engine.models()
     except EngineError as error:
         raise Wrong(
             str(error),
             "Is the server running, and is that its address as the box sees it? Try there: "
-            f"curl {setup.base_url.rstrip('/')}/models",
+            f"curl {'https' if server.tls else 'http'}://{server.host_header}{server.root}/v1/models",
         ) from None
     return Good(engine, f"{setup.base_url} answers, with {len(models)} models")
 
