@@ -9,7 +9,7 @@ from remote.engines import Engine
 from remote.engines.http import Server
 from remote.engines.openai import OpenAIEngine
 from remote.engines.sketch import SketchEngine
-from remote.engines.vllm import VllmEngine
+from remote.engines.vllm import BadCommandError, VllmEngine
 from remote.place import Place
 from remote.protocol import EngineStage, Setup
 
@@ -41,7 +41,10 @@ def _sketch(_setup: Setup, _place: Place, _tell: Tell) -> Engine:
 def _vllm(setup: Setup, place: Place, tell: Tell) -> Engine:
     if setup.vllm is None or not setup.model:
         raise NoEngineError("the engine vllm needs the box's setting `model`")
-    return VllmEngine(setup.vllm, setup.model, setup.idle_timeout, place, tell)
+    try:
+        return VllmEngine(setup.vllm, setup.model, setup.idle_timeout, place, tell)
+    except BadCommandError as error:
+        raise NoEngineError(f"vllm.command of the box: {error}") from None
 
 
 def _openai(setup: Setup, _place: Place, _tell: Tell) -> Engine:

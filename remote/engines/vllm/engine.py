@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import secrets
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from remote.engines import BadRequest, EngineError, Piece
-from remote.engines.http import Server, Silent
+from remote.engines.http import Silent
 from remote.engines.openai import Limits, OpenAIEngine
-from remote.engines.vllm.flags import Address, has_unix_socket, serve_command
+from remote.engines.vllm.container import ContainerStaysError
 from remote.engines.vllm.history import LastStart, note_start, start_file
 from remote.engines.vllm.installation import NEWEST_KNOWN, Version, find_version
+from remote.engines.vllm.launch import Launcher
 from remote.engines.vllm.process import ServerProcess, sweep
 from remote.engines.vllm.stages import Stage, stage_of
 from remote.place import Place
@@ -29,10 +27,6 @@ _START_SECONDS = 3600.0
 _STEP = 0.5
 _PAUSE_SECONDS = 30.0
 """After a start that failed, requests fail at once for so long: the next start would fail, too."""
-_TORCHRUN = (
-    "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "ROLE_RANK",
-    "MASTER_ADDR", "MASTER_PORT",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,14 +49,17 @@ class VllmEngine:
         tell: Callable[[EngineStage], None],
         limits: Limits | None = None,
     ) -> None:
-        """`tell` hears how far a starting server is. Nothing is started before the first request."""
+        """`tell` hears how far a starting server is. Nothing is started before the first request.
+
+        Raises BadCommandError for a configured command that cannot work.
+        """
         self._limits = limits
         self._setup = setup
         self._model = model
         self._idle_timeout = idle_timeout
         self._note = place.state / "vllm.json"
         self._history = start_file(place)
-        self._socket = place.run / f"{place.key}.vllm"
+        self._launcher = Launcher(setup, model, place)
         self._tell = tell
         self._version: Version | None = None
         self._starting: asyncio.Task[_Running] | None = None
@@ -166,22 +163,28 @@ class VllmEngine:
     async def _start(self, after: asyncio.Task[None] | None) -> _Running:
         if after is not None:
             await asyncio.wait([after])  # it holds the GPU, the note and the socket until then
-        if await sweep(self._note):
-            _log.warning("an earlier vLLM was left over; it was ended")
-        self._version = await find_version(self._setup.command)
-        version = self._version or NEWEST_KNOWN
-        address, server = self._listen_at(version)
-        command = serve_command(self._setup, self._model, version, address)
-        self._enter(Stage.STARTING)
-        began = time.monotonic()
-        _log.info("starting %s", " ".join(command))
         try:
+            swept = await sweep(self._note, self._launcher.environment())
+        except ContainerStaysError as error:
+            raise self._failed(str(error)) from error
+        if swept:
+            _log.warning("an earlier vLLM was left over; it was ended")
+        self._version = await find_version(self._launcher.command)
+        version = self._version or NEWEST_KNOWN
+        try:
+            launch = await asyncio.to_thread(self._launcher.launch, version)
+            command = launch.command
+            self._enter(Stage.STARTING)
+            began = time.monotonic()
+            _log.info("starting %s", " ".join(command))
             process = await ServerProcess.start(
-                command, self._environment(server.api_key), self._note, self._hear
+                command, launch.environment, self._note, self._hear, launch.container
             )
         except OSError as error:
-            raise self._failed(f"cannot start {command[0]}: {error.strerror}") from error
-        client = OpenAIEngine(server, self._model, self.slots, self._limits)
+            program = self._launcher.command[0]
+            where = f" ({error.filename})" if error.filename not in (None, program) else ""
+            raise self._failed(f"cannot start {program}: {error.strerror}{where}") from error
+        client = OpenAIEngine(launch.server, self._model, self.slots, self._limits)
         try:
             await self._until_ready(process, client)
         except (EngineError, BadRequest) as error:
@@ -214,30 +217,6 @@ class VllmEngine:
     def _failed(self, message: str) -> EngineError:
         self._failure = (time.monotonic(), message)
         return EngineError(message)
-
-    def _listen_at(self, version: Version) -> tuple[Address, Server]:
-        key = secrets.token_urlsafe(24)
-        if has_unix_socket(version):
-            self._socket.unlink(missing_ok=True)  # vLLM does not replace a stale one
-            return Address(self._socket), Server("http://vllm", str(self._socket), key)
-        port = _free_port()
-        return Address(None, port), Server(f"http://127.0.0.1:{port}", None, key)
-
-    def _environment(self, api_key: str) -> dict[str, str]:
-        """What must be set before the process starts: vLLM reads it while it is imported."""
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in _TORCHRUN and not name.startswith("TORCHELASTIC_")
-        }
-        if self._setup.cuda_visible_devices:
-            kept["CUDA_VISIBLE_DEVICES"] = self._setup.cuda_visible_devices
-        kept |= dict(entry.split("=", 1) for entry in self._setup.env)
-        return kept | {
-            "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
-            "VLLM_API_KEY": api_key,
-            "VLLM_NO_USAGE_STATS": "1",
-        }
 
     def _hear(self, line: str) -> None:
         level = logging.ERROR if "ERROR" in line else logging.INFO
@@ -283,7 +262,7 @@ class VllmEngine:
         running = _result_of(starting)
         if running is not None:
             await running.process.stop()
-        self._socket.unlink(missing_ok=True)
+        self._launcher.socket.unlink(missing_ok=True)
 
 
 def _result_of(starting: asyncio.Task[_Running]) -> _Running | None:
@@ -291,10 +270,3 @@ def _result_of(starting: asyncio.Task[_Running]) -> _Running | None:
     if not starting.done() or starting.cancelled() or starting.exception() is not None:
         return None
     return starting.result()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -19,10 +19,12 @@ _SHORT = {"-tp": "--tensor-parallel-size"}
 
 @dataclass(frozen=True)
 class Address:
-    """Where the server listens: on a Unix socket, or on a port of 127.0.0.1."""
+    """Where the server listens: on a Unix socket, or on a port."""
 
     socket: Path | None
     port: int = 0
+    host: str = "127.0.0.1"
+    """Of the port."""
 
 
 def has_unix_socket(version: Version) -> bool:
@@ -31,14 +33,15 @@ def has_unix_socket(version: Version) -> bool:
 
 
 def serve_command(
-    setup: VllmSetup, model: str, version: Version, address: Address
+    setup: VllmSetup, model: str, version: Version, address: Address, name: str = ""
 ) -> tuple[str, ...]:
     """The whole command. What the configured command says itself is left as it says it.
 
-    Only the address is always ours: of a flag that comes twice, vLLM takes the last.
+    Only the address is always ours: of a flag that comes twice, vLLM takes the last. `name` is what the
+    requests call the model, when that is not where it lies.
     """
     given = {_flag_name(part) for part in setup.command}
-    command = _with_model(setup.command, model, given)
+    command = _with_model(setup.command, model, name or model, given)
     for name, *values in _flags(setup, version):
         if name not in given:
             command += [name, *values]
@@ -53,28 +56,29 @@ def _flag_name(part: str) -> str:
     return _SHORT.get(name, name)
 
 
-def _with_model(command: Sequence[str], model: str, given: Set[str]) -> list[str]:
+def _with_model(command: Sequence[str], model: str, name: str, given: Set[str]) -> list[str]:
     if "--model" in given:
-        return [*command, *_named(model, given)]
+        return [*command, *_named(name, given)]
+    other_name = _named(name, given) if name != model else []
     if "serve" not in command:
-        return [*command, "--model", model]
+        return [*command, "--model", model, *other_name]
     # `vllm serve` refuses --model; and a positional one is not looked for behind all flags.
     at = command.index("serve") + 1
     before, after = command[:at], command[at:]
     if after and not after[0].startswith("-"):
-        return [*command, *_named(model, given)]
-    return [*before, model, *after]
+        return [*command, *_named(name, given)]
+    return [*before, model, *after, *other_name]
 
 
-def _named(model: str, given: Set[str]) -> list[str]:
-    """For a model that the command names: the requests ask for ours."""
-    return [] if "--served-model-name" in given else ["--served-model-name", model]
+def _named(name: str, given: Set[str]) -> list[str]:
+    """For a model that the command names, or that lies elsewhere: the requests ask for this name."""
+    return [] if "--served-model-name" in given else ["--served-model-name", name]
 
 
 def _address_flags(address: Address) -> tuple[str, ...]:
     if address.socket is not None:
         return "--uds", str(address.socket)
-    return "--host", "127.0.0.1", "--port", str(address.port)
+    return "--host", address.host, "--port", str(address.port)
 
 
 def _flags(setup: VllmSetup, version: Version) -> Iterator[tuple[str, ...]]:

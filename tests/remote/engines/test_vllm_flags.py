@@ -28,7 +28,7 @@ NEW: Version = (0, 33, 0)
 def command_of(
     *command: str, version: Version = NEW, address: Address = SOCKET, images: int = 2
 ) -> list[str]:
-    setup = replace(SETUP, command=command or SETUP.command, images=images)
+    setup = replace(SETUP, command=command, images=images)
     return list(serve_command(setup, "/m", version, address))
 
 
@@ -55,7 +55,7 @@ def test_each_version_gets_its_own_spelling(
     version: Version, image_limit: str, socket: bool
 ) -> None:
     assert has_unix_socket(version) is socket
-    command = command_of(version=version, address=SOCKET if socket else PORT)
+    command = command_of("vllm", "serve", version=version, address=SOCKET if socket else PORT)
     assert values_of(command, "--limit-mm-per-prompt") == [image_limit]
     assert values_of(command, "--uds") == (["/run/vllm.sock"] if socket else [])
     assert values_of(command, "--host") == ([] if socket else ["127.0.0.1"])
@@ -63,7 +63,7 @@ def test_each_version_gets_its_own_spelling(
 
 
 def test_the_whole_command() -> None:
-    assert command_of() == [
+    assert command_of("vllm", "serve") == [
         "vllm", "serve", "/m",
         "--tokenizer-mode", "mistral", "--config-format", "mistral", "--load-format", "mistral",
         "--max-model-len", "4096", "--max-num-seqs", "16", "--tensor-parallel-size", "1",
@@ -83,10 +83,8 @@ MODULE = ("python", "-m", "vllm.entrypoints.openai.api_server")
         (("vllm", "serve", "--dtype", "half"), ["vllm", "serve", "/m", "--dtype", "half"]),
         (MODULE, [*MODULE, "--model", "/m"]),
         ((*MODULE, "--dtype", "half"), [*MODULE, "--dtype", "half", "--model", "/m"]),
-        (
-            ("docker", "run", "vllm/vllm-openai:v0.8.1"),
-            ["docker", "run", "vllm/vllm-openai:v0.8.1", "--model", "/m"],
-        ),
+        # Inside a container whose entrypoint is the server.
+        ((), ["--model", "/m"]),
     ],
 )
 def test_the_model_stands_where_the_program_looks_for_it(
@@ -143,4 +141,12 @@ def test_the_format_auto_leaves_the_choice_to_vllm() -> None:
 
 
 def test_no_number_of_images_leaves_the_limit_to_vllm() -> None:
-    assert "--limit-mm-per-prompt" not in command_of(images=0)
+    assert "--limit-mm-per-prompt" not in command_of("vllm", "serve", images=0)
+
+
+def test_a_model_that_lies_elsewhere_keeps_the_name_that_requests_give_it() -> None:
+    for command in (("vllm", "serve"), MODULE, (), (*MODULE, "--model", "/other")):
+        setup = replace(SETUP, command=command)
+        whole = list(serve_command(setup, "/home/ada/m", NEW, SOCKET, "~/m"))
+        assert values_of(whole, "--served-model-name") == ["~/m"]
+        assert whole.count("/home/ada/m") == (0 if "/other" in command else 1)

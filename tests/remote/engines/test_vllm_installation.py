@@ -73,13 +73,51 @@ async def test_the_cpu_build_is_vllm_too(packages: Path) -> None:
         ("podman run registry:5000/vllm/vllm-openai:v0.10.2-x86 --dtype half", (0, 10, 2)),
         ("/usr/bin/docker run -v /data/vllm:/data:ro vllm/vllm-openai:v0.9", (0, 9, 0)),
         ("docker run -v ~/vllm:/d --name=vllm:1.2 vllm/vllm-openai:v0.9.1", (0, 9, 1)),
+        ("docker run --name=x vllm/vllm-openai:v0.9.1@sha256:9.9.9", (0, 9, 1)),
         ("docker run vllm/vllm-openai:latest", None),
         ("docker run vllm/vllm-openai", None),
+        ("docker run nvcr.io/nvidia/vllm:25.09-py3", None),
         ("docker run somebody/else:1.2.3", None),
+        ("docker run -d vllm/vllm-openai:v0.8.1", None),
     ],
 )
-async def test_an_image_tells_by_its_tag(line: str, version: Version | None) -> None:
+async def test_an_image_tells_by_its_tag(
+    line: str, version: Version | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")  # no docker that could be asked
     assert await find_version(line.split()) == version
+
+
+# conda is not at hand here: this does with `run` what conda does, and refuses what conda refuses.
+CONDA = """#!/bin/sh
+[ "$1" = run ] || exit 1
+shift
+while :; do
+    case "$1" in
+    -n) shift 2 ;;
+    --no-capture-output) shift ;;
+    *) break ;;
+    esac
+done
+for word; do case "$word" in *"
+"*) echo "arguments contain newlines not implemented" >&2; exit 1 ;; esac; done
+exec "$@"
+"""
+
+
+async def test_conda_is_asked_for_the_environment_that_it_runs(
+    packages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conda = tmp_path / "bin" / "conda"
+    conda.parent.mkdir()
+    conda.write_text(CONDA)
+    conda.chmod(0o755)
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    command = ["conda", "run", "-n", "serving", "vllm", "serve"]
+    assert await find_version(command) == (0, 8, 5)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert await find_version(["~/bin/conda", *command[1:]]) == (0, 8, 5)
 
 
 async def test_what_cannot_be_asked_has_no_version(tmp_path: Path) -> None:

@@ -1,0 +1,132 @@
+"""What a vLLM server is started with: its whole command, its environment, and where it will listen."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from remote.engines.http import Server
+from remote.engines.vllm.container import (
+    Container,
+    Needs,
+    complete,
+    is_on_host_network,
+    run_line_of,
+)
+from remote.engines.vllm.docker_run import RunLine
+from remote.engines.vllm.flags import Address, has_unix_socket, serve_command
+from remote.engines.vllm.installation import Version
+from remote.engines.vllm.program import expand_home, ready_command
+from remote.place import Place
+from remote.protocol import VllmSetup
+
+_TORCHRUN = (
+    "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "ROLE_RANK",
+    "MASTER_ADDR", "MASTER_PORT",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One server that is to be started."""
+
+    command: tuple[str, ...]
+    environment: dict[str, str]
+    server: Server
+    container: Container | None
+    """What it runs in, when that must be ended by itself."""
+
+
+class Launcher:
+    """Makes launches; each has a key, an address and a container of its own."""
+
+    def __init__(self, setup: VllmSetup, model: str, place: Place) -> None:
+        """Raises BadCommandError for a command that cannot work."""
+        self._setup = replace(setup, command=ready_command(setup.command))
+        self._model = model
+        self._place = place
+        self._line = run_line_of(self._setup.command)
+        self.socket = place.run / f"{place.key}.vllm"
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The configured command, ready for the box."""
+        return self._setup.command
+
+    def environment(self) -> dict[str, str]:
+        """The box's own, without what is not for vLLM, and with what the box's config adds."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in _TORCHRUN and not name.startswith("TORCHELASTIC_")
+        }
+        if self._setup.cuda_visible_devices:
+            kept["CUDA_VISIBLE_DEVICES"] = self._setup.cuda_visible_devices
+        return kept | self._given()
+
+    def launch(self, version: Version) -> Launch:
+        """What starts a server of this version. Looks at the disk."""
+        key = secrets.token_urlsafe(24)
+        # What must be set before the process starts: vLLM reads it while it is imported.
+        ours = {
+            "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
+            "VLLM_API_KEY": key,
+            "VLLM_NO_USAGE_STATS": "1",
+        }
+        environment = self.environment() | ours
+        if self._line is not None:
+            return self._in_container(self._line, version, environment, tuple(ours))
+        if has_unix_socket(version):
+            self.socket.unlink(missing_ok=True)  # vLLM does not replace a stale one
+            address, server = Address(self.socket), Server("http://vllm", str(self.socket), key)
+        else:
+            port = _free_port()
+            address, server = Address(None, port), _on_loopback(port, key)
+        return Launch(self._serve(self._setup, version, address), environment, server, None)
+
+    def _in_container(
+        self, line: RunLine, version: Version, environment: dict[str, str], ours: tuple[str, ...]
+    ) -> Launch:
+        port = _free_port()
+        # Docker's forwarding comes from outside the container's own loopback.
+        host = "127.0.0.1" if is_on_host_network(line) else "0.0.0.0"  # noqa: S104
+        inside = self._serve(
+            replace(self._setup, command=line.command), version, Address(None, port, host)
+        )
+        hub = environment.get("HF_HOME") or expand_home("~/.cache/huggingface")
+        token = ("HF_TOKEN",) if "HF_TOKEN" in environment else ()
+        needs = Needs(
+            name=f"upsample-{self._place.key}-{secrets.token_hex(4)}",
+            port=port,
+            variables=tuple(dict.fromkeys((*self._given(), *token, *ours))),
+            model=expand_home(self._model),
+            hub=Path(hub),
+            devices=self._setup.cuda_visible_devices,
+        )
+        return Launch(
+            complete(line, needs, inside),
+            environment | {"HF_HOME": hub},
+            _on_loopback(port, environment["VLLM_API_KEY"]),
+            Container(line.program, needs.name),
+        )
+
+    def _serve(self, setup: VllmSetup, version: Version, address: Address) -> tuple[str, ...]:
+        return serve_command(setup, expand_home(self._model), version, address, self._model)
+
+    def _given(self) -> dict[str, str]:
+        """What the box's config adds to the environment."""
+        return dict(entry.split("=", 1) for entry in self._setup.env)
+
+
+def _on_loopback(port: int, key: str) -> Server:
+    return Server(f"http://127.0.0.1:{port}", None, key)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

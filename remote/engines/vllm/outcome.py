@@ -1,0 +1,51 @@
+"""One short command, run to its end within a bound."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How it ended."""
+
+    code: int
+    """Its exit status; negative when a signal ended it, as the bound does."""
+    output: str
+    """What it wrote to stdout."""
+    errors: str
+    """What it wrote to stderr."""
+
+
+async def outcome_of(
+    command: Sequence[str], seconds: float, environment: Mapping[str, str] | None = None
+) -> Outcome:
+    """Run it, and kill it after `seconds`. Raises OSError when it cannot be started."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env=None if environment is None else dict(environment),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    communicating = asyncio.ensure_future(process.communicate())
+    try:
+        ended, _ = await asyncio.wait([communicating], timeout=seconds)
+        if ended:
+            output, errors = communicating.result()
+            assert process.returncode is not None  # noqa: S101 - for mypy: it has been waited for
+            return Outcome(process.returncode, _text(output), _text(errors))
+        return Outcome(-signal.SIGKILL, "", f"it did not end within {seconds:.0f} s")
+    finally:
+        communicating.cancel()
+        await asyncio.gather(communicating, return_exceptions=True)
+        # Kills it, too. Not left to `communicate`: a child that it leaves behind may hold its pipes.
+        process._transport.close()  # type: ignore[attr-defined]
+        await process.wait()
+
+
+def _text(output: bytes) -> str:
+    return output.decode(errors="replace")
