@@ -173,12 +173,11 @@ class VllmEngine:
         version = self._version or NEWEST_KNOWN
         try:
             launch = await asyncio.to_thread(self._launcher.launch, version)
-            command = launch.command
             self._enter(Stage.STARTING)
             began = time.monotonic()
-            _log.info("starting %s", " ".join(command))
+            _log.info("starting %s", launch.shown)
             process = await ServerProcess.start(
-                command, launch.environment, self._note, self._hear, launch.container
+                launch.command, launch.environment, self._note, self._hear, launch.container
             )
         except OSError as error:
             program = self._launcher.command[0]

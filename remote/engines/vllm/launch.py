@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import socket
 from dataclasses import dataclass, replace
@@ -28,6 +29,8 @@ _TORCHRUN = (
     "MASTER_ADDR", "MASTER_PORT",
 )  # fmt: skip
 
+_VARIABLE = re.compile(r"^(--env=[^=]*=).*", re.DOTALL)
+
 
 @dataclass(frozen=True)
 class Launch:
@@ -38,6 +41,11 @@ class Launch:
     server: Server
     container: Container | None
     """What it runs in, when that must be ended by itself."""
+
+    @property
+    def shown(self) -> str:
+        """The command for a log: variables that the configured line gives keep their values."""
+        return " ".join(_VARIABLE.sub(r"\1…", word) for word in self.command)
 
 
 class Launcher:

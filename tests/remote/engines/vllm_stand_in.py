@@ -7,6 +7,7 @@ have it crash or hang. Run as a script, on nothing but the standard library: it 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -31,9 +32,11 @@ def main() -> None:
     """Serve until killed."""
     folder = Path(os.environ[FOLDER])
     arguments = sys.argv[1:]
+    orders = read_orders(folder)
     child = os.fork()
     if child == 0:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # EngineCore outlives its API server
+        if not orders.get("meek"):
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # EngineCore outlives its API server
         while True:
             time.sleep(60)
     note = {
@@ -43,7 +46,6 @@ def main() -> None:
         "environment": dict(os.environ),
     }
     (folder / f"start-{time.time_ns()}").write_text(json.dumps(note))
-    orders = read_orders(folder)
     for line in LOG:
         print(line, flush=True)  # noqa: T201
         time.sleep(orders.get("line_seconds", 0))
@@ -80,6 +82,10 @@ class _UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    def handle(self) -> None:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            super().handle()  # who asks for /health may hang up at the first line
+
     def do_GET(self) -> None:
         if self.path != "/metrics":
             self._say(200, "application/json", b"{}")
@@ -98,6 +104,8 @@ class _Handler(BaseHTTPRequestHandler):
         if is_probe and orders.get("probe") == "refuse":
             self._say(400, "application/json", b'{"error": {"message": "no chat template"}}')
             return
+        if not is_probe and _starts() <= orders.get("silent_starts", 0):
+            time.sleep(600)  # it goes on answering /health
         self._say(200, "text/event-stream", _chunk({"choices": [{"delta": {"content": "Dusk"}}]}))
         if not is_probe:
             self._obey(orders)
@@ -121,6 +129,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         print(f'INFO:     - "{self.command} {self.path}" 200 OK', flush=True)  # noqa: T201
+
+
+def _starts() -> int:
+    """How many servers were started, this one included."""
+    return len(list(Path(os.environ[FOLDER]).glob("start-*")))
 
 
 def _chunk(value: object) -> bytes:
