@@ -96,6 +96,10 @@ def upsample(
     preprocess_videos: Annotated[
         bool, Parameter(help="The older spelling of --resize auto.", group=_SENDING)
     ] = False,
+    ignore_budget: Annotated[
+        bool,
+        Parameter(help="Send what by our count does not fit, too.", group=_SENDING),
+    ] = False,
     num_gpu: Annotated[
         int | None, Parameter(help="GPUs that share the model on the box.", group=_SENDING)
     ] = None,
@@ -135,6 +139,7 @@ def upsample(
         max_resolution=max_resolution,
         media=media,
         resize="auto" if preprocess_videos and resize is None else resize,
+        ignore_budget=ignore_budget,
         num_gpu=num_gpu,
         candidates=candidates,
         seed=seed,

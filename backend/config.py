@@ -66,6 +66,7 @@ class Upsampling(_Section):
     hint_video_dir: Path
     media: Media
     system_prompt: str
+    enforce_budget: bool
     profile: str
     estimator: Estimator
 

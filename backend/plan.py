@@ -16,6 +16,9 @@ from backend.tokens import LINEAR, Budget, TextCounter, VisionRule, fit
 from backend.video import Frame, Video, probe
 from remote.protocol import FrameInfo, Request, Sampling
 
+_ANY_LENGTH = 1 << 40
+"""A context in which everything fits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -126,7 +129,8 @@ class Planner:
 
     def _without_video(self, prompt: str) -> Plan:
         budget = self.weigh(self.text_tokens(prompt), None, 0)
-        refusal = None if budget.fits else _too_long(budget, None, None)
+        sendable = budget.fits or not self.settings.enforce_budget
+        refusal = None if sendable else _too_long(budget, None, None)
         return Plan(prompt, None, None, 0, budget, 0, refusal)
 
     def _with_video(self, prompt: str, video: Video, control: Video | None) -> Plan:
@@ -157,15 +161,15 @@ class Planner:
         if not self.profile.family.rule.accepts(video.size):
             return None, _too_thin(video)
         best = self.largest(video.size, text, frames, bound=bound)
-        as_it_is = self.weigh(text, video.size, frames)
-        if not settings.auto_resize:
-            if best == video.size:
-                return best, None
-            if not settings.bound.allows(video.size):
-                return None, _above_bound(video, settings.bound)
-            return None, _too_long(as_it_is, video.size, best)
-        if best is None:
-            return None, _too_long(as_it_is, video.size, None)
+        if settings.auto_resize:
+            if best is None and not settings.enforce_budget:
+                best = self.largest(video.size, text, frames, bound=bound, limit=_ANY_LENGTH)
+        elif not bound.allows(video.size):
+            return None, _above_bound(video, bound)
+        elif best == video.size or not settings.enforce_budget:
+            return video.size, None
+        if best is None or not settings.auto_resize:
+            return None, _too_long(self.weigh(text, video.size, frames), video.size, best)
         return best, None
 
 

@@ -47,6 +47,7 @@ class Options:
     max_resolution: str | None
     media: str | None
     resize: str | None
+    ignore_budget: bool
     num_gpu: int | None
     candidates: int
     seed: int
@@ -69,6 +70,8 @@ class Options:
         if self.resize is not None:
             upsampling["auto_resize"] = self.resize != "off"
             upsampling["fit"] = "safe" if self.resize == "safe" else "largest"
+        if self.ignore_budget:
+            upsampling["enforce_budget"] = False
         changes: Table = {"upsampling": upsampling}
         settings = load_settings(changes)
         if self.num_gpu is None:

@@ -249,6 +249,7 @@ def test_the_shipped_defaults_are_those_of_the_design() -> None:
         "hint_video_dir": "./inputs/hint_videos",
         "media": "rgb",
         "system_prompt": "",
+        "enforce_budget": True,
         "profile": "transfer1",
         "estimator": Estimator.EXACT,
     }

@@ -255,6 +255,34 @@ def test_a_prompt_that_fills_the_context_is_refused(plan: MakePlan, counted_clip
         assert "Shorten the prompt" in found.refusal.remedy
 
 
+# --- the budget as the server's concern ------------------------------------------------------------
+
+
+def test_an_ignored_budget_sends_the_videos_own_size(plan: MakePlan, wide: Path) -> None:
+    found = plan(PROMPT, wide, auto_resize=False, enforce_budget=False)
+    assert (found.size, found.refusal) == (Size(1280, 704), None)
+    assert found.budget is not None
+    assert found.budget.verdict is Verdict.EXCEEDS
+
+
+def test_an_ignored_budget_still_makes_smaller_what_can_be(plan: MakePlan, wide: Path) -> None:
+    assert plan(PROMPT, wide, enforce_budget=False).size == Size(928, 510)
+
+
+def test_an_ignored_budget_sends_what_no_size_makes_fit(plan: MakePlan, wide: Path) -> None:
+    long = "word " * 5000
+    assert plan(long, None, enforce_budget=False).refusal is None
+    found = plan(long, wide, enforce_budget=False)
+    assert (found.size, found.refusal) == (Size(1280, 704), None)
+    bounded = plan(long, wide, enforce_budget=False, max_upsample_resolution="480")
+    assert (bounded.size, bounded.refusal) == (Size(872, 480), None)
+
+
+def test_a_bound_of_ones_own_is_no_budget(plan: MakePlan, wide: Path) -> None:
+    changes: dict[str, object] = {"auto_resize": False, "max_upsample_resolution": "480"}
+    assert plan(PROMPT, wide, **changes, enforce_budget=False).refusal is not None
+
+
 @pytest.mark.parametrize("name", ["missing.mp4", "folder", "text.mp4", "empty.mp4", "null\0.mp4"])
 def test_a_video_that_cannot_be_read_is_a_refusal_and_no_exception(
     plan: MakePlan, tmp_path: Path, name: str
