@@ -11,7 +11,7 @@ from backend.config import BoxSettings, Settings, Upsampling, queued_settings
 from backend.errors import ConfigError
 from backend.profiles import load_profile
 from backend.store import Job
-from remote.protocol import OpenAISetup, Setup, VllmSetup
+from remote.protocol import OpenAISetup, Patience, Setup, VllmSetup
 
 
 def make_box(name: str, box: BoxSettings, settings: Settings, jobs: Sequence[Job] = ()) -> Box:
@@ -31,6 +31,7 @@ def make_box(name: str, box: BoxSettings, settings: Settings, jobs: Sequence[Job
         idle_timeout=box.idle_timeout,
         vllm=_vllm(box, settings, jobs) if box.engine == "vllm" else None,
         openai=_openai(box) if box.engine == "openai" else None,
+        patience=_patience(box) if box.engine in ("vllm", "openai") else None,
     )
     return Box(name, box.host, setup)
 
@@ -60,6 +61,10 @@ def _usable(queued: Iterable[str]) -> Iterator[Upsampling]:
             settings = queued_settings(text)
             load_profile(settings.profile)
             yield settings
+
+
+def _patience(box: BoxSettings) -> Patience:
+    return Patience(box.first_token_timeout, box.next_token_timeout)
 
 
 def _openai(box: BoxSettings) -> OpenAISetup:

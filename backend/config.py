@@ -141,6 +141,8 @@ class BoxSettings(_Section):
     engine: str
     model: str
     idle_timeout: float = Field(gt=0, allow_inf_nan=False)
+    first_token_timeout: float = Field(gt=0, allow_inf_nan=False)
+    next_token_timeout: float = Field(gt=0, allow_inf_nan=False)
     vllm: Vllm
     openai: OpenAI
 

@@ -327,7 +327,7 @@ class Dispatcher:
             case Refused() if message.job in self._in_flight:
                 await self._hear_refused(message)
             case EngineStage():
-                self._watch(EngineStarting(self._box.name, message.stage))
+                self._watch(EngineStarting(self._box.name, message.stage, message.time))
             case Log():
                 log = (message.time, message.level, message.source, message.text)
                 self._watch(BoxLog(self._box.name, *log))

@@ -41,6 +41,8 @@ class EngineStarting:
     box: str
     stage: str
     """"starting", "loading weights", …, "ready"."""
+    time: float = 0.0
+    """Unix time of the box."""
 
 
 @dataclass(frozen=True, slots=True)

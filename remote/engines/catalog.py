@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from remote.engines import Engine
 from remote.engines.http import Server
-from remote.engines.openai import OpenAIEngine
+from remote.engines.openai import Limits, OpenAIEngine
 from remote.engines.sketch import SketchEngine
 from remote.engines.vllm import BadCommandError, VllmEngine
 from remote.place import Place
@@ -42,7 +42,7 @@ def _vllm(setup: Setup, place: Place, tell: Tell) -> Engine:
     if setup.vllm is None or not setup.model:
         raise NoEngineError("the engine vllm needs the box's setting `model`")
     try:
-        return VllmEngine(setup.vllm, setup.model, setup.idle_timeout, place, tell)
+        return VllmEngine(setup.vllm, setup.model, setup.idle_timeout, place, tell, _limits(setup))
     except BadCommandError as error:
         raise NoEngineError(f"vllm.command of the box: {error}") from None
 
@@ -62,7 +62,12 @@ def _openai(setup: Setup, _place: Place, _tell: Tell) -> Engine:
         server = Server(setup.openai.base_url, None, key)
     except ValueError as error:
         raise NoEngineError(str(error)) from None
-    return OpenAIEngine(server, setup.model, setup.openai.slots)
+    return OpenAIEngine(server, setup.model, setup.openai.slots, _limits(setup))
+
+
+def _limits(setup: Setup) -> Limits:
+    patience = setup.patience
+    return Limits(first=patience.first_token, between=patience.next_token) if patience else Limits()
 
 
 _ENGINES: dict[str, Callable[[Setup, Place, Tell], Engine]] = {

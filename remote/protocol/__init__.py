@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from remote.protocol.checks import FAILED, OK, SKIPPED, WARNING, Checkup, Finding
 from remote.protocol.framing import MAGIC, MAX_MESSAGE, Decoder, encode, from_json, to_json
-from remote.protocol.jobs import Answer, FrameInfo, OpenAISetup, Request, Sampling, Setup, VllmSetup
+from remote.protocol.jobs import (
+    Answer,
+    FrameInfo,
+    OpenAISetup,
+    Patience,
+    Request,
+    Sampling,
+    Setup,
+    VllmSetup,
+)
 from remote.protocol.messages import (
     NEWEST_PROTOCOL,
     OLDEST_PROTOCOL,
@@ -70,6 +79,7 @@ __all__ = [
     "Log",
     "Message",
     "OpenAISetup",
+    "Patience",
     "Ping",
     "Pong",
     "ProtocolError",

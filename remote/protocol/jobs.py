@@ -117,6 +117,21 @@ class OpenAISetup:
 
 
 @dataclass(frozen=True)
+class Patience:
+    """How long a model server may say nothing before it counts as hung."""
+
+    first_token: float
+    """Seconds until an answer begins."""
+    next_token: float
+    """Seconds from one piece of it to the next."""
+
+    def __post_init__(self) -> None:
+        # As in FrameInfo: the fingerprint must be the same on both sides of the wire.
+        object.__setattr__(self, "first_token", float(self.first_token))
+        object.__setattr__(self, "next_token", float(self.next_token))
+
+
+@dataclass(frozen=True)
 class Setup:
     """How a box is to be run; a daemon is started with one and keeps it."""
 
@@ -130,6 +145,8 @@ class Setup:
     """For the engine "vllm"."""
     openai: OpenAISetup | None = None
     """For the engine "openai"."""
+    patience: Patience | None = None
+    """For the engines that ask a model server; None for the engine's own measure."""
 
     def __post_init__(self) -> None:
         # As in FrameInfo: the fingerprint must be the same on both sides of the wire.

@@ -14,7 +14,7 @@ from backend.orders import Batch, make_jobs
 from backend.specs.model import Spec, SpecFormat
 from backend.store import Store
 from remote.engines.vllm.flags import Address, serve_command
-from remote.protocol import OpenAISetup, Setup, VllmSetup
+from remote.protocol import OpenAISetup, Patience, Setup, VllmSetup
 
 _BOXES: Table = {
     "boxes": {
@@ -62,6 +62,7 @@ def test_a_box_with_vllm() -> None:
             cuda_visible_devices="1",
             env=("A=1=2", "HF_HOME=/data/hf"),
         ),
+        patience=Patience(300.0, 60.0),
     )
 
 
@@ -74,6 +75,14 @@ def test_a_box_whose_server_runs_already() -> None:
 def test_the_embedded_box_needs_nothing() -> None:
     setup = setup_of("local")
     assert (setup.engine, setup.vllm, setup.openai) == ("sketch", None, None)
+    assert setup.patience is None
+
+
+def test_a_slow_model_gets_the_time_that_its_box_says() -> None:
+    slow: Table = {"boxes": {"gpu": {"first_token_timeout": 900, "next_token_timeout": 120.5}}}
+    settings = check_layers([Layer("here", _BOXES), Layer("slow", slow)])
+    assert setup_of("gpu", settings).patience == Patience(900.0, 120.5)
+    assert setup_of("ray", settings).patience == Patience(300.0, 60.0)
 
 
 def test_reason1_is_loaded_as_hugging_face_has_it() -> None:

@@ -259,6 +259,8 @@ def test_the_shipped_defaults_are_those_of_the_design() -> None:
         "engine": "vllm",
         "model": "",
         "idle_timeout": 900,
+        "first_token_timeout": 300,
+        "next_token_timeout": 60,
         "vllm": {
             "command": ["vllm", "serve"],
             "tensor_parallel_size": 1,
