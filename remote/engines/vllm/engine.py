@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -125,7 +126,7 @@ class VllmEngine:
             self._idle_since = time.monotonic()
 
     async def close(self) -> None:
-        """End the server and its whole process group."""
+        """End the server and its whole process group, or what an earlier daemon left of one."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
@@ -133,6 +134,9 @@ class VllmEngine:
         # An end that a cancelled task began may be under way still.
         if self._ending is not None:
             await self._ending
+        # When nothing was asked, a server that a killed daemon left has the GPU still.
+        with contextlib.suppress(ContainerStaysError):
+            await sweep(self._note, self._launcher.environment())
 
     @property
     def _running(self) -> _Running | None:

@@ -204,6 +204,17 @@ async def test_what_a_killed_daemon_left_is_removed_before_the_next_start(
     await killed.close()
 
 
+async def test_what_a_killed_daemon_left_is_removed_even_when_nothing_is_asked_any_more(
+    docker: DockerBench,
+) -> None:
+    killed = docker.engine()
+    await pieces_of(killed)
+    await docker.engine().close()
+    assert docker.containers == []
+    await until(lambda: not docker.alive)
+    await killed.close()
+
+
 async def test_a_container_is_found_that_the_daemon_was_killed_while_starting(
     docker: DockerBench,
 ) -> None:
