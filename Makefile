@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check format lock clean
+.PHONY: demo test check format bench lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/upsample demo
@@ -25,6 +25,10 @@ check: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+# Throughput against a plain client, on a machine with nothing else to do; BENCH="--laps 3" and the like.
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.throughput $(BENCH)
 
 # Resolve the newest versions that pyproject.toml admits and pin them.
 lock:
