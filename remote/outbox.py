@@ -52,8 +52,14 @@ class Outbox:
             self._others.append(message)
         self._news()
 
-    def take(self) -> FromBox | None:
-        """The next message; None when none waits."""
+    def take(self, most: int) -> list[FromBox]:
+        """The next messages, at most so many; none when none waits."""
+        taken: list[FromBox] = []
+        while len(taken) < most and (message := self._next()) is not None:
+            taken.append(message)
+        return taken
+
+    def _next(self) -> FromBox | None:
         if self._others:
             return self._others.popleft()
         if self._status is not None:

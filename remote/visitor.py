@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Protocol
 
 from remote.outbox import Outbox
+from remote.pieces import joined
 from remote.protocol import (
     NEWEST_PROTOCOL,
     OLDEST_PROTOCOL,
@@ -43,6 +44,9 @@ _CLOSE_SECONDS = 5.0
 _STATUS_SINCE = 2
 """The protocol that has it; an older app would not know what to make of it."""
 _BATCH = 200
+_REST = 0.04
+"""Seconds between two times of telling. A model server sends each token by itself; what comes within a rest
+goes out as one message a job, in one write. Nobody reads faster than that."""
 
 
 class House(Protocol):
@@ -159,9 +163,9 @@ class Visitor:
             while True:
                 await self._news.wait()
                 self._news.clear()
-                while (message := self._outbox.take()) is not None:
-                    await self._write(message)
+                await self._tell_moment()
                 await self._tell_journal()
+                await asyncio.sleep(_REST)
         except ConnectionError:
             _log.info("an app takes nothing any more")
         except Exception:  # noqa: BLE001 - as in `run`
@@ -169,16 +173,18 @@ class Visitor:
         # The reader ends with the transport. A mere close would wait for a peer that takes nothing.
         self._writer.transport.abort()
 
+    async def _tell_moment(self) -> None:
+        while some := self._outbox.take(_BATCH):
+            await self._write(*joined(some))
+
     async def _tell_journal(self) -> None:
         while batch := await self._house.work.told_after(self._seen, _BATCH):
-            for seq, message in batch:
-                if message is not None:
-                    await self._write(message)
-                self._seen = seq
+            await self._write(*(message for _, message in batch if message is not None))
+            self._seen = batch[-1][0]
 
-    async def _write(self, message: FromBox) -> None:
+    async def _write(self, *messages: FromBox) -> None:
         async with self._writing:
-            self._writer.write(encode(message))
+            self._writer.write(b"".join(map(encode, messages)))
             with self._hanging_up_after(_WRITE_SECONDS):
                 await self._writer.drain()
 

@@ -14,6 +14,7 @@ from remote.board import Board
 from remote.engines.sketch import SketchEngine
 from remote.journal import Journal
 from remote.pictures import Pictures
+from remote.pieces import joined
 from remote.protocol import Decoder, Delta, Fatal, Hello, Log, Message, Status, Welcome, encode
 from remote.visitor import Visitor
 from remote.work import Work
@@ -116,7 +117,7 @@ async def test_a_flood_in_the_log_leaves_the_texts_as_they_are(tmp_path: Path) -
         writer.write(encode(Hello(1, 2, "", -1, "", "")))
         await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big"))
         (visitor,) = house.visitors
-        texts = [Delta("job", 1, number, "x") for number in range(1000)]
+        texts = [Delta("job", 1, number, chr(97 + number % 26)) for number in range(1000)]
         for number in range(FLOOD):
             visitor.tell(Log(1.0, "info", "vllm", f"line {number}"))
             if number % 20 == 0:
@@ -127,7 +128,7 @@ async def test_a_flood_in_the_log_leaves_the_texts_as_they_are(tmp_path: Path) -
         heard = await _heard_until_all_is_told(reader)
         writer.close()
         assert await house.all_gone()
-    assert [message for message in heard if isinstance(message, Delta)] == texts
+    assert joined([m for m in heard if isinstance(m, Delta)]) == joined(texts)
     last = [message for message in heard if isinstance(message, Status)][-1]
     assert last.jobs_running == FLOOD - 1000
     numbers = [int(m.text.removeprefix("line ")) for m in _lines(heard)]
@@ -153,3 +154,23 @@ def _lines(heard: list[Message]) -> list[Log]:
 def _left_out(heard: list[Message]) -> int:
     notices = [m.text for m in heard if isinstance(m, Log) and m.source == "runner"]
     return sum(int(text.split()[0].replace(",", "")) for text in notices)
+
+
+async def test_words_that_come_together_are_told_as_one_message(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "socket")
+        writer.write(HELLO)
+        await _heard(reader, 1)
+        for offset, text in enumerate("many"):
+            house.visitors[0].tell(Delta("job", 1, offset, text))
+        house.visitors[0].tell(CHATTER)
+        assert await _heard(reader, 2) == [Delta("job", 1, 0, "many"), CHATTER]
+        writer.close()
+
+
+async def _heard(reader: asyncio.StreamReader, count: int) -> list[Message]:
+    decoder, messages = Decoder(), list[Message]()
+    async with asyncio.timeout(10):
+        while len(messages) < count:
+            messages += decoder.feed(await reader.read(1 << 16))
+    return messages

@@ -20,7 +20,17 @@ from remote.board import Board
 from remote.engines import BadRequest, Completion, Piece
 from remote.journal import Journal
 from remote.pictures import Pictures
-from remote.protocol import Decoder, FromApp, FromBox, Hello, Request, Setup, Welcome, encode
+from remote.protocol import (
+    Decoder,
+    EngineLoad,
+    FromApp,
+    FromBox,
+    Hello,
+    Request,
+    Setup,
+    Welcome,
+    encode,
+)
 from remote.visitor import Visitor
 from remote.work import Work
 
@@ -36,7 +46,7 @@ async def until(condition: Callable[[], bool]) -> None:
 class PatientEngine:
     """Answers each prompt when it is let."""
 
-    name, notice = "patient 1", ""
+    name, notice, stage = "patient 1", "", ""
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
@@ -70,6 +80,10 @@ class PatientEngine:
     async def until_running(self, *prompts: str) -> None:
         """Return when exactly these are worked on."""
         await until(lambda: sorted(self.running) == sorted(prompts))
+
+    async def load(self) -> EngineLoad | None:
+        """It does not tell."""
+        return None
 
     async def close(self) -> None:
         """Nothing is held."""
