@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,7 +21,8 @@ from typing import Any
 import pytest
 
 from backend.commands.clips import Clip, draw_clips
-from tests.support.daemons import end_daemons
+from remote.place import make_place
+from tests.support.daemons import daemons_below, end_daemons
 from tests.support.laptop import JsonObject, Laptop, Running, journal_records
 from tests.support.specs import write_spec
 from tests.support.sshd import BOUND, running_sshd
@@ -29,6 +32,8 @@ pytestmark = pytest.mark.timeout(300)
 
 _IDLE_SECONDS = 20
 """Longer than it takes to begin the next batch."""
+_PATIENCE_SECONDS = 20
+"""Longer than the tiny model ever takes for a token, and shorter than the tests' own bound."""
 
 _STILL_SIZES = (
     "16x16", "17x16", "31x33", "48x720", "64x64", "100x75", "127x129", "160x90", "192x320", "256x256",
@@ -69,6 +74,13 @@ class Bench:
         group: int = json.loads(note.read_text())["group"]
         return group
 
+    @property
+    def answers(self) -> bool:
+        """Whether a server listens."""
+        place = make_place(str(self.root))
+        with socket.socket(socket.AF_UNIX) as knocking:
+            return knocking.connect_ex(str(place.run / f"{place.key}.vllm")) == 0
+
     def upsample(
         self, *arguments: str | Path, reserve: int = 16
     ) -> contextlib.AbstractContextManager[Running]:
@@ -103,6 +115,7 @@ def _config(tiny: TinyPixtral, root: Path) -> str:
     return (
         f'box = "tiny"\n[boxes.tiny]\nhost = "gpu-box"\nroot = "{root}"\nengine = "vllm"\n'
         f'model = "{tiny.model}"\nidle_timeout = {_IDLE_SECONDS}\n'
+        f"next_token_timeout = {_PATIENCE_SECONDS}\n"
         f"[boxes.tiny.vllm]\ncommand = {json.dumps(tiny.command)}\nmax_num_seqs = 8\n"
         f'env = {{ PYTHONPATH = "{tiny.site}", HF_HUB_OFFLINE = "1" }}\n'
     )
@@ -165,6 +178,34 @@ def _check_done_once(bench: Bench, run: Running, spec: Path) -> None:
     assert {journal[job] for job in jobs} == {1}
 
 
+def test_the_loading_is_seen_while_it_goes_on(bench: Bench) -> None:
+    spec = _write_texts(bench, "loading", 2)
+
+    with bench.upsample(spec) as run:
+        for kind, values in (
+            ("engine", {"stage": "starting"}),
+            ("log", {"source": "vllm"}),
+            ("engine", {"stage": "loading weights"}),
+            ("log", {"source": "vllm"}),
+        ):
+            run.until(kind, **values)
+            assert not bench.answers, f"{kind} came when it was loaded already"
+        run.until("engine", stage="ready")
+        assert bench.answers
+        assert _events(run, "text") == []
+        run.until("text", offset=0)
+        before = [event for event in run.events if event["type"] in ("engine", "log")]
+        assert run.end() == 0, run.errors
+
+    assert [event["stage"] for event in _events(run, "engine")] == _STAGES
+    assert any("version 0.32.0" in event["text"] for event in _events(run, "log"))
+    for kind in ("engine", "log"):
+        times = [event["time"] for event in before if event["type"] == kind]
+        assert times == sorted(times)
+        assert len(set(times)) >= len(_STAGES)
+    _check_done_once(bench, run, spec)
+
+
 def test_every_request_costs_what_we_said_it_would(bench: Bench) -> None:
     stills = [Clip(f"{size}.png", f"rgbtestsrc=s={size}", 0) for size in _STILL_SIZES]
     clips = [Clip(f"{size}.mp4", f"testsrc2=s={size}:r=12", 0.5) for size in _CLIP_SIZES]
@@ -183,13 +224,7 @@ def test_every_request_costs_what_we_said_it_would(bench: Bench) -> None:
     assert {result["engine"] for result in results} == {"vllm 0.32.0"}
     assert {result["finish_reason"] for result in results} <= {"stop", "length"}
     _check_done_once(bench, run, spec)
-    # It was heard how far the server is, and the text as it was written.
-    assert [event["stage"] for event in _events(run, "engine")] == _STAGES
-    ready = next(n for n, event in enumerate(run.events) if event.get("stage") == "ready")
-    before = run.events[:ready]
-    assert [event for event in before if event["type"] == "log" and event["source"] == "vllm"]
-    assert {e["stage"] for e in before if e["type"] == "status"} & {"starting", "loading weights"}
-    assert any("version 0.32.0" in event["text"] for event in _events(run, "log"))
+    # The text was heard as it was written.
     pieces = Counter(event["job"] for event in _events(run, "text"))
     assert max(pieces.values()) > 3
 
@@ -225,23 +260,30 @@ def test_it_is_told_how_much_is_written_while_it_is_written(bench: Bench) -> Non
     assert any(event["jobs_running"] for event in _events(run, "status"))
 
 
-def _engine_core(group: int) -> int:
-    (pid,) = (pid for pid, command in _members(group).items() if "EngineCore" in command)
+def _engine_core(bench: Bench) -> int:
+    (pid,) = (pid for pid, command in _members(bench.group).items() if "EngineCore" in command)
     return pid
 
 
-def _api_server(group: int) -> int:
-    return group
+def _api_server(bench: Bench) -> int:
+    return bench.group
 
 
-@pytest.mark.parametrize("victim", [_api_server, _engine_core], ids=["api_server", "engine_core"])
-def test_a_batch_survives_a_killed_server(bench: Bench, victim: Callable[[int], int]) -> None:
+def _daemon(bench: Bench) -> int:
+    (pid,) = daemons_below(bench.root)
+    return pid
+
+
+@pytest.mark.parametrize(
+    "victim", [_api_server, _engine_core, _daemon], ids=["api_server", "engine_core", "daemon"]
+)
+def test_a_batch_survives_a_kill(bench: Bench, victim: Callable[[Bench], int]) -> None:
     count = 24
     spec = _write_texts(bench, f"killed{victim.__name__}", count)
     with bench.upsample(spec, reserve=64) as run:
         run.until("text", offset=0)
         group = bench.group
-        os.kill(victim(group), signal.SIGKILL)
+        os.kill(victim(bench), signal.SIGKILL)
         for _ in range(count):
             run.until("done")
         # Not `end`, which wants no traceback on stderr: vLLM's own is there, and should be.
@@ -252,6 +294,53 @@ def test_a_batch_survives_a_killed_server(bench: Bench, victim: Callable[[int], 
     _check_done_once(bench, run, spec)
     assert bench.group != group
     assert _members(group) == {}
+
+
+def test_a_hung_engine_is_noticed_by_its_silence(bench: Bench) -> None:
+    count = 12
+    spec = _write_texts(bench, "hung", count)
+    with bench.upsample(spec, reserve=64) as run:
+        run.until("text", offset=0)
+        group = bench.group
+        os.kill(_engine_core(bench), signal.SIGSTOP)
+        for _ in range(count):
+            run.until("done")
+        assert run.process.wait(BOUND) == 0
+
+    assert any("said nothing for" in event["text"] for event in _events(run, "log"))
+    _check_done_once(bench, run, spec)
+    assert bench.group != group
+    assert _members(group) == {}
+
+
+def test_what_does_not_fit_is_refused_here_or_by_vllm_and_the_size_that_fits_is_named(
+    bench: Bench,
+) -> None:
+    (clip,) = draw_clips([Clip("wide.mp4", "testsrc2=s=1280x704:r=12", 0.5)], bench.laptop.cwd)
+    spec = _write_entries(bench, "wide.json", [clip])
+
+    def accepted() -> int:
+        return len(journal_records(bench.root, "accepted"))
+
+    before = accepted()
+    with bench.upsample("--resize", "off", spec, reserve=300) as run:
+        assert run.end() == 1
+    (failed,) = _events(run, "failed")
+    assert "928x510 would fit" in failed["error"]
+    assert _events(run, "sent") == []
+    assert accepted() == before
+
+    with bench.upsample("--resize", "off", "--ignore-budget", spec, reserve=300) as run:
+        assert run.end() == 1
+    (failed,) = _events(run, "failed")
+    assert "4,096 tokens" in failed["error"]
+    (size,) = re.findall(r"--max-resolution (\d+x\d+)", failed["error"])
+    assert accepted() == before + 1
+
+    with bench.upsample("--max-resolution", size, spec, reserve=300) as run:
+        assert run.end() == 0, run.errors
+    (result,) = _provenance(bench, spec)
+    assert result["size_sent"] == size == "928x510"
 
 
 def test_the_gpu_is_given_back(bench: Bench) -> None:
