@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.remote.engines import vllm_stand_in
+from tests.support.daemons import end_daemons
 from tests.support.laptop import Laptop, Running, journal_records
 from tests.support.specs import write_spec
 from tests.support.sshd import Sshd
@@ -25,11 +26,13 @@ Order = Callable[..., None]
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Path:
+def served(tmp_path: Path) -> Iterator[Path]:
     """The folder of the stand-in's orders and notes."""
     folder = tmp_path / "served"
     folder.mkdir()
-    return folder
+    yield folder
+    end_daemons(tmp_path)  # with their servers, which outlive a daemon that is killed
+    vllm_stand_in.end_servers(folder)
 
 
 @pytest.fixture

@@ -76,6 +76,17 @@ def read_orders(folder: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", json.loads(file.read_text())) if file.exists() else {}
 
 
+def end_servers(folder: Path) -> None:
+    """Kill those that noted their start in this folder and run still."""
+    for file in folder.glob("start-*"):
+        note = json.loads(file.read_text())
+        for pid in (note["pid"], note["child"]):
+            # The number may be somebody else's by now.
+            with contextlib.suppress(OSError):
+                if Path(__file__).name.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(pid, signal.SIGKILL)
+
+
 class _UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     request_queue_size = 64
