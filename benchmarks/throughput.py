@@ -16,6 +16,7 @@ import contextlib
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -154,6 +155,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    # As Ctrl-C: the server and the daemon end with us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         main()
     except pytest.skip.Exception as missing:  # a part of tests/support is not installed here
