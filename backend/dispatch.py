@@ -8,7 +8,6 @@ the queue's file, on the box's disk, or both, and the next run goes on from ther
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Callable, Iterable, Sequence
 
@@ -23,7 +22,6 @@ from backend.prepare import Preparer, Ready
 from backend.store import Job, State, Store
 from remote.protocol import (
     Accepted,
-    Cancel,
     Cancelled,
     Delta,
     Durable,
@@ -47,8 +45,6 @@ SENT_AHEAD = 2
 """Requests that wait on the box beyond the ones it works on, so that no slot stands empty."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds before connecting again."""
-LOOKS_FOR_CANCELS = 0.25
-"""Seconds between two looks at what other processes ask to cancel."""
 
 
 class Dispatcher:
@@ -82,10 +78,7 @@ class Dispatcher:
         self._known: set[str] = set()
         """Of what was sent, that which the box's past tells of: perhaps of an earlier try that ended."""
         self._room = asyncio.Event()
-        self._asked: set[int] = set()
-        """Jobs that are asked to be cancelled."""
-        self._asked_anew = asyncio.Event()
-        self._cancels = Cancels()
+        self._cancels = Cancels(store, self._ledger, box.name, self._in_flight)
 
     async def run(self, jobs: Sequence[Job]) -> None:
         """Work until every one of these jobs has ended or is postponed.
@@ -95,13 +88,13 @@ class Dispatcher:
         """
         try:
             await self._take_up(await self._ledger.take_up(jobs))
-            await self._heed_cancels()
+            await self._cancels.heed()
             if self._ledger.all_ended.is_set():
                 return
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._prepare()) for _ in range(PREPARED_AT_ONCE)]
                 tasks.append(group.create_task(self._follow_box()))
-                tasks.append(group.create_task(self._look_for_cancels()))
+                tasks.append(group.create_task(self._cancels.look()))
                 await self._ledger.all_ended.wait()
                 for task in tasks:
                     task.cancel()
@@ -120,8 +113,7 @@ class Dispatcher:
         The request is on the disk when this returns; JobCancelled tells that it was heeded. A job that
         ends first keeps its end.
         """
-        await asyncio.to_thread(self._store.ask_to_cancel, list(numbers))
-        self._asked_anew.set()
+        await self._cancels.ask(numbers)
 
     async def _take_up(self, unended: Sequence[Job]) -> None:
         for job in same_frames_together(unended):
@@ -135,7 +127,7 @@ class Dispatcher:
     async def _prepare(self) -> None:
         while True:
             job = await self._to_prepare.get()
-            if job.number in self._asked:
+            if self._cancels.is_asked(job.number):
                 await self._ledger.cancel([job])
             if not self._ledger.is_left(job.number):
                 continue
@@ -148,46 +140,6 @@ class Dispatcher:
             await self._ledger.note_prepared(ready)
             if not await self._ledger.answer_from_store(ready.identity):
                 await self._ready.put(ready)
-
-    # --- cancelling ---
-
-    async def _look_for_cancels(self) -> None:
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOKS_FOR_CANCELS):
-                    await self._asked_anew.wait()
-            self._asked_anew.clear()
-            await self._heed_cancels()
-
-    async def _heed_cancels(self) -> None:
-        """Cancel what is asked to be: here what is here alone, and on the box what may be there."""
-        jobs = await asyncio.to_thread(self._store.asked_to_cancel)
-        self._asked = {job.number for job in jobs}
-        for job in jobs:
-            if not self._ledger.knows(job.number):
-                self._adopt(job)
-        here = {job.number: job for job in jobs if self._ledger.is_left(job.number)}
-        for identity in self._in_flight:
-            answered = frozenset(job.number for job in self._ledger.jobs_of(identity))
-            if answered <= self._asked:
-                self._cancels.want(identity, answered)
-            for number in self._cancels.wanted_for(identity):
-                here.pop(number, None)
-        await self._ledger.cancel(here.values())
-
-    def _adopt(self, job: Job) -> None:
-        """Take in a job of another run, unless another box has it."""
-        if job.state not in (State.SENT, State.RUNNING):
-            self._ledger.adopt(job)
-        elif job.box == self._box.name and job.identity:
-            self._ledger.adopt(job)
-            self._in_flight.setdefault(job.identity, None)
-
-    async def _send_cancels(self, link: Link) -> None:
-        while True:
-            for identity in self._cancels.due():
-                await link.send(Cancel(identity))
-            await self._cancels.changed()
 
     # --- the box ---
 
@@ -215,12 +167,12 @@ class Dispatcher:
         if link.welcome.journal != seen.journal:
             await self._begin_journal(link.welcome.journal)
         self._known.clear()
-        self._cancels.begin_link(key for key, ready in self._in_flight.items() if ready is None)
+        self._cancels.begin_link()
         self._tell_link(LinkState.LIVE, link.welcome.engine)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._send(link))
-                group.create_task(self._send_cancels(link))
+                group.create_task(self._cancels.send(link))
                 group.create_task(self._listen(link))
         except ExceptionGroup as errors:
             raise _first(errors) from None
@@ -337,7 +289,7 @@ class Dispatcher:
     async def _hear_refused(self, refused: Refused) -> None:
         jobs = self._ledger.jobs_of(refused.job)
         self._release(refused.job)
-        await self._ledger.cancel([job for job in jobs if job.number in self._asked])
+        await self._ledger.cancel([job for job in jobs if self._cancels.is_asked(job.number)])
         if refused.kind == "disk":
             await self._ledger.postpone(refused.job, refused.message)
         else:

@@ -19,6 +19,7 @@ from backend.config import load_settings
 from backend.dispatch import Dispatcher
 from backend.events import Event, JobCancelled, JobDone
 from backend.orders import Batch, make_jobs
+from backend.prepare import Preparer, Ready
 from backend.specs.scan import scan
 from backend.store import Job, State, Store
 from remote.protocol import Cancel, Submit
@@ -37,13 +38,12 @@ class Scene:
     box: NearBox
     events: list[Event] = field(default_factory=list)
 
-    def queue(self, *prompts: str, file: str = "batch", **changes: object) -> list[Job]:
-        """One job a prompt, under the shipped settings with changes."""
+    def queue(self, *prompts: str, file: str = "batch") -> list[Job]:
+        """One job a prompt."""
         spec = self.folder / f"{file}.txt"
         spec.write_text("".join(f"{prompt}\n" for prompt in prompts))
         settings = load_settings()
-        upsampling = settings.upsampling.model_copy(update=changes)
-        batch = Batch("h100", settings.boxes["local"], upsampling, self.folder / "out")
+        batch = Batch("h100", settings.boxes["local"], settings.upsampling, self.folder / "out")
         return self.store.queue(make_jobs(scan([spec], self.folder).specs, [spec], batch))
 
     def dispatcher(self) -> Dispatcher:
@@ -260,24 +260,31 @@ async def test_a_request_that_nobody_wants_any_more_is_cancelled(scene: Scene) -
 
 
 async def test_a_job_that_comes_to_a_request_being_cancelled_is_done_all_the_same(
-    scene: Scene,
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = ["one", *(f"scene {n}" for n in range(40))]
-    first, *between = scene.queue(*names, file="a")
-    # Other settings, so that it does not follow its twin at once; for a text they change nothing.
-    (twin,) = scene.queue("one", file="b", safe_resolution="64x64")
-    async with scene.running([first, *between, twin]) as dispatcher:
+    first, twin = scene.queue("one", file="a") + scene.queue("one", file="b")
+    comes = asyncio.Event()
+    prepare = Preparer.prepare
+
+    async def prepare_late(preparer: Preparer, job: Job) -> Ready:
+        if job.number == twin.number:
+            await comes.wait()
+        return await prepare(preparer, job)
+
+    monkeypatch.setattr(Preparer, "prepare", prepare_late)
+    async with scene.running([first, twin]) as dispatcher:
         await scene.until(State.RUNNING, first)
-        # Before the twin is prepared, and so before it is known to be one.
-        assert twin.number not in {job.number for job in scene.store.jobs() if job.identity}
         scene.box.hears.clear()
         await dispatcher.cancel([first.number])
         await scene.box.until_told("cancelled")
+        comes.set()
+        await until(lambda: scene.store.jobs([twin.number])[0].identity is not None)
+        await asyncio.sleep(0.1)  # it has found its request on its way
         scene.box.hears.set()
         scene.box.engine.let()
 
     assert scene.cancelled() == [first.number]
-    assert sorted(scene.done()) == [job.number for job in [*between, twin]]
+    assert scene.done() == [twin.number]
 
 
 # --- before and after ----------------------------------------------------------------------------
@@ -349,6 +356,21 @@ async def test_a_run_of_other_jobs_heeds_it_too(scene: Scene) -> None:
         scene.box.engine.let()
 
     assert sorted(scene.cancelled()) == [earlier[0].number, unsent.number]
+    assert scene.done() == [other[0].number]
+
+
+async def test_a_run_of_other_jobs_heeds_what_comes_meanwhile(scene: Scene) -> None:
+    earlier = scene.queue("one", "two", file="earlier")
+    async with scene.interrupted(earlier):
+        await scene.until(State.RUNNING, *earlier)
+    other = scene.queue("three", file="other")
+    async with scene.running(other) as dispatcher:
+        await scene.until(State.SENT, *other)
+        await dispatcher.cancel([earlier[0].number])
+        await scene.box.engine.until_running("two", "three")
+        scene.box.engine.let()
+
+    assert scene.cancelled() == [earlier[0].number]
     assert scene.done() == [other[0].number]
 
 
