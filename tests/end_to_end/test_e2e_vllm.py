@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from backend.commands.clips import Clip, draw_clips
+from backend.store import Store
 from remote.place import make_place
 from tests.support.daemons import daemons_below, end_daemons
 from tests.support.laptop import JsonObject, Laptop, Running, journal_records
@@ -258,6 +259,36 @@ def test_it_is_told_how_much_is_written_while_it_is_written(bench: Bench) -> Non
         assert load["generation_rate"] > 0
         assert 0 < load["cache_usage"] <= 1
     assert any(event["jobs_running"] for event in _events(run, "status"))
+
+
+def test_cancelled_jobs_make_room_and_the_others_go_on(
+    bench: Bench, record_testsuite_property: Callable[[str, object], None]
+) -> None:
+    """More jobs than the server takes at once, each far from its end."""
+    count, slots = 12, 8
+    spec = _write_texts(bench, "cancelled", count)
+    with bench.upsample(spec, reserve=2000) as run:
+        running = [run.until("started")["job"] for _ in range(slots)]
+        by_command = bench.laptop.run("queue", "cancel", str(running[0]))
+        assert by_command.returncode == 0, by_command.stderr
+        run.until("cancelled", job=running[0])
+        assert run.until("started")["job"] not in running
+
+        # And once more by what the command leaves in the queue's file, to measure without its start.
+        with contextlib.closing(Store(bench.laptop.queue_file)) as store:
+            asked = time.monotonic()
+            store.ask_to_cancel([running[1]])
+        run.until("cancelled", job=running[1])
+        record_testsuite_property("seconds_until_cancelled", time.monotonic() - asked)
+        assert run.until("started")["job"] not in running
+        record_testsuite_property("seconds_until_next_started", time.monotonic() - asked)
+
+        assert run.end() == 0, run.errors
+
+    assert {event["job"] for event in _events(run, "cancelled")} == set(running[:2])
+    assert not {event["job"] for event in _events(run, "done")} & set(running[:2])
+    assert len(_events(run, "started")) == count
+    _check_done_once(bench, run, spec)
 
 
 def _engine_core(bench: Bench) -> int:
