@@ -13,6 +13,10 @@ from remote.protocol import VllmSetup
 _JSON_LIMITS_SINCE: Version = (0, 8, 5)
 """From here on, `--limit-mm-per-prompt` is JSON; before, `image=2`."""
 _UNIX_SOCKET_SINCE: Version = (0, 10, 2)
+_STREAM_INTERVAL_SINCE: Version = (0, 12, 0)
+_STREAM_INTERVAL = "4"
+"""Tokens that are sent together, after the first. One by one they cost the server more than they tell a
+reader; at the 60 tokens a second of a large model, four are 15 pieces a second."""
 _SHORT = {"-tp": "--tensor-parallel-size"}
 """Other spellings of flags that we give."""
 
@@ -90,6 +94,8 @@ def _flags(setup: VllmSetup, version: Version) -> Iterator[tuple[str, ...]]:
     yield "--max-num-seqs", str(setup.max_num_seqs)
     yield "--tensor-parallel-size", str(setup.tensor_parallel_size)
     yield "--gpu-memory-utilization", str(setup.gpu_memory_utilization)
+    if version >= _STREAM_INTERVAL_SINCE:
+        yield "--stream-interval", _STREAM_INTERVAL
     if setup.images:
         yield "--limit-mm-per-prompt", _image_limit(setup.images, version)
 

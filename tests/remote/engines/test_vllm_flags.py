@@ -67,9 +67,16 @@ def test_the_whole_command() -> None:
         "vllm", "serve", "/m",
         "--tokenizer-mode", "mistral", "--config-format", "mistral", "--load-format", "mistral",
         "--max-model-len", "4096", "--max-num-seqs", "16", "--tensor-parallel-size", "1",
-        "--gpu-memory-utilization", "0.9", "--limit-mm-per-prompt", '{"image": 2}',
-        "--uds", "/run/vllm.sock",
+        "--gpu-memory-utilization", "0.9", "--stream-interval", "4",
+        "--limit-mm-per-prompt", '{"image": 2}', "--uds", "/run/vllm.sock",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("version", "interval"), [((0, 11, 2), []), ((0, 12, 0), ["4"])])
+def test_tokens_are_sent_together_where_the_version_can(
+    version: Version, interval: list[str]
+) -> None:
+    assert values_of(command_of("vllm", "serve", version=version), "--stream-interval") == interval
 
 
 MODULE = ("python", "-m", "vllm.entrypoints.openai.api_server")
