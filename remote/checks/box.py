@@ -25,6 +25,7 @@ from remote.checks.vllm import find_command, find_docker, find_image, find_vllm_
 from remote.engines.catalog import engine_names
 from remote.engines.vllm.history import read_last_start, start_file
 from remote.engines.vllm.process import is_running
+from remote.engines.vllm.program import expand_home, ready_command
 from remote.place import Place
 from remote.protocol import Checkup, Finding, OpenAISetup, Setup, VllmSetup
 
@@ -70,9 +71,10 @@ async def _examine_vllm(
     setup: VllmSetup, model: str, place: Place | None, examination: Examination
 ) -> None:
     environment = environment_of(setup)
-    container = read_container(setup.command)
+    command = ready_command(setup.command)
+    container = read_container(command)
     gpus = await _examine_gpus(setup, environment, examination)
-    await _examine_command(setup.command, container, environment, examination)
+    await _examine_command(command, container, environment, examination)
     weights = await _examine_model(setup, model, container, environment, examination)
     if gpus is None:
         for name in ("fits", "free memory"):
@@ -136,7 +138,7 @@ async def _examine_model(
     arguments = container.arguments if container else setup.command
     form = flag_value(arguments, "--config-format") or setup.format
     weights_form = flag_value(arguments, "--load-format") or setup.format
-    loaded = loaded_model(arguments, model)
+    loaded = loaded_model(arguments, expand_home(model))
     # Many large files on a network disk take their time.
     look = _blocking(find_place, loaded, form, environment, container)
     found = await examination.check(_MODEL, "place", look, seconds=60)

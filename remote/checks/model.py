@@ -70,9 +70,9 @@ def find_place(
         return _find_on_hub(model, form, environment, container)
     if folder is None:
         raise Wrong(
-            f"the container sees no {model}: no -v of the command shows it",
-            "Add the folder to the command, as in -v /data/models:/models, and write the path inside "
-            "into `model` of the box.",
+            f"the container sees no {model}: it is not on the box, and no -v of the command shows it",
+            "Set `model` of the box to the model's folder there; or add one to the command, as in "
+            "-v /data/models:/models, and set `model` to the path inside.",
         )
     what = "is a file" if folder.exists() else "is not there"
     raise Wrong(
@@ -89,11 +89,10 @@ def _outside(model: str, container: Container) -> Path | None:
 def _find_on_hub(
     model: str, form: str, environment: Mapping[str, str], container: Container | None
 ) -> Good[Place]:
-    if container is None:
-        cache: Path | None = Path(cache_folder(environment)).expanduser()
-    else:
-        cache = container.outside(cache_folder({"HOME": _DEFAULT_HOME}))
-    snapshot = find_snapshot(cache, model) if cache is not None else None
+    mounted = container.outside(cache_folder({"HOME": _DEFAULT_HOME})) if container else None
+    # The engine mounts the box's own cache into a container that is given none.
+    cache = mounted or Path(cache_folder(environment)).expanduser()
+    snapshot = find_snapshot(cache, model)
     offline = container is None and is_offline(environment)
     if snapshot is not None and (offline or _is_whole(snapshot, form)):
         return Good(Place(snapshot), f"{model} is in the cache {cache}")
@@ -102,12 +101,11 @@ def _find_on_hub(
             f"{model} is not in the cache {cache}, and HF_HUB_OFFLINE keeps it from being fetched",
             "Fetch it once without HF_HUB_OFFLINE, or set HF_HOME in vllm.env to where it is.",
         )
-    kept = "" if cache is not None else ", at every start anew: the container keeps no cache"
     token = "is set" if has_token(environment) else "is NOT set"
     missing = "only partly on the box" if snapshot is not None else "not on the box"
     return Good(
         Place(None),
-        f"{model} is {missing}; the first start fetches it from the Hub{kept}",
+        f"{model} is {missing}; the first start fetches it from the Hub",
         f"That takes its time. If the model is gated it needs HF_TOKEN in vllm.env, which {token}.",
     )
 

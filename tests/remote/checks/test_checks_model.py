@@ -60,7 +60,11 @@ def test_a_container_must_see_the_folder(folder: Path) -> None:
     line = f"docker run -v {folder.parent}:/models vllm/vllm-openai:v0.8.5"
     assert _place("/models/Cosmos", {}, line).value.folder == folder
     with pytest.raises(Wrong, match="the container sees no"):
-        _place(folder, {}, line)
+        _place("/elsewhere/Cosmos", {}, line)
+
+
+def test_a_folder_of_the_box_is_mounted_by_the_engine_where_it_lies(folder: Path) -> None:
+    assert _place(folder, {}, "docker run vllm/vllm-openai:v0.8.5").value.folder == folder
 
 
 def test_a_name_of_the_hub_is_looked_up_in_the_cache(tmp_path: Path) -> None:
