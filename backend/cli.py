@@ -62,6 +62,13 @@ def upsample(
     no_ui: Annotated[
         bool, Parameter(help="Upsample at once, without the app.", group=_SHOWING)
     ] = False,
+    filter: Annotated[  # noqa: A002
+        str | None,
+        Parameter(
+            help="Take only what matches, as in the app: words, fits:no, state:failed, -without.",
+            group=_SENDING,
+        ),
+    ] = None,
     save_dir: Annotated[
         Path, Parameter(help="Folder for the results.", group=_WHERE, show_default=True)
     ] = Path("outputs"),
@@ -147,6 +154,7 @@ def upsample(
         accept_host_key=accept_host_key or "",
         dry_run=dry_run,
         json=json,
+        filter=filter or "",
     )
     return upsample_batch(options) if no_ui or dry_run else open_app(options)
 

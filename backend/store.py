@@ -362,6 +362,12 @@ class Store:
             ).fetchone()
         return Written(row["sha256"], _path(row["source"])) if row else None
 
+    def all_written(self) -> dict[Path, Written]:
+        """What we last wrote, by path."""
+        with self._lock:
+            rows = self._db.execute("SELECT path, sha256, source FROM written").fetchall()
+        return {_path(row["path"]): Written(row["sha256"], _path(row["source"])) for row in rows}
+
     def note_written(self, path: Path, written: Written) -> None:
         """Note what we wrote, so that we may write it anew as long as nobody else changed it."""
         with self._transaction():

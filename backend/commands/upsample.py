@@ -15,6 +15,7 @@ from pathlib import Path
 from backend.box.link import Box
 from backend.boxes import make_box
 from backend.commands.dry_run import show_plans
+from backend.commands.filtered import keep_matching
 from backend.commands.report import Report
 from backend.config import BoxSettings, Settings, Table, load_settings
 from backend.console import say, warn
@@ -55,6 +56,7 @@ class Options:
     accept_host_key: str
     dry_run: bool
     json: bool
+    filter: str = ""
 
     def settings(self) -> Settings:
         """The settings with what this command line changes. Raises ConfigError."""
@@ -102,6 +104,8 @@ def upsample_batch(options: Options) -> ExitCode:
     settings = options.settings()
     box_name, box_settings = settings.box_named(options.box)
     found = scan(options.paths, Path.cwd())
+    if options.filter:
+        found = keep_matching(found, options.filter, settings)
     batch = _batch(options, settings, box_name, box_settings)
     if options.dry_run:
         specs = _usable_in_dry_run(found, options)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from backend.specs.entries import SUFFIXES
@@ -13,6 +14,9 @@ from backend.specs.model import Broken, Scan, Skipped, Spec
 from backend.specs.quoting import printable
 from backend.specs.reading import Finding, read_file
 from backend.specs.source import reason
+
+_FIRST_FILES = 500
+"""More than a screen shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,7 @@ class FileFindings:
     position: int
     """The file's place in walking order, from 0."""
     total: int
-    """Files of this scan."""
+    """Files of this scan that are found so far."""
     findings: tuple[Finding, ...]
 
 
@@ -37,29 +41,36 @@ def scan(paths: Sequence[Path], cwd: Path) -> Scan:
     )
 
 
-def scan_files(paths: Sequence[Path], cwd: Path) -> Iterator[FileFindings]:
+def scan_files(
+    paths: Sequence[Path], cwd: Path, read: Callable[[Path, Path], tuple[Finding, ...]] = read_file
+) -> Iterator[FileFindings]:
     """The same, file by file as they are read, so that a caller can show what there is so far.
 
-    Text files come last: only then is it known which of them are the prompts of other specs.
+    Text files come last: only then is it known which of them are the prompts of other specs. `read` is
+    `read_file`, or what remembers what that said.
     """
-    files = list(find_files(paths, cwd))
+    walk = find_files(paths, cwd)
+    files: list[Path | Broken] = []
     owners: dict[str, Path] = {}
     texts: list[tuple[int, Path]] = []
-    for position, file in enumerate(files):
-        if isinstance(file, Broken):
-            yield FileFindings(position, len(files), (file,))
-        elif file.suffix.lower() == ".txt":
-            texts.append((position, file))
-        else:
-            findings = read_file(file, cwd)
-            for finding in findings:
-                if isinstance(finding, Spec) and finding.prompt_file is not None:
-                    owners.setdefault(os.path.realpath(finding.prompt_file), file)
-            yield FileFindings(position, len(files), findings)
+    # The first files are read before the last are found: a walk through 100,000 takes its time.
+    while more := list(islice(walk, None if files else _FIRST_FILES)):
+        files += more
+        for position, file in enumerate(more, len(files) - len(more)):
+            if isinstance(file, Broken):
+                yield FileFindings(position, len(files), (file,))
+            elif file.suffix.lower() == ".txt":
+                texts.append((position, file))
+            else:
+                findings = read(file, cwd)
+                for finding in findings:
+                    if isinstance(finding, Spec) and finding.prompt_file is not None:
+                        owners.setdefault(os.path.realpath(finding.prompt_file), file)
+                yield FileFindings(position, len(files), findings)
     for position, file in texts:
         owner = owners.get(os.path.realpath(cwd / file)) if owners else None
         if owner is None:
-            yield FileFindings(position, len(files), read_file(file, cwd))
+            yield FileFindings(position, len(files), read(file, cwd))
         else:
             prompt_of_other = Skipped(file, f"the prompt of {printable(owner.name)}")
             yield FileFindings(position, len(files), (prompt_of_other,))
