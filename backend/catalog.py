@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
+from backend.index import SpecIndex
 from backend.specs.entries import SUFFIXES
 from backend.specs.model import Skipped, Spec
 from backend.specs.quoting import printable
@@ -70,15 +71,17 @@ def same_specs(old: Sequence[Spec], new: Sequence[Spec]) -> dict[int, int]:
 class Catalog:
     """The specs in some files and folders. Used by one thread: first `scan`, then `watch`, then `close`."""
 
-    def __init__(self, paths: Sequence[Path], cwd: Path) -> None:
+    def __init__(self, paths: Sequence[Path], cwd: Path, index: SpecIndex | None = None) -> None:
+        self._index = index
+        """What remembers files that were read before."""
         self._paths = tuple(paths)
         self._cwd = cwd
         self._folders: dict[Path, Path] = {}
         """The folders that were named, by absolute path."""
         self._singles: dict[Path, Path] = {}
         """The files that were named, by absolute path."""
-        self._files: dict[Path, Path] = {}
-        """The spec files by absolute path, each with its name as a scan gives it."""
+        self._files: dict[str, Path] = {}
+        """The spec files by absolute path (text: there are many), with the names that a scan gives them."""
         self._owners: dict[Path, set[Path]] = {}
         """Text files that hold the prompts of specs, each with the files of those specs; all absolute."""
         self._held: dict[Path, set[Path]] = {}
@@ -92,12 +95,15 @@ class Catalog:
             (self._folders if place.is_dir() else self._singles)[place] = path
         if watched:
             self._listen()
-        for file in scan_files(self._paths, self._cwd):
+        for file in scan_files(self._paths, self._cwd, self._read_file):
             if file.findings:
-                place = self._place(file.findings[0].file)
-                self._files[place] = file.findings[0].file
-                self._note_prompt_files(place, file.findings)
+                name = file.findings[0].file
+                self._files[self._absolute(name)] = name
+                if any(isinstance(it, Spec) and it.prompt_file for it in file.findings):
+                    self._note_prompt_files(self._place(name), file.findings)
             yield file
+        if self._index:
+            self._index.close()
 
     def watch(self, stop: Event) -> Iterator[Changes]:
         """What changed since `scan` began, and what changes from now on, until `stop` is set. It is
@@ -110,6 +116,9 @@ class Catalog:
             changes = self._read(paths)
             if not stop.is_set() and (changes.files or changes.others):
                 yield changes
+
+    def _read_file(self, file: Path, cwd: Path) -> tuple[Finding, ...]:
+        return self._index.read(file, cwd) if self._index else read_file(file, cwd)
 
     @property
     def is_watching(self) -> bool:
@@ -155,7 +164,7 @@ class Catalog:
         if not gone:
             return set()
         starts = tuple(f"{path}{os.sep}" for path in gone)
-        return {place for place in self._files if str(place).startswith(starts)}
+        return {Path(place) for place in self._files if place.startswith(starts)}
 
     def _read_files(self, places: set[Path]) -> dict[Path, tuple[Finding, ...]]:
         found: dict[Path, tuple[Finding, ...]] = {}
@@ -180,9 +189,9 @@ class Catalog:
         found[name] = findings
         self._note_prompt_files(place, findings)
         if findings:
-            self._files[place] = name
+            self._files[str(place)] = name
         else:
-            self._files.pop(place, None)
+            self._files.pop(str(place), None)
 
     def _findings(self, place: Path) -> tuple[Finding, ...]:
         name = self._name(place)
@@ -211,7 +220,7 @@ class Catalog:
 
     def _name(self, place: Path) -> Path | None:
         """What a scan would call the file; None for one that it would pass over."""
-        known = self._files.get(place) or self._singles.get(place)
+        known = self._files.get(str(place)) or self._singles.get(place)
         if known is not None:
             return known
         for folder, named in self._folders.items():
@@ -221,8 +230,11 @@ class Catalog:
         return None
 
     def _place(self, path: Path) -> Path:
+        return Path(self._absolute(path))
+
+    def _absolute(self, path: Path) -> str:
         # Not resolve(), which would follow links.
-        return Path(os.path.abspath(self._cwd / path))  # noqa: PTH100
+        return os.path.abspath(os.path.join(self._cwd, path))  # noqa: PTH100, PTH118
 
 
 def _next_changes(notifier: RustNotify, stop: Event) -> set[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,10 +47,16 @@ class Plan:
 class Planner:
     """Makes plans under one set of settings. Safe to share between threads."""
 
-    def __init__(self, settings: Upsampling, counter: TextCounter) -> None:
+    def __init__(
+        self,
+        settings: Upsampling,
+        counter: TextCounter,
+        probe: Callable[[Path], Video] = probe,
+    ) -> None:
         self.settings = settings
         self.profile: Profile = load_profile(settings.profile)
         self._counter = counter
+        self._probe = probe
 
     @property
     def system(self) -> str:
@@ -77,8 +83,8 @@ class Planner:
         if path is None:
             return self._without_video(prompt)
         try:
-            video = probe(path)
-            second = probe(control) if control else None
+            video = self._probe(path)
+            second = self._probe(control) if control else None
         except UpsampleError as error:
             return Plan(prompt, None, None, 0, None, 0, error)
         return self._with_video(prompt, video, second)
