@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar
@@ -14,6 +15,7 @@ from textual.signal import Signal
 from backend.config import Settings
 from backend.errors import UpsampleError
 from backend.events import BoxLog, Event
+from backend.index import VideoIndex, default_index
 from backend.plan import Planner
 from backend.tokens import TextCounter
 from tui.desk import Desk
@@ -125,11 +127,13 @@ def run(settings: Settings, paths: Sequence[Path], reload: Callable[[], Settings
 
     settings.box_named(None)
     counter = TextCounter()
+    videos = VideoIndex(default_index())
     desk = Desk(
         settings=settings,
         reload=reload,
-        source=SpecSource.on_disk(paths, Path.cwd()),
-        make_planner=lambda settings: Planner(settings.upsampling, counter),
+        source=SpecSource.on_disk(paths, Path.cwd(), default_index()),
+        make_planner=lambda settings: Planner(settings.upsampling, counter, videos.probe),
         queue=default_path(),
     )
-    UpsampleApp(desk).run()
+    with closing(videos):
+        UpsampleApp(desk).run()

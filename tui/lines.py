@@ -10,9 +10,11 @@ from textual.content import Content
 
 from backend.config import Settings
 from backend.events import LinkState
+from backend.filtering import Filter
 from tui.harmless import one_line
 from tui.listing import Listing
 from tui.live import LiveBox
+from tui.ordering import Column
 
 _DOT = ("  ·  ", "$foreground-disabled")
 
@@ -82,16 +84,28 @@ def title_line(listing: Listing, progress: Progress) -> Content:
     if listing.marked:
         hidden = f", {listing.hidden_marks:,} hidden" if listing.hidden_marks else ""
         parts.append(Content.styled(f"{len(listing.marked):,} marked{hidden}", "$text-accent"))
+    if listing.choosing:
+        first, last = listing.range
+        parts.append(Content.styled(f"range of {last - first + 1:,}", "$text-accent"))
     if listing.filter:
-        shown = f"/{one_line(listing.filter)} shows {len(listing.shown):,}"
-        parts.append(Content(shown))
+        shows = "shows similar names," if listing.similar else "shows"
+        parts.append(Content(f"/{one_line(listing.filter)} {shows} {len(listing.shown):,}"))
+    if listing.order.column is Column.PLACE and listing.order.descending:
+        parts.append(Content.styled("last file first", "$foreground-muted"))
     if trouble := troubles(listing):
         parts.append(
-            Content.styled(trouble, "$text-warning" if listing.broken else "$foreground-muted")
+            Content.styled(
+                f"{trouble} (e)", "$text-warning" if listing.broken else "$foreground-muted"
+            )
         )
     if now := _going_on(listing, progress):
         parts.append(Content.styled(now, "$foreground-muted"))
     return Content.assemble(_DOT).join(parts)
+
+
+def filter_hint(wanted: Filter) -> Content:
+    """What of a filter was not understood, and how it could be."""
+    return Content.styled("; ".join(one_line(text) for text in wanted.problems), "$text-warning")
 
 
 def troubles(listing: Listing) -> str:
@@ -119,7 +133,7 @@ def empty_text(listing: Listing, progress: Progress, paths: Iterable[Path]) -> C
         return Content.assemble(
             (f"Nothing matches {one_line(listing.filter)}", "bold"),
             "\n\n",
-            ("Esc shows all specs again.", "$foreground-muted"),
+            ("/ changes the filter, Esc shows all specs again.", "$foreground-muted"),
         )
     why = f"{troubles(listing)}: press e to see where and why." if troubles(listing) else ""
     return Content.assemble(

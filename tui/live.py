@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from backend.events import (
     EngineStarting,
@@ -88,12 +89,20 @@ class Live:
     boxes: dict[str, LiveBox] = field(default_factory=dict)
     version: int = 0
     """Grows with every change, so that who draws knows whether there is anything new."""
+    changed: dict[int, int] = field(default_factory=dict)
+    """The version at which something was last heard of a job, by its number; the newest come last."""
 
     def take_up(self, jobs: Iterable[Job]) -> None:
         """Jobs that are in the queue already, or were put into it."""
+        self.version += 1
         for job in jobs:
             self.jobs[job.number] = LiveJob(job, job.state, job.error)
-        self.version += 1
+            self._note_change(job.number)
+
+    def changed_since(self, version: int) -> list[LiveJob]:
+        """The jobs of which something was heard after this version, the newest first."""
+        newest = takewhile(lambda item: item[1] > version, reversed(self.changed.items()))
+        return [self.jobs[number] for number, _ in newest if number in self.jobs]
 
     def box(self, name: str) -> LiveBox:
         """The box of that name, heard of or not."""
@@ -120,6 +129,11 @@ class Live:
                 job = self.jobs.get(event.job)
                 if job is not None:
                     self._note_job(job, event)
+                    self._note_change(event.job)
+
+    def _note_change(self, number: int) -> None:
+        self.changed.pop(number, None)
+        self.changed[number] = self.version
 
     def _note_link(self, event: LinkChanged) -> None:
         box = self.box(event.box)

@@ -11,9 +11,12 @@ from pathlib import Path
 
 from textual.message import Message
 
+from backend.catalog import Changes
 from backend.errors import UpsampleError
+from backend.history import LatestJob, Place
 from backend.plan import Plan
 from backend.specs.reading import Finding
+from tui.ordering import Column
 
 
 @dataclass
@@ -32,12 +35,30 @@ class ScanEnded(Message):
     """Everything is read."""
 
 
+@dataclass
+class FilesChanged(Message):
+    """Files were made, changed or removed after they were read."""
+
+    changes: Changes
+
+
+@dataclass
+class HistoryRead(Message):
+    """What earlier runs left in the queue, or what is known of more files."""
+
+    jobs: dict[Place, LatestJob]
+    results: frozenset[Path]
+    """Files that are results of ours, absolute."""
+    among: frozenset[Path] | None = None
+    """The files that were looked at for `results`; None for all."""
+
+
 @dataclass(frozen=True, slots=True)
 class MadePlan:
     """The plan of one spec."""
 
     number: int
-    """The spec's place in the order of arrival."""
+    """The list's number of the spec."""
     plan: Plan
     better_folder: Path | None
     """The folder from which its missing video would be found."""
@@ -65,6 +86,18 @@ class CurrentChanged(Message):
 @dataclass
 class MarksChanged(Message):
     """Specs were marked or unmarked."""
+
+
+@dataclass
+class SortAsked(Message):
+    """The heading of a column was clicked."""
+
+    column: Column
+
+
+@dataclass
+class ReadAsked(Message):
+    """A spec was double-clicked: its detail is asked for."""
 
 
 @dataclass

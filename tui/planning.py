@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from threading import Condition
 from time import monotonic
@@ -29,7 +29,7 @@ class Taken(NamedTuple):
     """A spec to weigh."""
 
     number: int
-    """Its place in the order of arrival."""
+    """The list's number of it."""
     spec: Spec
     in_sight: bool
     """Whether somebody looks at it."""
@@ -40,17 +40,24 @@ class PlanQueue:
 
     def __init__(self) -> None:
         self._changed = Condition()
-        self._specs: list[Spec] = []
-        self._taken: set[int] = set()
+        self._waiting: dict[int, Spec] = {}
+        self._order: deque[int] = deque()
+        """Numbers as they came; some of them are not waiting any more."""
         self._in_sight: deque[int] = deque()
-        self._next = 0
         self._closed = False
 
-    def add(self, specs: Iterable[Spec]) -> None:
-        """More specs; their numbers go on from those before."""
+    def add(self, specs: Mapping[int, Spec]) -> None:
+        """More specs by number, or those of which something changed."""
         with self._changed:
-            self._specs += specs
+            self._order.extend(number for number in specs if number not in self._waiting)
+            self._waiting.update(specs)
             self._changed.notify()
+
+    def forget(self, numbers: Iterable[int]) -> None:
+        """These specs are gone."""
+        with self._changed:
+            for number in numbers:
+                self._waiting.pop(number, None)
 
     def look_at(self, numbers: Iterable[int]) -> None:
         """These are in sight now: they come first, and those that were in sight before wait again."""
@@ -74,7 +81,6 @@ class PlanQueue:
             while not self._closed:
                 taken = self._pick()
                 if taken is not None:
-                    self._taken.add(taken.number)
                     return taken
                 if not wait:
                     return None
@@ -84,12 +90,12 @@ class PlanQueue:
     def _pick(self) -> Taken | None:
         while self._in_sight:
             number = self._in_sight.popleft()
-            if number < len(self._specs) and number not in self._taken:
-                return Taken(number, self._specs[number], True)
-        while self._next < len(self._specs):
-            number, self._next = self._next, self._next + 1
-            if number not in self._taken:
-                return Taken(number, self._specs[number], False)
+            if number in self._waiting:
+                return Taken(number, self._waiting.pop(number), True)
+        while self._order:
+            number = self._order.popleft()
+            if number in self._waiting:
+                return Taken(number, self._waiting.pop(number), False)
         return None
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from time import monotonic
 
+from backend.catalog import Catalog, Changes
+from backend.index import SpecIndex
 from backend.specs.reading import Finding
-from backend.specs.scan import FileFindings, scan_files
+from backend.specs.scan import FileFindings
 from tui.messages import FilesRead
 
 POST_EVERY = 0.05
@@ -26,12 +30,20 @@ class SpecSource:
     cwd: Path
     files: Callable[[], Iterable[FileFindings]]
     """Starts the scan. Called and walked through in a thread; may block."""
+    changes: Callable[[Event], Iterable[Changes]] = lambda _: ()
+    """What changes after that, until the event is set. Walked through in the same thread."""
 
     @classmethod
-    def on_disk(cls, paths: Iterable[Path], cwd: Path) -> SpecSource:
-        """The files and folders themselves."""
+    def on_disk(cls, paths: Iterable[Path], cwd: Path, index: Path | None = None) -> SpecSource:
+        """The files and folders themselves; `index` is where it is kept what they hold."""
         named = tuple(paths)
-        return cls(named, cwd, lambda: scan_files(named, cwd))
+        catalog = Catalog(named, cwd, SpecIndex(index) if index else None)
+
+        def changes(stop: Event) -> Iterator[Changes]:
+            with closing(catalog):
+                yield from catalog.watch(stop)
+
+        return cls(named, cwd, catalog.scan, changes)
 
 
 def read_files(

@@ -20,14 +20,14 @@ def taken(queue: PlanQueue) -> list[int]:
 
 def test_what_is_in_sight_comes_first_then_the_rest_in_order(street: tuple[Spec, ...]) -> None:
     queue = PlanQueue()
-    queue.add(street[:6])
+    queue.add(dict(enumerate(street[:6])))
     queue.look_at([3, 4])
     assert taken(queue) == [3, 4, 0, 1, 2, 5]
 
 
 def test_scrolling_on_puts_what_was_in_sight_back(street: tuple[Spec, ...]) -> None:
     queue = PlanQueue()
-    queue.add(street[:6])
+    queue.add(dict(enumerate(street[:6])))
     queue.look_at([2, 3])
     queue.take(wait=False)
     queue.look_at([5])
@@ -38,7 +38,7 @@ def test_rows_that_are_not_there_yet_are_no_trouble(street: tuple[Spec, ...]) ->
     queue = PlanQueue()
     queue.look_at([0, 1])
     assert taken(queue) == []
-    queue.add(street[:2])
+    queue.add(dict(enumerate(street[:2])))
     assert taken(queue) == [0, 1]
 
 
@@ -53,7 +53,7 @@ def test_closing_wakes_the_thread_that_waits() -> None:
 
 def test_every_spec_gets_one_plan(street: tuple[Spec, ...], planner: PromptPlanner) -> None:
     queue, made = PlanQueue(), list[MadePlan]()
-    queue.add(street)
+    queue.add(dict(enumerate(street)))
 
     def post(plans: tuple[MadePlan, ...]) -> None:
         made.extend(plans)
@@ -68,7 +68,7 @@ def test_a_plan_in_sight_does_not_wait_for_the_next(
     street: tuple[Spec, ...], planner: PromptPlanner
 ) -> None:
     queue, batches = PlanQueue(), list[list[int]]()
-    queue.add(street)
+    queue.add(dict(enumerate(street)))
     queue.look_at([4, 5, 6])
 
     def post(plans: tuple[MadePlan, ...]) -> None:
@@ -96,7 +96,7 @@ def test_a_missing_video_comes_with_the_folder_to_start_in(
         video=cwd / "clips" / "a.mp4",
     )
     queue, made = PlanQueue(), list[MadePlan]()
-    queue.add([spec])
+    queue.add({0: spec})
 
     def post(plans: tuple[MadePlan, ...]) -> None:
         made.extend(plans)

@@ -88,7 +88,7 @@ async def test_space_marks_and_moves_on(make_app: MakeApp, settle: Settle, stree
         await pilot.press("space", "space", "j", "space")
         assert screen.listing.marked == {0, 1, 3}
         assert "3 marked" in text_of(screen, "#title")
-        await pilot.press("v")
+        await pilot.press("i")
         assert len(screen.listing.marked) == 7
         await pilot.press("a")
         assert len(screen.listing.marked) == 10
@@ -140,7 +140,7 @@ async def test_enter_reads_the_detail_and_escape_goes_back(
 async def test_e_shows_where_and_why(make_app: MakeApp, settle: Settle, street: Street) -> None:
     async with make_app((*street, *TROUBLES)).run_test() as pilot:
         screen = await settle(pilot)
-        assert "1 broken, 1 skipped" in text_of(screen, "#title")
+        assert "1 broken, 1 skipped (e)" in text_of(screen, "#title")
         await pilot.press("e")
         problems = pilot.app.screen
         assert isinstance(problems, ProblemsScreen)

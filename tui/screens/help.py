@@ -11,21 +11,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-_KEYS = (
-    ("j k ↓ ↑", "next, previous spec"),
-    ("g G", "first, last spec"),
-    ("PgDn PgUp", "a page down, up"),
-    ("space", "mark, and move on"),
-    ("a", "mark all that are shown, or none of them"),
-    ("v", "swap marked and unmarked"),
-    ("/", "filter by words of the name or prompt"),
-    ("⏎", "go to the detail, to scroll it"),
-    ("d", "show or hide the detail"),
-    ("e", "broken and skipped files, and why"),
-    ("Esc", "back to the list; clear the filter"),
-    ("ctrl+p", "commands, themes among them"),
-    ("q", "quit"),
-)
+from tui.keys import KEYS
+
 _VERDICTS = (
     ("✓ fits", "$text-success", "prompt, frames and answer fit the limit"),
     ("~ near", "$text-warning", "they fit, and take nine tenths of it or more"),
@@ -44,10 +31,13 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Keys, then verdicts."""
-        lines = [Content.assemble((f"{key:<11}", "bold $primary"), what) for key, what in _KEYS]
-        lines.append(Content())
+        lines: list[Content] = []
+        for title, keys in (KEYS["specs"] | KEYS["app"]).items():
+            lines.append(Content.styled(title, "bold"))
+            lines += [Content.assemble((f"{k.keys:<14}", "bold $primary"), k.does) for k in keys]
+            lines.append(Content())
         lines += [
-            Content.assemble((f"{word:<11}", f"bold {colour}"), what)
+            Content.assemble((f"{word:<14}", f"bold {colour}"), what)
             for word, colour, what in _VERDICTS
         ]
         with VerticalScroll(classes="panel") as panel:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
-from typing import ClassVar
+import sqlite3
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path, PurePath
+from threading import Event
+from time import monotonic
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -12,27 +17,43 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
-from backend.errors import UpsampleError
+from backend.errors import QueueError, UpsampleError
+from backend.history import latest_job, latest_jobs, own_results
 from tui.desk import Desk
 from tui.harmless import paragraphs
-from tui.lines import Progress, empty_text, title_line
+from tui.lines import Progress, empty_text, filter_hint, title_line
 from tui.listing import Listing
 from tui.messages import (
     CurrentChanged,
+    FilesChanged,
     FilesRead,
+    HistoryRead,
     MarksChanged,
     PlanningStopped,
     PlansMade,
+    ReadAsked,
     ScanEnded,
     SightChanged,
+    SortAsked,
 )
+from tui.ordering import Order
 from tui.planning import PlanQueue, make_plans
+from tui.rows import Row
 from tui.scanning import read_files
 from tui.screens.page import Page
 from tui.screens.problems import ProblemsScreen
+from tui.screens.sort_chooser import SortChooser
 from tui.widgets.filter_input import FilterInput
 from tui.widgets.spec_detail import SpecDetail
 from tui.widgets.spec_list import ColumnHeadings, SpecList
+
+if TYPE_CHECKING:
+    from backend.store import Store
+
+_RENEW_EVERY = 0.25
+"""Seconds, at least."""
+_PATIENCE = 10
+"""Times as long as sorting and filtering took, it waits for the next time."""
 
 _LOOKS: list[str | PurePath] = [
     "specs.tcss",
@@ -50,7 +71,10 @@ class SpecsScreen(Page):
         Binding("slash", "filter", "filter", key_display="/"),
         Binding("enter", "read", "read", key_display="⏎"),
         Binding("d", "toggle_detail", "detail", show=False),
-        Binding("e", "problems", "problems"),
+        Binding("s", "sort", "sort"),
+        Binding("S", "reverse", "reverse", show=False),
+        Binding("o", "group", "by folder", show=False),
+        Binding("e", "problems", "problems", show=False),
         Binding("escape", "back", "back", show=False),
     ]
 
@@ -61,6 +85,11 @@ class SpecsScreen(Page):
         self._queue = PlanQueue()
         self.progress = Progress(ended=not source.paths)
         self.listing = Listing()
+        self._stop = Event()
+        self._heard = -1
+        """The version of what is live that the list shows."""
+        self._asked_history = False
+        self._next_renewal = 0.0
 
     def compose_body(self) -> ComposeResult:
         """The list beside or above the detail."""
@@ -68,8 +97,9 @@ class SpecsScreen(Page):
             with Vertical(id="specs"):
                 yield Static(id="title", markup=False)
                 yield FilterInput()
+                yield Static(id="hint", markup=False)
                 yield Static(id="empty", markup=False)
-                yield ColumnHeadings()
+                yield ColumnHeadings(self.listing)
                 yield SpecList(self.listing, id="list")
             yield SpecDetail(self._source.cwd)
 
@@ -92,12 +122,28 @@ class SpecsScreen(Page):
         """Show what there is, which is nothing yet, and only then begin to read."""
         super().on_mount()
         self._show_listing()
+        self.set_interval(_RENEW_EVERY, self._renew)
         if self._source.paths:
             self.call_after_refresh(self._start)
 
     def on_unmount(self) -> None:
-        """Let the planning thread end."""
+        """Let the threads end."""
+        self._stop.set()
         self._queue.close()
+
+    def show_live(self) -> None:
+        """How jobs stand now; and once the queue is open, how those of earlier runs ended."""
+        store = self.upsample.store
+        if store is not None and not self._asked_history:
+            self._asked_history = True
+            self._read_history(store, None)
+        live = self.upsample.live
+        jobs = live.changed_since(self._heard)
+        self._heard = live.version
+        if self.listing.take_jobs(
+            {(it.job.file, it.job.entry): latest_job(it.job, it.state) for it in reversed(jobs)}
+        ):
+            self._show_states()
 
     def _start(self) -> None:
         self.run_worker(self._scan, thread=True, group="scan")
@@ -107,6 +153,17 @@ class SpecsScreen(Page):
         worker = get_current_worker()
         read_files(self._source, self.post_message, lambda: worker.is_cancelled)
         self.post_message(ScanEnded())
+        for changes in self._source.changes(self._stop):
+            self.post_message(FilesChanged(changes))
+
+    def _read_history(self, store: Store, files: frozenset[Path] | None) -> None:
+        def read() -> None:
+            # The queue is closed when the app ends, and then nobody asks any more.
+            with suppress(QueueError, sqlite3.ProgrammingError):
+                jobs = latest_jobs(store) if files is None else {}
+                self.post_message(HistoryRead(jobs, own_results(store, files), files))
+
+        self.run_worker(read, thread=True, group="history")
 
     def _plan(self) -> None:
         try:
@@ -121,9 +178,42 @@ class SpecsScreen(Page):
 
     @on(FilesRead)
     def _take_findings(self, message: FilesRead) -> None:
-        self._queue.add(self.listing.add(message.findings))
+        self._weigh(self.listing.add(message.findings))
         self.progress.read, self.progress.total = message.read, message.total
         self._show_listing()
+
+    @on(FilesChanged)
+    def _take_changes(self, message: FilesChanged) -> None:
+        files, others = message.changes.files, message.changes.others
+        changed, gone = self.listing.replace_files(files)
+        self._queue.forget(gone)
+        self._weigh(changed)
+        self._weigh(self.listing.forget_plans(others))
+        store = self.upsample.store
+        if store is not None and files:
+            self._read_history(store, frozenset(file.absolute() for file in files))
+        self._show_listing()
+
+    @on(HistoryRead)
+    def _take_history(self, message: HistoryRead) -> None:
+        self.listing.take_jobs(message.jobs)
+        self.listing.take_results(message.results, message.among)
+        self._show_states()
+
+    def _weigh(self, rows: Iterable[Row]) -> None:
+        self._queue.add({row.number: row.spec for row in rows})
+        self._queue.look_at(self.spec_list.in_sight)
+
+    def _renew(self) -> None:
+        """Plans and jobs may change what is shown, and where. Most of the time is the keyboard's."""
+        began = monotonic()
+        if began >= self._next_renewal and self.listing.renew():
+            self._show_listing()
+            self._next_renewal = monotonic() + _PATIENCE * (monotonic() - began)
+
+    def _show_states(self) -> None:
+        self.query_one(ColumnHeadings).refresh()
+        self.spec_list.refresh()
 
     @on(ScanEnded)
     def _end_scan(self) -> None:
@@ -151,6 +241,8 @@ class SpecsScreen(Page):
     @on(CurrentChanged)
     def _show_current(self) -> None:
         self.detail.show(self.listing.current)
+        if self.listing.choosing:
+            self._show_title()
 
     @on(MarksChanged)
     def _show_title(self) -> None:
@@ -158,10 +250,13 @@ class SpecsScreen(Page):
 
     def _show_listing(self) -> None:
         self.set_class(not self.listing.shown, "-empty")
+        self.query_one("#hint", Static).update(filter_hint(self.listing.wanted))
+        self.set_class(bool(self.listing.wanted.problems), "-hinting")
         if not self.listing.shown:
             text = empty_text(self.listing, self.progress, self._source.paths)
             self.query_one("#empty", Static).update(text)
         self.spec_list.show_rows()
+        self.query_one(ColumnHeadings).refresh()
         self._show_title()
         self._show_current()
 
@@ -182,7 +277,8 @@ class SpecsScreen(Page):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While a filter is typed, the keys of the list are letters of it."""
         typing = self.has_class("-filtering") and self.filter_input.has_focus
-        return not (typing and action in {"filter", "problems", "help", "read"})
+        keys = {"filter", "problems", "help", "read", "sort", "reverse", "group"}
+        return not (typing and action in keys)
 
     def action_filter(self) -> None:
         """Type words that names or prompts must have."""
@@ -191,14 +287,23 @@ class SpecsScreen(Page):
         self.filter_input.focus()
 
     def action_back(self) -> None:
-        """From the detail to the list; from there, to all specs."""
+        """From a range to none; from the detail to the list; from there, to all specs."""
+        if self.listing.choosing:
+            self.listing.leave_range()
+            self.spec_list.refresh()
+            self._show_title()
+            return
         if not self.detail.has_focus:
             # Setting the value is what clears the filter, by way of Input.Changed.
             self.filter_input.value = ""
         self._close_filter()
 
     def action_read(self) -> None:
-        """Go to the detail, to scroll it."""
+        """Go to the detail, to scroll it; on a folder, fold or unfold it."""
+        group = self.listing.current_group
+        if self.listing.current is None and group is not None:
+            self.spec_list.action_fold(not group.folded)
+            return
         self.remove_class("-no-detail")
         self.detail.focus()
 
@@ -206,6 +311,32 @@ class SpecsScreen(Page):
         """Show or hide the detail."""
         self.toggle_class("-no-detail")
         self.spec_list.focus()
+
+    def action_sort(self) -> None:
+        """Choose the column to sort by."""
+        self.app.push_screen(SortChooser(self.listing.order), self._sort)
+
+    def action_reverse(self) -> None:
+        """Sort the other way round."""
+        self._sort(self.listing.order.by(self.listing.order.column))
+
+    @on(SortAsked)
+    def _sort_by_heading(self, message: SortAsked) -> None:
+        self._sort(self.listing.order.by(message.column))
+
+    @on(ReadAsked)
+    def _read_clicked(self) -> None:
+        self.action_read()
+
+    def _sort(self, order: Order | None) -> None:
+        if order is not None:
+            self.listing.set_order(order)
+            self._show_listing()
+
+    def action_group(self) -> None:
+        """Show folders as headings, or don't."""
+        self.listing.set_grouped(not self.listing.grouped)
+        self._show_listing()
 
     def action_problems(self) -> None:
         """Show what is broken or skipped, and why."""

@@ -7,6 +7,8 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+_EXAMPLES = "words of a name or prompt, fits:no, state:failed, -without …"
+
 
 class FilterInput(Input):
     """An Input whose keys say what becomes of the filter."""
@@ -18,5 +20,9 @@ class FilterInput(Input):
 
     def __init__(self) -> None:
         # It is out of use, so that it cannot take the focus, until a filter is asked for.
-        super().__init__(placeholder="words of a name or a prompt", compact=True, disabled=True)
+        super().__init__(
+            placeholder=_EXAMPLES,
+            compact=True,
+            disabled=True,
+        )
         self.cursor_blink = False

@@ -14,19 +14,42 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.listing import Listing
-from tui.messages import CurrentChanged, MarksChanged, SightChanged
-from tui.widgets.columns import cells, headings, lay_out
+from tui.messages import CurrentChanged, MarksChanged, ReadAsked, SightChanged, SortAsked
+from tui.rows import heading
+from tui.widgets.columns import (
+    Columns,
+    Piece,
+    cells,
+    column_at,
+    heading_cells,
+    headings,
+    lay_out,
+)
 
 _MARK_CELLS = 3
 """A click on these cells of a row marks it."""
 
 
 class ColumnHeadings(Widget):
-    """The names of the columns, above the list and as wide as its rows."""
+    """The names of the columns, above the list and as wide as its rows. A click sorts."""
+
+    def __init__(self, listing: Listing) -> None:
+        super().__init__()
+        self._listing = listing
 
     def render(self) -> str:
         """One line."""
-        return headings(lay_out(self.size.width))
+        return headings(self._columns, self._listing.order)
+
+    def on_click(self, event: events.Click) -> None:
+        """Ask for the list to be sorted by this column."""
+        column = column_at(self._columns, event.x)
+        if column is not None:
+            self.post_message(SortAsked(column))
+
+    @property
+    def _columns(self) -> Columns:
+        return lay_out(self.size.width, states=self._listing.has_states)
 
 
 class SpecList(ScrollView, can_focus=True):
@@ -36,13 +59,19 @@ class SpecList(ScrollView, can_focus=True):
         f"spec-list--{part}"
         for part in (
             *("cursor", "cursor-glyph", "mark", "name", "size", "send", "tokens", "track"),
-            *("waiting", "fits", "near", "exceeds", "refused"),
+            *("waiting", "fits", "near", "exceeds", "refused", "folder", "upsampled", "chosen"),
+            *("job-waiting", "job-paused", "job-going", "job-running", "job-done", "job-failed"),
         )
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "mark"),
         Binding("a", "mark_all", "all"),
-        Binding("v", "invert", "invert", show=False),
+        Binding("v", "range", "range", show=False),
+        Binding("i", "invert", "invert", show=False),
+        Binding("A", "clear_marks", "clear marks", show=False),
+        Binding("U", "undo_marks", "undo marks", show=False),
+        Binding("h,left", "fold(True)", "fold", show=False),
+        Binding("l,right", "fold(False)", "unfold", show=False),
         Binding("j,down", "move(1)", "down", show=False),
         Binding("k,up", "move(-1)", "up", show=False),
         Binding("g,home", "go_first", "first", show=False),
@@ -54,12 +83,24 @@ class SpecList(ScrollView, can_focus=True):
     def __init__(self, listing: Listing, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._listing = listing
+        self._styles: dict[tuple[str, bool, bool], Style] = {}
+        """By part, whether the cursor is there, and whether the row is chosen for a range."""
+        self._drawn_position = 0
 
     def show_rows(self) -> None:
         """Draw again: rows, filter or cursor of the listing are not what they were."""
         # Rows are as wide as the list, so there is nothing to scroll to sideways.
-        self.virtual_size = Size(1, len(self._listing.shown))
-        self._keep_in_sight()
+        was_in_sight = self._drawn_position in range(
+            self.scroll_offset.y, self.scroll_offset.y + max(1, self.size.height)
+        )
+        moved = self._listing.position - self._drawn_position
+        self.virtual_size = Size(1, len(self._listing.lines))
+        self._drawn_position = self._listing.position
+        # The cursor stays on its line of the screen; somebody who scrolled away from it is left in peace.
+        if was_in_sight:
+            if moved:
+                self.scroll_to(y=self.scroll_offset.y + moved, animate=False, immediate=True)
+            self._keep_in_sight()
         self.refresh()
         self.post_message(SightChanged())
 
@@ -67,26 +108,44 @@ class SpecList(ScrollView, can_focus=True):
     def in_sight(self) -> list[int]:
         """Numbers of the specs that are in sight now."""
         top = self.scroll_offset.y
-        return self._listing.shown[top : top + max(1, self.size.height)]
+        return [n for n in self._listing.lines[top : top + max(1, self.size.height)] if n >= 0]
+
+    def notify_style_update(self) -> None:
+        """Another theme, or the focus."""
+        self._styles.clear()
+        super().notify_style_update()
 
     def render_line(self, y: int) -> Strip:
         """Line `y` of what is in sight."""
         position = y + self.scroll_offset.y
         # Not `size`, which has the scrollbar in it.
         width = self.scrollable_content_region.width
-        if position >= len(self._listing.shown):
+        if position >= len(self._listing.lines):
             return Strip.blank(width, self.rich_style)
-        number = self._listing.shown[position]
-        current = position == self._listing.position
-        pieces = cells(
-            self._listing.rows[number],
-            lay_out(width),
-            marked=number in self._listing.marked,
-            current=current,
+        listing = self._listing
+        current = position == listing.position
+        first, last = listing.range if listing.choosing else (-1, -1)
+        chosen = first <= position <= last
+        line = listing.lines[position]
+        pieces = (
+            self._heading(line, width, current=current)
+            if line < 0
+            else cells(
+                listing.rows[line],
+                lay_out(width, states=listing.has_states),
+                marked=line in listing.marked,
+                current=current,
+                chosen=chosen,
+            )
         )
-        over = self._cursor_style if current else Style.null()
-        drawn = [Segment(text, self._style(part) + over) for text, part in pieces]
-        return Strip(drawn).adjust_cell_length(width, self.rich_style + over)
+        drawn = [Segment(text, self._style(part, current, chosen)) for text, part in pieces]
+        return Strip(drawn).adjust_cell_length(width, self._style("", current, chosen))
+
+    def _heading(self, line: int, width: int, *, current: bool) -> list[Piece]:
+        group = self._listing.groups[heading(line)]
+        marked = self._listing.marked
+        count = sum(number in marked for number in group.numbers) if marked else 0
+        return heading_cells(group, width, marked=count, current=current)
 
     def action_move(self, rows: int) -> None:
         """Move the cursor by so many rows."""
@@ -102,13 +161,17 @@ class SpecList(ScrollView, can_focus=True):
 
     def action_go_last(self) -> None:
         """Move the cursor to the last spec."""
-        self._move_to(len(self._listing.shown) - 1)
+        self._move_to(len(self._listing.lines) - 1)
 
     def action_mark(self) -> None:
-        """Mark the current spec, or take its mark away, and move on."""
-        self._listing.toggle_mark()
-        self._marked()
-        self.action_move(1)
+        """Mark the current spec, or take its mark away, and move on; in a range, mark the range."""
+        if self._listing.choosing:
+            self._listing.mark_range()
+            self._marked()
+        else:
+            self._listing.toggle_mark()
+            self._marked()
+            self.action_move(1)
 
     def action_mark_all(self) -> None:
         """Mark all specs shown, or none of them if all are marked."""
@@ -120,15 +183,46 @@ class SpecList(ScrollView, can_focus=True):
         self._listing.invert()
         self._marked()
 
+    def action_range(self) -> None:
+        """Begin a range, or mark the one that was begun."""
+        if self._listing.choosing:
+            self._listing.mark_range()
+        else:
+            self._listing.begin_range()
+        self._marked()
+
+    def action_clear_marks(self) -> None:
+        """Take all marks away, and say how to have them back."""
+        count = self._listing.clear_marks()
+        self._marked()
+        self.notify(
+            f"{count:,} unmarked; U brings that back." if count else "Nothing is marked.",
+            markup=False,
+        )
+
+    def action_undo_marks(self) -> None:
+        """Take the last change of marks back."""
+        if self._listing.undo_marks() is None:
+            self.notify("There is no change of marks to undo.", markup=False)
+        self._marked()
+
+    def action_fold(self, folded: bool) -> None:
+        """Hide or show the specs of the current folder."""
+        self._listing.fold(folded)
+        self.show_rows()
+        self.post_message(CurrentChanged())
+
     def on_click(self, event: events.Click) -> None:
-        """A click chooses a row; on its left edge it marks it too."""
+        """A click chooses a row; on its left edge it marks it too; a second one opens it."""
         position = event.y + self.scroll_offset.y
-        if position >= len(self._listing.shown):
+        if position >= len(self._listing.lines):
             return
         self._move_to(position)
-        if event.x < _MARK_CELLS:
+        if event.x < _MARK_CELLS and self._listing.lines[position] >= 0:
             self._listing.toggle_mark()
             self._marked()
+        elif event.chain == 2 or self._listing.lines[position] < 0:
+            self.post_message(ReadAsked())
 
     def on_resize(self) -> None:
         """Other rows are in sight, and the cursor may be out of it."""
@@ -143,6 +237,7 @@ class SpecList(ScrollView, can_focus=True):
     def _move_to(self, position: int) -> None:
         before = self._listing.position
         self._listing.move_to(position)
+        self._drawn_position = self._listing.position
         if self._listing.position != before:
             self._keep_in_sight()
             self.refresh()
@@ -156,10 +251,18 @@ class SpecList(ScrollView, can_focus=True):
         row = Region(0, self._listing.position, 1, 1)
         self.scroll_to_region(row, animate=False, force=True, immediate=True)
 
-    @property
-    def _cursor_style(self) -> Style:
-        style = self.get_component_rich_style("spec-list--cursor")
-        return Style(bgcolor=style.bgcolor, bold=style.bold)
+    def _style(self, part: str, current: bool, chosen: bool) -> Style:
+        key = (part, current, chosen)
+        style = self._styles.get(key)
+        if style is None:
+            style = self._component(part) if part else self.rich_style
+            if chosen:
+                style += Style(bgcolor=self._component("chosen").bgcolor)
+            if current:
+                over = self._component("cursor")
+                style += Style(bgcolor=over.bgcolor, bold=over.bold)
+            self._styles[key] = style
+        return style
 
-    def _style(self, part: str) -> Style:
+    def _component(self, part: str) -> Style:
         return self.get_component_rich_style(f"spec-list--{part}")

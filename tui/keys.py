@@ -1,0 +1,58 @@
+"""What the keys do, by page: the table that the help shows. The bindings themselves are the widgets'."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Key(NamedTuple):
+    """A key, or several that belong together, and what they do."""
+
+    keys: str
+    does: str
+
+
+KEYS: dict[str, dict[str, tuple[Key, ...]]] = {
+    "specs": {
+        "Move": (
+            Key("j k ↓ ↑", "next, previous spec"),
+            Key("g G", "first, last spec"),
+            Key("PgDn PgUp", "a page down, up"),
+            Key("⏎", "the detail, to scroll it; on a folder: fold"),
+            Key("d", "show or hide the detail"),
+        ),
+        "Mark": (
+            Key("space", "mark and move on; on a folder: all of it"),
+            Key("v", "begin a range; move; v or space marks it"),
+            Key("a", "mark all that are shown, or none of them"),
+            Key("i", "swap marked and unmarked"),
+            Key("A", "take all marks away, hidden ones too"),
+            Key("U", "undo the last change of marks"),
+        ),
+        "Find": (
+            Key("/", "filter by words of the name or prompt"),
+            Key("s S", "sort by a column; the other way round"),
+            Key("o", "group by folder"),
+            Key("← → h l", "fold, unfold a folder"),
+            Key("e", "broken and skipped files, and why"),
+            Key("Esc", "leave a range; the detail; the filter"),
+        ),
+        "Filter terms": (
+            Key("fits:no", "also near and yes"),
+            Key("res:>480", "the shorter side; also res:1280x704"),
+            Key("format:text", "and the other formats by name"),
+            Key("state:done", "also new, queued, running, failed, cancelled"),
+            Key("upsampled:yes", "also marked:yes"),
+            Key("-rain", "without; - or ! before any part"),
+            Key('"a b"', "as it stands"),
+        ),
+    },
+    "app": {
+        "Everywhere": (
+            Key("?", "these keys"),
+            Key("ctrl+p", "commands, themes among them"),
+            Key("q", "quit"),
+        ),
+    },
+}
+"""Pages, their groups, and the keys of each; "app" holds on all pages."""
