@@ -131,6 +131,16 @@ async def test_o_groups_by_folder_and_enter_folds(
         assert lines_of(screen)[0].startswith("▸■ ")
 
 
+async def test_at_the_top_of_a_long_list_the_first_folder_comes_into_sight(
+    make_app: MakeApp, settle: Settle, make_spec: Callable[..., Spec]
+) -> None:
+    async with make_app([make_spec(f"s{n:03d}") for n in range(300)]).run_test() as pilot:
+        screen = await settle(pilot)
+        await pilot.press("o")
+        assert lines_of(screen)[0].startswith(" ▼ city  300 specs")
+        assert lines_of(screen)[1].startswith("▸  s000")
+
+
 async def test_v_begins_a_range_that_space_marks_and_escape_leaves(
     make_app: MakeApp, settle: Settle, street: Street
 ) -> None:

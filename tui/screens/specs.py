@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 from collections.abc import Iterable
 from contextlib import suppress
@@ -50,6 +51,8 @@ from tui.widgets.spec_list import ColumnHeadings, SpecList
 if TYPE_CHECKING:
     from backend.store import Store
 
+_VERY_MANY = 20_000
+"""Specs."""
 _RENEW_EVERY = 0.25
 """Seconds, at least."""
 _PATIENCE = 10
@@ -218,6 +221,9 @@ class SpecsScreen(Page):
     @on(ScanEnded)
     def _end_scan(self) -> None:
         self.progress.ended = True
+        if len(self.listing.rows) >= _VERY_MANY:
+            # They stay as long as the app; looking through them for garbage again and again costs keys.
+            gc.freeze()
         self._show_listing()
 
     @on(PlansMade)
@@ -246,12 +252,13 @@ class SpecsScreen(Page):
 
     @on(MarksChanged)
     def _show_title(self) -> None:
-        self.query_one("#title", Static).update(title_line(self.listing, self.progress))
+        # It is always one line, so nothing else moves.
+        self.query_one("#title", Static).update(
+            title_line(self.listing, self.progress), layout=False
+        )
 
     def _show_listing(self) -> None:
         self.set_class(not self.listing.shown, "-empty")
-        self.query_one("#hint", Static).update(filter_hint(self.listing.wanted))
-        self.set_class(bool(self.listing.wanted.problems), "-hinting")
         if not self.listing.shown:
             text = empty_text(self.listing, self.progress, self._source.paths)
             self.query_one("#empty", Static).update(text)
@@ -263,6 +270,8 @@ class SpecsScreen(Page):
     @on(Input.Changed)
     def _filter_as_typed(self, event: Input.Changed) -> None:
         self.listing.set_filter(event.value)
+        self.query_one("#hint", Static).update(filter_hint(self.listing.wanted))
+        self.set_class(bool(self.listing.wanted.problems), "-hinting")
         self._show_listing()
 
     @on(Input.Submitted)

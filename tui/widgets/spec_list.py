@@ -98,7 +98,8 @@ class SpecList(ScrollView, can_focus=True):
         self._drawn_position = self._listing.position
         # The cursor stays on its line of the screen; somebody who scrolled away from it is left in peace.
         if was_in_sight:
-            if moved:
+            # At the top it stays at the top: what comes first, a heading for instance, is to be seen.
+            if moved and self.scroll_offset.y:
                 self.scroll_to(y=self.scroll_offset.y + moved, animate=False, immediate=True)
             self._keep_in_sight()
         self.refresh()
@@ -240,7 +241,11 @@ class SpecList(ScrollView, can_focus=True):
         self._drawn_position = self._listing.position
         if self._listing.position != before:
             self._keep_in_sight()
-            self.refresh()
+            if self._listing.choosing:
+                self.refresh()
+            else:  # scrolling draws the other lines anyway
+                self.refresh_line(before)
+                self.refresh_line(self._listing.position)
             self.post_message(CurrentChanged())
 
     def _marked(self) -> None:
