@@ -66,7 +66,7 @@ def _look_at(found: Scan, wanted: Filter, settings: Settings) -> Iterator[_Found
         yield _Found(
             spec,
             haystack_of(spec),
-            planner.plan(spec.prompt, spec.video) if planner else None,
+            planner.plan_spec(spec) if planner else None,
             job.state if job and job.prompt == spec.prompt else None,
             spec.is_upsampled or spec.file.absolute() in results,
         )
