@@ -91,6 +91,8 @@ class Scene:
 @pytest.fixture
 async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
     monkeypatch.setattr(dispatch, "FIRST_PAUSE", 0.01)
+    # So that the jobs come to the box in their order.
+    monkeypatch.setattr(dispatch, "PREPARED_AT_ONCE", 1)
     with closing(Store(tmp_path / "queue.db")) as store:
         async with serving_near(tmp_path / "box", _SLOTS) as box:
             monkeypatch.setattr(dispatch, "open_link", box.open_link)
