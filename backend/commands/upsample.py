@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from backend.batch import GREATEST_SEED, choose_usable, find_places, require_writable
 from backend.box.link import Box
 from backend.boxes import make_box
 from backend.commands.dry_run import show_plans
@@ -20,19 +20,16 @@ from backend.commands.report import Report
 from backend.config import BoxSettings, Settings, Table, load_settings
 from backend.console import say, warn
 from backend.dispatch import Dispatcher
-from backend.errors import ConfigError, InputError, ResultError
+from backend.errors import ConfigError, InputError
 from backend.exit_codes import ExitCode
-from backend.orders import Batch, make_jobs
-from backend.results import check_destination, is_own_result
+from backend.orders import Batch
 from backend.sole_dispatcher import sole_dispatcher
 from backend.specs.model import Scan, Spec
 from backend.specs.scan import scan
-from backend.store import Job, Order, Store, default_path
+from backend.store import Job, Store, default_path
 from backend.terminal_asker import TerminalAsker
 
 DEFAULT_SAVE_DIR = Path("outputs")
-_GREATEST_SEED = 2**31 - 1
-"""Every engine takes it."""
 _MOST_NAMED = 10
 """Skipped files that are named one by one."""
 
@@ -118,13 +115,12 @@ def upsample_batch(options: Options) -> ExitCode:
                 left = store.unended(box_name) + _undelivered(store, box_name)
                 box = make_box(box_name, box_settings, settings, left)
                 return _work(store, left, box, options, report)
-            _require_writable(options.save_dir)
-            orders = make_jobs(specs, options.paths, batch)
-            kept = list(_writable(store, orders, options))
-            report = Report(
-                as_json=options.json, refused=len(orders) - len(kept) + len(found.broken)
-            )
-            jobs = store.queue(kept)
+            require_writable(options.save_dir)
+            placed = find_places(specs, options.paths, batch, store, force=options.force)
+            for reason in {refused.reason: None for refused in placed.refused}:
+                warn(reason)
+            report = Report(as_json=options.json, refused=len(placed.refused) + len(found.broken))
+            jobs = store.queue(placed.orders)
             box = make_box(box_name, box_settings, settings, jobs)
             return _work(store, jobs, box, options, report)
 
@@ -186,8 +182,8 @@ async def _dispatch(
 
 
 def _batch(options: Options, settings: Settings, name: str, box: BoxSettings) -> Batch:
-    if not 0 <= options.seed <= _GREATEST_SEED:
-        raise InputError(f"--seed {options.seed} is no seed", f"Use 0 to {_GREATEST_SEED:,}.")
+    if not 0 <= options.seed <= GREATEST_SEED:
+        raise InputError(f"--seed {options.seed} is no seed", f"Use 0 to {GREATEST_SEED:,}.")
     if options.candidates < 1:
         raise InputError(
             f"--candidates {options.candidates} asks for nothing", "Ask for 1 or more."
@@ -215,15 +211,12 @@ def _usable(found: Scan, store: Store | None, options: Options) -> list[Spec]:
     """The specs to upsample; says what is passed over, and why."""
     for broken in found.broken:
         warn(str(broken))
+    specs, upsampled = choose_usable(found.specs, store, force=options.force)
     skipped = {skip.file: skip.reason for skip in found.skipped}
-    specs = []
-    upsampled = _Upsampled(store)
-    for spec in found.specs:
-        reason = "" if options.force else upsampled.reason(spec)
-        if reason:
-            skipped[spec.file] = f"{reason} (--force takes it all the same)"
-        else:
-            specs.append(spec)
+    skipped |= {
+        refused.spec.file: f"{refused.reason} (--force takes it all the same)"
+        for refused in upsampled
+    }
     for file, reason in itertools.islice(skipped.items(), _MOST_NAMED):
         warn(f"{file}: skipped, {reason}")
     if len(skipped) > _MOST_NAMED:
@@ -232,55 +225,3 @@ def _usable(found: Scan, store: Store | None, options: Options) -> list[Spec]:
         named = ", ".join(str(path) for path in options.paths)
         raise InputError(f"nothing to upsample: no usable prompt spec in {named}")
     return specs
-
-
-class _Upsampled:
-    """Knows which prompts are upsampled already, by their own word or because we wrote them."""
-
-    def __init__(self, store: Store | None) -> None:
-        self._store = store
-        """None when there is no queue yet, and so no result of ours."""
-        self._is_result: dict[Path, bool] = {}
-
-    def reason(self, spec: Spec) -> str:
-        """Why the spec need not be upsampled; empty when it should be."""
-        if spec.is_upsampled:
-            return "it says that its prompt is upsampled already"
-        if self._store is None:
-            return ""
-        # Most formats cannot say so, and the folder for results is often below the one that is named.
-        if spec.file not in self._is_result:
-            self._is_result[spec.file] = is_own_result(self._store, spec.file.absolute())
-        return "it is a result of upsample" if self._is_result[spec.file] else ""
-
-
-def _require_writable(folder: Path) -> None:
-    """Find out before the work and not after it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise ResultError(
-            f"the folder for results, {folder}, cannot be written: {error.strerror}",
-            "Choose another --save-dir.",
-        ) from error
-
-
-def _writable(store: Store, orders: Sequence[Order], options: Options) -> Iterator[Order]:
-    """The orders whose result may go where it should; says why the others may not."""
-    writable: dict[Path, bool] = {}
-    for order in orders:
-        if order.destination not in writable:
-            writable[order.destination] = _is_writable(store, order, options)
-        if writable[order.destination]:
-            yield order
-
-
-def _is_writable(store: Store, order: Order, options: Options) -> bool:
-    try:
-        check_destination(store, order.destination, order.file, force=options.force)
-    except ResultError as error:
-        warn(str(error))
-        return False
-    return True
