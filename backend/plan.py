@@ -89,6 +89,13 @@ class Planner:
             return Plan(prompt, None, None, 0, None, 0, error)
         return self._with_video(prompt, video, second)
 
+    def plan_anew(self, plan: Plan) -> Plan:
+        """A plan that was made under other settings, as it is under these. Reads no file."""
+        if plan.video is not None:
+            return self._with_video(plan.prompt, plan.video, plan.control)
+        # What cannot be read is refused under all settings, and alone has no budget.
+        return plan if plan.budget is None else self._without_video(plan.prompt)
+
     def text_tokens(self, prompt: str | None) -> int:
         """Tokens of the text that is sent for a prompt, the system prompt among it.
 

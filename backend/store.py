@@ -161,6 +161,8 @@ class Written:
     """The spec file whose result it holds."""
 
 
+_NEWEST_ANSWERS = 200
+"""That are looked at to know how long an answer takes."""
 _COLUMNS = ", ".join(Job.__dataclass_fields__)
 _ENDED = str(tuple(str(state) for state in State if state.ended))
 _PROGRESS = (State.PREPARING, State.SENT, State.RUNNING)
@@ -337,6 +339,17 @@ class Store:
             self._db.execute(
                 "INSERT OR IGNORE INTO results VALUES (?, ?, ?)", (identity, text, time.time())
             )
+
+    def durations(self, engine: str) -> list[float]:
+        """Seconds that each of the newest answers of this engine ("vllm", any version) took."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT json_extract(answer, '$.ended') - json_extract(answer, '$.started') AS took "
+                "FROM results WHERE json_extract(answer, '$.engine') || ' ' LIKE ? "
+                "ORDER BY received DESC LIMIT ?",
+                (f"{engine} %", _NEWEST_ANSWERS),
+            ).fetchall()
+        return [row["took"] for row in rows if row["took"] is not None]
 
     def seen(self, box: str) -> tuple[str, int]:
         """The journal of a box that was last followed, and how far; ("", -1) at first."""

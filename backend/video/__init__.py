@@ -1,17 +1,20 @@
 """Videos and images on this machine: what they are, which frames to show, and drawing those.
 
 `probe` reads headers, `choose` picks frames by their real timestamps, `ffmpeg` runs the one program
-that draws, `draw` makes frames and hint videos, `kept` is where they lie, by content.
+that draws, `draw` makes frames and hint videos, `kept` is where they lie, by content, `drawn` tells
+how large they are.
 """
 
 from backend.video.choose import ChosenFrame, FrameSampling, choose_frames
 from backend.video.draw import Prepared, create_hint_video, prepare_frames
+from backend.video.drawn import DrawnFrames
 from backend.video.ffmpeg import find_ffmpeg
 from backend.video.kept import Frame
 from backend.video.probe import MediaKind, Video, probe
 
 __all__ = [
     "ChosenFrame",
+    "DrawnFrames",
     "Frame",
     "FrameSampling",
     "MediaKind",
