@@ -61,6 +61,10 @@ class Cancels:
         """Whether the job was asked to be cancelled when that was last looked at."""
         return number in self._asked
 
+    def take_back(self, numbers: Iterable[int]) -> None:
+        """These jobs are queued anew, which took back the request; of one made since, the next look tells."""
+        self._asked.difference_update(numbers)
+
     async def look(self) -> None:
         """Heed requests as they come, until cancelled."""
         while True:

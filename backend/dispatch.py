@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from backend.box.asker import Asker
 from backend.box.link import Box, Link, Seen, open_link
@@ -17,7 +17,7 @@ from backend.cancels import Cancels
 from backend.errors import BoxUnreachable, InputError, UpsampleError
 from backend.events import BoxLog, BoxStatus, EngineStarting, Event, LinkChanged, LinkState
 from backend.ledger import Ledger
-from backend.orders import same_frames_together
+from backend.line import Line
 from backend.prepare import Preparer, Ready
 from backend.store import Job, State, Store
 from remote.protocol import (
@@ -59,10 +59,12 @@ class Dispatcher:
         *,
         force: bool = False,
         look: bool = False,
+        go: asyncio.Event | None = None,
     ) -> None:
         """`watch` hears of everything, on the loop; `force` lets results replace files.
 
         With `look` the box's daemon is taken as it is, whatever its setup: to follow what is there.
+        While `go` is cleared, nothing new is sent.
         """
         self._store = store
         self._box = box
@@ -71,13 +73,18 @@ class Dispatcher:
         self._look = look
         self._ledger = Ledger(store, box.name, watch, force=force)
         self._preparer = Preparer(box.setup.model)
-        self._to_prepare: asyncio.Queue[Job] = asyncio.Queue()
-        self._ready: asyncio.Queue[Ready] = asyncio.Queue(PREPARED_AHEAD)
+        self._places: dict[int, float] = {}
+        """Of jobs that were moved since they were taken up."""
+        self._to_prepare: Line[Job] = Line(self._place)
+        self._ready: Line[Ready] = Line(lambda ready: self._place(ready.job), PREPARED_AHEAD)
         self._in_flight: dict[str, Ready | None] = {}
         """By identity. What was sent and not acknowledged yet keeps its Ready, to be sent again."""
         self._known: set[str] = set()
         """Of what was sent, that which the box's past tells of: perhaps of an earlier try that ended."""
         self._room = asyncio.Event()
+        self._go = go or asyncio.Event()
+        if go is None:
+            self._go.set()
         self._cancels = Cancels(store, self._ledger, box.name, self._in_flight)
 
     async def run(self, jobs: Sequence[Job]) -> None:
@@ -105,7 +112,9 @@ class Dispatcher:
 
     async def add(self, jobs: Sequence[Job]) -> None:
         """More jobs for the run; those that it has already are left as they are."""
-        await self._take_up(self._ledger.add(jobs))
+        new = self._ledger.add(jobs)
+        self._cancels.take_back(job.number for job in new)
+        await self._take_up(new)
 
     async def cancel(self, numbers: Iterable[int]) -> None:
         """Ask for these jobs to be cancelled, whether they are of this run or not.
@@ -115,8 +124,33 @@ class Dispatcher:
         """
         await self._cancels.ask(numbers)
 
+    async def pause(self, numbers: Iterable[int]) -> None:
+        """Let these jobs of the box wait, except those that are on their way to it already.
+
+        They leave the run; those that were about to join it will not.
+        """
+        found = await asyncio.to_thread(self._store.jobs, numbers)
+        jobs = [job for job in found if job.box == self._box.name and not job.state.ended]
+        for job in jobs:
+            if not self._ledger.knows(job.number) and job.state is State.QUEUED:
+                self._ledger.adopt(job)
+        # Looked at after the wait: what is sent meanwhile goes on.
+        sent = {
+            job.number for identity in self._in_flight for job in self._ledger.jobs_of(identity)
+        }
+        await self._ledger.pause([job for job in jobs if job.number not in sent])
+
+    def arrange(self, places: Mapping[int, float]) -> None:
+        """From now on these jobs stand elsewhere among those that wait."""
+        self._places |= places
+        self._to_prepare.arrange()
+        self._ready.arrange()
+
+    def _place(self, job: Job) -> float:
+        return self._places.get(job.number, job.place)
+
     async def _take_up(self, unended: Sequence[Job]) -> None:
-        for job in same_frames_together(unended):
+        for job in unended:
             if not (job.identity and job.state in (State.SENT, State.RUNNING)):
                 self._to_prepare.put_nowait(job)
             elif not await self._ledger.answer_from_store(job.identity):
@@ -190,7 +224,7 @@ class Dispatcher:
             while len(self._in_flight) >= link.welcome.slots + SENT_AHEAD:
                 self._room.clear()
                 await self._room.wait()
-            ready = await self._ready.get()
+            ready = await self._next_ready()
             if not self._ledger.is_left(ready.job.number):
                 continue
             if ready.identity in self._in_flight:
@@ -203,6 +237,17 @@ class Dispatcher:
                 self._release(ready.identity)
             else:
                 await self._submit(link, ready)
+
+    async def _next_ready(self) -> Ready:
+        await self._go.wait()
+        ready = await self._ready.get()
+        try:
+            await self._go.wait()
+        except asyncio.CancelledError:
+            # The link broke while it was held back.
+            self._to_prepare.put_nowait(ready.job)
+            raise
+        return ready
 
     async def _submit(self, link: Link, ready: Ready) -> None:
         try:

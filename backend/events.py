@@ -128,6 +128,15 @@ class JobPostponed:
 
 
 @dataclass(frozen=True, slots=True)
+class JobPaused:
+    """The job stays in the queue until the user lets it go on."""
+
+    type: ClassVar[str] = "paused"
+    job: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobCancelled:
     """The job was taken back."""
 
@@ -207,6 +216,7 @@ Event = (
     | JobDone
     | JobFailed
     | JobPostponed
+    | JobPaused
     | JobCancelled
     | ResultsWritten
     | WritingFailed

@@ -18,6 +18,7 @@ from backend.events import (
     JobCancelled,
     JobDone,
     JobFailed,
+    JobPaused,
     JobPostponed,
     JobPrepared,
     JobSent,
@@ -80,14 +81,13 @@ class Ledger:
             return []
         new = [job for job in jobs if not job.state.ended and job.number not in self._remaining]
         for job in new:
-            self._remaining[job.number] = job
-            self._unwritten[job.destination] += 1
-            self._note_answered_by(job)
+            self.adopt(job)
         return new
 
     def adopt(self, job: Job) -> None:
-        """Let a job of another run belong to this one."""
+        """Let a job of another run, or one that had left this one, belong to it."""
         self._remaining[job.number] = job
+        self._claimed.discard(job.number)
         self._unwritten[job.destination] += 1
         self._note_answered_by(job)
         self.all_ended.clear()
@@ -212,6 +212,10 @@ class Ledger:
         jobs = self._claim(self.jobs_of(identity))
         await self.see_through(self._postpone(jobs, reason))
 
+    async def pause(self, jobs: Iterable[Job]) -> None:
+        """The user wants these to wait; they leave this run, those whose end has begun excepted."""
+        await self.see_through(self._pause(self._claim(jobs)))
+
     def _claim(self, jobs: Iterable[Job]) -> list[Job]:
         """Those of the jobs that are left, for whoever ends them; only the first one gets them."""
         claimed = [job for job in jobs if self.is_left(job.number)]
@@ -275,7 +279,15 @@ class Ledger:
         for job in jobs:
             await self._set_state(job, State.QUEUED)
             self._watch(JobPostponed(job.number, job.name, reason))
-        self._leave(jobs)
+        await self._end(jobs)
+
+    async def _pause(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            await self._set_state(job, State.PAUSED)
+            self._watch(JobPaused(job.number, job.name))
+        await self._end(jobs)
+        # They may come back to this run.
+        self._claimed.difference_update(job.number for job in jobs)
 
     async def _end(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
@@ -299,10 +311,9 @@ class Ledger:
         """
         found = await asyncio.to_thread(self._store.with_destination, destination)
         jobs = [job for job in found if job.state.ended]
+        force = self._force or any(job.force for job in jobs)
         try:
-            files = await asyncio.to_thread(
-                write_results, self._store, destination, jobs, self._force
-            )
+            files = await asyncio.to_thread(write_results, self._store, destination, jobs, force)
         except UpsampleError as error:
             if not only_try:
                 self._watch(WritingFailed(destination, str(error)))

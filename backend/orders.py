@@ -28,6 +28,8 @@ class Batch:
     save_dir: Path
     candidates: int = 1
     seed: int = 0
+    force: bool = False
+    """Whether results may replace files that somebody else made."""
 
 
 def make_jobs(specs: Iterable[Spec], named: Sequence[Path], batch: Batch) -> list[Order]:
@@ -127,6 +129,7 @@ def _job(
         destination=destination,
         control=control,
         media=shown.names,
+        force=batch.force,
     )
 
 

@@ -13,7 +13,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -78,6 +78,12 @@ CREATE TABLE cancels (
     asked REAL NOT NULL
 );
 """,
+    # 4: the order of what waits can be changed, and a job remembers its --force.
+    """
+ALTER TABLE jobs ADD COLUMN place REAL NOT NULL DEFAULT 0;
+UPDATE jobs SET place = number;
+ALTER TABLE jobs ADD COLUMN force INTEGER NOT NULL DEFAULT 0;
+""",
 )
 """What makes each version of the schema of the one before. A new step goes to the end; none ever changes."""
 
@@ -90,6 +96,8 @@ class State(StrEnum):
     """How a job stands. The names are pueue's where it has them."""
 
     QUEUED = "queued"
+    PAUSED = "paused"
+    """It waits until the user lets it go on; nothing of it was sent."""
     PREPARING = "preparing"
     """Its frames are being drawn, or it waits to be sent."""
     SENT = "sent"
@@ -129,6 +137,8 @@ class Order:
     """A second video, shown after the first one; absolute."""
     media: str = field(default="", kw_only=True)
     """What the videos are: "rgb", "edge", "rgb+edge"; empty for none, and in queues of earlier versions."""
+    force: bool = field(default=False, kw_only=True)
+    """Whether the result may replace a file that somebody else made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +159,8 @@ class Job(Order):
     """Unix time."""
     changed: float
     """Unix time of the last change of state."""
+    place: float = field(default=0.0, kw_only=True)
+    """Where it stands among the jobs that wait: the one with the smallest is sent first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +177,7 @@ _NEWEST_ANSWERS = 200
 """That are looked at to know how long an answer takes."""
 _COLUMNS = ", ".join(Job.__dataclass_fields__)
 _ENDED = str(tuple(str(state) for state in State if state.ended))
+_STOPPED = (State.FAILED, State.CANCELLED, State.PAUSED)
 _PROGRESS = (State.PREPARING, State.SENT, State.RUNNING)
 _EACH = "(SELECT value FROM json_each(?))"
 """Of a list of numbers, which SQLite takes only as JSON."""
@@ -209,8 +222,9 @@ class Store:
     def queue(self, jobs: Sequence[Order]) -> list[Job]:
         """Put jobs into the queue and return them as they stand there, in the same order.
 
-        One that is there already stays as it is, unless it failed or was cancelled, or is asked to be:
-        then it is queued anew. Of several jobs for one place in a file, the one asked for last counts.
+        One that is there already stays as it is, unless it failed or was cancelled, or is asked to be,
+        or is paused: then it is queued anew. They are sent in this order, after those that wait. Of
+        several jobs for one place in a file, the one asked for last counts.
         """
         with self._transaction():
             for asked, job in enumerate(jobs, self._last_asked() + 1):
@@ -218,15 +232,19 @@ class Store:
                 if not there:
                     self._insert(job, asked)
                     continue
-                self._db.execute(
-                    "UPDATE jobs SET asked = ? WHERE number = ?", (asked, there[0].number)
-                )
                 number = there[0].number
+                self._db.execute(
+                    "UPDATE jobs SET asked = ?, force = ? WHERE number = ?",
+                    (asked, job.force or there[0].force, number),
+                )
                 withdrawn = self._db.execute(
                     "DELETE FROM cancels WHERE job = ?", (number,)
                 ).rowcount
-                if withdrawn or there[0].state in (State.FAILED, State.CANCELLED):
-                    self._change("state = ?, error = '' WHERE number = ?", State.QUEUED, number)
+                if withdrawn or there[0].state in _STOPPED:
+                    self._change(
+                        "state = ?, error = '', place = ? WHERE number = ?",
+                        State.QUEUED, asked, number,
+                    )  # fmt: skip
             return [self._select("key = ?", job.key)[0] for job in jobs]
 
     def jobs(self, numbers: Iterable[int] | None = None) -> list[Job]:
@@ -238,6 +256,16 @@ class Store:
     def unended(self, box: str | None = None) -> list[Job]:
         """The jobs that are still to be done, on one box or on all, oldest first."""
         return self._select(f"state NOT IN {_ENDED} AND box = coalesce(?, box)", box)
+
+    def to_do(self, box: str | None = None) -> list[Job]:
+        """The unended jobs that are not paused, on one box or on all, in the order in which to send
+        them. A paused one is among them when it is asked to be cancelled.
+        """
+        return self._select(
+            f"state NOT IN {_ENDED} AND box = coalesce(?, box) "  # noqa: S608 - our own words
+            "AND (state != ? OR number IN (SELECT job FROM cancels))",
+            box, State.PAUSED, order="place, number",
+        )  # fmt: skip
 
     def sent(self, box: str, identity: str) -> list[Job]:
         """The jobs that wait for a box to answer this request."""
@@ -262,15 +290,25 @@ class Store:
     def set_state(self, number: int, state: State, error: str = "") -> None:
         """Note how a job stands now.
 
-        What has ended makes no progress, unless it is queued again; what ends need not be cancelled.
+        What has ended or is paused makes no progress, unless it is queued again; what ends need not be
+        cancelled.
         """
-        condition = f"state NOT IN {_ENDED}" if state in _PROGRESS else "TRUE"
+        stays = f"state NOT IN {_ENDED} AND state != '{State.PAUSED}'"
+        condition = stays if state in _PROGRESS else "TRUE"
         with self._transaction():
             self._change(
                 f"state = ?, error = ? WHERE number = ? AND {condition}", state, error, number
             )
             if state.ended:
                 self._db.execute("DELETE FROM cancels WHERE job = ?", (number,))
+
+    def set_places(self, places: Mapping[int, float]) -> None:
+        """Note where jobs stand among those that wait, by number."""
+        with self._transaction():
+            self._db.executemany(
+                "UPDATE jobs SET place = ? WHERE number = ?",
+                [(place, number) for number, place in places.items()],
+            )
 
     def ask_to_cancel(self, numbers: Iterable[int]) -> None:
         """Leave the request to cancel these jobs to whoever works on the queue, now or next.
@@ -454,6 +492,7 @@ class Store:
             "control": _stored(job.control) if job.control else None,
             "destination": _stored(job.destination),
             "state": State.QUEUED,
+            "place": asked,
             "asked": asked,
             "queued": now,
             "changed": now,
@@ -510,5 +549,6 @@ def _job(row: sqlite3.Row) -> Job:
             "control": _path(values["control"]) if values["control"] else None,
             "destination": _path(values["destination"]),
             "state": State(values["state"]),
+            "force": bool(values["force"]),
         }
     )

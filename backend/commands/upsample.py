@@ -22,7 +22,7 @@ from backend.console import say, warn
 from backend.dispatch import Dispatcher
 from backend.errors import ConfigError, InputError
 from backend.exit_codes import ExitCode
-from backend.orders import Batch
+from backend.orders import Batch, same_frames_together
 from backend.sole_dispatcher import sole_dispatcher
 from backend.specs.model import Scan, Spec
 from backend.specs.scan import scan
@@ -120,7 +120,7 @@ def upsample_batch(options: Options) -> ExitCode:
             for reason in {refused.reason: None for refused in placed.refused}:
                 warn(reason)
             report = Report(as_json=options.json, refused=len(placed.refused) + len(found.broken))
-            jobs = store.queue(placed.orders)
+            jobs = store.queue(same_frames_together(placed.orders))
             box = make_box(box_name, box_settings, settings, jobs)
             return _work(store, jobs, box, options, report)
 
@@ -197,6 +197,7 @@ def _batch(options: Options, settings: Settings, name: str, box: BoxSettings) ->
         save_dir=options.save_dir,
         candidates=options.candidates,
         seed=options.seed,
+        force=options.force,
     )
 
 

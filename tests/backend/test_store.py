@@ -90,7 +90,10 @@ def test_jobs_come_back_in_the_order_in_which_they_were_asked_for(store: Store) 
     assert [job.key for job in store.jobs()] == list("abc")
 
 
-@pytest.mark.parametrize("state", [s for s in State if s not in (State.FAILED, State.CANCELLED)])
+STOPPED = (State.FAILED, State.CANCELLED, State.PAUSED)
+
+
+@pytest.mark.parametrize("state", [state for state in State if state not in STOPPED])
 def test_queueing_again_finds_the_job_as_it_stands(store: Store, state: State) -> None:
     (job,) = store.queue([new_job()])
     store.set_state(job.number, state)
@@ -98,8 +101,8 @@ def test_queueing_again_finds_the_job_as_it_stands(store: Store, state: State) -
     assert (again.number, again.state) == (job.number, state)
 
 
-@pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED])
-def test_what_failed_or_was_cancelled_is_queued_anew(store: Store, state: State) -> None:
+@pytest.mark.parametrize("state", STOPPED)
+def test_what_failed_or_was_cancelled_or_paused_is_queued_anew(store: Store, state: State) -> None:
     (job,) = store.queue([new_job()])
     store.set_state(job.number, state, "why")
     (again,) = store.queue([new_job()])
@@ -164,7 +167,7 @@ def test_what_is_unended_is_told_by_box(store: Store) -> None:
     for job, state in zip(jobs, State, strict=True):
         store.set_state(job.number, state)
     unended = [job for job in store.jobs() if not job.state.ended]
-    assert len(unended) == 4
+    assert len(unended) == 5
     assert store.unended() == unended
     assert store.unended("b1") == [job for job in unended if job.box == "b1"]
 

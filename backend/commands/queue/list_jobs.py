@@ -12,6 +12,8 @@ from remote.protocol import Json
 _STYLES = {State.DONE: "green", State.FAILED: "red", State.RUNNING: "cyan", State.SENT: "cyan"}
 _GLYPHS = {
     State.QUEUED: "·",
+    State.PAUSED: "‖",
+    State.PAUSED: "‖",
     State.PREPARING: "◦",
     State.SENT: "↑",
     State.RUNNING: "▶",
