@@ -27,10 +27,10 @@ class Ground(StrEnum):
     """What kind of reason a spec is refused for; the value is how a group of them is called."""
 
     UPSAMPLED = "upsampled already"
-    OCCUPIED = "its result would replace a file"
-    EXCEEDS = "does not fit the context"
-    UNREADABLE = "its video cannot be read"
-    OTHER = "cannot be sent as it is"
+    OCCUPIED = "would replace a file"
+    EXCEEDS = "too long for the context"
+    UNREADABLE = "with a video that cannot be read"
+    OTHER = "refused for another reason"
 
     @property
     def helped_by_force(self) -> bool:

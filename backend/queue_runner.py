@@ -26,9 +26,6 @@ from backend.orders import same_frames_together
 from backend.sole_dispatcher import sole_dispatcher
 from backend.store import Job, Order, State, Store
 
-UNSENT = (State.QUEUED, State.PREPARING, State.PAUSED)
-"""No box knows of them."""
-
 
 class QueueRunner:
     """Works on the whole queue. For one run."""
@@ -127,9 +124,7 @@ class QueueRunner:
 
     async def move(self, numbers: Collection[int], move: Move) -> list[Job]:
         """Change the order of the jobs that are not sent yet; returns those that stand elsewhere now."""
-        waiting = [
-            job for job in await asyncio.to_thread(self._store.unended) if job.state in UNSENT
-        ]
+        waiting = [job for job in await asyncio.to_thread(self._store.unended) if job.state.unsent]
         waiting.sort(key=lambda job: (job.place, job.number))
         places = rearrange(waiting, numbers, move)
         await asyncio.to_thread(self._store.set_places, places)
@@ -163,7 +158,7 @@ class QueueRunner:
         change: Callable[[Ledger, Iterable[Job]], Awaitable[None]],
     ) -> None:
         """Change jobs of a box that nobody works on now, as far as no box has them."""
-        of_box = [job for job in jobs if job.box == box and job.state in UNSENT]
+        of_box = [job for job in jobs if job.box == box and job.state.unsent]
         ledger = Ledger(self._store, box, self._watch, force=False)
         for job in of_box:
             ledger.adopt(job)
@@ -207,7 +202,7 @@ class QueueRunner:
 
     def _is_worth_a_run(self, jobs: Sequence[Job]) -> bool:
         """While nothing new is sent, only what a box has already is."""
-        return bool(jobs) and (not self.is_held or any(job.state not in UNSENT for job in jobs))
+        return bool(jobs) and (not self.is_held or any(not job.state.unsent for job in jobs))
 
     async def _work(self, name: str) -> None:
         settings = await asyncio.to_thread(self._settings)

@@ -112,6 +112,11 @@ class State(StrEnum):
         """Nothing more happens to it unless it is queued again."""
         return self in (State.DONE, State.FAILED, State.CANCELLED)
 
+    @property
+    def unsent(self) -> bool:
+        """No box knows of it yet, so it can be paused and moved."""
+        return self in (State.QUEUED, State.PREPARING, State.PAUSED)
+
 
 @dataclass(frozen=True, slots=True)
 class Order:

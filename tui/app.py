@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
@@ -12,19 +13,27 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.signal import Signal
 
+from backend.batch import require_writable
 from backend.config import Settings
+from backend.console import safe, say
 from backend.errors import UpsampleError
 from backend.events import BoxLog, Event
 from backend.index import VideoIndex, default_index
+from backend.left import describe_left
 from backend.plan import Planner
+from backend.store import State
+from backend.summary import Summary
 from backend.tokens import TextCounter
 from tui.desk import Desk
-from tui.harmless import paragraphs
+from tui.drafting import Chosen
+from tui.harmless import one_line, paragraphs
 from tui.live import Live
 from tui.logbook import LogBook
 from tui.scanning import SpecSource
 from tui.screens.page import Page
+from tui.screens.queue import QueuePage
 from tui.screens.specs import SpecsScreen
+from tui.spans import counted
 
 if TYPE_CHECKING:
     from backend.queue_runner import QueueRunner
@@ -44,9 +53,10 @@ class UpsampleApp(App[None]):
     CSS_PATH = _LOOKS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "page('specs')", "specs", show=False),
+        Binding("2", "page('queue')", "queue", show=False),
         Binding("q", "quit", "quit"),
     ]
-    PAGES: ClassVar[dict[str, Callable[[Desk], Page]]] = {"specs": SpecsScreen}
+    PAGES: ClassVar[dict[str, Callable[[Desk], Page]]] = {"specs": SpecsScreen, "queue": QueuePage}
     """The pages by name; each is made when it is first shown."""
 
     def __init__(self, desk: Desk) -> None:
@@ -61,6 +71,8 @@ class UpsampleApp(App[None]):
         """Works on the queue; None before that is open, and where another process works on it."""
         self.store: Store | None = None
         """The open queue; None before it is."""
+        self.queue_trouble = ""
+        """Why the queue cannot be worked on; empty when it can."""
         self._shown = (0, 0)
 
     def on_mount(self) -> None:
@@ -89,6 +101,45 @@ class UpsampleApp(App[None]):
         self.settings = settings
         self.settings_changed.publish(settings)
 
+    def ask_to_upsample(self, chosen: Sequence[Chosen], queued: Callable[[], object]) -> None:
+        """Open the dialog on these specs; `queued` is called when the user has sent them."""
+        from tui.screens.upsample import UpsampleDialog
+
+        if not chosen:
+            self.notify("There is no spec to upsample.", markup=False)
+        elif self.runner is None or self.store is None:
+            why = self.queue_trouble or "The queue is not open yet; try again in a moment."
+            self.notify(paragraphs(why), title="The queue", severity="warning", markup=False)
+        else:
+
+            def send(summary: Summary | None) -> None:
+                if summary is not None:
+                    self.run_worker(self._queue(summary), exit_on_error=False)
+                    queued()
+
+            self.push_screen(UpsampleDialog(chosen, self.store), send)
+
+    async def _queue(self, summary: Summary) -> None:
+        if self.runner is None:
+            return
+        try:
+            for folder in {order.destination.parent for order in summary.orders}:
+                await asyncio.to_thread(require_writable, folder)
+            jobs = await self.runner.queue(summary.orders)
+        except UpsampleError as error:
+            self.notify(paragraphs(str(error)), severity="error", markup=False)
+            return
+        self.live.take_up(jobs)
+        done = sum(job.state is State.DONE for job in jobs)
+        going = len(jobs) - done
+        text = ""
+        if going:
+            text = f"{counted(going, 'job')} queued on {one_line(summary.box)}; 2 shows the queue"
+        if done:
+            was = "was" if done == 1 else "were"
+            text += f"{', ' if text else ''}{counted(done, 'job')} {was} done already"
+        self.notify(text, markup=False)
+
     def hear(self, event: Event) -> None:
         """Take note of what happens to boxes and jobs. Pages hear of it some times a second."""
         if isinstance(event, BoxLog):
@@ -104,9 +155,10 @@ class UpsampleApp(App[None]):
         try:
             async with queue_session(path, self.desk.reload, self.hear) as (store, runner):
                 self.store, self.runner = store, runner
-                self.live.take_up(store.unended())
+                self.live.take_up(await asyncio.to_thread(store.unended))
                 await runner.run()
         except UpsampleError as error:
+            self.queue_trouble = str(error)
             self.notify(paragraphs(str(error)), title="The queue", severity="error", markup=False)
         finally:
             self.runner = self.store = None
@@ -118,12 +170,14 @@ class UpsampleApp(App[None]):
             self.live_changed.publish(None)
 
 
-def run(settings: Settings, paths: Sequence[Path], reload: Callable[[], Settings]) -> None:
-    """Show the specs in these files and folders until the user quits.
+def run(
+    settings: Settings, paths: Sequence[Path], reload: Callable[[], Settings], save_dir: Path
+) -> None:
+    """Show the specs in these files and folders until the user quits; then say what goes on.
 
     Raises ConfigError before anything is drawn when the settings name no box or profile that exists.
     """
-    from backend.store import default_path
+    from backend.store import Store, default_path
 
     settings.box_named(None)
     counter = TextCounter()
@@ -134,6 +188,12 @@ def run(settings: Settings, paths: Sequence[Path], reload: Callable[[], Settings
         source=SpecSource.on_disk(paths, Path.cwd(), default_index()),
         make_planner=lambda settings: Planner(settings.upsampling, counter, videos.probe),
         queue=default_path(),
+        save_dir=save_dir,
     )
+    app = UpsampleApp(desk)
     with closing(videos):
-        UpsampleApp(desk).run()
+        app.run()
+    if not app.queue_trouble:
+        with closing(Store(default_path())) as store:
+            for line in describe_left(store.unended(), "open upsample again"):
+                say(safe(line))

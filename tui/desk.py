@@ -23,3 +23,5 @@ class Desk:
     make_planner: Callable[[Settings], PromptPlanner]
     queue: Path | None
     """The queue's file; None for an app that only looks at specs."""
+    save_dir: Path = Path("outputs")
+    """Where results go unless the user says otherwise."""

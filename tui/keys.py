@@ -37,6 +37,7 @@ KEYS: dict[str, dict[str, tuple[Key, ...]]] = {
             Key("e", "broken and skipped files, and why"),
             Key("Esc", "leave a range; the detail; the filter"),
         ),
+        "Upsample": (Key("u", "upsample what is marked, or the current spec"),),
         "Filter terms": (
             Key("fits:no", "also near and yes"),
             Key("res:>480", "the shorter side; also res:1280x704"),
@@ -47,8 +48,25 @@ KEYS: dict[str, dict[str, tuple[Key, ...]]] = {
             Key('"a b"', "as it stands"),
         ),
     },
+    "queue": {
+        "Jobs": (
+            Key("c", "cancel, wherever the job is"),
+            Key("p", "pause what is not sent yet, or let it go on"),
+            Key("r", "try again what failed or was cancelled"),
+            Key("K J < >", "send it earlier, later"),
+            Key("t", "send it before all others"),
+            Key("x", "take what has ended off the list"),
+        ),
+        "Queue": (
+            Key("P", "hold it: what runs goes on, nothing new is sent"),
+            Key("R", "reach the box now, not at the next try"),
+            Key("f", "let the cursor follow what runs"),
+            Key("⏎", "the text, to scroll it"),
+        ),
+    },
     "app": {
         "Everywhere": (
+            Key("1 2 3 4 5", "specs, queue, log, review, settings"),
             Key("?", "these keys"),
             Key("ctrl+p", "commands, themes among them"),
             Key("q", "quit"),

@@ -28,13 +28,14 @@ class _Link:
     colour: str
 
 
-_LINKS: dict[LinkState | None, _Link] = {
+LINKS: dict[LinkState | None, _Link] = {
     None: _Link("○", "", "$foreground-muted"),
     LinkState.CONNECTING: _Link("◐", "connecting", "$text-warning"),
     LinkState.LIVE: _Link("●", "live", "$text-success"),
     LinkState.RETRYING: _Link("◌", "retrying", "$text-warning"),
     LinkState.STOPPED: _Link("✗", "needs you", "$text-error"),
 }
+"""None: nothing was heard of the box yet."""
 
 
 @dataclass(slots=True)
@@ -57,7 +58,7 @@ def box_line(settings: Settings, live: LiveBox | None) -> Content:
     # A model in a folder is known by the folder's name.
     model = box.model.rstrip("/").rpartition("/")[2]
     parts = [one_line(part) for part in (box.engine, model) if part]
-    link = _LINKS[live.link if live else None]
+    link = LINKS[live.link if live else None]
     return Content.assemble(
         (" upsample ", "bold $primary"),
         "  ",

@@ -209,9 +209,14 @@ class Listing:
         """Numbers of the marked specs."""
         return self.marks.numbers
 
+    @property
+    def at_cursor(self) -> set[int]:
+        """Numbers of the current spec, or of the specs below the current heading."""
+        return self._specs_at(self.position, self.position)
+
     def toggle_mark(self) -> None:
-        """Mark the current spec, or the specs of the current heading, or take the marks away."""
-        self.marks.toggle(self._specs_at(self.position, self.position))
+        """Mark what the cursor is on, or take the marks away."""
+        self.marks.toggle(self.at_cursor)
 
     def toggle_all(self) -> None:
         """Mark all that is shown; where all of it is marked, take the marks away."""

@@ -6,16 +6,19 @@ The queue's file stays the truth; this is what is worth showing of it, and is go
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import takewhile
 
 from backend.events import (
+    BoxStatus,
     EngineStarting,
     Event,
     JobCancelled,
     JobDone,
     JobFailed,
+    JobPaused,
     JobPostponed,
     JobPrepared,
     JobSent,
@@ -26,8 +29,12 @@ from backend.events import (
 )
 from backend.store import Job, State
 
+FIRST_STAGE = "starting"
+"""With which every start of an engine begins."""
 LONGEST_TEXT = 200_000
 """Characters of an answer that are kept for the screen."""
+_RECENT = 32
+"""Ended jobs whose seconds tell how long the rest will take."""
 
 
 @dataclass(slots=True)
@@ -49,9 +56,21 @@ class LiveJob:
     first_text: float | None = None
     ended: float | None = None
     prompt_tokens: int | None = None
+    """By our count."""
+    reported_tokens: int | None = None
+    """The same by the engine's count."""
     completion_tokens: int | None = None
     size_sent: str = ""
     frames: int = 0
+    image_bytes: int = 0
+    is_prepared: bool = False
+    """Whether its frames are drawn, so that it can be sent."""
+    finish_reason: str = ""
+
+    @property
+    def tokens(self) -> int:
+        """Of the answer so far."""
+        return self.pieces if self.completion_tokens is None else self.completion_tokens
 
     def rate(self, now: float) -> float | None:
         """Tokens a second since the first one; None before there are two."""
@@ -77,6 +96,10 @@ class LiveBox:
     """When the next try is, by the clock of `Live`."""
     stage: str = ""
     """How far the engine's start is; empty when that is unknown."""
+    status: BoxStatus | None = None
+    """What it told of itself last; None when that is unknown."""
+    stages: dict[str, float] = field(default_factory=dict)
+    """When each stage of this start was first heard of, by the clock of `Live`."""
 
 
 @dataclass(slots=True)
@@ -91,18 +114,41 @@ class Live:
     """Grows with every change, so that who draws knows whether there is anything new."""
     changed: dict[int, int] = field(default_factory=dict)
     """The version at which something was last heard of a job, by its number; the newest come last."""
+    order_version: int = 0
+    """Grows when jobs come, go, or stand otherwise than before."""
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    """Seconds that the engine took for each of the last jobs."""
 
     def take_up(self, jobs: Iterable[Job]) -> None:
         """Jobs that are in the queue already, or were put into it."""
-        self.version += 1
+        self._change_order()
         for job in jobs:
-            self.jobs[job.number] = LiveJob(job, job.state, job.error)
+            self.jobs[job.number] = taken = LiveJob(job, job.state, job.error)
+            taken.prompt_tokens = job.estimate or None
             self._note_change(job.number)
 
     def changed_since(self, version: int) -> list[LiveJob]:
         """The jobs of which something was heard after this version, the newest first."""
         newest = takewhile(lambda item: item[1] > version, reversed(self.changed.items()))
         return [self.jobs[number] for number, _ in newest if number in self.jobs]
+
+    def note_changed(self, jobs: Iterable[Job]) -> None:
+        """Jobs stand in another place or state of the queue's file; what was heard of them stays."""
+        for job in jobs:
+            if (known := self.jobs.get(job.number)) is not None:
+                known.job, known.state, known.error = job, job.state, job.error
+                self._note_change(job.number)
+        self._change_order()
+
+    def forget(self, numbers: Iterable[int]) -> None:
+        """Show these no longer; the queue's file keeps them."""
+        for number in numbers:
+            self.jobs.pop(number, None)
+        self._change_order()
+
+    def _change_order(self) -> None:
+        self.version += 1
+        self.order_version += 1
 
     def box(self, name: str) -> LiveBox:
         """The box of that name, heard of or not."""
@@ -115,7 +161,9 @@ class Live:
             case LinkChanged():
                 self._note_link(event)
             case EngineStarting():
-                self.box(event.box).stage = event.stage
+                self._note_stage(event)
+            case BoxStatus():
+                self.box(event.box).status = event
             case (
                 JobPrepared()
                 | JobSent()
@@ -124,12 +172,15 @@ class Live:
                 | JobDone()
                 | JobFailed()
                 | JobPostponed()
+                | JobPaused()
                 | JobCancelled()
             ):
                 job = self.jobs.get(event.job)
                 if job is not None:
+                    before = job.state
                     self._note_job(job, event)
                     self._note_change(event.job)
+                    self.order_version += job.state is not before
 
     def _note_change(self, number: int) -> None:
         self.changed.pop(number, None)
@@ -139,13 +190,24 @@ class Live:
         box = self.box(event.box)
         box.link, box.detail = event.state, event.detail
         retrying = event.state is LinkState.RETRYING
+        if event.state is not LinkState.LIVE:
+            # Whatever the engine is doing, it is not known any more.
+            box.stage, box.stages, box.status = "", {}, None
         box.retry_at = self.clock() + event.retry_in if retrying else None
+
+    def _note_stage(self, event: EngineStarting) -> None:
+        box = self.box(event.box)
+        if box.stages.keys() - {event.stage} and event.stage == FIRST_STAGE:
+            box.stages = {}
+        box.stage = event.stage
+        box.stages.setdefault(event.stage, self.clock())
 
     def _note_job(self, job: LiveJob, event: Event) -> None:
         match event:
             case JobPrepared():
                 job.state, job.size_sent, job.frames = State.PREPARING, event.size, event.frames
-                job.prompt_tokens = event.prompt_tokens
+                job.prompt_tokens, job.image_bytes = event.prompt_tokens, event.image_bytes
+                job.is_prepared = True
             case JobSent():
                 job.state = State.SENT
             case JobStarted():
@@ -157,7 +219,9 @@ class Live:
             case JobDone():
                 self._end(job, State.DONE)
                 job.completion_tokens = event.completion_tokens
-                job.prompt_tokens = event.prompt_tokens or job.prompt_tokens
+                job.reported_tokens = event.prompt_tokens
+                job.finish_reason = event.finish_reason
+                self.recent.append(event.seconds)
             case JobFailed():
                 self._end(job, State.FAILED)
                 job.error = event.error
@@ -165,6 +229,8 @@ class Live:
                 self._end(job, State.CANCELLED)
             case JobPostponed():
                 job.state, job.note = State.QUEUED, event.reason
+            case JobPaused():
+                job.state = State.PAUSED
 
     def _note_text(self, job: LiveJob, event: TextWritten) -> None:
         # After a reconnect it may begin within what is there, or behind a gap; what was heard last counts.

@@ -16,6 +16,7 @@ from backend.errors import UpsampleError
 from backend.history import LatestJob, Place
 from backend.plan import Plan
 from backend.specs.reading import Finding
+from backend.summary import Summary
 from tui.ordering import Column
 
 
@@ -103,3 +104,39 @@ class ReadAsked(Message):
 @dataclass
 class SightChanged(Message):
     """Other rows of the list are in sight."""
+
+
+@dataclass
+class CurrentJobChanged(Message):
+    """The cursor of the list of jobs was moved."""
+
+
+@dataclass
+class JobMarksChanged(Message):
+    """Jobs were marked or unmarked."""
+
+
+@dataclass
+class Weighed(Message):
+    """The dialog's worker has weighed some more specs."""
+
+    draft: int
+    """Which of the drafts, counted from 1: an older one is void."""
+    count: int
+    total: int
+
+
+@dataclass
+class SummaryMade(Message):
+    """What would be queued is known."""
+
+    draft: int
+    summary: Summary
+
+
+@dataclass
+class SummaryFailed(Message):
+    """Nothing can be queued, whatever is chosen."""
+
+    draft: int
+    error: UpsampleError

@@ -89,7 +89,7 @@ def open_app(options: Options) -> ExitCode:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InputError("the app needs a terminal", "Use --no-ui to upsample without it.")
     for entry_point in entry_points(group="upsample.front_ends", name="terminal"):
-        entry_point.load()(options.settings(), options.paths, options.settings)
+        entry_point.load()(options.settings(), options.paths, options.settings, options.save_dir)
         return ExitCode.OK
     raise ConfigError("the terminal app is not installed", "Install cosmos-upsample again.")
 

@@ -502,3 +502,42 @@ def test_how_far_a_journal_was_followed_never_goes_back(store: Store) -> None:
     assert store.seen("box") == ("journal", 7)
     store.note_seen("box", "another", -1)
     assert store.seen("box") == ("another", -1)
+
+
+# --- what waits ----------------------------------------------------------------------------------
+
+
+def test_a_paused_job_is_not_to_be_done_until_it_is_to_be_cancelled(store: Store) -> None:
+    first, second = store.queue([new_job("a"), new_job("b")])
+    store.set_state(first.number, State.PAUSED)
+    assert store.to_do() == [second]
+    store.ask_to_cancel([first.number])
+    assert [job.number for job in store.to_do()] == [1, 2]
+
+
+def test_a_paused_job_makes_no_progress(store: Store) -> None:
+    (job,) = store.queue([new_job()])
+    store.set_state(job.number, State.PAUSED)
+    store.set_state(job.number, State.PREPARING)
+    assert store.jobs()[0].state is State.PAUSED
+
+
+def test_jobs_wait_in_the_order_of_their_places(store: Store) -> None:
+    store.queue([new_job(key) for key in "abc"])
+    store.set_places({3: 0.5})
+    assert [job.key for job in store.to_do()] == ["c", "a", "b"]
+
+
+def test_what_is_queued_again_waits_at_the_end(store: Store) -> None:
+    first, _ = store.queue([new_job("a"), new_job("b")])
+    store.set_state(first.number, State.FAILED, "why")
+    store.queue([new_job("a")])
+    assert [job.key for job in store.to_do()] == ["b", "a"]
+
+
+def test_the_leave_to_replace_files_is_kept(store: Store) -> None:
+    store.queue([new_job("a")])
+    assert not store.jobs()[0].force
+    (again,) = store.queue([new_job("a", force=True)])
+    assert again.force
+    assert store.queue([new_job("a")])[0].force

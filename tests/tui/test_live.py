@@ -109,3 +109,23 @@ def test_a_box_that_is_live_is_not_tried_again(live: Live) -> None:
 def test_the_engines_stage_is_known(live: Live) -> None:
     live.hear(EngineStarting("h100", "loading weights"))
     assert live.boxes["h100"].stage == "loading weights"
+
+
+def test_another_start_of_the_engine_begins_its_stages_anew(live: Live, clock: Clock) -> None:
+    for stage in ("starting", "loading weights", "starting"):
+        clock.now += 1
+        live.hear(EngineStarting("h100", stage))
+    assert live.boxes["h100"].stages == {"starting": 103.0}
+
+
+def test_a_link_that_breaks_leaves_the_stage_unknown(live: Live) -> None:
+    live.hear(EngineStarting("h100", "compiling"))
+    live.hear(LinkChanged("h100", LinkState.RETRYING, "no route", 4.0))
+    assert (live.boxes["h100"].stage, live.boxes["h100"].stages) == ("", {})
+
+
+def test_a_changed_place_keeps_what_was_heard(live: Live) -> None:
+    live.hear(JobStarted(7, "job 7", 1))
+    live.hear(TextWritten(7, 0, "dusk"))
+    live.note_changed([make_job(7)])
+    assert (the(live).text, the(live).state) == ("dusk", State.QUEUED)

@@ -63,8 +63,8 @@ class Page(Screen[None]):
     def on_resize(self, event: events.Resize) -> None:
         """In a slim window the keys of the page matter more than the gaps between them."""
         footer = self.query_one(Footer)
-        footer.compact = slim = event.size.width < 80
-        footer.show_command_palette = not slim
+        footer.compact = event.size.width < 80
+        footer.show_command_palette = event.size.width >= 90
 
     def action_help(self) -> None:
         """Show the keys."""

@@ -21,6 +21,7 @@ from textual.worker import get_current_worker
 from backend.errors import QueueError, UpsampleError
 from backend.history import latest_job, latest_jobs, own_results
 from tui.desk import Desk
+from tui.drafting import Chosen
 from tui.harmless import paragraphs
 from tui.lines import Progress, empty_text, filter_hint, title_line
 from tui.listing import Listing
@@ -45,6 +46,7 @@ from tui.screens.page import Page
 from tui.screens.problems import ProblemsScreen
 from tui.screens.sort_chooser import SortChooser
 from tui.widgets.filter_input import FilterInput
+from tui.widgets.queue_pane import QueuePane
 from tui.widgets.spec_detail import SpecDetail
 from tui.widgets.spec_list import ColumnHeadings, SpecList
 
@@ -62,6 +64,8 @@ _LOOKS: list[str | PurePath] = [
     "specs.tcss",
     "../widgets/spec_list.tcss",
     "../widgets/spec_detail.tcss",
+    "../widgets/job_list.tcss",
+    "../widgets/queue_pane.tcss",
 ]
 
 
@@ -72,7 +76,8 @@ class SpecsScreen(Page):
     CSS_PATH = _LOOKS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", key_display="/"),
-        Binding("enter", "read", "read", key_display="⏎"),
+        Binding("enter", "read", "read", show=False),
+        Binding("u", "upsample", "send"),
         Binding("d", "toggle_detail", "detail", show=False),
         Binding("s", "sort", "sort"),
         Binding("S", "reverse", "reverse", show=False),
@@ -104,6 +109,7 @@ class SpecsScreen(Page):
                 yield Static(id="empty", markup=False)
                 yield ColumnHeadings(self.listing)
                 yield SpecList(self.listing, id="list")
+                yield QueuePane(self.upsample.live)
             yield SpecDetail(self._source.cwd)
 
     @property
@@ -140,6 +146,7 @@ class SpecsScreen(Page):
         if store is not None and not self._asked_history:
             self._asked_history = True
             self._read_history(store, None)
+        self.query_one(QueuePane).show_jobs()
         live = self.upsample.live
         jobs = live.changed_since(self._heard)
         self._heard = live.version
@@ -286,8 +293,20 @@ class SpecsScreen(Page):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While a filter is typed, the keys of the list are letters of it."""
         typing = self.has_class("-filtering") and self.filter_input.has_focus
-        keys = {"filter", "problems", "help", "read", "sort", "reverse", "group"}
+        keys = {"filter", "problems", "help", "read", "sort", "reverse", "group", "upsample"}
         return not (typing and action in keys)
+
+    def action_upsample(self) -> None:
+        """Ask how to upsample the marked specs, or the current one when none is marked."""
+        listing = self.listing
+        rows = [listing.rows[number] for number in sorted(listing.marked or listing.at_cursor)]
+        self.upsample.ask_to_upsample([Chosen(row.spec, row.plan) for row in rows], self._queued)
+
+    def _queued(self) -> None:
+        """The marked specs are on their way."""
+        self.listing.clear_marks()
+        self.spec_list.refresh()
+        self._show_title()
 
     def action_filter(self) -> None:
         """Type words that names or prompts must have."""

@@ -13,6 +13,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.job_states import COLOURS
 from tui.listing import Listing
 from tui.messages import CurrentChanged, MarksChanged, ReadAsked, SightChanged, SortAsked
 from tui.rows import heading
@@ -60,7 +61,7 @@ class SpecList(ScrollView, can_focus=True):
         for part in (
             *("cursor", "cursor-glyph", "mark", "name", "size", "send", "tokens", "track"),
             *("waiting", "fits", "near", "exceeds", "refused", "folder", "upsampled", "chosen"),
-            *("job-waiting", "job-paused", "job-going", "job-running", "job-done", "job-failed"),
+            *(f"job-{part}" for part in COLOURS),
         )
     }
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -13,7 +13,6 @@ _STYLES = {State.DONE: "green", State.FAILED: "red", State.RUNNING: "cyan", Stat
 _GLYPHS = {
     State.QUEUED: "·",
     State.PAUSED: "‖",
-    State.PAUSED: "‖",
     State.PREPARING: "◦",
     State.SENT: "↑",
     State.RUNNING: "▶",

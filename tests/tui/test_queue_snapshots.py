@@ -1,0 +1,139 @@
+"""How the queue page and the upsample dialog look."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from backend.box.asker import Nobody
+from backend.queue_runner import QueueRunner
+from backend.specs.model import Spec
+from backend.store import Store
+from remote.protocol import Answer
+from tests.tui import made_up_jobs
+from tui.app import UpsampleApp
+from tui.screens.specs import SpecsScreen
+from tui.screens.upsample import UpsampleDialog
+
+MakeApp = Callable[..., UpsampleApp]
+Settle = Callable[[Pilot[None]], Awaitable[SpecsScreen]]
+SnapCompare = Callable[..., bool]
+Scene = Callable[[UpsampleApp], None]
+SIZES = [(80, 24), (120, 40), (200, 50)]
+
+
+@pytest.fixture(autouse=True)
+def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the terminal is in which the tests run."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with closing(Store(tmp_path / "queue.db")) as store:
+        yield store
+
+
+def name_of(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"{value[0]}x{value[1]}"
+    return getattr(value, "__name__", str(value))
+
+
+def on_queue_page(
+    scene: Scene, settle: Settle, *keys: str
+) -> Callable[[Pilot[None]], Awaitable[None]]:
+    async def run(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        assert isinstance(app, UpsampleApp)
+        await settle(pilot)
+        scene(app)
+        await pilot.press("2", *keys)
+        await pilot.pause(0.2)
+
+    return run
+
+
+def nothing(app: UpsampleApp) -> None:
+    """An empty queue."""
+
+
+@pytest.mark.parametrize("size", SIZES, ids=name_of)
+@pytest.mark.parametrize(
+    "scene",
+    [made_up_jobs.running, made_up_jobs.loading, made_up_jobs.unreachable, nothing],
+    ids=name_of,
+)
+def test_queue(
+    size: tuple[int, int],
+    scene: Scene,
+    snap_compare: SnapCompare,
+    make_app: MakeApp,
+    settle: Settle,
+) -> None:
+    assert snap_compare(make_app(), terminal_size=size, run_before=on_queue_page(scene, settle))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=name_of)
+def test_a_failed_job(
+    size: tuple[int, int], snap_compare: SnapCompare, make_app: MakeApp, settle: Settle
+) -> None:
+    run = on_queue_page(made_up_jobs.running, settle, "j", "j")
+    assert snap_compare(make_app(), terminal_size=size, run_before=run)
+
+
+def test_queue_light(snap_compare: SnapCompare, make_app: MakeApp, settle: Settle) -> None:
+    async def run(pilot: Pilot[None]) -> None:
+        pilot.app.theme = "textual-light"
+        await on_queue_page(made_up_jobs.running, settle, "space", "space")(pilot)
+
+    assert snap_compare(make_app(), terminal_size=(120, 40), run_before=run)
+
+
+@pytest.mark.parametrize("size", [(120, 40), (200, 50)], ids=name_of)
+def test_specs_with_the_queue_below(
+    size: tuple[int, int],
+    snap_compare: SnapCompare,
+    make_app: MakeApp,
+    settle: Settle,
+    street: tuple[Spec, ...],
+) -> None:
+    async def run(pilot: Pilot[None]) -> None:
+        assert isinstance(pilot.app, UpsampleApp)
+        await settle(pilot)
+        made_up_jobs.running(pilot.app)
+        await pilot.pause(0.2)
+
+    assert snap_compare(make_app(street), terminal_size=size, run_before=run)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=name_of)
+def test_dialog(
+    size: tuple[int, int],
+    snap_compare: SnapCompare,
+    make_app: MakeApp,
+    settle: Settle,
+    street: tuple[Spec, ...],
+    store: Store,
+) -> None:
+    answer = Answer("text", "stop", "sketch 1", None, None, "", "", 1, 100.0, 104.1)
+    store.keep_answer("id", answer)
+
+    async def run(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        assert isinstance(app, UpsampleApp)
+        await settle(pilot)
+        app.store = store
+        app.runner = QueueRunner(store, lambda: app.settings, Nobody(), app.hear)
+        await pilot.press("a", "u")
+        dialog = app.screen
+        assert isinstance(dialog, UpsampleDialog)
+        while dialog.summary is None:
+            await pilot.pause(0.02)
+        await pilot.pause()
+
+    assert snap_compare(make_app(street), terminal_size=size, run_before=run)
