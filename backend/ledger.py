@@ -152,8 +152,9 @@ class Ledger:
     async def note_sent(self, identity: str) -> None:
         """The box has the request on its disk."""
         for job in self.jobs_of(identity):
-            await self._set_state(job, State.SENT)
-            self._watch(JobSent(job.number, job.name))
+            # It may be told to run before it is told to be there.
+            if await self._set_state(job, State.SENT):
+                self._watch(JobSent(job.number, job.name))
 
     async def note_unsent(self, identity: str) -> None:
         """What the box had on its disk was an earlier try, which has ended."""
@@ -321,5 +322,5 @@ class Ledger:
         if files:
             self._watch(ResultsWritten(files[0], tuple(files[1:])))
 
-    async def _set_state(self, job: Job, state: State, error: str = "") -> None:
-        await asyncio.to_thread(self._store.set_state, job.number, state, error)
+    async def _set_state(self, job: Job, state: State, error: str = "") -> bool:
+        return await asyncio.to_thread(self._store.set_state, job.number, state, error)

@@ -292,20 +292,23 @@ class Store:
         last = {job.entry: job for job in jobs}
         return [last[entry] for entry in sorted(last)]
 
-    def set_state(self, number: int, state: State, error: str = "") -> None:
-        """Note how a job stands now.
+    def set_state(self, number: int, state: State, error: str = "") -> bool:
+        """Note how a job stands now; returns whether it may stand so.
 
-        What has ended or is paused makes no progress, unless it is queued again; what ends need not be
-        cancelled.
+        What has ended or is paused makes no progress, unless it is queued again, and what runs has been
+        sent. What ends need not be cancelled any more.
         """
-        stays = f"state NOT IN {_ENDED} AND state != '{State.PAUSED}'"
+        stays = f"state NOT IN {_ENDED} AND state <> '{State.PAUSED}'"
         condition = stays if state in _PROGRESS else "TRUE"
+        if state is State.SENT:
+            condition += f" AND state <> '{State.RUNNING}'"
         with self._transaction():
-            self._change(
+            changed = self._change(
                 f"state = ?, error = ? WHERE number = ? AND {condition}", state, error, number
             )
             if state.ended:
                 self._db.execute("DELETE FROM cancels WHERE job = ?", (number,))
+        return changed
 
     def set_places(self, places: Mapping[int, float]) -> None:
         """Note where jobs stand among those that wait, by number."""
@@ -470,12 +473,13 @@ class Store:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         return int(version)
 
-    def _change(self, assignments: str, *values: object) -> None:
+    def _change(self, assignments: str, *values: object) -> bool:
         with self._lock:
-            self._db.execute(
+            changed = self._db.execute(
                 f"UPDATE jobs SET changed = ?, {assignments}",  # noqa: S608 - our own words
                 (time.time(), *values),
             )
+        return changed.rowcount > 0
 
     def _select(self, condition: str, *values: object, order: str = "number") -> list[Job]:
         with self._lock:

@@ -15,7 +15,7 @@ from backend.box.asker import Asker, Nobody
 from backend.box.link import Box, Seen
 from backend.config import load_settings
 from backend.dispatch import Dispatcher
-from backend.events import BoxStatus, Event, JobDone, JobFailed
+from backend.events import BoxStatus, Event, JobDone, JobFailed, JobSent, JobStarted
 from backend.orders import Batch, make_jobs
 from backend.specs.scan import scan
 from backend.store import Job, State, Store
@@ -29,6 +29,7 @@ from remote.protocol import (
     FromBox,
     ProtocolError,
     Setup,
+    Started,
     Status,
     Submit,
     Welcome,
@@ -122,6 +123,31 @@ async def test_an_earlier_failure_does_not_end_a_job_that_is_tried_again(
     events = await run(store, store.jobs()[0], box, monkeypatch)
     assert [e.prompt for e in events if isinstance(e, JobDone)] == ["A long warm dusk."]
     assert store.jobs()[0].state is State.DONE
+
+
+async def test_a_job_that_is_told_to_run_before_it_is_told_to_be_there_runs(
+    store: Store, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is durable and what is of the moment come by two ways, and either may be the faster one."""
+    stands: list[State] = []
+
+    def finish(submit: Submit) -> list[FromBox]:
+        end = Finished(11, submit.job, answer("A long warm dusk."))
+        return [Started(submit.job, 1), Accepted(10, submit.job), end]
+
+    keep_answer = store.keep_answer
+
+    def keep(identity: str, kept: Answer) -> None:
+        stands.append(store.jobs()[0].state)
+        keep_answer(identity, kept)
+
+    monkeypatch.setattr(store, "keep_answer", keep)
+    events = await run(store, job, ScriptedBox([], finish), monkeypatch)
+    assert stands == [State.RUNNING]
+    progress = [
+        type(event) for event in events if isinstance(event, (JobSent, JobStarted, JobDone))
+    ]
+    assert progress == [JobStarted, JobDone]
 
 
 async def test_a_job_too_large_to_send_fails_alone(
