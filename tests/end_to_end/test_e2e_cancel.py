@@ -18,8 +18,16 @@ from pathlib import Path
 import pytest
 
 from backend.dispatch import SENT_AHEAD
-from tests.remote.engines.openai_stand_in import DONE, Visit, delta, standing_in, streamed, usage
-from tests.support.laptop import JsonObject, Laptop, Running, journal_records
+from tests.remote.engines.openai_stand_in import (
+    DONE,
+    Visit,
+    delta,
+    standing_in,
+    streamed,
+    usage,
+    whole,
+)
+from tests.support.laptop import JsonObject, Laptop, journal_kinds, journal_records
 from tests.support.specs import write_spec
 from tests.support.sshd import BOUND, Sshd, free_port
 
@@ -74,6 +82,9 @@ class PatientServer:
             await self._is_over.wait()
 
     async def _answer(self, visit: Visit) -> None:
+        if visit.method != "POST":
+            await visit.send(whole(b"{}", "404 Not Found"))  # it tells nothing of itself
+            return
         prompt = _prompt(visit.json)
         self.begun.append(prompt)
         self.running.append(prompt)
@@ -142,11 +153,6 @@ def batch(laptop: Laptop) -> list[Path]:
     ]
 
 
-def _until_started(run: Running, count: int) -> list[int]:
-    """The jobs that are being worked on, once there are so many."""
-    return [run.until("started")["job"] for _ in range(count)]
-
-
 def _told(ended: str) -> dict[int, str]:
     return {each["job"]: each["outcome"] for each in map(json.loads, ended.splitlines())}
 
@@ -162,7 +168,7 @@ def test_a_job_cancelled_by_a_second_process_makes_room_for_the_next(
     laptop: Laptop, server: PatientServer, box: Path, batch: list[Path]
 ) -> None:
     with laptop.started(*batch) as run:
-        running = _until_started(run, _SLOTS)
+        running = run.started(_SLOTS)
         victim = running[1]
 
         cancelled = laptop.run("queue", "cancel", str(victim), "--json")
@@ -170,7 +176,7 @@ def test_a_job_cancelled_by_a_second_process_makes_room_for_the_next(
         assert cancelled.returncode == 0, cancelled.stderr
         assert _told(cancelled.stdout) == {victim: "cancelled"}
         run.until("cancelled", job=victim)
-        (following,) = _until_started(run, 1)
+        *_, following = run.started(_SLOTS + 1)
         assert following not in running
         server.let_all()
         assert run.end() == 0, run.errors
@@ -182,6 +188,9 @@ def test_a_job_cancelled_by_a_second_process_makes_room_for_the_next(
     assert len(server.given_up) == 1
     assert Counter(server.begun) == Counter(f"scene {n}" for n in range(_JOBS))
     assert len(journal_records(box, "cancelled")) == 1
+    kinds = journal_kinds(box)
+    starts = [place for place, kind in enumerate(kinds) if kind == "started"]
+    assert starts[_SLOTS - 1] < kinds.index("cancelled") < starts[_SLOTS]
 
 
 def test_the_next_jobs_wait_on_the_box_before_a_slot_is_free(
@@ -204,7 +213,7 @@ def test_without_a_run_the_box_itself_is_told(
     laptop: Laptop, server: PatientServer, box: Path, batch: list[Path]
 ) -> None:
     with laptop.started(*batch) as run:
-        running = _until_started(run, _SLOTS)
+        running = run.started(_SLOTS)
         run.interrupt()
         assert run.end() == 130
     unsent = [job.number for job in laptop.jobs() if job.state == "queued"]
@@ -234,7 +243,7 @@ def test_a_box_out_of_reach_is_told_by_the_next_run(
     laptop: Laptop, server: PatientServer, box: Path, batch: list[Path]
 ) -> None:
     with laptop.started(*batch) as run:
-        victim = _until_started(run, _SLOTS)[0]
+        victim = run.started(_SLOTS)[0]
         run.interrupt()
         assert run.end() == 130
     laptop.add_host("nowhere", free_port())

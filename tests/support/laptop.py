@@ -177,6 +177,13 @@ class Running:
                 return event
         raise AssertionError(f"it ended without {kind}: {self.events[-3:]}\n{self.errors}")
 
+    def started(self, count: int) -> list[int]:
+        """The jobs that were begun so far, once there are so many. What the box tells of the moment may
+        come ahead of what it has on its disk, so this looks at everything that was heard."""
+        while len(jobs := [e["job"] for e in self.events if e["type"] == "started"]) < count:
+            self.until("started")
+        return jobs
+
     def end(self) -> int:
         """Hear everything, and return the exit code."""
         for _ in self._next_events():
@@ -232,6 +239,11 @@ def hear_ctrl_c() -> None:
 def _check_that_nothing_broke(errors: str) -> None:
     for sign in ("Traceback", "Warning: ", "never retrieved", "never awaited", "was destroyed"):
         assert sign not in errors, errors
+
+
+def journal_kinds(root: Path) -> list[str]:
+    """The kinds of all records of the journal under a box's root, in order; none before it is there."""
+    return [str(r.body["type"]) for j in root.glob("*/journal") for r in scan(j.read_bytes())[0]]
 
 
 def journal_records(root: Path, kind: str) -> list[str]:
