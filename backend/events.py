@@ -67,6 +67,8 @@ class JobSent:
     type: ClassVar[str] = "sent"
     job: int
     name: str
+    identity: str = ""
+    """Of the request, as the box's own log names it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,7 @@ class Ledger:
         for job in self.jobs_of(identity):
             # It may be told to run before it is told to be there.
             if await self._set_state(job, State.SENT):
-                self._watch(JobSent(job.number, job.name))
+                self._watch(JobSent(job.number, job.name, identity))
 
     async def note_unsent(self, identity: str) -> None:
         """What the box had on its disk was an earlier try, which has ended."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path, PurePath
+from time import time
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
@@ -17,7 +18,7 @@ from backend.batch import require_writable
 from backend.config import Settings
 from backend.console import safe, say
 from backend.errors import UpsampleError
-from backend.events import BoxLog, Event
+from backend.events import BoxLog, Event, JobSent, JobStarted
 from backend.index import VideoIndex, default_index
 from backend.left import describe_left
 from backend.plan import Planner
@@ -28,8 +29,11 @@ from tui.desk import Desk
 from tui.drafting import Chosen
 from tui.harmless import one_line, paragraphs
 from tui.live import Live
-from tui.logbook import LogBook
+from tui.log_events import job_of, line_of
+from tui.log_file import LogFile, default_log_file
+from tui.logbook import LogBook, LogLine
 from tui.scanning import SpecSource
+from tui.screens.log import LogPage
 from tui.screens.page import Page
 from tui.screens.queue import QueuePage
 from tui.screens.specs import SpecsScreen
@@ -54,9 +58,15 @@ class UpsampleApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "page('specs')", "specs", show=False),
         Binding("2", "page('queue')", "queue", show=False),
+        Binding("3", "page('log')", "log", show=False),
+        Binding("l", "log", "log", show=False),
         Binding("q", "quit", "quit"),
     ]
-    PAGES: ClassVar[dict[str, Callable[[Desk], Page]]] = {"specs": SpecsScreen, "queue": QueuePage}
+    PAGES: ClassVar[dict[str, Callable[[Desk], Page]]] = {
+        "specs": SpecsScreen,
+        "queue": QueuePage,
+        "log": LogPage,
+    }
     """The pages by name; each is made when it is first shown."""
 
     def __init__(self, desk: Desk) -> None:
@@ -73,6 +83,11 @@ class UpsampleApp(App[None]):
         """The open queue; None before it is."""
         self.queue_trouble = ""
         """Why the queue cannot be worked on; empty when it can."""
+        self.log_job: int | None = None
+        """The job whose log is looked at: that of the page `l` was pressed on, else the last started."""
+        self._identities: dict[int, str] = {}
+        """Of jobs, as their boxes' logs name them."""
+        self._log_file: LogFile | None = None
         self._shown = (0, 0)
 
     def on_mount(self) -> None:
@@ -80,6 +95,8 @@ class UpsampleApp(App[None]):
         for name, make in self.PAGES.items():
             self.add_mode(name, partial(make, self.desk))
         self.switch_mode("specs")
+        if self.desk.log_file is not None:
+            self._log_file = LogFile(self.desk.log_file, self._tell_of_log_file)
         self.set_interval(1 / LIVE_HZ, self._tell_pages)
         if self.desk.queue is not None:
             # A worker of the app: jobs go on whatever page is shown.
@@ -88,9 +105,23 @@ class UpsampleApp(App[None]):
                 self.desk.queue,
             )
 
+    def on_unmount(self) -> None:
+        """Let what was heard reach its file."""
+        if self._log_file is not None:
+            self._log_file.close()
+
     def action_page(self, name: str) -> None:
         """Go to another page; it is as it was left."""
         self.switch_mode(name)
+
+    async def action_log(self) -> None:
+        """The log; of one job, if the page is about one."""
+        page = self.screen
+        job = page.current_job if isinstance(page, Page) else None
+        await self.switch_mode("log")
+        if job is not None and isinstance(self.screen, LogPage):
+            self.log_job = job
+            self.screen.show_job(job)
 
     def action_help_quit(self) -> None:
         """What ctrl+c does: people press it to copy, so it ends nothing."""
@@ -143,9 +174,34 @@ class UpsampleApp(App[None]):
     def hear(self, event: Event) -> None:
         """Take note of what happens to boxes and jobs. Pages hear of it some times a second."""
         if isinstance(event, BoxLog):
-            self.logs.hear(event)
-        else:
-            self.live.hear(event)
+            self._keep(self.logs.hear(event))
+            return
+        self.live.hear(event)
+        if isinstance(event, JobSent):
+            self._identities[event.job] = event.identity
+        elif isinstance(event, JobStarted):
+            self.log_job = event.job
+        number = job_of(event)
+        job = None if number is None else self.live.jobs.get(number)
+        line = line_of(event, job.job.box if job else "", time())
+        if line is not None:
+            self._keep(self.logs.add(line))
+
+    def identity_of(self, job: int) -> str:
+        """Of the job, as its box's log names it; empty while unknown."""
+        known = self.live.jobs.get(job)
+        return self._identities.get(job) or (known.job.identity if known else None) or ""
+
+    def _keep(self, lines: list[LogLine]) -> None:
+        if self._log_file is not None:
+            self._log_file.write(lines)
+
+    def _tell_of_log_file(self, trouble: str) -> None:
+        # In the writer's thread; the app may be ending.
+        with suppress(RuntimeError):
+            self.call_later(
+                self.notify, one_line(trouble), title="The log", severity="warning", markup=False
+            )
 
     async def _work_on(self, path: Path) -> None:
         """Work on the queue for as long as the app is open."""
@@ -189,6 +245,7 @@ def run(
         make_planner=lambda settings: Planner(settings.upsampling, counter, videos.probe),
         queue=default_path(),
         save_dir=save_dir,
+        log_file=default_log_file(),
     )
     app = UpsampleApp(desk)
     with closing(videos):

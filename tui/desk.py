@@ -25,3 +25,5 @@ class Desk:
     """The queue's file; None for an app that only looks at specs."""
     save_dir: Path = Path("outputs")
     """Where results go unless the user says otherwise."""
+    log_file: Path | None = None
+    """Where what boxes say is kept; None keeps it in memory alone."""

@@ -64,6 +64,33 @@ KEYS: dict[str, dict[str, tuple[Key, ...]]] = {
             Key("⏎", "the text, to scroll it"),
         ),
     },
+    "log": {
+        "Move": (
+            Key("j k ↓ ↑", "a line down, up"),
+            Key("PgDn PgUp", "a page down, up"),
+            Key("g", "the oldest line"),
+            Key("G End", "the end, and follow it"),
+            Key("h l ← →", "sideways"),
+        ),
+        "Find": (
+            Key("/", "search"),
+            Key("n N", "next, previous match"),
+            Key("f", "only lines with these words"),
+            Key("L", "all levels, warnings, errors"),
+            Key("b", "all boxes, then each"),
+            Key("tab", "one job, or all"),
+            Key("Esc", "leave typing, selection, search, filters"),
+        ),
+        "Look": (
+            Key("w", "wrap long lines"),
+            Key("t", "time of day, how long ago, none"),
+        ),
+        "Take": (
+            Key("v", "begin or end a selection"),
+            Key("y", "copy the selection, or what is in sight"),
+            Key("s", "save the selection, or all lines shown"),
+        ),
+    },
     "app": {
         "Everywhere": (
             Key("1 2 3 4 5", "specs, queue, log, review, settings"),

@@ -140,3 +140,7 @@ class SummaryFailed(Message):
 
     draft: int
     error: UpsampleError
+
+
+class LogMoved(Message):
+    """Other lines of the log are in sight or selected, or it follows the end no longer, or again."""

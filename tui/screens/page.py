@@ -60,6 +60,11 @@ class Page(Screen[None]):
     def show_live(self) -> None:
         """Something new is known of boxes, jobs or logs; called some times a second at most."""
 
+    @property
+    def current_job(self) -> int | None:
+        """The number of the job that the page is about; None where it is about none."""
+        return None
+
     def on_resize(self, event: events.Resize) -> None:
         """In a slim window the keys of the page matter more than the gaps between them."""
         footer = self.query_one(Footer)

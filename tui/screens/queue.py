@@ -97,6 +97,12 @@ class QueuePage(Page):
         assert self.listing is not None  # noqa: S101 - made before anything is shown
         return self.listing
 
+    @property
+    def current_job(self) -> int | None:
+        """The number of the job that the cursor is on."""
+        job = self.jobs.current
+        return None if job is None else job.job.number
+
     def on_mount(self) -> None:
         """Show what there is, and keep clocks and countdowns going."""
         super().on_mount()

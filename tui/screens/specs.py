@@ -46,6 +46,7 @@ from tui.screens.page import Page
 from tui.screens.problems import ProblemsScreen
 from tui.screens.sort_chooser import SortChooser
 from tui.widgets.filter_input import FilterInput
+from tui.widgets.log_tail import LogTail
 from tui.widgets.queue_pane import QueuePane
 from tui.widgets.spec_detail import SpecDetail
 from tui.widgets.spec_list import ColumnHeadings, SpecList
@@ -66,6 +67,7 @@ _LOOKS: list[str | PurePath] = [
     "../widgets/spec_detail.tcss",
     "../widgets/job_list.tcss",
     "../widgets/queue_pane.tcss",
+    "../widgets/log_tail.tcss",
 ]
 
 
@@ -111,6 +113,7 @@ class SpecsScreen(Page):
                 yield SpecList(self.listing, id="list")
                 yield QueuePane(self.upsample.live)
             yield SpecDetail(self._source.cwd)
+        yield LogTail()
 
     @property
     def spec_list(self) -> SpecList:

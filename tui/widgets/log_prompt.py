@@ -1,0 +1,41 @@
+"""The line on the log page that a search, a filter or a file's name is typed into."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widgets import Input
+
+
+class Asked(StrEnum):
+    """What is typed."""
+
+    SEARCH = "search for"
+    FILTER = "only lines with"
+    FILE = "save as"
+
+
+class LogPrompt(Input):
+    """An Input that knows what it asks for. Out of use, it cannot take the focus."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "go", key_display="⏎"),
+        Binding("escape", "screen.back", "back", key_display="esc"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(compact=True, disabled=True, select_on_focus=False)
+        self.cursor_blink = False
+        self.asked = Asked.SEARCH
+
+    def ask(self, asked: Asked, value: str) -> None:
+        """Ask for this; `value` is what stands there to begin with."""
+        self.asked = asked
+        self.placeholder = asked
+        self.disabled = False
+        with self.prevent(Input.Changed):
+            self.value = value
+        self.cursor_position = len(value)
+        self.focus()
