@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check format bench lock clean
+.PHONY: demo test check format bench bench-tui lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/upsample demo
@@ -29,6 +29,10 @@ format: $(VENV)/.installed-dev
 # Throughput against a plain client, on a machine with nothing else to do; BENCH="--laps 3" and the like.
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.throughput $(BENCH)
+
+# How quickly the app answers; BENCH="--specs 10000" and the like.
+bench-tui: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.tui $(BENCH)
 
 # Resolve the newest versions that pyproject.toml admits and pin them.
 lock:
