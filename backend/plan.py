@@ -91,10 +91,16 @@ class Planner:
 
     def plan_anew(self, plan: Plan) -> Plan:
         """A plan that was made under other settings, as it is under these. Reads no file."""
-        if plan.video is not None:
-            return self._with_video(plan.prompt, plan.video, plan.control)
-        # What cannot be read is refused under all settings, and alone has no budget.
-        return plan if plan.budget is None else self._without_video(plan.prompt)
+        if plan.budget is None:
+            return plan  # what cannot be read is refused under all settings
+        text = self.text_tokens(plan.prompt)
+        return self.plan_read(plan.prompt, plan.video, plan.control, text)
+
+    def plan_read(self, prompt: str, video: Video | None, control: Video | None, text: int) -> Plan:
+        """The same for what is read and counted already: arithmetic alone, some µs. See `text_tokens`."""
+        if video is None:
+            return self._without_video(prompt, text)
+        return self._with_video(prompt, video, control, text)
 
     def text_tokens(self, prompt: str | None) -> int:
         """Tokens of the text that is sent for a prompt, the system prompt among it.
@@ -140,16 +146,19 @@ class Planner:
             overhead=self.profile.family.overhead_around(self.system),
         )
 
-    def _without_video(self, prompt: str) -> Plan:
-        budget = self.weigh(self.text_tokens(prompt), None, 0)
+    def _without_video(self, prompt: str, text: int | None = None) -> Plan:
+        text = self.text_tokens(prompt) if text is None else text
+        budget = self.weigh(text, None, 0)
         sendable = budget.fits or not self.settings.enforce_budget
         refusal = None if sendable else _too_long(budget, None, None)
         return Plan(prompt, None, None, 0, budget, 0, refusal)
 
-    def _with_video(self, prompt: str, video: Video, control: Video | None) -> Plan:
+    def _with_video(
+        self, prompt: str, video: Video, control: Video | None, text: int | None = None
+    ) -> Plan:
         control_frames = self.frames_of(control) if control else 0
         frames = self.frames_of(video) + control_frames
-        text = self.text_tokens(prompt)
+        text = self.text_tokens(prompt) if text is None else text
         size, refusal = self._choose_size(video, text, frames)
         shown = size or video.size
         return Plan(

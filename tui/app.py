@@ -32,6 +32,7 @@ from tui.live import Live
 from tui.log_events import job_of, line_of
 from tui.log_file import LogFile, default_log_file
 from tui.logbook import LogBook, LogLine
+from tui.pictures import PictureBook
 from tui.scanning import SpecSource
 from tui.screens.log import LogPage
 from tui.screens.page import Page
@@ -246,6 +247,8 @@ def run(
         queue=default_path(),
         save_dir=save_dir,
         log_file=default_log_file(),
+        counter=counter,
+        pictures=PictureBook(),
     )
     app = UpsampleApp(desk)
     with closing(videos):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from backend.config import Settings
+from backend.tokens import TextCounter
+from tui.pictures import PictureBook
 from tui.planning import PromptPlanner
 from tui.scanning import SpecSource
 
@@ -27,3 +29,7 @@ class Desk:
     """Where results go unless the user says otherwise."""
     log_file: Path | None = None
     """Where what boxes say is kept; None keeps it in memory alone."""
+    pictures: PictureBook | None = field(default=None, kw_only=True)
+    """Keeps the pictures of frames; None for an app that shows none."""
+    counter: TextCounter = field(default_factory=TextCounter, kw_only=True)
+    """Counts text for what is weighed outside the planner; one vocabulary in memory is enough."""

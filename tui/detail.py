@@ -6,69 +6,96 @@ from pathlib import Path
 
 from textual.content import Content
 
+from backend.config import Upsampling
+from backend.errors import ConfigError
 from backend.plan import Plan
-from backend.tokens import Budget
+from backend.profiles import load_profile
+from backend.tokens import category_matrix
 from backend.video import MediaKind, Video
-from tui.bars import ANSWER, BEYOND, FREE, TEXT, VISION, budget_bar
+from tui.budget_text import budget_lines
 from tui.harmless import one_line, paragraphs, short_path
 from tui.listing import Row
+from tui.matrix_text import matrix_lines
 from tui.verdicts import standing
 
 _LABEL = 10
-_LONGEST_BAR = 64
-_BAR_COLOURS = {
-    VISION: "$primary",
-    TEXT: "$accent",
-    ANSWER: "$foreground-muted",
-    FREE: "$foreground-disabled",
-    BEYOND: "$text-error",
-}
 
 
-def describe(row: Row, cwd: Path, width: int) -> Content:
-    """Everything about one spec, for a pane of `width` cells."""
-    lines = [Content.styled(one_line(row.spec.name), "bold"), *_verdict(row.plan, width)]
-    lines += [Content(), _prompt(row), Content()]
+def describe_verdict(row: Row, width: int) -> Content:
+    """Its name; whether it fits and why, or why it is refused and what to do."""
+    name = Content.styled(one_line(row.spec.name), "bold").wrap(width)
+    return Content("\n").join([*name, *_verdict(row.plan, width)])
+
+
+def describe_prompt(row: Row) -> Content:
+    """The whole prompt."""
+    if row.spec.prompt:
+        return Content(paragraphs(row.spec.prompt))
+    return Content.styled("(empty)", "$foreground-muted")
+
+
+def describe_facts(row: Row, cwd: Path, width: int) -> Content:
+    """The video, what is sent of it, and where everything is."""
+    lines: list[Content] = []
     for label, value in _facts(row, cwd):
-        lines += _fact(label, value, width)
+        lines += fact_lines(label, value, width)
     return Content("\n").join(lines)
+
+
+def describe_sizes(plan: Plan | None, settings: Upsampling, width: int) -> Content:
+    """What the sizes of Cosmos would cost with this prompt; empty where there is no room for it."""
+    if plan is None or plan.budget is None:
+        return Content()
+    try:
+        rule = load_profile(settings.profile).family.rule
+    except ConfigError:
+        # Told where plans are made.
+        return Content()
+    rows = category_matrix(
+        text=plan.budget.text,
+        limit=settings.max_tokens,
+        reserve=settings.reserve,
+        frames=plan.frames or settings.frames_to_extract,
+        rule=rule,
+        overhead=plan.budget.overhead,
+    )
+    lines = matrix_lines(rows, width, plan.video.size if plan.video else None, linear=False)
+    if not lines:
+        return Content()
+    frames = frames_text(plan.frames or settings.frames_to_extract)
+    title = f"Prompt tokens of Cosmos' sizes with {frames}; t shows more"
+    return Content("\n").join([Content.styled(title, "$foreground-muted"), *lines])
+
+
+def frames_text(count: int) -> str:
+    """ "1 frame", "2 frames"."""
+    return "1 frame" if count == 1 else f"{count} frames"
+
+
+def fact_lines(label: str, value: str | Content, width: int) -> list[Content]:
+    """A label and what it stands for, which goes on below itself."""
+    content = value if isinstance(value, Content) else Content(value)
+    lines = content.wrap(max(10, width - _LABEL))
+    labels = [label] + [""] * (len(lines) - 1)
+    return [
+        Content.assemble((f"{name[: _LABEL - 1]:<{_LABEL}}", "$foreground-muted"), line)
+        for name, line in zip(labels, lines, strict=True)
+    ]
 
 
 def _verdict(plan: Plan | None, width: int) -> list[Content]:
     stands = standing(plan)
     if plan is None:
         return [Content.styled(stands.text, stands.colour)]
-    lines = [Content.assemble((stands.text, f"bold {stands.colour}"), _sum(plan.budget))]
-    if plan.budget is not None:
-        lines += [_bar(plan.budget, min(width, _LONGEST_BAR)), *_legend(plan.budget, width)]
+    if plan.budget is None:
+        lines = [Content.styled(stands.text, f"bold {stands.colour}")]
+    else:
+        lines = budget_lines(plan.budget, stands, width)
     if plan.refusal is not None:
         lines += Content.styled(one_line(plan.refusal.problem), "$text-error").wrap(width)
         if plan.refusal.remedy:
             lines += Content(f"→ {one_line(plan.refusal.remedy)}").wrap(width)
     return lines
-
-
-def _sum(budget: Budget | None) -> str:
-    if budget is None:
-        return ""
-    rest = f"{budget.free:,} free" if budget.fits else f"{-budget.free:,} too many"
-    about = "≈" if budget.estimated else ""
-    return f"  {about}{budget.needed:,} of {budget.limit:,} tokens, {rest}"
-
-
-def _bar(budget: Budget, width: int) -> Content:
-    parts = budget_bar(budget, width)
-    return Content.assemble(*((glyph * count, _BAR_COLOURS[glyph]) for glyph, count in parts))
-
-
-def _legend(budget: Budget, width: int) -> list[Content]:
-    named = [
-        (VISION, f"vision {budget.vision:,}"),
-        (TEXT, f"text {'≈' if budget.estimated else ''}{budget.text + budget.overhead:,}"),
-        (ANSWER, f"answer {budget.reserve:,}"),
-    ]
-    parts = [Content.assemble((glyph, _BAR_COLOURS[glyph]), f" {what}") for glyph, what in named]
-    return Content("  ").join(parts).wrap(width)
 
 
 def _facts(row: Row, cwd: Path) -> list[tuple[str, str]]:
@@ -79,9 +106,9 @@ def _facts(row: Row, cwd: Path) -> list[tuple[str, str]]:
     if shown is not None:
         facts.append(("video", short_path(shown, cwd)))
     if plan is not None and plan.video is not None:
-        facts.append(("", _media(plan.video)))
+        facts.append(("", media_text(plan.video)))
         if plan.size is not None:
-            facts.append(("sent as", _sent(plan)))
+            facts.append(("sent as", sent_text(plan)))
         facts.append(("linear", f"{plan.linear:,} tokens by the rule of thumb"))
     if row.better_folder is not None:
         facts.append(("hint", f"it is there when started in {short_path(row.better_folder, cwd)}"))
@@ -98,7 +125,8 @@ def _controls(row: Row) -> list[tuple[str, Path]]:
     return [(one_line(name), path) for name, path in row.spec.controls.items()]
 
 
-def _media(video: Video) -> str:
+def media_text(video: Video) -> str:
+    """Its size, length and codec."""
     size = f"{video.size.width}×{video.size.height}"
     if video.kind is MediaKind.IMAGE:
         return f"{size} image · {one_line(video.codec)}"
@@ -106,23 +134,9 @@ def _media(video: Video) -> str:
     return f"{size} · {length} · {one_line(video.codec)}"
 
 
-def _sent(plan: Plan) -> str:
-    frames = "1 frame" if plan.frames == 1 else f"{plan.frames} frames"
+def sent_text(plan: Plan) -> str:
+    """How many frames of which size."""
+    frames = frames_text(plan.frames)
     if plan.size is None or plan.video is None or plan.size == plan.video.size:
         return f"{frames}, as large as they are"
     return f"{frames} of {plan.size.width}×{plan.size.height}"
-
-
-def _fact(label: str, value: str, width: int) -> list[Content]:
-    lines = Content(value).wrap(max(10, width - _LABEL))
-    labels = [label] + [""] * (len(lines) - 1)
-    return [
-        Content.assemble((f"{name[: _LABEL - 1]:<{_LABEL}}", "$foreground-muted"), line)
-        for name, line in zip(labels, lines, strict=True)
-    ]
-
-
-def _prompt(row: Row) -> Content:
-    if row.spec.prompt:
-        return Content(paragraphs(row.spec.prompt))
-    return Content.styled("(empty)", "$foreground-muted")

@@ -18,6 +18,7 @@ from backend.plan import Plan
 from backend.specs.reading import Finding
 from backend.summary import Summary
 from tui.ordering import Column
+from tui.pictures import Picture
 
 
 @dataclass
@@ -144,3 +145,17 @@ class SummaryFailed(Message):
 
 class LogMoved(Message):
     """Other lines of the log are in sight or selected, or it follows the end no longer, or again."""
+
+
+@dataclass
+class PicturesRead(Message):
+    """Some more frames of a spec were decoded."""
+
+    task: object
+    """What they were read for; whoever wants something else by now passes them over."""
+    pictures: tuple[Picture, ...]
+    """All so far, in the order in which they are sent."""
+    trouble: str = ""
+    """Why there are no more, when they cannot be read."""
+    ended: bool = False
+    """Whether the thread is done."""

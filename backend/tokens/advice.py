@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.resolutions import CATEGORIES, UNBOUNDED, AspectRatio, Bound, Size
-from backend.tokens.budget import Budget, Verdict
+from backend.tokens.budget import OVERHEAD, Budget, Verdict
 from backend.tokens.sizing import fit
 from backend.tokens.vision import LINEAR, PIXTRAL, VisionRule
 
@@ -81,9 +81,10 @@ def check_size(
     reserve: int,
     frames: int = 2,
     rule: VisionRule = PIXTRAL,
+    overhead: int = OVERHEAD,
 ) -> SizeCheck:
     """What `frames` pictures of this size cost beside `text` tokens of prompt."""
-    budget = Budget(limit, reserve, text, rule.vision_tokens(size, frames))
+    budget = Budget(limit, reserve, text, rule.vision_tokens(size, frames), overhead)
     return SizeCheck(size, frames, LINEAR.vision_tokens(size, frames), budget)
 
 
@@ -94,13 +95,22 @@ def category_matrix(
     reserve: int,
     frames: int = 2,
     rule: VisionRule = PIXTRAL,
+    overhead: int = OVERHEAD,
 ) -> tuple[CategoryRow, ...]:
     """Every Cosmos size, largest category first: 5 categories × 5 aspect ratios = 25 rows."""
     return tuple(
         CategoryRow(
             category,
             aspect,
-            check_size(size, text=text, frames=frames, limit=limit, reserve=reserve, rule=rule),
+            check_size(
+                size,
+                text=text,
+                frames=frames,
+                limit=limit,
+                reserve=reserve,
+                rule=rule,
+                overhead=overhead,
+            ),
         )
         for category, sizes in CATEGORIES.items()
         for aspect, size in sizes.items()

@@ -7,15 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from backend.specs.model import Spec
-from tui.detail import describe
+from tui.detail import describe_facts, describe_prompt, describe_verdict
 from tui.listing import Row
 from tui.planning import PromptPlanner
 
 CWD = Path("/made/up")
 
 
+def describe(row: Row, width: int = 70) -> str:
+    """Everything that is said in words, in its order."""
+    parts = (describe_verdict(row, width), describe_prompt(row), describe_facts(row, CWD, width))
+    return "\n".join(part.plain for part in parts)
+
+
 def described(spec: Spec, planner: PromptPlanner, width: int = 70) -> str:
-    return describe(Row(spec, planner.plan_spec(spec)), CWD, width).plain
+    return describe(Row(spec, planner.plan_spec(spec)), width)
 
 
 def test_verdict_sum_and_parts_come_first(street: tuple[Spec, ...], planner: PromptPlanner) -> None:
@@ -51,16 +57,16 @@ def test_a_missing_video_names_the_folder_to_start_in(
     street: tuple[Spec, ...], planner: PromptPlanner
 ) -> None:
     plan = planner.plan_spec(street[7])
-    text = describe(Row(street[7], plan, Path("/made")), CWD, 70).plain
+    text = describe(Row(street[7], plan, Path("/made")))
     assert "hint      it is there when started in /made" in text
 
 
 def test_an_estimated_budget_is_marked(street: tuple[Spec, ...], planner: PromptPlanner) -> None:
     plan = planner.plan_spec(street[1])
     assert plan.budget is not None
-    assert "≈" not in describe(Row(street[1], plan), CWD, 70).plain
+    assert "≈" not in describe(Row(street[1], plan))
     estimated = replace(plan, budget=replace(plan.budget, estimated=True))
-    text = describe(Row(street[1], estimated), CWD, 70).plain
+    text = describe(Row(street[1], estimated))
     assert f"≈{plan.budget.needed:,} of 4,096" in text
     assert "text ≈" in text
 

@@ -92,6 +92,7 @@ class SpecsScreen(Page):
         super().__init__()
         self._source = source = desk.source
         self._planner = desk.make_planner(desk.settings)
+        self._pictures = desk.pictures
         self._queue = PlanQueue()
         self.progress = Progress(ended=not source.paths)
         self.listing = Listing()
@@ -112,7 +113,7 @@ class SpecsScreen(Page):
                 yield ColumnHeadings(self.listing)
                 yield SpecList(self.listing, id="list")
                 yield QueuePane(self.upsample.live)
-            yield SpecDetail(self._source.cwd)
+            yield SpecDetail(self._source.cwd, self._pictures)
         yield LogTail()
 
     @property

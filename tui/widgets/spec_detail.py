@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.widgets import Static
 
+from backend.config import Settings
 from backend.plan import Plan
-from tui.detail import describe
+from backend.specs.model import Spec
+from tui.detail import describe_facts, describe_prompt, describe_sizes, describe_verdict
 from tui.listing import Row
+from tui.pictures import PictureBook, look_at
+from tui.widgets.frames_view import FramesView
+
+if TYPE_CHECKING:
+    from tui.app import UpsampleApp
+
+_LEAST_PICTURES = 8
+_MOST_PICTURES = 32
+"""Lines that pictures are given, labels included: at least and at most."""
+_TALL = 30
+"""Lines of a pane that has room for the sizes of Cosmos."""
 
 
 class SpecDetail(VerticalScroll, can_focus=True):
@@ -25,33 +39,70 @@ class SpecDetail(VerticalScroll, can_focus=True):
         Binding("G", "scroll_end", "bottom", show=False),
     ]
 
-    def __init__(self, cwd: Path) -> None:
+    def __init__(self, cwd: Path, pictures: PictureBook | None) -> None:
         super().__init__()
+        self._pictures = pictures
         self._cwd = cwd
         self._row: Row | None = None
-        self._plan: Plan | None = None
+        self._shown: tuple[Spec | None, Plan | None] = (None, None)
 
     def compose(self) -> ComposeResult:
-        """One text."""
-        yield Static(markup=False)
+        """The verdict first, then prompt and pictures, then what is looked up now and then."""
+        yield Static(id="verdict", markup=False)
+        yield Static(id="prompt", markup=False)
+        yield FramesView(self._pictures)
+        yield Static(id="facts", markup=False)
+        yield Static(id="sizes", markup=False)
+
+    def on_mount(self) -> None:
+        """Follow the settings: they say which frames are sent."""
+        self._upsample.settings_changed.subscribe(self, self._heed)
 
     def show(self, row: Row | None) -> None:
         """Show this row, from its top if it is another one than before."""
-        plan = row.plan if row else None
-        if row is self._row and plan is self._plan:
+        shown = (row.spec, row.plan) if row else (None, None)
+        if row is self._row and all(a is b for a, b in zip(shown, self._shown, strict=True)):
             return
         if row is not self._row:
             self.scroll_home(animate=False)
-        self._row, self._plan = row, plan
+        self._row, self._shown = row, shown
         self._draw()
 
     def on_resize(self) -> None:
-        """The bar and the wrapped facts follow the width."""
+        """The bar, the pictures and the wrapped facts follow the width."""
+        self._draw()
+
+    @property
+    def _upsample(self) -> UpsampleApp:
+        return cast("UpsampleApp", self.app)
+
+    def _heed(self, _: Settings) -> None:
         self._draw()
 
     def _draw(self) -> None:
-        width = self.scrollable_content_region.width
+        region = self.scrollable_content_region
         # Before the first layout there is no width; the resize that ends it comes back here.
-        if width > 0:
-            text = describe(self._row, self._cwd, width) if self._row else ""
-            self.query_one(Static).update(text)
+        if region.width <= 0:
+            return
+        row, settings = self._row, self._upsample.settings.upsampling
+        if row is None:
+            texts = [Content()] * 4
+        else:
+            tall = region.height >= _TALL
+            texts = [
+                describe_verdict(row, region.width),
+                describe_prompt(row),
+                describe_facts(row, self._cwd, region.width),
+                describe_sizes(row.plan, settings, region.width) if tall else Content(),
+            ]
+        taken = 0
+        for name, text in zip(("verdict", "prompt", "facts", "sizes"), texts, strict=True):
+            part = self.query_one(f"#{name}", Static)
+            part.update(text)
+            part.display = bool(text.plain)
+            if text.plain:
+                # An empty line stands above each.
+                taken += len(text.wrap(region.width)) + 1
+        room = max(_LEAST_PICTURES, min(_MOST_PICTURES, region.height - taken))
+        look = look_at(row.plan, settings.frame_sampling) if row else None
+        self.query_one(FramesView).show(look, region.width, room)

@@ -1,0 +1,166 @@
+"""The pictures of a spec's frames: which ones, how large, where they stand, and keeping them. No widgets."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from backend.plan import Plan
+from backend.resolutions import Size
+from backend.video import FrameSampling, Video, choose_frames
+from backend.video.thumbnails import LookEnded, Thumbnail, fit_within, read_thumbnails
+
+KEPT = 256
+"""Pictures that are kept: about 3 MB of those that a wide window shows."""
+
+GAP = 2
+"""Cells between two pictures."""
+_WIDEST = 64
+_LEAST = 14
+"""Cells of a picture, at most and at least."""
+_TALLEST = 14
+"""Lines of a picture, at most."""
+_MOST = 16
+"""Pictures that are shown; a model may be sent 64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Frames that are to be shown."""
+
+    video: Video
+    frames: int
+    """How many are sent."""
+    sampling: FrameSampling
+    control: Video | None = None
+    """A second video, whose frames are sent after the first one's."""
+    control_frames: int = 0
+
+
+def look_at(plan: Plan | None, sampling: FrameSampling) -> Look | None:
+    """What this plan would send pictures of; None for a text, or a video that cannot be read."""
+    if plan is None or plan.video is None:
+        return None
+    frames = plan.frames - plan.control_frames
+    return Look(plan.video, frames, sampling, plan.control, plan.control_frames)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """How pictures stand beside and below each other."""
+
+    columns: int
+    shown: int
+    """Pictures that there is room for."""
+    size: Size
+    """Of each, in pixels: a cell is one pixel wide and two high."""
+
+    @property
+    def lines(self) -> int:
+        """Lines of one row of pictures, without what is written above them."""
+        return (self.size.height + 1) // 2
+
+
+def lay_out(source: Size, count: int, width: int, height: int) -> Grid | None:
+    """The grid for `count` pictures of this shape in so many cells and lines; None without room.
+
+    Each row of pictures has a line above it that says when its frames appear. As many pictures stand
+    beside each other as can without becoming small, up to all of them.
+    """
+    if count < 1:
+        return None
+    columns = min(count, max(1, (width + GAP) // (_LEAST * 2 + GAP)))
+    across = min(_WIDEST, (width - GAP * (columns - 1)) // columns)
+    rows = -(-min(count, _MOST) // columns)
+    tall = min(_TALLEST, height // rows - 1)
+    if tall < 3:
+        # Better fewer than none that can be made out.
+        tall, rows = min(_TALLEST, height - 1), 1
+    if across < _LEAST or tall < 3:
+        return None
+    size = fit_within(source, Size(across, tall * 2))
+    return Grid(columns, min(count, _MOST, rows * columns), size)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One frame as it is shown."""
+
+    label: str
+    """When it appears, and of which video."""
+    thumbnail: Thumbnail
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    path: Path
+    changed: int
+    """When the file was changed, in ns."""
+    bytes: int
+    size: Size
+    index: int
+
+
+class PictureBook:
+    """Reads the pictures of frames, and keeps those that were looked at last. For one thread at a time."""
+
+    def __init__(self, most: int = KEPT) -> None:
+        self._most = most
+        self._kept: OrderedDict[_Key, Thumbnail] = OrderedDict()
+        self.decoded = 0
+        """Pictures that were not kept, and so were decoded."""
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def read(
+        self, look: Look, size: Size, most: int, cancelled: Callable[[], bool]
+    ) -> Iterator[Picture]:
+        """The first `most` frames that are sent, in that order. Blocks.
+
+        Raises MediaError when a file cannot be read, and LookEnded when `cancelled` says so.
+        """
+        whose = "video " if look.control else ""
+        yield from self._read(look.video, look, size, whose, min(look.frames, most), cancelled)
+        if look.control is not None and most > look.frames:
+            rest = replace(look, frames=look.control_frames)
+            count = min(look.control_frames, most - look.frames)
+            yield from self._read(look.control, rest, size, "control ", count, cancelled)
+
+    def _read(
+        self,
+        video: Video,
+        look: Look,
+        size: Size,
+        whose: str,
+        most: int,
+        cancelled: Callable[[], bool],
+    ) -> Iterator[Picture]:
+        if cancelled():
+            raise LookEnded
+        chosen = choose_frames(video, look.frames, look.sampling)[:most]
+        try:
+            stat = video.path.stat()
+            keys = [
+                _Key(video.path, stat.st_mtime_ns, stat.st_size, size, frame.index)
+                for frame in chosen
+            ]
+        except OSError:
+            # Reading it will say what is wrong, in words.
+            keys = [_Key(video.path, 0, 0, size, frame.index) for frame in chosen]
+        missing = [at for at, key in enumerate(keys) if key not in self._kept]
+        fresh = read_thumbnails(video, [chosen[at] for at in missing], size, cancelled)
+        for frame, key in zip(chosen, keys, strict=True):
+            thumbnail = self._kept.get(key) or self._keep(key, next(fresh))
+            self._kept.move_to_end(key)
+            time = "" if video.fps == 0 else f"{frame.time:.2f} s"
+            yield Picture(f"{whose}{time}".strip(), thumbnail)
+
+    def _keep(self, key: _Key, thumbnail: Thumbnail) -> Thumbnail:
+        self.decoded += 1
+        self._kept[key] = thumbnail
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+        return thumbnail

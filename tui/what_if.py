@@ -1,0 +1,272 @@
+"""What the current spec would take under other settings. Pure: nothing is read and nothing is drawn here.
+
+`read_subject` does what takes time (headers, the tokenizer, the profiles) once; every change after that
+is arithmetic.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from backend.config import Layer, Upsampling, check_layers
+from backend.errors import ConfigError, UpsampleError
+from backend.media import Media, choose_media
+from backend.plan import Plan, Planner
+from backend.profiles import load_profile, profile_names
+from backend.resolutions import Size
+from backend.specs.model import Spec
+from backend.tokens import Budget, CategoryRow, TextCounter, category_matrix
+from backend.video import MediaKind, Video, probe
+
+LIMITS = (4096, 8192, 16384, 32768)
+"""Context lengths that models are commonly served with."""
+RESERVES = (100, 200, 300, 500, 1000, 2000, 4000)
+BOUNDS = ("", "720", "512", "480", "256")
+"""Greatest shorter sides; "" is no bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A spec, and what had to be read and counted to weigh it under any settings."""
+
+    spec: Spec
+    videos: Mapping[Path, Video]
+    """By path: those that can be read."""
+    troubles: Mapping[Path, UpsampleError]
+    """Why the others cannot."""
+    text: Mapping[str, int]
+    """Tokens of the text that is sent, by profile."""
+    fresh: Mapping[str, Upsampling]
+    """The shipped settings with each profile's own, by profile."""
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The profiles that can be used, sorted."""
+        return tuple(self.text)
+
+
+def read_subject(spec: Spec, config: Upsampling, counter: TextCounter) -> Subject:
+    """Reads the headers of what may be shown, and counts the text as each profile sends it. Blocks.
+
+    Raises ConfigError when the tokenizer cannot be read.
+    """
+    videos: dict[Path, Video] = {}
+    troubles: dict[Path, UpsampleError] = {}
+    for media in Media:
+        shown = choose_media(spec, media)
+        for path in (shown.video, shown.control):
+            if path is None or path in videos or path in troubles:
+                continue
+            try:
+                videos[path] = probe(path)
+            except UpsampleError as error:
+                troubles[path] = error
+    text: dict[str, int] = {}
+    fresh: dict[str, Upsampling] = {}
+    for name in profile_names():
+        try:
+            own = dict(load_profile(name).upsampling) | {"profile": name}
+            fresh[name] = check_layers(
+                [Layer(f"the profile {name}", {"upsampling": own})]
+            ).upsampling
+        except ConfigError:
+            # A profile of the user's that is wrong is for `upsample config profiles` to tell.
+            continue
+        system = {"profile": name, "system_prompt": config.system_prompt}
+        planner = Planner(fresh[name].model_copy(update=system), counter)
+        text[name] = planner.text_tokens(spec.prompt)
+    return Subject(spec, videos, troubles, text, fresh)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A setting that is not as the config has it."""
+
+    key: str
+    was: object
+    now: object
+
+    @property
+    def command(self) -> str:
+        """What keeps it: a command line."""
+        value = str(self.now).lower() if isinstance(self.now, bool) else str(self.now)
+        return shlex.join(["upsample", "config", "set", f"upsampling.{self.key}", value])
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """A spec under settings that may differ from the config's. Each `with_` gives another one."""
+
+    subject: Subject
+    config: Upsampling
+    """What holds in the app."""
+    settings: Upsampling
+    """What is tried."""
+
+    @classmethod
+    def of(cls, subject: Subject, config: Upsampling) -> WhatIf:
+        """Nothing changed yet."""
+        return cls(subject, config, config)
+
+    # --- what comes of it
+
+    @property
+    def plan(self) -> Plan:
+        """What would be sent."""
+        shown = choose_media(self.subject.spec, self.settings.media)
+        planner, prompt = self._planner, self.subject.spec.prompt
+        for path in (shown.video, shown.control):
+            if path is not None and path in self.subject.troubles:
+                return Plan(prompt, None, None, 0, None, 0, self.subject.troubles[path])
+        video = self.subject.videos[shown.video] if shown.video else None
+        control = self.subject.videos[shown.control] if shown.control else None
+        return planner.plan_read(prompt, video, control, self.text)
+
+    @property
+    def text(self) -> int:
+        """Tokens of the text that is sent."""
+        return self.subject.text[self.settings.profile]
+
+    @property
+    def frames(self) -> int:
+        """Frames that the matrix is about: those that are sent; without a video, those asked for."""
+        return self.plan.frames or self.settings.frames_to_extract
+
+    @property
+    def original(self) -> Budget | None:
+        """What the video takes at its own size; None without a video."""
+        plan = self.plan
+        return self._planner.weigh(self.text, plan.video.size, plan.frames) if plan.video else None
+
+    @property
+    def largest(self) -> Size | None:
+        """The largest size that fits, whatever is to be sent; None without a video or when none does."""
+        plan = self.plan
+        if plan.video is None:
+            return None
+        return self._planner.largest(plan.video.size, self.text, plan.frames)
+
+    @property
+    def matrix(self) -> tuple[CategoryRow, ...]:
+        """The 25 sizes of Cosmos, counted as the model counts."""
+        planner = self._planner
+        return category_matrix(
+            text=self.text,
+            limit=self.settings.max_tokens,
+            reserve=self.settings.reserve,
+            frames=self.frames,
+            rule=planner.profile.family.rule,
+            overhead=planner.profile.family.overhead_around(planner.system),
+        )
+
+    @property
+    def estimated(self) -> bool:
+        """Whether the profile's counts are upper estimates."""
+        return self._planner.profile.family.estimated
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What differs from the config, in the order of the config's keys."""
+        return tuple(
+            Change(key, getattr(self.config, key), getattr(self.settings, key))
+            for key in _differing(self.config, self.settings)
+        )
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """Command lines that keep what differs; a profile brings its own settings along."""
+        brought = self._under(self.settings.profile)
+        kept = {*_differing(brought, self.settings), "profile"}
+        return tuple(change.command for change in self.changes if change.key in kept)
+
+    # --- changing it
+
+    def with_frames(self, step: int) -> WhatIf:
+        """So many frames more or fewer; never less than 1."""
+        return self._with(frames_to_extract=self.settings.frames_to_extract + step)
+
+    def with_limit(self, step: int) -> WhatIf:
+        """The next of LIMITS, or the one before; at the ends it stays."""
+        return self._with(max_tokens=_next(LIMITS, self.settings.max_tokens, step))
+
+    def with_reserve(self, step: int) -> WhatIf:
+        """The next of RESERVES, or the one before; at the ends it stays."""
+        return self._with(reserve=_next(RESERVES, self.settings.reserve, step))
+
+    def with_bound(self, step: int) -> WhatIf:
+        """The next smaller of BOUNDS, or the next larger one; from the ends, round."""
+        bounds = list(dict.fromkeys((*BOUNDS, self.config.max_upsample_resolution)))
+        at = bounds.index(self.settings.max_upsample_resolution)
+        return self._with(max_upsample_resolution=bounds[(at + step) % len(bounds)])
+
+    def with_resize(self) -> WhatIf:
+        """The size that fits, or the original one, in turn."""
+        return self._with(auto_resize=not self.settings.auto_resize)
+
+    def with_media(self) -> WhatIf:
+        """The next of rgb, control and both, round."""
+        kinds = list(Media)
+        return self._with(media=kinds[(kinds.index(self.settings.media) + 1) % len(kinds)])
+
+    def with_profile(self, step: int) -> WhatIf:
+        """The next profile, round, with the settings that it brings along."""
+        names = self.subject.profiles
+        name = names[(names.index(self.settings.profile) + step) % len(names)]
+        return replace(self, settings=self._under(name))
+
+    def reset(self) -> WhatIf:
+        """As the config has it."""
+        return replace(self, settings=self.config)
+
+    def why_not(self, what: str) -> str:
+        """Why changing `what` ("frames", "media", "size") changes nothing for this spec; "" if it does."""
+        spec = self.subject.spec
+        if choose_media(spec, self.settings.media).video is None:
+            return "This spec has no video: only its text is sent."
+        if what == "media" and len({choose_media(spec, media).names for media in Media}) < 2:
+            return "This spec has one video: there is nothing else to show."
+        video = self.plan.video
+        if what == "frames" and video is not None and video.kind is MediaKind.IMAGE:
+            return "A still picture is one frame, whatever is asked for."
+        return ""
+
+    def _under(self, profile: str) -> Upsampling:
+        """The config under another profile.
+
+        What the user has set stays: a value is the user's own when nobody else would have said it.
+        """
+        if profile == self.config.profile:
+            return self.config
+        own = set(_differing(self.subject.fresh[self.config.profile], self.config)) - {"profile"}
+        stay = {key: getattr(self.config, key) for key in own}
+        return self.subject.fresh[profile].model_copy(update=stay)
+
+    @property
+    def _planner(self) -> Planner:
+        # A counter that never counts: the text is counted already.
+        return Planner(self.settings, TextCounter())
+
+    def _with(self, **changes: object) -> WhatIf:
+        """Checked; what the config would not take changes nothing."""
+        try:
+            settings = Upsampling.model_validate(self.settings.model_dump() | changes)
+        except ValidationError:
+            return self
+        return replace(self, settings=settings)
+
+
+def _differing(one: Upsampling, other: Upsampling) -> list[str]:
+    return [k for k in Upsampling.model_fields if getattr(one, k) != getattr(other, k)]
+
+
+def _next(values: tuple[int, ...], now: int, step: int) -> int:
+    """The value after `now`, or before it; at the ends `now` itself."""
+    beyond = [value for value in values if (value > now if step > 0 else value < now)]
+    if not beyond:
+        return now
+    return min(beyond) if step > 0 else max(beyond)

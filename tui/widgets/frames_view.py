@@ -1,0 +1,193 @@
+"""The frames that would be sent, as pictures. They are read in a thread, and only once the cursor rests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from time import monotonic
+
+from rich.segment import Segment
+from textual import on
+from textual.strip import Strip
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.worker import Worker, get_current_worker
+
+from backend.errors import UpsampleError
+from backend.video.thumbnails import TIME_LIMIT, LookEnded
+from tui.half_blocks import draw_half_blocks
+from tui.harmless import left, one_line
+from tui.messages import PicturesRead
+from tui.pictures import GAP, Grid, Look, Picture, PictureBook, lay_out
+
+REST = 0.08
+"""Seconds that the cursor rests on a spec before its pictures are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    look: Look
+    grid: Grid
+
+
+class FramesView(Widget):
+    """Shows one look at a time. A thread that is slow delays the next pictures, and never the keyboard."""
+
+    DEFAULT_CSS = "FramesView { height: auto; color: $foreground-muted; }"
+
+    def __init__(self, book: PictureBook | None) -> None:
+        super().__init__()
+        self._book = book
+        self._wanted: _Task | None = None
+        self._pictures: tuple[Picture, ...] = ()
+        self._trouble = ""
+        self._note = ""
+        self._resting: Timer | None = None
+        self._worker: Worker[None] | None = None
+        self._began = 0.0
+        self._strips: list[Strip] = []
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """Those that are shown now."""
+        return self._pictures
+
+    @property
+    def can_draw(self) -> bool:
+        """Whether this terminal has the colours for it."""
+        few = self.app.console.color_system not in ("256", "truecolor")
+        return not (self.app.no_color or self.app.native_ansi_color or few)
+
+    def show(self, look: Look | None, width: int, height: int) -> None:
+        """Show these frames in so many cells and about as many lines; None shows nothing."""
+        look = look if self._book is not None else None
+        self._note = (
+            "" if look is None or self.can_draw else "pictures want a terminal with colours"
+        )
+        grid = None
+        if look is not None and self.can_draw:
+            grid = lay_out(look.video.size, look.frames + look.control_frames, width, height)
+        task = _Task(look, grid) if look is not None and grid is not None else None
+        if task != self._wanted:
+            self._wanted, self._pictures, self._trouble = task, (), ""
+            self._await_rest()
+        self._draw()
+
+    def on_unmount(self) -> None:
+        """Nobody looks any more."""
+        if self._worker is not None:
+            self._worker.cancel()
+
+    def render_line(self, y: int) -> Strip:
+        """Line `y` of labels and pictures."""
+        line = self._strips[y] if y < len(self._strips) else Strip.blank(0)
+        return line.apply_style(self.rich_style).adjust_cell_length(
+            self.size.width, self.rich_style
+        )
+
+    def _await_rest(self) -> None:
+        """Read once the cursor rests; what is being read is not wanted any more."""
+        if self._resting is not None:
+            self._resting.stop()
+        if self._worker is not None:
+            self._worker.cancel()
+        self._resting = self.set_timer(REST, self._begin) if self._wanted is not None else None
+
+    def _begin(self) -> None:
+        self._resting = None
+        # One thread at a time; one that hangs on a dead disk is not waited for.
+        going = self._worker is not None and not self._worker.is_finished
+        if (
+            self._book is None
+            or self._wanted is None
+            or (going and monotonic() - self._began < TIME_LIMIT)
+        ):
+            return
+        self._began = monotonic()
+        self._worker = self.run_worker(
+            partial(self._read, self._book, self._wanted),
+            thread=True,
+            group="pictures",
+            exit_on_error=False,
+        )
+
+    def _read(self, book: PictureBook, task: _Task) -> None:
+        """In a thread."""
+        worker = get_current_worker()
+        pictures: list[Picture] = []
+        trouble = ""
+        try:
+            for picture in book.read(
+                task.look, task.grid.size, task.grid.shown, lambda: worker.is_cancelled
+            ):
+                pictures.append(picture)
+                self.post_message(PicturesRead(task, tuple(pictures)))
+        except LookEnded:
+            pass
+        except UpsampleError as error:
+            trouble = str(error)
+        self.post_message(PicturesRead(task, tuple(pictures), trouble, ended=True))
+
+    @on(PicturesRead)
+    def _take(self, message: PicturesRead) -> None:
+        message.stop()
+        if message.task == self._wanted:
+            self._pictures, self._trouble = message.pictures, one_line(message.trouble)
+            self._draw()
+        if message.ended:
+            self._worker = None
+            if message.task != self._wanted and self._resting is None:
+                # While that was read, the cursor went on and came to rest.
+                self._begin()
+
+    def _draw(self) -> None:
+        self._strips = self._drawn()
+        # A fixed height, so that nothing jumps when pictures come.
+        self.styles.height = len(self._strips)
+        self.display = bool(self._strips)
+        self.refresh()
+
+    def _drawn(self) -> list[Strip]:
+        if self._note:
+            return [_words(self._note)]
+        if self._wanted is None:
+            return []
+        if self._trouble:
+            return [_words(f"no picture: {self._trouble}")]
+        grid, look = self._wanted.grid, self._wanted.look
+        total = look.frames + look.control_frames
+        lines: list[Strip] = []
+        for places in _rows(grid):
+            lines += self._row(grid, places)
+        if total > grid.shown:
+            lines.append(_words(f"… and {total - grid.shown} more"))
+        return lines
+
+    def _row(self, grid: Grid, places: tuple[int, ...]) -> list[Strip]:
+        """A line of labels, and the lines of the pictures below them; dots where one is awaited."""
+        width = grid.size.width
+        label, gap = "", Strip([Segment(" " * GAP)])
+        columns: list[list[Strip]] = []
+        for place in places:
+            if place < len(self._pictures):
+                picture = self._pictures[place]
+                label += left(picture.label, width) + " " * GAP
+                columns.append(draw_half_blocks(picture.thumbnail))
+            else:
+                label += left("…", width) + " " * GAP
+                columns.append([Strip([Segment(" " * width)])] * grid.lines)
+        joined = [
+            Strip.join([part for it in row for part in (it, gap)])
+            for row in zip(*columns, strict=True)
+        ]
+        return [_words(label), *joined]
+
+
+def _words(text: str) -> Strip:
+    return Strip([Segment(text)])
+
+
+def _rows(grid: Grid) -> list[tuple[int, ...]]:
+    """Which pictures stand beside each other."""
+    places = range(grid.shown)
+    return [tuple(places[at : at + grid.columns]) for at in range(0, grid.shown, grid.columns)]
