@@ -33,7 +33,7 @@ KEYS: dict[str, dict[str, tuple[Key, ...]]] = {
             Key("/", "filter by words of the name or prompt"),
             Key("s S", "sort by a column; the other way round"),
             Key("o", "group by folder"),
-            Key("← → h l", "fold, unfold a folder"),
+            Key("← →", "fold, unfold a folder"),
             Key("e", "broken and skipped files, and why"),
             Key("Esc", "leave a range; the detail; the filter"),
         ),

@@ -19,6 +19,7 @@ from backend.specs.reading import Finding
 from backend.summary import Summary
 from tui.ordering import Column
 from tui.pictures import Picture
+from tui.what_if import Subject
 
 
 @dataclass
@@ -159,3 +160,13 @@ class PicturesRead(Message):
     """Why there are no more, when they cannot be read."""
     ended: bool = False
     """Whether the thread is done."""
+
+
+@dataclass
+class SubjectRead(Message):
+    """What the token panel is about was read and counted."""
+
+    subject: Subject | None
+    """None when it cannot be."""
+    error: UpsampleError | None = None
+    """Why not."""

@@ -80,7 +80,7 @@ def lay_out(source: Size, count: int, width: int, height: int) -> Grid | None:
         tall, rows = min(_TALLEST, height - 1), 1
     if across < _LEAST or tall < 3:
         return None
-    size = fit_within(source, Size(across, tall * 2))
+    size = _even(fit_within(source, Size(across, tall * 2)))
     return Grid(columns, min(count, _MOST, rows * columns), size)
 
 
@@ -164,3 +164,8 @@ class PictureBook:
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)
         return thumbnail
+
+
+def _even(size: Size) -> Size:
+    """No line is only half a picture."""
+    return Size(size.width, max(2, size.height & ~1))

@@ -18,10 +18,12 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
+from backend.config import Settings, Upsampling
 from backend.errors import QueueError, UpsampleError
 from backend.history import latest_job, latest_jobs, own_results
 from tui.desk import Desk
 from tui.drafting import Chosen
+from tui.editor import edit_file
 from tui.harmless import paragraphs
 from tui.lines import Progress, empty_text, filter_hint, title_line
 from tui.listing import Listing
@@ -30,6 +32,7 @@ from tui.messages import (
     FilesChanged,
     FilesRead,
     HistoryRead,
+    MadePlan,
     MarksChanged,
     PlanningStopped,
     PlansMade,
@@ -45,6 +48,7 @@ from tui.scanning import read_files
 from tui.screens.page import Page
 from tui.screens.problems import ProblemsScreen
 from tui.screens.sort_chooser import SortChooser
+from tui.screens.tokens import TokensScreen
 from tui.widgets.filter_input import FilterInput
 from tui.widgets.log_tail import LogTail
 from tui.widgets.queue_pane import QueuePane
@@ -80,10 +84,13 @@ class SpecsScreen(Page):
         Binding("slash", "filter", "filter", key_display="/"),
         Binding("enter", "read", "read", show=False),
         Binding("u", "upsample", "send"),
+        Binding("t", "tokens", "tokens", show=False),
         Binding("d", "toggle_detail", "detail", show=False),
         Binding("s", "sort", "sort"),
         Binding("S", "reverse", "reverse", show=False),
         Binding("o", "group", "by folder", show=False),
+        Binding("y", "copy", "copy", show=False),
+        Binding("E", "edit", "edit", show=False),
         Binding("e", "problems", "problems", show=False),
         Binding("escape", "back", "back", show=False),
     ]
@@ -92,7 +99,7 @@ class SpecsScreen(Page):
         super().__init__()
         self._source = source = desk.source
         self._planner = desk.make_planner(desk.settings)
-        self._pictures = desk.pictures
+        self._desk = desk
         self._queue = PlanQueue()
         self.progress = Progress(ended=not source.paths)
         self.listing = Listing()
@@ -113,7 +120,7 @@ class SpecsScreen(Page):
                 yield ColumnHeadings(self.listing)
                 yield SpecList(self.listing, id="list")
                 yield QueuePane(self.upsample.live)
-            yield SpecDetail(self._source.cwd, self._pictures)
+            yield SpecDetail(self._source.cwd, self._desk.pictures)
         yield LogTail()
 
     @property
@@ -134,6 +141,7 @@ class SpecsScreen(Page):
     def on_mount(self) -> None:
         """Show what there is, which is nothing yet, and only then begin to read."""
         super().on_mount()
+        self.upsample.settings_changed.subscribe(self, self._weigh_anew)
         self._show_listing()
         self.set_interval(_RENEW_EVERY, self._renew)
         if self._source.paths:
@@ -179,14 +187,24 @@ class SpecsScreen(Page):
 
         self.run_worker(read, thread=True, group="history")
 
+    def _weigh_anew(self, settings: Settings) -> None:
+        """Plans that were made under other settings stand until the new ones come."""
+        self._queue.close()
+        self._queue = PlanQueue()
+        self._weigh(self.listing.rows.values())
+        self._planner = self._desk.make_planner(settings)
+        self.run_worker(self._plan, thread=True, group="plan")
+        self.post_message(SightChanged())
+
     def _plan(self) -> None:
+        queue = self._queue
+
+        def post(plans: tuple[MadePlan, ...]) -> None:
+            if queue is self._queue:
+                self.post_message(PlansMade(plans))
+
         try:
-            make_plans(
-                self._queue,
-                self._planner,
-                self._source.cwd,
-                lambda plans: self.post_message(PlansMade(plans)),
-            )
+            make_plans(queue, self._planner, self._source.cwd, post)
         except UpsampleError as error:
             self.post_message(PlanningStopped(error))
 
@@ -298,6 +316,7 @@ class SpecsScreen(Page):
         """While a filter is typed, the keys of the list are letters of it."""
         typing = self.has_class("-filtering") and self.filter_input.has_focus
         keys = {"filter", "problems", "help", "read", "sort", "reverse", "group", "upsample"}
+        keys |= {"tokens", "copy", "edit"}
         return not (typing and action in keys)
 
     def action_upsample(self) -> None:
@@ -369,6 +388,34 @@ class SpecsScreen(Page):
         """Show folders as headings, or don't."""
         self.listing.set_grouped(not self.listing.grouped)
         self._show_listing()
+
+    def action_tokens(self) -> None:
+        """Show what the current spec takes, and what it would take under other settings."""
+        if row := self._current_or_tell():
+            settings = self.upsample.settings.upsampling
+            panel = TokensScreen(row.spec, settings, self._desk.counter)
+            self.app.push_screen(panel, self._use)
+
+    def _use(self, upsampling: Upsampling | None) -> None:
+        if upsampling is not None:
+            settings = self.upsample.settings.model_copy(update={"upsampling": upsampling})
+            self.upsample.change_settings(settings)
+
+    def action_copy(self) -> None:
+        """Copy the prompt, over SSH too."""
+        if row := self._current_or_tell():
+            self.app.copy_to_clipboard(row.spec.prompt)
+            self.notify(f"{len(row.spec.prompt):,} characters copied.", markup=False)
+
+    async def action_edit(self) -> None:
+        """Open the file with the prompt in the user's editor."""
+        if row := self._current_or_tell():
+            await edit_file(self.app, row.spec.prompt_file or row.spec.file)
+
+    def _current_or_tell(self) -> Row | None:
+        if self.listing.current is None:
+            self.notify("No spec is chosen.", markup=False)
+        return self.listing.current
 
     def action_problems(self) -> None:
         """Show what is broken or skipped, and why."""

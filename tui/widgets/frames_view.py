@@ -53,6 +53,16 @@ class FramesView(Widget):
         return self._pictures
 
     @property
+    def trouble(self) -> str:
+        """Why there are no pictures; empty when there are, or may come."""
+        return self._trouble
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether pictures are still to come."""
+        return self._resting is not None or self._worker is not None
+
+    @property
     def can_draw(self) -> bool:
         """Whether this terminal has the colours for it."""
         few = self.app.console.color_system not in ("256", "truecolor")
@@ -62,7 +72,9 @@ class FramesView(Widget):
         """Show these frames in so many cells and about as many lines; None shows nothing."""
         look = look if self._book is not None else None
         self._note = (
-            "" if look is None or self.can_draw else "pictures want a terminal with colours"
+            ""
+            if look is None or self.can_draw
+            else "no pictures: they want a terminal with colours"
         )
         grid = None
         if look is not None and self.can_draw:

@@ -1,0 +1,87 @@
+"""The app on specs whose videos are there, and are shown as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from backend.config import Settings
+from backend.plan import Planner
+from backend.specs.model import Spec, SpecFormat
+from backend.specs.scan import FileFindings
+from backend.tokens import TextCounter
+from tests.support.plain_clips import draw_plain_clip, draw_plain_picture
+from tui.app import UpsampleApp
+from tui.desk import Desk
+from tui.pictures import PictureBook
+from tui.scanning import SpecSource
+from tui.screens.specs import SpecsScreen
+from tui.widgets.frames_view import FramesView
+
+COFFEE = "a robotic arm hand over a coffee cup to a woman in a modern office."
+
+
+def colourful(setenv: Callable[[str, str], None]) -> None:
+    """A terminal with all colours, whichever the tests run in."""
+    setenv("TERM", "xterm-256color")
+    setenv("COLORTERM", "truecolor")
+
+
+def draw_clips() -> None:
+    """Into the folder `clips` of the working directory."""
+    clips = Path("clips")
+    draw_plain_clip(clips / "small.mov", 640, 480)
+    draw_plain_clip(clips / "large.mov", 1280, 704)
+    draw_plain_picture(clips / "still.png", 960, 720)
+
+
+def make_specs() -> tuple[Spec, ...]:
+    """One that fits, one that is made smaller, a text, one without its video, and a picture."""
+    videos = {
+        "street": "small.mov",
+        "coffee": "large.mov",
+        "one_liner": "",
+        "gone": "gone.mov",
+        "still_life": "still.png",
+    }
+    return tuple(
+        Spec(
+            format=SpecFormat.UPSAMPLER_BATCH,
+            file=Path("specs/batch.json"),
+            entry=number,
+            line=3 + 8 * number,
+            name=name,
+            prompt=COFFEE,
+            video=Path("clips") / video if video else None,
+        )
+        for number, (name, video) in enumerate(videos.items())
+    )
+
+
+def make_detail_app(settings: Settings, counter: TextCounter, specs: Sequence[Spec]) -> UpsampleApp:
+    """On these specs, with the planner that users have."""
+    source = SpecSource(
+        (Path("specs"),), Path.cwd(), lambda: [FileFindings(0, 1, tuple(specs))] if specs else []
+    )
+    desk = Desk(
+        settings,
+        lambda: settings,
+        source,
+        lambda settings: Planner(settings.upsampling, counter),
+        queue=None,
+        pictures=PictureBook(),
+        counter=counter,
+    )
+    return UpsampleApp(desk)
+
+
+async def settle_pictures(pilot: Pilot[None], screen: SpecsScreen) -> FramesView:
+    """Wait until the pictures of the current spec are there, or why there are none."""
+    view = screen.query_one(FramesView)
+    for _ in range(500):
+        await pilot.pause(0.01)
+        if not view.is_reading:
+            return view
+    raise AssertionError("the pictures did not come")
