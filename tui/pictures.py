@@ -6,10 +6,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 
 from backend.plan import Plan
 from backend.resolutions import Size
-from backend.video import FrameSampling, Video, choose_frames
+from backend.video import FrameSampling, MediaKind, Video, choose_frames
 from backend.video.thumbnails import LookEnded, Thumbnail, fit_within, read_thumbnails
 
 KEPT = 256
@@ -104,10 +105,11 @@ class _Key:
 
 
 class PictureBook:
-    """Reads the pictures of frames, and keeps those that were looked at last. For one thread at a time."""
+    """Reads the pictures of frames, and keeps those that were looked at last. Safe to share."""
 
     def __init__(self, most: int = KEPT) -> None:
         self._most = most
+        self._lock = Lock()
         self._kept: OrderedDict[_Key, Thumbnail] = OrderedDict()
         self.decoded = 0
         """Pictures that were not kept, and so were decoded."""
@@ -150,19 +152,26 @@ class PictureBook:
         except OSError:
             # Reading it will say what is wrong, in words.
             keys = [_Key(video.path, 0, 0, size, frame.index) for frame in chosen]
-        missing = [at for at, key in enumerate(keys) if key not in self._kept]
-        fresh = read_thumbnails(video, [chosen[at] for at in missing], size, cancelled)
-        for frame, key in zip(chosen, keys, strict=True):
-            thumbnail = self._kept.get(key) or self._keep(key, next(fresh))
-            self._kept.move_to_end(key)
-            time = "" if video.fps == 0 else f"{frame.time:.2f} s"
-            yield Picture(f"{whose}{time}".strip(), thumbnail)
+        kept = [self._find(key) for key in keys]
+        missing = [frame for frame, found in zip(chosen, kept, strict=True) if found is None]
+        fresh = read_thumbnails(video, missing, size, cancelled)
+        for frame, key, found in zip(chosen, keys, kept, strict=True):
+            thumbnail = found or self._keep(key, next(fresh))
+            still = video.kind is MediaKind.IMAGE
+            yield Picture(whose + ("picture" if still else f"{frame.time:.2f} s"), thumbnail)
+
+    def _find(self, key: _Key) -> Thumbnail | None:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
 
     def _keep(self, key: _Key, thumbnail: Thumbnail) -> Thumbnail:
-        self.decoded += 1
-        self._kept[key] = thumbnail
-        while len(self._kept) > self._most:
-            self._kept.popitem(last=False)
+        with self._lock:
+            self.decoded += 1
+            self._kept[key] = thumbnail
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
         return thumbnail
 
 

@@ -68,6 +68,12 @@ def test_only_the_last_pictures_are_kept(clips: list[Path]) -> None:
     assert book.decoded == 6
 
 
+def test_a_book_too_small_for_a_look_still_shows_all_of_it(clips: list[Path]) -> None:
+    book = PictureBook(most=1)
+    first = list(book.read(look(clips[0]), SMALL, 9, never))
+    assert list(book.read(look(clips[0]), SMALL, 9, never)) == first
+
+
 def test_what_nobody_wants_is_not_begun(clips: list[Path]) -> None:
     book = PictureBook()
     with pytest.raises(LookEnded):

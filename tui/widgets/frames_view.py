@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from threading import Event
 from time import monotonic
 
 from rich.segment import Segment
 from textual import on
+from textual.content import Content
 from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.worker import Worker, get_current_worker
 
 from backend.errors import UpsampleError
 from backend.video.thumbnails import TIME_LIMIT, LookEnded
@@ -43,9 +44,12 @@ class FramesView(Widget):
         self._trouble = ""
         self._note = ""
         self._resting: Timer | None = None
-        self._worker: Worker[None] | None = None
+        self._stop = Event()
+        """Set when what is being read is not wanted any more."""
+        self._reading = False
         self._began = 0.0
         self._strips: list[Strip] = []
+        self._width = 0
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -60,7 +64,7 @@ class FramesView(Widget):
     @property
     def is_reading(self) -> bool:
         """Whether pictures are still to come."""
-        return self._resting is not None or self._worker is not None
+        return self._resting is not None or self._reading
 
     @property
     def can_draw(self) -> bool:
@@ -70,12 +74,9 @@ class FramesView(Widget):
 
     def show(self, look: Look | None, width: int, height: int) -> None:
         """Show these frames in so many cells and about as many lines; None shows nothing."""
+        self._width = width
         look = look if self._book is not None else None
-        self._note = (
-            ""
-            if look is None or self.can_draw
-            else "no pictures: they want a terminal with colours"
-        )
+        self._note = "" if look is None or self.can_draw else "no pictures without colours"
         grid = None
         if look is not None and self.can_draw:
             grid = lay_out(look.video.size, look.frames + look.control_frames, width, height)
@@ -87,8 +88,7 @@ class FramesView(Widget):
 
     def on_unmount(self) -> None:
         """Nobody looks any more."""
-        if self._worker is not None:
-            self._worker.cancel()
+        self._stop.set()
 
     def render_line(self, y: int) -> Strip:
         """Line `y` of labels and pictures."""
@@ -101,37 +101,29 @@ class FramesView(Widget):
         """Read once the cursor rests; what is being read is not wanted any more."""
         if self._resting is not None:
             self._resting.stop()
-        if self._worker is not None:
-            self._worker.cancel()
+        self._stop.set()
         self._resting = self.set_timer(REST, self._begin) if self._wanted is not None else None
 
     def _begin(self) -> None:
         self._resting = None
         # One thread at a time; one that hangs on a dead disk is not waited for.
-        going = self._worker is not None and not self._worker.is_finished
-        if (
-            self._book is None
-            or self._wanted is None
-            or (going and monotonic() - self._began < TIME_LIMIT)
-        ):
+        going = self._reading and monotonic() - self._began < 2 * TIME_LIMIT
+        if self._book is None or self._wanted is None or going:
             return
-        self._began = monotonic()
-        self._worker = self.run_worker(
-            partial(self._read, self._book, self._wanted),
+        self._began, self._reading, self._stop = monotonic(), True, Event()
+        self.run_worker(
+            partial(self._read, self._book, self._wanted, self._stop),
             thread=True,
             group="pictures",
             exit_on_error=False,
         )
 
-    def _read(self, book: PictureBook, task: _Task) -> None:
+    def _read(self, book: PictureBook, task: _Task, stop: Event) -> None:
         """In a thread."""
-        worker = get_current_worker()
         pictures: list[Picture] = []
         trouble = ""
         try:
-            for picture in book.read(
-                task.look, task.grid.size, task.grid.shown, lambda: worker.is_cancelled
-            ):
+            for picture in book.read(task.look, task.grid.size, task.grid.shown, stop.is_set):
                 pictures.append(picture)
                 self.post_message(PicturesRead(task, tuple(pictures)))
         except LookEnded:
@@ -147,7 +139,7 @@ class FramesView(Widget):
             self._pictures, self._trouble = message.pictures, one_line(message.trouble)
             self._draw()
         if message.ended:
-            self._worker = None
+            self._reading = False
             if message.task != self._wanted and self._resting is None:
                 # While that was read, the cursor went on and came to rest.
                 self._begin()
@@ -161,18 +153,18 @@ class FramesView(Widget):
 
     def _drawn(self) -> list[Strip]:
         if self._note:
-            return [_words(self._note)]
+            return _words(self._note, self._width)
         if self._wanted is None:
             return []
         if self._trouble:
-            return [_words(f"no picture: {self._trouble}")]
+            return _words(f"no pictures: {self._trouble}", self._width)
         grid, look = self._wanted.grid, self._wanted.look
         total = look.frames + look.control_frames
         lines: list[Strip] = []
         for places in _rows(grid):
             lines += self._row(grid, places)
         if total > grid.shown:
-            lines.append(_words(f"… and {total - grid.shown} more"))
+            lines += _words(f"… and {total - grid.shown} more", self._width)
         return lines
 
     def _row(self, grid: Grid, places: tuple[int, ...]) -> list[Strip]:
@@ -192,11 +184,12 @@ class FramesView(Widget):
             Strip.join([part for it in row for part in (it, gap)])
             for row in zip(*columns, strict=True)
         ]
-        return [_words(label), *joined]
+        return [Strip([Segment(label)]), *joined]
 
 
-def _words(text: str) -> Strip:
-    return Strip([Segment(text)])
+def _words(text: str, width: int) -> list[Strip]:
+    """As many lines as it takes."""
+    return [Strip([Segment(line.plain)]) for line in Content(text).wrap(max(1, width))]
 
 
 def _rows(grid: Grid) -> list[tuple[int, ...]]:
