@@ -125,7 +125,7 @@ async def test_o_groups_by_folder_and_enter_folds(
         await pilot.press("g", "enter")
         assert lines_of(screen)[0].startswith("▸▶ city  10 specs")
         assert lines_of(screen)[1].startswith(" ▼ far")
-        await pilot.press("space", "l", "k", "right")
+        await pilot.press("space", "right", "k", "right")
         assert lines_of(screen)[0].startswith("▸▼ city  10 specs, 10 marked")
         await pilot.press("o")
         assert lines_of(screen)[0].startswith("▸■ ")
