@@ -11,7 +11,7 @@ import json
 import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
@@ -181,6 +181,17 @@ class Settings(_Section):
         return name, self.boxes[name]
 
 
+class Origin(StrEnum):
+    """The kinds of layers, from weak to strong."""
+
+    SHIPPED = "shipped"
+    PROFILE = "profile"
+    USER = "your file"
+    LOCAL = "./config.toml"
+    ENVIRONMENT = "environment"
+    COMMAND_LINE = "command line"
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """Settings from one source."""
@@ -188,26 +199,41 @@ class Layer:
     source: str
     """What a complaint calls it: a path, "UPSAMPLE_BOX", "the command line"."""
     table: Table
+    origin: Origin = Origin.USER
 
 
 def load_settings(command_line: Table | None = None) -> Settings:
     """The settings that hold here and now. Raises ConfigError."""
+    return load_layers(command_line)[0]
+
+
+def load_layers(command_line: Table | None = None) -> tuple[Settings, list[Layer]]:
+    """The settings that hold here and now, and the layers that make them, the weakest first.
+
+    Raises ConfigError.
+    """
     own = [
         *_file_layers(user_file()),
         *_local_layers(LOCAL_FILE.absolute()),
         *_environment_layers(os.environ),
-        Layer("the command line", command_line or {}),
+        Layer("the command line", command_line or {}, Origin.COMMAND_LINE),
     ]
     shipped = _shipped()
     profile = load_profile(_settle([shipped, *own]).upsampling.profile)
     changes: Table = {"upsampling": dict(profile.upsampling)}
-    return _settle([shipped, Layer(f"the profile {profile.name}", changes), *own])
+    chosen = Layer(f"the profile {profile.name}", changes, Origin.PROFILE)
+    layers = [shipped, chosen, *own]
+    return _settle(layers), layers
 
 
 def _local_layers(path: Path) -> list[Layer]:
     """What ./config.toml says, which may be the folder of somebody else."""
     # In a checkout it is the shipped file itself, and no wish of the user's.
-    layers = [layer for layer in _file_layers(path) if layer.table != _shipped().table]
+    layers = [
+        replace(layer, origin=Origin.LOCAL)
+        for layer in _file_layers(path)
+        if layer.table != _shipped().table
+    ]
     for layer in layers:
         for where in _commands_in(layer.table):
             raise ConfigError(
@@ -265,7 +291,7 @@ def check_layers(layers: list[Layer]) -> Settings:
 
 
 def _shipped() -> Layer:
-    return Layer("the shipped config.toml", tomllib.loads(shipped_text()))
+    return Layer("the shipped config.toml", tomllib.loads(shipped_text()), Origin.SHIPPED)
 
 
 def _settle(layers: list[Layer]) -> Settings:
@@ -330,9 +356,10 @@ def _environment_layers(environment: Mapping[str, str]) -> list[Layer]:
             continue
         key = name.removeprefix(_ENVIRONMENT).lower()
         if key == "box":
-            layers.append(Layer(name, {"box": value}))
+            layers.append(Layer(name, {"box": value}, Origin.ENVIRONMENT))
         elif key in Upsampling.model_fields:
-            layers.append(Layer(name, {"upsampling": {key: value}}))
+            table: Table = {"upsampling": {key: value}}
+            layers.append(Layer(name, table, Origin.ENVIRONMENT))
         else:
             raise ConfigError(
                 f"{name} in the environment names no setting",

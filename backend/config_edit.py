@@ -7,7 +7,8 @@ import os
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import tomlkit
@@ -25,18 +26,68 @@ def set_value(key: str, value: str, file: Path | None = None) -> Path:
     as a string. The file is the user's own unless named. Raises ConfigError, and then the file is as it
     was.
     """
+    return change_values({key: value}, file).file
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was done to a file, so that it can be undone."""
+
+    file: Path
+    before: str | None
+    """Its whole text; None when there was no file."""
+    after: str
+
+
+def change_values(changes: Mapping[str, str | None], file: Path | None = None) -> Change:
+    """Write several keys, as `set_value` does; None takes a key away, so that its default holds.
+
+    All of them or none: raises ConfigError, and then the file is as it was.
+    """
     file = file or user_file()
-    text = _read(file)
+    before = _read_or_none(file)
+    after = preview_values(changes, file)
+    _write(file, after)
+    return Change(file, before, after)
+
+
+def preview_values(changes: Mapping[str, str | None], file: Path | None = None) -> str:
+    """The text that `change_values` would write. Raises ConfigError; nothing is written."""
+    file = file or user_file()
+    text = _read_or_none(file) or ""
+    for key, value in changes.items():
+        text = _without(text, key, file) if value is None else _with(text, key, value, file)
+    return text
+
+
+def undo(change: Change) -> None:
+    """Make the file what it was. Raises ConfigError when somebody else changed it since."""
+    if _read_or_none(change.file) != change.after:
+        raise ConfigError(
+            f"{change.file} was changed since by another program",
+            "Undo it there: upsample config edit.",
+        )
+    if change.before is None:
+        try:
+            change.file.unlink()
+        except OSError as error:
+            raise ConfigError(f"{change.file} cannot be removed: {error.strerror}") from error
+    else:
+        _write(change.file, change.before)
+
+
+def _with(text: str, key: str, value: str, file: Path) -> str:
     complaint: ConfigError | None = None
     for reading in _readings(value):
         try:
-            changed = _changed(text, key, reading, file)
+            return _changed(text, key, reading, file)
         except ConfigError as error:
             complaint = complaint or error
-        else:
-            _write(file, changed)
-            return file
     raise complaint or ConfigError(f"{key} cannot be set to {value!r}")
+
+
+def _without(text: str, key: str, file: Path) -> str:
+    return _changed(text, key, None, file)
 
 
 def key_parts(key: str) -> list[str]:
@@ -68,22 +119,32 @@ def _readings(value: str) -> Iterator[Item]:
     yield tomlkit.string(value)
 
 
-def _changed(text: str, key: str, value: Item, file: Path) -> str:
-    """The file's text with another value. Raises ConfigError when that would be wrong."""
+def _changed(text: str, key: str, value: Item | None, file: Path) -> str:
+    """The file's text with another value, or without any. Raises ConfigError when that would be wrong."""
     try:
         document = tomlkit.parse(text)
         intended: dict[str, object] = tomllib.loads(text)
-        _assign(document, key, value)
-        _assign(intended, key, value.unwrap())
+        if value is None:
+            _remove(document, key)
+            _remove(intended, key)
+        else:
+            _assign(document, key, value)
+            _assign(intended, key, value.unwrap())
         check_layers([Layer(str(file), intended)])
         changed = document.as_string()
-        if tomllib.loads(changed) != intended:
+        if _filled(tomllib.loads(changed)) != _filled(intended):
             raise ConfigError(
                 f"{key} has no simple place in {file}", "Write it in: upsample config edit."
             )
     except (TOMLKitError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{file} cannot be changed: {error}") from error
     return changed
+
+
+def _filled(table: Mapping[str, object]) -> dict[str, object]:
+    """Without tables that have nothing in them: [boxes.a] makes a `boxes`, and it goes with it."""
+    whole = {k: _filled(v) if isinstance(v, Mapping) else v for k, v in table.items()}
+    return {key: value for key, value in whole.items() if value != {}}
 
 
 def _assign(table: MutableMapping[str, object], key: str, value: object) -> None:
@@ -96,12 +157,22 @@ def _assign(table: MutableMapping[str, object], key: str, value: object) -> None
     table[last] = value
 
 
-def _read(file: Path) -> str:
+def _remove(table: MutableMapping[str, object], key: str) -> None:
+    *names, last = key_parts(key)
+    for name in names:
+        inner = table.get(name)
+        table = inner if isinstance(inner, MutableMapping) else {}
+    if last not in table:
+        raise ConfigError(f"{key} is not set in your file")
+    del table[last]
+
+
+def _read_or_none(file: Path) -> str | None:
     try:
         # Not read_text: the line endings are to stay.
         return file.read_bytes().decode()
     except FileNotFoundError:
-        return ""
+        return None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} cannot be changed: {error}") from error
 
