@@ -218,11 +218,17 @@ def hint(
 
 
 @config.command
-def show(*, json: Annotated[bool, Parameter(help="As a JSON object.")] = False) -> ExitCode:
+def show(
+    *,
+    sources: Annotated[
+        bool, Parameter(help="With where each value comes from.", negative="")
+    ] = False,
+    json: Annotated[bool, Parameter(help="As a JSON object.")] = False,
+) -> ExitCode:
     """Show every setting as it holds here and now."""
-    from backend.commands.config import show_settings
+    from backend.commands.config import show_settings, show_sources
 
-    return show_settings(as_json=json)
+    return show_sources(as_json=json) if sources else show_settings(as_json=json)
 
 
 @config.command

@@ -13,6 +13,7 @@ import tomlkit
 
 from backend.config import LOCAL_FILE, load_settings, user_file
 from backend.config_edit import key_parts, set_value
+from backend.config_survey import survey_settings
 from backend.console import out, safe, say, table, warn, write_json
 from backend.errors import ConfigError
 from backend.exit_codes import ExitCode
@@ -27,6 +28,24 @@ def show_settings(*, as_json: bool) -> ExitCode:
         write_json(settings)
     else:
         print(tomlkit.dumps(settings).strip())  # noqa: T201 - the data
+    return ExitCode.OK
+
+
+def show_sources(*, as_json: bool) -> ExitCode:
+    """Every setting with the layer that its value comes from."""
+    survey = survey_settings()
+    box = survey.source_of(["box"])
+    found = [
+        ("box", survey.settings.box, box),
+        *((e.key, e.text, e.source) for e in survey.entries()),
+    ]
+    if as_json:
+        write_json({key: {"value": value, "from": source.name} for key, value, source in found})
+    else:
+        shown = table("setting", "value", "from", long=("value", "from"))
+        for key, value, source in found:
+            shown.add_row(safe(key), safe(value), safe(source.name))
+        out().print(shown)
     return ExitCode.OK
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from backend.cli import run
 from backend.config import LOCAL_FILE, BoxSettings, OpenAI, Origin, Upsampling, Vllm, user_file
 from backend.config_edit import key_parts
 from backend.config_help import help_texts
@@ -84,6 +86,20 @@ def test_every_key_of_the_models_is_listed() -> None:
     of_box |= {f"openai.{k}" for k in OpenAI.model_fields}
     for table in ("box_defaults", "boxes.local", "boxes.h100"):
         assert {f"{table}.{key}" for key in of_box} <= listed
+
+
+def test_config_show_tells_the_sources(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own('box = "h100"\n[boxes.h100]\nhost = "gpu"\n')
+    monkeypatch.setenv("UPSAMPLE_RESERVE", "400")
+    assert run(["config", "show", "--sources", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["box"] == {"value": "h100", "from": str(user_file())}
+    assert shown["upsampling.reserve"] == {"value": "400", "from": "UPSAMPLE_RESERVE"}
+    assert shown["upsampling.fit"]["from"] == "the shipped config.toml"
+    assert run(["config", "show", "--sources"]) == 0
+    assert "UPSAMPLE_RESERVE" in capsys.readouterr().out
 
 
 def test_what_a_value_may_be_is_known() -> None:
