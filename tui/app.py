@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
 from time import time
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 from textual.signal import Signal
 
 from backend.batch import require_writable
-from backend.config import Settings
+from backend.config import Settings, Table, user_file
 from backend.console import safe, say
 from backend.errors import UpsampleError
-from backend.events import BoxLog, Event, JobSent, JobStarted
+from backend.events import BoxLog, Event, JobSent, JobStarted, LinkState
 from backend.index import VideoIndex, default_index
 from backend.left import describe_left
 from backend.plan import Planner
 from backend.store import State
 from backend.summary import Summary
 from backend.tokens import TextCounter
+from tui.asker import AppAsker
+from tui.beginning import make_demo
+from tui.commands import commands
 from tui.desk import Desk
 from tui.drafting import Chosen
 from tui.harmless import one_line, paragraphs
@@ -32,13 +37,18 @@ from tui.live import Live
 from tui.log_events import job_of, line_of
 from tui.log_file import LogFile, default_log_file
 from tui.logbook import LogBook, LogLine
+from tui.memory import Memory, default_memory
 from tui.pictures import PictureBook
 from tui.scanning import SpecSource
+from tui.screens.first_run import Begin, FirstRunScreen
 from tui.screens.log import LogPage
+from tui.screens.open_folder import OpenFolderDialog
 from tui.screens.page import Page
 from tui.screens.queue import QueuePage
+from tui.screens.settings import SettingsPage
 from tui.screens.specs import SpecsScreen
 from tui.spans import counted
+from tui.themes import DARK, HIGH_CONTRAST
 
 if TYPE_CHECKING:
     from backend.queue_runner import QueueRunner
@@ -46,6 +56,8 @@ if TYPE_CHECKING:
 
 LIVE_HZ = 12
 """Times a second that pages are told of news, at most."""
+ASK_AGAIN_SECONDS = 300.0
+"""After a question that nobody answered, until it is put again."""
 
 _LOOKS: list[str | PurePath] = ["screens/page.tcss", "widgets/status_bar.tcss"]
 """Of every page; a page's own stand beside it."""
@@ -61,12 +73,15 @@ class UpsampleApp(App[None]):
         Binding("2", "page('queue')", "queue", show=False),
         Binding("3", "page('log')", "log", show=False),
         Binding("l", "log", "log", show=False),
+        Binding("5,comma", "page('settings')", "settings", show=False),
+        Binding("ctrl+z", "suspend_process", "suspend", show=False),
         Binding("q", "quit", "quit"),
     ]
     PAGES: ClassVar[dict[str, Callable[[Desk], Page]]] = {
         "specs": SpecsScreen,
         "queue": QueuePage,
         "log": LogPage,
+        "settings": SettingsPage,
     }
     """The pages by name; each is made when it is first shown."""
 
@@ -89,15 +104,23 @@ class UpsampleApp(App[None]):
         self._identities: dict[int, str] = {}
         """Of jobs, as their boxes' logs name them."""
         self._log_file: LogFile | None = None
+        self.asker = AppAsker(self, self._ask_again_later)
+        self.memory = Memory.load(desk.memory)
         self._shown = (0, 0)
 
     def on_mount(self) -> None:
         """Show the specs, and only then open the queue."""
         for name, make in self.PAGES.items():
             self.add_mode(name, partial(make, self.desk))
-        self.switch_mode("specs")
         if self.desk.log_file is not None:
             self._log_file = LogFile(self.desk.log_file, self._tell_of_log_file)
+        self.register_theme(HIGH_CONTRAST)
+        self.use_theme(self.memory.recall("theme", DARK))
+        self.theme_changed_signal.subscribe(self, lambda theme: self._remember("theme", theme.name))
+        page = self.memory.recall("page", "specs")
+        self.switch_mode(page if page in self.PAGES and not self.desk.source.paths else "specs")
+        if self._is_first_run():
+            self.push_screen(FirstRunScreen(), self._begin)
         self.set_interval(1 / LIVE_HZ, self._tell_pages)
         if self.desk.queue is not None:
             # A worker of the app: jobs go on whatever page is shown.
@@ -107,13 +130,15 @@ class UpsampleApp(App[None]):
             )
 
     def on_unmount(self) -> None:
-        """Let what was heard reach its file."""
+        """Remember how it was left, and let what was heard reach its file."""
+        self.memory.save()
         if self._log_file is not None:
             self._log_file.close()
 
     def action_page(self, name: str) -> None:
         """Go to another page; it is as it was left."""
         self.switch_mode(name)
+        self._remember("page", name)
 
     async def action_log(self) -> None:
         """The log; of one job, if the page is about one."""
@@ -210,7 +235,10 @@ class UpsampleApp(App[None]):
         from tui.queue_session import queue_session
 
         try:
-            async with queue_session(path, self.desk.reload, self.hear) as (store, runner):
+            async with queue_session(path, self.desk.reload, self.hear, self.asker) as (
+                store,
+                runner,
+            ):
                 self.store, self.runner = store, runner
                 self.live.take_up(await asyncio.to_thread(store.unended))
                 await runner.run()
@@ -220,6 +248,92 @@ class UpsampleApp(App[None]):
         finally:
             self.runner = self.store = None
 
+    # --- questions ---
+
+    def _ask_again_later(self) -> None:
+        self.set_timer(ASK_AGAIN_SECONDS, self._try_stopped_again)
+
+    def _try_stopped_again(self) -> None:
+        for name, box in self.live.boxes.items():
+            if box.link is LinkState.STOPPED and self.runner is not None:
+                self.runner.try_again(name)
+
+    # --- what is remembered, and where to begin ---
+
+    def _remember(self, name: str, fact: str) -> None:
+        self.memory.remember(name, fact)
+
+    def use_theme(self, name: str) -> None:
+        """Another theme, if there is one of that name."""
+        if name in self.available_themes:
+            self.theme = name
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """What the palette offers."""
+        return commands(self, screen)
+
+    def _is_first_run(self) -> bool:
+        can_open = self.desk.open_source is not None
+        return can_open and not self.desk.source.paths and not user_file().exists()
+
+    def _begin(self, where: Begin | None) -> None:
+        match where:
+            case Begin.DEMO:
+                self.open_demo()
+            case Begin.FOLDER:
+                self.ask_for_folder()
+            case Begin.BOX:
+                self.add_box()
+
+    def add_box(self) -> None:
+        """Ask for a new box, on the page where it will stand."""
+        self.action_page("settings")
+        self.call_after_refresh(self.run_action, "screen.add_box")
+
+    def open_doctor(self) -> None:
+        """Examine the box that is used."""
+        from tui.screens.doctor import DoctorScreen
+
+        self.push_screen(DoctorScreen(self.settings.box, self.asker, start=False))
+
+    def ask_for_folder(self) -> None:
+        """Ask which specs to list."""
+        self.push_screen(
+            OpenFolderDialog(self.desk.source.cwd),
+            lambda path: self.open_paths([path]) if path is not None else None,
+        )
+
+    def open_demo(self) -> None:
+        """List three specs that are made for it."""
+
+        def make() -> None:
+            try:
+                folder = make_demo()
+            except (UpsampleError, OSError) as error:
+                self.call_from_thread(
+                    self.notify,
+                    paragraphs(str(error)),
+                    title="The demo",
+                    severity="error",
+                    markup=False,
+                )
+            else:
+                self.call_from_thread(self.open_paths, [folder])
+
+        self.notify("Drawing three clips …", markup=False)
+        self.run_worker(make, thread=True, group="demo", exclusive=True)
+
+    def open_paths(self, paths: Sequence[Path]) -> None:
+        """List the specs of these files and folders instead."""
+        if self.desk.open_source is None:
+            self.notify("Nothing else can be opened here.", markup=False)
+            return
+        self.desk = replace(self.desk, source=self.desk.open_source(paths))
+        self.switch_mode("settings")
+        self.remove_mode("specs")
+        self.add_mode("specs", partial(self.PAGES["specs"], self.desk))
+        self.action_page("specs")
+
     def _tell_pages(self) -> None:
         now = (self.live.version, self.logs.count)
         if now != self._shown:
@@ -228,7 +342,11 @@ class UpsampleApp(App[None]):
 
 
 def run(
-    settings: Settings, paths: Sequence[Path], reload: Callable[[], Settings], save_dir: Path
+    settings: Settings,
+    paths: Sequence[Path],
+    reload: Callable[[], Settings],
+    save_dir: Path,
+    changes: Callable[[], Table] = dict,
 ) -> None:
     """Show the specs in these files and folders until the user quits; then say what goes on.
 
@@ -249,6 +367,9 @@ def run(
         log_file=default_log_file(),
         counter=counter,
         pictures=PictureBook(),
+        changes=changes,
+        open_source=lambda paths: SpecSource.on_disk(paths, Path.cwd(), default_index()),
+        memory=default_memory(),
     )
     app = UpsampleApp(desk)
     with closing(videos):

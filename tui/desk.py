@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backend.config import Settings
+from backend.config import Settings, Table
 from backend.tokens import TextCounter
 from tui.pictures import PictureBook
 from tui.planning import PromptPlanner
@@ -33,3 +33,9 @@ class Desk:
     """Keeps the pictures of frames; None for an app that shows none."""
     counter: TextCounter = field(default_factory=TextCounter, kw_only=True)
     """Counts text for what is weighed outside the planner; one vocabulary in memory is enough."""
+    changes: Callable[[], Table] = dict
+    """What the command line changes, as `reload` heeds it. Blocks; raises ConfigError."""
+    open_source: Callable[[Sequence[Path]], SpecSource] | None = None
+    """Makes a source of other files and folders; None where there are no others."""
+    memory: Path | None = None
+    """Where is kept how the app was left; None remembers nothing."""

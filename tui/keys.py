@@ -91,11 +91,34 @@ KEYS: dict[str, dict[str, tuple[Key, ...]]] = {
             Key("s", "save the selection, or all lines shown"),
         ),
     },
+    "settings": {
+        "Move": (
+            Key("j k ↓ ↑", "next, previous row"),
+            Key("g G", "first, last row"),
+            Key("→ ← h l", "show, fold away the settings of a box"),
+        ),
+        "Change": (
+            Key("⏎", "edit the setting; on a box: use it"),
+            Key("space", "yes or no, the next of a few, or edit"),
+            Key("⌫", "take it out of your file: the default holds"),
+            Key("u U", "undo the last change"),
+            Key("e", "open your config.toml in $EDITOR"),
+        ),
+        "Boxes": (
+            Key("a", "add a box"),
+            Key("x", "remove a box"),
+            Key("d", "doctor: look at all that a batch needs there"),
+            Key("D", "the same, and start the model"),
+            Key("r", "reach it now, if jobs wait for it"),
+        ),
+    },
     "app": {
         "Everywhere": (
-            Key("1 2 3 4 5", "specs, queue, log, review, settings"),
+            Key("1 … 5", "specs, queue, log, review, settings"),
+            Key("l ,", "log, settings"),
             Key("?", "these keys"),
             Key("ctrl+p", "commands, themes among them"),
+            Key("ctrl+z", "to the shell; fg comes back"),
             Key("q", "quit"),
         ),
     },

@@ -38,6 +38,10 @@ LINKS: dict[LinkState | None, _Link] = {
 """None: nothing was heard of the box yet."""
 
 
+_WAITING = _Link("?", "waiting for you", "bold $text-warning")
+"""While a question is open."""
+
+
 @dataclass(slots=True)
 class Progress:
     """How far the scan is."""
@@ -49,7 +53,13 @@ class Progress:
     ended: bool = False
 
 
-def box_line(settings: Settings, live: LiveBox | None) -> Content:
+def link_text(state: LinkState | None) -> Content:
+    """How a link stands: glyph, word and colour."""
+    link = LINKS[state]
+    return Content.styled(f"{link.glyph} {link.word}", link.colour)
+
+
+def box_line(settings: Settings, live: LiveBox | None, *, asking: bool = False) -> Content:
     """The box that would be used, how the link to it stands, and what answers there.
 
     Raises ConfigError when there is no such box.
@@ -58,7 +68,7 @@ def box_line(settings: Settings, live: LiveBox | None) -> Content:
     # A model in a folder is known by the folder's name.
     model = box.model.rstrip("/").rpartition("/")[2]
     parts = [one_line(part) for part in (box.engine, model) if part]
-    link = LINKS[live.link if live else None]
+    link = _WAITING if asking else LINKS[live.link if live else None]
     return Content.assemble(
         (" upsample ", "bold $primary"),
         "  ",

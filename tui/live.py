@@ -110,6 +110,8 @@ class Live:
     jobs: dict[int, LiveJob] = field(default_factory=dict)
     """By number, in the order in which they were taken up."""
     boxes: dict[str, LiveBox] = field(default_factory=dict)
+    asking: bool = False
+    """Whether a question is open that reaching a box has raised."""
     version: int = 0
     """Grows with every change, so that who draws knows whether there is anything new."""
     changed: dict[int, int] = field(default_factory=dict)
@@ -153,6 +155,11 @@ class Live:
     def box(self, name: str) -> LiveBox:
         """The box of that name, heard of or not."""
         return self.boxes.setdefault(name, LiveBox(name))
+
+    def ask(self, *, asking: bool) -> None:
+        """A question is open, or is not any more."""
+        self.asking = asking
+        self.version += 1
 
     def hear(self, event: Event) -> None:
         """Take note of an event."""

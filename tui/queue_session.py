@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from backend.box.asker import Nobody
+from backend.box.asker import Asker
 from backend.config import Settings
 from backend.events import Event
 from backend.queue_runner import QueueRunner
@@ -16,11 +16,11 @@ from backend.store import Store
 
 @asynccontextmanager
 async def queue_session(
-    path: Path, reload: Callable[[], Settings], watch: Callable[[Event], None]
+    path: Path, reload: Callable[[], Settings], watch: Callable[[Event], None], asker: Asker
 ) -> AsyncIterator[tuple[Store, QueueRunner]]:
     """The open queue and its runner, which is to be run. Raises QueueError."""
     store = await asyncio.to_thread(Store, path)
     try:
-        yield store, QueueRunner(store, reload, Nobody(), watch)
+        yield store, QueueRunner(store, reload, asker, watch)
     finally:
         store.close()

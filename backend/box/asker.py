@@ -16,6 +16,12 @@ class HostKeyQuestion:
     fingerprint: str
     """SHA-256 in OpenSSH's spelling: "SHA256:…"."""
 
+    @property
+    def public_key_file(self) -> str:
+        """Where OpenSSH keeps the host key of this kind on the host itself."""
+        kind = next((k for k in ("ed25519", "ecdsa", "rsa") if k in self.algorithm), "*")
+        return f"/etc/ssh/ssh_host_{kind}_key.pub"
+
 
 class Asker(Protocol):
     """Somebody who can be asked: a person at a terminal, a dialog, or nobody (always no)."""

@@ -145,17 +145,10 @@ async def settle_host_key(
     if not await asker.accepts_host_key(question):
         raise BoxUntrusted(
             f"the host key of {name} is not known: {question.algorithm} {fingerprint}",
-            f"Compare it with the box's own (there: ssh-keygen -lf {_public_key_file(key)}), then "
+            f"Compare it with the box's own (there: ssh-keygen -lf {question.public_key_file}), then "
             f"run again with --accept-host-key {fingerprint}",
         )
     return known.remember(host, port, key)
-
-
-def _public_key_file(key: asyncssh.SSHKey) -> str:
-    """Where OpenSSH keeps the host key of this kind."""
-    algorithm = key.get_algorithm()
-    kind = next((k for k in ("ed25519", "ecdsa", "rsa") if k in algorithm), "*")
-    return f"/etc/ssh/ssh_host_{kind}_key.pub"
 
 
 def _name(host: str, port: int) -> str:

@@ -57,6 +57,10 @@ class Options:
 
     def settings(self) -> Settings:
         """The settings with what this command line changes. Raises ConfigError."""
+        return load_settings(self.changes())
+
+    def changes(self) -> Table:
+        """What this command line changes. Raises ConfigError."""
         upsampling: Table = {
             key: value
             for key, value in {
@@ -72,13 +76,12 @@ class Options:
         if self.ignore_budget:
             upsampling["enforce_budget"] = False
         changes: Table = {"upsampling": upsampling}
-        settings = load_settings(changes)
         if self.num_gpu is None:
-            return settings
+            return changes
         # The box's own table wins over [box_defaults], and the command line over both.
-        name, _ = settings.box_named(self.box)
-        vllm = {"tensor_parallel_size": self.num_gpu}
-        return load_settings(changes | {"boxes": {name: {"vllm": vllm}}})
+        name, _ = load_settings(changes).box_named(self.box)
+        vllm: Table = {"tensor_parallel_size": self.num_gpu}
+        return changes | {"boxes": {name: {"vllm": vllm}}}
 
 
 def open_app(options: Options) -> ExitCode:
@@ -89,7 +92,13 @@ def open_app(options: Options) -> ExitCode:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InputError("the app needs a terminal", "Use --no-ui to upsample without it.")
     for entry_point in entry_points(group="upsample.front_ends", name="terminal"):
-        entry_point.load()(options.settings(), options.paths, options.settings, options.save_dir)
+        entry_point.load()(
+            options.settings(),
+            options.paths,
+            options.settings,
+            save_dir=options.save_dir,
+            changes=options.changes,
+        )
         return ExitCode.OK
     raise ConfigError("the terminal app is not installed", "Install cosmos-upsample again.")
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from textual.pilot import Pilot
 
-from backend.config import Settings, check_layers
+from backend.config import Settings, check_layers, load_settings, user_file
 from backend.errors import InputError, MediaError
 from backend.plan import Plan
 from backend.resolutions import Size
@@ -22,6 +24,7 @@ from tui.app import UpsampleApp
 from tui.desk import Desk
 from tui.planning import PromptPlanner
 from tui.scanning import SpecSource
+from tui.screens.settings import SettingsPage
 from tui.screens.specs import SpecsScreen
 
 CWD = Path("/made/up")
@@ -147,3 +150,55 @@ def street(make_spec: MakeSpec) -> tuple[Spec, ...]:
         make_spec("endless", "word " * 5000, "640x480.mp4"),
         make_spec("one_liner", "a drone flies low over a wheat field", ""),
     )
+
+
+class MakeSettingsApp(Protocol):
+    """Makes the app of a user with this config.toml and these variables in the environment."""
+
+    def __call__(
+        self,
+        config: str | None,
+        *,
+        openable: bool = False,
+        memory: Path | None = None,
+        **environ: str,
+    ) -> UpsampleApp: ...
+
+
+@pytest.fixture
+def make_settings_app(
+    own_home: Path, planner: SizePlanner, monkeypatch: pytest.MonkeyPatch
+) -> MakeSettingsApp:
+    """An app without specs and queue whose settings are read from the files of the test's own home."""
+
+    def make(
+        config: str | None, *, openable: bool = False, memory: Path | None = None, **environ: str
+    ) -> UpsampleApp:
+        if config is not None:
+            user_file().parent.mkdir(parents=True)
+            user_file().write_text(config)
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+
+        def open_source(paths: Sequence[Path]) -> SpecSource:
+            return SpecSource.on_disk(paths, own_home)
+
+        source = SpecSource((), own_home, list)
+        desk = _desk(load_settings(), source, planner)
+        opener = open_source if openable else None
+        return UpsampleApp(replace(desk, reload=load_settings, open_source=opener, memory=memory))
+
+    return make
+
+
+async def settled_settings(pilot: Pilot[None]) -> SettingsPage:
+    """The settings page, once it has read the files."""
+    if not isinstance(pilot.app.screen, SettingsPage):
+        await pilot.press("5")
+    for _ in range(1_000):
+        page = pilot.app.screen
+        if isinstance(page, SettingsPage) and page.listing.survey is not None:
+            await pilot.pause()
+            return page
+        await pilot.pause(0.01)
+    pytest.fail("the settings were not read")

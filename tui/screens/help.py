@@ -1,4 +1,4 @@
-"""The keys of the first screen."""
+"""The keys of the page that it was asked on, then those that hold everywhere, then the glyphs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.keys import KEYS
-
-_VERDICTS = (
-    ("✓ fits", "$text-success", "prompt, frames and answer fit the limit"),
-    ("~ near", "$text-warning", "they fit, and take nine tenths of it or more"),
-    ("✗ exceeds", "$text-error", "they do not fit, at any size that may be sent"),
-    ("✗ refused", "$text-error", "it cannot be sent for another reason"),
-)
+from tui.legend import legend
 
 
 class HelpScreen(ModalScreen[None]):
@@ -26,21 +20,33 @@ class HelpScreen(ModalScreen[None]):
 
     CSS_PATH = "panel.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,enter", "dismiss", "close", key_display="esc"),
+        Binding("escape,question_mark,enter,q", "dismiss", "close", key_display="esc"),
+        Binding("j,down", "scroll(1)", "down", show=False),
+        Binding("k,up", "scroll(-1)", "up", show=False),
+        Binding("space,pagedown", "scroll(15)", "a page down", show=False),
+        Binding("pageup", "scroll(-15)", "a page up", show=False),
     ]
 
+    def __init__(self, page: str) -> None:
+        """`page` is its name among the pages of the app."""
+        super().__init__()
+        self._page = page
+
     def compose(self) -> ComposeResult:
-        """Keys, then verdicts."""
+        """One text."""
         lines: list[Content] = []
-        for title, keys in (KEYS["specs"] | KEYS["app"]).items():
-            lines.append(Content.styled(title, "bold"))
-            lines += [Content.assemble((f"{k.keys:<14}", "bold $primary"), k.does) for k in keys]
-            lines.append(Content())
-        lines += [
-            Content.assemble((f"{word:<14}", f"bold {colour}"), what)
-            for word, colour, what in _VERDICTS
-        ]
-        with VerticalScroll(classes="panel") as panel:
-            panel.border_title = "Keys"
-            panel.border_subtitle = "Esc closes"
-            yield Static(Content("\n").join(lines), markup=False)
+        for title, keys in (KEYS.get(self._page, {}) | KEYS["app"]).items():
+            told = [
+                Content.assemble((f"{key.keys:<14}", "bold $primary"), key.does) for key in keys
+            ]
+            lines += [Content.styled(title, "bold"), *told, Content()]
+        for title, glyphs in legend(self._page).items():
+            lines += [Content.styled(title, "bold"), *glyphs, Content()]
+        with VerticalScroll(classes="panel", can_focus=False) as panel:
+            panel.border_title = f"Keys · {self._page}"
+            panel.border_subtitle = "j k scroll · Esc closes"
+            yield Static(Content("\n").join(lines[:-1]), markup=False)
+
+    def action_scroll(self, lines: int) -> None:
+        """Scroll by lines."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)

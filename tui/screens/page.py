@@ -73,4 +73,4 @@ class Page(Screen[None]):
 
     def action_help(self) -> None:
         """Show the keys."""
-        self.app.push_screen(HelpScreen())
+        self.app.push_screen(HelpScreen(self.upsample.current_mode))

@@ -142,6 +142,7 @@ class SpecsScreen(Page):
         """Show what there is, which is nothing yet, and only then begin to read."""
         super().on_mount()
         self.upsample.settings_changed.subscribe(self, self._weigh_anew)
+        self.set_class(not self.upsample.memory.recall("specs.detail", default=True), "-no-detail")
         self._show_listing()
         self.set_interval(_RENEW_EVERY, self._renew)
         if self._source.paths:
@@ -253,7 +254,17 @@ class SpecsScreen(Page):
         if len(self.listing.rows) >= _VERY_MANY:
             # They stay as long as the app; looking through them for garbage again and again costs keys.
             gc.freeze()
+        self._return_to_last()
         self._show_listing()
+
+    def _return_to_last(self) -> None:
+        """Go to the spec that was looked at last, unless the user is somewhere already."""
+        last = self.upsample.memory.recall("specs.last", "")
+        if last and self.listing.position == 0:
+            for position, number in enumerate(self.listing.shown):
+                if _place(self.listing.rows[number]) == last:
+                    self.listing.move_to(position)
+                    break
 
     @on(PlansMade)
     def _take_plans(self, message: PlansMade) -> None:
@@ -278,6 +289,8 @@ class SpecsScreen(Page):
         self.detail.show(self.listing.current)
         if self.listing.choosing:
             self._show_title()
+        if self.progress.ended and self.listing.current is not None:
+            self.upsample.memory.note("specs.last", _place(self.listing.current))
 
     @on(MarksChanged)
     def _show_title(self) -> None:
@@ -361,6 +374,7 @@ class SpecsScreen(Page):
     def action_toggle_detail(self) -> None:
         """Show or hide the detail."""
         self.toggle_class("-no-detail")
+        self.upsample.memory.remember("specs.detail", not self.has_class("-no-detail"))
         self.spec_list.focus()
 
     def action_sort(self) -> None:
@@ -423,3 +437,8 @@ class SpecsScreen(Page):
             self.app.push_screen(ProblemsScreen(self.listing.broken, self.listing.skipped))
         else:
             self.notify("Nothing is broken, and nothing was skipped.", markup=False)
+
+
+def _place(row: Row) -> str:
+    """Where the spec stands on disk, to be found again."""
+    return f"{row.spec.file.absolute()}:{row.spec.entry}"

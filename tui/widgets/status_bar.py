@@ -31,5 +31,6 @@ class StatusBar(Horizontal):
 
     def _show(self, app: UpsampleApp) -> None:
         name, _ = app.settings.box_named(None)
-        self.query_one("#box", Static).update(box_line(app.settings, app.live.boxes.get(name)))
+        line = box_line(app.settings, app.live.boxes.get(name), asking=app.live.asking)
+        self.query_one("#box", Static).update(line)
         self.query_one("#limit", Static).update(limit_line(app.settings))

@@ -1,0 +1,26 @@
+"""Where somebody begins who has nothing yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+
+
+def demo_folder() -> Path:
+    """Where the demo's clips and specs lie; they can be thrown away at any time."""
+    return platformdirs.user_cache_path("upsample") / "demo"
+
+
+def make_demo() -> Path:
+    """Draw the clips and write the specs, and return their folder. Blocks; raises MediaError and OSError."""
+    # Late: ffmpeg, and what `upsample demo` needs besides.
+    from backend.commands.clips import CLIPS, draw_clips
+    from backend.commands.demo import write_specs
+
+    folder = demo_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    if not all((folder / clip.file).exists() for clip in CLIPS):
+        draw_clips(CLIPS, folder)
+    write_specs(folder)
+    return folder

@@ -1,0 +1,67 @@
+"""What somebody sees first who has no config file and named no path: what this is, and where to begin."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+_WHAT = (
+    "Short prompts for video world models become long, concrete ones.",
+    "A vision-language model on your GPU box looks at a few video frames.",
+    "Before anything is sent, you see its tokens and whether it fits.",
+)
+
+
+class Begin(Enum):
+    """Where to begin."""
+
+    DEMO = ("Try the demo specs", "on the embedded box: no GPU, no SSH, no model")
+    BOX = ("Add a box", "a GPU machine that you reach over SSH")
+    FOLDER = ("Open a folder", "with prompt specs of yours")
+    LATER = ("Look around", "? shows the keys")
+
+
+class FirstRunScreen(ModalScreen[Begin | None]):
+    """Returns what was chosen."""
+
+    CSS_PATH = ["dialog.tcss", "first_run.tcss"]  # noqa: RUF012 - as Textual has it
+    AUTO_FOCUS = "OptionList"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "dismiss(None)", "look around", key_display="esc"),
+        Binding("j", "list('down')", "down", show=False),
+        Binding("k", "list('up')", "up", show=False),
+    ]
+
+    def compose(self) -> ComposeResult:
+        """Three lines, then the choices."""
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "Welcome to upsample"
+            dialog.border_subtitle = "⏎ chooses · Esc looks around"
+            yield Static("\n".join(_WHAT), markup=False)
+            yield OptionList(*(Option(_choice(begin), id=begin.name) for begin in Begin))
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Begin there."""
+        if event.option_id is not None:
+            self.dismiss(Begin[event.option_id])
+
+    def action_list(self, direction: str) -> None:
+        """Move the cursor."""
+        options = self.query_one(OptionList)
+        if direction == "down":
+            options.action_cursor_down()
+        else:
+            options.action_cursor_up()
+
+
+def _choice(begin: Begin) -> Content:
+    title, what = begin.value
+    return Content.assemble((f"{title:<20}", "bold"), (what, "$foreground-muted"))
