@@ -1,0 +1,68 @@
+"""Words of the prompt that an answer must not lose: quoted text, numbers, colours, names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from backend.lints.finding import Answered, Lint, LintKind
+
+_QUOTED = re.compile(r"\"([^\"\n]{1,80})\"|“([^”\n]{1,80})”|«([^»\n]{1,80})»|「([^」\n]{1,80})」")
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
+_NAME = re.compile(
+    r"(?:(?<=[^\W_] )|(?<=[^\W_][,;:] ))[A-Z][\w’'-]*[a-z][\w’'-]*(?: [A-Z][\w’'-]*)*|\b[A-Z]{2,}\b"
+)
+"""A capitalised word within a sentence, or an abbreviation; the first word of a sentence proves nothing."""
+
+_WORD = re.compile(r"[^\W\d_]+")
+_NUMBER_WORDS = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
+    *("nineteen", "twenty"),
+)
+_COLOURS = frozenset(
+    {
+        *("red", "orange", "yellow", "green", "blue", "purple", "violet", "pink", "brown", "black"),
+        *("white", "gray", "grey", "gold", "golden", "silver", "crimson", "scarlet", "maroon"),
+        *("turquoise", "teal", "cyan", "magenta", "beige", "ivory", "amber", "indigo", "lavender"),
+        *("lime", "navy", "olive", "emerald", "azure", "copper", "bronze"),
+    }
+)
+_SPELLED = {"gray": "grey", "golden": "gold"}
+
+
+def lost_words(answered: Answered) -> Iterator[Lint]:
+    """What the prompt says for certain and the answer does not say."""
+    answer = answered.answer.casefold()
+    lost = [words for words in _certain(answered.prompt) if not _has(answer, words)]
+    if lost:
+        named = ", ".join(f'"{words}"' for words in dict.fromkeys(lost))
+        yield Lint(LintKind.LOST, f"The prompt's {named} is not in it")
+
+
+def _certain(prompt: str) -> Iterator[str]:
+    for match in _QUOTED.finditer(prompt):
+        yield next(group for group in match.groups() if group is not None).strip()
+    for pattern in (_NUMBER, _NAME):
+        yield from pattern.findall(prompt)
+    for word in _WORD.findall(prompt.casefold()):
+        if word in _COLOURS or word in _NUMBER_WORDS[2:]:
+            yield word
+
+
+def _has(answer: str, words: str) -> bool:
+    spellings = {words.casefold()}
+    if words.isdecimal() and int(words) < len(_NUMBER_WORDS):
+        spellings.add(_NUMBER_WORDS[int(words)])
+    elif words in _NUMBER_WORDS:
+        spellings.add(str(_NUMBER_WORDS.index(words)))
+    one = _SPELLED.get(words, words)
+    spellings |= {word for word, other in _SPELLED.items() if other == one} | {one.casefold()}
+    return any(_stands_in(answer, spelling) for spelling in spellings)
+
+
+def _stands_in(answer: str, spelling: str) -> bool:
+    """At the beginning of a word ("reddish" keeps "red"); a number only as a whole."""
+    end = r"(?!\d)" if spelling[-1:].isdecimal() else ""
+    start = r"(?<!\w)" if spelling[:1].isalnum() and spelling.isascii() else ""
+    return re.search(f"{start}{re.escape(spelling)}{end}", answer) is not None
