@@ -19,9 +19,6 @@ from backend.results import check_destination, is_own_result
 from backend.specs.model import Spec
 from backend.store import Order, Store
 
-GREATEST_SEED = 2**31 - 1
-"""Every engine takes it."""
-
 
 class Ground(StrEnum):
     """What kind of reason a spec is refused for; the value is how a group of them is called."""

@@ -42,10 +42,12 @@ app = App(
 )
 config = App(name="config", help="Show and change settings.")
 queue = App(name="queue", help="Look at the queue of jobs, and change what is in it.")
+results_ = App(name="results", help="List the results of the queue, and accept or reject them.")
 box_ = App(name="box", help="Look at the daemon on a box, or end it.")
 app.command(config)
 app.command(queue)
 app.command(box_)
+app.command(results_)
 
 _SENDING = Group("What is sent", sort_key=1)
 _WHERE = Group("Where it goes", sort_key=2)
@@ -125,6 +127,10 @@ def upsample(
     force: Annotated[
         bool, Parameter(help="Replace files that are there already.", group=_WHERE)
     ] = False,
+    review: Annotated[
+        bool,
+        Parameter(help="Write each result only when it is accepted in a review.", group=_WHERE),
+    ] = False,
     accept_host_key: Annotated[
         str | None,
         Parameter(help="Fingerprint (SHA256:…) of a new box's host key.", group=_WHERE),
@@ -155,6 +161,7 @@ def upsample(
         dry_run=dry_run,
         json=json,
         filter=filter or "",
+        review=review,
     )
     return upsample_batch(options) if no_ui or dry_run else open_app(options)
 
@@ -329,6 +336,49 @@ def clear(
     from backend.commands.queue.clear import clear_jobs
 
     return clear_jobs(done=done, failed=failed, as_json=json)
+
+
+@results_.default
+def results(
+    *,
+    undecided: Annotated[bool, Parameter(help="Only those that wait for a decision.")] = False,
+    json: Annotated[bool, Parameter(help="One JSON object a line, texts included.")] = False,
+) -> ExitCode:
+    from backend.commands.results.list_results import list_results
+
+    return list_results(undecided=undecided, as_json=json)
+
+
+@results_.command
+def accept(
+    *jobs: _Numbers,
+    clean: Annotated[bool, Parameter(help="All that are undecided and have no lint.")] = False,
+    force: Annotated[bool, Parameter(help="Replace files that are there already.")] = False,
+    json: Annotated[bool, Parameter(help="One JSON object a line.")] = False,
+) -> ExitCode:
+    """Accept results, and write their files."""
+    from backend.commands.results.decide import accept_results
+
+    return accept_results(jobs, clean=clean, force=force, as_json=json)
+
+
+@results_.command
+def reject(
+    *jobs: _Numbers,
+    json: Annotated[bool, Parameter(help="One JSON object a line.")] = False,
+) -> ExitCode:
+    """Reject results; files that hold them are as they were before."""
+    from backend.commands.results.decide import reject_results
+
+    return reject_results(jobs, as_json=json)
+
+
+@results_.command
+def undo() -> ExitCode:
+    """Take back what was decided last."""
+    from backend.commands.results.decide import undo_decisions
+
+    return undo_decisions()
 
 
 _Box = Annotated[str | None, Parameter(help="Which box; default: the setting `box`.")]

@@ -29,7 +29,8 @@ from backend.events import (
 )
 from backend.explain import explain
 from backend.prepare import Ready
-from backend.results import prompt_in, write_results
+from backend.results import prompt_in
+from backend.review import deliver
 from backend.store import Job, State, Store
 from remote.protocol import Answer
 
@@ -310,11 +311,8 @@ class Ledger:
 
         `only_try`: it is another run's file, so it is no trouble of this run if that cannot be done.
         """
-        found = await asyncio.to_thread(self._store.with_destination, destination)
-        jobs = [job for job in found if job.state.ended]
-        force = self._force or any(job.force for job in jobs)
         try:
-            files = await asyncio.to_thread(write_results, self._store, destination, jobs, force)
+            files = await asyncio.to_thread(deliver, self._store, destination, force=self._force)
         except UpsampleError as error:
             if not only_try:
                 self._watch(WritingFailed(destination, str(error)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,9 +13,12 @@ from backend.config import BoxSettings, Upsampling
 from backend.media import choose_media
 from backend.profiles import load_profile
 from backend.specs.model import Spec
-from backend.store import Order
+from backend.store import Job, Order
 
 T = TypeVar("T", bound=Order)
+
+GREATEST_SEED = 2**31 - 1
+"""Every engine takes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +33,26 @@ class Batch:
     seed: int = 0
     force: bool = False
     """Whether results may replace files that somebody else made."""
+    review: bool = False
+    """Whether results wait until they are accepted, see `backend.review`."""
 
 
 def make_jobs(specs: Iterable[Spec], named: Sequence[Path], batch: Batch) -> list[Order]:
     """The jobs for these specs, `batch.candidates` for each.
 
     `named` are the files and folders that the user gave: results keep their place below a folder. Two
-    specs that would go to one file are told apart by a hash of their own path.
+    specs that would go to one file are told apart by a hash of their own path. Several candidates have
+    a file each, NAME-1 and so on, and NAME is for the one that is chosen; for a review they have only
+    that.
     """
-    destinations = _Destinations(named, batch)
+    places = _Places(named, batch)
     settings = batch.settings.model_copy(
         update={"hint_video_dir": batch.settings.hint_video_dir.absolute()}
     ).model_dump_json()
     # A profile of the user's can change while its name stays.
     asked = [settings, load_profile(batch.settings.profile).model_dump_json()]
     return [
-        _job(spec, candidate, destinations.of(spec.file, candidate), asked, batch)
+        _job(spec, candidate, places.of(spec.file, candidate), asked, batch)
         for spec in specs
         for candidate in range(batch.candidates)
     ]
@@ -70,16 +77,44 @@ def same_frames_together(jobs: Sequence[T]) -> list[T]:
     return sorted(jobs, key=place)
 
 
-class _Destinations:
+def draw_again(job: Job, others: Iterable[Job]) -> Order:
+    """The order for another answer to a job's prompt, for the same place in the same file, to be reviewed.
+
+    Its seed is the first one after those of the job and of `others`, the candidates that there are.
+    """
+    used = {one.seed + one.candidate for one in (job, *others)}
+    seed = max(used) + 1
+    if seed > GREATEST_SEED:
+        seed = next(seed for seed in range(len(used) + 1) if seed not in used)
+    same = ["drawn again", job.key, seed]
+    return Order(
+        **{field.name: getattr(job, field.name) for field in fields(Order)}
+        | {
+            "key": hashlib.sha256(json.dumps(same).encode()).hexdigest(),
+            "candidate": 0,
+            "seed": seed,
+            "destination": job.choice or job.destination,
+            "choice": None,
+            "held": True,
+        }
+    )
+
+
+class _Places:
     def __init__(self, named: Sequence[Path], batch: Batch) -> None:
         self._folders = [path for path in named if path.is_dir()]
         self._batch = batch
         self._owners: dict[Path, Path] = {}
 
-    def of(self, file: Path, candidate: int) -> Path:
+    def of(self, file: Path, candidate: int) -> tuple[Path, Path | None]:
+        """The file that the result goes to, and the one for the candidate that is chosen."""
         place = self._place(file)
-        if self._batch.candidates > 1:
-            place = place.with_stem(f"{place.stem}-{candidate + 1}")
+        if self._batch.candidates == 1 or self._batch.review:
+            return self._own(place, file), None
+        numbered = place.with_stem(f"{place.stem}-{candidate + 1}")
+        return self._own(numbered, file), self._own(place, file)
+
+    def _own(self, place: Path, file: Path) -> Path:
         destination = (self._batch.save_dir / place).absolute()
         if self._owners.setdefault(destination, file) != file:
             digest = hashlib.sha256(str(file.absolute()).encode()).hexdigest()[:6]
@@ -94,9 +129,14 @@ class _Destinations:
 
 
 def _job(
-    spec: Spec, candidate: int, destination: Path, asked: Sequence[str], batch: Batch
+    spec: Spec,
+    candidate: int,
+    place: tuple[Path, Path | None],
+    asked: Sequence[str],
+    batch: Batch,
 ) -> Order:
     """`asked` is the settings as JSON, and the profile as JSON."""
+    destination, choice = place
     shown = choose_media(spec, batch.settings.media)
     video = shown.video.absolute() if shown.video else None
     control = shown.control.absolute() if shown.control else None
@@ -114,6 +154,8 @@ def _job(
         batch.seed,
         *asked,
         str(destination),
+        # Somebody who asks for files gets them, even where the same waits for a review.
+        *(["held"] if batch.review else []),
     ]
     return Order(
         key=hashlib.sha256(json.dumps(same).encode()).hexdigest(),
@@ -130,6 +172,8 @@ def _job(
         control=control,
         media=shown.names,
         force=batch.force,
+        held=batch.review,
+        choice=choice,
     )
 
 

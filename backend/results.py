@@ -37,7 +37,7 @@ class Result:
     answer: Answer
     """As the model gave it."""
     prompt: str
-    """The upsampled prompt that is in the answer."""
+    """The upsampled prompt that is in the answer, or what the user made of it."""
     provenance: Mapping[str, Json]
 
 
@@ -56,7 +56,10 @@ def load_result(store: Store, job: Job) -> Result:
     if answer is None:
         raise KeyError(job.number)
     cleaned = prompt_in(answer, job)
-    return Result(job, answer, cleaned.text, _provenance(store, job, answer, cleaned))
+    decided = store.decisions([job.number]).get(job.number)
+    edited = decided.text if decided else None
+    provenance = _provenance(store, job, answer, cleaned) | {"edited": edited is not None}
+    return Result(job, answer, cleaned.text if edited is None else edited, provenance)
 
 
 def write_results(store: Store, destination: Path, jobs: Sequence[Job], force: bool) -> list[Path]:
@@ -81,8 +84,38 @@ def write_results(store: Store, destination: Path, jobs: Sequence[Job], force: b
         check_destination(store, file.path, source, force=force, text=file.text)
     # The spec goes last: whoever sees it finds what belongs to it.
     for file in reversed(files):
-        _write(store, file, source)
+        _write(store, file, source, destination)
     return [file.path for file in files]
+
+
+def take_away_results(store: Store, destination: Path) -> list[Path]:
+    """Take a result's files away, or put back what they replaced: as if they had never been written.
+
+    Returns what was there and is not any more, or is as it was. Raises ResultError, and touches nothing,
+    when one of them is not as we left it.
+    """
+    files = store.files_of(destination)
+    sidecar = sidecar_path(destination)
+    if sidecar not in files and store.written(sidecar):
+        files.append(sidecar)  # of a version that did not note what belongs together
+    there = [file for file in files if file.exists()]
+    for file in there:
+        if not is_own_result(store, file):
+            raise ResultError(
+                f"{file} was changed since it was written, and stays as it is",
+                "Move it away to have its result taken back.",
+            )
+    for file in files:
+        written = store.written(file)
+        try:
+            if written and written.replaced is not None:
+                _replace(file, written.replaced)
+            else:
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            raise ResultError(f"{file} cannot be taken back: {error.strerror}") from error
+        store.forget_written(file)
+    return there
 
 
 def check_destination(
@@ -191,18 +224,22 @@ def _date(unix_time: float) -> str | None:
         return None
 
 
-def _write(store: Store, file: OutputFile, source: Path) -> None:
+def _write(store: Store, file: OutputFile, source: Path, destination: Path) -> None:
     data = file.text.encode()
+    replaced = None
     try:
         file.path.parent.mkdir(parents=True, exist_ok=True)
         if not _holds(file.path, data):
+            if file.path.is_file() and not is_own_result(store, file.path):
+                replaced = file.path.read_bytes()
             _replace(file.path, data)
     except OSError as error:
         raise ResultError(
             f"{file.path} cannot be written: {error.strerror}",
             "The result is kept in the queue: run again with a --save-dir that can be written.",
         ) from error
-    store.note_written(file.path, Written(hashlib.sha256(data).hexdigest(), source))
+    digest = hashlib.sha256(data).hexdigest()
+    store.note_written(file.path, Written(digest, source, destination, replaced))
 
 
 def _holds(path: Path, data: bytes) -> bool:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import platformdirs
 
+from backend.decisions import Decided, Decision
 from backend.errors import QueueError
 from remote.protocol import Answer, Request, parse
 
@@ -84,6 +85,23 @@ ALTER TABLE jobs ADD COLUMN place REAL NOT NULL DEFAULT 0;
 UPDATE jobs SET place = number;
 ALTER TABLE jobs ADD COLUMN force INTEGER NOT NULL DEFAULT 0;
 """,
+    # 5: results that wait for a review, what was decided about them, and which files belong together.
+    """
+ALTER TABLE jobs ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN choice TEXT;
+ALTER TABLE written ADD COLUMN result TEXT;
+ALTER TABLE written ADD COLUMN replaced BLOB;
+CREATE TABLE decisions (
+    number   INTEGER PRIMARY KEY AUTOINCREMENT,
+    step     INTEGER NOT NULL,
+    job      INTEGER NOT NULL,
+    decision TEXT NOT NULL,
+    text     TEXT,
+    asked    INTEGER NOT NULL,
+    time     REAL NOT NULL
+);
+CREATE INDEX decisions_by_job ON decisions (job);
+""",
 )
 """What makes each version of the schema of the one before. A new step goes to the end; none ever changes."""
 
@@ -144,6 +162,10 @@ class Order:
     """What the videos are: "rgb", "edge", "rgb+edge"; empty for none, and in queues of earlier versions."""
     force: bool = field(default=False, kw_only=True)
     """Whether the result may replace a file that somebody else made."""
+    held: bool = field(default=False, kw_only=True)
+    """Whether its result waits for a review; else it is written as soon as it is there."""
+    choice: Path | None = field(default=None, kw_only=True)
+    """The file for the one that is chosen, where each candidate has a file of its own; absolute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +188,8 @@ class Job(Order):
     """Unix time of the last change of state."""
     place: float = field(default=0.0, kw_only=True)
     """Where it stands among the jobs that wait: the one with the smallest is sent first."""
+    asked: int = field(default=0, kw_only=True)
+    """Counts up with every job that is asked for and every decision: of several, the last one counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +200,19 @@ class Written:
     """Of its bytes when we left it."""
     source: Path
     """The spec file whose result it holds."""
+    result: Path | None = None
+    """The result's main file, to which this one belongs; None in queues of earlier versions."""
+    replaced: bytes | None = None
+    """What somebody else had there before, where we were told to replace it."""
+
+
+def wanted_since(job: Job, file: Path, decided: Decided | None) -> int | None:
+    """When this result was last asked for, or accepted, in this file, as `Job.asked` counts; None when it
+    does not belong there. `decided` is the last decision about it.
+    """
+    if decided is None:
+        return job.asked if job.destination == file and not job.held else None
+    return max(job.asked, decided.asked) if decided.decision.is_wanted else None
 
 
 _NEWEST_ANSWERS = 200
@@ -280,17 +317,83 @@ class Store:
         )  # fmt: skip
 
     def never_written(self, box: str | None = None) -> list[Job]:
-        """The jobs that are done and whose destination we never wrote, on one box or on all."""
-        return self._select(
+        """The jobs that are done and whose destination we never wrote, on one box or on all.
+
+        What waits for a review or was rejected is not among them: nobody wants it written.
+        """
+        jobs = self._select(
             "state = ? AND box = coalesce(?, box) AND destination NOT IN (SELECT path FROM written)",
             State.DONE, box,
         )  # fmt: skip
+        decided = self.decisions()
+        return [job for job in jobs if wanted_since(job, job.destination, decided.get(job.number))]
 
     def with_destination(self, destination: Path) -> list[Job]:
-        """The jobs whose results go into one file, by entry; of each entry the one asked for last."""
-        jobs = self._select("destination = ?", _stored(destination), order="asked")
-        last = {job.entry: job for job in jobs}
-        return [last[entry] for entry in sorted(last)]
+        """The jobs whose results go into one file, by entry; of each entry the one asked for last.
+
+        What is held for review, and what has a file of its own, counts once it is accepted, and as if it
+        were asked for then; what is rejected counts no more.
+        """
+        place = _stored(destination)
+        jobs = self._select("destination = ? OR choice = ?", place, place)
+        decided = self.decisions(job.number for job in jobs)
+        last: dict[int, tuple[int, Job]] = {}
+        for job in jobs:
+            asked = wanted_since(job, destination, decided.get(job.number))
+            if asked and asked > last.get(job.entry, (0, job))[0]:
+                last[job.entry] = asked, job
+        return [last[entry][1] for entry in sorted(last)]
+
+    def decisions(self, numbers: Iterable[int] | None = None) -> dict[int, Decided]:
+        """The last decision about each of these jobs, or of all, that has one. What was rejected and
+        then asked for again is undecided.
+        """
+        among = "TRUE" if numbers is None else f"job IN {_EACH}"
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT decisions.* FROM decisions JOIN jobs ON jobs.number = job "  # noqa: S608 - our own words
+                f"WHERE {among} AND NOT (decision = '{Decision.REJECTED}' "
+                "AND decisions.asked < jobs.asked) ORDER BY decisions.number",
+                () if numbers is None else (_array(numbers),),
+            ).fetchall()
+        return {row["job"]: _decided(row) for row in rows}
+
+    def note_decision(
+        self, job: int, decision: Decision, text: str | None = None, step: int | None = None
+    ) -> Decided:
+        """Note what was decided about a job. Decisions of one `step` are taken back together; without
+        one, this is a step of its own.
+        """
+        with self._transaction():
+            (last,) = self._db.execute("SELECT coalesce(max(step), 0) FROM decisions").fetchone()
+            row = self._db.execute(
+                "INSERT INTO decisions (step, job, decision, text, asked, time) "
+                "VALUES (?, ?, ?, ?, ?, ?) RETURNING *",
+                (step or last + 1, job, decision, text, self._last_asked() + 1, time.time()),
+            ).fetchone()
+        return _decided(row)
+
+    def last_decisions(self) -> list[Decided]:
+        """The decisions of the last step; nothing when there is none."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT * FROM decisions WHERE step = (SELECT max(step) FROM decisions)"
+            ).fetchall()
+        return [_decided(row) for row in rows]
+
+    def take_back(self, decisions: Iterable[Decided]) -> None:
+        """Remove these decisions, as if they had never been made."""
+        numbers = _array(decided.number for decided in decisions)
+        with self._transaction():
+            self._db.execute(f"DELETE FROM decisions WHERE number IN {_EACH}", (numbers,))  # noqa: S608
+
+    def put_back(self, decisions: Iterable[Decided]) -> None:
+        """Have these decisions again that were taken back."""
+        with self._transaction():
+            self._db.executemany(
+                "INSERT INTO decisions VALUES (:number, :step, :job, :decision, :text, :asked, :time)",
+                [asdict(decided) for decided in decisions],
+            )
 
     def set_state(self, number: int, state: State, error: str = "") -> bool:
         """Note how a job stands now; returns whether it may stand so.
@@ -341,6 +444,7 @@ class Store:
                 f"DELETE FROM jobs WHERE number IN {_EACH} AND state IN {_ENDED}",  # noqa: S608
                 (_array(numbers),),
             )
+            self._db.execute("DELETE FROM decisions WHERE job NOT IN (SELECT number FROM jobs)")
 
     def set_request(self, number: int, request: Request, estimate: int) -> str:
         """Note the request that was made for a job and the prompt tokens that we count for it.
@@ -417,9 +521,10 @@ class Store:
         """What we last wrote to this path; None when we never did."""
         with self._lock:
             row = self._db.execute(
-                "SELECT sha256, source FROM written WHERE path = ?", (_stored(path),)
+                "SELECT sha256, source, result, replaced FROM written WHERE path = ?",
+                (_stored(path),),
             ).fetchone()
-        return Written(row["sha256"], _path(row["source"])) if row else None
+        return _written(row) if row else None
 
     def all_written(self) -> dict[Path, Written]:
         """What we last wrote, by path."""
@@ -428,13 +533,37 @@ class Store:
         return {_path(row["path"]): Written(row["sha256"], _path(row["source"])) for row in rows}
 
     def note_written(self, path: Path, written: Written) -> None:
-        """Note what we wrote, so that we may write it anew as long as nobody else changed it."""
+        """Note what we wrote, so that we may write it anew as long as nobody else changed it.
+
+        What we once replaced there stays known.
+        """
         with self._transaction():
             self._db.execute(
-                "INSERT INTO written VALUES (?, ?, ?) ON CONFLICT (path) "
-                "DO UPDATE SET sha256 = excluded.sha256, source = excluded.source",
-                (_stored(path), written.sha256, _stored(written.source)),
+                "INSERT INTO written (path, sha256, source, result, replaced) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT (path) DO UPDATE SET sha256 = excluded.sha256, source = excluded.source, "
+                "result = excluded.result, replaced = coalesce(excluded.replaced, replaced)",
+                (
+                    _stored(path),
+                    written.sha256,
+                    _stored(written.source),
+                    _stored(written.result) if written.result else None,
+                    written.replaced,
+                ),
             )
+
+    def files_of(self, result: Path) -> list[Path]:
+        """The files that we wrote for a result, its main file among them, as far as that is known."""
+        place = _stored(result)
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT path FROM written WHERE result = ? OR path = ?", (place, place)
+            ).fetchall()
+        return [_path(row["path"]) for row in rows]
+
+    def forget_written(self, path: Path) -> None:
+        """It is not a file of ours any more."""
+        with self._transaction():
+            self._db.execute("DELETE FROM written WHERE path = ?", (_stored(path),))
 
     def _migrate(self) -> None:
         version = self._version()
@@ -490,7 +619,10 @@ class Store:
         return [_job(row) for row in rows]
 
     def _last_asked(self) -> int:
-        (last,) = self._db.execute("SELECT coalesce(max(asked), 0) FROM jobs").fetchone()
+        (last,) = self._db.execute(
+            "SELECT coalesce(max(asked), 0) FROM (SELECT asked FROM jobs UNION ALL "
+            "SELECT asked FROM decisions)"
+        ).fetchone()
         return int(last)
 
     def _insert(self, job: Order, asked: int) -> None:
@@ -500,6 +632,7 @@ class Store:
             "video": _stored(job.video) if job.video else None,
             "control": _stored(job.control) if job.control else None,
             "destination": _stored(job.destination),
+            "choice": _stored(job.choice) if job.choice else None,
             "state": State.QUEUED,
             "place": asked,
             "asked": asked,
@@ -557,7 +690,23 @@ def _job(row: sqlite3.Row) -> Job:
             "video": _path(values["video"]) if values["video"] else None,
             "control": _path(values["control"]) if values["control"] else None,
             "destination": _path(values["destination"]),
+            "held": bool(values["held"]),
+            "choice": _path(values["choice"]) if values["choice"] else None,
             "state": State(values["state"]),
             "force": bool(values["force"]),
         }
+    )
+
+
+def _decided(row: sqlite3.Row) -> Decided:
+    values = dict(row)
+    return Decided(**values | {"decision": Decision(values["decision"])})
+
+
+def _written(row: sqlite3.Row) -> Written:
+    return Written(
+        row["sha256"],
+        _path(row["source"]),
+        _path(row["result"]) if row["result"] else None,
+        row["replaced"],
     )

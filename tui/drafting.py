@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from backend.batch import GREATEST_SEED, assess
+from backend.batch import assess
 from backend.config import Fit, Settings, Upsampling
 from backend.errors import InputError
-from backend.orders import Batch
+from backend.orders import GREATEST_SEED, Batch
 from backend.plan import Plan, Planner
 from backend.resolutions import Bound
 from backend.specs.model import Spec

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from backend.batch import GREATEST_SEED, choose_usable, find_places, require_writable
+from backend.batch import choose_usable, find_places, require_writable
 from backend.box.link import Box
 from backend.boxes import make_box
 from backend.commands.dry_run import show_plans
@@ -22,7 +22,8 @@ from backend.console import say, warn
 from backend.dispatch import Dispatcher
 from backend.errors import ConfigError, InputError
 from backend.exit_codes import ExitCode
-from backend.orders import Batch, same_frames_together
+from backend.orders import GREATEST_SEED, Batch, same_frames_together
+from backend.review import waiting_for_review
 from backend.sole_dispatcher import sole_dispatcher
 from backend.specs.model import Scan, Spec
 from backend.specs.scan import scan
@@ -54,6 +55,7 @@ class Options:
     dry_run: bool
     json: bool
     filter: str = ""
+    review: bool = False
 
     def settings(self) -> Settings:
         """The settings with what this command line changes. Raises ConfigError."""
@@ -145,6 +147,7 @@ def _refuse_ignored(options: Options) -> None:
             "--resize": options.resize is not None,
             "--candidates": options.candidates != 1,
             "--seed": options.seed != 0,
+            "--review": options.review,
         }.items()
         if is_given
     ]
@@ -187,6 +190,10 @@ async def _dispatch(
         report.interrupted = True
     finally:
         report.conclude(store.jobs(job.number for job in jobs))
+        waiting = len(waiting_for_review(store) & {job.number for job in jobs})
+        if waiting:
+            wait = "1 result waits" if waiting == 1 else f"{waiting:,} results wait"
+            say(f"{wait} for a review: `upsample results`, or key 4 of the app.")
     return report.exit_code
 
 
@@ -207,6 +214,7 @@ def _batch(options: Options, settings: Settings, name: str, box: BoxSettings) ->
         candidates=options.candidates,
         seed=options.seed,
         force=options.force,
+        review=options.review,
     )
 
 

@@ -96,6 +96,29 @@ def test_candidates_get_numbered_names() -> None:
     assert found == ["a-1.json", "a-2.json", "b-1.jsonl", "b-2.jsonl"]
 
 
+def test_candidates_know_the_file_for_the_one_that_is_chosen() -> None:
+    several = replace(batch(), candidates=2)
+    jobs = make_jobs([spec("a.json")], [Path("a.json")], several)
+    assert [job.choice for job in jobs] == [Path("out/a.json").absolute()] * 2
+    (alone,) = make_jobs([spec("a.json")], [Path("a.json")], batch())
+    assert alone.choice is None
+
+
+def test_candidates_for_a_review_share_the_one_file_they_may_come_to() -> None:
+    held = replace(batch(), candidates=2, review=True)
+    jobs = make_jobs([spec("a.json")], [Path("a.json")], held)
+    assert {(job.destination, job.choice) for job in jobs} == {
+        (Path("out/a.json").absolute(), None)
+    }
+    assert all(job.held for job in jobs)
+    assert len({job.key for job in jobs}) == 2
+
+
+def test_what_is_held_and_what_is_written_at_once_are_two_jobs() -> None:
+    made = spec("a.json")
+    assert key(made) != key(made, review=True)
+
+
 def test_candidates_count_from_zero_and_share_the_seed() -> None:
     jobs = make_jobs([spec("a.json")], [Path("a.json")], replace(batch(), candidates=3, seed=7))
     assert [(job.candidate, job.seed) for job in jobs] == [(0, 7), (1, 7), (2, 7)]

@@ -11,10 +11,13 @@ import pytest
 
 from backend.cli import run
 from backend.commands.queue import cancel as cancel_command
+from backend.decisions import Decision
 from backend.exit_codes import ExitCode
+from backend.review import decide
 from backend.sole_dispatcher import sole_dispatcher
 from backend.store import Job, Order, State, Store, Written, default_path
 from remote.protocol import Answer, Request, Sampling
+from tests.support.finished_jobs import Finisher
 
 Capsys = pytest.CaptureFixture[str]
 
@@ -208,6 +211,22 @@ def test_a_result_is_kept_while_its_file_waits_for_other_jobs(store: Store, caps
     _, told = outcomes(capsys, "clear")
     assert told[done.number].startswith("kept: other jobs for")
     assert store.jobs() == [done, waiting]
+
+
+def test_what_waits_for_a_review_is_kept_with_all_that_its_file_has(
+    store: Store, tmp_path: Path, capsys: Capsys
+) -> None:
+    spec = tmp_path / "prompts.txt"
+    spec.write_text("dusk\ndawn\n")
+    dusk, dawn = Finisher(store, tmp_path / "out").finish(spec)
+    decide(store, dusk.number, Decision.ACCEPTED)
+    _, told = outcomes(capsys, "clear")
+    assert told[dusk.number].startswith("kept: other jobs for")
+    assert told[dawn.number] == "kept: it waits for a review"
+    decide(store, dawn.number, Decision.REJECTED)
+    assert set(outcomes(capsys, "clear")[1].values()) == {"forgotten"}
+    assert (store.jobs(), store.decisions()) == ([], {})
+    assert "A long, warm dusk" in (tmp_path / "out" / "prompts.txt").read_text()
 
 
 @pytest.mark.parametrize(

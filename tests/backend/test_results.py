@@ -238,6 +238,7 @@ def test_a_result_says_everything_about_how_it_was_made(
         "ended": "1970-01-01T00:16:42+00:00",
         "runner": "0123456789ab",
         "job": job.identity,
+        "edited": False,
     }
 
 

@@ -364,6 +364,7 @@ def test_a_queue_of_the_first_upsample_is_brought_up_to_date(tmp_path: Path) -> 
         (job,) = store.queue([new_job()])
         store.ask_to_cancel([job.number])
         assert store.asked_to_cancel() == [job]
+        assert (job.held, job.choice, store.decisions()) == (False, None, {})
     with closing(sqlite3.connect(file)) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
 

@@ -1,7 +1,8 @@
 """`upsample queue clear`: forget jobs that have ended.
 
-What is kept: jobs that have not ended, results that were never written to a file, and results whose file
-other jobs still belong to, because it is written anew, from all of them, when these end.
+What is kept: jobs that have not ended, results that were never written to a file or wait for a review, and
+results whose file other jobs still belong to, because it is written anew, from all of them, when these end
+or are accepted.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from contextlib import closing
 from backend.commands.queue.outcomes import Outcome, show_outcomes
 from backend.console import say
 from backend.exit_codes import ExitCode
+from backend.review import place_of, waiting_for_review
 from backend.sole_dispatcher import sole_dispatcher
 from backend.store import Job, State, Store, default_path
 
@@ -40,16 +42,20 @@ def clear_jobs(*, done: bool, failed: bool, as_json: bool) -> ExitCode:
 def _kept(store: Store, jobs: Sequence[Job]) -> dict[int, str]:
     """The jobs that are not to be forgotten, with the reason."""
     unwritten = {job.number for job in store.never_written()}
+    waiting = waiting_for_review(store)
     forgotten = {job.number for job in jobs}
+    everything = store.jobs()
     shared = {
         job.destination
-        for job in store.jobs()
+        for job in everything
         if job.number not in forgotten and job.state is not State.DONE
-    }
+    } | {place_of(job) for job in everything if job.number in waiting}
     reasons: dict[int, str] = {}
     for job in jobs:
         if job.number in unwritten:
             reasons[job.number] = f"kept: its result was never written to {job.destination}"
-        elif job.state is State.DONE and job.destination in shared:
+        elif job.number in waiting:
+            reasons[job.number] = "kept: it waits for a review"
+        elif job.state is State.DONE and {job.destination, place_of(job)} & shared:
             reasons[job.number] = f"kept: other jobs for {job.destination} are not done"
     return reasons

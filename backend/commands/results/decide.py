@@ -1,0 +1,79 @@
+"""`upsample results accept|reject|undo`: decide, and have the files follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+
+from backend.commands.queue import jobs_numbered, require_choice
+from backend.commands.queue.outcomes import Outcome, show_outcomes
+from backend.console import safe, say
+from backend.decisions import Decided, Decision
+from backend.errors import UpsampleError
+from backend.exit_codes import ExitCode
+from backend.review import Outcome as Files
+from backend.review import decide, undo, unlinted
+from backend.store import Store, default_path
+
+
+def accept_results(numbers: Sequence[int], *, clean: bool, force: bool, as_json: bool) -> ExitCode:
+    """Accept these, or all that are undecided and have no lint; one undo takes them all back."""
+    require_choice(numbers, "--clean", is_given=clean)
+
+    def choose(store: Store) -> Sequence[int]:
+        return unlinted(store) if clean else numbers
+
+    return _decide_all(choose, Decision.ACCEPTED, force=force, as_json=as_json)
+
+
+def reject_results(numbers: Sequence[int], *, as_json: bool) -> ExitCode:
+    """Reject these; one undo takes that back."""
+    return _decide_all(lambda _: numbers, Decision.REJECTED, force=False, as_json=as_json)
+
+
+def undo_decisions() -> ExitCode:
+    """Take back what was decided last."""
+    with closing(Store(default_path())) as store:
+        taken, files = undo(store)
+        jobs = {job.number: job for job in store.jobs(one.job for one in taken)}
+    if not taken:
+        say("There is nothing to undo.")
+    for one in taken:
+        name = jobs[one.job].name if one.job in jobs else ""
+        say(f"Taken back: job {one.job} ({safe(name)}) was {one.decision}.")
+    for file in files.written:
+        say(f"{file} is written.")
+    for file in files.taken_back:
+        say(f"{file} is as it was before.")
+    return ExitCode.OK
+
+
+def _decide_all(
+    choose: Callable[[Store], Sequence[int]], decision: Decision, *, force: bool, as_json: bool
+) -> ExitCode:
+    outcomes: list[Outcome] = []
+    with closing(Store(default_path())) as store:
+        made: Decided | None = None
+        for job in jobs_numbered(store, choose(store)):
+            step = made.step if made else None
+            try:
+                files = decide(store, job.number, decision, step=step, force=force)
+            except UpsampleError as error:
+                outcomes.append(Outcome(job, False, str(error)))
+                continue
+            made = store.decisions([job.number])[job.number]
+            outcomes.append(Outcome(job, True, _as_words(decision, files)))
+    show_outcomes(outcomes, as_json=as_json)
+    if not outcomes:
+        say("Nothing that is undecided is without lints.")
+    done = all(outcome.is_as_asked for outcome in outcomes)
+    return ExitCode.OK if done else ExitCode.SOME_FAILED
+
+
+def _as_words(decision: Decision, files: Files) -> str:
+    """With the main file, which is told first; what belongs to it need not be named."""
+    if files.written:
+        return f"{decision}; {files.written[0]} is written"
+    if files.taken_back:
+        return f"{decision}; {files.taken_back[0]} is as it was before"
+    return str(decision)

@@ -1,0 +1,91 @@
+"""`upsample results`: the results of the queue, each with its decision and what to look at twice."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from rich.text import Text
+
+from backend.console import out, safe, say, table, warn, write_json
+from backend.decisions import Decision
+from backend.exit_codes import ExitCode
+from backend.lints import Lint
+from backend.review import Candidate, Reviewed, load_review
+from backend.store import Store, default_path
+from remote.protocol import Json
+
+DECISION_GLYPHS = {
+    Decision.UNDECIDED: "○",
+    Decision.ACCEPTED: "✓",
+    Decision.EDITED: "✎",
+    Decision.REJECTED: "✗",
+}
+_STYLES = {Decision.ACCEPTED: "green", Decision.EDITED: "green", Decision.REJECTED: "red"}
+
+
+def list_results(*, undecided: bool, as_json: bool) -> ExitCode:
+    """All results, or those that are undecided; those of one prompt follow one another."""
+    with closing(Store(default_path())) as store:
+        review = load_review(store)
+    for trouble in review.troubles:
+        warn(trouble)
+    found = [
+        (prompt, n, candidate)
+        for prompt in review.prompts
+        for n, candidate in enumerate(prompt.candidates, 1)
+        if not undecided or candidate.decision is Decision.UNDECIDED
+    ]
+    if as_json:
+        for prompt, _, candidate in found:
+            write_json(_as_json(prompt, candidate))
+    elif found:
+        _show_table(found)
+    else:
+        say("Nothing waits for a review." if undecided else "There are no results yet.")
+    return ExitCode.SOME_FAILED if review.troubles else ExitCode.OK
+
+
+def _as_json(prompt: Reviewed, candidate: Candidate) -> dict[str, Json]:
+    job, result = candidate.result.job, candidate.result
+    return {
+        "job": job.number,
+        "decision": candidate.decision.value,
+        "name": job.name,
+        "file": str(job.file),
+        "entry": job.entry,
+        "place": str(prompt.place),
+        "seed": job.seed + job.candidate,
+        "original": job.prompt,
+        "prompt": result.prompt,
+        "lints": [_lint_json(lint) for lint in candidate.lints],
+        "provenance": dict(result.provenance),
+    }
+
+
+def _lint_json(lint: Lint) -> dict[str, Json]:
+    return {
+        "kind": lint.kind.value,
+        "message": lint.message,
+        "spans": [[span.start, span.end] for span in lint.spans],
+    }
+
+
+def _show_table(found: list[tuple[Reviewed, int, Candidate]]) -> None:
+    shown = table(
+        "job", "decision", "name", "candidate", "tokens", "lints",
+        right=("job", "candidate", "tokens"), long=("name", "lints"),
+    )  # fmt: skip
+    for prompt, n, candidate in found:
+        tokens = candidate.result.answer.completion_tokens
+        shown.add_row(
+            str(candidate.number),
+            Text(
+                f"{DECISION_GLYPHS[candidate.decision]} {candidate.decision}",
+                _STYLES.get(candidate.decision, ""),
+            ),
+            Text(safe(prompt.name)),
+            f"{n}/{len(prompt.candidates)}",
+            "" if tokens is None else f"{tokens:,}",
+            Text(", ".join(lint.kind.value for lint in candidate.lints), "yellow"),
+        )
+    out().print(shown)
