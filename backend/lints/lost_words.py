@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from backend.lints.finding import Answered, Lint, LintKind
 
 _QUOTED = re.compile(r"\"([^\"\n]{1,80})\"|“([^”\n]{1,80})”|«([^»\n]{1,80})»|「([^」\n]{1,80})」")
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?!\w)")
+"""Not of "4K" or "3D", which are words."""
 _NAME = re.compile(
     r"(?:(?<=[^\W_] )|(?<=[^\W_][,;:] ))[A-Z][\w’'-]*[a-z][\w’'-]*(?: [A-Z][\w’'-]*)*|\b[A-Z]{2,}\b"
 )
@@ -20,6 +21,24 @@ _NUMBER_WORDS = (
     *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
     *("nineteen", "twenty"),
 )
+_ROUND = {
+    30: "thirty",
+    40: "forty",
+    50: "fifty",
+    60: "sixty",
+    70: "seventy",
+    80: "eighty",
+    90: "ninety",
+    100: "hundred",
+    1000: "thousand",
+    1_000_000: "million",
+}
+_OTHER_WORDS = {
+    2: ("pair", "couple", "both", "twin"),
+    3: ("trio",),
+    4: ("quartet",),
+    12: ("dozen",),
+}
 _COLOURS = frozenset(
     {
         *("red", "orange", "yellow", "green", "blue", "purple", "violet", "pink", "brown", "black"),
@@ -43,22 +62,42 @@ def lost_words(answered: Answered) -> Iterator[Lint]:
 def _certain(prompt: str) -> Iterator[str]:
     for match in _QUOTED.finditer(prompt):
         yield next(group for group in match.groups() if group is not None).strip()
-    for pattern in (_NUMBER, _NAME):
-        yield from pattern.findall(prompt)
+    yield from _NUMBER.findall(prompt)
+    if not _is_capitalised(prompt):
+        for name in _NAME.findall(prompt):
+            yield re.sub(r"['’]s?$", "", name)
     for word in _WORD.findall(prompt.casefold()):
         if word in _COLOURS or word in _NUMBER_WORDS[2:]:
             yield word
 
 
+def _is_capitalised(prompt: str) -> bool:
+    """Whether Most Of Its Words Are, so that capitals make no names."""
+    words = _WORD.findall(prompt)
+    return sum(word[0].isupper() for word in words) > len(words) / 2
+
+
 def _has(answer: str, words: str) -> bool:
-    spellings = {words.casefold()}
-    if words.isdecimal() and int(words) < len(_NUMBER_WORDS):
-        spellings.add(_NUMBER_WORDS[int(words)])
-    elif words in _NUMBER_WORDS:
-        spellings.add(str(_NUMBER_WORDS.index(words)))
+    spellings = {words.casefold(), *_spellings_of_number(words)}
     one = _SPELLED.get(words, words)
     spellings |= {word for word, other in _SPELLED.items() if other == one} | {one.casefold()}
     return any(_stands_in(answer, spelling) for spelling in spellings)
+
+
+def _spellings_of_number(words: str) -> set[str]:
+    """How else a number may be written; nothing for what is none."""
+    if words in _NUMBER_WORDS:
+        number = _NUMBER_WORDS.index(words)
+    elif words.replace(",", "").replace(".", "").isdecimal():
+        swapped = words.translate(str.maketrans(",.", ".,"))
+        without = re.sub(r"[.,](?=\d{3}\b)", "", words)
+        if not without.isdecimal():
+            return {swapped}
+        number = int(without)
+    else:
+        return set()
+    word = _NUMBER_WORDS[number] if number < len(_NUMBER_WORDS) else _ROUND.get(number)
+    return {str(number), f"{number:,}", *([word] if word else []), *_OTHER_WORDS.get(number, ())}
 
 
 def _stands_in(answer: str, spelling: str) -> bool:

@@ -12,26 +12,39 @@ _REFUSAL = re.compile(
     r"|(?:sorry|apologi[sz]e), (?:but )?I\b|as an AI\b|against my (?:guidelines|policy))",
     re.IGNORECASE,
 )
+_OPENING = 200
+"""Characters in which a refusal shows itself; later on, people of the scene may say such things."""
 _META = re.compile(
     r"\b(?:(?:upsampled|enhanced|detailed|expanded|rewritten|improved) (?:prompt|version|description)"
     r"|here(?:'|’)?s? (?:is |are )?(?:the|a|an|your) [\w -]{0,30}?(?:prompt|description|version)"
     r"|this prompt|the (?:original|given|provided|short|input) prompt"
     r"|the (?:first|second|given|provided|two) (?:images?|frames?)"
-    r"|in (?:the|this|these) (?:images?|frames?|pictures?)|the (?:user|assistant)\b)",
+    r"|in (?:the|this|these) (?:images?|frames?|pictures?)(?! (?:on|hung|hanging))\b"
+    r"|the (?:user|assistant)(?: has|(?:'|’)s)? (?:wants?|ask(?:s|ed)?|is asking|requests?|requested"
+    r"|would like|provided|gave|prompt|request|input|instructions?)\b)",
     re.IGNORECASE,
 )
 _CONTROL = re.compile(
-    r"\b(?:(?:canny|edge|segmentation|depth|blur(?:red)?|control|pose|normal|heat|LiDAR|HD)[ -]?"
-    r"(?:maps?|masks?|videos?|images?|inputs?)|(?:edge|line)[ -](?:detection|drawing|art)"
-    r"|segmentation|(?:colou?r|gr[ae]y)[ -]coded|false[ -]colou?r|wireframe"
+    r"\b(?:(?:canny|edge|segmentation|depth|control|pose)[ -]?(?:maps?|masks?|videos?|images?|inputs?)"
+    r"|(?:normal|heat|LiDAR|HD)[ -]?maps?|blur(?:red|ry)?[ -](?:videos?|inputs?)"
+    r"|(?:edge|line)[ -](?:detection|drawing|art)|segmentation|false[ -]colou?r"
+    # Bins and cables are so in the scene itself.
+    r"|(?:colou?r|gr[ae]y)[ -]coded(?! (?:\w+ )?(?:bins?|labels?|boxes|crates?|containers?|cables?|wires?"
+    r"|signs?|tags?|tapes?|folders?|buttons?|bottles?|trays?|zones?|pipes?))"
+    r"|wireframe(?! (?:glasses|spectacles|chairs?|baskets?))"
     r"|black background with white (?:lines|edges)|white (?:lines|outlines) on (?:a )?black)\b",
     re.IGNORECASE,
 )
+_QUOTES = tuple("\"'“‘„«「")
 
 
 def refusal(answered: Answered) -> Iterator[Lint]:
     """The model declined instead of answering."""
-    spans = _spans(_REFUSAL, answered.answer)
+    spans = tuple(
+        span
+        for span in _spans(_REFUSAL, answered.answer[:_OPENING])
+        if answered.answer[span.start - 1 : span.start] not in _QUOTES
+    )
     if spans:
         yield Lint(LintKind.REFUSAL, "The model seems to have declined", spans)
 

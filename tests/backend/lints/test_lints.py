@@ -76,6 +76,15 @@ def test_words_that_are_certain_may_not_be_lost(prompt: str, lost: str) -> None:
         ("golden light", "Gold light."),
         ("A quiet harbour", "Boats lie still."),
         ("Warm dusk. Soft light. I walk", "The evening is mild."),
+        ("A Man Walking Down The Street", "A man walks along a road."),
+        ("A ROBOT ARM PICKS UP CUBES", "A robotic manipulator lifts blocks."),
+        ("a drive in Tesla's car", "A Tesla on a coastal road."),
+        ("a forklift moves 1,000 crates", "A forklift moves a thousand crates."),
+        ("a forklift moves 1000 crates", "A forklift moves 1,000 crates."),
+        ("a wall of 3,5 m", "A wall of 3.5 m."),
+        ("three cubes", "A trio of cubes."),
+        ("two dogs", "A pair of dogs."),
+        ("a cat in 4K, rendered in 3D", "A cat."),
     ],
 )
 def test_other_spellings_lose_nothing(prompt: str, answer: str) -> None:
@@ -94,6 +103,8 @@ def test_a_number_is_not_found_within_another_one() -> None:
         "This prompt asks for a harbour.",
         "In the first image, a ship is seen.",
         "The user wants a harbour.",
+        "The user's prompt is short.",
+        "The first frame shows a harbour.",
     ],
 )
 def test_words_about_the_request_are_meta_phrases(answer: str) -> None:
@@ -107,13 +118,34 @@ def test_words_of_a_control_video_are_pointed_at(answer: str) -> None:
     assert LintKind.CONTROL in kinds(answer)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "The user of a wheelchair crosses the road, and the assistant hands over a scalpel.",
+        "Dust has settled in the pictures on the wall.",
+        "Colour-coded bins and color-coded plastic crates stand in a row.",
+        "A woman with wireframe glasses watches a normal video of her dog on an HD video wall.",
+        'The sign reads "I can\'t wait".',
+        GOOD
+        + ' He shakes his head: I cannot lift that, he seems to say; "I\'m sorry" is on his lips.',
+    ],
+)
+def test_words_of_a_scene_are_not_taken_for_words_about_the_request(answer: str) -> None:
+    assert not kinds(answer) & {LintKind.META, LintKind.CONTROL, LintKind.REFUSAL}
+
+
 def test_what_the_prompt_says_itself_is_no_phrase_of_the_models() -> None:
     assert LintKind.CONTROL not in kinds("A wireframe of a car.", "a wireframe of a car")
 
 
 @pytest.mark.parametrize(
     "answer",
-    ["I'm sorry, but I can't help with that.", "As an AI, I do not", "I cannot describe it"],
+    [
+        "I'm sorry, but I can't help with that.",
+        "As an AI, I do not",
+        "I cannot describe it",
+        "Unfortunately, I’m unable to see the video.",
+    ],
 )
 def test_a_refusal_is_told_first(answer: str) -> None:
     assert found(answer)[0].kind is LintKind.REFUSAL
