@@ -73,7 +73,7 @@ def _certain(prompt: str) -> Iterator[str]:
 
 def _is_capitalised(prompt: str) -> bool:
     """Whether Most Of Its Words Are, so that capitals make no names."""
-    words = _WORD.findall(prompt)
+    words: list[str] = _WORD.findall(prompt)
     return sum(word[0].isupper() for word in words) > len(words) / 2
 
 

@@ -1,0 +1,59 @@
+"""A text in the user's own editor."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from backend.errors import InputError
+from backend.specs.quoting import well_formed
+
+
+def editor_command(environment: Mapping[str, str]) -> list[str]:
+    """How the editor is started: $EDITOR, $VISUAL or vi, with its arguments.
+
+    Raises InputError when there is no such program.
+    """
+    for name in ("EDITOR", "VISUAL"):
+        if text := environment.get(name, "").strip():
+            try:
+                command = shlex.split(text)
+            except ValueError as error:
+                raise InputError(f"${name} cannot be understood: {error}", _REMEDY) from error
+            if shutil.which(command[0]) is None:
+                raise InputError(f"there is no program {command[0]}, which ${name} names", _REMEDY)
+            return command
+    if shutil.which("vi") is None:
+        raise InputError(
+            "there is no editor: neither $EDITOR nor $VISUAL is set, nor is there vi", _REMEDY
+        )
+    return ["vi"]
+
+
+def edit_text(text: str, command: list[str]) -> str:
+    """The text as the user leaves it, without white space around it. Blocks until the editor is closed.
+
+    Only the user can read the file meanwhile, and it is gone afterwards. Raises InputError when the editor
+    fails or leaves no UTF-8.
+    """
+    # mkdtemp and mkstemp make what nobody else can open. The suffix tells editors to wrap and to check.
+    with tempfile.TemporaryDirectory(prefix="upsample-") as folder:
+        file = Path(folder) / "prompt.txt"
+        file.touch(mode=0o600)
+        file.write_text(well_formed(text) + "\n", encoding="utf-8", newline="")
+        try:
+            subprocess.run([*command, str(file)], check=True)
+            return file.read_text(encoding="utf-8").strip()
+        except subprocess.CalledProcessError as error:
+            raise InputError(
+                f"the editor {command[0]} ended with {error.returncode}; nothing was changed"
+            ) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"the editor {command[0]} did not work: {error}", _REMEDY) from error
+
+
+_REMEDY = "Set $EDITOR to a program that edits the file it is given."

@@ -1,0 +1,117 @@
+"""What a model kept of a prompt, word by word. No widgets.
+
+A prompt of ten words becomes one of two hundred, so what matters is not what was added: it is which words
+are still there, and which are lost. Words that are there in another order are not lost.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from enum import StrEnum
+from typing import NamedTuple
+
+MOST_WORDS = 1_500
+"""Of either text that are compared; what is beyond counts as removed and added."""
+
+MOST_PAIRS = 40_000
+"""Of equal words, one in each text. Two texts of 1,500 words have about so many; the time that it takes
+grows with them, and a model that repeats itself makes millions.
+"""
+
+# Chinese and Japanese write no spaces, so there each character is a word.
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_WORD = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+(?:['’-][^\W{_CJK}]+)*|[^\w\s]")
+
+
+class Change(StrEnum):
+    """What became of a piece of text."""
+
+    KEPT = "kept"
+    MOVED = "moved"
+    """Of the original: the result has these words, elsewhere."""
+    REMOVED = "removed"
+    ADDED = "added"
+
+
+class Piece(NamedTuple):
+    """A part of a text that is to be drawn in one way."""
+
+    text: str
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class WordDiff:
+    """Both texts in pieces; joined, they are the texts."""
+
+    original: tuple[Piece, ...]
+    """Kept, moved and removed."""
+    result: tuple[Piece, ...]
+    """Kept and added."""
+
+    @property
+    def lost(self) -> int:
+        """Words of the original that are nowhere in the result."""
+        return sum(
+            len(words(piece.text)) for piece in self.original if piece.change is Change.REMOVED
+        )
+
+
+def words(text: str) -> list[str]:
+    """The words and marks of a text, as they are compared."""
+    return [match[0].casefold() for match in _WORD.finditer(text)]
+
+
+def diff_words(original: str, result: str) -> WordDiff:
+    """Compare two texts."""
+    before, after = words(original), words(result)
+    of_original = [Change.REMOVED] * len(before)
+    of_result = [Change.ADDED] * len(after)
+    most = MOST_WORDS
+    while _equal_pairs(before[:most], after[:most]) > MOST_PAIRS:
+        most //= 2
+    # Nothing of it is junk: words that come often are words, too.
+    matcher = SequenceMatcher(None, before[:most], after[:most], autojunk=False)
+    for at, other, size in matcher.get_matching_blocks():
+        of_original[at : at + size] = [Change.KEPT] * size
+        of_result[other : other + size] = [Change.KEPT] * size
+    there = set(after)
+    for n, word in enumerate(before):
+        if of_original[n] is Change.REMOVED and word in there:
+            of_original[n] = Change.MOVED
+    return WordDiff(
+        tuple(_pieces(original, of_original)),
+        tuple(_pieces(result, of_result)),
+    )
+
+
+def _equal_pairs(before: Sequence[str], after: Sequence[str]) -> int:
+    counts = Counter(after)
+    return sum(count * counts[word] for word, count in Counter(before).items())
+
+
+def _pieces(text: str, changes: Sequence[Change]) -> Iterable[Piece]:
+    """The text cut where words of another fate begin. White space goes with the words on both sides of it
+    when they share one, and is kept otherwise.
+    """
+    cuts: list[tuple[int, Change]] = []
+    end, before = 0, Change.KEPT
+    for match, change in zip(_WORD.finditer(text), changes, strict=True):
+        if match.start() > end:
+            cuts.append((end, change if change is before else Change.KEPT))
+        cuts.append((match.start(), change))
+        end, before = match.end(), change
+    if end < len(text):
+        cuts.append((end, Change.KEPT))
+    start, current = 0, None
+    for place, change in cuts:
+        if change is not current:
+            if current is not None:
+                yield Piece(text[start:place], current)
+            start, current = place, change
+    if current is not None:
+        yield Piece(text[start:], current)
