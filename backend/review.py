@@ -27,8 +27,9 @@ from pathlib import Path
 from backend.decisions import Decided, Decision
 from backend.errors import InputError, UpsampleError
 from backend.lints import Answered, Lint, LintKind, lint, near_duplicates
+from backend.orders import draw_again
 from backend.results import Result, load_result, take_away_results, write_results
-from backend.store import Job, State, Store, wanted_since
+from backend.store import Job, Order, State, Store, wanted_since
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +304,20 @@ def undo(store: Store) -> tuple[list[Decided], Outcome]:
         store.put_back(last)
         _restore(store, before)
         raise
+
+
+def order_another(store: Store, number: int) -> Order:
+    """The order for another answer to the prompt of a job, with the next unused seed, to be reviewed.
+
+    Raises InputError when the job has no result. Blocks.
+    """
+    job = _done_job(store, number)
+    others = [
+        other
+        for other in store.jobs()
+        if (place_of(other), other.entry) == (place_of(job), job.entry)
+    ]
+    return draw_again(job, others)
 
 
 def deliver(store: Store, file: Path, *, force: bool = False) -> list[Path]:

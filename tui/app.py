@@ -45,6 +45,7 @@ from tui.screens.log import LogPage
 from tui.screens.open_folder import OpenFolderDialog
 from tui.screens.page import Page
 from tui.screens.queue import QueuePage
+from tui.screens.review import ReviewPage
 from tui.screens.settings import SettingsPage
 from tui.screens.specs import SpecsScreen
 from tui.spans import counted
@@ -73,6 +74,7 @@ class UpsampleApp(App[None]):
         Binding("2", "page('queue')", "queue", show=False),
         Binding("3", "page('log')", "log", show=False),
         Binding("l", "log", "log", show=False),
+        Binding("4", "page('review')", "review", show=False),
         Binding("5,comma", "page('settings')", "settings", show=False),
         Binding("ctrl+z", "suspend_process", "suspend", show=False),
         Binding("q", "quit", "quit"),
@@ -81,6 +83,7 @@ class UpsampleApp(App[None]):
         "specs": SpecsScreen,
         "queue": QueuePage,
         "log": LogPage,
+        "review": ReviewPage,
         "settings": SettingsPage,
     }
     """The pages by name; each is made when it is first shown."""
@@ -106,6 +109,8 @@ class UpsampleApp(App[None]):
         self._log_file: LogFile | None = None
         self.asker = AppAsker(self, self._ask_again_later)
         self.memory = Memory.load(desk.memory)
+        self.to_review: tuple[Path, int] | None = None
+        """The spec (its file, absolute, and entry) whose result the review is to begin with."""
         self._shown = (0, 0)
 
     def on_mount(self) -> None:
@@ -148,6 +153,11 @@ class UpsampleApp(App[None]):
         if job is not None and isinstance(self.screen, LogPage):
             self.log_job = job
             self.screen.show_job(job)
+
+    def review_spec(self, file: Path, entry: int) -> None:
+        """Go to the review, and there to the newest result of this spec."""
+        self.to_review = file.absolute(), entry
+        self.switch_mode("review")
 
     def action_help_quit(self) -> None:
         """What ctrl+c does: people press it to copy, so it ends nothing."""

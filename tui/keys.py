@@ -37,7 +37,13 @@ KEYS: dict[str, dict[str, tuple[Key, ...]]] = {
             Key("e", "broken and skipped files, and why"),
             Key("Esc", "leave a range; the detail; the filter"),
         ),
-        "Upsample": (Key("u", "upsample what is marked, or the current spec"),),
+        "Do": (
+            Key("u", "upsample what is marked, or the current spec"),
+            Key("t", "tokens: what it costs under other settings"),
+            Key("r", "review its result"),
+            Key("y", "copy the prompt"),
+            Key("E", "open its file in $EDITOR"),
+        ),
         "Filter terms": (
             Key("fits:no", "also near and yes"),
             Key("res:>480", "the shorter side; also res:1280x704"),
@@ -89,6 +95,29 @@ KEYS: dict[str, dict[str, tuple[Key, ...]]] = {
             Key("v", "begin or end a selection"),
             Key("y", "copy the selection, or what is in sight"),
             Key("s", "save the selection, or all lines shown"),
+        ),
+    },
+    "review": {
+        "Decide": (
+            Key("⏎ y", "accept: its file is written; on to the next"),
+            Key("x", "reject: its file is as it was before"),
+            Key("e", "edit in $EDITOR, and accept that"),
+            Key("U", "undo the last decision"),
+            Key("A", "accept all shown that have no lint"),
+            Key("g", "draw another answer, with the next seed"),
+        ),
+        "Look": (
+            Key("j k ↓ ↑", "next, previous result"),
+            Key("[ ]", "the candidate before, the next one"),
+            Key("n N", "the next lint, the one before"),
+            Key("tab", "the texts, to scroll them; and back"),
+            Key("J K", "scroll the texts from the list"),
+            Key("c", "copy the result"),
+        ),
+        "Find": (
+            Key("/", "filter by words, decisions, lints"),
+            Key("f", "show all, undecided, with lints"),
+            Key("Esc", "back to the list; show all"),
         ),
     },
     "settings": {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from textual.content import Content
 
 from backend.events import LinkState
+from backend.store import State
+from tui.job_states import shown_state
 from tui.lines import link_text
 from tui.settings_rows import OVERRULED
 from tui.verdicts import Standing
@@ -15,6 +17,16 @@ _VERDICTS = {
     Standing.NEAR: "they fit, and take nine tenths of it or more",
     Standing.EXCEEDS: "they do not fit, at any size that may be sent",
     Standing.REFUSED: "it cannot be sent for another reason",
+}
+_JOBS = {
+    State.QUEUED: "it waits for its turn",
+    State.PAUSED: "it waits until you let it go on",
+    State.PREPARING: "its frames are being drawn",
+    State.SENT: "the box has it, and does it whether you are there or not",
+    State.RUNNING: "the engine works on it",
+    State.DONE: "its result is there",
+    State.FAILED: "it says why",
+    State.CANCELLED: "you took it back",
 }
 _LINKS = {
     LinkState.CONNECTING: "the box is being reached",
@@ -31,6 +43,11 @@ def legend(page: str) -> dict[str, list[Content]]:
         groups["Verdicts"] = [
             _line(Content.styled(standing.text, standing.colour), what)
             for standing, what in _VERDICTS.items()
+        ]
+    if page in ("specs", "queue"):
+        groups["Jobs"] = [
+            _line(Content.styled(shown_state(state).text, shown_state(state).colour), what)
+            for state, what in _JOBS.items()
         ]
     groups["Boxes"] = [_line(link_text(state), what) for state, what in _LINKS.items()]
     if page == "settings":

@@ -15,6 +15,7 @@ from backend.catalog import Changes
 from backend.errors import UpsampleError
 from backend.history import LatestJob, Place
 from backend.plan import Plan
+from backend.review import Review
 from backend.specs.reading import Finding
 from backend.summary import Summary
 from tui.ordering import Column
@@ -170,3 +171,33 @@ class SubjectRead(Message):
     """None when it cannot be."""
     error: UpsampleError | None = None
     """Why not."""
+
+
+@dataclass
+class ReviewRead(Message):
+    """The results of the queue, with what is decided about them."""
+
+    review: Review
+
+
+@dataclass
+class ReviewFailed(Message):
+    """The results could not be read, or a decision was not made."""
+
+    error: UpsampleError
+    job: int | None
+    """What was to be decided about; None when the results could not be read."""
+
+
+@dataclass
+class ReviewTold(Message):
+    """Something was decided."""
+
+    text: str
+    """What that did; empty for nothing worth saying."""
+    job: int | None = None
+
+
+@dataclass
+class CurrentResultChanged(Message):
+    """The cursor of the review's list was moved."""

@@ -25,6 +25,13 @@ grows with them, and a model that repeats itself makes millions.
 # Chinese and Japanese write no spaces, so there each character is a word.
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+(?:['’-][^\W{_CJK}]+)*|[^\w\s]")
+_LITTLE = frozenset(
+    {
+        *("a", "an", "the", "and", "or", "but", "of", "in", "on", "at", "to", "by", "for", "from"),
+        *("with", "over", "into", "onto", "as", "is", "are", "was", "were", "be", "its", "it"),
+        *("this", "that", "these", "those", "his", "her", "their", "there", "which", "while"),
+    }
+)
 
 
 class Change(StrEnum):
@@ -32,7 +39,7 @@ class Change(StrEnum):
 
     KEPT = "kept"
     MOVED = "moved"
-    """Of the original: the result has these words, elsewhere."""
+    """The other text has these words, too, but elsewhere."""
     REMOVED = "removed"
     ADDED = "added"
 
@@ -51,19 +58,27 @@ class WordDiff:
     original: tuple[Piece, ...]
     """Kept, moved and removed."""
     result: tuple[Piece, ...]
-    """Kept and added."""
+    """Kept, moved and added."""
 
     @property
     def lost(self) -> int:
-        """Words of the original that are nowhere in the result."""
-        return sum(
-            len(words(piece.text)) for piece in self.original if piece.change is Change.REMOVED
-        )
+        """Words of the original that are nowhere in the result, little ones not counted."""
+        return _count(self.original, Change.REMOVED)
+
+    @property
+    def taken_up(self) -> int:
+        """Words of the result that the original has, little ones not counted."""
+        return _count(self.result, Change.KEPT, Change.MOVED)
 
 
 def words(text: str) -> list[str]:
     """The words and marks of a text, as they are compared."""
     return [match[0].casefold() for match in _WORD.finditer(text)]
+
+
+def says_something(text: str) -> bool:
+    """Whether it has more than little words and marks, whose coming and going says nothing."""
+    return any(word not in _LITTLE and word[0].isalnum() for word in words(text))
 
 
 def diff_words(original: str, result: str) -> WordDiff:
@@ -79,13 +94,25 @@ def diff_words(original: str, result: str) -> WordDiff:
     for at, other, size in matcher.get_matching_blocks():
         of_original[at : at + size] = [Change.KEPT] * size
         of_result[other : other + size] = [Change.KEPT] * size
-    there = set(after)
+    in_both = set(before) & set(after)
     for n, word in enumerate(before):
-        if of_original[n] is Change.REMOVED and word in there:
+        if of_original[n] is Change.REMOVED and word in in_both:
             of_original[n] = Change.MOVED
+    for n, word in enumerate(after):
+        if of_result[n] is Change.ADDED and word in in_both:
+            of_result[n] = Change.MOVED
     return WordDiff(
         tuple(_pieces(original, of_original)),
         tuple(_pieces(result, of_result)),
+    )
+
+
+def _count(pieces: Iterable[Piece], *changes: Change) -> int:
+    return sum(
+        says_something(word)
+        for piece in pieces
+        if piece.change in changes
+        for word in words(piece.text)
     )
 
 

@@ -55,8 +55,10 @@ def lost_words(answered: Answered) -> Iterator[Lint]:
     answer = answered.answer.casefold()
     lost = [words for words in _certain(answered.prompt) if not _has(answer, words)]
     if lost:
-        named = ", ".join(f'"{words}"' for words in dict.fromkeys(lost))
-        yield Lint(LintKind.LOST, f"The prompt's {named} is not in it")
+        different = dict.fromkeys(lost)
+        named = ", ".join(f'"{words}"' for words in different)
+        are = "is" if len(different) == 1 else "are"
+        yield Lint(LintKind.LOST, f"The prompt's {named} {are} not in it")
 
 
 def _certain(prompt: str) -> Iterator[str]:

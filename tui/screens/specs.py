@@ -92,6 +92,7 @@ class SpecsScreen(Page):
         Binding("y", "copy", "copy", show=False),
         Binding("E", "edit", "edit", show=False),
         Binding("e", "problems", "problems", show=False),
+        Binding("r", "review", "review", show=False),
         Binding("escape", "back", "back", show=False),
     ]
 
@@ -329,7 +330,7 @@ class SpecsScreen(Page):
         """While a filter is typed, the keys of the list are letters of it."""
         typing = self.has_class("-filtering") and self.filter_input.has_focus
         keys = {"filter", "problems", "help", "read", "sort", "reverse", "group", "upsample"}
-        keys |= {"tokens", "copy", "edit"}
+        keys |= {"tokens", "copy", "edit", "review"}
         return not (typing and action in keys)
 
     def action_upsample(self) -> None:
@@ -437,6 +438,13 @@ class SpecsScreen(Page):
             self.app.push_screen(ProblemsScreen(self.listing.broken, self.listing.skipped))
         else:
             self.notify("Nothing is broken, and nothing was skipped.", markup=False)
+
+    def action_review(self) -> None:
+        """Go to the review, to the result of the current spec."""
+        if row := self.listing.current:
+            self.upsample.review_spec(self._source.cwd / row.spec.file, row.spec.entry)
+        else:
+            self.notify("There is no spec whose result could be reviewed.", markup=False)
 
 
 def _place(row: Row) -> str:

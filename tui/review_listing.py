@@ -1,0 +1,195 @@
+"""What the review lists: which prompts are shown, which is current, which of its candidates and lints. No
+widgets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+
+from backend.decisions import Decision
+from backend.lints import Lint
+from backend.review import Candidate, Review, Reviewed
+
+Place = tuple[Path, int]
+"""What a prompt is known by: the file of its result, and the entry in it."""
+
+
+class Show(StrEnum):
+    """Which prompts are shown; the value is what the title says."""
+
+    ALL = "all"
+    UNDECIDED = "undecided"
+    LINTED = "with lints"
+
+    @property
+    def next(self) -> Show:
+        """The one after this, round and round."""
+        order = list(Show)
+        return order[(order.index(self) + 1) % len(order)]
+
+
+class ReviewListing:
+    """Only the screen's thread touches it."""
+
+    def __init__(self) -> None:
+        self.prompts: tuple[Reviewed, ...] = ()
+        self.troubles: tuple[str, ...] = ()
+        self.shown: list[Reviewed] = []
+        self.position = 0
+        """Of the current prompt in what is shown; 0 when nothing is."""
+        self.filter = ""
+        self.show = Show.ALL
+        self.is_loaded = False
+        self.lint = 0
+        """Which of the current candidate's lints is looked at."""
+        self._candidates: dict[Place, int] = {}
+        """Job numbers of the candidates that were chosen to be looked at."""
+
+    # --- what there is ---
+
+    def take(self, review: Review) -> None:
+        """These are the results now. The cursor keeps its prompt, or its position when that is gone."""
+        self.prompts, self.troubles, self.is_loaded = review.prompts, review.troubles, True
+        self._refilter()
+
+    def set_filter(self, text: str) -> None:
+        """Show only prompts that have each of these words in their name, text, decision or lints."""
+        self.filter = text.strip()
+        self._refilter()
+
+    def set_show(self, show: Show) -> None:
+        """Show only these."""
+        self.show = show
+        self._refilter()
+
+    def _refilter(self) -> None:
+        before = self.place
+        words = self.filter.casefold().split()
+        self.shown = [
+            prompt for prompt in self.prompts if self._passes(prompt) and _has(prompt, words)
+        ]
+        self.move_to(self.position, keep_lint=True)
+        if before is not None:
+            self.go_to(before)
+
+    def _passes(self, prompt: Reviewed) -> bool:
+        match self.show:
+            case Show.UNDECIDED:
+                return prompt.decision is Decision.UNDECIDED
+            case Show.LINTED:
+                return bool(self.candidate_of(prompt).lints)
+        return True
+
+    @property
+    def undecided(self) -> int:
+        """How many of all prompts are."""
+        return sum(prompt.decision is Decision.UNDECIDED for prompt in self.prompts)
+
+    @property
+    def linted(self) -> int:
+        """How many of all prompts have a lint in the candidate that is looked at."""
+        return sum(bool(self.candidate_of(prompt).lints) for prompt in self.prompts)
+
+    @property
+    def unlinted(self) -> list[int]:
+        """The jobs that can be accepted without a look, among what is shown."""
+        return [prompt.unlinted.number for prompt in self.shown if prompt.unlinted]
+
+    # --- where one is ---
+
+    @property
+    def current(self) -> Reviewed | None:
+        """The prompt that the cursor is on."""
+        return self.shown[self.position] if self.position < len(self.shown) else None
+
+    @property
+    def place(self) -> Place | None:
+        """Of the current prompt."""
+        return _place(self.current) if self.current else None
+
+    @property
+    def candidate(self) -> Candidate | None:
+        """The candidate of the current prompt that is looked at."""
+        return self.candidate_of(self.current) if self.current else None
+
+    @property
+    def current_lint(self) -> Lint | None:
+        """The lint that is looked at."""
+        lints = self.candidate.lints if self.candidate else ()
+        return lints[self.lint] if self.lint < len(lints) else None
+
+    def candidate_of(self, prompt: Reviewed) -> Candidate:
+        """The one that was chosen to be looked at; else the one that is in the file, or to be decided."""
+        chosen = self._candidates.get(_place(prompt))
+        for candidate in prompt.candidates:
+            if candidate.number == chosen:
+                return candidate
+        undecided = (c for c in prompt.candidates if c.decision is Decision.UNDECIDED)
+        return next(undecided, prompt.chosen or prompt.candidates[0])
+
+    def move_to(self, position: int, *, keep_lint: bool = False) -> None:
+        """Put the cursor there, or at the end that is nearest."""
+        self.position = max(0, min(position, len(self.shown) - 1))
+        if not keep_lint:
+            self.lint = 0
+
+    def go_to(self, place: Place) -> bool:
+        """Put the cursor on this prompt; whether it is shown."""
+        for position, prompt in enumerate(self.shown):
+            if _place(prompt) == place:
+                self.move_to(position, keep_lint=True)
+                return True
+        return False
+
+    def go_to_spec(self, file: Path, entry: int) -> bool:
+        """Put the cursor on the newest result of a spec; whether there is one that is shown."""
+        for position in range(len(self.shown) - 1, -1, -1):
+            job = self.shown[position].candidates[-1].result.job
+            if (job.file, job.entry) == (file, entry):
+                self.move_to(position)
+                return True
+        return False
+
+    def go_to_undecided(self, besides: Iterable[int] = ()) -> None:
+        """Put the cursor on the next undecided prompt, from the current one on and round; it stays where
+        it is when there is none. `besides`: jobs about which something is being decided.
+        """
+        pending = set(besides)
+        for step in range(1, len(self.shown)):
+            position = (self.position + step) % len(self.shown)
+            prompt = self.shown[position]
+            if prompt.decision is Decision.UNDECIDED and not pending & {
+                candidate.number for candidate in prompt.candidates
+            }:
+                self.move_to(position)
+                return
+
+    def step_candidate(self, steps: int) -> None:
+        """Look at another candidate of the current prompt, round and round."""
+        if self.current is None or self.candidate is None:
+            return
+        candidates = self.current.candidates
+        at = [candidate.number for candidate in candidates].index(self.candidate.number)
+        chosen = candidates[(at + steps) % len(candidates)]
+        self._candidates[_place(self.current)] = chosen.number
+        self.lint = 0
+
+    def step_lint(self, steps: int) -> None:
+        """Look at another lint, round and round."""
+        if self.candidate and self.candidate.lints:
+            self.lint = (self.lint + steps) % len(self.candidate.lints)
+
+
+def _place(prompt: Reviewed) -> Place:
+    return prompt.place, prompt.entry
+
+
+def _has(prompt: Reviewed, words: list[str]) -> bool:
+    if not words:
+        return True
+    job = prompt.candidates[-1].result.job
+    kinds = (lint.kind for candidate in prompt.candidates for lint in candidate.lints)
+    haystack = "\n".join((prompt.name, job.prompt, prompt.decision, *kinds)).casefold()
+    return all(word in haystack for word in words)
