@@ -69,5 +69,6 @@ def _told(outcome: Outcome) -> str:
     if outcome.written:
         return f"{one_line(outcome.written[0].name)} is written."
     if outcome.taken_back:
-        return f"{one_line(outcome.taken_back[0].name)} is as it was before."
+        file = outcome.taken_back[0]
+        return f"{one_line(file.name)} is {'as it was before' if file.exists() else 'taken away'}."
     return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from pathlib import Path
 
 from backend.commands.queue import jobs_numbered, require_choice
 from backend.commands.queue.outcomes import Outcome, show_outcomes
@@ -44,7 +45,7 @@ def undo_decisions() -> ExitCode:
     for file in files.written:
         say(f"{file} is written.")
     for file in files.taken_back:
-        say(f"{file} is as it was before.")
+        say(f"{_fate(file)}.")
     return ExitCode.OK
 
 
@@ -75,5 +76,9 @@ def _as_words(decision: Decision, files: Files) -> str:
     if files.written:
         return f"{decision}; {files.written[0]} is written"
     if files.taken_back:
-        return f"{decision}; {files.taken_back[0]} is as it was before"
+        return f"{decision}; {_fate(files.taken_back[0])}"
     return str(decision)
+
+
+def _fate(file: Path) -> str:
+    return f"{file} is as it was before" if file.exists() else f"{file} is taken away"
