@@ -22,8 +22,8 @@ from backend.review import (
     undo,
 )
 from backend.store import Order, Store
-from tui.counting import counted
 from tui.harmless import one_line
+from tui.spans import counted
 
 
 def read_review(queue: Path, known: Mapping[int, Candidate]) -> Review:

@@ -22,7 +22,6 @@ from backend.editor import edit_text, editor_command
 from backend.errors import UpsampleError
 from backend.review import Candidate
 from backend.store import State
-from tui.counting import counted
 from tui.desk import Desk
 from tui.harmless import one_line, paragraphs
 from tui.messages import CurrentResultChanged, ReviewFailed, ReviewRead, ReviewTold
@@ -31,6 +30,7 @@ from tui.review_text import empty_text, title
 from tui.reviewing import accept_many, decide_one, order_for, read_review, undo_last
 from tui.screens.page import Page
 from tui.screens.question import QuestionScreen
+from tui.spans import counted
 from tui.widgets.review_list import ReviewHeadings, ReviewList
 from tui.widgets.review_pane import ReviewPane
 
