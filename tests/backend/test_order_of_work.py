@@ -15,7 +15,7 @@ from backend import dispatch
 from backend.box.asker import Nobody
 from backend.config import load_settings
 from backend.dispatch import Dispatcher
-from backend.orders import Batch, make_jobs
+from backend.orders import Batch, make_jobs, same_frames_together
 from backend.specs.scan import scan
 from backend.store import Store
 from tests.backend.conftest import RunFfmpeg
@@ -43,7 +43,8 @@ async def test_frames_are_drawn_once_a_video_and_sent_one_after_the_other(
         "h100", settings.boxes["local"], settings.upsampling, tmp_path / "out", candidates=2
     )
     with closing(Store(tmp_path / "queue.db")) as store:
-        jobs = store.queue(make_jobs(scan([spec], tmp_path).specs, [spec], batch))
+        orders = make_jobs(scan([spec], tmp_path).specs, [spec], batch)
+        jobs = store.queue(same_frames_together(orders))
         async with serving_near(tmp_path / "box", slots=1) as box:
             monkeypatch.setattr(dispatch, "open_link", box.open_link)
             box.engine.let()
