@@ -98,7 +98,9 @@ async def test_marked_specs_are_upsampled_and_their_files_written(
         await until(pilot, lambda: len(list((tmp_path / "outputs").glob("spec0?.json"))) == 2)
         assert isinstance(app.screen, SpecsScreen)
         assert app.screen.listing.marked == set()
-        lines = [app.screen.spec_list.render_line(y).text for y in range(3)]
+        screen = app.screen
+        await until(pilot, lambda: "✓ done" in screen.spec_list.render_line(1).text)
+        lines = [screen.spec_list.render_line(y).text for y in range(3)]
         assert ["✓ done" in line for line in lines] == [True, True, False]
 
     for spec in specs[:2]:

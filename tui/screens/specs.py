@@ -195,8 +195,8 @@ class SpecsScreen(Page):
         self._queue = PlanQueue()
         self._weigh(self.listing.rows.values())
         self._planner = self._desk.make_planner(settings)
-        self.run_worker(self._plan, thread=True, group="plan")
-        self.post_message(SightChanged())
+        if self._source.paths:
+            self.run_worker(self._plan, thread=True, group="plan")
 
     def _plan(self) -> None:
         queue = self._queue
