@@ -11,8 +11,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 demo: $(VENV)/.installed
 	$(BIN)/upsample demo
 
+# Two at a time; the tests of a file stay together, because some share a server.
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 # Formatting and lints, types, and the import rules of the three rooms.
 check: $(VENV)/.installed-dev

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -78,6 +79,16 @@ def _spec(name: str, prompt: str = "a quiet harbour", video: str = "640x480.mp4"
 
 def _desk(settings: Settings, source: SpecSource, planner: PromptPlanner) -> Desk:
     return Desk(settings, lambda: settings, source, lambda _: planner, queue=None)
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Wherever the tests run: a log shows the time of day."""
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.fixture(scope="session")
