@@ -8,6 +8,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
+from time import time
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
@@ -218,7 +219,7 @@ class UpsampleApp(App[None]):
             self.log_job = event.job
         number = job_of(event)
         job = None if number is None else self.live.jobs.get(number)
-        line = line_of(event, job.job.box if job else "", self.logs.clock())
+        line = line_of(event, job.job.box if job else "", time())
         if line is not None:
             self._keep(self.logs.add(line))
 

@@ -36,6 +36,9 @@ LONGEST_TEXT = 200_000
 _RECENT = 32
 """Ended jobs whose seconds tell how long the rest will take."""
 
+_BYTES_A_TOKEN = 4
+"""Of UTF-8, in English prose; pieces of text are joined on their way, so they cannot be counted instead."""
+
 
 @dataclass(slots=True)
 class LiveJob:
@@ -49,11 +52,11 @@ class LiveJob:
     """Why it waits, when it was put back."""
     attempt: int = 0
     text: str = ""
-    pieces: int = 0
-    """Of text; as good as tokens, for a rate."""
     began: float | None = None
     """When the engine took it up, by the clock of `Live`."""
     first_text: float | None = None
+    first_tokens: int = 0
+    """Of the answer, when its first text came."""
     ended: float | None = None
     prompt_tokens: int | None = None
     """By our count."""
@@ -69,15 +72,18 @@ class LiveJob:
 
     @property
     def tokens(self) -> int:
-        """Of the answer so far."""
-        return self.pieces if self.completion_tokens is None else self.completion_tokens
+        """Of the answer so far; while it is written, about as many as such a text has."""
+        if self.completion_tokens is not None:
+            return self.completion_tokens
+        return -(-len(self.text.encode(errors="replace")) // _BYTES_A_TOKEN)
 
     def rate(self, now: float) -> float | None:
-        """Tokens a second since the first one; None before there are two."""
-        if self.first_text is None or self.pieces < 2:
+        """Tokens a second since the first ones; None before there are more."""
+        more = self.tokens - self.first_tokens
+        if self.first_text is None or more <= 0:
             return None
         seconds = (self.ended or now) - self.first_text
-        return (self.pieces - 1) / seconds if seconds > 0 else None
+        return more / seconds if seconds > 0 else None
 
     def elapsed(self, now: float) -> float | None:
         """Seconds since the engine took it up; None before that."""
@@ -219,7 +225,7 @@ class Live:
                 job.state = State.SENT
             case JobStarted():
                 job.state, job.attempt = State.RUNNING, event.attempt
-                job.text, job.pieces = "", 0
+                job.text, job.completion_tokens = "", None
                 job.began, job.first_text, job.ended = self.clock(), None, None
             case TextWritten():
                 self._note_text(job, event)
@@ -242,9 +248,8 @@ class Live:
     def _note_text(self, job: LiveJob, event: TextWritten) -> None:
         # After a reconnect it may begin within what is there, or behind a gap; what was heard last counts.
         job.text = (job.text[: event.offset] + event.text)[:LONGEST_TEXT]
-        job.pieces += 1
         if job.first_text is None:
-            job.first_text = self.clock()
+            job.first_text, job.first_tokens = self.clock(), job.tokens
 
     def _end(self, job: LiveJob, state: State) -> None:
         job.state, job.ended, job.note = state, self.clock(), ""

@@ -6,9 +6,8 @@ where it was. Nothing is made fit for a terminal here: 20,000 lines a second com
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
@@ -57,8 +56,6 @@ class LogBook:
     """Lines that were ever heard: the number of the next one."""
     boxes: dict[str, None] = field(default_factory=dict)
     """The boxes that lines came from, in the order in which they were first heard."""
-    clock: Callable[[], float] = time.time
-    """Gives the Unix time of what the app itself has to say."""
     _characters: int = 0
 
     def hear(self, event: BoxLog) -> list[LogLine]:

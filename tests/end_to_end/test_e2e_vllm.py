@@ -270,7 +270,8 @@ def test_cancelled_jobs_make_room_and_the_others_go_on(
     past = len(journal_kinds(bench.root))
     spec = _write_texts(bench, "cancelled", count)
     with bench.upsample(spec, reserve=1000) as run:
-        running = run.started(slots)
+        # Those that were begun last have the most before them.
+        running = run.started(slots)[::-1]
         by_command = bench.laptop.run("queue", "cancel", str(running[0]))
         assert by_command.returncode == 0, by_command.stderr
         run.until("cancelled", job=running[0])

@@ -53,7 +53,6 @@ def take_up(app: UpsampleApp, count: int) -> Clock:
     """So many jobs that wait, on a clock of their own."""
     clock = Clock()
     app.live.clock = clock
-    app.logs.clock = lambda: 1_790_000_000.0
     app.live.take_up(made_job(number) for number in range(1, count + 1))
     return clock
 

@@ -27,6 +27,12 @@ SIZES = [(80, 24), (120, 40), (200, 50)]
 
 
 @pytest.fixture(autouse=True)
+def a_time_of_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At which the app itself has something to say."""
+    monkeypatch.setattr("tui.app.time", lambda: 1_790_000_000.0)
+
+
+@pytest.fixture(autouse=True)
 def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the terminal is in which the tests run."""
     monkeypatch.delenv("NO_COLOR", raising=False)

@@ -328,7 +328,8 @@ class SpecsScreen(Page):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While a filter is typed, the keys of the list are letters of it."""
-        typing = self.has_class("-filtering") and self.filter_input.has_focus
+        # Not whether the line has the focus, which takes a moment to come: the next key may be there first.
+        typing = self.has_class("-filtering")
         keys = {"filter", "problems", "help", "read", "sort", "reverse", "group", "upsample"}
         keys |= {"tokens", "copy", "edit", "review"}
         return not (typing and action in keys)
