@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check format bench bench-tui lock clean
+.PHONY: demo test check format faults soak fuzz bench bench-tui lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/upsample demo
@@ -27,9 +27,24 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
+# Made-up input for everything that reads what others wrote; MINUTES=10 for each target, TARGETS="framing".
+fuzz: $(VENV)/.installed-fuzz
+	$(BIN)/python -m fuzz $(TARGETS) --minutes $(or $(MINUTES),1)
+
 # Throughput against a plain client, on a machine with nothing else to do; BENCH="--laps 3" and the like.
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.throughput $(BENCH)
+
+# Faults at random into the real program, with an oracle beside it; the evidence of a violation stays in
+# build/faults. SEED chooses the same faults again; FAULTS="--only link --keep-going" and the like.
+N ?= 1000
+faults: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.faults --count $(N) $(if $(SEED),--seed $(SEED)) $(FAULTS)
+
+# One long batch with faults on: is everything right, and does memory stay flat?
+JOBS ?= 20000
+soak: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.faults --soak $(JOBS) $(if $(SEED),--seed $(SEED)) $(FAULTS)
 
 # How quickly the app answers; BENCH="--specs 10000" and the like.
 bench-tui: $(VENV)/.installed-dev
@@ -44,6 +59,10 @@ lock:
 	build/lock/bin/python -m pip install --quiet --upgrade pip
 	build/lock/bin/python -m pip install --quiet --constraint requirements.lock --group dev
 	build/lock/bin/python -m pip freeze --exclude cosmos-upsample > requirements-dev.lock
+
+$(VENV)/.installed-fuzz: requirements-fuzz.lock $(VENV)/.installed-dev
+	$(PIP) install --quiet --requirement requirements-fuzz.lock
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

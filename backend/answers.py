@@ -14,6 +14,7 @@ from functools import partial
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from backend.errors import AnswerError
+from backend.specs.quoting import without_controls
 
 _THINK = re.compile(r"<think>.*?</think>", re.DOTALL | re.IGNORECASE)
 _THINK_START = re.compile(r"<think>", re.IGNORECASE)
@@ -62,13 +63,18 @@ class Cleaned:
     text: str
     """The upsampled prompt; empty when nothing is left."""
     removed: tuple[str, ...]
-    """What was taken off ("thinking", "<answer>", "code fence", "opener", "quotes"), each once."""
+    """What was taken off ("thinking", "<answer>", "code fence", "opener", "quotes", "control
+    characters"), each once."""
 
 
 def clean(text: str, rules: AnswerRules) -> Cleaned:
     """The upsampled prompt in an answer."""
     removed: dict[str, None] = {}
-    text = text.strip()
+    harmless = without_controls(text)
+    if harmless != text:
+        # No prompt needs them, and a text file would pass them on to a terminal.
+        removed["control characters"] = None
+    text = harmless.strip()
     # A fence may hold an opener, and an opener may stand before a fence. Each round shortens the text.
     changed = True
     while changed:
@@ -113,7 +119,9 @@ def _steps(rules: AnswerRules) -> Iterator[tuple[str, Callable[[str], str]]]:
 
 
 def _without_thinking(text: str) -> str:
-    text = _THINK.sub("", text)
+    # Only up to the last end: behind it, each start would be looked after to the end of the text.
+    closed = max((end.end() for end in _THINK_END.finditer(text)), default=0)
+    text = _THINK.sub("", text[:closed]) + text[closed:]
     # Some chat templates write the start themselves, so that the answer has the end alone.
     *_, text = _THINK_END.split(text)
     return _THINK_START.split(text)[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from enum import StrEnum
 
-from backend.store import Job
+from backend.store import Job, Store
 
 
 class Move(StrEnum):
@@ -16,6 +16,21 @@ class Move(StrEnum):
     DOWN = "down"
     TOP = "top"
     """Before all others."""
+    BOTTOM = "bottom"
+    """After all others."""
+
+
+def move_jobs(store: Store, numbers: Collection[int], move: Move) -> tuple[list[int], set[int]]:
+    """Move these of the jobs that wait. Returns all that wait in their order now, and those that stand
+    elsewhere than before, by number. Blocks; raises QueueError.
+    """
+    with store.at_once():
+        waiting = [job for job in store.unended() if job.state.unsent]
+        waiting.sort(key=lambda job: (job.place, job.number))
+        places = rearrange(waiting, numbers, move)
+        store.set_places(places)
+    waiting.sort(key=lambda job: (places.get(job.number, job.place), job.number))
+    return [job.number for job in waiting], set(places)
 
 
 def rearrange(jobs: Sequence[Job], numbers: Collection[int], move: Move) -> dict[int, float]:
@@ -29,6 +44,8 @@ def rearrange(jobs: Sequence[Job], numbers: Collection[int], move: Move) -> dict
     match move:
         case Move.TOP:
             after = [n for n in order if n in chosen] + [n for n in order if n not in chosen]
+        case Move.BOTTOM:
+            after = [n for n in order if n not in chosen] + [n for n in order if n in chosen]
         case Move.UP:
             after = _a_step_up(order, chosen)
         case Move.DOWN:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,15 +10,14 @@ from backend.box.link import Box
 from backend.config import BoxSettings, Settings, Upsampling, queued_settings
 from backend.errors import ConfigError
 from backend.profiles import load_profile
-from backend.store import Job
 from remote.protocol import OpenAISetup, Patience, Setup, VllmSetup
 
 
-def make_box(name: str, box: BoxSettings, settings: Settings, jobs: Sequence[Job] = ()) -> Box:
+def make_box(name: str, box: BoxSettings, settings: Settings, queued: Iterable[str] = ()) -> Box:
     """The box with everything that its engine must know, and nothing that it need not.
 
-    `jobs` are those that it is to do: they may have been queued under other settings than today's, and
-    the engine must be able to do all of them.
+    `queued` are the settings (`Job.settings`) of the jobs that it is to do: they may have been queued
+    under others than today's, and the engine must be able to do all of them.
 
     A daemon that was started with another setup makes room when it is idle, so what an engine does not
     use must not be part of its setup.
@@ -29,16 +28,18 @@ def make_box(name: str, box: BoxSettings, settings: Settings, jobs: Sequence[Job
         engine=box.engine,
         model=box.model,
         idle_timeout=box.idle_timeout,
-        vllm=_vllm(box, settings, jobs) if box.engine == "vllm" else None,
+        vllm=_vllm(name, box, settings, queued) if box.engine == "vllm" else None,
         openai=_openai(box) if box.engine == "openai" else None,
         patience=_patience(box) if box.engine in ("vllm", "openai") else None,
+        keep_days=box.keep_days,
     )
     return Box(name, box.host, setup)
 
 
-def _vllm(box: BoxSettings, settings: Settings, jobs: Sequence[Job]) -> VllmSetup:
+def _vllm(name: str, box: BoxSettings, settings: Settings, queued: Iterable[str]) -> VllmSetup:
     vllm = box.vllm
-    wanted = list(_usable({job.settings for job in jobs})) or [settings.upsampling]
+    here = settings.upsampling.model_copy(update={"max_tokens": settings.max_tokens_on(name)})
+    wanted = list(_usable(set(queued))) or [here]
     formats = {load_profile(each.profile).serving.format for each in wanted}
     return VllmSetup(
         command=tuple(vllm.command),

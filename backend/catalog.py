@@ -15,11 +15,12 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from backend.index import SpecIndex
+from backend.notifier import load_notifier
 from backend.specs.entries import SUFFIXES
 from backend.specs.model import Skipped, Spec
 from backend.specs.quoting import printable
 from backend.specs.reading import Finding, read_file
-from backend.specs.scan import FileFindings, find_files, scan_files
+from backend.specs.scan import FileFindings, find_files, read_whole, scan_files
 
 if TYPE_CHECKING:
     from watchfiles._rust_notify import RustNotify
@@ -95,7 +96,8 @@ class Catalog:
             (self._folders if place.is_dir() else self._singles)[place] = path
         if watched:
             self._listen()
-        for file in scan_files(self._paths, self._cwd, self._read_file):
+        read = self._index.read if self._index else read_whole
+        for file in scan_files(self._paths, self._cwd, read):
             if file.findings:
                 name = file.findings[0].file
                 self._files[self._absolute(name)] = name
@@ -117,9 +119,6 @@ class Catalog:
             if not stop.is_set() and (changes.files or changes.others):
                 yield changes
 
-    def _read_file(self, file: Path, cwd: Path) -> tuple[Finding, ...]:
-        return self._index.read(file, cwd) if self._index else read_file(file, cwd)
-
     @property
     def is_watching(self) -> bool:
         """Whether the system tells of changes."""
@@ -132,15 +131,14 @@ class Catalog:
         self._notifiers.clear()
 
     def _listen(self) -> None:
-        from watchfiles._rust_notify import RustNotify
-
+        notifier = load_notifier()
         # An editor may replace a file: then its folder tells of it, and the file no more.
         around = {place.parent for place in self._singles if place.parent.is_dir()}
         for folders, recursive in ((set(self._folders), True), (around, False)):
             if folders:
                 with suppress(OSError):  # too many folders for the system's limit, for instance
                     named = sorted(map(str, folders))
-                    self._notifiers.append(RustNotify(named, False, False, 300, recursive, True))
+                    self._notifiers.append(notifier(named, False, False, 300, recursive, True))
 
     def _read(self, paths: Iterable[Path]) -> Changes:
         """What is to be said of these paths now."""

@@ -9,29 +9,38 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
 from backend.complaints import first_complaint
+from backend.config_trust import decisions_not_ours, without_repeats
 from backend.errors import ConfigError, InputError
 from backend.media import Media
 from backend.profiles import Profile, load_profile, profile_names
+from backend.regular_files import read_regular
 from backend.resolutions import Bound, Size
 from backend.video import FrameSampling
 
 Table = dict[str, object]
 
+LEAST_MAX_TOKENS = 64
+
 LOCAL_FILE = Path("config.toml")
 """Read from the working directory."""
 
 _ENVIRONMENT = "UPSAMPLE_"
+_NO_HOST = re.compile(r"""[\s\x00-\x1f\x7f$`'"\\;&|<>(){}*?!#]""")
+_MOST_BYTES = 1 << 20
+"""Of a config.toml; the shipped one has a hundredth of it."""
 
 
 class _Section(BaseModel):
@@ -55,7 +64,7 @@ class Estimator(StrEnum):
 class Upsampling(_Section):
     """[upsampling]: how prompts are upsampled, on whichever box. config.toml explains each key."""
 
-    max_tokens: int = Field(ge=64, le=1_048_576)
+    max_tokens: int = Field(ge=LEAST_MAX_TOKENS, le=1_048_576)
     reserve: int = Field(ge=1)
     frames_to_extract: int = Field(ge=1, le=64)
     frame_sampling: FrameSampling
@@ -140,11 +149,28 @@ class BoxSettings(_Section):
     root: str = Field(min_length=1)
     engine: str
     model: str
+    max_tokens: int = Field(ge=0, le=1_048_576)
     idle_timeout: float = Field(gt=0, allow_inf_nan=False)
+    keep_days: float = Field(ge=0, allow_inf_nan=False)
     first_token_timeout: float = Field(gt=0, allow_inf_nan=False)
     next_token_timeout: float = Field(gt=0, allow_inf_nan=False)
     vllm: Vllm
     openai: OpenAI
+
+    @field_validator("host")
+    @classmethod
+    def _check_host(cls, value: str) -> str:
+        # It is put into a ProxyCommand and the like; no name of a host has any of these.
+        if value.startswith("-") or _NO_HOST.search(value):
+            raise ValueError("that is no name, address, user@host or Host of ~/.ssh/config")
+        return value
+
+    @field_validator("model")
+    @classmethod
+    def _check_model(cls, value: str) -> str:
+        if value.startswith("-"):
+            raise ValueError("a model's name does not begin with -, which makes an option of it")
+        return value
 
     @field_validator("root")
     @classmethod
@@ -152,6 +178,15 @@ class BoxSettings(_Section):
         # Another user's home ("~ada") is not for us to write to, and SFTP knows no ~.
         if not value.startswith(("/", "~/")):
             raise ValueError("a folder on the box is written from / or from ~/")
+        return value
+
+    @field_validator("max_tokens")
+    @classmethod
+    def _check_max_tokens(cls, value: int) -> int:
+        if 0 < value < LEAST_MAX_TOKENS:
+            raise ValueError(
+                f"a context is {LEAST_MAX_TOKENS} tokens or more; 0 is that of [upsampling]"
+            )
         return value
 
 
@@ -163,6 +198,13 @@ class Settings(_Section):
     box_defaults: BoxSettings
     """Laid under every box before it is checked; kept to be shown, and to be checked by its own name."""
     boxes: dict[str, BoxSettings]
+    _max_tokens: dict[str, int] = PrivateAttr(default_factory=dict)
+    """By box."""
+
+    def max_tokens_on(self, box: str) -> int:
+        """The context length on a box; `upsampling` has that of the chosen one."""
+        here = self.upsampling.max_tokens
+        return here if box == self.box else self._max_tokens.get(box, here)
 
     @property
     def profile(self) -> Profile:
@@ -188,6 +230,7 @@ class Origin(StrEnum):
     PROFILE = "profile"
     USER = "your file"
     LOCAL = "./config.toml"
+    BOX = "the box"
     ENVIRONMENT = "environment"
     COMMAND_LINE = "command line"
 
@@ -212,47 +255,58 @@ def load_layers(command_line: Table | None = None) -> tuple[Settings, list[Layer
 
     Raises ConfigError.
     """
-    own = [
-        *_file_layers(user_file()),
-        *_local_layers(LOCAL_FILE.absolute()),
+    files = [*_file_layers(user_file()), *_local_layers(LOCAL_FILE.absolute())]
+    now = [
         *_environment_layers(os.environ),
         Layer("the command line", command_line or {}, Origin.COMMAND_LINE),
     ]
     shipped = _shipped()
-    profile = load_profile(_settle([shipped, *own]).upsampling.profile)
+    profile = load_profile(_settle([shipped, *files, *now]).upsampling.profile)
     changes: Table = {"upsampling": dict(profile.upsampling)}
-    chosen = Layer(f"the profile {profile.name}", changes, Origin.PROFILE)
-    layers = [shipped, chosen, *own]
-    return _settle(layers), layers
+    lasting = [shipped, Layer(f"the profile {profile.name}", changes, Origin.PROFILE), *files]
+    layers = [*lasting, *now]
+    return _with_contexts(lasting, now, _settle(layers))
+
+
+def _with_contexts(
+    lasting: list[Layer], now: list[Layer], settings: Settings
+) -> tuple[Settings, list[Layer]]:
+    """A box's own context length lies above what files say for all boxes, and below the moment's wish."""
+    own = {name: box.max_tokens for name, box in settings.boxes.items() if box.max_tokens}
+    if any(_holds_max_tokens(layer) for layer in now):
+        own = {}
+    layers = [*lasting, *now]
+    everywhere = settings.upsampling.max_tokens
+    if settings.box in own:
+        changes: Table = {"upsampling": {"max_tokens": own[settings.box]}}
+        of_box = Layer(f"boxes.{settings.box}.max_tokens", changes, Origin.BOX)
+        layers = [*lasting, of_box, *now]
+        settings = _settle(layers)
+    settings._max_tokens.update(dict.fromkeys(settings.boxes, everywhere) | own)
+    return settings, layers
+
+
+def _holds_max_tokens(layer: Layer) -> bool:
+    upsampling = layer.table.get("upsampling")
+    return isinstance(upsampling, dict) and "max_tokens" in upsampling
 
 
 def _local_layers(path: Path) -> list[Layer]:
     """What ./config.toml says, which may be the folder of somebody else."""
     # In a checkout it is the shipped file itself, and no wish of the user's.
+    shipped = _shipped().table
     layers = [
-        replace(layer, origin=Origin.LOCAL)
+        replace(layer, origin=Origin.LOCAL, table=without_repeats(layer.table, shipped))
         for layer in _file_layers(path)
-        if layer.table != _shipped().table
+        if layer.table != shipped
     ]
     for layer in layers:
-        for where in _commands_in(layer.table):
+        for key, what in decisions_not_ours(layer.table):
             raise ConfigError(
-                f"{layer.source}: {where} says what is run, and is heeded in your own file alone",
+                f"{layer.source}: {key} {what}, and is heeded in your own file alone",
                 f"If it is yours, move it to {user_file()}.",
             )
     return layers
-
-
-def _commands_in(table: Table) -> Iterator[str]:
-    """The settings of a table that name programs, or what these are run with, other than ours."""
-    shipped = tomllib.loads(shipped_text())["box_defaults"]["vllm"]
-    boxes = table.get("boxes")
-    named = {f"boxes.{name}": box for name, box in boxes.items()} if isinstance(boxes, dict) else {}
-    for name, box in {"box_defaults": table.get("box_defaults"), **named}.items():
-        vllm = box.get("vllm") if isinstance(box, dict) else None
-        for key in ("command", "env"):
-            if isinstance(vllm, dict) and vllm.get(key, shipped[key]) != shipped[key]:
-                yield f"{name}.vllm.{key}"
 
 
 def shipped_text() -> str:
@@ -290,6 +344,7 @@ def check_layers(layers: list[Layer]) -> Settings:
     return _settle([_shipped(), *layers])
 
 
+@cache
 def _shipped() -> Layer:
     return Layer("the shipped config.toml", tomllib.loads(shipped_text()), Origin.SHIPPED)
 
@@ -338,7 +393,7 @@ def _file_layers(*paths: Path) -> list[Layer]:
 
 def _file_layer(path: Path) -> Layer | None:
     try:
-        return Layer(str(path), tomllib.loads(path.read_text("utf-8")))
+        return Layer(str(path), tomllib.loads(read_regular(path, _MOST_BYTES).decode()))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -347,6 +402,10 @@ def _file_layer(path: Path) -> Layer | None:
         raise ConfigError(f"{path} is not UTF-8 at byte {error.start}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
+    except ValueError as error:  # such as a number of more digits than Python reads
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    except RecursionError:
+        raise ConfigError(f"{path} is nested too deeply") from None
 
 
 def _environment_layers(environment: Mapping[str, str]) -> list[Layer]:

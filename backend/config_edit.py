@@ -180,7 +180,8 @@ def _read_or_none(file: Path) -> str | None:
 def _write(file: Path, text: str) -> None:
     try:
         target = file.resolve()  # a link to the file (as dotfiles are kept) stays a link
-        target.parent.mkdir(parents=True, exist_ok=True)
+        # Its env may hold a token.
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         part = Path(name)
         try:

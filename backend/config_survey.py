@@ -41,7 +41,12 @@ class Source:
     @property
     def counts_more(self) -> bool:
         """Whether the user's own file cannot change the value while this source gives it."""
-        return self.origin in (Origin.LOCAL, Origin.ENVIRONMENT, Origin.COMMAND_LINE)
+        return self.origin in (
+            Origin.LOCAL,
+            Origin.BOX,
+            Origin.ENVIRONMENT,
+            Origin.COMMAND_LINE,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from backend.tokens import Budget, Verdict
 from remote.protocol import Json
 
 VERDICT_SIGNS = {Verdict.FITS: "✓ fits", Verdict.NEAR: "~ near", Verdict.EXCEEDS: "✗ exceeds"}
+LONGEST_SAID = 8_000
+"""Characters of a text that are narrated; a box may have sent millions."""
 _VERDICT_STYLES = {Verdict.FITS: "green", Verdict.NEAR: "yellow", Verdict.EXCEEDS: "red"}
 
 
@@ -43,19 +45,25 @@ def err() -> Console:
 def complain(error: UpsampleError) -> None:
     """Show trouble that ends the command."""
     console = err()
-    console.print(Text("upsample: ", "bold red") + Text(safe(error.problem)), soft_wrap=True)
+    console.print(Text("upsample: ", "bold red") + Text(told(error.problem)), soft_wrap=True)
     if error.remedy:
-        console.print(Text("  " + safe(error.remedy)), soft_wrap=True)
+        console.print(Text("  " + told(error.remedy)), soft_wrap=True)
 
 
 def warn(text: str) -> None:
     """Show something that does not end the command."""
-    err().print(Text("! ", "bold yellow") + Text(safe(text)), soft_wrap=True)
+    err().print(Text("! ", "bold yellow") + Text(told(text)), soft_wrap=True)
 
 
 def say(text: str) -> None:
     """Narrate."""
-    err().print(Text(safe(text)), soft_wrap=True)
+    err().print(Text(told(text)), soft_wrap=True)
+
+
+def write_line(text: str) -> None:
+    """A line of data that people read, such as a path."""
+    sys.stdout.write(safe(text) + "\n")
+    sys.stdout.flush()
 
 
 def write_json(value: Json) -> None:
@@ -68,7 +76,7 @@ def write_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A CSV table with a header line."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerows([printable(v) if isinstance(v, str) else v for v in row] for row in rows)
 
 
 def verdict_text(verdict: Verdict) -> Text:
@@ -92,6 +100,14 @@ def table(*columns: str, right: Iterable[str] = (), long: Iterable[str] = ("name
         justify: JustifyMethod = "right" if column in numbers else "left"
         made.add_column(column, justify=justify, overflow="fold", no_wrap=column not in folded)
     return made
+
+
+def told(text: str) -> str:
+    """As `safe`, for narration: what is too long to be read is cut."""
+    more = len(text) - LONGEST_SAID
+    return (
+        safe(text) if more <= 0 else f"{safe(text[:LONGEST_SAID])} … and {more:,} more characters"
+    )
 
 
 def safe(text: str) -> str:

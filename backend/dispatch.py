@@ -8,17 +8,18 @@ the queue's file, on the box's disk, or both, and the next run goes on from ther
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 
 from backend.box.asker import Asker
-from backend.box.link import Box, Link, Seen, open_link
+from backend.box.link import Box, Link, Seen
 from backend.cancels import Cancels
 from backend.errors import BoxUnreachable, InputError, UpsampleError
-from backend.events import BoxLog, BoxStatus, EngineStarting, Event, LinkChanged, LinkState
+from backend.events import BoxLog, BoxStatus, EngineStarting, Event
 from backend.ledger import Ledger
 from backend.line import Line
+from backend.link_keeper import LinkKeeper
 from backend.prepare import Preparer, Ready
+from backend.retries import RETRIES, trouble_of_refusal
 from backend.store import Job, State, Store
 from remote.protocol import (
     Accepted,
@@ -43,8 +44,8 @@ PREPARED_AHEAD = 16
 """Jobs whose frames are drawn before the box takes them."""
 SENT_AHEAD = 2
 """Requests that wait on the box beyond the ones it works on, so that no slot stands empty."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-"""Seconds before connecting again."""
+_PICTURES_ONCE_SINCE = 4
+"""The protocol with which a box need not be sent a picture again."""
 
 
 class Dispatcher:
@@ -68,9 +69,8 @@ class Dispatcher:
         """
         self._store = store
         self._box = box
-        self._asker = asker
         self._watch = watch
-        self._look = look
+        self._keeper = LinkKeeper(box, asker, watch, look=look)
         self._ledger = Ledger(store, box.name, watch, force=force)
         self._preparer = Preparer(box.setup.model)
         self._places: dict[int, float] = {}
@@ -81,6 +81,9 @@ class Dispatcher:
         """By identity. What was sent and not acknowledged yet keeps its Ready, to be sent again."""
         self._known: set[str] = set()
         """Of what was sent, that which the box's past tells of: perhaps of an earlier try that ended."""
+        self._pictures: dict[str, Set[str]] = {}
+        """By identity: those that the box has for what was sent over the link that there is now. What it has
+        not acknowledged counts for what it brought, and not for what it was sent without."""
         self._room = asyncio.Event()
         self._go = go or asyncio.Event()
         if go is None:
@@ -100,7 +103,7 @@ class Dispatcher:
                 return
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._prepare()) for _ in range(PREPARED_AT_ONCE)]
-                tasks.append(group.create_task(self._follow_box()))
+                tasks.append(group.create_task(self._keeper.keep(self._how_far, self._visit)))
                 tasks.append(group.create_task(self._cancels.look()))
                 await self._ledger.all_ended.wait()
                 for task in tasks:
@@ -110,11 +113,25 @@ class Dispatcher:
         finally:
             await self._ledger.lay_down()
 
-    async def add(self, jobs: Sequence[Job]) -> None:
-        """More jobs for the run; those that it has already are left as they are."""
+    async def add(self, jobs: Sequence[Job]) -> int:
+        """More jobs for the run; those that it has already are left as they are. Returns how many it took."""
         new = self._ledger.add(jobs)
+        for job in new:
+            # One that is queued again stands at the end, wherever it stood before.
+            self._places.pop(job.number, None)
         self._cancels.take_back(job.number for job in new)
         await self._take_up(new)
+        return len(new)
+
+    @property
+    def numbers(self) -> Collection[int]:
+        """Of the jobs of the run that have not ended."""
+        return self._ledger.numbers
+
+    @property
+    def has_postponed(self) -> bool:
+        """Whether jobs left the run that the box could not take."""
+        return self._ledger.has_postponed
 
     async def cancel(self, numbers: Iterable[int]) -> None:
         """Ask for these jobs to be cancelled, whether they are of this run or not.
@@ -139,6 +156,17 @@ class Dispatcher:
             job.number for identity in self._in_flight for job in self._ledger.jobs_of(identity)
         }
         await self._ledger.pause([job for job in jobs if job.number not in sent])
+
+    async def heed(self) -> None:
+        """Heed what other processes asked for: that jobs wait, of this box or another, and in which order."""
+        asked = await asyncio.to_thread(self._store.asked_to_pause)
+        await self.pause([job.number for job in asked if job.box == self._box.name])
+        for job in asked:
+            if job.box != self._box.name and job.state.unsent:
+                await asyncio.to_thread(self._store.set_state, job.number, State.PAUSED)
+        # What is on its way already is not paused, and whoever asked sees that.
+        await asyncio.to_thread(self._store.withdraw_pauses, [job.number for job in asked])
+        self.arrange(await asyncio.to_thread(self._store.places))
 
     def arrange(self, places: Mapping[int, float]) -> None:
         """From now on these jobs stand elsewhere among those that wait."""
@@ -177,23 +205,8 @@ class Dispatcher:
 
     # --- the box ---
 
-    async def _follow_box(self) -> None:
-        pause = FIRST_PAUSE
-        was_live = False
-        self._tell_link(LinkState.CONNECTING)
-        while True:
-            seen = Seen(*await asyncio.to_thread(self._store.seen, self._box.name))
-            try:
-                async with open_link(self._box, self._asker, seen, look=self._look) as link:
-                    was_live, pause = True, FIRST_PAUSE
-                    await self._visit(link, seen)
-            except BoxUnreachable as error:
-                if not was_live:
-                    raise
-                wait = pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads reconnects, no secret
-                self._tell_link(LinkState.RETRYING, error.problem, wait)
-                await asyncio.sleep(wait)
-                pause = min(pause * 2, LONGEST_PAUSE)
+    async def _how_far(self) -> Seen:
+        return Seen(*await asyncio.to_thread(self._store.seen, self._box.name))
 
     async def _visit(self, link: Link, seen: Seen) -> None:
         """Work with the box until the link breaks; raises BoxUnreachable then."""
@@ -201,8 +214,8 @@ class Dispatcher:
         if link.welcome.journal != seen.journal:
             await self._begin_journal(link.welcome.journal)
         self._known.clear()
+        self._pictures.clear()
         self._cancels.begin_link()
-        self._tell_link(LinkState.LIVE, link.welcome.engine)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._send(link))
@@ -213,7 +226,7 @@ class Dispatcher:
 
     async def _begin_journal(self, journal: str) -> None:
         """What was accepted under another journal, this one has never heard of: prepare it anew."""
-        await asyncio.to_thread(self._store.note_seen, self._box.name, journal, -1)
+        await asyncio.to_thread(self._store.begin_journal, self._box.name, journal)
         for identity in [key for key, ready in self._in_flight.items() if ready is None]:
             self._prepare_again(identity)
 
@@ -250,8 +263,10 @@ class Dispatcher:
         return ready
 
     async def _submit(self, link: Link, ready: Ready) -> None:
+        leaves_out = link.welcome.protocol >= _PICTURES_ONCE_SINCE
+        there = frozenset().union(*self._pictures.values()) if leaves_out else frozenset()
         try:
-            message = await asyncio.to_thread(ready.message)
+            message = await asyncio.to_thread(ready.message, there)
         except OSError:
             # The frames were removed since they were drawn.
             self._prepare_again(ready.identity)
@@ -259,6 +274,7 @@ class Dispatcher:
         await asyncio.to_thread(self._store.count_attempt, ready.job.number)
         try:
             await link.send(message)
+            self._pictures[ready.identity] = ready.pictures - there
             self._cancels.note_reached(ready.identity)
         except ProtocolError as error:
             self._release(ready.identity)
@@ -300,11 +316,13 @@ class Dispatcher:
         await asyncio.to_thread(self._store.note_seen, self._box.name, welcome.journal, message.seq)
 
     async def _hear_accepted(self, identity: str, *, is_past: bool) -> None:
-        if self._in_flight.get(identity) is not None:
+        ready = self._in_flight.get(identity)
+        if ready is not None:
             if is_past:
                 self._known.add(identity)
             else:
                 self._in_flight[identity] = None
+                self._pictures[identity] = ready.pictures
         await self._ledger.note_sent(identity)
 
     async def _hear_cancelled(self, identity: str) -> None:
@@ -318,7 +336,7 @@ class Dispatcher:
     async def _hear_of_moment(self, message: FromBox) -> None:
         match message:
             case Started():
-                await self._ledger.note_started(message.job, message.attempt)
+                await self._ledger.note_started(message.job, message.attempt, message.reason)
             case Delta():
                 self._ledger.note_text(message.job, message.offset, message.text)
             case Refused() if message.job in self._in_flight:
@@ -332,10 +350,16 @@ class Dispatcher:
                 self._watch(BoxStatus.of(self._box.name, message))
 
     async def _hear_refused(self, refused: Refused) -> None:
+        ready = self._in_flight[refused.job]
+        if refused.kind == "pictures" and ready is not None:
+            # The jobs that brought them have ended, which the box is about to tell.
+            self._pictures = {key: there - ready.pictures for key, there in self._pictures.items()}
+            self._prepare_again(refused.job)
+            return
         jobs = self._ledger.jobs_of(refused.job)
         self._release(refused.job)
         await self._ledger.cancel([job for job in jobs if self._cancels.is_asked(job.number)])
-        if refused.kind == "disk":
+        if RETRIES[trouble_of_refusal(refused.kind)].attempts is None:
             await self._ledger.postpone(refused.job, refused.message)
         else:
             await self._ledger.fail(refused.job, refused.message)
@@ -352,12 +376,10 @@ class Dispatcher:
     def _release(self, identity: str) -> list[Job]:
         """The request is no longer on its way, so another one may be; returns the jobs held for that."""
         self._in_flight.pop(identity, None)
+        self._pictures.pop(identity, None)
         self._known.discard(identity)
         self._room.set()
         return self._cancels.forget(identity)
-
-    def _tell_link(self, state: LinkState, detail: str = "", retry_in: float = 0.0) -> None:
-        self._watch(LinkChanged(self._box.name, state, detail, retry_in))
 
 
 def _first(errors: ExceptionGroup[Exception]) -> Exception:

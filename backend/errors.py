@@ -48,6 +48,11 @@ class QueueError(UpsampleError):
 class QueueTaken(QueueError):
     """Another process is working on the queue."""
 
+    def __init__(self, holder: str, remedy: str = "") -> None:
+        """`holder` is who that is, in words."""
+        super().__init__(f"{holder} is working on the queue", remedy)
+        self.holder = holder
+
 
 class BoxError(UpsampleError):
     """The box could not be reached, trusted or used."""

@@ -14,10 +14,16 @@ class LinkState(StrEnum):
     """How the link to the box stands."""
 
     CONNECTING = "connecting"
+    WAITING = "waiting"
+    """For a person: whose host key it is, a password, a passphrase."""
     LIVE = "live"
+    STALE = "stale"
+    """Nothing comes any more. It is live again with the next sign, or given up."""
     RETRYING = "retrying"
     STOPPED = "stopped"
     """Not tried again until the user changes something; the detail says what."""
+    CLOSED = "closed"
+    """All is done there; it is reached again when there is something to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +34,21 @@ class LinkChanged:
     box: str
     state: LinkState
     detail: str
-    """The engine when live, what went wrong when retrying."""
+    """The engine when live, what is asked when waiting, what went wrong when retrying or stopped."""
     retry_in: float = 0.0
-    """Seconds until the next try."""
+    """Seconds until the next try, when retrying."""
+    silent_for: float = 0.0
+    """Seconds since the last sign, when stale."""
+
+    @property
+    def seconds(self) -> float | None:
+        """Those that go with the state."""
+        match self.state:
+            case LinkState.RETRYING:
+                return self.retry_in
+            case LinkState.STALE:
+                return self.silent_for
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +97,8 @@ class JobStarted:
     job: int
     name: str
     attempt: int
+    reason: str = ""
+    """Why the engine failed at the attempt before; empty where it did not, or nobody said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +188,24 @@ class WritingFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class DispatcherChanged:
+    """Somebody else works on the queue now."""
+
+    type: ClassVar[str] = "dispatcher"
+    holder: str
+    """Who that is, in words; empty when it is this process. Data from outside: sanitise before showing."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueChanged:
+    """Another process has changed these jobs, or added them."""
+
+    type: ClassVar[str] = "queue"
+    jobs: tuple[int, ...]
+    """By number."""
+
+
+@dataclass(frozen=True, slots=True)
 class BoxLog:
     """A line of the runner's or the engine's log. Data from outside: sanitise before showing."""
 
@@ -222,6 +260,8 @@ Event = (
     | JobCancelled
     | ResultsWritten
     | WritingFailed
+    | DispatcherChanged
+    | QueueChanged
     | BoxLog
     | BoxStatus
 )

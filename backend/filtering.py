@@ -236,9 +236,10 @@ def _test(key: str, value: str) -> Test | None:
 def _verdict(subject: Subject) -> Verdict | None:
     """How it fits; None when it cannot be sent or is not weighed."""
     plan = subject.plan
-    if plan is None or plan.refusal is not None or plan.budget is None or not plan.budget.fits:
+    if plan is None or plan.refusal is not None or plan.budget is None:
         return None
-    return plan.budget.verdict
+    verdict = plan.budget.verdict
+    return None if verdict is Verdict.EXCEEDS else verdict
 
 
 def _resolution_test(value: str) -> Test | None:

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.regular_files import read_regular
+from backend.results import MOST_BYTES
 from backend.specs.model import Spec
 from backend.store import Job, State, Store
 
@@ -39,7 +41,10 @@ def latest_job(job: Job, state: State | None = None) -> LatestJob:
 
 def latest_jobs(store: Store) -> dict[Place, LatestJob]:
     """The latest job of every place that ever had one. Blocks; raises QueueError."""
-    return {(job.file, job.entry): latest_job(job) for job in store.jobs()}
+    return {
+        (file, entry): LatestJob(number, prompt, state)
+        for file, entry, number, prompt, state in store.latest()
+    }
 
 
 def own_results(store: Store, files: Iterable[Path] | None = None) -> frozenset[Path]:
@@ -48,11 +53,12 @@ def own_results(store: Store, files: Iterable[Path] | None = None) -> frozenset[
     """
     written = store.all_written()
     wanted = written.keys() if files is None else written.keys() & {f.absolute() for f in files}
-    return frozenset(path for path in wanted if _sha256(path) == written[path].sha256)
+    return frozenset(path for path in wanted if written[path].is_left_as(_sha256(path)))
 
 
-def _sha256(path: Path) -> str | None:
+def _sha256(path: Path) -> str:
+    """Something that is the hash of nothing where the file cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_regular(path, MOST_BYTES)).hexdigest()
     except OSError:
-        return None
+        return "unreadable"

@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -18,19 +18,20 @@ from typing import NamedTuple
 import platformdirs
 
 from backend import __version__
+from backend.file_stamp import file_stamp
 from backend.resolutions import Size
 from backend.specs.model import Spec, SpecFormat
 from backend.specs.reading import Finding, read_file
 from backend.video import MediaKind, Video, probe
 
-_SCHEMA = f"1 {__version__}"
+_SCHEMA = f"2 {__version__}"
 """Another version may read files otherwise."""
 _MOST_ROWS = 400_000
 """About 150 MB. The ones that were not asked for the longest go first."""
-_SETTLED = 2.0
-"""Seconds after which a file that changes again also gets another time, on every file system."""
 _SAVE_AFTER = 2_000
 """New rows."""
+_PART = 1_000
+"""Specs of a file that are handed on together."""
 
 _Fields = tuple[str, int, int, str, str, str | None, dict[str, str], bool]
 """Of a Spec, but for its file."""
@@ -175,19 +176,25 @@ class SpecIndex:
         self._paths: dict[str, Path] = {}
         """Videos are often shared, and a Path takes longer to make than to find."""
 
-    def read(self, file: Path, cwd: Path) -> tuple[Finding, ...]:
-        """What `read_file` says of the file."""
+    def read(self, file: Path, cwd: Path) -> Iterator[tuple[Finding, ...]]:
+        """What `read_file` says of the file, part by part: the first of many is there before the last."""
         place = os.path.abspath(os.path.join(cwd, file))  # noqa: PTH100, PTH118
         stamp = _stamp(place, str(cwd))
         known = self._index.get(place, stamp) if stamp and _is_text(place) else None
+        given = 0
         if known is not None:
             with suppress(*_DAMAGED):
-                entries: list[_Fields] = json.loads(known)
-                return tuple(self._spec(fields, file) for fields in entries)
+                for part in known.split("\n"):
+                    entries: list[_Fields] = json.loads(part)
+                    specs = tuple(self._spec(fields, file) for fields in entries)
+                    yield specs
+                    given += len(specs)
+                return
         found = read_file(file, cwd)
         if stamp and _is_text(place) and (fields := _fields_of(found)):
-            self._index.put(place, stamp, json.dumps(fields))
-        return found
+            parts = (fields[at : at + _PART] for at in range(0, len(fields), _PART))
+            self._index.put(place, stamp, "\n".join(map(json.dumps, parts)))
+        yield found[given:]
 
     def close(self) -> None:
         """Save what is new."""
@@ -249,16 +256,9 @@ _FORMATS = {str(kind): kind for kind in SpecFormat}
 
 
 def _stamp(place: str, cwd: str) -> str:
-    """Differs when the file does, or what its paths start from; empty when the file may still change
-    without that being seen.
-    """
-    try:
-        status = os.stat(place)  # noqa: PTH116 - a Path takes longer to make
-    except (OSError, ValueError):
-        return ""
-    if time.time() - status.st_mtime < _SETTLED:
-        return ""
-    return f"{status.st_size} {status.st_mtime_ns} {status.st_ino} {cwd}"
+    """As `file_stamp`; differs also when that does which the file's paths start from."""
+    stamp = file_stamp(place)
+    return stamp and f"{stamp} {cwd}"
 
 
 def _is_text(place: str) -> bool:

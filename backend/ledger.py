@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from pathlib import Path
 
 from backend.errors import UpsampleError
@@ -29,7 +29,7 @@ from backend.events import (
 )
 from backend.explain import explain
 from backend.prepare import Ready
-from backend.results import prompt_in
+from backend.results import is_undelivered, prompt_in
 from backend.review import deliver
 from backend.store import Job, State, Store
 from remote.protocol import Answer
@@ -55,6 +55,10 @@ class Ledger:
         self._heard: dict[str, int] = {}
         """By identity: characters of the answer that came without a gap."""
         self._endings: set[asyncio.Task[None]] = set()
+        self._broken: BaseException | None = None
+        """What ended an ending early (disk full); whoever awaited it may have gone."""
+        self.has_postponed = False
+        """Whether jobs left the run that the box could not take."""
         self.all_ended = asyncio.Event()
         """Set when no job of the run is left."""
 
@@ -71,7 +75,7 @@ class Ledger:
                 await self._deliver(destination)
         # Of earlier runs that were ended between an answer and its file.
         for job in self._store.never_written(self._box):
-            if job.destination not in named and not job.destination.exists():
+            if job.destination not in named and is_undelivered(self._store, job):
                 named[job.destination] = None
                 await self._deliver(job.destination, only_try=True)
         return unended
@@ -100,21 +104,24 @@ class Ledger:
     async def lay_down(self) -> None:
         """End the run: endings that have begun are seen through, the rest goes back to the queue."""
         await self.settled()
-        for job in self._store.jobs(self._remaining):
-            if job.state is State.PREPARING:
-                self._store.set_state(job.number, State.QUEUED)
+        self._store.back_to_queued(self._remaining)
 
     async def settled(self) -> None:
-        """Wait for the endings that have begun."""
+        """Wait for the endings that have begun. Raises what one of them raised, so far."""
         if self._endings:
-            ended, _ = await asyncio.wait(self._endings)
-            for task in ended:
-                task.result()
+            await asyncio.wait(self._endings)
+        if self._broken is not None:
+            raise self._broken
 
     def jobs_of(self, identity: str) -> list[Job]:
         """The jobs of this run that the request answers, until they end."""
         numbers = sorted(self._answered_by.get(identity, ()))
         return [self._remaining[number] for number in numbers if self.is_left(number)]
+
+    @property
+    def numbers(self) -> Collection[int]:
+        """Of the jobs that have not left this run."""
+        return self._remaining.keys()
 
     def knows(self, number: int) -> bool:
         """Whether the job is or was one of this run."""
@@ -162,18 +169,23 @@ class Ledger:
         for job in self.jobs_of(identity):
             await self._set_state(job, State.PREPARING)
 
-    async def note_started(self, identity: str, attempt: int) -> None:
-        """The engine works on the request; text of an earlier attempt is void."""
-        self._heard[identity] = 0
-        for job in self.jobs_of(identity):
-            await self._set_state(job, State.RUNNING)
-            self._watch(JobStarted(job.number, job.name, attempt))
+    async def note_started(self, identity: str, attempt: int, reason: str) -> None:
+        """The engine works on the request; text of an earlier attempt is void. `reason` is why it failed
+        at that, if it did.
+        """
+        if jobs := self.jobs_of(identity):
+            self._heard[identity] = 0
+        for job in jobs:
+            why = explain(self._store, job, reason) if reason else ""
+            await asyncio.to_thread(self._store.begin_attempt, job.number, attempt, why)
+            self._watch(JobStarted(job.number, job.name, attempt, why))
 
     def note_text(self, identity: str, offset: int, text: str) -> None:
         """A piece of the answer came."""
-        if offset <= self._heard.get(identity, 0):
+        jobs = self.jobs_of(identity)
+        if jobs and 0 <= offset <= self._heard.get(identity, 0):
             self._heard[identity] = offset + len(text)
-        for job in self.jobs_of(identity):
+        for job in jobs:
             self._watch(TextWritten(job.number, offset, text))
 
     # --- ending ---
@@ -187,7 +199,10 @@ class Ledger:
         return answer is not None
 
     async def finish(self, identity: str, answer: Answer) -> None:
-        """Keep the answer and end the jobs that it is for."""
+        """Keep the answer and end the jobs that it is for; what this box was never asked is not kept."""
+        known = bool(self.jobs_of(identity))
+        if not (known or await asyncio.to_thread(self._store.was_asked, self._box, identity)):
+            return
         await asyncio.to_thread(self._store.keep_answer, identity, answer)
         await self.answer_from_store(identity)
 
@@ -228,8 +243,14 @@ class Ledger:
         """Await it, and let it go on if whoever awaits it is cancelled."""
         task = asyncio.create_task(ending)
         self._endings.add(task)
-        task.add_done_callback(self._endings.discard)
+        task.add_done_callback(self._note_ended)
         await asyncio.shield(task)
+
+    def _note_ended(self, task: asyncio.Task[None]) -> None:
+        self._endings.discard(task)
+        if not task.cancelled():
+            error = task.exception()  # asked for each, or Python complains that nobody did
+            self._broken = self._broken or error
 
     async def _finish(self, jobs: Sequence[Job], identity: str, answer: Answer) -> None:
         heard = self._heard.pop(identity, 0)
@@ -243,7 +264,7 @@ class Ledger:
                 await self._set_state(job, State.FAILED, str(error))
                 self._watch(JobFailed(job.number, job.name, str(error)))
                 continue
-            await self._set_state(job, State.DONE)
+            await asyncio.to_thread(self._store.finish, job.number, answer)
             self._watch(
                 JobDone(
                     job=job.number,
@@ -278,6 +299,7 @@ class Ledger:
                 await self._deliver(job.destination, only_try=True)
 
     async def _postpone(self, jobs: Sequence[Job], reason: str) -> None:
+        self.has_postponed = True
         for job in jobs:
             await self._set_state(job, State.QUEUED)
             self._watch(JobPostponed(job.number, job.name, reason))

@@ -49,8 +49,9 @@ def make_jobs(specs: Iterable[Spec], named: Sequence[Path], batch: Batch) -> lis
     settings = batch.settings.model_copy(
         update={"hint_video_dir": batch.settings.hint_video_dir.absolute()}
     ).model_dump_json()
-    # A profile of the user's can change while its name stays.
-    asked = [settings, load_profile(batch.settings.profile).model_dump_json()]
+    # A profile of the user's can change while its name stays; its memory is nothing that is asked.
+    profile = load_profile(batch.settings.profile)
+    asked = [settings, profile.model_dump_json(exclude={"kv_cache"})]
     return [
         _job(spec, candidate, places.of(spec.file, candidate), asked, batch)
         for spec in specs
@@ -104,7 +105,8 @@ class _Places:
     def __init__(self, named: Sequence[Path], batch: Batch) -> None:
         self._folders = [path for path in named if path.is_dir()]
         self._batch = batch
-        self._owners: dict[Path, Path] = {}
+        self._owners: dict[str, Path] = {}
+        """By destination, small letters for all: some file systems know no others."""
 
     def of(self, file: Path, candidate: int) -> tuple[Path, Path | None]:
         """The file that the result goes to, and the one for the candidate that is chosen."""
@@ -116,7 +118,7 @@ class _Places:
 
     def _own(self, place: Path, file: Path) -> Path:
         destination = (self._batch.save_dir / place).absolute()
-        if self._owners.setdefault(destination, file) != file:
+        if self._owners.setdefault(str(destination).casefold(), file) != file:
             digest = hashlib.sha256(str(file.absolute()).encode()).hexdigest()[:6]
             destination = destination.with_stem(f"{destination.stem}-{digest}")
         return destination
@@ -124,7 +126,9 @@ class _Places:
     def _place(self, file: Path) -> Path:
         for folder in self._folders:
             if file.is_relative_to(folder):
-                return file.relative_to(folder)
+                place = file.relative_to(folder)
+                # "specs/../other.json" is not below specs, and its result not beside the folder.
+                return place if ".." not in place.parts else Path(file.name)
         return Path(file.name)
 
 

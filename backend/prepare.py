@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections import defaultdict
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from backend.plan import Plan, Planner, make_request
 from backend.resolutions import Size
 from backend.store import Job
 from backend.tokens import TextCounter
-from backend.video import Frame, Prepared, Video, choose_frames, prepare_frames
+from backend.video import Frame, Prepared, RecentVideos, Video, prepare_frames
 from remote.protocol import Request, Submit
 
 
@@ -27,11 +28,13 @@ class Ready:
     request: Request
     images: tuple[Path, ...]
     """PNG files in the order of the request's frames."""
+    identity: str
+    """The hash by which the box knows the job."""
 
     @property
-    def identity(self) -> str:
-        """The hash by which the box knows the job."""
-        return self.request.job_id()
+    def pictures(self) -> Set[str]:
+        """SHA-256 of its frames' files."""
+        return frozenset(frame.sha256 for frame in self.request.frames)
 
     @property
     def prompt_tokens(self) -> int:
@@ -40,12 +43,18 @@ class Ready:
 
     @property
     def image_bytes(self) -> int:
-        """What the frames add to the message, before base64."""
+        """What the frames add to a message that brings them all, before base64."""
         return sum(path.stat().st_size for path in self.images)
 
-    def message(self) -> Submit:
-        """The message that submits the job. Reads the frames; raises OSError when they are gone."""
-        images = tuple(base64.b64encode(path.read_bytes()).decode() for path in self.images)
+    def message(self, there: Set[str] = frozenset()) -> Submit:
+        """The message that submits the job, without the frames whose SHA-256 is among those `there`.
+
+        Reads the others; raises OSError when they are gone.
+        """
+        images = tuple(
+            "" if frame.sha256 in there else base64.b64encode(path.read_bytes()).decode()
+            for frame, path in zip(self.request.frames, self.images, strict=True)
+        )
         return Submit(self.identity, self.request, images)
 
 
@@ -55,6 +64,7 @@ class Preparer:
     def __init__(self, model: str) -> None:
         self._model = model
         self._counter = TextCounter()
+        self._videos = RecentVideos()
         self._planners: dict[str, Planner] = {}
         # Specs often share a video: the second one waits for the first and then finds the frames kept.
         self._drawing: defaultdict[Path, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -76,27 +86,34 @@ class Preparer:
             if plan.control is not None:
                 frames += await self._draw(plan.control, plan.size, plan.control_frames, planner)
         request = make_request(plan, frames, planner, self._model, job.seed, job.candidate)
-        return Ready(job, plan, request, tuple(frame.path for frame in frames))
+        images = tuple(frame.path for frame in frames)
+        return Ready(job, plan, request, images, request.job_id())
 
     async def _draw(
         self, video: Video, size: Size, count: int, planner: Planner
     ) -> tuple[Frame, ...]:
         async with self._drawing[video.path]:
-            return (await _draw(video, size, count, planner.settings)).frames
+            return (await _draw(video, size, count, planner.settings, self._videos)).frames
 
     def _planner(self, settings: str) -> Planner:
         if settings not in self._planners:
-            self._planners[settings] = Planner(queued_settings(settings), self._counter)
+            self._planners[settings] = Planner(
+                queued_settings(settings), self._counter, self._videos.probe
+            )
         return self._planners[settings]
 
 
-async def _draw(video: Video, size: Size, count: int, settings: Upsampling) -> Prepared:
+async def _draw(
+    video: Video, size: Size, count: int, settings: Upsampling, videos: RecentVideos
+) -> Prepared:
     # Never more frames than were weighed, even if the video has more than its header says.
-    chosen = await asyncio.to_thread(choose_frames, video, count, settings.frame_sampling)
+    chosen = await asyncio.to_thread(videos.choose_frames, video, count, settings.frame_sampling)
     if not chosen:
         raise MediaError(f"{video.path} has no frame to show")
     try:
-        return await prepare_frames(video, chosen, size, settings.hint_video_dir)
+        return await prepare_frames(
+            video, chosen, size, settings.hint_video_dir, content_key=videos.content_key
+        )
     except OSError as error:
         raise MediaError(
             f"frames of {video.path} cannot be kept in {settings.hint_video_dir}: {error.strerror}",

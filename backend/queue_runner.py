@@ -9,22 +9,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 
-from backend.arrange import Move, rearrange
+from backend.arrange import Move, move_jobs
 from backend.box.asker import Asker
+from backend.box.backoff import Backoff
 from backend.box.link import Box
 from backend.boxes import make_box
 from backend.config import Settings
-from backend.dispatch import FIRST_PAUSE, LONGEST_PAUSE, Dispatcher
-from backend.errors import BoxUnreachable, UpsampleError
-from backend.events import Event, LinkChanged, LinkState
+from backend.dispatch import Dispatcher
+from backend.errors import QueueTaken, UpsampleError
+from backend.events import DispatcherChanged, Event, LinkChanged, LinkState, QueueChanged
+from backend.follow import News
 from backend.ledger import Ledger
 from backend.orders import same_frames_together
+from backend.others import watch_others
+from backend.retries import RETRIES, Trouble, trouble_of
 from backend.sole_dispatcher import sole_dispatcher
 from backend.store import Job, Order, State, Store
+
+_ADDED_AT_ONCE = 500
+_TRY_SECONDS = 1.0
+"""Between two tries to take over the queue."""
 
 
 class QueueRunner:
@@ -43,6 +50,8 @@ class QueueRunner:
         self._asker = asker
         self._watch = watch
         self._news: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._news_of_queue = News(store)
+        self._looks_on = False
         self._keepers: asyncio.TaskGroup | None = None
         self._kept: set[str] = set()
         self._dispatchers: dict[str, Dispatcher] = {}
@@ -53,11 +62,39 @@ class QueueRunner:
         """Held while jobs are taken out of the runs, or put back, so that neither overtakes the other."""
 
     async def run(self) -> None:
-        """Work until cancelled. Raises QueueError when another process works on the queue."""
-        with sole_dispatcher(self._store):
-            async with asyncio.TaskGroup() as self._keepers:
-                await self._look_at_queue()
-                await asyncio.get_running_loop().create_future()
+        """Work until cancelled. While another process works on the queue, look on, and then take over.
+
+        QueueChanged tells what others did; DispatcherChanged who works on it, if that is not this one.
+        """
+        holder = ""
+        while True:
+            try:
+                with sole_dispatcher(self._store):
+                    self._looks_on = False
+                    if holder:
+                        self._watch(DispatcherChanged(""))
+                    async with asyncio.TaskGroup() as keepers:
+                        self._keepers = keepers
+                        for box in await asyncio.to_thread(self._store.boxes_with_work):
+                            self._keep(box)
+                        await watch_others(self._store, self._heed)
+            except QueueTaken as taken:
+                self._looks_on = True
+                if holder != taken.holder:
+                    holder = taken.holder
+                    self._watch(DispatcherChanged(holder))
+            await self._look_on()
+
+    @property
+    def works(self) -> bool:
+        """Whether it falls to this one to work on the queue; else it looks on, and asks for changes."""
+        return not self._looks_on
+
+    async def _look_on(self) -> None:
+        """Tell what the process does that works on the queue, for a moment."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_TRY_SECONDS):
+                await watch_others(self._store, self._tell_news)
 
     async def queue(self, orders: Sequence[Order]) -> list[Job]:
         """Put these into the queue and set to work on them.
@@ -67,6 +104,7 @@ class QueueRunner:
         """
         together = same_frames_together(orders)
         jobs = await asyncio.to_thread(self._store.queue, together)
+        self._news_of_queue.take_as_known(jobs)
         done = [job for job in jobs if job.state is State.DONE]
         for box in {job.box for job in done}:
             ledger = Ledger(self._store, box, self._watch, force=False)
@@ -83,6 +121,8 @@ class QueueRunner:
         What a box has is cancelled there when the box is reached, by the next run if need be.
         """
         await asyncio.to_thread(self._store.ask_to_cancel, numbers)
+        if not self.works:
+            return
         async with self._changing:
             jobs = await self._jobs(numbers)
             for box in {job.box for job in jobs}:
@@ -103,6 +143,9 @@ class QueueRunner:
         Those that are on their way to a box or ended already are left as they are: what runs can be
         cancelled, not paused. Returns all of them as they stand now.
         """
+        if not self.works:
+            await asyncio.to_thread(self._store.ask_to_pause, numbers)
+            return await self._jobs(numbers)
         async with self._changing:
             jobs = await self._jobs(numbers)
             for box in {job.box for job in jobs}:
@@ -115,22 +158,19 @@ class QueueRunner:
     async def resume(self, numbers: Collection[int]) -> list[Job]:
         """Let paused jobs go on; returns all of these as they stand now."""
         async with self._changing:
-            paused = [job for job in await self._jobs(numbers) if job.state is State.PAUSED]
-            for job in paused:
-                await asyncio.to_thread(self._store.set_state, job.number, State.QUEUED)
-            for box in {job.box for job in paused}:
+            resumed = await asyncio.to_thread(self._store.resume, numbers)
+            self._news_of_queue.take_as_known(resumed)
+            for box in {job.box for job in resumed}:
                 self._keep(box)
         return await self._jobs(numbers)
 
     async def move(self, numbers: Collection[int], move: Move) -> list[Job]:
         """Change the order of the jobs that are not sent yet; returns those that stand elsewhere now."""
-        waiting = [job for job in await asyncio.to_thread(self._store.unended) if job.state.unsent]
-        waiting.sort(key=lambda job: (job.place, job.number))
-        places = rearrange(waiting, numbers, move)
-        await asyncio.to_thread(self._store.set_places, places)
+        _, moved = await asyncio.to_thread(move_jobs, self._store, numbers, move)
+        places = await asyncio.to_thread(self._store.places)
         for dispatcher in self._dispatchers.values():
             dispatcher.arrange(places)
-        return await self._jobs(places)
+        return await self._jobs(moved)
 
     @property
     def is_held(self) -> bool:
@@ -169,9 +209,26 @@ class QueueRunner:
 
     # --- the work ---
 
-    async def _look_at_queue(self) -> None:
-        for box in {job.box for job in await asyncio.to_thread(self._store.unended)}:
+    async def _heed(self) -> None:
+        """Do what other processes asked for, and take up what they queued."""
+        asked = [job.number for job in await asyncio.to_thread(self._store.asked_to_pause)]
+        if asked:
+            await self.pause(asked)
+            # What is on its way already is not paused, and whoever asked sees that.
+            await asyncio.to_thread(self._store.withdraw_pauses, asked)
+        places = await asyncio.to_thread(self._store.places)
+        for dispatcher in self._dispatchers.values():
+            dispatcher.arrange(places)
+        to_do = [job for job in await self._tell_news() if job.state is State.QUEUED]
+        to_cancel = await asyncio.to_thread(self._store.asked_to_cancel)
+        for box in {job.box for job in (*to_do, *to_cancel)}:
             self._keep(box)
+
+    async def _tell_news(self) -> list[Job]:
+        jobs = await asyncio.to_thread(self._news_of_queue.look)
+        if jobs:
+            self._watch(QueueChanged(tuple(job.number for job in jobs)))
+        return jobs
 
     def _keep(self, box: str) -> None:
         self._news[box].set()
@@ -180,43 +237,52 @@ class QueueRunner:
             self._keepers.create_task(self._keep_busy(box))
 
     async def _keep_busy(self, name: str) -> None:
-        pause = FIRST_PAUSE
+        backoff, full = Backoff(), Backoff(pauses=RETRIES[Trouble.DISK].pauses)
         while True:
             self._news[name].clear()
-            jobs = await asyncio.to_thread(self._store.to_do, name)
-            if not self._is_worth_a_run(jobs):
+            if not await asyncio.to_thread(self._is_worth_a_run, name):
                 await self._news[name].wait()
                 continue
             try:
-                await self._work(name)
-                pause = FIRST_PAUSE
-            except BoxUnreachable as error:
-                wait = pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads reconnects, no secret
-                self._watch(LinkChanged(name, LinkState.RETRYING, error.problem, wait))
-                pause = min(pause * 2, LONGEST_PAUSE)
-                await self._news_or(name, wait)
+                has_postponed = await self._work(name)
+                backoff.reset()
             except UpsampleError as error:
-                # A refused host key, a box that is gone from the config: trying alone helps nothing.
-                self._watch(LinkChanged(name, LinkState.STOPPED, str(error)))
-                await self._news[name].wait()
+                if RETRIES[trouble_of(error)].attempts is not None:
+                    # A refused host key, a box that is gone from the config: trying alone helps nothing.
+                    self._watch(LinkChanged(name, LinkState.STOPPED, str(error)))
+                    await self._news[name].wait()
+                    continue
+                wait = backoff.next()
+                self._watch(LinkChanged(name, LinkState.RETRYING, error.problem, wait))
+                await backoff.wait(wait, self._news[name])
+                continue
+            if has_postponed:
+                await full.wait(full.next(), self._news[name])
+            else:
+                full.reset()
 
-    def _is_worth_a_run(self, jobs: Sequence[Job]) -> bool:
+    def _is_worth_a_run(self, name: str) -> bool:
         """While nothing new is sent, only what a box has already is."""
-        return bool(jobs) and (not self.is_held or any(not job.state.unsent for job in jobs))
+        if self.is_held:
+            return any(not job.state.unsent for job in self._store.to_do(name))
+        return bool(self._store.to_do(name, most=1))
 
-    async def _work(self, name: str) -> None:
+    async def _work(self, name: str) -> bool:
+        """Returns whether jobs were left that the box cannot take now."""
         settings = await asyncio.to_thread(self._settings)
         async with self._changing:
             # Asked for again: some may have been cancelled or paused since.
             jobs = await asyncio.to_thread(self._store.to_do, name)
-            box = make_box(*settings.box_named(name), settings, jobs)
+            box = make_box(*settings.box_named(name), settings, {job.settings for job in jobs})
             dispatcher = Dispatcher(self._store, box, self._asker, self._watch, go=self._go)
             self._dispatchers[name] = dispatcher
         try:
             async with self._adding(dispatcher, box, settings):
                 await dispatcher.run(jobs)
+            self._watch(LinkChanged(name, LinkState.CLOSED, ""))
         finally:
             del self._dispatchers[name]
+        return dispatcher.has_postponed
 
     @contextlib.asynccontextmanager
     async def _adding(
@@ -228,10 +294,7 @@ class QueueRunner:
             while True:
                 await self._news[box.name].wait()
                 self._news[box.name].clear()
-                # Not in a thread: a job that ends meanwhile would be taken for one to be done.
-                jobs = self._store.to_do(box.name)
-                if make_box(*settings.box_named(box.name), settings, jobs) == box:
-                    await dispatcher.add(jobs)
+                await self._add_new(dispatcher, box, settings)
 
         adding = asyncio.create_task(add())
         try:
@@ -240,7 +303,14 @@ class QueueRunner:
             adding.cancel()
             await asyncio.gather(adding, return_exceptions=True)
 
-    async def _news_or(self, name: str, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._news[name].wait()
+    async def _add_new(self, dispatcher: Dispatcher, box: Box, settings: Settings) -> None:
+        joined = 1
+        while joined:
+            # Not in a thread: a job that ends meanwhile would be taken for one to be done. So few at a
+            # time.
+            queued = self._store.settings_to_do(box.name)
+            if make_box(*settings.box_named(box.name), settings, queued) != box:
+                return
+            jobs = self._store.to_do(box.name, but=dispatcher.numbers, most=_ADDED_AT_ONCE)
+            joined = await dispatcher.add(jobs)
+            await asyncio.sleep(0)  # others have their turn

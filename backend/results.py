@@ -7,7 +7,6 @@ file appears whole or not at all.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -21,12 +20,17 @@ from backend.answers import Cleaned, upsampled_prompt
 from backend.config import queued_settings
 from backend.errors import ResultError
 from backend.profiles import load_profile
+from backend.regular_files import read_regular
 from backend.specs.model import Spec
-from backend.specs.quoting import well_formed
+from backend.specs.quoting import json_spelled
 from backend.specs.reading import SIDECAR_SUFFIX, read_file
 from backend.specs.render import OutputFile, Replacement, embeds_provenance, render
+from backend.specs.source import MAX_SPEC_BYTES
 from backend.store import Job, State, Store, Written
 from remote.protocol import Answer, Json
+
+MOST_BYTES = 4 * MAX_SPEC_BYTES
+"""Of a file that is compared with what we wrote, or kept before it is replaced. Results have fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +86,12 @@ def write_results(store: Store, destination: Path, jobs: Sequence[Job], force: b
         files.append(_sidecar(destination, results))
     for file in files:
         check_destination(store, file.path, source, force=force, text=file.text)
+    written = {file.path: _written(store, file, source, destination) for file in files}
+    store.note_writing(written)
     # The spec goes last: whoever sees it finds what belongs to it.
     for file in reversed(files):
-        _write(store, file, source, destination)
+        _write(file)
+    store.note_written(written)
     return [file.path for file in files]
 
 
@@ -127,7 +134,7 @@ def check_destination(
     `text` already, or with `force`.
     """
     try:
-        there = path.read_bytes()
+        there = read_regular(path, MOST_BYTES)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -135,7 +142,7 @@ def check_destination(
     if force or (text is not None and there == text.encode()):
         return
     written = store.written(path)
-    if written is None or written.sha256 != hashlib.sha256(there).hexdigest():
+    if written is None or not written.is_left_as(hashlib.sha256(there).hexdigest()):
         raise ResultError(
             f"{path} exists already and is not a result that was left as it was written",
             "Use --force to replace it, or another --save-dir.",
@@ -153,9 +160,16 @@ def is_own_result(store: Store, path: Path) -> bool:
     if written is None:
         return False
     try:
-        return written.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+        return written.is_left_as(hashlib.sha256(read_regular(path, MOST_BYTES)).hexdigest())
     except OSError:
         return False
+
+
+def is_undelivered(store: Store, job: Job) -> bool:
+    """Whether a job that was never written, as far as is known, has its place still: nobody else put a
+    file there.
+    """
+    return not job.destination.exists() or is_own_result(store, job.destination)
 
 
 def sidecar_path(destination: Path) -> Path:
@@ -171,14 +185,14 @@ def _asked(source: Path) -> set[tuple[int, str]]:
 
 
 def _sidecar(destination: Path, results: Sequence[Result]) -> OutputFile:
-    content = {
+    content: Json = {
         "file": destination.name,
         "results": [
-            {"entry": r.job.entry, "name": r.job.name, "prompt": r.job.prompt} | dict(r.provenance)
+            {"entry": r.job.entry, "name": r.job.name, "prompt": r.job.prompt, **r.provenance}
             for r in results
         ],
     }
-    text = well_formed(json.dumps(content, indent=2, ensure_ascii=False)) + "\n"
+    text = json_spelled(content, indent=2) + "\n"
     return OutputFile(sidecar_path(destination), text)
 
 
@@ -224,27 +238,38 @@ def _date(unix_time: float) -> str | None:
         return None
 
 
-def _write(store: Store, file: OutputFile, source: Path, destination: Path) -> None:
+def _written(store: Store, file: OutputFile, source: Path, destination: Path) -> Written:
+    """What there will be to say of the file once it is written. Raises ResultError."""
+    data, replaced = file.text.encode(), None
+    try:
+        is_foreign = file.path.is_file() and not is_own_result(store, file.path)
+        if is_foreign and not _holds(file.path, data):
+            replaced = read_regular(file.path, MOST_BYTES)
+    except OSError as error:
+        raise _unwritable(file.path, error) from error
+    return Written(hashlib.sha256(data).hexdigest(), source, destination, replaced)
+
+
+def _write(file: OutputFile) -> None:
     data = file.text.encode()
-    replaced = None
     try:
         file.path.parent.mkdir(parents=True, exist_ok=True)
         if not _holds(file.path, data):
-            if file.path.is_file() and not is_own_result(store, file.path):
-                replaced = file.path.read_bytes()
             _replace(file.path, data)
     except OSError as error:
-        raise ResultError(
-            f"{file.path} cannot be written: {error.strerror}",
-            "The result is kept in the queue: run again with a --save-dir that can be written.",
-        ) from error
-    digest = hashlib.sha256(data).hexdigest()
-    store.note_written(file.path, Written(digest, source, destination, replaced))
+        raise _unwritable(file.path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> ResultError:
+    return ResultError(
+        f"{path} cannot be written: {error.strerror}",
+        "The result is kept in the queue: run again with a --save-dir that can be written.",
+    )
 
 
 def _holds(path: Path, data: bytes) -> bool:
     """Whether the file is as it should be already; then whoever watches it need not wake."""
-    return path.is_file() and path.read_bytes() == data
+    return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -150,9 +150,8 @@ def waiting_for_review(store: Store) -> set[int]:
 def _done_jobs(store: Store) -> dict[tuple[Path, int], list[Job]]:
     """By place and entry."""
     together: defaultdict[tuple[Path, int], list[Job]] = defaultdict(list)
-    for job in store.jobs():
-        if job.state is State.DONE:
-            together[place_of(job), job.entry].append(job)
+    for job in store.in_states([State.DONE]):
+        together[place_of(job), job.entry].append(job)
     return together
 
 
@@ -312,11 +311,7 @@ def order_another(store: Store, number: int) -> Order:
     Raises InputError when the job has no result. Blocks.
     """
     job = _done_job(store, number)
-    others = [
-        other
-        for other in store.jobs()
-        if (place_of(other), other.entry) == (place_of(job), job.entry)
-    ]
+    others = store.candidates_for(place_of(job), job.entry)
     return draw_again(job, others)
 
 

@@ -1,15 +1,47 @@
-"""How a box does, in a few words: for a progress line, a table, a title."""
+"""How a box does, and the link to it, in a few words: for a progress line, a table, a title."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from backend.events import BoxStatus
+from backend.events import BoxStatus, LinkState
 from remote.protocol import EngineLoad, Gpu
 
 _GB = 1 << 30
 """As GPUs are sold: one "of 80 GB" has 80 times this."""
 _UNREMARKABLE = ("", "ready")
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A glyph and a word that mean the same, for every front end."""
+
+    glyph: str
+    word: str
+
+
+LINK_SIGNS = {
+    LinkState.CONNECTING: Sign("◐", "connecting"),
+    LinkState.WAITING: Sign("?", "waiting for you"),
+    LinkState.LIVE: Sign("●", "live"),
+    LinkState.STALE: Sign("◎", "stale"),
+    LinkState.RETRYING: Sign("◌", "retrying"),
+    LinkState.STOPPED: Sign("✗", "stopped"),
+    LinkState.CLOSED: Sign("○", "closed"),
+}
+
+
+def link_words(state: LinkState, seconds: float | None = None) -> str:
+    """The state in words; `seconds` are those until the next try, or since the last sign."""
+    word = LINK_SIGNS[state].word
+    match state:
+        case LinkState.RETRYING if seconds is not None:
+            return f"{word} in {max(seconds, 0.0):.0f} s"
+        case LinkState.STALE if seconds is not None:
+            return f"{word} for {seconds:.0f} s"
+    return word
 
 
 def status_parts(status: BoxStatus, *, jobs: bool = True) -> list[str]:
@@ -37,6 +69,14 @@ def gpus_text(gpus: Sequence[Gpu]) -> str:
     if len(used) == len(total) == len(gpus):
         words.append(memory_text(sum(used), sum(total)))
     return " ".join(words)
+
+
+def local_time(seconds: float) -> time.struct_time:
+    """What a clock here shows at a Unix time; a box may tell any number, and its own have no date."""
+    try:
+        return time.localtime(seconds)
+    except (OverflowError, OSError, ValueError):
+        return time.localtime(0)
 
 
 def memory_text(used: int, total: int) -> str:

@@ -35,7 +35,7 @@ class Summary:
     answer_tokens: int
     """The most that may come back, all together."""
     bytes: int
-    """Of all frames together, as they are sent (in base64)."""
+    """Of all frames together, as they are sent (in base64). Those that jobs share count once."""
     bytes_are_exact: bool
     """False when some frames are not drawn yet, so that their size is a guess."""
     refused: tuple[Refused, ...]
@@ -69,6 +69,8 @@ class _Sums:
     prompt_tokens: int = 0
     bytes: int = 0
     bytes_are_exact: bool = True
+    shown: set[tuple[Video, Video | None, Size, int]] = field(default_factory=set)
+    """Frames whose bytes are counted: the videos that they are of, their size and how many there are."""
 
 
 def summarise(
@@ -124,12 +126,16 @@ def _add(sums: _Sums, accepted: Accepted, plan: Plan, drawn: DrawnFrames) -> Non
     sums.prompt_tokens += count * (plan.budget.prompt_tokens if plan.budget else 0)
     if plan.video is None or plan.size is None:
         return
+    frames = (plan.video, plan.control, plan.size, plan.frames)
+    if frames in sums.shown:
+        return
+    sums.shown.add(frames)
     image_bytes = _drawn_bytes(plan, plan.video, plan.size, drawn)
     if image_bytes is None:
         sums.bytes_are_exact = False
         pixels = plan.size.width * plan.size.height * plan.frames
         image_bytes = round(pixels * BYTES_PER_PIXEL)
-    sums.bytes += count * -(-image_bytes // 3) * 4
+    sums.bytes += -(-image_bytes // 3) * 4
 
 
 def _drawn_bytes(plan: Plan, video: Video, size: Size, drawn: DrawnFrames) -> int | None:

@@ -72,7 +72,7 @@ def _vllm(
         "--max-model-len", "4096", "--max-num-seqs", str(slots),
         "--limit-mm-per-prompt", json.dumps({"image": 2}),
         # As our own engine starts it; it changes nothing for whoever does not stream.
-        "--stream-interval", "4",
+        "--stream-interval", "8",
         # What one contestant asks must not be work saved for the next.
         "--no-enable-prefix-caching", "--mm-processor-cache-gb", "0",
         *flags,

@@ -23,6 +23,8 @@ from types import TracebackType
 SIZE = (40, 120)
 """Lines and columns."""
 _TICKS = os.sysconf("SC_CLK_TCK")
+_NOT_PASSED_ON = ("XDG_", "NO_COLOR", "PYTHONDONTWRITEBYTECODE")
+"""Of the environment. An installed program has its byte code."""
 
 
 class Silent(Exception):
@@ -34,7 +36,7 @@ class Terminal:
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], folder: Path) -> None:
         self._command = command
-        self._env = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "NO_COLOR"))}
+        self._env = {k: v for k, v in os.environ.items() if not k.startswith(_NOT_PASSED_ON)}
         self._env |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", **env}
         self._folder = folder
 

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from backend.commands.clips import Clip, draw_clips
 from backend.config import Layer, Upsampling, check_layers
 from backend.plan import Planner
 from backend.tokens import TextCounter
 from backend.video import choose_frames, prepare_frames
+from backend.video.clips import Clip, draw_clips
 
 _CLIPS = (
     ("1280x720", "testsrc2=s={}:r=24"),

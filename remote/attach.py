@@ -21,6 +21,9 @@ from remote.protocol import MAGIC, Fatal, Setup, encode
 
 _CHUNK = 1 << 16
 _START_SECONDS = 60.0
+_MOST_SILENT_STARTS = 3
+"""Daemons that are killed one after the other as they start before something must be wrong."""
+_LOOK_AGAIN_SECONDS = 0.2
 
 
 class StartError(Exception):
@@ -56,28 +59,45 @@ def _give_up(kind: str, message: str) -> int:
 def _reach(runner: str, setup: Setup) -> socket.socket:
     place = make_place(setup.root)
     deadline = time.monotonic() + _START_SECONDS
-    while True:
-        daemon = _connect(place)
+    silent = 0
+    while time.monotonic() < deadline:
+        try:
+            daemon = _connect(place)
+        except BlockingIOError:
+            # More wait for it already than it has room for.
+            time.sleep(_LOOK_AGAIN_SECONDS)
+            continue
         if daemon is not None:
             return daemon
-        if time.monotonic() > deadline:
-            raise StartError("internal", f"the daemon does not answer; its log is {place.log}")
         # When another attach starts one at the same moment, ours says that the place is taken.
-        _start(runner, setup, deadline - time.monotonic())
+        silent += not _start(runner, setup, deadline - time.monotonic())
+        if silent == _MOST_SILENT_STARTS:
+            raise StartError("internal", "the daemon ended again and again before it could serve")
+    raise StartError("hung", f"the daemon does not answer; its log is {place.log}")
 
 
 def _connect(place: Place) -> socket.socket | None:
+    """A connection to the daemon; None when there is none. Raises BlockingIOError when it takes nobody in."""
     daemon = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
+        # Where a daemon is stopped, a blocking connect would wait with it.
+        daemon.setblocking(False)
         daemon.connect(str(place.socket))
+        daemon.setblocking(True)
     except (FileNotFoundError, ConnectionRefusedError):
         daemon.close()
         return None
+    except BaseException:
+        daemon.close()
+        raise
     return daemon
 
 
-def _start(runner: str, setup: Setup, seconds: float) -> None:
-    """Start a daemon and wait until it serves, or says why it cannot."""
+def _start(runner: str, setup: Setup, seconds: float) -> bool:
+    """Start a daemon and wait until it serves, or says why it cannot.
+
+    Returns False when it was killed before it could say anything, or takes too long.
+    """
     command = [sys.executable, "-I", runner, "daemon"]
     # The setup goes through a pipe: an argument could be read by everybody on the box.
     with subprocess.Popen(
@@ -95,11 +115,14 @@ def _start(runner: str, setup: Setup, seconds: float) -> None:
             process.stdin.close()
         ready, _, _ = select.select([process.stdout], [], [], max(seconds, 0.0))
         said = process.stdout.readline() if ready else b""
+        # It has left a daemon behind by now, or never will; leaving this block waits for it.
+        process.kill()
     if not said:
-        raise StartError("internal", "the daemon ended before it could serve, or took too long")
+        return False
     verdict = json.loads(said)
     if verdict["kind"] not in ("ready", "taken"):
         raise StartError(verdict["kind"], verdict["message"])
+    return True
 
 
 def _relay(daemon: socket.socket) -> None:

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import logging.handlers
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from remote.board import Board
 from remote.engines.catalog import make_engine
 from remote.gpus import NvidiaSmi, visible_devices
-from remote.journal import Journal
+from remote.journal import Journal, JournalError
+from remote.peers import is_another_user
 from remote.pictures import Pictures
 from remote.place import Place
 from remote.protocol import (
@@ -31,7 +31,9 @@ from remote.protocol import (
     Log,
     Setup,
     Welcome,
+    encode,
 )
+from remote.records import Damage
 from remote.telemetry import Telemetry
 from remote.visitor import Visitor
 from remote.work import Work
@@ -45,12 +47,13 @@ _TICK = 0.5
 _TOUCH_SECONDS = 3600.0
 """Old files in /var/tmp are cleaned away, so socket and lock are kept young."""
 _LOG_BYTES = 10_000_000
-_LOCK_SECONDS = 5.0
+_DAY = 86_400.0
+_FORGET_SECONDS = _DAY
+"""Between two looks at what is to be forgotten."""
 _FAREWELL_SECONDS = 10.0
-
-
-class TakenError(Exception):
-    """Another daemon serves this place."""
+_MOST_DAMAGES_TOLD = 5
+MOST_VISITORS = 32
+"""Each may hold a message of 64 MiB that is still coming."""
 
 
 class Daemon:
@@ -63,10 +66,14 @@ class Daemon:
         self._runner = runner
         self._engine = make_engine(setup, place, self._tell)
         self._journal = Journal(place.journal)
+        self._complaints = described(self._journal.damages)
+        """What every app is told of the journal."""
         board = Board(self._journal)
+        self._strange = dict(board.strange)
         pictures = Pictures(place.images, board.unfinished_requests())
         self._visitors: dict[Visitor, asyncio.Task[None] | None] = {}
         self._ended = asyncio.Event()
+        self._began = time.time()
         self._idle_since = time.monotonic()
         self.work = Work(board, pictures, self._engine, runner, self._tell)
         self._telemetry = Telemetry(
@@ -87,17 +94,20 @@ class Daemon:
             loop.add_signal_handler(number, self._ended.set)
         with _logging_to(self._place, self._tell):
             _log.info("runner %s serves with the engine %s", self._runner, self._setup.engine)
-            for damage in self._journal.damages:
-                _log.warning(
-                    "the journal had %d %s bytes at %d; they were set aside beside it",
-                    damage.size, "torn" if damage.torn else "damaged", damage.offset,
-                )  # fmt: skip
+            for words in self._complaints:
+                _log.warning("%s", words)
+            for kind, count in self._strange.items():
+                _log.info("kept %d records of kind %s that this runner cannot read", count, kind)
+            await self._forget_old()
             server = await asyncio.start_unix_server(self._visit, self._place.socket)
             working = asyncio.create_task(self.work.run())
             looking = asyncio.create_task(self._telemetry.run())
+            self._idle_since = time.monotonic()
             ready()
             try:
                 await self._until_ended(working)
+            except JournalError as error:
+                _log.error("%s; ending, so that the next daemon can mend what can be mended", error)
             except Exception:
                 _log.exception("the daemon cannot go on")
                 raise
@@ -144,7 +154,18 @@ class Daemon:
             self._ended.set()
 
     async def _visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if is_another_user(writer.get_extra_info("socket")):
+            _log.warning("another user of this machine was sent away")
+            writer.transport.abort()
+            return
+        if len(self._visitors) >= MOST_VISITORS:
+            crowd = f"{MOST_VISITORS} apps are attached already, which are all that are served"
+            writer.write(encode(Fatal("internal", crowd)))
+            writer.close()
+            return
         visitor = Visitor(self, reader, writer)
+        for words in self._complaints:
+            visitor.tell(Log(self._began, "warning", __name__, words))
         self._visitors[visitor] = asyncio.current_task()
         try:
             await visitor.run()
@@ -165,12 +186,15 @@ class Daemon:
             visitor.tell(message)
 
     async def _until_ended(self, working: asyncio.Task[None]) -> None:
-        touched = time.monotonic()
+        """Raises JournalError when the journal is not what it was."""
+        touched = forgot = time.monotonic()
         while not self._ended.is_set():
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), _TICK)
             if working.done():
                 working.result()
+            with contextlib.suppress(OSError):
+                await self.work.check()
             if not self._place.socket.exists():
                 _log.error(
                     "%s was removed; ending, so that another daemon can serve", self._place.socket
@@ -178,35 +202,43 @@ class Daemon:
                 return
             now = time.monotonic()
             if now - touched > _TOUCH_SECONDS:
-                os.utime(self._place.socket)
-                os.utime(self._place.lock)
+                self._place.touch()
                 touched = now
+            if now - forgot > _FORGET_SECONDS:
+                await self._forget_old()
+                forgot = now
             if self._visitors or await self.work.unfinished():
                 self._idle_since = now
             elif now - self._idle_since > self._setup.idle_timeout:
                 _log.info("idle for %.0f s; ending", self._setup.idle_timeout)
                 return
 
+    async def _forget_old(self) -> None:
+        """Drop what ended more than `keep_days` ago; 0 keeps everything."""
+        if not self._setup.keep_days:
+            return
+        try:
+            count = await self.work.forget_ended(self._setup.keep_days * _DAY)
+        except OSError as error:
+            _log.warning("cannot make room in the journal: %s", error.strerror)
+            return
+        if count:
+            _log.info("forgot %d jobs that ended long ago", count)
 
-@contextmanager
-def hold_lock(place: Place) -> Iterator[None]:
-    """The right to serve this place. Raises TakenError when another daemon has it."""
-    descriptor = os.open(place.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        deadline = time.monotonic() + _LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                # A daemon that makes room holds it for a moment still, but has no socket any more.
-                if place.socket.exists() or time.monotonic() > deadline:
-                    raise TakenError(str(place.lock)) from None
-                time.sleep(0.05)
-        place.socket.unlink(missing_ok=True)  # left by a daemon that was killed
-        yield
-    finally:
-        os.close(descriptor)
+
+def described(damages: Sequence[Damage]) -> list[str]:
+    """A line for each damage; for those that are many, one for the rest of them."""
+    lines = [
+        f"the journal had {damage.size:,} {'torn' if damage.torn else 'damaged'} bytes at {damage.offset:,}; "
+        "they were set aside beside it, and jobs whose records were among them are done again when an app "
+        "sends them"
+        for damage in damages[:_MOST_DAMAGES_TOLD]
+    ]
+    rest = damages[_MOST_DAMAGES_TOLD:]
+    if rest:
+        size = sum(damage.size for damage in rest)
+        lines.append(f"and in {len(rest):,} more places {size:,} bytes, of which the same holds")
+    return lines
 
 
 class _TellingHandler(logging.Handler):

@@ -1,124 +1,55 @@
 """The box's memory: an append-only file of records, each on the disk before anybody is told of it.
 
-A record is four bytes of length, four of CRC32 (both big-endian, the checksum over the JSON) and a JSON
-object with a `seq`, one higher than the record's before it. Record 0 names the journal.
+`records` says how they lie there. Record 0 names the journal.
 
 A plain file and not a database, because home directories on GPU boxes are often NFS. What a crash can
 do to such a file is a torn last record: it is cut off. Damage elsewhere is never passed over in
 silence: the damaged bytes are kept beside the journal, reported, and the good records around them stay.
+
+What it asks of the file system is what NFS gives, too: one writer, writes at a given place, fsync, and a
+rename within a folder. It maps nothing into memory, and it reads a record at a time. Who the one writer is,
+`locks` decides; where a file system has no locks, a writer that finds the file changed goes no further.
 """
 
 from __future__ import annotations
 
 import bisect
-import json
+import itertools
 import os
 import uuid
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import cast
 
 from remote.protocol import MAX_MESSAGE, Json
+from remote.records import Damage, Record, encode_record, record_at, walk
 
-_HEAD = 8
+_CHUNK = 1 << 20
 
 
 class JournalError(Exception):
-    """The journal cannot be read or written."""
-
-
-@dataclass(frozen=True)
-class Record:
-    """One record: where it lies and what it says."""
-
-    offset: int
-    """Byte at which it starts."""
-    size: int
-    """Bytes it takes, head included."""
-    body: Mapping[str, Json]
-
-    @property
-    def seq(self) -> int:
-        return cast(int, self.body["seq"])
-
-
-@dataclass(frozen=True)
-class Damage:
-    """Bytes that are no record."""
-
-    offset: int
-    size: int
-    torn: bool
-    """True at the end of the file: a record that was being written when the box went down."""
-
-
-def encode_record(body: Mapping[str, Json]) -> bytes:
-    """The record as it lies in the file. Raises JournalError when it is too large."""
-    data = json.dumps(body, separators=(",", ":")).encode()
-    if len(data) > MAX_MESSAGE:
-        raise JournalError(f"a record of {len(data):,} bytes is over the limit of {MAX_MESSAGE:,}")
-    return len(data).to_bytes(4, "big") + zlib.crc32(data).to_bytes(4, "big") + data
-
-
-def scan(data: bytes) -> tuple[list[Record], list[Damage]]:
-    """Every record of a journal's bytes, in order, and what lies between them."""
-    records: list[Record] = []
-    damages: list[Damage] = []
-    position = 0
-    while position < len(data):
-        record = _record_at(data, position)
-        if record is not None:
-            records.append(record)
-            position += record.size
-            continue
-        begin, position = position, _next_record(data, position + 1)
-        damages.append(Damage(begin, position - begin, torn=position == len(data)))
-    return records, damages
-
-
-def _next_record(data: bytes, position: int) -> int:
-    """Where the next whole record starts; the end of the data when there is none."""
-    while True:
-        # A record's JSON begins with a brace, so only those places need the costly look.
-        brace = data.find(b"{", position + _HEAD)
-        if brace < 0:
-            return len(data)
-        if _record_at(data, brace - _HEAD) is not None:
-            return brace - _HEAD
-        position = brace - _HEAD + 1
-
-
-def _record_at(data: bytes, offset: int) -> Record | None:
-    start = offset + _HEAD
-    length = int.from_bytes(data[offset : offset + 4], "big")
-    if start + length > len(data) or data[start : start + 1] != b"{":
-        return None
-    body = data[start : start + length]
-    if zlib.crc32(body) != int.from_bytes(data[offset + 4 : start], "big"):
-        return None
-    try:
-        value = cast(Json, json.loads(body))
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(value, dict) or type(value.get("seq")) is not int:
-        return None
-    return Record(offset, _HEAD + length, value)
+    """The journal cannot be read or written, or is not what it was; opening it anew mends what can be."""
 
 
 class Journal:
-    """An open journal. Not for two threads at once, except `read`, which may run beside `append`."""
+    """An open journal, for one thread at a time; `id` and `last` may be asked for from any."""
 
     def __init__(self, path: Path) -> None:
         """Open or create the journal. Raises JournalError."""
         self._path = path
         self.id = ""
-        """Changes when the journal is a new one, so that nobody mixes up two counts of seq."""
+        """Changes when the journal is not what it was, so that nobody mixes up two counts of seq, and every
+        app asks for everything."""
         self.damages: list[Damage] = []
         """What was found broken while opening."""
-        self._seqs: list[int] = []
-        self._places: list[tuple[int, int]] = []
+        self._index = _Index()
+        self._size = 0
+        self._is_ragged = False
+        """Whether bytes of a record that could not be written may stand behind the end."""
+        self._is_renamed = False
+        """Whether a new file has the journal's name, and perhaps not for good yet."""
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -128,112 +59,255 @@ class Journal:
         except OSError as error:
             os.close(self._descriptor)
             raise JournalError(f"cannot read or mend {path}: {error.strerror}") from error
-        except JournalError:
-            os.close(self._descriptor)
-            raise
 
     @property
     def last(self) -> int:
         """The newest seq."""
-        return self._seqs[-1]
+        return self._index.seqs[-1]
 
-    def append(self, kind: str, body: Mapping[str, Json]) -> int:
-        """Add a record and return its seq once it is on the disk.
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self._size
 
-        Raises OSError (say, disk full); the journal is then as it was before.
+    def append(self, kind: str, body: Mapping[str, Json], most: int = MAX_MESSAGE) -> Record:
+        """Add a record of at most so many bytes and return it once it is on the disk.
+
+        Raises OSError (say, disk full); the journal is then as it was before. What a failed fsync leaves
+        unknown is cut off and written anew by whoever tries again. Raises RecordTooLarge, and JournalError
+        as `check` does.
         """
-        seq = self._seqs[-1] + 1 if self._seqs else 0
-        data = encode_record({"seq": seq, "type": kind, **body})
+        whole: dict[str, Json] = {"seq": self._index.next_seq, "type": kind, **body}
+        data = encode_record(whole, most)
+        if self._is_renamed:
+            self._settle_name()
+        if self._is_ragged:
+            self._cut()
+        self.check()
+        record = Record(self._size, len(data), whole)
         try:
-            self._write(data)
+            _write_at(self._descriptor, data, record.offset)
+            os.fsync(self._descriptor)
         except OSError:
-            os.ftruncate(self._descriptor, self._end)
+            self._is_ragged = True
+            with suppress(OSError):  # else the next record is not written before it is cut
+                self._cut()
             raise
-        self._note(seq, self._end, len(data))
-        return seq
+        self._note(record)
+        return record
+
+    def check(self) -> None:
+        """Raise JournalError when the file was removed, or somebody else wrote there; and OSError."""
+        try:
+            size = self._path.stat().st_size
+        except FileNotFoundError:
+            raise JournalError(f"{self._path} was removed") from None
+        if size != self._size and not self._is_ragged:
+            raise JournalError(
+                f"{self._path} has {size:,} bytes instead of {self._size:,}: somebody else wrote there"
+            )
+
+    def drop(self, seqs: Collection[int]) -> None:
+        """Forget these records; the others keep their seqs, and the journal gets a new id.
+
+        Raises OSError; the journal is then as it was before. Raises JournalError as `check` does. Not while
+        a `read` goes on.
+        """
+        self.check()
+        self._rewrite(self._index.without(seqs), self._index.next_seq)
 
     def read(self, after: int = -1) -> Iterator[Record]:
-        """The records with a seq above `after`, read from the file as they are asked for."""
-        index = bisect.bisect_right(self._seqs, after)
-        while index < len(self._seqs):
-            yield self._read(index)
-            index += 1
+        """The records with a seq above `after`, read from the file as they are asked for.
+
+        Raises JournalError for one that can no longer be read, and OSError.
+        """
+        at = bisect.bisect_right(self._index.seqs, after)
+        while at < len(self._index.seqs):
+            yield self._read(at)
+            at += 1
 
     def record(self, seq: int) -> Record:
-        """The record with this seq. Raises KeyError."""
-        index = bisect.bisect_left(self._seqs, seq)
-        if index == len(self._seqs) or self._seqs[index] != seq:
+        """The record with this seq. Raises KeyError, and as `read` does."""
+        at = bisect.bisect_left(self._index.seqs, seq)
+        if at == len(self._index.seqs) or self._index.seqs[at] != seq:
             raise KeyError(seq)
-        return self._read(index)
+        return self._read(at)
+
+    def forget_set_aside(self, before: float) -> None:
+        """Remove damaged bytes that were set aside before that Unix time. Raises OSError."""
+        for file in self._path.parent.glob(f"{self._path.name}.damaged-*"):
+            if file.stat().st_mtime < before:
+                file.unlink()
 
     def close(self) -> None:
         os.close(self._descriptor)
 
-    def _load(self) -> None:
-        self._end = 0
-        data = self._path.read_bytes()
-        records, self.damages = scan(data)
-        for damage in self.damages:
-            self._set_aside(data[damage.offset : damage.offset + damage.size], damage.offset)
-        if self.damages:
-            self._rewrite([data[r.offset : r.offset + r.size] for r in records])
-        for record in records:
-            if self._seqs and record.seq <= self.last:
-                raise JournalError(f"{self._path}: record {record.seq} follows {self.last}")
-            self._note(record.seq, self._end, record.size)
-            if record.body.get("type") == "journal":
-                self.id = str(record.body.get("id"))
-        if not self.id or any(damage.torn for damage in self.damages):
-            # New, or its first record was lost, or its last ones, whose seqs are given out again:
-            # under a new id every app asks for everything.
-            self.id = uuid.uuid4().hex
-            self.append("journal", {"id": self.id})
-            sync_folder(self._path.parent)
+    # --- opening ---
 
-    def _read(self, index: int) -> Record:
-        offset, size = self._places[index]
-        record = _record_at(os.pread(self._descriptor, size, offset), 0)
-        if record is None:
-            raise JournalError(f"{self._path}: record {self._seqs[index]} can no longer be read")
+    def _load(self) -> None:
+        self._beside("mended").unlink(missing_ok=True)  # of a daemon that fell while it wrote that
+        whole = os.fstat(self._descriptor).st_size
+        for part in walk(self._bytes, whole):
+            if isinstance(part, Damage):
+                self._set_aside(part)
+                self.damages.append(part)
+                continue
+            self._index.note(part)
+            if not self.damages:
+                self._size = part.end
+            if part.body.get("type") == "journal":
+                self.id = str(part.body.get("id"))
+        if self.damages and self._index.end > self._size:
+            self._rewrite(self._index, self._index.next_seq)
+        elif self.damages or not self.id:
+            self._name_at_the_end()
+
+    def _name_at_the_end(self) -> None:
+        """Give the journal a new id, in the place of what is no record there.
+
+        An app that was told of records that are lost, and waits for what follows, must find out; and their
+        seqs are given out again. So they go and the id comes at one stroke.
+        """
+        seq = self._index.next_seq
+        self.id, data = _naming(seq)
+        _write_at(self._descriptor, data, self._size)
+        os.ftruncate(self._descriptor, self._size + len(data))
+        os.fsync(self._descriptor)
+        sync_folder(self._path.parent)
+        self._note(Record(self._size, len(data), {"seq": seq}))
+
+    def _set_aside(self, damage: Damage) -> None:
+        checksum = 0
+        for chunk in self._chunks(damage.offset, damage.size):
+            checksum = zlib.crc32(chunk, checksum)
+        aside = self._beside(f"damaged-{damage.offset}-{checksum:08x}")
+        os.close(_write_durably(aside, self._chunks(damage.offset, damage.size)))
+        sync_folder(aside.parent)
+
+    # --- the file ---
+
+    def _bytes(self, offset: int, size: int) -> bytes:
+        return os.pread(self._descriptor, size, offset)
+
+    def _chunks(self, offset: int, size: int) -> Iterator[bytes]:
+        while size > 0 and (chunk := self._bytes(offset, min(_CHUNK, size))):
+            yield chunk
+            offset += len(chunk)
+            size -= len(chunk)
+
+    def _read(self, at: int) -> Record:
+        record = record_at(self._bytes, self._index.offsets[at], self._size)
+        if record is None or record.seq != self._index.seqs[at]:
+            seq = self._index.seqs[at]
+            raise JournalError(f"{self._path}: record {seq} can no longer be read")
         return record
 
-    def _write(self, data: bytes) -> None:
-        written = 0
-        while written < len(data):
-            written += os.pwrite(self._descriptor, data[written:], self._end + written)
-        os.fsync(self._descriptor)
+    def _cut(self) -> None:
+        os.ftruncate(self._descriptor, self._size)
+        self._is_ragged = False
 
-    def _note(self, seq: int, offset: int, size: int) -> None:
-        # The end moves first and the index last: a reader in another thread sees whole records only.
-        self._end = offset + size
-        self._places.append((offset, size))
-        self._seqs.append(seq)
+    def _rewrite(self, kept: _Index, seq: int) -> None:
+        """Put a file of these records, and one that gives it a new id, in the place of the journal's.
 
-    def _set_aside(self, damaged: bytes, offset: int) -> None:
-        digest = zlib.crc32(damaged)
-        beside = self._path.with_name(f"{self._path.name}.damaged-{offset}-{digest:08x}")
-        _write_durably(beside, damaged)
+        Raises OSError; everything is as it was then.
+        """
+        name, data = _naming(seq)
+        mended = self._beside("mended")
+        pieces = map(self._bytes, kept.offsets, kept.sizes)
+        descriptor = _write_durably(mended, itertools.chain(pieces, [data]))
+        try:
+            mended.replace(self._path)
+        except OSError:
+            os.close(descriptor)
+            mended.unlink(missing_ok=True)
+            raise
+        os.close(self._descriptor)
+        self._descriptor, self._is_ragged, self._is_renamed = descriptor, False, True
+        self.id = name
+        self._index = kept.packed()
+        self._size = self._index.end
+        self._note(Record(self._size, len(data), {"seq": seq}))
+        with suppress(OSError):  # else nothing is added before it is done
+            self._settle_name()
 
-    def _rewrite(self, records: list[bytes]) -> None:
-        mended = self._path.with_name(f"{self._path.name}.mended")
-        _write_durably(mended, b"".join(records))
-        mended.replace(self._path)
+    def _settle_name(self) -> None:
         sync_folder(self._path.parent)
-        damaged = self._descriptor
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
-        os.close(damaged)
+        self._is_renamed = False
+
+    def _note(self, record: Record) -> None:
+        self._index.note(record)
+        self._size = record.end
+
+    def _beside(self, what: str) -> Path:
+        return self._path.with_name(f"{self._path.name}.{what}")
 
 
-def _write_durably(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+class _Index:
+    """Where each record lies, in the order of their seqs; 20 bytes a record."""
+
+    def __init__(self) -> None:
+        self.seqs = array("q")
+        self.offsets = array("q")
+        self.sizes = array("I")
+
+    @property
+    def next_seq(self) -> int:
+        return self.seqs[-1] + 1 if self.seqs else 0
+
+    @property
+    def end(self) -> int:
+        """The byte after the last one."""
+        return self.offsets[-1] + self.sizes[-1] if self.seqs else 0
+
+    def note(self, record: Record) -> None:
+        self.seqs.append(record.seq)
+        self.offsets.append(record.offset)
+        self.sizes.append(record.size)
+
+    def without(self, seqs: Collection[int]) -> _Index:
+        """The index of the others, where they lie now."""
+        kept = [seq not in seqs for seq in self.seqs]
+        others = _Index()
+        for ours, theirs in zip(self._columns(), others._columns(), strict=True):
+            theirs.extend(itertools.compress(ours, kept))
+        return others
+
+    def packed(self) -> _Index:
+        """The same with every record where the one before it ends."""
+        packed = _Index()
+        packed.seqs, packed.sizes = self.seqs, self.sizes
+        ends = itertools.accumulate(self.sizes, initial=0)
+        packed.offsets.extend(itertools.islice(ends, len(self.sizes)))
+        return packed
+
+    def _columns(self) -> tuple[array[int], array[int], array[int]]:
+        return self.seqs, self.offsets, self.sizes
+
+
+def _naming(seq: int) -> tuple[str, bytes]:
+    """A new id for a journal, and the record that gives it."""
+    name = uuid.uuid4().hex
+    return name, encode_record({"seq": seq, "type": "journal", "id": name})
+
+
+def _write_at(descriptor: int, data: bytes, offset: int) -> None:
+    written = 0
+    while written < len(data):
+        written += os.pwrite(descriptor, data[written:], offset + written)
+
+
+def _write_durably(path: Path, pieces: Iterable[bytes]) -> int:
+    """Make a file of these pieces, or none; returns its descriptor, open to be read and written."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
+        with os.fdopen(descriptor, "wb", closefd=False) as file:
+            file.writelines(pieces)
+        os.fsync(descriptor)
+    except BaseException:
+        os.close(descriptor)
         path.unlink(missing_ok=True)
         raise
+    return descriptor
 
 
 def sync_folder(folder: Path) -> None:

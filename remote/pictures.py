@@ -18,6 +18,14 @@ from remote.journal import sync_folder
 from remote.protocol import FrameInfo, Request
 
 
+class MissingPicture(Exception):
+    """A picture was left out that is not here."""
+
+
+class PictureLost(Exception):
+    """A picture is not what it was when the box took it. Whoever sent it has it still."""
+
+
 class Pictures:
     """A folder of pictures. All methods block on the disk."""
 
@@ -28,22 +36,17 @@ class Pictures:
         self._sweep()
 
     def keep(self, frames: Sequence[FrameInfo], images: Sequence[str]) -> None:
-        """Store the base64 images of these frames durably.
+        """Store the base64 images of these frames durably. Of one that is kept already, it may be empty.
 
-        Raises ValueError when they are not the frames' pictures, and OSError (disk full).
+        Raises MissingPicture when one is empty and not kept, ValueError when they are not the frames'
+        pictures, and OSError (disk full).
         """
-        if len(frames) != len(images):
-            raise ValueError(f"{len(frames)} frames came with {len(images)} images")
-        pictures = {
-            frame.sha256: _decode(image) for frame, image in zip(frames, images, strict=True)
-        }
-        for name, data in pictures.items():
-            if hashlib.sha256(data).hexdigest() != name:
-                raise ValueError(f"an image is not the one announced ({name[:12]})")
+        pictures = self._decoded(frames, images)
         try:
             for name, data in pictures.items():
                 self._store(name, data)
-            sync_folder(self._folder)
+            if pictures:
+                sync_folder(self._folder)
         except OSError:
             for name in pictures:
                 self._remove_unneeded(name)
@@ -51,14 +54,39 @@ class Pictures:
         self._needed.update(frame.sha256 for frame in frames)
 
     def load(self, request: Request) -> list[bytes]:
-        """The PNG files of a request's frames. Raises OSError."""
-        return [(self._folder / frame.sha256).read_bytes() for frame in request.frames]
+        """The PNG files of a request's frames. Raises OSError, and PictureLost if one is gone or damaged."""
+        return [self._read(frame.sha256) for frame in request.frames]
 
     def release(self, request: Request) -> None:
         """The request needs its pictures no longer; those that no other one needs are removed."""
         for frame in request.frames:
             self._needed[frame.sha256] -= 1
             self._remove_unneeded(frame.sha256)
+
+    def _read(self, name: str) -> bytes:
+        try:
+            data = (self._folder / name).read_bytes()
+        except FileNotFoundError:
+            raise PictureLost(f"the picture {name[:12]} is gone from the box's disk") from None
+        if hashlib.sha256(data).hexdigest() != name:
+            (self._folder / name).unlink()  # whoever sends it again is not to find this one
+            raise PictureLost(f"the picture {name[:12]} was damaged on the box's disk")
+        return data
+
+    def _decoded(self, frames: Sequence[FrameInfo], images: Sequence[str]) -> dict[str, bytes]:
+        """The pictures that came, by name."""
+        if len(frames) != len(images):
+            raise ValueError(f"{len(frames)} frames came with {len(images)} images")
+        pictures: dict[str, bytes] = {}
+        for frame, image in zip(frames, images, strict=True):
+            if image:
+                pictures[frame.sha256] = _decode(image)
+            elif not (self._needed[frame.sha256] and (self._folder / frame.sha256).exists()):
+                raise MissingPicture(f"the picture {frame.sha256[:12]} is not here")
+        for name, data in pictures.items():
+            if hashlib.sha256(data).hexdigest() != name:
+                raise ValueError(f"an image is not the one announced ({name[:12]})")
+        return pictures
 
     def _sweep(self) -> None:
         for path in self._folder.iterdir():

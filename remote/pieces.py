@@ -9,6 +9,9 @@ from dataclasses import replace
 
 from remote.protocol import Delta, FromBox
 
+LONGEST = 1 << 18
+"""Characters of pieces that are made one; no app takes a message of any size."""
+
 
 def joined(messages: Iterable[FromBox]) -> list[FromBox]:
     """The same, with each job's pieces that follow one another made one, where the first of them was.
@@ -22,15 +25,18 @@ def joined(messages: Iterable[FromBox]) -> list[FromBox]:
             told.append(message)
             continue
         row = last.get(message.job)
-        if row is None or not _follows(message, row[-1]):
+        if row is None or not _joins(message, row):
             row = last[message.job] = []
             told.append(row)
         row.append(message)
     return [_as_one(entry) if isinstance(entry, list) else entry for entry in told]
 
 
-def _follows(piece: Delta, before: Delta) -> bool:
-    return piece.attempt == before.attempt and piece.offset == before.offset + len(before.text)
+def _joins(piece: Delta, row: list[Delta]) -> bool:
+    """Whether it goes on where these end, and the message does not become too large with it."""
+    first, last = row[0], row[-1]
+    follows = piece.attempt == last.attempt and piece.offset == last.offset + len(last.text)
+    return follows and piece.offset + len(piece.text) - first.offset <= LONGEST
 
 
 def _as_one(row: list[Delta]) -> Delta:

@@ -8,6 +8,7 @@ a daemon whose socket is gone could be neither reached nor replaced.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -48,6 +49,10 @@ class Place:
         return self.state / "journal"
 
     @property
+    def journal_lock(self) -> Path:
+        return self.state / "journal.lock"
+
+    @property
     def images(self) -> Path:
         return self.state / "images"
 
@@ -62,6 +67,12 @@ class Place:
     @property
     def lock(self) -> Path:
         return self.run / f"{self.key}.lock"
+
+    def touch(self) -> None:
+        """Keep socket and lock young: old files are cleaned away there. One that is gone stays so."""
+        for file in (self.socket, self.lock):
+            with contextlib.suppress(FileNotFoundError):
+                os.utime(file)
 
 
 def make_place(root: str, run: Path | None = None) -> Place:

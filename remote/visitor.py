@@ -41,10 +41,15 @@ _GREETING_SECONDS = 30.0
 _WRITE_SECONDS = 120.0
 """A peer that takes nothing for so long is gone; it will come back and resume."""
 _CLOSE_SECONDS = 5.0
+_SILENCE_SECONDS = 60.0
+"""An app that says nothing for so long is asleep or cut off, and nobody told us. It would keep this daemon
+from ending when idle, and from making room."""
+_PINGS_SINCE = 3
+"""The protocol in which apps are never silent for long."""
 _STATUS_SINCE = 2
 """The protocol that has it; an older app would not know what to make of it."""
 _BATCH = 200
-_REST = 0.04
+_REST = 0.1
 """Seconds between two times of telling. A model server sends each token by itself; what comes within a rest
 goes out as one message a job, in one write. Nobody reads faster than that."""
 
@@ -204,9 +209,15 @@ class Visitor:
 
     async def _messages(self) -> AsyncIterator[Message]:
         decoder = Decoder()
-        while data := await self._reader.read(1 << 16):
+        while data := await self._read():
             for message in decoder.feed(data):
                 yield message
+
+    async def _read(self) -> bytes:
+        if self._protocol < _PINGS_SINCE:
+            return await self._reader.read(1 << 16)
+        with self._hanging_up_after(_SILENCE_SECONDS):
+            return await self._reader.read(1 << 16)
 
     async def _close(self) -> None:
         self._writer.close()

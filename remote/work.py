@@ -12,18 +12,27 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from remote.board import MOST_FALLS, Attempt, Board, Stand
+from remote.board import Attempt, Board, Stand
 from remote.engines import BadRequest, Completion, Engine, EngineError
 from remote.journal import JournalError
-from remote.pictures import Pictures
-from remote.protocol import Answer, Delta, Durable, FromBox, Refused, Request, Started, Submit
+from remote.pictures import MissingPicture, PictureLost, Pictures
+from remote.protocol import (
+    ENGINE_ATTEMPTS,
+    MOST_FALLS,
+    Answer,
+    Delta,
+    Durable,
+    FromBox,
+    Refused,
+    Request,
+    Started,
+    Submit,
+)
+from remote.records import RecordTooLarge
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-
-_MOST_ENGINE_ERRORS = 2
-"""Attempts before a job that the engine fails at is failed."""
 
 _DISK_PAUSE = 5.0
 """Seconds to wait before a write that failed (disk full) is tried again."""
@@ -52,24 +61,32 @@ class Work:
         self._tell = tell
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="disk")
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._engine_errors: dict[str, list[str]] = {}
+        """What the engine failed at a job with, which is to be tried again."""
+        self._trouble: JournalError | None = None
+        """Why nothing can go on with this journal as it is open."""
         # Held while a job passes from waiting to running, so that a cancel finds it on either side.
         self._passing = asyncio.Lock()
         self._wake = asyncio.Event()
         self._wake.set()
 
     async def run(self) -> None:
-        """Start jobs as slots come free, until cancelled; then those that run wait for the next daemon."""
+        """Start jobs as slots come free, until cancelled; then those that run wait for the next daemon.
+
+        Raises JournalError as soon as anybody meets one: a daemon that starts mends what it can.
+        """
         try:
-            while True:
+            while self._trouble is None:
                 await self._wake.wait()
                 self._wake.clear()
                 await self._fill_slots()
+            raise self._trouble
         finally:
             tasks = list(self._running.values())
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, JournalError):
                 await self._on_disk(self._put_back)
             await self._engine.close()
             self._disk.shutdown()
@@ -80,7 +97,9 @@ class Work:
             return Refused(message.job, "request", "the job's id is not its request's hash")
         try:
             told = await self._on_disk(self._accept, message)
-        except (ValueError, JournalError) as error:
+        except MissingPicture as error:
+            return Refused(message.job, "pictures", str(error))
+        except (ValueError, RecordTooLarge) as error:
             return Refused(message.job, "request", str(error))
         except OSError as error:
             return Refused(message.job, "disk", f"the box cannot keep the job: {error.strerror}")
@@ -96,6 +115,14 @@ class Work:
                 await asyncio.wait([task])
             await self._persist(self._end, job, lambda: self._board.cancel(job))
         self._changed()
+
+    async def check(self) -> None:
+        """Look whether the journal is still there, and ours. Raises JournalError, and OSError."""
+        await self._on_disk(self._board.check)
+
+    async def forget_ended(self, keep: float) -> int:
+        """Forget the jobs that ended so many seconds ago; returns how many. Raises OSError."""
+        return await self._on_disk(self._board.forget_ended, keep)
 
     async def unfinished(self) -> int:
         """Jobs that wait or run."""
@@ -121,7 +148,7 @@ class Work:
             self._pictures.keep(message.request.frames, message.images)
             try:
                 self._board.accept(message.job, message.request)
-            except (OSError, JournalError):
+            except (OSError, JournalError, RecordTooLarge):
                 self._pictures.release(message.request)
                 raise
             return []
@@ -151,6 +178,8 @@ class Work:
     def _left(self, job: str, task: asyncio.Task[None]) -> None:
         if self._running.get(job) is task:
             del self._running[job]
+        if not task.cancelled():
+            task.exception()  # a JournalError, which ends everything, is known by now
         self._changed()
 
     def _put_back(self) -> None:
@@ -160,7 +189,8 @@ class Work:
 
     async def _attempt(self, attempt: Attempt) -> None:
         job = attempt.job
-        self._tell(Started(job, attempt.number))
+        errors = self._engine_errors.get(job, [])
+        self._tell(Started(job, attempt.number, errors[-1] if errors else ""))
         try:
             answer = await self._answer(attempt)
             await self._persist(self._end, job, lambda: self._board.finish(job, answer))
@@ -168,10 +198,18 @@ class Work:
             await self._fail(job, "request", str(error))
         except (EngineError, OSError) as error:
             _log.warning("job %s, attempt %d: %s", job[:12], attempt.number, error)
-            if attempt.number < _MOST_ENGINE_ERRORS:
+            errors = self._engine_errors.setdefault(job, [])
+            errors.append(str(error))
+            if len(errors) < ENGINE_ATTEMPTS:
                 await self._persist(self._board.wait_again, job)
             else:
                 await self._fail(job, "engine", str(error))
+        except PictureLost as error:
+            await self._fail(job, "internal", f"{error}; try the job again, and it is sent again")
+        except RecordTooLarge as error:
+            await self._fail(job, "engine", f"the answer is too long to be kept: {error}")
+        except JournalError:
+            raise
         except Exception as error:  # noqa: BLE001 - one bad job must not end the others
             _log.exception("job %s", job[:12])
             await self._fail(job, "internal", f"{type(error).__name__}: {error}")
@@ -212,6 +250,7 @@ class Work:
             return
         request: Request = self._board.request(job)
         note()
+        self._engine_errors.pop(job, None)
         self._pictures.release(request)
 
     def _changed(self) -> None:
@@ -219,7 +258,12 @@ class Work:
         self._tell(None)
 
     async def _on_disk(self, call: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._disk, call, *arguments)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._disk, call, *arguments)
+        except JournalError as error:
+            self._trouble = error
+            self._wake.set()
+            raise
 
     async def _persist(self, call: Callable[..., T], *arguments: object) -> T:
         """Write, however long the disk is full: what was accepted is never dropped."""

@@ -4,71 +4,85 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
 from time import time
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.signal import Signal
 
-from backend.batch import require_writable
-from backend.config import Settings, Table, user_file
-from backend.console import safe, say
+from backend.config import Settings, user_file
 from backend.errors import UpsampleError
-from backend.events import BoxLog, Event, JobSent, JobStarted, LinkState
-from backend.index import VideoIndex, default_index
-from backend.left import describe_left
-from backend.plan import Planner
+from backend.events import (
+    BoxLog,
+    DispatcherChanged,
+    Event,
+    JobSent,
+    JobStarted,
+    LinkChanged,
+    LinkState,
+    QueueChanged,
+)
 from backend.store import State
-from backend.summary import Summary
-from backend.tokens import TextCounter
 from tui.asker import AppAsker
 from tui.beginning import make_demo
 from tui.commands import commands
+from tui.defects import TellsDefects, describe_defect, trace_defect
 from tui.desk import Desk
-from tui.drafting import Chosen
 from tui.harmless import one_line, paragraphs
 from tui.live import Live
 from tui.log_events import job_of, line_of
-from tui.log_file import LogFile, default_log_file
+from tui.log_file import LogFile
 from tui.logbook import LogBook, LogLine
-from tui.memory import Memory, default_memory
-from tui.pictures import PictureBook
-from tui.scanning import SpecSource
-from tui.screens.first_run import Begin, FirstRunScreen
-from tui.screens.log import LogPage
-from tui.screens.open_folder import OpenFolderDialog
+from tui.memory import Memory
+from tui.pages import PAGES
 from tui.screens.page import Page
-from tui.screens.queue import QueuePage
-from tui.screens.review import ReviewPage
-from tui.screens.settings import SettingsPage
-from tui.screens.specs import SpecsScreen
 from tui.spans import counted
+from tui.steady_app import SteadyApp
 from tui.themes import DARK, HIGH_CONTRAST
 
 if TYPE_CHECKING:
     from backend.queue_runner import QueueRunner
     from backend.store import Store
+    from backend.summary import Summary
+    from tui.drafting import Chosen
+    from tui.screens.first_run import Begin
 
+_THREADS = 32
+"""Some stay as long as the app (watching, planning), and some hang for long (a dead disk): by asyncio's own
+count, six on two cores, the queue would come to wait for them."""
 LIVE_HZ = 12
 """Times a second that pages are told of news, at most."""
+_PAINTED_WITHIN = 1.0
+"""Seconds until the queue is opened, whether or not specs are shown."""
 ASK_AGAIN_SECONDS = 300.0
 """After a question that nobody answered, until it is put again."""
 
-_LOOKS: list[str | PurePath] = ["screens/page.tcss", "widgets/status_bar.tcss"]
-"""Of every page; a page's own stand beside it."""
+_LOOKS: list[str | PurePath] = [
+    "screens/page.tcss",
+    "widgets/status_bar.tcss",
+    "screens/specs.tcss",
+    "widgets/spec_list.tcss",
+    "widgets/spec_detail.tcss",
+    "widgets/job_list.tcss",
+    "widgets/queue_pane.tcss",
+    "widgets/log_tail.tcss",
+]
+"""Of every page, and of the first. The others bring theirs, and with each of those all are parsed again."""
 
 
-class UpsampleApp(App[None]):
+class UpsampleApp(TellsDefects, SteadyApp):
     """`upsample` without `--no-ui`."""
 
     TITLE = "upsample"
     CSS_PATH = _LOOKS
+    DEFAULT_MODE = "specs"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "page('specs')", "specs", show=False),
         Binding("2", "page('queue')", "queue", show=False),
@@ -79,14 +93,6 @@ class UpsampleApp(App[None]):
         Binding("ctrl+z", "suspend_process", "suspend", show=False),
         Binding("q", "quit", "quit"),
     ]
-    PAGES: ClassVar[dict[str, Callable[[Desk], Page]]] = {
-        "specs": SpecsScreen,
-        "queue": QueuePage,
-        "log": LogPage,
-        "review": ReviewPage,
-        "settings": SettingsPage,
-    }
-    """The pages by name; each is made when it is first shown."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
@@ -102,6 +108,8 @@ class UpsampleApp(App[None]):
         """The open queue; None before it is."""
         self.queue_trouble = ""
         """Why the queue cannot be worked on; empty when it can."""
+        self.holder = ""
+        """Which other process works on the queue, in words; empty when this one does."""
         self.log_job: int | None = None
         """The job whose log is looked at: that of the page `l` was pressed on, else the last started."""
         self._identities: dict[int, str] = {}
@@ -111,21 +119,31 @@ class UpsampleApp(App[None]):
         self.memory = Memory.load(desk.memory)
         self.to_review: tuple[Path, int] | None = None
         """The spec (its file, absolute, and entry) whose result the review is to begin with."""
+        self.first_frame = asyncio.Event()
+        """Set once anything has been drawn."""
+        self.specs_shown = asyncio.Event()
+        """Set once the first specs have been drawn, or there are none."""
         self._shown = (0, 0)
+        for name, make in PAGES.items():
+            self.add_mode(name, partial(make, desk))
 
     def on_mount(self) -> None:
-        """Show the specs, and only then open the queue."""
-        for name, make in self.PAGES.items():
-            self.add_mode(name, partial(make, self.desk))
+        """The specs are shown; only then is the queue opened."""
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
         if self.desk.log_file is not None:
             self._log_file = LogFile(self.desk.log_file, self._tell_of_log_file)
         self.register_theme(HIGH_CONTRAST)
         self.use_theme(self.memory.recall("theme", DARK))
         self.theme_changed_signal.subscribe(self, lambda theme: self._remember("theme", theme.name))
-        page = self.memory.recall("page", "specs")
-        self.switch_mode(page if page in self.PAGES and not self.desk.source.paths else "specs")
+        page = self.memory.recall("page", self.DEFAULT_MODE)
+        if page in PAGES and not self.desk.source.paths:
+            self.switch_mode(page)
         if self._is_first_run():
+            from tui.screens.first_run import FirstRunScreen
+
             self.push_screen(FirstRunScreen(), self._begin)
+        if not self.desk.source.paths:
+            self.specs_shown.set()
         self.set_interval(1 / LIVE_HZ, self._tell_pages)
         if self.desk.queue is not None:
             # A worker of the app: jobs go on whatever page is shown.
@@ -133,6 +151,10 @@ class UpsampleApp(App[None]):
                 lambda path: self.run_worker(self._work_on(path), exit_on_error=False),
                 self.desk.queue,
             )
+
+    def on_ready(self) -> None:
+        """The first frame is drawn."""
+        self.first_frame.set()
 
     def on_unmount(self) -> None:
         """Remember how it was left, and let what was heard reach its file."""
@@ -147,6 +169,8 @@ class UpsampleApp(App[None]):
 
     async def action_log(self) -> None:
         """The log; of one job, if the page is about one."""
+        from tui.screens.log import LogPage
+
         page = self.screen
         job = page.current_job if isinstance(page, Page) else None
         await self.switch_mode("log")
@@ -187,6 +211,8 @@ class UpsampleApp(App[None]):
             self.push_screen(UpsampleDialog(chosen, self.store), send)
 
     async def _queue(self, summary: Summary) -> None:
+        from backend.batch import require_writable
+
         if self.runner is None:
             return
         try:
@@ -212,6 +238,10 @@ class UpsampleApp(App[None]):
         if isinstance(event, BoxLog):
             self._keep(self.logs.hear(event))
             return
+        if isinstance(event, QueueChanged):
+            self.run_worker(self._learn(event.jobs), exit_on_error=False)
+        elif isinstance(event, DispatcherChanged):
+            self._note_dispatcher(event.holder)
         self.live.hear(event)
         if isinstance(event, JobSent):
             self._identities[event.job] = event.identity
@@ -222,6 +252,21 @@ class UpsampleApp(App[None]):
         line = line_of(event, job.job.box if job else "", time())
         if line is not None:
             self._keep(self.logs.add(line))
+
+    async def _learn(self, numbers: Sequence[int]) -> None:
+        """Show what other processes did to jobs, and the jobs that they added."""
+        if self.store is None or self.runner is None:
+            return
+        jobs = await asyncio.to_thread(self.store.jobs, numbers)
+        self.live.learn(jobs, are_told=self.runner.works)
+
+    def _note_dispatcher(self, holder: str) -> None:
+        self.holder = holder
+        if holder:
+            text = f"{holder} works on the queue. This one shows it, and takes over when that ends."
+        else:
+            text = "The other upsample has ended: this one works on the queue now."
+        self.notify(one_line(text), title="The queue", timeout=10, markup=False)
 
     def identity_of(self, job: int) -> str:
         """Of the job, as its box's log names it; empty while unknown."""
@@ -242,6 +287,8 @@ class UpsampleApp(App[None]):
     async def _work_on(self, path: Path) -> None:
         """Work on the queue for as long as the app is open."""
         # SSH takes its time to import, and nobody waits for it before the first paint.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.specs_shown.wait(), _PAINTED_WITHIN)
         from tui.queue_session import queue_session
 
         try:
@@ -250,13 +297,33 @@ class UpsampleApp(App[None]):
                 runner,
             ):
                 self.store, self.runner = store, runner
+                if store.set_aside is not None:
+                    self.notify(
+                        paragraphs(store.set_aside.describe()),
+                        title="The queue",
+                        severity="warning",
+                        timeout=60,
+                        markup=False,
+                    )
                 self.live.take_up(await asyncio.to_thread(store.unended))
                 await runner.run()
         except UpsampleError as error:
             self.queue_trouble = str(error)
             self.notify(paragraphs(str(error)), title="The queue", severity="error", markup=False)
+        except Exception as error:
+            self.queue_trouble = f"{describe_defect(error)}\nNothing is lost: open upsample again."
+            raise
         finally:
             self.runner = self.store = None
+            for box in self.live.boxes:
+                self.live.hear(LinkChanged(box, LinkState.CLOSED, ""))
+
+    def tell_defect(self, error: BaseException) -> None:
+        """Work behind a page broke: say so, and keep in the log where."""
+        line = LogLine("", time(), "error", "upsample", trace_defect(error))
+        self._keep(self.logs.add(line))
+        text = paragraphs(describe_defect(error))
+        self.notify(text, severity="error", timeout=60, markup=False)
 
     # --- questions ---
 
@@ -287,6 +354,8 @@ class UpsampleApp(App[None]):
         return can_open and not self.desk.source.paths and not user_file().exists()
 
     def _begin(self, where: Begin | None) -> None:
+        from tui.screens.first_run import Begin
+
         match where:
             case Begin.DEMO:
                 self.open_demo()
@@ -308,6 +377,8 @@ class UpsampleApp(App[None]):
 
     def ask_for_folder(self) -> None:
         """Ask which specs to list."""
+        from tui.screens.open_folder import OpenFolderDialog
+
         self.push_screen(
             OpenFolderDialog(self.desk.source.cwd),
             lambda path: self.open_paths([path]) if path is not None else None,
@@ -341,7 +412,7 @@ class UpsampleApp(App[None]):
         self.desk = replace(self.desk, source=self.desk.open_source(paths))
         self.switch_mode("settings")
         self.remove_mode("specs")
-        self.add_mode("specs", partial(self.PAGES["specs"], self.desk))
+        self.add_mode("specs", partial(PAGES["specs"], self.desk))
         self.action_page("specs")
 
     def _tell_pages(self) -> None:
@@ -349,42 +420,3 @@ class UpsampleApp(App[None]):
         if now != self._shown:
             self._shown = now
             self.live_changed.publish(None)
-
-
-def run(
-    settings: Settings,
-    paths: Sequence[Path],
-    reload: Callable[[], Settings],
-    save_dir: Path,
-    changes: Callable[[], Table] = dict,
-) -> None:
-    """Show the specs in these files and folders until the user quits; then say what goes on.
-
-    Raises ConfigError before anything is drawn when the settings name no box or profile that exists.
-    """
-    from backend.store import Store, default_path
-
-    settings.box_named(None)
-    counter = TextCounter()
-    videos = VideoIndex(default_index())
-    desk = Desk(
-        settings=settings,
-        reload=reload,
-        source=SpecSource.on_disk(paths, Path.cwd(), default_index()),
-        make_planner=lambda settings: Planner(settings.upsampling, counter, videos.probe),
-        queue=default_path(),
-        save_dir=save_dir,
-        log_file=default_log_file(),
-        counter=counter,
-        pictures=PictureBook(),
-        changes=changes,
-        open_source=lambda paths: SpecSource.on_disk(paths, Path.cwd(), default_index()),
-        memory=default_memory(),
-    )
-    app = UpsampleApp(desk)
-    with closing(videos):
-        app.run()
-    if not app.queue_trouble:
-        with closing(Store(default_path())) as store:
-            for line in describe_left(store.unended(), "open upsample again"):
-                say(safe(line))

@@ -10,18 +10,17 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from tui.screens.questions import HostKeyDialog, Question, SecretDialog
-
 if TYPE_CHECKING:
     from backend.box.asker import HostKeyQuestion
     from tui.app import UpsampleApp
+    from tui.screens.questions import Question
 
 T = TypeVar("T")
 
 HOST_KEY_SECONDS = 600.0
 """Time to call the box's owner."""
 SECRET_SECONDS = 100.0
-"""A little less than the login may take (backend.box.ssh)."""
+"""A little less than sshd waits for a login (LoginGraceTime)."""
 
 
 class AppAsker:
@@ -36,20 +35,22 @@ class AppAsker:
         self._turn = asyncio.Lock()
 
     async def accepts_host_key(self, question: HostKeyQuestion) -> bool:
+        from tui.screens.questions import HostKeyDialog
+
         return await self._ask(HostKeyDialog(question), HOST_KEY_SECONDS) is True
 
     async def secret(self, prompt: str) -> str | None:
+        from tui.screens.questions import SecretDialog
+
         return await self._ask(SecretDialog(prompt), SECRET_SECONDS)
 
     async def _ask(self, dialog: Question[T], seconds: float) -> T | None:
         try:
             async with asyncio.timeout(seconds), self._turn:
-                self._app.live.ask(asking=True)
                 try:
                     self._app.push_screen(dialog)
                     return await dialog.answered
                 finally:
-                    self._app.live.ask(asking=False)
                     dialog.withdraw()
         except TimeoutError:
             self._unanswered()

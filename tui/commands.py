@@ -12,6 +12,7 @@ from textual.screen import Screen
 
 from backend.config import user_file
 from tui.harmless import one_line
+from tui.pages import PAGES
 from tui.themes import OFFERED
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def commands(app: UpsampleApp, screen: Screen[object]) -> Iterable[SystemCommand]:
     """Everything that can be done from here."""
-    for number, page in enumerate(app.PAGES, start=1):
+    for number, page in enumerate(PAGES, start=1):
         yield SystemCommand(f"Go to {page}", f"Page {number}", partial(app.action_page, page))
     yield from _of_page(app, screen)
     yield SystemCommand(

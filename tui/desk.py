@@ -9,6 +9,7 @@ from pathlib import Path
 from backend.config import Settings, Table
 from backend.tokens import TextCounter
 from tui.pictures import PictureBook
+from tui.pixel_graphics import PixelGraphics
 from tui.planning import PromptPlanner
 from tui.scanning import SpecSource
 
@@ -31,6 +32,8 @@ class Desk:
     """Where what boxes say is kept; None keeps it in memory alone."""
     pictures: PictureBook | None = field(default=None, kw_only=True)
     """Keeps the pictures of frames; None for an app that shows none."""
+    graphics: PixelGraphics | None = field(default=None, kw_only=True)
+    """Draws them in pixels; None draws them in half-blocks."""
     counter: TextCounter = field(default_factory=TextCounter, kw_only=True)
     """Counts text for what is weighed outside the planner; one vocabulary in memory is enough."""
     changes: Callable[[], Table] = dict

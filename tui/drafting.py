@@ -38,6 +38,8 @@ class Options:
     """One of RESIZES."""
     max_resolution: str
     save_dir: str
+    review: bool
+    """Whether results wait until they are accepted."""
     force: bool
 
 
@@ -62,6 +64,7 @@ def first_options(settings: Settings, save_dir: Path) -> Options:
         resize=resize,
         max_resolution=own.max_upsample_resolution,
         save_dir=str(save_dir),
+        review=False,
         force=False,
     )
 
@@ -70,6 +73,7 @@ def make_batch(options: Options, settings: Settings, cwd: Path) -> Batch:
     """The batch that the options stand for. Raises InputError and ConfigError with what is wrong."""
     name, box = settings.box_named(options.box)
     changes: dict[str, object] = {
+        "max_tokens": settings.max_tokens_on(name),
         "frames_to_extract": _number(options.frames, "frames", 1, MOST_FRAMES),
         "max_upsample_resolution": str(Bound.parse(options.max_resolution.strip())),
         "auto_resize": options.resize != "off",
@@ -85,6 +89,7 @@ def make_batch(options: Options, settings: Settings, cwd: Path) -> Batch:
         candidates=_number(options.candidates, "candidates", 1, MOST_CANDIDATES),
         seed=_number(options.seed, "seed", 0, GREATEST_SEED),
         force=options.force,
+        review=options.review,
     )
 
 

@@ -13,7 +13,7 @@ from tui.harmless import one_line, paragraphs, short_path
 from tui.job_columns import name_of
 from tui.job_listing import JobListing, count_states, seconds_left, total_rate
 from tui.job_states import shown
-from tui.lines import LINKS
+from tui.lines import link_parts
 from tui.live import Live, LiveBox, LiveJob
 from tui.spans import about, clock, counted, size
 
@@ -65,12 +65,9 @@ def pace(live: Live) -> Content:
 
 def box_words(box: LiveBox, now: float) -> Content:
     """One line about a box: its link in words, and what answers there or when the next try is."""
-    link = LINKS[box.link]
-    words = [Content.assemble((link.glyph, link.colour), " ", (one_line(box.name), "bold"))]
-    state = link.word or "not connected"
-    if box.link is LinkState.RETRYING and box.retry_at is not None:
-        state = f"trying again in {clock(max(0.0, box.retry_at - now))}"
-    words.append(Content.styled(state, link.colour))
+    glyph, state, colour = link_parts(box, now)
+    words = [Content.assemble((glyph, colour), " ", (one_line(box.name), "bold"))]
+    words.append(Content.styled(state or "not connected", colour))
     if box.link is LinkState.LIVE and box.stage not in ("", READY):
         words.append(Content.styled(f"◐ {short_stage(box.stage)}", "$text-warning"))
     if box.detail:
@@ -170,7 +167,10 @@ def _facts(job: LiveJob, now: float, cwd: Path) -> list[tuple[str, str]]:
     if job.tokens:
         found.append(("answer", _answer(job, now)))
     if job.attempt > 1:
-        found.append(("attempt", str(job.attempt)))
+        why = one_line(job.reason.partition("\n")[0])
+        found.append(
+            ("attempt", f"{job.attempt}; the one before: {why}" if why else str(job.attempt))
+        )
     found.append(("box", one_line(job.job.box)))
     found.append(("result", short_path(job.job.destination, cwd)))
     return found

@@ -11,7 +11,7 @@ from tui.lines import link_text
 from tui.settings_rows import OVERRULED
 from tui.verdicts import Standing
 
-_WIDTH = 14
+_WIDTH = 18
 _VERDICTS = {
     Standing.FITS: "prompt, frames and answer fit the limit",
     Standing.NEAR: "they fit, and take nine tenths of it or more",
@@ -30,9 +30,12 @@ _JOBS = {
 }
 _LINKS = {
     LinkState.CONNECTING: "the box is being reached",
+    LinkState.WAITING: "a question is open: a host key, a password",
     LinkState.LIVE: "it answers",
+    LinkState.STALE: "nothing comes any more; soon it is tried anew",
     LinkState.RETRYING: "it could not be reached; it is tried again",
-    LinkState.STOPPED: "not before you did something: the detail says what",
+    LinkState.STOPPED: "until you did what the detail says",
+    LinkState.CLOSED: "all is done there; more opens it again",
 }
 
 

@@ -7,39 +7,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from textual.content import Content
+from textual.style import Style
 
 from backend.config import Settings
 from backend.events import LinkState
 from backend.filtering import Filter
+from backend.status_text import LINK_SIGNS, link_words
 from tui.harmless import one_line
 from tui.listing import Listing
 from tui.live import LiveBox
 from tui.ordering import Column
+from tui.pages import PAGES
 
 _DOT = ("  ·  ", "$foreground-disabled")
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
-    """How the link to a box is shown: a glyph, a word and a colour, always together."""
-
-    glyph: str
-    word: str
-    colour: str
-
-
-LINKS: dict[LinkState | None, _Link] = {
-    None: _Link("○", "", "$foreground-muted"),
-    LinkState.CONNECTING: _Link("◐", "connecting", "$text-warning"),
-    LinkState.LIVE: _Link("●", "live", "$text-success"),
-    LinkState.RETRYING: _Link("◌", "retrying", "$text-warning"),
-    LinkState.STOPPED: _Link("✗", "needs you", "$text-error"),
+_LINK_COLOURS = {
+    LinkState.CONNECTING: "$text-warning",
+    LinkState.WAITING: "bold $text-warning",
+    LinkState.LIVE: "$text-success",
+    LinkState.STALE: "$text-warning",
+    LinkState.RETRYING: "$text-warning",
+    LinkState.STOPPED: "$text-error",
+    LinkState.CLOSED: "$foreground-muted",
 }
-"""None: nothing was heard of the box yet."""
-
-
-_WAITING = _Link("?", "waiting for you", "bold $text-warning")
-"""While a question is open."""
 
 
 @dataclass(slots=True)
@@ -53,13 +44,21 @@ class Progress:
     ended: bool = False
 
 
-def link_text(state: LinkState | None) -> Content:
+def link_text(state: LinkState) -> Content:
     """How a link stands: glyph, word and colour."""
-    link = LINKS[state]
-    return Content.styled(f"{link.glyph} {link.word}", link.colour)
+    sign = LINK_SIGNS[state]
+    return Content.styled(f"{sign.glyph} {sign.word}", _LINK_COLOURS[state])
 
 
-def box_line(settings: Settings, live: LiveBox | None, *, asking: bool = False) -> Content:
+def link_parts(box: LiveBox | None, now: float) -> tuple[str, str, str]:
+    """The glyph, the words with their countdown by the clock of `Live`, and the colour of both."""
+    if box is None or box.link is None:  # nothing was heard of it yet
+        return "○", "", "$foreground-muted"
+    words = link_words(box.link, box.seconds(now))
+    return LINK_SIGNS[box.link].glyph, words, _LINK_COLOURS[box.link]
+
+
+def box_line(settings: Settings, live: LiveBox | None, now: float) -> Content:
     """The box that would be used, how the link to it stands, and what answers there.
 
     Raises ConfigError when there is no such box.
@@ -68,15 +67,26 @@ def box_line(settings: Settings, live: LiveBox | None, *, asking: bool = False) 
     # A model in a folder is known by the folder's name.
     model = box.model.rstrip("/").rpartition("/")[2]
     parts = [one_line(part) for part in (box.engine, model) if part]
-    link = _WAITING if asking else LINKS[live.link if live else None]
+    glyph, words, colour = link_parts(live, now)
     return Content.assemble(
         (" upsample ", "bold $primary"),
         "  ",
-        (link.glyph, link.colour),
+        (glyph, colour),
         " ",
         (one_line(name), "bold"),
-        (f" {link.word}", link.colour),
+        (f" {words}", colour),
         (f"  {' · '.join(parts)}", "$foreground-muted"),
+    )
+
+
+def pages_line(current: str) -> Content:
+    """The pages and their keys; a click goes there."""
+    names = [f"{number} {page}" for number, page in enumerate(PAGES, start=1)]
+    return Content("  ").join(
+        Content.styled(name, "bold $primary")
+        if page == current
+        else Content.styled(name, Style.from_meta({"@click": f"app.page('{page}')"}))
+        for page, name in zip(PAGES, names, strict=True)
     )
 
 

@@ -33,8 +33,12 @@ FIRST_STAGE = "starting"
 """With which every start of an engine begins."""
 LONGEST_TEXT = 200_000
 """Characters of an answer that are kept for the screen."""
+_MOST_STAGES = 32
+"""Of a start that are kept; an engine has seven."""
 _RECENT = 32
 """Ended jobs whose seconds tell how long the rest will take."""
+
+_STOPPED = (State.PAUSED, State.FAILED, State.CANCELLED)
 
 _BYTES_A_TOKEN = 4
 """Of UTF-8, in English prose; pieces of text are joined on their way, so they cannot be counted instead."""
@@ -51,6 +55,8 @@ class LiveJob:
     note: str = ""
     """Why it waits, when it was put back."""
     attempt: int = 0
+    reason: str = ""
+    """Why the engine failed at the attempt before, if it did."""
     text: str = ""
     began: float | None = None
     """When the engine took it up, by the clock of `Live`."""
@@ -100,12 +106,20 @@ class LiveBox:
     """The engine when live, what went wrong otherwise."""
     retry_at: float | None = None
     """When the next try is, by the clock of `Live`."""
+    silent_since: float | None = None
+    """When it gave its last sign, by that clock; None while it is live."""
     stage: str = ""
     """How far the engine's start is; empty when that is unknown."""
     status: BoxStatus | None = None
     """What it told of itself last; None when that is unknown."""
     stages: dict[str, float] = field(default_factory=dict)
     """When each stage of this start was first heard of, by the clock of `Live`."""
+
+    def seconds(self, now: float) -> float | None:
+        """Those that go with the state: until the next try, or since the last sign."""
+        if self.retry_at is not None:
+            return self.retry_at - now
+        return None if self.silent_since is None else now - self.silent_since
 
 
 @dataclass(slots=True)
@@ -116,8 +130,6 @@ class Live:
     jobs: dict[int, LiveJob] = field(default_factory=dict)
     """By number, in the order in which they were taken up."""
     boxes: dict[str, LiveBox] = field(default_factory=dict)
-    asking: bool = False
-    """Whether a question is open that reaching a box has raised."""
     version: int = 0
     """Grows with every change, so that who draws knows whether there is anything new."""
     changed: dict[int, int] = field(default_factory=dict)
@@ -148,6 +160,25 @@ class Live:
                 self._note_change(job.number)
         self._change_order()
 
+    def learn(self, jobs: Iterable[Job], *, are_told: bool) -> None:
+        """How jobs stand in the queue's file, whoever changed that.
+
+        `are_told`: events tell of what goes on here, and are newer. Then only what nobody tells counts:
+        jobs that are new, go on again, or wait in another place.
+        """
+        new, changed = [], []
+        for job in jobs:
+            known = self.jobs.get(job.number)
+            again = known is not None and job.state is State.QUEUED and known.state in _STOPPED
+            if known is None or (again and known.state is not State.PAUSED):
+                new += [] if job.state.ended else [job]
+            elif again or not are_told or (known.state is job.state and job.state.unsent):
+                changed.append(job)
+        if new:
+            self.take_up(new)
+        if changed:
+            self.note_changed(changed)
+
     def forget(self, numbers: Iterable[int]) -> None:
         """Show these no longer; the queue's file keeps them."""
         for number in numbers:
@@ -161,11 +192,6 @@ class Live:
     def box(self, name: str) -> LiveBox:
         """The box of that name, heard of or not."""
         return self.boxes.setdefault(name, LiveBox(name))
-
-    def ask(self, *, asking: bool) -> None:
-        """A question is open, or is not any more."""
-        self.asking = asking
-        self.version += 1
 
     def hear(self, event: Event) -> None:
         """Take note of an event."""
@@ -202,18 +228,20 @@ class Live:
     def _note_link(self, event: LinkChanged) -> None:
         box = self.box(event.box)
         box.link, box.detail = event.state, event.detail
-        retrying = event.state is LinkState.RETRYING
-        if event.state is not LinkState.LIVE:
+        if event.state not in (LinkState.LIVE, LinkState.STALE):
             # Whatever the engine is doing, it is not known any more.
             box.stage, box.stages, box.status = "", {}, None
-        box.retry_at = self.clock() + event.retry_in if retrying else None
+        now = self.clock()
+        box.retry_at = now + event.retry_in if event.state is LinkState.RETRYING else None
+        box.silent_since = now - event.silent_for if event.state is LinkState.STALE else None
 
     def _note_stage(self, event: EngineStarting) -> None:
         box = self.box(event.box)
         if box.stages.keys() - {event.stage} and event.stage == FIRST_STAGE:
             box.stages = {}
         box.stage = event.stage
-        box.stages.setdefault(event.stage, self.clock())
+        if len(box.stages) < _MOST_STAGES:
+            box.stages.setdefault(event.stage, self.clock())
 
     def _note_job(self, job: LiveJob, event: Event) -> None:
         match event:
@@ -224,7 +252,7 @@ class Live:
             case JobSent():
                 job.state = State.SENT
             case JobStarted():
-                job.state, job.attempt = State.RUNNING, event.attempt
+                job.state, job.attempt, job.reason = State.RUNNING, event.attempt, event.reason
                 job.text, job.completion_tokens = "", None
                 job.began, job.first_text, job.ended = self.clock(), None, None
             case TextWritten():

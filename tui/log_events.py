@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backend.events import (
+    DispatcherChanged,
     EngineStarting,
     Event,
     JobCancelled,
@@ -17,9 +18,15 @@ from backend.events import (
     ResultsWritten,
     WritingFailed,
 )
+from backend.status_text import link_words
 from tui.logbook import JOB, LINK, LogLine
 
-_LINK_LEVELS = {LinkState.RETRYING: "warning", LinkState.STOPPED: "error"}
+_LINK_LEVELS = {
+    LinkState.WAITING: "warning",
+    LinkState.STALE: "warning",
+    LinkState.RETRYING: "warning",
+    LinkState.STOPPED: "error",
+}
 
 JobEvent = JobPrepared | JobSent | JobStarted | JobDone | JobFailed | JobPostponed | JobCancelled
 
@@ -34,6 +41,9 @@ def line_of(event: Event, box: str, now: float) -> LogLine | None:
             return LogLine(event.box, event.time or now, "info", "engine", event.stage)
         case ResultsWritten():
             return LogLine("", now, "info", "results", f"written for {event.file}")
+        case DispatcherChanged():
+            text = f"{event.holder} works on the queue" if event.holder else "worked on from here"
+            return LogLine("", now, "info", "queue", text)
         case WritingFailed():
             text = f"not written for {event.file}: {event.error}"
             return LogLine("", now, "error", "results", text)
@@ -53,8 +63,8 @@ def line_of(event: Event, box: str, now: float) -> LogLine | None:
 
 
 def _link_text(event: LinkChanged) -> str:
-    text = f"{event.state}: {event.detail}" if event.detail else str(event.state)
-    return f"{text}; next try in {event.retry_in:.0f} s" if event.retry_in else text
+    words = link_words(event.state, event.seconds)
+    return f"{words}: {event.detail}" if event.detail else words
 
 
 def _job_text(event: JobEvent) -> tuple[str, str]:
@@ -66,7 +76,8 @@ def _job_text(event: JobEvent) -> tuple[str, str]:
         case JobSent():
             return "info", "sent"
         case JobStarted():
-            return "info", f"started, attempt {event.attempt}"
+            because = f", because the one before failed: {event.reason}" if event.reason else ""
+            return "warning" if because else "info", f"started, attempt {event.attempt}{because}"
         case JobDone():
             tokens = event.completion_tokens
             told = "" if tokens is None else f", {tokens:,} tokens"

@@ -7,6 +7,7 @@ import time
 from enum import StrEnum
 
 from backend.specs.quoting import printable
+from backend.status_text import local_time
 from tui.logbook import LINK, LogLine
 
 _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
@@ -56,7 +57,7 @@ def stamp(line: LogLine, times: Times, now: float) -> str:
     """When it was said, 8 cells wide; empty when times are not shown."""
     match times:
         case Times.CLOCK:
-            return time.strftime("%H:%M:%S", _local(line.time))
+            return time.strftime("%H:%M:%S", local_time(line.time))
         case Times.AGO:
             return f"{_age(now - line.time):>8}"
         case Times.NONE:
@@ -65,17 +66,9 @@ def stamp(line: LogLine, times: Times, now: float) -> str:
 
 def plain(line: LogLine) -> str:
     """The whole line, as it is copied and kept in files: "2026-09-03 07:01:02 h100 warning vllm: text"."""
-    when = time.strftime("%Y-%m-%d %H:%M:%S", _local(line.time))
+    when = time.strftime("%Y-%m-%d %H:%M:%S", local_time(line.time))
     who = " ".join(clean(part) for part in (line.box, line.level, line.source) if part)
     return f"{when} {who}: {clean(line.text)}"
-
-
-def _local(seconds: float) -> time.struct_time:
-    # A box may tell any number.
-    try:
-        return time.localtime(seconds)
-    except (OverflowError, OSError, ValueError):
-        return time.localtime(0)
 
 
 def _age(seconds: float) -> str:

@@ -23,6 +23,9 @@ MOST_CHARACTERS = 20_000_000
 LONGEST_LINE = 4_000
 """Characters of a line that are kept."""
 
+LONGEST_WORD = 80
+"""Characters of a level or a source that are kept."""
+
 MOST_LINES_OF_ONE = 1_000
 """Lines into which one text is split, at most."""
 
@@ -66,6 +69,8 @@ class LogBook:
         """Take in a line, or several if its text has line breaks; the oldest make room if they must."""
         if line.box and line.box not in self.boxes:
             self.boxes[line.box] = None
+        if len(line.level) > LONGEST_WORD or len(line.source) > LONGEST_WORD:
+            line = line._replace(level=line.level[:LONGEST_WORD], source=line.source[:LONGEST_WORD])
         lines = _split(line)
         for each in lines:
             self.lines.append(each)

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from backend.catalog import Changes
-from backend.errors import UpsampleError
-from backend.history import LatestJob, Place
-from backend.plan import Plan
-from backend.review import Review
-from backend.specs.reading import Finding
-from backend.summary import Summary
-from tui.ordering import Column
-from tui.pictures import Picture
-from tui.what_if import Subject
+if TYPE_CHECKING:
+    from backend.catalog import Changes
+    from backend.errors import UpsampleError
+    from backend.history import LatestJob, Place
+    from backend.plan import Plan
+    from backend.review import Review
+    from backend.specs.reading import Finding
+    from backend.summary import Summary
+    from tui.ordering import Column
+    from tui.pictures import Picture
+    from tui.what_if import Subject
 
 
 @dataclass

@@ -15,6 +15,8 @@ from backend.video.thumbnails import LookEnded, Thumbnail, fit_within, read_thum
 
 KEPT = 256
 """Pictures that are kept: about 3 MB of those that a wide window shows."""
+KEPT_LARGE = 24
+"""Of those that are drawn in pixels: about 15 MB."""
 
 GAP = 2
 """Cells between two pictures."""
@@ -56,7 +58,7 @@ class Grid:
     shown: int
     """Pictures that there is room for."""
     size: Size
-    """Of each, in pixels: a cell is one pixel wide and two high."""
+    """Of each in half-blocks: a cell is one pixel wide and two high."""
 
     @property
     def lines(self) -> int:

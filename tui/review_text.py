@@ -79,7 +79,7 @@ def headings(columns: Columns) -> str:
             " " * _CURSOR,
             left("decision", columns.state),
             left("name", columns.name),
-            right("of", columns.candidates),
+            right("×", columns.candidates),
             right("lint", columns.lints),
             right("tokens", columns.tokens),
         )

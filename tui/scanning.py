@@ -19,6 +19,10 @@ POST_EVERY = 0.05
 """Seconds between two batches."""
 LARGEST_BATCH = 5_000
 """Findings; taking in more at once would hold up the keyboard."""
+_SCREENFUL = 200
+"""Findings that are posted first."""
+_DRAWN_WITHIN = 1.0
+"""Seconds after which the rest is read, whether or not they are drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +51,32 @@ class SpecSource:
 
 
 def read_files(
-    source: SpecSource, post: Callable[[FilesRead], object], stopped: Callable[[], bool]
+    source: SpecSource,
+    post: Callable[[FilesRead], object],
+    stopped: Callable[[], bool],
+    drawn: Event,
 ) -> None:
-    """Read every file of the source and post what is found, in batches, until stopped. Blocks."""
+    """Read every file of the source and post what is found, in batches, until stopped. Blocks.
+
+    `drawn` is set once the first batch is on the screen.
+    """
     batch: list[Finding] = []
     posted = monotonic()
-    read = total = 0
-    for read, file in enumerate(source.files(), start=1):
+    enough = _SCREENFUL
+    seen: set[int] = set()
+    total = 0
+    for file in source.files():
         if stopped():
             return
-        batch += file.findings
+        seen.add(file.position)
         total = file.total
-        if len(batch) >= LARGEST_BATCH or monotonic() - posted > POST_EVERY:
-            post(FilesRead(tuple(batch), read, total))
-            batch, posted = [], monotonic()
-    post(FilesRead(tuple(batch), read, total))
+        # A batch file may hold more than is good to take in at once.
+        for start in range(0, len(file.findings), LARGEST_BATCH):
+            batch += file.findings[start : start + LARGEST_BATCH]
+            if len(batch) >= enough or monotonic() - posted > POST_EVERY:
+                post(FilesRead(tuple(batch), len(seen), total))
+                if enough == _SCREENFUL:
+                    # Python does one at a time.
+                    drawn.wait(_DRAWN_WITHIN)
+                batch, posted, enough = [], monotonic(), LARGEST_BATCH
+    post(FilesRead(tuple(batch), len(seen), total))

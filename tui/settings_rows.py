@@ -165,6 +165,8 @@ def why_not_here(entry_name: str, source: Source) -> str:
                 f"{entry_name} comes from {source.name} in the environment, which counts more than "
                 "your file. Unset it to change the setting here."
             )
+        case Origin.BOX:
+            return f"{entry_name} comes from {source.name}. Change it there, or set that to 0."
         case Origin.LOCAL:
             return (
                 f"{entry_name} comes from {source.name}, which counts more than your file. Change it "

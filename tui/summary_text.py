@@ -56,7 +56,7 @@ def _reason(refused: Refused) -> Content:
 
 
 def _what_helps(ground: Ground) -> str:
-    return "  (force takes it all the same)" if ground.helped_by_force else ""
+    return "  (`replace files` takes it all the same)" if ground.helped_by_force else ""
 
 
 def _bytes(summary: Summary) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from backend.tokens import Verdict
 class Standing(Enum):
     """Where a spec stands. The name in lower case is the last part of its style's name."""
 
-    WAITING = ("·", "waiting")
+    WAITING = ("·", "weighing")
     FITS = ("✓", "fits")
     NEAR = ("~", "near")
     EXCEEDS = ("✗", "exceeds")

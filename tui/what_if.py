@@ -15,6 +15,8 @@ from pydantic import ValidationError
 
 from backend.config import Layer, Upsampling, check_layers
 from backend.errors import ConfigError, UpsampleError
+from backend.limits.calibration import Calibration
+from backend.limits.sizes import CONTEXT_LENGTHS
 from backend.media import Media, choose_media
 from backend.plan import Plan, Planner
 from backend.profiles import load_profile, profile_names
@@ -23,8 +25,6 @@ from backend.specs.model import Spec
 from backend.tokens import Budget, CategoryRow, TextCounter, category_matrix
 from backend.video import MediaKind, Video, probe
 
-LIMITS = (4096, 8192, 16384, 32768)
-"""Context lengths that models are commonly served with."""
 RESERVES = (100, 200, 300, 500, 1000, 2000, 4000)
 BOUNDS = ("", "720", "512", "480", "256")
 """Greatest shorter sides; "" is no bound."""
@@ -43,6 +43,8 @@ class Subject:
     """Tokens of the text that is sent, by profile."""
     fresh: Mapping[str, Upsampling]
     """The shipped settings with each profile's own, by profile."""
+    calibration: Calibration | None = None
+    """What was measured on the box that would be used; None when nothing was."""
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -152,6 +154,12 @@ class WhatIf:
         return self._planner.largest(plan.video.size, self.text, plan.frames)
 
     @property
+    def calibration(self) -> Calibration | None:
+        """What was measured under the profile that is tried."""
+        found = self.subject.calibration
+        return found if found and found.profile == self.settings.profile else None
+
+    @property
     def matrix(self) -> tuple[CategoryRow, ...]:
         """The 25 sizes of Cosmos, counted as the model counts."""
         planner = self._planner
@@ -191,8 +199,8 @@ class WhatIf:
         return self._with(frames_to_extract=self.settings.frames_to_extract + step)
 
     def with_limit(self, step: int) -> WhatIf:
-        """The next of LIMITS, or the one before; at the ends it stays."""
-        return self._with(max_tokens=_next(LIMITS, self.settings.max_tokens, step))
+        """The next of CONTEXT_LENGTHS, or the one before; at the ends it stays."""
+        return self._with(max_tokens=_next(CONTEXT_LENGTHS, self.settings.max_tokens, step))
 
     def with_reserve(self, step: int) -> WhatIf:
         """The next of RESERVES, or the one before; at the ends it stays."""

@@ -74,6 +74,31 @@ def _facts(what: WhatIf, plan: Plan, width: int) -> list[Content]:
         lines += fact_lines(
             "linear", f"{linear:,} for the original by the rule of thumb, without text", width
         )
+    return lines + _measured(what, plan, width)
+
+
+def _measured(what: WhatIf, plan: Plan, width: int) -> list[Content]:
+    """What a box said of what is sent and of the original, where it was asked."""
+    calibration = what.calibration
+    if calibration is None or plan.video is None:
+        return []
+    told = []
+    for name, size, budget in (
+        ("as sent", plan.size, plan.budget),
+        ("the original", plan.video.size, what.original),
+    ):
+        tokens = calibration.prompt_tokens(size, plan.frames, budget) if budget else None
+        if tokens is not None and budget is not None:
+            as_counted = "" if tokens == budget.prompt_tokens else f", not {budget.prompt_tokens:,}"
+            told.append(f"{tokens:,} {name}{as_counted}")
+    if plan.size == plan.video.size:
+        told = told[:1]
+    lines: list[Content] = []
+    if told:
+        source = one_line(calibration.source)
+        lines += fact_lines("measured", f"{'; '.join(told)} ({source})", width)
+    if warning := calibration.warning():
+        lines += Content.styled(f"! {one_line(warning)}", "$text-error").wrap(width)
     return lines
 
 

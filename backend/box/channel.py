@@ -16,7 +16,16 @@ from typing import get_args
 import asyncssh
 
 from backend.errors import BoxUnreachable, BoxUnusable
-from remote.protocol import MAGIC, Decoder, FromApp, FromBox, ProtocolError, Setup, encode
+from remote.protocol import (
+    MAGIC,
+    MAX_FROM_BOX,
+    Decoder,
+    FromApp,
+    FromBox,
+    ProtocolError,
+    Setup,
+    encode,
+)
 
 BOOTSTRAP = (
     "import json,runpy,sys;"
@@ -29,13 +38,16 @@ BOOTSTRAP = (
 COMMAND = f"python3 -I -c '{BOOTSTRAP}'"
 
 _CHUNK = 1 << 16
-_SEND_SECONDS = 120.0
+_STUCK_SECONDS = 60.0
+"""Without a byte that gets away. A slow line takes minutes for a message, and is no broken one."""
 _OPEN_SECONDS = 30.0
 _ATTACH_SECONDS = 90.0
 _CLOSE_SECONDS = 5.0
 _MOST_NOISE = 1 << 16
 """Bytes that a login shell may print before the runner speaks."""
 _KEPT_ERRORS = 4096
+_LARGEST_OWN = 128
+"""Exit statuses above are a shell's word for a signal; negative ones are asyncssh's."""
 _NOT_FOUND = 127
 """What a shell exits with when there is no such command."""
 
@@ -46,6 +58,7 @@ class Channel:
     def __init__(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
         self._process = process
         self._errors = b""
+        self._put_bytes = 0
         self._draining = asyncio.create_task(self._drain_errors())
 
     @classmethod
@@ -54,7 +67,8 @@ class Channel:
     ) -> Channel:
         """Start the runner at this path and wait for its first sign.
 
-        Raises BoxUnreachable when the connection breaks, BoxUnusable when the runner does not start.
+        Raises BoxUnreachable when the connection breaks or nothing comes, BoxUnusable when the runner
+        ends instead.
         """
         return await cls.start(connection, [runner, "attach", json.dumps(asdict(setup))])
 
@@ -67,7 +81,8 @@ class Channel:
             async with asyncio.timeout(_OPEN_SECONDS):
                 process = await connection.create_process(COMMAND, encoding=None)
         except (asyncssh.Error, OSError, TimeoutError) as error:
-            raise BoxUnreachable(f"the box opens no session: {error}") from error
+            why = str(error) or "no answer"
+            raise BoxUnreachable(f"the box opens no session: {why}") from error
         channel = cls(process)
         try:
             # A box without python3 may have hung up already; `_await_magic` says why.
@@ -77,7 +92,7 @@ class Channel:
                 await channel._await_magic()
         except TimeoutError:
             await channel.close()
-            raise BoxUnusable("the runner on the box does not start", channel._said()) from None
+            raise BoxUnreachable("the runner on the box does not start", channel._said()) from None
         except BaseException:
             await channel.close()
             raise
@@ -87,12 +102,17 @@ class Channel:
         """Send one message. Raises BoxUnreachable when the link is gone."""
         await self._write(encode(message))
 
+    def send_soon(self, message: FromApp) -> None:
+        """Put a small message behind what is on its way. Where the link is gone, it is lost."""
+        with contextlib.suppress(asyncssh.Error, OSError):
+            self._put(encode(message))
+
     async def messages(self) -> AsyncIterator[FromBox]:
         """What the box says, until the channel ends.
 
         Raises BoxUnreachable when it ends within a message, BoxUnusable when it is no message.
         """
-        decoder = Decoder()
+        decoder = Decoder(MAX_FROM_BOX)
         try:
             while data := await self._process.stdout.read(_CHUNK):
                 for message in decoder.feed(data):
@@ -126,11 +146,29 @@ class Channel:
 
     async def _write(self, data: bytes) -> None:
         try:
-            self._process.stdin.write(data)
-            async with asyncio.timeout(_SEND_SECONDS):
-                await self._process.stdin.drain()
-        except (asyncssh.Error, OSError, TimeoutError) as error:
+            self._put(data)
+            await self._drain()
+        except (asyncssh.Error, OSError) as error:
             raise BoxUnreachable(f"the link to the box broke: {error}") from error
+
+    def _put(self, data: bytes) -> None:
+        self._process.stdin.write(data)
+        self._put_bytes += len(data)
+
+    async def _drain(self) -> None:
+        sent = self._sent()
+        while True:
+            # Not asyncio.wait_for: before Python 3.12 it can swallow a cancel.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_STUCK_SECONDS):
+                    await self._process.stdin.drain()
+                    return
+            if self._sent() == sent:
+                raise BoxUnreachable("the box takes nothing any more")
+            sent = self._sent()
+
+    def _sent(self) -> int:
+        return self._put_bytes - self._process.channel.get_write_buffer_size()
 
     async def _await_magic(self) -> None:
         noise = b""
@@ -154,6 +192,8 @@ class Channel:
             )
         if self._process.exit_status is None:
             return BoxUnreachable("the link to the box broke before the runner started")
+        if not 0 <= self._process.exit_status <= _LARGEST_OWN:
+            return BoxUnreachable("the runner on the box was killed before it started")
         return BoxUnusable("the runner on the box did not start", self._said())
 
     async def _closed(self) -> None:

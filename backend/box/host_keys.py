@@ -18,6 +18,9 @@ import asyncssh
 from backend.box.asker import Asker, HostKeyQuestion
 from backend.errors import BoxUntrusted
 
+Match = tuple[Sequence[object], ...]
+"""asyncssh's: host keys, authorities, revoked keys, and the same three of X.509 with its subjects."""
+
 _SYSTEM_FILE = Path("/etc/ssh/ssh_known_hosts")
 
 
@@ -45,10 +48,24 @@ class KnownHosts:
         known.load(self.accepted)
         return known
 
+    def matcher(self) -> Callable[[str, str, int | None], Match]:
+        """What tells asyncssh which keys and authorities a host may have, and which were revoked.
+
+        The address is left aside, as ssh does: where DNS leads must not decide whose key is good.
+        Raises BoxUntrusted as `load` does.
+        """
+        keys = self.load()
+        return lambda host, _address, port: keys.match(host, "", port)
+
     def keys_of(self, host: str, port: int) -> Sequence[asyncssh.SSHKey]:
         """The keys that this host may have."""
         trusted, *_ = self.load().match(_pattern(host, port), "", None)
         return trusted
+
+    def has_authority_for(self, host: str, port: int) -> bool:
+        """Whether a certificate of some authority would do for this host."""
+        _, authorities, *_ = self.load().match(_pattern(host, port), "", None)
+        return bool(authorities)
 
     def remember(self, host: str, port: int, key: asyncssh.SSHKey) -> KnownHosts:
         """Add the key to the user's file, and return what is known then.
@@ -88,11 +105,17 @@ class HostKeyCheck(asyncssh.SSHClient):
         self._passwords = 0
         self.offered: asyncssh.SSHKey | None = None
         """The key that was offered and is not among the known ones."""
+        self.has_unknown_authority = False
+        """A certificate was offered instead, by an authority that is not among the known ones."""
 
     def validate_host_public_key(
         self, host: str, addr: str, port: int, key: asyncssh.SSHKey
     ) -> bool:
         self.offered = key
+        return False
+
+    def validate_host_ca_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        self.has_unknown_authority = True
         return False
 
     @property

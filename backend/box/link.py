@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
@@ -13,9 +13,10 @@ import asyncssh
 from backend.box.asker import Asker
 from backend.box.channel import Channel
 from backend.box.embedded import embedded_connection
+from backend.box.pulse import LOOK_SECONDS, Pulse
 from backend.box.runner import build_runner, deploy, newest_log
 from backend.box.ssh import connect
-from backend.errors import BoxUnreachable, BoxUnusable
+from backend.errors import BoxError, BoxUnreachable, BoxUnusable
 from remote.protocol import (
     NEWEST_PROTOCOL,
     OLDEST_PROTOCOL,
@@ -23,14 +24,16 @@ from remote.protocol import (
     FromApp,
     FromBox,
     Hello,
+    Pong,
     Setup,
     Welcome,
 )
 
-_GREETING_SECONDS = 60.0
+_GREETING_SECONDS = 70.0
+"""A little more than the runner takes to say that no daemon starts."""
 _LOG_BYTES = 64 * 1024
 _MOST_GREETINGS = 5
-"""Daemons that make room one after the other before something must be wrong."""
+"""Daemons that make room or end one after the other before something must be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,31 +54,83 @@ class Seen:
     seq: int = -1
 
 
+Heed = Callable[[float | None], None]
+"""Told the seconds of silence while a link is stale, and None once it is not any more."""
+
+
+def _heedless(_silence: float | None) -> None:
+    """For who only waits for the end."""
+
+
 class Link:
     """A greeted channel. `welcome` is what the box said of itself."""
 
     def __init__(
-        self, channel: Channel, welcome: Welcome, incoming: AsyncIterator[FromBox]
+        self, box: str, channel: Channel, welcome: Welcome, incoming: AsyncIterator[FromBox]
     ) -> None:
         self.welcome = welcome
+        self._box = box
         self._channel = channel
         self._incoming = incoming
+        self._pulse = Pulse(channel.send_soon)
+        self._lost: BoxUnreachable | None = None
 
     async def send(self, message: FromApp) -> None:
         """Send one message. Raises BoxUnreachable."""
-        await self._channel.send(message)
+        try:
+            await self._channel.send(message)
+        except BoxUnreachable as error:
+            raise self._lost or error from error
 
     async def messages(self) -> AsyncIterator[FromBox]:
         """What the box says after its welcome. Ends, or raises a BoxError, with the link."""
-        async for message in self._incoming:
-            if isinstance(message, Fatal):
-                raise _unusable(message)
-            yield message
+        while True:
+            try:
+                with self._pulse.listening():
+                    message = await anext(self._incoming, None)
+            except BoxUnreachable as error:
+                raise self._lost or error from error
+            match message:
+                case None if self._lost is not None:
+                    raise self._lost
+                case None:
+                    return
+                case Fatal():
+                    raise _refusal(self._box, message)
+                case Pong():
+                    self._pulse.hear(message)
+                case _:
+                    yield message
+
+    @contextlib.asynccontextmanager
+    async def watched(self, heed: Heed, cut: Callable[[], None]) -> AsyncIterator[None]:
+        """Meanwhile, have the link cut when the box falls silent: `messages` and `send` say so then."""
+        watching = asyncio.create_task(self._watch(heed, cut))
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    async def _watch(self, heed: Heed, cut: Callable[[], None]) -> None:
+        was_stale = False
+        while self._lost is None:
+            await asyncio.sleep(LOOK_SECONDS)
+            beat = self._pulse.look()
+            if beat.is_lost:
+                since = f", and {beat.cause}" if beat.cause else ""
+                self._lost = BoxUnreachable(
+                    f"nothing came from {self._box} for {beat.silence:.0f} s{since}"
+                )
+                cut()
+            elif beat.is_stale != was_stale:
+                was_stale = beat.is_stale
+                heed(beat.silence if was_stale else None)
 
 
 @contextlib.asynccontextmanager
 async def open_link(
-    box: Box, asker: Asker, seen: Seen, *, look: bool = False
+    box: Box, asker: Asker, seen: Seen, *, look: bool = False, heed: Heed = _heedless
 ) -> AsyncIterator[Link]:
     """A link to the box, closed on leaving. Raises BoxError.
 
@@ -85,16 +140,21 @@ async def open_link(
     """
     async with (
         open_connection(box, asker) as connection,
-        link_over(connection, box, seen, look=look) as link,
+        link_over(connection, box, seen, look=look, heed=heed) as link,
     ):
         yield link
 
 
 @contextlib.asynccontextmanager
 async def link_over(
-    connection: asyncssh.SSHClientConnection, box: Box, seen: Seen, *, look: bool = False
+    connection: asyncssh.SSHClientConnection,
+    box: Box,
+    seen: Seen,
+    *,
+    look: bool = False,
+    heed: Heed = _heedless,
 ) -> AsyncIterator[Link]:
-    """As `open_link`, over a connection that is there."""
+    """As `open_link`, over a connection that is there. One whose box falls silent is cut."""
     runner = build_runner()
     path = (await deploy(connection, box.setup.root, runner)).path
     for _ in range(_MOST_GREETINGS):
@@ -102,15 +162,19 @@ async def link_over(
         try:
             incoming = channel.messages()
             hello = _hello(seen) if look else _hello(seen, runner.hash, box.setup.fingerprint())
-            answer = await _greet(channel, incoming, hello)
-            if isinstance(answer, Welcome):
-                if not look:
-                    _require_setup(box, answer)
-                yield Link(channel, answer, incoming)
-                return
+            answer = await _greet(box.name, channel, incoming, hello)
+            if isinstance(answer, BoxError):
+                trouble = answer
+                continue
+            if not look:
+                _require_setup(box, answer)
+            link = Link(box.name, channel, answer, incoming)
+            async with link.watched(heed, connection.abort):
+                yield link
+            return
         finally:
             await channel.close()
-    raise BoxUnusable(f"the daemons on {box.name} keep making room for one another")
+    raise trouble
 
 
 async def read_log(box: Box, asker: Asker) -> str:
@@ -139,33 +203,60 @@ def _hello(seen: Seen, runner: str = "", setup: str = "") -> Hello:
 
 def _require_setup(box: Box, welcome: Welcome) -> None:
     if welcome.setup != box.setup.fingerprint():
+        who = (
+            f"is busy with {welcome.unfinished} jobs"
+            if welcome.unfinished
+            else "serves another app"
+        )
         raise BoxUnusable(
-            f"{box.name} is busy with {welcome.unfinished} jobs under other settings (engine, model, "
-            "context length or the like)",
-            f"Wait until they are done, or end them: upsample box stop {box.name}",
+            f"{box.name} {who} under other settings (engine, model, context length or the like)",
+            f"Wait until that is done, or end it: upsample box stop {box.name}",
         )
 
 
 async def _greet(
-    channel: Channel, incoming: AsyncIterator[FromBox], hello: Hello
-) -> Welcome | None:
-    """The box's welcome; None when its daemon made room for ours and we should come again."""
+    box: str, channel: Channel, incoming: AsyncIterator[FromBox], hello: Hello
+) -> Welcome | BoxError:
+    """The box's welcome; where the next relay would start another daemon and we should come again, what is
+    wrong if that never helps.
+    """
     await channel.send(hello)
     try:
         async with asyncio.timeout(_GREETING_SECONDS):
             answer = await anext(incoming, None)
     except TimeoutError:
-        raise BoxUnusable("the daemon on the box does not answer") from None
-    if isinstance(answer, Welcome):
-        return answer
-    if isinstance(answer, Fatal) and answer.kind == "replaced":
-        return None
-    if isinstance(answer, Fatal):
-        raise _unusable(answer)
-    raise BoxUnreachable("the box hung up before it greeted")
+        raise _silent(box) from None
+    match answer:
+        case Welcome():
+            _require_sense(box, answer)
+            return answer
+        case Fatal(kind="replaced"):
+            return BoxUnusable(f"the daemons on {box} keep making room for one another")
+        case Fatal():
+            raise _refusal(box, answer)
+        case None:
+            # It was idle for long, and ended just as we came.
+            return BoxUnreachable(f"{box} hung up before it greeted")
+    raise BoxUnusable(f"{box} does not keep to the protocol: {answer.type!r} before its welcome")
 
 
-def _unusable(fatal: Fatal) -> BoxUnusable:
+def _require_sense(box: str, welcome: Welcome) -> None:
+    """With no slot, jobs would wait for ever."""
+    speaks = OLDEST_PROTOCOL <= welcome.protocol <= NEWEST_PROTOCOL
+    if not speaks or welcome.slots < 1 or welcome.unfinished < 0 or welcome.last < -1:
+        raise BoxUnusable(f"{box} does not keep to the protocol: its welcome makes no sense")
+
+
+def _silent(box: str) -> BoxUnreachable:
+    return BoxUnreachable(
+        f"the daemon on {box} does not answer",
+        f"It may be stopped, or wait for a disk: `upsample box logs {box}` shows its last words.",
+    )
+
+
+def _refusal(box: str, fatal: Fatal) -> BoxError:
+    if fatal.kind == "hung":
+        return _silent(box)
     remedies = {
         "disk": "Make room on the box's disk, or set another `root` for it.",
         "place": "Set another `root` for the box, or mend the folder's owner and rights.",

@@ -7,12 +7,14 @@ under a temporary name, read back and compared, and only then given its name.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import importlib.resources
 import io
 import posixpath
 import secrets
 import zipfile
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources.abc import Traversable
@@ -26,7 +28,9 @@ LOG_NAME = "runner.log"
 """As `remote.place` names it."""
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 _SECONDS = 120.0
-"""For everything that is done over SFTP; the runner is some hundred kilobytes."""
+"""For everything that is done over SFTP; the runner is some hundred kilobytes. Where nothing comes back at
+all, the connection itself ends earlier (`backend.box.ssh`)."""
+_CLOSE_SECONDS = 5.0
 _NO_CONNECTION = asyncssh.OPEN_CONNECT_FAILED
 """What asyncssh says of a channel on a connection that is gone."""
 _BROKEN = (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost)
@@ -86,7 +90,7 @@ async def deploy(connection: asyncssh.SSHClientConnection, root: str, runner: Ru
     BoxUnreachable when the connection breaks or nothing comes back.
     """
     try:
-        async with asyncio.timeout(_SECONDS), connection.start_sftp_client() as sftp:
+        async with asyncio.timeout(_SECONDS), _sftp(connection) as sftp:
             folder = await _make_folder(sftp, root)
             final = posixpath.join(folder, runner.name)
             was_there = await _holds(sftp, final, runner)
@@ -97,6 +101,8 @@ async def deploy(connection: asyncssh.SSHClientConnection, root: str, runner: Ru
         raise BoxUnreachable("the box does not take the runner: SFTP gives no answer") from None
     except (asyncssh.DisconnectError, *_BROKEN) as error:
         raise BoxUnreachable(f"the link to the box broke: {error.reason}") from error
+    except OSError as error:  # as the socket gave it: a reset
+        raise BoxUnreachable(f"the link to the box broke: {error}") from error
     except (asyncssh.SFTPError, asyncssh.ChannelOpenError) as error:
         if isinstance(error, asyncssh.ChannelOpenError) and error.code == _NO_CONNECTION:
             raise BoxUnreachable(f"the link to the box broke: {error.reason}") from error
@@ -113,7 +119,7 @@ async def newest_log(connection: asyncssh.SSHClientConnection, root: str, size: 
     Raises BoxUnusable.
     """
     try:
-        async with asyncio.timeout(_SECONDS), connection.start_sftp_client() as sftp:
+        async with asyncio.timeout(_SECONDS), _sftp(connection) as sftp:
             folder = await _make_folder(sftp, root)
             # One folder a machine: a home may be shared.
             found = [str(path) for path in await sftp.glob(posixpath.join(folder, "*", LOG_NAME))]
@@ -124,6 +130,19 @@ async def newest_log(connection: asyncssh.SSHClientConnection, root: str, size: 
     except (asyncssh.Error, OSError, TimeoutError) as error:
         why = str(error) or "no answer"
         raise BoxUnusable(f"the log under {root} on the box cannot be read: {why}") from error
+
+
+@contextlib.asynccontextmanager
+async def _sftp(connection: asyncssh.SSHClientConnection) -> AsyncIterator[asyncssh.SFTPClient]:
+    """An SFTP session. Its own end would wait for the box's word, for ever if need be."""
+    sftp = await connection.start_sftp_client()
+    try:
+        yield sftp
+    finally:
+        sftp.exit()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await sftp.wait_closed()
 
 
 async def _end_of(sftp: asyncssh.SFTPClient, path: str, size: int) -> str:
@@ -146,7 +165,8 @@ async def _make_folder(sftp: asyncssh.SFTPClient, root: str) -> str:
 async def _holds(sftp: asyncssh.SFTPClient, path: str, runner: Runner) -> bool:
     try:
         async with sftp.open(path, "rb") as file:
-            content: object = await file.read()
+            # A byte more than it should have: whatever lies there, no more of it is taken.
+            content: object = await file.read(len(runner.data) + 1)
             return content == runner.data
     except asyncssh.SFTPNoSuchFile:
         return False

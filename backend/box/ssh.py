@@ -1,7 +1,8 @@
 """An SSH connection to a box, with everything that `ssh` itself would heed.
 
 `~/.ssh/config`, the agent, keys and known_hosts apply. Jump hosts are reached hop by hop, each with the
-same host-key check. Agent and X11 forwarding stay off whatever the config says: the box needs neither.
+same host-key check; a ProxyCommand is run. Agent and X11 forwarding stay off whatever the config says:
+the box needs neither.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,15 +25,20 @@ from backend.box.host_keys import (
     known_hosts_files,
     settle_host_key,
 )
+from backend.box.patience import machines_within
+from backend.box.proxy_command import ProxyCommand
 from backend.errors import BoxRefusedLogin, BoxUnreachable, BoxUntrusted
 
-CONNECT_SECONDS = 20.0
-LOGIN_SECONDS = 120.0
-"""Long enough for a person to type a passphrase."""
-KEEPALIVE_SECONDS = 15.0
-KEEPALIVE_MISSES = 3
+LOGIN_SECONDS = 20.0
+"""From the first packet until somebody is asked, from an answer to the next question, and to the end."""
+KEEPALIVE_SECONDS = 10.0
+KEEPALIVE_MISSES = 2
+"""Unanswered ones that are put up with: after three times as many seconds without a byte, a link is gone."""
 CLOSE_SECONDS = 5.0
+"""For a farewell. What is not heard of then is cut off."""
 _MOST_HOPS = 8
+_FAST_CIPHERS = "^aes256-gcm@openssh.com,aes128-gcm@openssh.com"
+"""Before those that asyncssh would ask for first: its ChaCha20 takes six times as long for a small packet."""
 _USERS_CONFIG = ()
 """~/.ssh/config, if it is there. asyncssh's options, made without this, read none."""
 
@@ -43,6 +50,22 @@ class _Hop:
     host: str
     port: int | None = None
     user: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How the next connection to a hop is made."""
+
+    hop: _Hop
+    options: asyncssh.SSHClientConnectionOptions
+    tunnel: asyncssh.SSHClientConnection | None
+    """The connection to the hop before."""
+    proxy: ProxyCommand
+    """Instead of TCP, where there is no hop before."""
+
+    async def socket(self) -> socket.socket | None:
+        """What the connection goes over; None leaves that to asyncssh. Raises OSError."""
+        return None if self.tunnel else await self.proxy.dial()
 
 
 @contextlib.asynccontextmanager
@@ -112,82 +135,81 @@ async def _hop(
     options = await _options(hop)
     configured = options.known_hosts if isinstance(options.known_hosts, list) else []
     known = known_hosts_files([file for file in configured if isinstance(file, str)])
-    check = HostKeyCheck(asker, f"{options.username}@{hop.host}")
-    try:
-        connection = await _connect_trusted(hop, options, tunnel, known, check, asker)
-    except (asyncssh.Error, OSError, TimeoutError, ValueError) as error:
-        raise _explained(hop, error) from error
-    try:
-        yield connection
-    finally:
-        connection.close()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await connection.wait_closed()
+    async with contextlib.aclosing(ProxyCommand(options.proxy_command or ())) as proxy:
+        way = _Way(hop, options, tunnel, proxy)
+        try:
+            async with machines_within(LOGIN_SECONDS, asker) as patient:
+                check = HostKeyCheck(patient, f"{options.username}@{hop.host}")
+                connection = await _connect_trusted(way, known, check, patient)
+        except (asyncssh.Error, OSError, TimeoutError, ValueError) as error:
+            raise _explained(hop, error, proxy.said) from error
+        try:
+            yield connection
+        finally:
+            connection.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await connection.wait_closed()
+            connection.abort()
 
 
 async def _connect_trusted(
-    hop: _Hop,
-    options: asyncssh.SSHClientConnectionOptions,
-    tunnel: asyncssh.SSHClientConnection | None,
-    known: KnownHosts,
-    check: HostKeyCheck,
-    asker: Asker,
+    way: _Way, known: KnownHosts, check: HostKeyCheck, asker: Asker
 ) -> asyncssh.SSHClientConnection:
-    name, port = options.host, options.port
-    if options.host_key_alias:
+    name, port = way.options.host, way.options.port
+    if way.options.host_key_alias:
         # As ssh does: an alias stands for the host and the port.
-        name, port = options.host_key_alias, asyncssh.DEFAULT_PORT
+        name, port = way.options.host_key_alias, asyncssh.DEFAULT_PORT
     try:
-        return await _connect_once(hop, options, tunnel, known, check)
+        return await _connect_once(way, known, check)
     except asyncssh.HostKeyNotVerifiable:
-        if check.offered is None:
+        # A certificate of an authority that nobody vouches for is worth the key in it, as for ssh.
+        key = await _offered_key(way) if check.has_unknown_authority else check.offered
+        if key is None:
             raise
-        offered = check.offered
+        offered = key
     except (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost, ConnectionResetError):
         # The known kinds of key are the only ones asked for, so a host with another kind breaks off.
         trusted = known.keys_of(name, port)
-        key = await _offered_key(hop, tunnel) if trusted else None
+        is_choosy = trusted or known.has_authority_for(name, port)
+        key = await _offered_key(way) if is_choosy else None
         if key is None or key in trusted:
             raise
         offered = key
     known = await settle_host_key(name, port, offered, known, asker)
-    return await _connect_once(hop, options, tunnel, known, check)
+    return await _connect_once(way, known, check)
 
 
-async def _offered_key(
-    hop: _Hop, tunnel: asyncssh.SSHClientConnection | None
-) -> asyncssh.SSHKey | None:
+async def _offered_key(way: _Way) -> asyncssh.SSHKey | None:
     """The host key that is offered to somebody who knows none. Nobody logs in."""
-    port = () if hop.port is None else hop.port
-    async with asyncio.timeout(CONNECT_SECONDS):
-        return await asyncssh.get_server_host_key(
-            hop.host, port, tunnel=tunnel, config=_USERS_CONFIG
-        )
+    port = () if way.hop.port is None else way.hop.port
+    return await asyncssh.get_server_host_key(
+        way.hop.host, port, sock=await way.socket(), tunnel=way.tunnel, config=_USERS_CONFIG
+    )
 
 
 async def _connect_once(
-    hop: _Hop,
-    options: asyncssh.SSHClientConnectionOptions,
-    tunnel: asyncssh.SSHClientConnection | None,
-    known: KnownHosts,
-    check: HostKeyCheck,
+    way: _Way, known: KnownHosts, check: HostKeyCheck
 ) -> asyncssh.SSHClientConnection:
     return await asyncssh.connect(
-        hop.host,
+        way.hop.host,
         config=_USERS_CONFIG,
-        **_given(hop),
+        **_given(way.hop),
         client_factory=lambda: check,
-        known_hosts=known.load(),
-        # The hops are ours to make; () would leave them to asyncssh, and its check of host keys.
-        tunnel=tunnel,
-        client_keys=_identities(options),
+        known_hosts=known.matcher(),
+        # Hops and proxies are ours to make; () would leave the hops to asyncssh, and its check of host keys.
+        sock=await way.socket(),
+        tunnel=way.tunnel,
+        proxy_command=None,
+        client_keys=_identities(way.options),
         ignore_encrypted=True,
         passphrase=check.passphrase,
+        encryption_algs=() if way.options.config.get("Ciphers") else _FAST_CIPHERS,
         agent_forwarding=False,
         x11_forwarding=False,
-        connect_timeout=CONNECT_SECONDS,
-        login_timeout=LOGIN_SECONDS,
+        # Both are bounded by the caller, who knows when it is a person that is waited for.
+        connect_timeout=None,
+        login_timeout=0,
         keepalive_interval=KEEPALIVE_SECONDS,
         keepalive_count_max=KEEPALIVE_MISSES,
     )
@@ -200,7 +222,7 @@ def _identities(options: asyncssh.SSHClientConnectionOptions) -> list[str]:
     return [file for file in files if Path(file).expanduser().is_file()]
 
 
-def _explained(hop: _Hop, error: Exception) -> Exception:
+def _explained(hop: _Hop, error: Exception, proxy_said: str) -> Exception:
     match error:
         case asyncssh.HostKeyNotVerifiable():
             return BoxUntrusted(f"the host key of {hop.host} is not acceptable: {error.reason}")
@@ -210,13 +232,14 @@ def _explained(hop: _Hop, error: Exception) -> Exception:
                 f"Check that `ssh {hop.host}` works; add your key there or to the agent (ssh-add).",
             )
         case TimeoutError():
-            return BoxUnreachable(f"{hop.host} does not answer")
+            return BoxUnreachable(f"{hop.host} does not answer", proxy_said)
         case asyncssh.Error():
-            return BoxUnreachable(f"no SSH connection to {hop.host}: {error.reason}")
+            return BoxUnreachable(f"no SSH connection to {hop.host}: {error.reason}", proxy_said)
         case ValueError():
             return _misconfigured(hop, error)
     return BoxUnreachable(
-        f"{hop.host} cannot be reached: {error}", "Is the name right, and the box running?"
+        f"{hop.host} cannot be reached: {error}",
+        proxy_said or "Is the name right, and the box running?",
     )
 
 

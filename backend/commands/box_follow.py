@@ -6,19 +6,16 @@ is in the log's file on the box alone.
 
 from __future__ import annotations
 
-import asyncio
-import sys
 import time
 
 from backend.box.asker import Asker
+from backend.box.backoff import Backoff
 from backend.box.link import Box, Seen, open_link, read_log
-from backend.console import safe, warn, write_json
+from backend.console import warn, write_json, write_line
 from backend.errors import BoxUnreachable
-from backend.events import BoxLog, event_json
+from backend.events import BoxLog, LinkState, event_json
+from backend.status_text import link_words, local_time
 from remote.protocol import Log
-
-_PAUSE_SECONDS = 2.0
-"""Before a broken link is made again."""
 
 
 async def follow_log(box: Box, asker: Asker, *, as_json: bool) -> None:
@@ -27,9 +24,11 @@ async def follow_log(box: Box, asker: Asker, *, as_json: bool) -> None:
     Raises BoxError when the box cannot be reached at first, or cannot be used.
     """
     printed: str | None = None
+    backoff = Backoff()
     while True:
         try:
             async with open_link(box, asker, Seen(), look=True) as link:
+                backoff.reset()
                 if printed is None:
                     # Read when the link stands: what is logged from here on comes over that, too.
                     printed = await read_log(box, asker)
@@ -42,8 +41,9 @@ async def follow_log(box: Box, asker: Asker, *, as_json: bool) -> None:
             if printed is None:
                 raise
             trouble = error.problem
-        warn(f"{trouble}; trying again in {_PAUSE_SECONDS:.0f} s")
-        await asyncio.sleep(_PAUSE_SECONDS)
+        wait = backoff.next()
+        warn(f"{trouble}; {link_words(LinkState.RETRYING, wait)}")
+        await backoff.wait(wait)
 
 
 def print_log(box: Box, log: str, *, as_json: bool) -> None:
@@ -51,18 +51,16 @@ def print_log(box: Box, log: str, *, as_json: bool) -> None:
     if as_json:
         for line in log.splitlines():
             write_json({"type": "logged", "box": box.name, "line": line})
-    else:
-        sys.stdout.write(safe(log) + "\n" if log else "")
-        sys.stdout.flush()
+    elif log:
+        write_line(log)
 
 
 def _print_line(box: Box, line: Log, *, as_json: bool) -> None:
     if as_json:
         write_json(event_json(BoxLog(box.name, line.time, line.level, line.source, line.text)))
         return
-    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(line.time))
-    sys.stdout.write(safe(f"{at} {line.level.upper()} {line.source} {line.text}") + "\n")
-    sys.stdout.flush()
+    at = time.strftime("%Y-%m-%d %H:%M:%S", local_time(line.time))
+    write_line(f"{at} {line.level.upper()} {line.source} {line.text}")
 
 
 def _as_in_file(line: Log) -> str:

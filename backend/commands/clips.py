@@ -1,27 +1,8 @@
-"""Short clips of our own, drawn by ffmpeg: for `upsample demo`, and for the specs in examples/."""
+"""The scenes that `upsample demo` and the specs in examples/ look at."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
-
-import ffmpeg
-
-from backend.errors import MediaError
-from backend.video import find_ffmpeg
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """A clip and the lavfi graph that draws it."""
-
-    file: str
-    graph: str
-    seconds: float = 3.0
-    """0 for a still picture."""
-
+from backend.video.clips import Clip
 
 # A harbour at dusk: cranes of many sizes before a warm sky, the camera panning slowly to the right.
 _CRANES = (
@@ -64,26 +45,3 @@ EXAMPLE_CLIPS = (
     Clip("forklift_seg.mp4", _FORKLIFT_SEGMENTS),
     Clip("still.png", _STILL, seconds=0),
 )
-
-
-def draw_clips(clips: Sequence[Clip], folder: Path) -> list[Path]:
-    """Draw the clips into a folder and return their files. Raises MediaError."""
-    folder.mkdir(parents=True, exist_ok=True)
-    program = find_ffmpeg()
-    with ThreadPoolExecutor() as threads:
-        return list(threads.map(lambda clip: _draw(clip, folder, program), clips))
-
-
-def _draw(clip: Clip, folder: Path, program: Path) -> Path:
-    target = folder / clip.file
-    limits = {"t": clip.seconds} if clip.seconds else {"frames:v": 1, "update": 1}
-    picture = ffmpeg.input(clip.graph, f="lavfi")
-    output = picture.output(
-        str(target.absolute()), pix_fmt="yuv420p" if clip.seconds else "rgb24", **limits
-    )
-    try:
-        output.overwrite_output().run(cmd=str(program), quiet=True)
-    except ffmpeg.Error as error:
-        said = error.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise MediaError(f"ffmpeg could not draw {clip.file}: {' '.join(said)}") from error
-    return target

@@ -14,7 +14,7 @@ import tomlkit
 from backend.config import LOCAL_FILE, load_settings, user_file
 from backend.config_edit import key_parts, set_value
 from backend.config_survey import survey_settings
-from backend.console import out, safe, say, table, warn, write_json
+from backend.console import out, safe, say, table, warn, write_json, write_line
 from backend.errors import ConfigError
 from backend.exit_codes import ExitCode
 from backend.profiles import Profile, ProfileFile, load_profile, profile_files
@@ -27,7 +27,7 @@ def show_settings(*, as_json: bool) -> ExitCode:
     if as_json:
         write_json(settings)
     else:
-        print(tomlkit.dumps(settings).strip())  # noqa: T201 - the data
+        write_line(tomlkit.dumps(settings).strip())
     return ExitCode.OK
 
 
@@ -57,7 +57,7 @@ def get_setting(key: str) -> ExitCode:
             raise ConfigError(f"{key} is no setting", "`upsample config show` lists them.")
         value = value[part]
     if isinstance(value, str):
-        print(safe(value))  # noqa: T201 - the data
+        write_line(value)
     else:
         write_json(value)
     return ExitCode.OK
@@ -99,7 +99,7 @@ def _require_file(file: Path) -> None:
 def show_paths() -> ExitCode:
     """The config files that count, the strongest first, and which of them are there."""
     for path in (LOCAL_FILE.absolute(), user_file()):
-        print(path)  # noqa: T201 - the data
+        write_line(str(path))
         if not path.is_file():
             say("  (not there yet)")
     return ExitCode.OK

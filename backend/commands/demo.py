@@ -15,9 +15,9 @@ from rich.text import Text
 
 from backend.box.asker import Nobody
 from backend.box.link import Box, Seen, open_link
-from backend.commands.clips import CLIPS, EXAMPLE_CLIPS, draw_clips
+from backend.commands.clips import CLIPS, EXAMPLE_CLIPS
 from backend.config import Settings, load_settings
-from backend.console import out, safe, say, verdict_text
+from backend.console import out, safe, say, verdict_text, write_line
 from backend.dispatch import Dispatcher
 from backend.errors import BoxError
 from backend.events import Event, JobDone, JobFailed, JobPrepared, LinkChanged, LinkState
@@ -28,6 +28,7 @@ from backend.results import Result, load_result
 from backend.specs.scan import scan
 from backend.store import Job, State, Store
 from backend.tokens import TextCounter
+from backend.video.clips import draw_clips
 from remote.protocol import Setup, Stop
 
 _BOX = "local"
@@ -37,7 +38,7 @@ _STOP_SECONDS = 60.0
 def draw_clips_into(folder: Path) -> ExitCode:
     """Draw what the specs in examples/ look at."""
     for path in draw_clips(EXAMPLE_CLIPS, folder):
-        print(path)  # noqa: T201 - the data
+        write_line(str(path))
     return ExitCode.OK
 
 

@@ -13,6 +13,7 @@ from backend.config import Settings, load_settings
 from backend.console import out, safe, table, tokens_text, verdict_text, warn, write_csv, write_json
 from backend.errors import InputError, MediaError
 from backend.exit_codes import ExitCode
+from backend.limits.calibration import Calibration, find_calibration
 from backend.media import choose_media
 from backend.plan import Planner
 from backend.resolutions import CATEGORIES, Size
@@ -38,6 +39,8 @@ class Estimate:
     """One a context length; they differ in the limit alone."""
     largest: Size | None
     """The largest size that fits the first context length."""
+    measured: int | None
+    """Prompt tokens as the box counts them; None when it was not asked for this size."""
 
 
 def show_estimates(
@@ -47,10 +50,12 @@ def show_estimates(
     prompt: str,
     limits: Sequence[int],
     style: str,
+    counting: str | None = None,
 ) -> ExitCode:
-    """Print the estimates as a table, a JSON array or CSV."""
-    settings = load_settings()
-    estimator = _Estimator(settings, frames, limits)
+    """Print the estimates as a table, a JSON array or CSV; `counting` in place of the setting estimator."""
+    settings = load_settings({"upsampling": {"estimator": counting}} if counting else None)
+    calibration = find_calibration(settings)
+    estimator = _Estimator(settings, frames, limits, calibration)
     found = _Found()
     rows = [
         *(estimator.of_size(text, Size.parse(text), prompt) for text in resolutions),
@@ -64,7 +69,9 @@ def show_estimates(
         case "csv":
             _show_csv(rows)
         case _:
-            _show_table(rows)
+            _show_table(rows, calibration)
+    if calibration and (warning := calibration.warning()):
+        warn(warning)
     return ExitCode.OK if rows and not found.troubles else ExitCode.SOME_FAILED
 
 
@@ -81,13 +88,20 @@ class _Found:
 
 
 class _Estimator:
-    def __init__(self, settings: Settings, frames: int | None, limits: Sequence[int]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        frames: int | None,
+        limits: Sequence[int],
+        calibration: Calibration | None,
+    ) -> None:
         for limit in limits:
             if limit < 1:
                 raise InputError(f"a context of {limit} tokens holds nothing", "Give 1 or more.")
         self._settings = settings.upsampling
         self._frames = frames_wanted(frames, settings)
         self._limits = limits or [self._settings.max_tokens]
+        self._calibration = calibration
         self._planner = Planner(self._settings, TextCounter())
 
     def of_spec(self, spec: Spec) -> Estimate:
@@ -118,13 +132,16 @@ class _Estimator:
     def _of(self, name: str, size: Size | None, frames: int, text: int) -> Estimate:
         planner = self._planner
         largest = size and planner.largest(size, text, frames, limit=self._limits[0])
+        budgets = tuple(planner.weigh(text, size, frames, limit) for limit in self._limits)
+        calibration = self._calibration
         return Estimate(
             name=name,
             size=size,
             frames=frames,
             linear=LINEAR.vision_tokens(size, frames) if size else 0,
-            budgets=tuple(planner.weigh(text, size, frames, limit) for limit in self._limits),
+            budgets=budgets,
             largest=largest or None,
+            measured=calibration.prompt_tokens(size, frames, budgets[0]) if calibration else None,
         )
 
 
@@ -170,6 +187,7 @@ def _as_json(row: Estimate) -> dict[str, Json]:
         "reserve": first.reserve,
         "estimated": first.estimated,
         "largest_fit": str(row.largest) if row.largest else None,
+        "measured_tokens": row.measured,
         "limits": [
             {"max_model_len": b.limit, "verdict": b.verdict.value, "free": b.free}
             for b in row.budgets
@@ -180,7 +198,14 @@ def _as_json(row: Estimate) -> dict[str, Json]:
 def _show_csv(rows: Sequence[Estimate]) -> None:
     limits = [budget.limit for budget in rows[0].budgets] if rows else []
     columns = ["name", "width", "height", "frames", "text_tokens", "vision_tokens"]
-    columns += ["prompt_tokens", "linear_tokens", "reserve", "estimated", "largest_fit"]
+    columns += [
+        "prompt_tokens",
+        "linear_tokens",
+        "reserve",
+        "estimated",
+        "largest_fit",
+        "measured_tokens",
+    ]
     columns += [f"verdict_{limit}" for limit in limits]
     write_csv(
         columns,
@@ -195,11 +220,18 @@ def _show_csv(rows: Sequence[Estimate]) -> None:
     )
 
 
-def _show_table(rows: Sequence[Estimate]) -> None:
+def _show_table(rows: Sequence[Estimate], calibration: Calibration | None) -> None:
+    measured = ["measured"] if any(row.measured is not None for row in rows) else []
     limits = [budget.limit for budget in rows[0].budgets] if rows else []
     numbers = ("frames", "text", "vision", "prompt", "linear")
     shown = table(
-        "name", "size", *numbers, *(f"{limit:,}" for limit in limits), "largest", right=numbers
+        "name",
+        "size",
+        *numbers,
+        *measured,
+        *(f"{limit:,}" for limit in limits),
+        "largest",
+        right=(*numbers, "measured"),
     )
     for row in rows:
         budget = row.budgets[0]
@@ -211,6 +243,7 @@ def _show_table(rows: Sequence[Estimate]) -> None:
             f"{budget.vision:,}",
             tokens_text(budget),
             f"{row.linear:,}",
+            *([_measured_text(row)] if measured else []),
             *(verdict_text(b.verdict) for b in row.budgets),
             str(row.largest or "none"),
         )
@@ -224,3 +257,12 @@ def _show_table(rows: Sequence[Estimate]) -> None:
         )
         if first.estimated:
             out().print("≈ is an upper estimate: this model's own tokenizer is not known here.")
+        if measured and calibration is not None:
+            out().print(Text(safe(f"measured: prompt tokens as counted by {calibration.source}.")))
+
+
+def _measured_text(row: Estimate) -> Text:
+    if row.measured is None:
+        return Text("")
+    agrees = row.measured == row.budgets[0].prompt_tokens
+    return Text(f"{row.measured:,}", "" if agrees or row.budgets[0].estimated else "bold red")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from backend.commands.own_queue import own_queue
 from backend.config import Settings
 from backend.console import say
 from backend.errors import InputError
@@ -14,7 +14,7 @@ from backend.filtering import Filter, choose, haystack_of, parse_filter
 from backend.history import LatestJob, Place, latest_jobs, own_results, place_of
 from backend.plan import Plan, Planner
 from backend.specs.model import Scan, Spec
-from backend.store import State, Store, default_path
+from backend.store import State, default_path
 from backend.tokens import TextCounter
 
 
@@ -58,7 +58,7 @@ def _look_at(found: Scan, wanted: Filter, settings: Settings) -> Iterator[_Found
     jobs: dict[Place, LatestJob] = {}
     results: frozenset[Path] = frozenset()
     if wanted.needs_history and default_path().exists():
-        with closing(Store(default_path())) as store:
+        with own_queue() as store:
             jobs = latest_jobs(store)
             results = own_results(store, {spec.file for spec in found.specs})
     for spec in found.specs:

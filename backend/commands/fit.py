@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from backend.config import Settings, load_settings
-from backend.console import say, write_json
+from backend.console import say, warn, write_json, write_line
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
+from backend.limits.calibration import find_calibration
 from backend.plan import Planner
 from backend.resolutions import Size
 from backend.tokens import TextCounter
@@ -32,6 +33,10 @@ def show_fit(source: str, frames: int | None, prompt: str, *, as_json: bool) -> 
             "Send fewer frames (--frames), shorten the prompt, or raise max_tokens.",
         )
     budget = planner.weigh(text, best, count)
+    calibration = find_calibration(settings)
+    measured = calibration.prompt_tokens(best, count, budget) if calibration else None
+    if calibration and (warning := calibration.warning()):
+        warn(warning)
     if as_json:
         write_json(
             {
@@ -43,16 +48,19 @@ def show_fit(source: str, frames: int | None, prompt: str, *, as_json: bool) -> 
                 "reserve": reserve,
                 "free": budget.free,
                 "estimated": budget.estimated,
+                "measured_tokens": measured,
             }
         )
         return ExitCode.OK
-    print(best)  # noqa: T201 - the data
+    write_line(str(best))
     about = "about " if budget.estimated else ""
     say(
         f"{about}{budget.prompt_tokens:,} prompt tokens of {limit:,}, "
         f"{reserve} kept for the answer, "
         f"{budget.free:,} to spare" + (": it fits as it is" if best == size else "")
     )
+    if measured is not None and calibration is not None:
+        say(f"{measured:,} were measured ({calibration.source})")
     return ExitCode.OK
 
 

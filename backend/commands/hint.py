@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 from backend.config import load_settings
+from backend.console import write_line
 from backend.errors import InputError, ResultError
 from backend.exit_codes import ExitCode
 from backend.plan import Planner
@@ -36,5 +37,5 @@ def make_hint(video: Path, output: Path | None, *, force: bool) -> ExitCode:
             hint_video_dir=upsampling.hint_video_dir,
         )
     )
-    print(made)  # noqa: T201 - the data
+    write_line(str(made))
     return ExitCode.OK

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.progress import (
     BarColumn,
@@ -15,21 +16,22 @@ from rich.progress import (
     ProgressColumn,
     SpinnerColumn,
     Task,
-    TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.text import Text
 
-from backend.console import err, safe, say, write_json
+from backend.console import err, safe, say, told, write_json, write_line
 from backend.events import (
     BoxLog,
     BoxStatus,
+    DispatcherChanged,
     EngineStarting,
     Event,
     JobCancelled,
     JobDone,
     JobFailed,
+    JobPaused,
     JobPostponed,
     JobStarted,
     LinkChanged,
@@ -39,7 +41,7 @@ from backend.events import (
     event_json,
 )
 from backend.exit_codes import ExitCode
-from backend.status_text import status_parts
+from backend.status_text import link_words, status_parts
 from backend.store import Job, State
 
 _QUIET_SECONDS = 5.0
@@ -61,13 +63,14 @@ class Report:
         self._ended = 0
         self._states: Counter[State] = Counter()
         self._running: set[int] = set()
+        self._paused: set[int] = set()
         self._files: list[str] = []
         self._status: list[str] = []
         """How the box does, apart from its jobs; a few words each."""
         self._said = time.monotonic()
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
+            _WordsColumn(),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
             _RateColumn(),
@@ -86,7 +89,7 @@ class Report:
         """What the command exits with."""
         if self.interrupted:
             return ExitCode.INTERRUPTED
-        troubled = self._troubles or self._refused
+        troubled = self._troubles or self._refused or self._paused
         return ExitCode.SOME_FAILED if troubled else ExitCode.OK
 
     def expect(self, jobs: Sequence[Job]) -> None:
@@ -120,11 +123,17 @@ class Report:
                 self._tell_engine(event)
             case BoxStatus():
                 self._tell_status(event)
-            case JobStarted():
-                self._running.add(event.job)
-                self._draw()
-            case JobDone() | JobFailed() | JobCancelled() | JobPostponed():
-                self._note_end(event)
+            case DispatcherChanged():
+                self._tell_dispatcher(event)
+            case (
+                JobStarted()
+                | JobPaused()
+                | JobDone()
+                | JobFailed()
+                | JobCancelled()
+                | JobPostponed()
+            ):
+                self._note_job(event)
             case ResultsWritten():
                 self._note_file(str(event.file))
             case WritingFailed():
@@ -136,7 +145,7 @@ class Report:
     def conclude(self, jobs: Sequence[Job]) -> None:
         """Say how the run ended; `jobs` as they stand now."""
         for file in self._files:
-            sys.stdout.write(safe(file) + "\n")
+            write_line(file)
         states = Counter(job.state for job in jobs)
         parts = [f"{count} {state}" for state, count in sorted(states.items()) if count]
         if self._refused:
@@ -150,10 +159,23 @@ class Report:
             again = f"`upsample --no-ui --box {safe(left[0].box)}`"
             say(f"{len(left)} {stay} in the queue{there}. {again} goes on with that.")
 
-    def _note_end(self, event: JobDone | JobFailed | JobCancelled | JobPostponed) -> None:
-        self._ended += 1
+    def _note_job(
+        self,
+        event: JobStarted | JobPaused | JobDone | JobFailed | JobCancelled | JobPostponed,
+    ) -> None:
         self._running.discard(event.job)
+        self._paused.discard(event.job)
+        self._ended += not isinstance(event, JobStarted | JobPaused)
         match event:
+            case JobStarted():
+                self._running.add(event.job)
+                if event.reason:
+                    again = f"attempt {event.attempt} begins; the one before failed"
+                    self._complain(f"{event.name}: {again}: {event.reason}")
+            case JobPaused():
+                self._paused.add(event.job)
+                resume = f"`upsample queue resume {event.job}` lets it go on"
+                self._complain(f"{event.name} is paused: {resume}")
             case JobDone() if event.finish_reason == "length":
                 self._complain(f"{event.name}: the answer was cut off at the token limit")
             case JobFailed():
@@ -164,25 +186,36 @@ class Report:
                 self._complain(f"{event.name} stays in the queue: {event.reason}")
         self._draw()
 
+    def _tell_dispatcher(self, event: DispatcherChanged) -> None:
+        if event.holder:
+            say(
+                f"{safe(event.holder)} works on the queue. What it does not do of this is done after it."
+            )
+        else:
+            say("That has ended: this one goes on.")
+
     def _note_file(self, file: str) -> None:
         if self._json:
             return
         if sys.stdout.isatty():
             self._files.append(file)  # would tear the bar now
         else:
-            sys.stdout.write(safe(file) + "\n")
-            sys.stdout.flush()
+            write_line(file)
 
     def _tell_link(self, event: LinkChanged) -> None:
-        self._status = []
+        if event.state is not LinkState.LIVE:
+            self._status = []
+        words = link_words(event.state, event.seconds)
+        what = safe(event.detail) if event.state is LinkState.LIVE else words
+        counted = _Counted(event, time.monotonic())
+        self._progress.update(self._bar, description=f"{event.box} · {what}", counted=counted)
         match event.state:
-            case LinkState.LIVE:
-                self._progress.update(self._bar, description=f"{event.box} · {safe(event.detail)}")
-            case LinkState.CONNECTING:
-                self._progress.update(self._bar, description=f"connecting to {event.box}")
+            case LinkState.STALE:
+                self._complain(f"{event.box}: {words}")
             case LinkState.RETRYING:
-                self._progress.update(self._bar, description=f"{event.box} · no link")
-                self._complain(f"{event.detail}; trying again in {event.retry_in:.0f} s")
+                self._complain(f"{event.detail}; {words}")
+            case LinkState.WAITING:
+                self._complain(f"{event.box}: {words}")
 
     def _tell_engine(self, event: EngineStarting) -> None:
         text = f"{event.box} · {safe(event.stage)}"
@@ -211,7 +244,33 @@ class Report:
 
     def _complain(self, text: str, glyph: str = "! ") -> None:
         style = "bold red" if glyph == "✗ " else "bold yellow"
-        self._progress.console.print(Text(glyph, style) + Text(safe(text)), soft_wrap=True)
+        self._progress.console.print(Text(glyph, style) + Text(told(text)), soft_wrap=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A state of the link, and when it was told."""
+
+    event: LinkChanged
+    since: float
+
+    def words(self, now: float) -> str:
+        """The state as it is now; empty when no seconds go with it."""
+        if self.event.seconds is None:
+            return ""
+        passed = now - self.since
+        sign = -1 if self.event.state is LinkState.RETRYING else 1
+        words = link_words(self.event.state, self.event.seconds + sign * passed)
+        return safe(f"{self.event.box} · {words}")
+
+
+class _WordsColumn(ProgressColumn):
+    """What goes on; while the link is stale or away, with the seconds as they go by."""
+
+    def render(self, task: Task) -> Text:
+        counted = task.fields.get("counted")
+        words = counted.words(time.monotonic()) if isinstance(counted, _Counted) else ""
+        return Text(words or task.description)
 
 
 class _RateColumn(ProgressColumn):

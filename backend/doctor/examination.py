@@ -6,14 +6,14 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack, aclosing, closing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import asdict, dataclass
 
 import asyncssh
 
 from backend.box.asker import Asker
 from backend.box.findings import findings_of
-from backend.box.link import Box, Seen, open_connection
+from backend.box.link import Box, open_connection
 from backend.box.runner import build_runner, deploy
 from backend.boxes import make_box
 from backend.config import Settings, load_settings
@@ -23,7 +23,7 @@ from backend.doctor.start import AREA as START
 from backend.doctor.start import try_start
 from backend.doctor.way import describe_clock, describe_connection, describe_no_connection
 from backend.errors import BoxError, BoxUnusable, ConfigError, UpsampleError
-from backend.store import Store, default_path
+from backend.followed import read_seen
 from remote.protocol import FAILED, Checkup, Finding
 
 _BOX = "box"
@@ -141,7 +141,7 @@ class _Examination:
         sent = "was there" if deployed.was_there else "sent"
         self._tell(fine(_BOX, "runner", f"{deployed.path}, {sent}"))
         self._watchers.doing("looking at the box")
-        checkup = Checkup(box.setup, settings.upsampling.max_tokens)
+        checkup = Checkup(box.setup, settings.max_tokens_on(box.name))
         try:
             await self._hear_checkup(connection, deployed.path, checkup)
         except BoxError as error:
@@ -172,15 +172,9 @@ class _Examination:
             return
         self._watchers.doing("starting the model")
         try:
-            seen = await asyncio.to_thread(_read_seen, box.name)
+            seen = await asyncio.to_thread(read_seen, box.name)
             finding = await try_start(connection, box, settings, seen, self._watchers.doing)
         except BoxError as error:
             self._tell(wrong(START, "first token", error.problem, error.remedy or _NO_RUNNER))
             raise
         self._tell(finding)
-
-
-def _read_seen(box: str) -> Seen:
-    """How far the queue has followed the box's journal: what came before need not be sent again."""
-    with closing(Store(default_path())) as store:
-        return Seen(*store.seen(box))

@@ -82,7 +82,9 @@ def find_queue() -> Finding:
     path = default_path()
     try:
         with closing(Store(path)) as store:
-            left = sum(not job.state.ended for job in store.jobs())
+            if store.set_aside is not None:
+                return wrong(AREA, "queue", *store.set_aside.describe().split("\n", 1))
+            left = len(store.unended())
         with closing(sqlite3.connect(path, timeout=_LOCK_SECONDS, isolation_level=None)) as db:
             db.execute("BEGIN IMMEDIATE")
             db.execute("ROLLBACK")

@@ -62,6 +62,24 @@ class Serving(_Section):
     """"mistral" for Mistral's own files, "auto" for Hugging Face's."""
 
 
+class KvCache(_Section):
+    """What the model keeps of each token on the GPU: a key and a value a layer and head."""
+
+    layers: int = Field(ge=1)
+    kv_heads: int = Field(ge=1)
+    """Heads of keys and values, which may be fewer than those of attention."""
+    head_dim: int = Field(ge=1)
+    bytes_per_value: int = Field(ge=1)
+    """2 for bfloat16."""
+    source: str = Field(min_length=1)
+    """The file that says so."""
+
+    @property
+    def bytes_per_token(self) -> int:
+        """Of one token of one request."""
+        return 2 * self.layers * self.kv_heads * self.head_dim * self.bytes_per_value
+
+
 class Profile(_Section):
     """A model family."""
 
@@ -71,6 +89,8 @@ class Profile(_Section):
     sampling: Sampling
     vision: Vision
     serving: Serving
+    kv_cache: KvCache | None = None
+    """None where the model is not known."""
     answer: AnswerRules = AnswerRules()
     """What is taken off an answer; without the section, white space alone."""
     upsampling: dict[str, bool | int | float | str] = Field(default_factory=dict)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from backend.specs.json_spans import Member, Node, members
-from backend.specs.quoting import well_formed
+from backend.specs.quoting import json_spelled
 from backend.specs.source import Source
 from remote.protocol import Json
 
@@ -63,7 +63,7 @@ def _laid_out(source: Source, parent: Node, member: Member, value: Json) -> str:
     before_key = _space_before(source.text, member.key_start)
     if not isinstance(value, (dict, list)) or "\n" not in before_key:
         compact = source.text[member.key_end : member.node.start] == ":"
-        return _spelled(source, value, separators=(",", ":") if compact else (", ", ": "))
+        return _spelled(source, value, compact=compact)
     newline = "\r\n" if "\r\n" in before_key else "\n"
     indent = before_key.rpartition("\n")[2]
     outer = _space_before(source.text, parent.end - 1).rpartition("\n")[2]
@@ -72,14 +72,9 @@ def _laid_out(source: Source, parent: Node, member: Member, value: Json) -> str:
 
 
 def _spelled(
-    source: Source,
-    value: Json,
-    indent: str | None = None,
-    separators: tuple[str, str] | None = None,
+    source: Source, value: Json, indent: str | None = None, *, compact: bool = False
 ) -> str:
-    spelled = well_formed(
-        json.dumps(value, ensure_ascii=False, indent=indent, separators=separators)
-    )
+    spelled = json_spelled(value, indent, compact)
     if source.escapes_non_ascii:
         return _NON_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], spelled)
     return spelled

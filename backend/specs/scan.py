@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,7 +21,7 @@ _FIRST_FILES = 500
 
 @dataclass(frozen=True, slots=True)
 class FileFindings:
-    """What was found in one file, and how far the scan is."""
+    """What was found in one file, or in a part of it, and how far the scan is."""
 
     position: int
     """The file's place in walking order, from 0."""
@@ -41,13 +41,20 @@ def scan(paths: Sequence[Path], cwd: Path) -> Scan:
     )
 
 
-def scan_files(
-    paths: Sequence[Path], cwd: Path, read: Callable[[Path, Path], tuple[Finding, ...]] = read_file
-) -> Iterator[FileFindings]:
-    """The same, file by file as they are read, so that a caller can show what there is so far.
+def read_whole(file: Path, cwd: Path) -> Iterable[tuple[Finding, ...]]:
+    """What `read_file` says, in one part."""
+    return (read_file(file, cwd),)
 
-    Text files come last: only then is it known which of them are the prompts of other specs. `read` is
-    `read_file`, or what remembers what that said.
+
+def scan_files(
+    paths: Sequence[Path],
+    cwd: Path,
+    read: Callable[[Path, Path], Iterable[tuple[Finding, ...]]] = read_whole,
+) -> Iterator[FileFindings]:
+    """The same, as it is read, so that a caller can show what there is so far.
+
+    Text files come last: only then is it known which of them are the prompts of other specs. `read` gives
+    what `read_file` says, in one part or in several, each of which is handed on at once.
     """
     walk = find_files(paths, cwd)
     files: list[Path | Broken] = []
@@ -62,18 +69,25 @@ def scan_files(
             elif file.suffix.lower() == ".txt":
                 texts.append((position, file))
             else:
-                findings = read(file, cwd)
-                for finding in findings:
-                    if isinstance(finding, Spec) and finding.prompt_file is not None:
-                        owners.setdefault(os.path.realpath(finding.prompt_file), file)
-                yield FileFindings(position, len(files), findings)
+                for findings in read(file, cwd):
+                    for place in _prompt_files(findings):
+                        owners.setdefault(place, file)
+                    yield FileFindings(position, len(files), findings)
     for position, file in texts:
         owner = owners.get(os.path.realpath(cwd / file)) if owners else None
         if owner is None:
-            yield FileFindings(position, len(files), read(file, cwd))
+            for findings in read(file, cwd):
+                yield FileFindings(position, len(files), findings)
         else:
             prompt_of_other = Skipped(file, f"the prompt of {printable(owner.name)}")
             yield FileFindings(position, len(files), (prompt_of_other,))
+
+
+def _prompt_files(findings: Iterable[Finding]) -> Iterator[str]:
+    """The real paths of the text files that hold the prompts of these."""
+    for finding in findings:
+        if isinstance(finding, Spec) and finding.prompt_file is not None:
+            yield os.path.realpath(finding.prompt_file)
 
 
 def find_files(paths: Sequence[Path], cwd: Path) -> Iterator[Path | Broken]:

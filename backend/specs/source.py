@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import stat
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from backend.regular_files import NotRegular, TooLarge, read_regular
 from backend.specs.model import Broken, Skipped
 
 MAX_SPEC_BYTES = 64 * 1024 * 1024
@@ -80,17 +80,15 @@ def load(file: Path, cwd: Path) -> Source | Skipped | Broken:
     """Read `file`, which is relative to `cwd`; or say why that cannot be."""
     place = cwd / file
     try:
-        # A pipe would keep us waiting for ever.
-        if not stat.S_ISREG(place.stat().st_mode):
-            return Skipped(file, "not a regular file")
-        with place.open("rb") as stream:
-            data = stream.read(MAX_SPEC_BYTES + 1)
+        data = read_regular(place, MAX_SPEC_BYTES)
     except FileNotFoundError:
         return Broken(file, 0, "there is no such file")
+    except (NotRegular, IsADirectoryError):
+        return Skipped(file, "not a regular file")
+    except TooLarge:
+        return Skipped(file, f"larger than {MAX_SPEC_BYTES >> 20} MiB, too large for prompts")
     except (OSError, ValueError) as error:
         return Broken(file, 0, f"cannot be read: {reason(error)}")
-    if len(data) > MAX_SPEC_BYTES:
-        return Skipped(file, f"larger than {MAX_SPEC_BYTES >> 20} MiB, too large for prompts")
     return _decode(file, place, data)
 
 

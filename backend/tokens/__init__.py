@@ -15,7 +15,7 @@ from backend.tokens.advice import (
 )
 from backend.tokens.budget import Budget, Verdict
 from backend.tokens.families import FAMILIES, Family
-from backend.tokens.sizing import fit
+from backend.tokens.sizing import fit, next_size, sizes_worth_sending
 from backend.tokens.text import TextCounter
 from backend.tokens.vision import (
     LINEAR,
@@ -55,6 +55,8 @@ __all__ = [
     "check_size",
     "estimate_tokens",
     "fit",
+    "next_size",
     "pixtral_image_tokens",
+    "sizes_worth_sending",
     "validate_resolution",
 ]

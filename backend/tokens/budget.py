@@ -16,7 +16,7 @@ class Verdict(StrEnum):
     NEAR = "near"
     """It fits, and takes 90 % of the limit or more."""
     EXCEEDS = "exceeds"
-    """The model server would refuse it."""
+    """The model server would refuse it, or cut the answer off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class Budget:
     limit: int
     """The context length that the model is served with (`max_model_len`)."""
     reserve: int
-    """Kept free for the answer; vLLM refuses a request whose prompt and answer exceed the limit."""
+    """Kept free for the answer. Where prompt and answer exceed the limit, vLLM refuses the request (around
+    0.20), or takes it and cuts the answer off there (0.32): see docs/findings.md."""
     text: int
     vision: int
     """All frames together."""
@@ -60,5 +61,5 @@ class Budget:
 
     @property
     def fits(self) -> bool:
-        """Whether the server accepts it."""
+        """Whether it fits, the answer included."""
         return self.verdict is not Verdict.EXCEEDS

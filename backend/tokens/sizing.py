@@ -40,6 +40,26 @@ def fit(
     return frontier.sizes[fitting - 1] if fitting else None
 
 
+def sizes_worth_sending(
+    source: Size, *, frames: int = 2, rule: VisionRule = PIXTRAL, bound: Bound = UNBOUNDED
+) -> tuple[Size, ...]:
+    """The sizes among which `fit` chooses for a source that does not fit itself, the smallest first.
+
+    Each costs more tokens than the one before, and no larger size costs as little.
+    """
+    return _frontier(source, rule, frames, bound).sizes
+
+
+def next_size(source: Size, size: Size) -> Size | None:
+    """The size two pixels higher in the source's aspect; None when the source is no higher than that."""
+    height = (size.height & ~1) + 2
+    return (
+        Size(min(_even_width(height, source), source.width), height)
+        if height <= source.height
+        else None
+    )
+
+
 class _Frontier(NamedTuple):
     """The sizes that no other one beats: each costs more than the one before, and is larger."""
 

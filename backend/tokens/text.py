@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -18,6 +19,9 @@ from backend.errors import ConfigError
 
 if TYPE_CHECKING:
     from tiktoken import Encoding
+
+LONGEST_PIECE = 100_000
+"""Characters that are given to the tokenizer at once: a million spaces overflow its stack, and end us."""
 
 PIXTRAL_VOCABULARY = "tekken_240911.json"
 
@@ -43,14 +47,27 @@ class TextCounter:
         """Tokens of the text alone, without `<s>`, `[INST]` and `[/INST]`. Raises ConfigError.
 
         Words that look like control tokens ("[INST]") count as the plain text that they are sent as.
+        A text beyond LONGEST_PIECE characters is counted in parts, which may be a few tokens more.
         """
-        return len(self._loaded().encode_ordinary(text))
+        encoding = self._loaded()
+        return sum(len(encoding.encode_ordinary(piece)) for piece in _pieces(text))
 
     def _loaded(self) -> Encoding:
         with self._lock:
             if self._encoding is None:
                 self._encoding = _read_tekken(self._vocabulary or _shipped_vocabulary())
             return self._encoding
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """The text in parts that the tokenizer bears, cut before words, where tokens begin anyway."""
+    start = 0
+    while len(text) - start > LONGEST_PIECE:
+        space = text.rfind(" ", start + 1, start + LONGEST_PIECE)
+        end = space if space > 0 else start + LONGEST_PIECE
+        yield text[start:end]
+        start = end
+    yield text[start:]
 
 
 def _shipped_vocabulary() -> Path:

@@ -60,6 +60,9 @@ class Facts:
 
 NOTHING_KNOWN = Facts()
 
+PROMPT_TOO_LONG = "prompt-too-long"
+"""The id of the refusal that the context is too short."""
+
 
 @dataclass(frozen=True)
 class Trouble:
@@ -71,6 +74,8 @@ class Trouble:
     why: str
     do: str
     """What the user can do."""
+    prompt_tokens: int | None = None
+    """How long the text says that the prompt is; None when it does not say."""
 
 
 def translate(raw: str, facts: Facts = NOTHING_KNOWN) -> Trouble | None:
@@ -83,7 +88,11 @@ def translate(raw: str, facts: Facts = NOTHING_KNOWN) -> Trouble | None:
     for entry, match in _candidates(log, facts):
         values = _values(match, facts)
         return Trouble(
-            entry.id, fill(entry.what, values), fill(entry.why, values), fill(entry.do, values)
+            entry.id,
+            fill(entry.what, values),
+            fill(entry.why, values),
+            fill(entry.do, values),
+            _prompt_tokens(match),
         )
     return None
 
@@ -166,6 +175,11 @@ def _sizes(limit: int, facts: Facts) -> dict[str, str | int]:
         return {}
     budget = Budget(limit, reserve, text, rule.vision_tokens(size, frames))
     return {"fitting_size": str(size), "fitting_tokens": budget.prompt_tokens}
+
+
+def _prompt_tokens(match: re.Match[str] | None) -> int | None:
+    told = match.groupdict().get("prompt_tokens") if match else None
+    return int(told) if told else None
 
 
 def _holders(processes: tuple[str, ...]) -> str:

@@ -2,7 +2,7 @@
 
 `probe` reads headers, `choose` picks frames by their real timestamps, `ffmpeg` runs the one program
 that draws, `draw` makes frames and hint videos, `kept` is where they lie, by content, `drawn` tells
-how large they are.
+how large they are, `recent` remembers what was read of the last ones, `clips` draws videos of our own.
 """
 
 from backend.video.choose import ChosenFrame, FrameSampling, choose_frames
@@ -11,6 +11,7 @@ from backend.video.drawn import DrawnFrames
 from backend.video.ffmpeg import find_ffmpeg
 from backend.video.kept import Frame
 from backend.video.probe import MediaKind, Video, probe
+from backend.video.recent import RecentVideos
 
 __all__ = [
     "ChosenFrame",
@@ -19,6 +20,7 @@ __all__ = [
     "FrameSampling",
     "MediaKind",
     "Prepared",
+    "RecentVideos",
     "Video",
     "choose_frames",
     "create_hint_video",

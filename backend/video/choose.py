@@ -13,11 +13,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from backend.errors import InputError, MediaError
-from backend.video.probe import MediaKind, Video, open_media
+from backend.video.probe import MediaKind, Video, open_media, packets
 
 if TYPE_CHECKING:
     from av.packet import Packet
-    from av.stream import Stream
+    from av.video.stream import VideoStream
 
 _FPS_STEP = Fraction(1, 2)
 """Seconds between the frames of a hint video."""
@@ -83,15 +83,20 @@ def _shown_at(line: _Timeline, moments: list[Fraction]) -> list[int]:
 
 def _read_timeline(video: Video) -> _Timeline:
     with open_media(video.path) as container:
+        from av.video.stream import VideoStream
+
         stream = container.streams[video.stream]
-        if stream.type != "video":
+        if not isinstance(stream, VideoStream):
             raise MediaError(f"{video.path} has changed since it was read.", "Try again.")
-        shown = [packet for packet in container.demux(stream) if _is_shown(packet)]
+        times = [
+            (packet.pts, packet.duration or 0)
+            for packet in packets(video.path, container, stream)
+            if _is_shown(packet)
+        ]
         base = stream.time_base or Fraction(1, 1)
         step = 1 / Fraction(stream.average_rate or stream.guessed_rate or 25)
-    if not shown:
+    if not times:
         raise MediaError(f"{video.path} holds no frames.", "Check that the file is complete.")
-    times = [(packet.pts, packet.duration or 0) for packet in shown]
     return _timeline(times, base, step)
 
 
@@ -108,6 +113,6 @@ def _timeline(times: list[tuple[int | None, int]], base: Fraction, step: Fractio
     return _Timeline(starts, (last - first) * base + (duration * base or step))
 
 
-def _is_shown(packet: Packet[Stream]) -> bool:
+def _is_shown(packet: Packet[VideoStream]) -> bool:
     """Not the empty packet at the end, and not one that an edit list cuts away."""
     return packet.size > 0 and not packet.is_discard

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,7 @@ async def prepare_frames(
     size: Size,
     hint_video_dir: Path,
     *,
+    content_key: Callable[[Path], str] = content_key,
     ffmpeg: Path | None = None,
     time_limit: float = TIME_LIMIT,
 ) -> Prepared:

@@ -7,8 +7,11 @@ this program chose. So no file's name can be taken for an option, a pattern or a
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import re
 import shutil
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +19,8 @@ from typing import Protocol, Self
 
 from backend.errors import MediaError
 from backend.resolutions import Size
+from backend.video.formats import ONLY_THESE
+from backend.video.probe import MAX_PIXELS
 
 _STDERR_KEPT = 8192
 """Bytes of ffmpeg's last words that are kept for the message."""
@@ -80,7 +85,7 @@ def _arguments(drawing: Drawing, source: str, ffmpeg: Path) -> list[str]:
     """One run: the decoded pictures are split into a branch for each output."""
     import ffmpeg as graph
 
-    branches = graph.input(source)[str(drawing.stream)].filter_multi_output(
+    branches = graph.input(source, **_INPUT)[str(drawing.stream)].filter_multi_output(
         "split", len(drawing.frames) + (drawing.hint is not None)
     )
     outputs = []
@@ -99,6 +104,9 @@ def _arguments(drawing: Drawing, source: str, ffmpeg: Path) -> list[str]:
     command = graph.merge_outputs(*outputs).global_args("-nostdin", "-hide_banner", "-v", "error")
     return list(command.compile(cmd=str(ffmpeg), overwrite_output=True))
 
+
+# A picture may grow on the way, whatever the header said.
+_INPUT = ONLY_THESE | {"max_pixels": str(MAX_PIXELS)}
 
 # Up-prediction makes the smallest PNGs of filmed frames (258 KB at 640x480; paeth 270, none 371), and
 # the quickest to undo for a box that has to decode them in plain Python.
@@ -124,6 +132,8 @@ async def _run(command: Sequence[str], folder: Path, source: Path, time_limit: f
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
+        # Killed as a group: `ffmpeg` may be somebody's wrapper. Ctrl-C is ours to deal with.
+        start_new_session=True,
     )
     assert process.stderr is not None  # noqa: S101 -- it was asked for as a pipe
     try:
@@ -137,7 +147,8 @@ async def _run(command: Sequence[str], folder: Path, source: Path, time_limit: f
         ) from None
     finally:
         if process.returncode is None:
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             # Shielded, so that a second cancellation leaves no zombie.
             await asyncio.shield(process.wait())
     if code != 0:

@@ -11,13 +11,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from backend.errors import MediaError
 from backend.resolutions import Size
+from backend.video.formats import ONLY_THESE
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.codeccontext import VideoCodecContext
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
@@ -26,8 +30,11 @@ MAX_SIDE = 16_384
 MAX_PIXELS = 2**27
 """Of one picture. 134 million (8K has 33 million) decode to 400 MB."""
 
-_PLAYLISTS = frozenset({"concat", "dash", "hls", "tty"})
-"""Formats that open other files, or draw any text file as a picture of a terminal."""
+TIME_LIMIT = 60.0
+"""Seconds that one look through a file may take."""
+MAX_PACKETS = 5_000_000
+"""Of one file: two days of video."""
+
 _STILL_BRANDS = frozenset({"avif", "heic", "heix", "mif1"})
 """Major brands of MP4-like files that hold a still picture."""
 _CONVERT = "Convert it with ffmpeg, for instance to an H.264 MP4 (a picture: to PNG), and use that."
@@ -83,25 +90,50 @@ def probe(path: str | Path) -> Video:
 
 @contextmanager
 def open_media(path: Path) -> Iterator[InputContainer]:
-    """The open file. Every trouble of ffmpeg's inside the block becomes a MediaError."""
+    """The open file. Every trouble of ffmpeg's inside the block becomes a MediaError.
+
+    Parts of PyAV are imported inside the block alone: two threads that begin with different ones, as jobs
+    that are prepared side by side may, get modules that are half there.
+    """
     import av
 
+    name = str(path.absolute())
     try:
         _refuse_non_files(path)
         with av.open(
             # The prefix keeps "https:…" and the like from being anything but a file's name.
-            f"file:{path.absolute()}",
+            f"file:{name}",
             "r",
             # An image named a%03d.png is that file, not a numbered sequence.
-            container_options={"pattern_type": "none"} if "%" in path.name else {},
+            container_options=ONLY_THESE | ({"pattern_type": "none"} if "%" in name else {}),
             options={"max_pixels": str(MAX_PIXELS)},
             metadata_errors="replace",
         ) as container:
             yield container
+    except av.ArgumentError as error:
+        # What ffmpeg says of a format that is not in the list.
+        raise _unreadable(path, "it is text, a playlist, or of a kind that is not read") from error
     except av.FFmpegError as error:
         raise _unreadable(path, error.strerror or str(error)) from error
     except OSError as error:
         raise MediaError(f"{path} cannot be read: {error}") from error
+
+
+def packets(
+    path: Path, container: InputContainer, stream: VideoStream, time_limit: float = TIME_LIMIT
+) -> Iterator[Packet[VideoStream]]:
+    """The stream's packets; keep none, each holds its part of the file.
+
+    Raises MediaError when they do not end.
+    """
+    end = monotonic() + time_limit
+    for count, packet in enumerate(container.demux(stream)):
+        if count >= MAX_PACKETS or monotonic() > end:
+            raise MediaError(
+                f"{path} takes too long to be looked through.",
+                "Copy it to a faster disk, or cut it to the part that is wanted.",
+            )
+        yield packet
 
 
 def picture_stream(path: Path, container: InputContainer) -> VideoStream:
@@ -110,6 +142,9 @@ def picture_stream(path: Path, container: InputContainer) -> VideoStream:
 
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
+            context: VideoCodecContext | None = stream.codec_context
+            if context is None:
+                raise _unreadable(path, "there is no decoder for it here")
             return stream
     what = "sound" if container.streams.audio else "nothing that can be shown"
     raise MediaError(f"{path} holds only {what}.", "Give a file with a video or a picture in it.")
@@ -130,8 +165,6 @@ def _refuse_non_files(path: Path) -> None:
 
 
 def _refuse_formats(path: Path, container: InputContainer) -> None:
-    if not _PLAYLISTS.isdisjoint(container.format.name.split(",")):
-        raise _unreadable(path, f"it is text or a playlist ({container.format.name})")
     # A HEIC photo is a grid of tiles, one stream each; the first one is a corner of the picture.
     if _is_still(container) and len(container.streams.video) > 1:
         raise MediaError(f"{path} is a picture in several parts, which is not read.", _CONVERT)
@@ -155,7 +188,7 @@ def _first_frame(path: Path, container: InputContainer, stream: VideoStream) -> 
     # One frame is wanted: starting decoder threads would take longer than decoding it.
     stream.thread_type = "NONE"
     trouble = ""
-    for packet in container.demux(stream):
+    for packet in packets(path, container, stream):
         # A damaged frame is passed over, as ffmpeg does when it draws.
         try:
             for frame in packet.decode():
@@ -189,9 +222,8 @@ def _length(container: InputContainer, stream: VideoStream) -> tuple[float, floa
 def _walked_length(path: Path, fps: float) -> tuple[float, int]:
     """Duration and number of frames of a bare stream (.h264), which has no header to say so."""
     with open_media(path) as container:
-        frames = sum(
-            1 for packet in container.demux(picture_stream(path, container)) if packet.size
-        )
+        stream = picture_stream(path, container)
+        frames = sum(1 for packet in packets(path, container, stream) if packet.size)
     return frames / fps if fps else 0.0, frames
 
 

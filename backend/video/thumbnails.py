@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 TIME_LIMIT = 10.0
 """Seconds that one look at a video may take."""
+_LARGE = 2**25
+"""Pixels; 8K has 33 million."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,9 @@ def read_thumbnails(
         for candidate in container.streams.video:
             if candidate.index == video.stream:
                 stream = candidate
-        stream.thread_type = "AUTO"
+        # Each thread holds a frame of its own, and pictures may be very large.
+        large = video.size.width * video.size.height > _LARGE
+        stream.thread_type = "NONE" if large else "AUTO"
         frames = _Frames(container, stream, check)
         for frame in chosen:
             yield _small(frames.at(frame), size)

@@ -7,8 +7,18 @@ what a checkup of the box finds, and `framing` and `typed_json` how that lies on
 from __future__ import annotations
 
 from remote.protocol.checks import FAILED, OK, SKIPPED, WARNING, Checkup, Finding
-from remote.protocol.framing import MAGIC, MAX_MESSAGE, Decoder, encode, from_json, to_json
+from remote.protocol.framing import (
+    MAGIC,
+    MAX_FROM_BOX,
+    MAX_MESSAGE,
+    Decoder,
+    encode,
+    from_json,
+    to_json,
+)
 from remote.protocol.jobs import (
+    ENGINE_ATTEMPTS,
+    MOST_FALLS,
     Answer,
     FrameInfo,
     OpenAISetup,
@@ -45,12 +55,16 @@ from remote.protocol.messages import (
     Welcome,
 )
 from remote.protocol.telemetry import EngineLoad, Gpu
-from remote.protocol.typed_json import Json, ProtocolError, parse
+from remote.protocol.typed_json import BEYOND_NUMBERS, Json, ProtocolError, parse, well_formed
 
 __all__ = [
+    "BEYOND_NUMBERS",
+    "ENGINE_ATTEMPTS",
     "FAILED",
     "MAGIC",
+    "MAX_FROM_BOX",
     "MAX_MESSAGE",
+    "MOST_FALLS",
     "NEWEST_PROTOCOL",
     "OK",
     "OLDEST_PROTOCOL",
@@ -97,4 +111,5 @@ __all__ = [
     "from_json",
     "parse",
     "to_json",
+    "well_formed",
 ]

@@ -20,6 +20,14 @@ MAGIC = b"upsample-runner\n"
 MAX_MESSAGE = 64 * 1024 * 1024
 """Bytes a message may have. Two uncompressed 1920x1056 frames in base64 take 16 MiB."""
 
+MAX_FROM_BOX = 8 * 1024 * 1024
+"""The same for what the box says, which has no frames: an answer of a million tokens takes 5 MiB. As JSON of
+nothing but brackets, bytes take some thirty times as much memory."""
+
+_MOST_PARTS = 1_000_000
+"""Values that a message above MAX_FROM_BOX may be made of, with what looks like them in its texts. It is
+large for its pictures alone, and base64 has nothing of the kind."""
+
 _LENGTH = 4
 _BY_TYPE: dict[str, type[Message]] = {kind.type: kind for kind in get_args(Message)}
 
@@ -56,7 +64,9 @@ class Decoder:
     Holds at most one incomplete message. After a ProtocolError the stream is not to be trusted.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MAX_MESSAGE) -> None:
+        """`most`: bytes that a message may have."""
+        self._most = most
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Message]:
@@ -64,8 +74,8 @@ class Decoder:
         self._buffer += data
         while len(self._buffer) >= _LENGTH:
             length = int.from_bytes(self._buffer[:_LENGTH], "big")
-            if length > MAX_MESSAGE:
-                raise ProtocolError(f"a message of {length:,} bytes is over {MAX_MESSAGE:,}")
+            if length > self._most:
+                raise ProtocolError(f"a message of {length:,} bytes is over {self._most:,}")
             end = _LENGTH + length
             if len(self._buffer) < end:
                 return
@@ -80,6 +90,8 @@ class Decoder:
 
 
 def _decode(body: bytes) -> Message:
+    if len(body) > MAX_FROM_BOX and sum(map(body.count, (b",", b"[", b"{"))) > _MOST_PARTS:
+        raise ProtocolError("a message is made of too many parts")
     try:
         value = cast(Json, json.loads(body))
     except (ValueError, RecursionError) as error:

@@ -6,6 +6,11 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
+ENGINE_ATTEMPTS = 2
+"""At a job that the engine fails at; after the last one the job fails."""
+MOST_FALLS = 3
+"""Attempts that may end with the daemon's death before the job is held to be the cause."""
+
 
 @dataclass(frozen=True)
 class FrameInfo:
@@ -147,12 +152,18 @@ class Setup:
     """For the engine "openai"."""
     patience: Patience | None = None
     """For the engines that ask a model server; None for the engine's own measure."""
+    keep_days: float = 0.0
+    """Days for which the box remembers a job that has ended; 0 is for ever."""
 
     def __post_init__(self) -> None:
         # As in FrameInfo: the fingerprint must be the same on both sides of the wire.
         object.__setattr__(self, "idle_timeout", float(self.idle_timeout))
+        object.__setattr__(self, "keep_days", float(self.keep_days))
 
     def fingerprint(self) -> str:
-        """Twelve hex digits that differ when any setting does."""
-        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        """Twelve hex digits that differ when any setting does that an answer or a GPU hangs on."""
+        told = asdict(self)
+        # No reason to end a daemon: the next one heeds it.
+        del told["keep_days"]
+        canonical = json.dumps(told, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]

@@ -12,8 +12,10 @@ from remote.protocol.jobs import Answer, Request
 from remote.protocol.telemetry import EngineLoad, Gpu
 
 OLDEST_PROTOCOL = 1
-NEWEST_PROTOCOL = 2
-"""2 has Status; an app of protocol 1 is told none."""
+NEWEST_PROTOCOL = 4
+"""2 has Status; an app of protocol 1 is told none. An app of protocol 3 is heard of (a Ping, if nothing
+else) every few seconds; one that is silent for a minute is gone. Older ones may be silent for ever.
+With 4, Submit need not bring a picture that the box has."""
 
 
 # --- from the app to the box ---------------------------------------------------------------------
@@ -46,7 +48,8 @@ class Submit:
     job: str
     request: Request
     images: tuple[str, ...]
-    """The PNG files in base64, in the order of `request.frames`."""
+    """The PNG files in base64, in the order of `request.frames`. From protocol 4 on, one is empty where
+    the box should have it for another job that has not ended; if it has not, the job is Refused."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,8 @@ class Fatal:
 
     type: ClassVar[str] = "fatal"
     kind: str
-    """"disk", "protocol", "engine", "place", "internal", or "replaced" (come again: see Hello)."""
+    """"disk", "protocol", "engine", "place", "internal", "hung" (a daemon that does not answer; later, it
+    may), or "replaced" (come again: see Hello)."""
     message: str
 
 
@@ -124,7 +128,8 @@ class Refused:
     type: ClassVar[str] = "refused"
     job: str
     kind: str
-    """"request" (it will never be accepted) or "disk" (later, it may)."""
+    """"request" (it will never be accepted), "disk" (later, it may), or "pictures" (one that was left out
+    is not there: with all of them, it may)."""
     message: str
 
 
@@ -135,6 +140,8 @@ class Started:
     type: ClassVar[str] = "started"
     job: str
     attempt: int
+    reason: str = ""
+    """Why the engine failed at the attempt before; empty where it did not."""
 
 
 @dataclass(frozen=True)

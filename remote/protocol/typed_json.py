@@ -1,4 +1,8 @@
-"""JSON as typed values: dataclasses in, dataclasses out, every field checked."""
+"""JSON as typed values: dataclasses in, dataclasses out, every field checked.
+
+What comes out can be computed with and kept: numbers are finite and within 64 bits, so that a difference of
+two is one, too, and a database takes them; text can be encoded.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,9 @@ from typing import TypeVar, Union, cast, get_args, get_origin, get_type_hints
 Json = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
 T = TypeVar("T")
 
+BEYOND_NUMBERS = 2**63
+"""Neither a number nor its negative is as large."""
+
 
 class ProtocolError(Exception):
     """The peer sent something that is not a message of this protocol."""
@@ -21,44 +28,71 @@ def parse(kind: type[T], value: Json) -> T:
     if not isinstance(value, dict):
         raise ProtocolError(f"{kind.__name__} is an object, not {kind_of(value)}")
     arguments: dict[str, object] = {}
-    for name, (hint, required) in _shape(cast(Hashable, kind)).items():
+    for name, check, required in _shape(cast(Hashable, kind)):
         if name in value:
-            arguments[name] = _check(hint, value[name], f"{kind.__name__}.{name}")
+            arguments[name] = check(value[name])
         elif required:
             raise ProtocolError(f"{kind.__name__}.{name} is missing")
     return kind(**arguments)
 
 
+_Check = Callable[[Json], object]
+"""Gives the typed value. Raises ProtocolError."""
+
+
 @cache
-def _shape(kind: type) -> dict[str, tuple[object, bool]]:
+def _shape(kind: type) -> tuple[tuple[str, _Check, bool], ...]:
+    """Each field's name, its check, and whether it must be there. Made once: looking hints up takes long."""
     hints = get_type_hints(kind)
-    return {field.name: (hints[field.name], field.default is MISSING) for field in fields(kind)}
+    return tuple(
+        (it.name, _check_for(hints[it.name], f"{kind.__name__}.{it.name}"), it.default is MISSING)
+        for it in fields(kind)
+    )
 
 
-def _check(hint: object, value: Json, where: str) -> object:
+def _check_for(hint: object, where: str) -> _Check:
+    """The check of values of this type; `where` is what a message calls them."""
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
-        if value is None and type(None) in get_args(hint):
-            return None
-        (hint,) = (part for part in get_args(hint) if part is not type(None))
-        return _check(hint, value, where)
+        (given,) = (part for part in get_args(hint) if part is not type(None))
+        check_given = _check_for(given, where)
+        return lambda value: None if value is None else check_given(value)
     if origin is tuple:
+        return _check_for_list(_check_for(get_args(hint)[0], where), where)
+    if is_dataclass(hint):
+        return lambda value: parse(cast("type[object]", hint), value)
+    return _check_for_scalar(cast(type, hint), where)
+
+
+def _check_for_list(check_item: _Check, where: str) -> _Check:
+    def check(value: Json) -> object:
         if not isinstance(value, list):
             raise ProtocolError(f"{where} is a list, not {kind_of(value)}")
-        return tuple(_check(get_args(hint)[0], item, where) for item in value)
-    if is_dataclass(hint):
-        return parse(cast("type[object]", hint), value)
-    scalar = _SCALARS[cast(type, hint)]
-    if not scalar(value):
-        raise ProtocolError(f"{where} is {cast(type, hint).__name__}, not {kind_of(value)}")
-    return _as_float(cast(float, value), where) if hint is float else value
+        return tuple(map(check_item, value))
+
+    return check
 
 
-def _as_float(value: float, where: str) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        raise ProtocolError(f"{where} is too large a number") from None
+def _check_for_scalar(kind: type, where: str) -> _Check:
+    fits = _SCALARS[kind]
+
+    def check(value: Json) -> object:
+        if not fits(value):
+            raise ProtocolError(f"{where} is {kind.__name__}, not {kind_of(value)}")
+        if isinstance(value, str):
+            return well_formed(value)
+        if isinstance(value, (int, float)) and not -BEYOND_NUMBERS < value < BEYOND_NUMBERS:
+            raise ProtocolError(f"{where} is too large a number, or none")
+        return float(cast(float, value)) if kind is float else value
+
+    return check
+
+
+def well_formed(text: str) -> str:
+    """`text` with U+FFFD for each half of a surrogate pair: a model may write one, and no file takes it."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 _SCALARS: dict[type, Callable[[Json], bool]] = {

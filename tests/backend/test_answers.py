@@ -7,11 +7,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from backend.answers import AnswerRules, clean, upsampled_prompt
+from backend.answers import AnswerRules, Cleaned, clean, upsampled_prompt
 from backend.errors import AnswerError
 from backend.profiles import load_profile, profile_names
 
 ALL = load_profile("reason1").answer
+drawn = st.text(st.characters(exclude_categories=("Cc", "Cf", "Cs"), include_characters="\t\n"))
 DUSK = "A long, warm dusk settles over the docks."
 
 
@@ -82,17 +83,39 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
     assert len(cleaned.text) <= len(text)
 
 
-@given(st.text().filter(lambda text: not set(text) & set('<`"“„«')))
+@given(drawn.filter(lambda text: not set(text) & set('<`"“„«')))
 def test_text_without_any_mark_is_only_stripped(text: str) -> None:
     rules = ALL.model_copy(update={"strip_openers": ()})
     assert clean(text, rules).text == text.strip()
     assert clean(text, rules).removed == ()
 
 
-@given(st.lists(st.sampled_from(MARKS), max_size=14).map("".join) | st.text())
+@given(st.lists(st.sampled_from(MARKS), max_size=14).map("".join) | drawn)
 def test_the_stock_profile_takes_off_white_space_alone(text: str) -> None:
     cleaned = clean(text, load_profile("transfer1-stock").answer)
     assert (cleaned.text, cleaned.removed) == (text.strip(), ())
+
+
+@given(st.text())
+def test_an_answer_cannot_steer_a_terminal(text: str) -> None:
+    cleaned = clean(text, load_profile("transfer1-stock").answer)
+    assert not set(cleaned.text) & set("\x1b\x07\x00\x9b\x9d\x90\u202e\u2066")
+    assert clean(cleaned.text, load_profile("transfer1-stock").answer) == Cleaned(cleaned.text, ())
+
+
+def test_what_steers_a_terminal_is_taken_off_and_named() -> None:
+    answer = "Warm\x1b]52;c;ZXZpbA==\x07 dusk\u202e\r\nover\tdocks"
+    cleaned = clean(answer, load_profile("transfer1-stock").answer)
+    assert cleaned == Cleaned("Warm]52;c;ZXZpbA== dusk\r\nover\tdocks", ("control characters",))
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "part", ["<think>", "</think><think>", "<answer>", "```\n", "#", '"', "**", "here is the ", "`"]
+)
+def test_an_answer_of_a_million_characters_is_cleaned_before_long(part: str) -> None:
+    """Ends at all: what grows with the square of the length would take hours."""
+    clean(part * (1_000_000 // len(part)), ALL)
 
 
 # --- no prompt in it -----------------------------------------------------------------------------

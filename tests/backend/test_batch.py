@@ -71,7 +71,7 @@ def test_a_spec_that_says_that_it_is_upsampled_is_refused_without_force(
 def test_our_own_result_is_not_upsampled_again(tmp_path: Path, store: Store) -> None:
     spec = put_spec(tmp_path, "dusk", "clip.mp4")
     digest = hashlib.sha256(spec.file.read_bytes()).hexdigest()
-    store.note_written(spec.file, Written(digest, Path("source.json")))
+    store.note_written({spec.file: Written(digest, Path("source.json"))})
     usable, refused = choose_usable([spec], store, force=False)
     assert (usable, refused[0].reason) == ([], "it is a result of upsample")
 

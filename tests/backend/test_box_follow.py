@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from backend.box import backoff
 from backend.box.asker import Asker, Nobody
 from backend.box.link import Box, Seen
 from backend.commands import box_follow
@@ -57,7 +58,7 @@ async def follow(
 
     monkeypatch.setattr(box_follow, "open_link", open_link)
     monkeypatch.setattr(box_follow, "read_log", read_log)
-    monkeypatch.setattr(box_follow, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE", 0.0)
     with pytest.raises(BoxUnusable, match="the end"):
         await follow_log(BOX, Nobody(), as_json=as_json)
 
@@ -134,9 +135,9 @@ async def test_a_link_that_breaks_is_made_again_and_the_file_is_not_printed_twic
         "line 2.0",
     ]
     assert shown.err.splitlines() == [
-        "! h100 hung up; trying again in 0 s",
-        "! no route; trying again in 0 s",
-        "! h100 hung up; trying again in 0 s",
+        "! h100 hung up; retrying in 0 s",
+        "! no route; retrying in 0 s",
+        "! h100 hung up; retrying in 0 s",
     ]
 
 

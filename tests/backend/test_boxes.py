@@ -63,6 +63,7 @@ def test_a_box_with_vllm() -> None:
             env=("A=1=2", "HF_HOME=/data/hf"),
         ),
         patience=Patience(300.0, 60.0),
+        keep_days=30.0,
     )
 
 
@@ -104,10 +105,10 @@ def test_the_jobs_that_are_queued_decide_and_one_without_a_profile_is_left_out(
     with closing(Store(tmp_path / "queue.db")) as store:
         jobs = store.queue([good, gone])
     today = settings_with()
-    vllm = make_box("gpu", today.boxes["gpu"], today, jobs).setup.vllm
+    vllm = make_box("gpu", today.boxes["gpu"], today, [job.settings for job in jobs]).setup.vllm
     assert vllm is not None
     assert (vllm.format, vllm.images) == ("auto", 6)
-    only_gone = make_box("gpu", today.boxes["gpu"], today, jobs[1:]).setup.vllm
+    only_gone = make_box("gpu", today.boxes["gpu"], today, [jobs[1].settings]).setup.vllm
     assert only_gone is not None
     assert (only_gone.format, only_gone.images) == ("mistral", 2)
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from backend import dispatch
+from backend import dispatch, link_keeper
+from backend.box import backoff
 from backend.box.asker import Nobody
 from backend.config import load_settings
 from backend.dispatch import Dispatcher
@@ -90,12 +91,12 @@ class Scene:
 
 @pytest.fixture
 async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
-    monkeypatch.setattr(dispatch, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE", 0.01)
     # So that the box has them in the order in which they were queued.
     monkeypatch.setattr(dispatch, "PREPARED_AT_ONCE", 1)
     with closing(Store(tmp_path / "queue.db")) as store:
         async with serving_near(tmp_path / "box", _SLOTS) as box:
-            monkeypatch.setattr(dispatch, "open_link", box.open_link)
+            monkeypatch.setattr(link_keeper, "open_link", box.open_link)
             yield Scene(tmp_path, store, box)
 
 

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from importlib import resources
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from backend.exit_codes import ExitCode
 from backend.results import is_own_result
 from backend.store import Job, State, Store, Written, default_path
 from remote.protocol import Json
+from tests.support.queued_jobs import new_job
 
 RunFfmpeg = Callable[..., None]
 Capsys = pytest.CaptureFixture[str]
@@ -170,8 +172,8 @@ def test_ctrl_c_exits_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(arguments: Sequence[str], **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("backend.cli.app", interrupted)
-    assert run([]) == ExitCode.INTERRUPTED
+    monkeypatch.setattr("backend.cli.verbs.app", interrupted)
+    assert run(["queue", "list"]) == ExitCode.INTERRUPTED
 
 
 # --- estimate ------------------------------------------------------------------------------------
@@ -222,7 +224,7 @@ def test_csv_agrees_with_json(capsys: Capsys) -> None:
     assert len(lines) == 25
     for line, row in zip(lines, found, strict=True):
         verdict = line.pop("verdict_4096")
-        assert line == {key: str(row[key]) for key in line}
+        assert line == {key: "" if row[key] is None else str(row[key]) for key in line}
         assert isinstance(row["limits"], list)
         assert isinstance(row["limits"][0], dict)
         assert verdict == row["limits"][0]["verdict"]
@@ -320,6 +322,33 @@ def test_fit_tells_what_fits_as_it_is(capsys: Capsys, counted_clip: Path) -> Non
     assert "it fits as it is" in shown.err
 
 
+def test_a_line_of_paths_is_not_parsed_and_says_the_same(capsys: Capsys) -> None:
+    """What parses a line takes longer to import than the app to be drawn."""
+    said = []
+    for line in (["specs/"], ["--box", "local", "specs/"]):
+        assert run(line) == ExitCode.USAGE
+        said.append(capsys.readouterr().err)
+    assert said[0] == said[1]
+    program = (
+        "import sys; from backend.cli import run; run(['specs/']); print('cyclopts' in sys.modules)"
+    )
+    shown = subprocess.check_output([sys.executable, "-c", program], stdin=subprocess.DEVNULL)
+    assert shown.split() == [b"False"]
+
+
+@pytest.mark.parametrize("line", [["queue", "list"], ["estimate"], ["./specs", "--dry-run"]])
+def test_verbs_and_options_are_parsed(line: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[list[str]] = []
+
+    def note(arguments: list[str], **_: object) -> ExitCode:
+        heard.append(arguments)
+        return ExitCode.OK
+
+    monkeypatch.setattr("backend.cli.verbs.app", note)
+    assert run(line) == ExitCode.OK
+    assert heard == [line]
+
+
 def test_fit_as_json(capsys: Capsys) -> None:
     assert data(capsys, "fit", "1280x720", "--prompt", PROMPT, "--json") == {
         "source": "1280x720",
@@ -330,6 +359,7 @@ def test_fit_as_json(capsys: Capsys) -> None:
         "reserve": 300,
         "free": 65,
         "estimated": False,
+        "measured_tokens": None,
     }
 
 
@@ -433,10 +463,9 @@ def test_a_long_value_is_shown_on_one_line(capsys: Capsys) -> None:
 
 
 def test_config_show_can_be_read_back(capsys: Capsys) -> None:
-    run(["config", "show"])
-    put("config.toml", capsys.readouterr().out)
     before = data(capsys, "config", "show", "--json")
-    user_file().unlink(missing_ok=True)
+    run(["config", "show"])
+    put(str(user_file()), capsys.readouterr().out)
     assert data(capsys, "config", "show", "--json") == before
 
 
@@ -559,13 +588,40 @@ def test_without_paths_the_queue_goes_on_and_json_is_heeded(
 
 @pytest.mark.parametrize(
     "option",
-    ["--save-dir=x", "--seed=3", "--candidates=2", "--num-frames=1", "--max-resolution=480"],
+    [
+        "--save-dir=x",
+        "--seed=3",
+        "--candidates=2",
+        "--num-frames=1",
+        "--max-resolution=480",
+        "--resize=off",
+        "--media=both",
+        "--filter=rain",
+        "--ignore-budget",
+        "--review",
+    ],
 )
 def test_an_option_that_cannot_change_what_is_queued_is_bad_usage(
     capsys: Capsys, option: str
 ) -> None:
     assert run(["--no-ui", option]) == ExitCode.USAGE
     assert f"{option.partition('=')[0]} cannot change what is queued" in capsys.readouterr().err
+
+
+def test_a_dry_run_of_nothing_is_bad_usage(capsys: Capsys) -> None:
+    assert run(["--no-ui", "--dry-run"]) == ExitCode.USAGE
+    assert "upsample queue list" in capsys.readouterr().err
+
+
+def test_what_is_paused_is_not_sent_by_going_on_and_said(
+    capsys: Capsys, counted_clip: Path
+) -> None:
+    with closing(Store(default_path())) as store:
+        store.queue([new_job()])
+        store.set_state(1, State.PAUSED)
+        assert run(["--no-ui"]) == ExitCode.OK
+        assert "Paused: 1." in capsys.readouterr().err
+        assert store.jobs()[0].state is State.PAUSED
 
 
 @pytest.mark.usefixtures("pretender")
@@ -590,7 +646,7 @@ def test_a_result_of_ours_is_not_upsampled_again_unless_it_is_forced(
     result = put_spec("outputs/dock.json", counted_clip, "a long prompt").absolute()
     digest = hashlib.sha256(result.read_bytes()).hexdigest()
     store = Store(default_path())
-    store.note_written(result, Written(digest, Path("dock.json").absolute()))
+    store.note_written({result: Written(digest, Path("dock.json").absolute())})
     assert is_own_result(store, result)
     store.close()
     run(["--no-ui", ".", "--save-dir", "new"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import json
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from backend.boxes import make_box
 from backend.config import (
     BoxSettings,
     Estimator,
@@ -24,6 +26,7 @@ from backend.config import (
 )
 from backend.errors import ConfigError
 from backend.video import FrameSampling
+from remote.protocol import VllmSetup
 
 
 @pytest.fixture(autouse=True)
@@ -225,6 +228,36 @@ def test_the_box_is_the_embedded_one_unless_another_is_named() -> None:
     assert (name, box.host, box.engine) == ("local", "", "sketch")
 
 
+def test_a_box_may_have_a_context_length_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_user_file(
+        "[upsampling]\nmax_tokens = 6000\n"
+        '[boxes.large]\nhost = "a"\nmax_tokens = 16384\n[boxes.small]\nhost = "b"\n'
+    )
+    for name, limit in (("local", 6000), ("small", 6000), ("large", 16384)):
+        settings = load_settings({"box": name})
+        assert settings.upsampling.max_tokens == settings.max_tokens_on(name) == limit
+        assert (settings.max_tokens_on("small"), settings.max_tokens_on("large")) == (6000, 16384)
+        assert make_setup("large", settings).max_model_len == 16384
+        assert make_setup("small", settings).max_model_len == 6000
+
+    monkeypatch.setenv("UPSAMPLE_MAX_TOKENS", "8192")
+    settings = load_settings({"box": "large"})
+    assert settings.upsampling.max_tokens == settings.max_tokens_on("small") == 8192
+    assert make_setup("large", settings).max_model_len == 8192
+
+
+def make_setup(name: str, settings: Settings) -> VllmSetup:
+    setup = make_box(*settings.box_named(name), settings).setup.vllm
+    assert setup is not None
+    return setup
+
+
+def test_a_context_of_a_box_that_is_too_short_for_anything_is_refused() -> None:
+    write_user_file('[boxes.h100]\nhost = "a"\nmax_tokens = 10\n')
+    with pytest.raises(ConfigError, match=r"boxes.h100.max_tokens .*64 tokens or more"):
+        load_settings()
+
+
 def test_an_unknown_box_lists_the_known_ones() -> None:
     write_user_file('[boxes.h100]\nhost = "gpu-box"\n')
     with pytest.raises(ConfigError, match="no box is named 'h200'; there are: h100, local"):
@@ -258,7 +291,9 @@ def test_the_shipped_defaults_are_those_of_the_design() -> None:
         "root": "~/.cache/upsample",
         "engine": "vllm",
         "model": "",
+        "max_tokens": 0,
         "idle_timeout": 900,
+        "keep_days": 30,
         "first_token_timeout": 300,
         "next_token_timeout": 60,
         "vllm": {
@@ -294,20 +329,25 @@ def test_the_shipped_file_in_the_working_directory_is_no_wish_of_the_users() -> 
     assert load_settings().upsampling.max_tokens == 8192
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        '[boxes.local.vllm]\ncommand = ["sh", "-c", "true"]\n',
-        '[box_defaults.vllm]\nenv = { LD_PRELOAD = "x.so" }\n',
-    ],
-)
-def test_a_folder_does_not_say_what_is_run(text: str) -> None:
-    Path("config.toml").write_text(text)
-    with pytest.raises(ConfigError, match="your own file alone"):
+@pytest.mark.parametrize("host", ["-oProxyCommand=x", "a b", "$(x)", "a;b", "`x`", "a\nb", "a|b"])
+def test_a_host_is_no_option_and_no_command(host: str) -> None:
+    write_user_file(f"[boxes.h100]\nhost = {json.dumps(host)}\n")
+    with pytest.raises(ConfigError, match=r"boxes\.h100\.host"):
         load_settings()
-    Path("config.toml").unlink()
-    write_user_file(text)
-    load_settings()
+
+
+@pytest.mark.parametrize(
+    "host", ["gpu-box", "ada@10.0.0.1:2222", "[::1]:22", "fe80::1%eth0", "höst"]
+)
+def test_every_way_to_write_a_host_is_taken(host: str) -> None:
+    write_user_file(f"[boxes.h100]\nhost = {json.dumps(host)}\n")
+    assert load_settings().boxes["h100"].host == host
+
+
+def test_a_model_is_no_option() -> None:
+    write_user_file('[boxes.h100]\nmodel = "--trust-remote-code"\n')
+    with pytest.raises(ConfigError, match=r"boxes\.h100\.model"):
+        load_settings()
 
 
 @pytest.mark.parametrize("root", ["~nosuch/x", "relative", ""])

@@ -72,8 +72,8 @@ def test_the_users_own_file_is_made_when_none_is_named() -> None:
         ("boxes.h100.vllm.command", '["docker", "run"]', ["docker", "run"]),
         ("boxes.h100.vllm.gpu_memory_utilization", "0.5", 0.5),
         ("upsampling.safe_resolution", "640x360", "640x360"),
-        ("boxes.h100.host", '"gpu box"', "gpu box"),
-        ("boxes.h100.host", "me@gpu # 1", "me@gpu # 1"),
+        ("upsampling.system_prompt", '"gpu box"', "gpu box"),
+        ("upsampling.system_prompt", "me@gpu # 1", "me@gpu # 1"),
         ("boxes.h100.host", "10", "10"),
         ("boxes.h100.model", "2026-01-01", "2026-01-01"),
         ("boxes.h100.model", "", ""),
@@ -160,21 +160,21 @@ def test_a_folder_that_cannot_be_made_is_told(file: Path) -> None:
 
 
 @given(
-    host=st.text(st.characters(codec="utf-8", exclude_characters="\0")),
+    text=st.text(st.characters(codec="utf-8", exclude_characters="\0")),
     tokens=st.integers(64, 10**6),
 )
-@example(host="1e5", tokens=64)
-@example(host="'a'b", tokens=64)
-@example(host="\r\n\x1b[31m", tokens=64)
-def test_what_was_set_is_what_is_loaded(host: str, tokens: int) -> None:
+@example(text="1e5", tokens=64)
+@example(text="'a'b", tokens=64)
+@example(text="\r\n\x1b[31m", tokens=64)
+def test_what_was_set_is_what_is_loaded(text: str, tokens: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "config.toml"
         file.write_text(OWN)
         set_value("upsampling.max_tokens", str(tokens), file)
-        set_value("boxes.h100.host", host, file)
+        set_value("upsampling.system_prompt", text, file)
         found = load(file)
-    expected = tomllib.loads(OWN) | {"boxes": {"h100": {"host": _as_toml_string(host)}}}
-    expected["upsampling"]["max_tokens"] = tokens
+    expected = tomllib.loads(OWN)
+    expected["upsampling"] |= {"max_tokens": tokens, "system_prompt": _as_toml_string(text)}
     assert found == expected
 
 

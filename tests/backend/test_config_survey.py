@@ -69,6 +69,13 @@ def test_a_box_has_from_box_defaults_what_it_does_not_say_itself() -> None:
     assert entry("boxes.h100.root").source.origin is Origin.SHIPPED
 
 
+def test_a_boxs_own_context_length_is_the_source_where_that_box_is_used() -> None:
+    own('box = "h100"\n[boxes.h100]\nhost = "a"\nmax_tokens = 8192\n')
+    found = entry("upsampling.max_tokens")
+    assert (found.value, found.source.name) == (8192, "boxes.h100.max_tokens")
+    assert found.source.counts_more
+
+
 def test_every_setting_is_explained_by_the_comment_above_it() -> None:
     own("[boxes.h100]\nhost = 'gpu'\n")
     unexplained = [e.key for e in survey_settings().entries() if not e.help]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from backend import dispatch
+from backend import link_keeper
 from backend.box.asker import Asker, Nobody
-from backend.box.link import Box, Seen
+from backend.box.link import Box, Heed, Seen
 from backend.config import load_settings
 from backend.dispatch import Dispatcher
 from backend.events import BoxStatus, Event, JobDone, JobFailed, JobSent, JobStarted
@@ -80,11 +80,11 @@ async def run(
 ) -> list[Event]:
     @contextlib.asynccontextmanager
     async def open_link(
-        _box: Box, _asker: Asker, _seen: Seen, *, look: bool
+        _box: Box, _asker: Asker, _seen: Seen, *, look: bool, heed: Heed
     ) -> AsyncIterator[ScriptedBox]:
         yield box
 
-    monkeypatch.setattr(dispatch, "open_link", open_link)
+    monkeypatch.setattr(link_keeper, "open_link", open_link)
     events: list[Event] = []
     async with asyncio.timeout(30):
         await Dispatcher(store, BOX, Nobody(), events.append).run([job])

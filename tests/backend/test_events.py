@@ -13,6 +13,7 @@ import pytest
 from backend.events import (
     BoxLog,
     BoxStatus,
+    DispatcherChanged,
     EngineStarting,
     Event,
     JobCancelled,
@@ -25,6 +26,7 @@ from backend.events import (
     JobStarted,
     LinkChanged,
     LinkState,
+    QueueChanged,
     ResultsWritten,
     TextWritten,
     WritingFailed,
@@ -46,6 +48,8 @@ EVENTS: tuple[Event, ...] = (
     JobPaused(1, "dusk"),
     ResultsWritten(Path("out/a.json"), (Path(os.fsdecode(b"out/\xe9.json")), Path("b"))),
     WritingFailed(Path("out/a.json"), "disk full"),
+    DispatcherChanged("process 7 since 9:15: upsample --no-ui specs"),
+    QueueChanged((3, 4)),
     BoxLog("h100", 1.5, "warning", "vllm", "\x1b[31mred"),
     BoxStatus("h100", 1.5, "ready", 12, 3, EngineLoad(3, 12, 900.5), (Gpu(0, "H100", 1, None),)),
 )

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from backend import index
 from backend.index import Index, SpecIndex, VideoIndex
 from backend.specs.model import Broken, Spec
-from backend.specs.reading import read_file
+from backend.specs.reading import Finding, read_file
 from backend.video import probe
 
 LONG_AGO = time.time() - 3_600
@@ -30,6 +31,19 @@ def put(folder: Path, prompt: str, name: str = "a.json") -> Path:
     return file
 
 
+def put_lines(folder: Path, *prompts: str) -> Path:
+    """A file of several specs that nobody touched for an hour."""
+    file = folder / "many.txt"
+    file.write_text("".join(f"{prompt}\n" for prompt in prompts))
+    os.utime(file, (LONG_AGO, LONG_AGO))
+    return file
+
+
+def read(specs: SpecIndex, file: Path, cwd: Path) -> tuple[Finding, ...]:
+    """All parts together."""
+    return tuple(chain.from_iterable(specs.read(file, cwd)))
+
+
 @pytest.fixture
 def db(tmp_path: Path) -> Path:
     """Where the index is, which is not there yet."""
@@ -39,14 +53,14 @@ def db(tmp_path: Path) -> Path:
 @pytest.fixture
 def reading(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files that are really read."""
-    read: list[Path] = []
+    files: list[Path] = []
 
     def note(file: Path, cwd: Path) -> object:
-        read.append(file)
+        files.append(file)
         return read_file(file, cwd)
 
     monkeypatch.setattr(index, "read_file", note)
-    return read
+    return files
 
 
 def test_what_was_read_once_is_not_read_again_and_says_the_same(
@@ -55,7 +69,7 @@ def test_what_was_read_once_is_not_read_again_and_says_the_same(
     file = put(tmp_path, "fog 漢字").relative_to(tmp_path)
     for _ in range(3):
         with closing(SpecIndex(db)) as specs:
-            assert specs.read(file, tmp_path) == read_file(file, tmp_path)
+            assert read(specs, file, tmp_path) == read_file(file, tmp_path)
     assert reading == [file]
 
 
@@ -80,9 +94,9 @@ def test_a_file_that_changed_is_read_again(
 ) -> None:
     file = put(tmp_path, "fog")
     with closing(SpecIndex(db)) as specs:
-        specs.read(file, tmp_path)
+        read(specs, file, tmp_path)
         change(file)
-        assert specs.read(file, tmp_path) == read_file(file, tmp_path)
+        assert read(specs, file, tmp_path) == read_file(file, tmp_path)
 
 
 def test_a_file_written_just_now_is_not_kept(tmp_path: Path, db: Path, reading: list[Path]) -> None:
@@ -90,8 +104,8 @@ def test_a_file_written_just_now_is_not_kept(tmp_path: Path, db: Path, reading: 
     file = put(tmp_path, "fog")
     os.utime(file)
     with closing(SpecIndex(db)) as specs:
-        specs.read(file, tmp_path)
-        specs.read(file, tmp_path)
+        read(specs, file, tmp_path)
+        read(specs, file, tmp_path)
     assert len(reading) == 2
 
 
@@ -99,7 +113,7 @@ def test_from_another_working_directory_paths_lead_elsewhere(tmp_path: Path, db:
     file = put(tmp_path, "fog")
     with closing(SpecIndex(db)) as specs:
         for cwd in (tmp_path, tmp_path / "other", tmp_path):
-            (spec,) = specs.read(file, cwd)
+            (spec,) = read(specs, file, cwd)
             assert isinstance(spec, Spec)
             assert (spec.video, spec.controls) == (cwd / "v.mp4", {"edge": cwd / "e.mp4"})
 
@@ -110,7 +124,7 @@ def test_trouble_is_looked_at_anew(tmp_path: Path, db: Path, reading: list[Path]
     os.utime(file, (LONG_AGO, LONG_AGO))
     with closing(SpecIndex(db)) as specs:
         for _ in range(2):
-            assert isinstance(specs.read(file, tmp_path)[0], Broken)
+            assert isinstance(read(specs, file, tmp_path)[0], Broken)
     assert len(reading) == 2
 
 
@@ -122,9 +136,9 @@ def test_a_prompt_in_a_file_of_its_own_is_looked_at_anew(tmp_path: Path, db: Pat
     for it in (text, file):
         os.utime(it, (LONG_AGO, LONG_AGO))
     with closing(SpecIndex(db)) as specs:
-        specs.read(file, tmp_path)
+        read(specs, file, tmp_path)
         text.write_text("sun")
-        (spec,) = specs.read(file, tmp_path)
+        (spec,) = read(specs, file, tmp_path)
         assert isinstance(spec, Spec)
         assert spec.prompt == "sun"
 
@@ -135,7 +149,7 @@ def test_a_damaged_index_is_begun_anew(tmp_path: Path, db: Path, reading: list[P
     db.write_bytes(b"no database at all, but quite some bytes of something else" * 100)
     for _ in range(3):
         with closing(SpecIndex(db)) as specs:
-            assert specs.read(file, tmp_path) == read_file(file, tmp_path)
+            assert read(specs, file, tmp_path) == read_file(file, tmp_path)
     assert len(reading) == 2
 
 
@@ -145,12 +159,42 @@ def test_a_damaged_index_is_begun_anew(tmp_path: Path, db: Path, reading: list[P
 def test_a_damaged_row_is_read_anew(tmp_path: Path, db: Path, value: str) -> None:
     file = put(tmp_path, "fog")
     with closing(SpecIndex(db)) as specs:
-        specs.read(file, tmp_path)
+        read(specs, file, tmp_path)
     with sqlite3.connect(db) as connection:
         connection.execute("UPDATE specs SET value = ?", (value,))
     connection.close()
     with closing(SpecIndex(db)) as specs:
-        assert specs.read(file, tmp_path) == read_file(file, tmp_path)
+        assert read(specs, file, tmp_path) == read_file(file, tmp_path)
+
+
+def test_of_many_specs_the_first_are_there_before_the_last(
+    tmp_path: Path, db: Path, reading: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "_PART", 2)
+    file = put_lines(tmp_path, "fog", "sun", "rain")
+    for parts in ([3], [2, 1]):
+        with closing(SpecIndex(db)) as specs:
+            assert [len(part) for part in specs.read(file, tmp_path)] == parts
+    with closing(SpecIndex(db)) as specs:
+        assert read(specs, file, tmp_path) == read_file(file, tmp_path)
+    assert len(reading) == 1
+
+
+@pytest.mark.parametrize("damage", ["", "[[]]", "{", "\0"])
+def test_what_follows_a_damaged_part_is_read_anew_and_nothing_comes_twice(
+    tmp_path: Path, db: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.setattr(index, "_PART", 1)
+    file = put_lines(tmp_path, "fog", "sun", "rain")
+    with closing(SpecIndex(db)) as specs:
+        read(specs, file, tmp_path)
+    with sqlite3.connect(db) as connection:
+        ((value,),) = connection.execute("SELECT value FROM specs")
+        first, _, last = value.split("\n")
+        connection.execute("UPDATE specs SET value = ?", ("\n".join([first, damage, last]),))
+    connection.close()
+    with closing(SpecIndex(db)) as specs:
+        assert read(specs, file, tmp_path) == read_file(file, tmp_path)
 
 
 def test_another_version_begins_anew(
@@ -160,7 +204,7 @@ def test_another_version_begins_anew(
     for schema in ("1", "1", "2", "2"):
         monkeypatch.setattr(index, "_SCHEMA", schema)
         with closing(SpecIndex(db)) as specs:
-            specs.read(file, tmp_path)
+            read(specs, file, tmp_path)
     assert len(reading) == 2
 
 
@@ -168,7 +212,7 @@ def test_an_index_that_cannot_be_written_costs_only_time(tmp_path: Path) -> None
     file = put(tmp_path, "fog")
     for place in (file / "index.db", tmp_path):
         with closing(SpecIndex(place)) as specs:
-            assert specs.read(file, tmp_path) == read_file(file, tmp_path)
+            assert read(specs, file, tmp_path) == read_file(file, tmp_path)
 
 
 def test_it_keeps_the_rows_that_were_asked_for_last(

@@ -55,6 +55,18 @@ def key(made: Spec, changes: Table | None = None, **fields: object) -> str:
 # --- places --------------------------------------------------------------------------------------
 
 
+def test_a_result_never_leaves_the_folder_for_results() -> None:
+    specs = [spec("specs/in.json"), spec("specs/../out.json"), spec("specs/a/../../b.json")]
+    found = destinations(specs, ["specs", "specs/../out.json", "specs/a/../../b.json"])
+    assert found == ["in.json", "out.json", "b.json"]
+
+
+def test_names_that_some_file_systems_take_for_one_get_two_places() -> None:
+    places = destinations([spec("a/Dusk.json"), spec("b/dusk.json")], ["a", "b"])
+    assert places[0] == "Dusk.json"
+    assert places[1].startswith("dusk-")
+
+
 def test_a_named_file_goes_straight_into_the_folder_for_results() -> None:
     assert destinations([spec("specs/city/a.json")], ["specs/city/a.json"]) == ["a.json"]
 

@@ -7,18 +7,15 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from backend import prepare as prepare_module
 from backend.config import Layer, check_layers
 from backend.errors import ConfigError, InputError, MediaError
-from backend.plan import Planner
 from backend.prepare import Preparer
 from backend.store import Job, State
-from backend.video import Video, probe
+from backend.video import RecentVideos, Video, probe
 
 
 @pytest.fixture
@@ -141,7 +138,7 @@ async def test_no_more_frames_are_sent_than_were_weighed(
     def header_lies(path: Path) -> Video:
         return replace(probe(path), frames=1)
 
-    monkeypatch.setattr(prepare_module, "Planner", partial(Planner, probe=header_lies))
+    monkeypatch.setattr(RecentVideos, "probe", lambda _videos, path: header_lies(path))
     ready = await Preparer("m").prepare(job(counted_clip))
     assert (ready.plan.frames, len(ready.images)) == (1, 1)
 

@@ -1,8 +1,9 @@
-"""`upsample queue cancel|retry|clear` on a queue whose jobs no box has."""
+"""`upsample queue cancel|retry|pause|resume|move|clear` on a queue whose jobs no box has."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from backend.cli import run
 from backend.commands.queue import cancel as cancel_command
+from backend.commands.queue import pause as pause_command
 from backend.decisions import Decision
 from backend.exit_codes import ExitCode
 from backend.review import decide
@@ -72,7 +74,7 @@ def outcomes(capsys: Capsys, *arguments: str) -> tuple[int, dict[int, str]]:
 # --- which jobs ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("verb", ["cancel", "retry"])
+@pytest.mark.parametrize("verb", ["cancel", "retry", "pause", "resume"])
 def test_an_unknown_number_is_bad_usage_and_changes_nothing(
     store: Store, capsys: Capsys, verb: str
 ) -> None:
@@ -84,7 +86,15 @@ def test_an_unknown_number_is_bad_usage_and_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["cancel"], ["cancel", "1", "--all"], ["retry"], ["retry", "1", "--failed"]]
+    "arguments",
+    [
+        ["cancel"],
+        ["cancel", "1", "--all"],
+        ["retry"],
+        ["retry", "1", "--failed"],
+        ["pause"],
+        ["resume"],
+    ],
 )
 def test_jobs_are_either_named_or_all_are_meant(store: Store, arguments: list[str]) -> None:
     before = queue(store, State.FAILED)
@@ -177,12 +187,88 @@ def test_failed_means_those_that_failed(store: Store, capsys: Capsys) -> None:
     assert [job.state for job in store.jobs()] == [State.QUEUED, State.CANCELLED]
 
 
+# --- pause and resume ----------------------------------------------------------------------------
+
+
+def test_what_no_box_has_is_paused_and_goes_on_when_it_is_resumed(
+    store: Store, capsys: Capsys
+) -> None:
+    queue(store, State.QUEUED, State.PREPARING, State.SENT, State.DONE)
+    code, told = outcomes(capsys, "pause", "1", "2", "3", "4")
+    assert code == ExitCode.SOME_FAILED
+    assert (told[1], told[2], told[4]) == ("paused", "paused", "was done already")
+    assert told[3].startswith("is sent")
+    assert [job.number for job in store.to_do()] == [3]
+    assert outcomes(capsys, "resume", "2", "1") == (ExitCode.OK, {1: "goes on", 2: "goes on"})
+    assert [job.number for job in store.to_do()] == [1, 2, 3]
+
+
+def test_all_that_waits_is_paused_and_all_that_is_paused_resumed(
+    store: Store, capsys: Capsys
+) -> None:
+    queue(store, State.QUEUED, State.RUNNING, State.QUEUED)
+    assert outcomes(capsys, "pause", "--all") == (ExitCode.OK, {1: "paused", 3: "paused"})
+    assert outcomes(capsys, "pause", "--all") == (ExitCode.OK, {})
+    assert outcomes(capsys, "resume", "--all")[1].keys() == {1, 3}
+    code, told = outcomes(capsys, "resume", "1")
+    assert (code, told) == (ExitCode.SOME_FAILED, {1: "is not paused: it is queued"})
+
+
+def test_another_process_that_does_not_pause_is_named_and_the_request_stays(
+    store: Store, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pause_command, "_HEEDED_SECONDS", 0.3)
+    queue(store, State.QUEUED)
+    with sole_dispatcher(store):
+        assert run(["queue", "pause", "1"]) == ExitCode.SOME_FAILED
+    shown = capsys.readouterr()
+    assert "will be paused" in shown.out
+    assert f"process {os.getpid()}" in shown.err
+    assert [job.number for job in store.asked_to_pause()] == [1]
+    # Whoever changes their mind is heard.
+    assert outcomes(capsys, "resume", "1") == (ExitCode.OK, {1: "goes on"})
+    assert store.asked_to_pause() == []
+
+
+# --- move ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "order"),
+    [
+        (["4", "--first"], [4, 1, 2]),
+        (["1", "--last"], [2, 4, 1]),
+        (["4", "--up"], [1, 4, 2]),
+        (["1", "--down"], [2, 1, 4]),
+    ],
+    ids=["first", "last", "up", "down"],
+)
+def test_what_waits_is_moved(store: Store, arguments: list[str], order: list[int]) -> None:
+    queue(store, State.QUEUED, State.QUEUED, State.RUNNING, State.PAUSED)
+    assert run(["queue", "move", *arguments]) == ExitCode.OK
+    store.resume([4])
+    assert [job.number for job in store.to_do() if job.number != 3] == order
+
+
+def test_what_does_not_wait_is_told_as_such(store: Store, capsys: Capsys) -> None:
+    queue(store, State.QUEUED, State.RUNNING)
+    code, told = outcomes(capsys, "move", "1", "2", "--first")
+    assert code == ExitCode.SOME_FAILED
+    assert told == {1: "1 of 1 that wait", 2: "does not wait: it is running"}
+
+
+@pytest.mark.parametrize("arguments", [["1"], ["1", "--first", "--up"], ["--first"]], ids=" ".join)
+def test_one_place_to_move_to_is_needed(store: Store, arguments: list[str]) -> None:
+    queue(store, State.QUEUED)
+    assert run(["queue", "move", *arguments]) == ExitCode.USAGE
+
+
 # --- clear ---------------------------------------------------------------------------------------
 
 
 def written(store: Store, *jobs: Job) -> None:
     for job in jobs:
-        store.note_written(job.destination, Written("ab", job.file))
+        store.note_written({job.destination: Written("ab", job.file)})
 
 
 def test_what_has_ended_is_forgotten(store: Store, capsys: Capsys) -> None:
@@ -237,3 +323,11 @@ def test_only_some_are_forgotten(store: Store, option: str, left: list[State]) -
     written(store, *queue(store, State.DONE, State.FAILED, State.CANCELLED))
     assert run(["queue", "clear", option]) == ExitCode.OK
     assert [job.state for job in store.jobs()] == left
+
+
+def test_the_queue_is_cleared_while_another_process_works_on_it(
+    store: Store, capsys: Capsys
+) -> None:
+    written(store, *queue(store, State.DONE, State.RUNNING))
+    with sole_dispatcher(store):
+        assert outcomes(capsys, "clear") == (ExitCode.OK, {1: "forgotten"})

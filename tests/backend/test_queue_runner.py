@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from backend import dispatch
+from backend import dispatch, link_keeper
 from backend.arrange import Move, rearrange
+from backend.box import backoff
 from backend.box.asker import Nobody
 from backend.config import load_settings
-from backend.events import Event, JobPaused, LinkChanged, ResultsWritten
+from backend.events import Event, JobPaused, JobPrepared, LinkChanged, ResultsWritten
 from backend.orders import Batch, make_jobs
 from backend.queue_runner import QueueRunner
 from backend.specs.scan import scan
@@ -50,20 +51,24 @@ class Scene:
     def states(self, jobs: list[Job]) -> list[State]:
         return [job.state for job in self.store.jobs(job.number for job in jobs)]
 
+    @property
+    def prepared(self) -> list[int]:
+        return [event.job for event in self.events if isinstance(event, JobPrepared)]
+
     async def until_states(self, jobs: list[Job], *states: State) -> None:
         await until(lambda: self.states(jobs) == list(states))
 
 
 @pytest.fixture
 async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
-    monkeypatch.setattr(dispatch, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(dispatch, "SENT_AHEAD", 0)
     # Two at once may overtake each other.
     monkeypatch.setattr(dispatch, "PREPARED_AT_ONCE", 1)
     monkeypatch.chdir(tmp_path)
     with closing(Store(tmp_path / "queue.db")) as store:
         async with serving_near(tmp_path / "box", slots=1) as box, asyncio.timeout(BOUND):
-            monkeypatch.setattr(dispatch, "open_link", box.open_link)
+            monkeypatch.setattr(link_keeper, "open_link", box.open_link)
             scene = Scene(tmp_path, store, box)
             running = asyncio.create_task(scene.runner.run())
             yield scene
@@ -124,6 +129,8 @@ async def test_what_was_cancelled_is_tried_again_at_the_end(scene: Scene) -> Non
     await scene.box.engine.until_running("one")
     await scene.runner.cancel([jobs[0].number])
     await scene.box.engine.until_running("two")
+    # One that is prepared sooner would be sent sooner.
+    await until(lambda: jobs[2].number in scene.prepared)
     (again,) = await scene.runner.retry([job.number for job in jobs])
     assert again.number == jobs[0].number
     scene.box.engine.let()
@@ -205,3 +212,4 @@ def test_moving_up_keeps_the_order_of_what_is_moved_and_stops_at_the_top() -> No
     assert order([1, 2], Move.DOWN) == [3, 1, 2, 4, 5]
     assert order([5], Move.DOWN) == [1, 2, 3, 4, 5]
     assert order([5, 3], Move.TOP) == [3, 5, 1, 2, 4]
+    assert order([3, 1], Move.BOTTOM) == [2, 4, 5, 1, 3]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from rich.progress import ProgressColumn
 
 from backend.commands.report import Report
 from backend.events import (
@@ -170,7 +171,7 @@ def test_trouble_is_told_as_it_comes(capsys: Capsys) -> None:
         ]
     )
     assert capsys.readouterr().err.splitlines() == [
-        "! h100 hung up; trying again in 2 s",
+        "! h100 hung up; retrying in 2 s",
         "! dusk: the answer was cut off at the token limit",
         "✗ fog: the video is gone",
         "  Copy it there.",
@@ -221,7 +222,7 @@ def test_a_long_run_says_how_the_box_does_until_the_link_breaks(
     report.hear(DONE)
     assert capsys.readouterr().err.splitlines() == [
         "0 of 2 done, 1 running · GPU 71 % 62/80 GB · 312 tok/s",
-        "! h100 hung up; trying again in 2 s",
+        "! h100 hung up; retrying in 2 s",
         "1 of 2 done, 1 running",
     ]
 
@@ -254,3 +255,16 @@ def test_with_json_a_status_is_a_line(capsys: Capsys) -> None:
     heard([STATUS], as_json=True)
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["load"]["generation_rate"] == 312.4
+
+
+def test_the_bar_counts_the_seconds_until_the_next_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.commands.report.time.monotonic", lambda: 100.0)
+    report = Report()
+    report.hear(LinkChanged("h100", LinkState.RETRYING, "h100 hung up", 12.0))
+    column, (task,) = report._progress.columns[1], report._progress.tasks
+    assert isinstance(column, ProgressColumn)
+    assert str(column.render(task)) == "h100 · retrying in 12 s"
+    monkeypatch.setattr("backend.commands.report.time.monotonic", lambda: 105.0)
+    assert str(column.render(task)) == "h100 · retrying in 7 s"
+    report.hear(LinkChanged("h100", LinkState.LIVE, "vllm 0.32.0"))
+    assert str(column.render(task)) == "h100 · vllm 0.32.0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -12,13 +13,18 @@ import pytest
 
 from backend import __version__
 from backend.errors import AnswerError, InputError, ResultError
+from backend.history import own_results
 from backend.results import (
     check_destination,
+    is_own_result,
+    is_undelivered,
     load_result,
     sidecar_path,
+    take_away_results,
     write_results,
 )
 from backend.specs.model import Spec
+from backend.specs.quoting import without_controls
 from backend.specs.reading import read_file
 from backend.store import Job, Order, State, Store
 from remote.protocol import Answer, FrameInfo, Json, Request, Sampling
@@ -274,7 +280,7 @@ def test_a_text_that_no_language_model_wrote_says_so(
 def test_a_box_whose_clock_is_wrong_stops_no_result(
     store: Store, finish: Finish, tmp_path: Path, out: Path
 ) -> None:
-    jobs = finish(put(tmp_path / "dusk.json", PROMPT_SPEC), replace(ANSWER, ended=1e300))
+    jobs = finish(put(tmp_path / "dusk.json", PROMPT_SPEC), replace(ANSWER, ended=1e15))
     write_results(store, out / "dusk.json", jobs, force=False)
     assert load_result(store, jobs[0]).provenance["ended"] is None
 
@@ -435,6 +441,59 @@ def test_a_write_that_fails_leaves_no_half_file_and_no_spec_without_its_sidecar(
     assert {file.name for file in out.iterdir()} == {"lift.json", "lift.upsample.json"}
 
 
+class Killed(BaseException):
+    """In place of a kill -9: nothing that comes after it is done."""
+
+
+@pytest.mark.parametrize("file", ["lift.json", "lift.upsample.json"])
+@pytest.mark.parametrize("after", [True, False], ids=["after", "before"])
+def test_a_result_whose_writer_was_killed_at_the_rename_is_written_by_the_next_run(
+    store: Store, finish: Finish, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch,
+    file: str, after: bool,
+) -> None:  # fmt: skip
+    spec = put(tmp_path / "lift.json", TRANSFER1)
+    jobs = finish(spec)
+    real = Path.replace
+
+    def killed(self: Path, target: Path) -> Path:
+        if target.name == file:
+            if after:
+                real(self, target)
+            raise Killed
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(Killed):
+        write_results(store, out / "lift.json", jobs, force=False)
+    monkeypatch.undo()
+
+    # What both ways of going on look at first: the queue, and the place.
+    assert [job.number for job in store.never_written() if is_undelivered(store, job)] == [1]
+    check_destination(store, out / "lift.json", spec, force=False)
+    write_results(store, out / "lift.json", jobs, force=False)
+    assert store.never_written() == []
+    assert own_results(store) == {out / "lift.json", out / "lift.upsample.json"}
+
+
+def test_what_a_killed_writer_replaced_by_force_is_still_known(
+    store: Store, finish: Finish, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = finish(put(tmp_path / "lift.json", TRANSFER1))
+    out.mkdir()
+    put(out / "lift.json", "somebody's own")
+
+    def killed(_store: Store, _files: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "note_written", killed)
+        with pytest.raises(Killed):
+            write_results(store, out / "lift.json", jobs, force=True)
+
+    take_away_results(store, out / "lift.json")
+    assert (out / "lift.json").read_text() == "somebody's own"
+
+
 def test_a_file_in_the_place_of_the_folder_is_told(
     store: Store, finish: Finish, tmp_path: Path, out: Path
 ) -> None:
@@ -466,4 +525,52 @@ def test_no_answer_of_a_model_breaks_the_writing(
     jobs = finish(put(tmp_path / "dusk.json", spec), answer)
     for file in write_results(store, out / "dusk.json", jobs, force=False):
         json_of(file)
-    assert json_of(out / "dusk.json")["prompt"] == text.replace("\ud83d", "\ufffd").strip()
+    written = without_controls(text).replace("\ud83d", "\ufffd").strip()
+    assert json_of(out / "dusk.json")["prompt"] == written
+
+
+# --- what somebody else put in the way -----------------------------------------------------------
+
+
+def test_a_link_in_the_way_is_not_followed(
+    store: Store, out: Path, tmp_path: Path, finish: Callable[..., list[Job]]
+) -> None:
+    theirs = put(tmp_path / "precious.json", "mine")
+    out.mkdir()
+    (out / "a.json").symlink_to(theirs)
+    jobs = finish(put(tmp_path / "a.json", PROMPT_SPEC))
+    with pytest.raises(ResultError, match="exists already"):
+        write_results(store, out / "a.json", jobs, force=False)
+    write_results(store, out / "a.json", jobs, force=True)
+    assert theirs.read_text() == "mine"
+    assert not (out / "a.json").is_symlink()
+
+
+def test_a_link_that_leads_nowhere_does_not_let_a_result_appear_there(
+    store: Store, out: Path, tmp_path: Path, finish: Callable[..., list[Job]]
+) -> None:
+    out.mkdir()
+    (out / "a.json").symlink_to(tmp_path / "elsewhere.json")
+    write_results(store, out / "a.json", finish(put(tmp_path / "a.json", PROMPT_SPEC)), force=False)
+    assert not (tmp_path / "elsewhere.json").exists()
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_pipe_in_the_way_does_not_keep_us_waiting(
+    store: Store, out: Path, tmp_path: Path, finish: Callable[..., list[Job]], force: bool
+) -> None:
+    out.mkdir()
+    os.mkfifo(out / "a.json")
+    jobs = finish(put(tmp_path / "a.json", PROMPT_SPEC))
+    with pytest.raises(ResultError, match="not a regular file"):
+        write_results(store, out / "a.json", jobs, force=force)
+
+
+def test_a_result_that_became_a_pipe_is_no_result_of_ours(
+    store: Store, out: Path, tmp_path: Path, finish: Callable[..., list[Job]]
+) -> None:
+    write_results(store, out / "a.json", finish(put(tmp_path / "a.json", PROMPT_SPEC)), force=False)
+    (out / "a.json").unlink()
+    os.mkfifo(out / "a.json")
+    assert not is_own_result(store, out / "a.json")
+    assert own_results(store) == frozenset()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from backend.events import BoxStatus
-from backend.status_text import gpus_text, status_parts
+from backend.events import BoxStatus, LinkState
+from backend.status_text import LINK_SIGNS, gpus_text, link_words, status_parts
 from remote.protocol import EngineLoad, Gpu
 
 GIB = 1 << 30
@@ -41,3 +41,25 @@ def test_a_box_that_starts_tells_how_far_it_is() -> None:
 
 def test_a_box_that_knows_nothing_says_nothing() -> None:
     assert status_parts(BoxStatus("h100", 1.0, "", 0, 0, EngineLoad(), ())) == []
+
+
+def test_every_state_of_a_link_has_a_glyph_and_a_word_of_its_own() -> None:
+    assert set(LINK_SIGNS) == set(LinkState)
+    assert len({sign.glyph for sign in LINK_SIGNS.values()}) == len(LinkState)
+    assert len({sign.word for sign in LINK_SIGNS.values()}) == len(LinkState)
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds", "words"),
+    [
+        (LinkState.RETRYING, 12.4, "retrying in 12 s"),
+        (LinkState.RETRYING, -0.3, "retrying in 0 s"),
+        (LinkState.STALE, 14.0, "stale for 14 s"),
+        (LinkState.WAITING, None, "waiting for you"),
+        (LinkState.LIVE, None, "live"),
+    ],
+)
+def test_a_link_says_how_long_it_has_been_or_will_be_so(
+    state: LinkState, seconds: float | None, words: str
+) -> None:
+    assert link_words(state, seconds) == words

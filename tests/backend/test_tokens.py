@@ -38,6 +38,7 @@ from backend.tokens import (
     pixtral_image_tokens,
     validate_resolution,
 )
+from backend.tokens.text import LONGEST_PIECE
 
 ARM = "a robotic arm hand over a coffee cup to a woman in a modern office."
 SCRIPTS = [
@@ -145,6 +146,20 @@ def test_half_an_emoji_is_counted_and_no_trouble(counter: TextCounter) -> None:
 
 def test_the_prompt_of_the_measurements_has_16_tokens(counter: TextCounter) -> None:
     assert counter.count(ARM) == 16
+
+
+@pytest.mark.parametrize("character", [" ", "\t", "\u3000", "\n", "x", "漢"])
+def test_a_million_of_one_character_is_counted_and_ends_nothing(
+    counter: TextCounter, character: str
+) -> None:
+    assert 0 < counter.count(character * 1_000_000) <= 3_000_000
+
+
+def test_a_text_of_many_words_counts_as_in_one_piece(counter: TextCounter) -> None:
+    words = "A quiet harbour at warm dusk, 2 cranes against the sky. " * 5_000
+    assert len(words) > 2 * LONGEST_PIECE
+    whole = counter._loaded().encode_ordinary(words)
+    assert counter.count(words) == len(whole)
 
 
 def test_threads_share_one_loading() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,3 +75,26 @@ def test_a_video_of_one_frame_gives_one(
 def test_no_frames_cannot_be_chosen(counted_clip: Path) -> None:
     with pytest.raises(InputError, match="at least 1"):
         choose_frames(probe(counted_clip), 0)
+
+
+_WHILE_PYAV_IS_IMPORTED = """
+import importlib, pickle, sys, threading
+from backend.video import choose_frames
+
+video = pickle.load(sys.stdin.buffer)
+importing = threading.Thread(target=importlib.import_module, args=["av"])
+importing.start()
+while "av.audio" not in sys.modules:
+    assert importing.is_alive()
+print(len(choose_frames(video, 2)))
+"""
+
+
+def test_a_video_probed_in_an_earlier_run_is_read_while_another_thread_imports_pyav(
+    counted_clip: Path,
+) -> None:
+    program = [sys.executable, "-c", _WHILE_PYAV_IS_IMPORTED]
+    done = subprocess.run(
+        program, input=pickle.dumps(probe(counted_clip)), capture_output=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == (b"2\n", b"")

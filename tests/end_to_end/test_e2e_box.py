@@ -112,7 +112,7 @@ def test_a_followed_log_goes_on_with_the_next_daemon(laptop: Laptop) -> None:
         with _disturbed(laptop):
             run.until("log", level="warning")
         assert _interrupted(run) == 130
-    assert "hung up; trying again" in run.errors
+    assert "hung up; retrying" in run.errors
 
 
 def test_stopping_ends_the_daemon(laptop: Laptop) -> None:

@@ -13,7 +13,7 @@ from tests.end_to_end.conftest import Here, StartSshd
 from tests.support.laptop import Laptop, Running, journal_records
 from tests.support.proxy import cuttable
 from tests.support.specs import write_batch
-from tests.support.sshd import Sshd
+from tests.support.sshd import Sshd, free_port
 
 _JOBS = 12
 
@@ -133,11 +133,20 @@ def test_a_link_that_drops_is_made_again_and_the_batch_goes_on(
         assert _text_of(run, done["job"]).strip() == done["prompt"]
 
 
-def test_a_second_run_names_the_one_that_holds_the_queue(laptop: Laptop, batch: list[Path]) -> None:
+def test_a_box_that_is_away_at_the_start_is_exit_3_and_says_what_it_has(
+    laptop: Laptop, trusted: Sshd, box_root: Path, batch: list[Path]
+) -> None:
     with laptop.started(*batch) as run:
-        run.until("link", state="live")
-        second = laptop.batch(*batch)
+        run.until("done")
+        run.kill()
+        run.end()
+        _left_over(run, laptop)
+    config = laptop.home / ".ssh" / "config"
+    config.write_text(config.read_text().replace(str(trusted.port), str(free_port())))
 
-        assert second.returncode == 2
-        assert f"process {run.process.pid}" in second.stderr
-        assert run.end() == 0, run.errors
+    ended = laptop.batch()
+
+    assert ended.returncode == 3
+    assert "testbox cannot be reached" in ended.stderr
+    assert "of them on the box, which goes on" in ended.stderr
+    assert "`upsample --no-ui --box test` goes on with that" in ended.stderr

@@ -12,13 +12,21 @@ import pytest
 
 from backend.box.asker import Nobody
 from backend.config import load_settings
-from backend.errors import QueueError
-from backend.events import Event, JobDone, LinkChanged, LinkState, ResultsWritten
+from backend.events import (
+    DispatcherChanged,
+    Event,
+    JobDone,
+    LinkChanged,
+    LinkState,
+    QueueChanged,
+    ResultsWritten,
+)
 from backend.orders import Batch, make_jobs
 from backend.queue_runner import QueueRunner
 from backend.specs.scan import scan
-from backend.store import Job, State, Store
+from backend.store import Job, Order, State, Store
 from tests.support.daemons import end_daemons
+from tests.support.near_box import until
 from tests.support.specs import write_batch
 
 
@@ -31,21 +39,36 @@ class Desk:
     folder: Path
     events: list[Event]
     heard: asyncio.Event = field(default_factory=asyncio.Event)
+    running: asyncio.Task[None] | None = None
 
     def watch(self, event: Event) -> None:
         self.events.append(event)
         self.heard.set()
 
-    async def queue(self, specs: Sequence[Path], box: str = "local") -> list[Job]:
+    def orders(self, specs: Sequence[Path], box: str = "local") -> list[Order]:
         settings = load_settings()
         batch = Batch(box, settings.boxes["local"], settings.upsampling, self.folder / "out")
-        return await self.runner.queue(make_jobs(scan(specs, self.folder).specs, specs, batch))
+        return make_jobs(scan(specs, self.folder).specs, specs, batch)
+
+    async def queue(self, specs: Sequence[Path], box: str = "local") -> list[Job]:
+        return await self.runner.queue(self.orders(specs, box))
 
     async def until(self, done: Callable[[], bool]) -> None:
         async with asyncio.timeout(60):
             while not done():
                 self.heard.clear()
                 await self.heard.wait()
+
+    async def stop(self) -> None:
+        if self.running is not None:
+            self.running.cancel()
+            await asyncio.gather(self.running, return_exceptions=True)
+
+    @property
+    def link(self) -> LinkState | None:
+        """As it was told of last."""
+        told = (event.state for event in reversed(self.events) if isinstance(event, LinkChanged))
+        return next(told, None)
 
     def of(self, kind: type[Event]) -> list[Event]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -60,11 +83,9 @@ async def desk(tmp_path: Path, own_home: Path) -> AsyncIterator[Desk]:
     made = Desk(
         store, QueueRunner(store, load_settings, Nobody(), lambda e: made.watch(e)), tmp_path, []
     )
-    running = asyncio.create_task(made.runner.run())
+    made.running = asyncio.create_task(made.runner.run())
     yield made
-    running.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
+    await made.stop()
     store.close()
     end_daemons(tmp_path)
 
@@ -86,6 +107,7 @@ async def test_work_that_comes_after_a_rest_is_done_too(
     for count, spec in enumerate(write_batch(desk.folder, small_clips, 2), 1):
         await desk.queue([spec])
         await desk.until(lambda: len(desk.of(ResultsWritten)) == count)  # noqa: B023 - awaited here
+        await desk.until(lambda: desk.link is LinkState.CLOSED)
 
 
 async def test_a_box_that_is_gone_from_the_config_stops_and_the_others_go_on(
@@ -100,8 +122,25 @@ async def test_a_box_that_is_gone_from_the_config_stops_and_the_others_go_on(
     assert "no box is named 'gone'" in stopped[0].detail
 
 
-async def test_only_one_process_works_on_the_queue(desk: Desk) -> None:
-    await asyncio.sleep(0)
-    other = Store(desk.store.path)
-    with contextlib.closing(other), pytest.raises(QueueError, match="is working on the queue"):
-        await QueueRunner(other, load_settings, Nobody(), print).run()
+async def test_a_second_one_looks_on_and_takes_over_when_the_first_ends(
+    desk: Desk, small_clips: list[Path]
+) -> None:
+    first, second = write_batch(desk.folder, small_clips, 2)
+    events: list[Event] = []
+    with contextlib.closing(Store(desk.store.path)) as store:
+        runner = QueueRunner(store, load_settings, Nobody(), events.append)
+        looking_on = asyncio.create_task(runner.run())
+        try:
+            await until(lambda: any(isinstance(e, DispatcherChanged) for e in events))
+            assert not runner.works
+            await desk.queue([first])
+            await until(lambda: any(isinstance(e, QueueChanged) and 1 in e.jobs for e in events))
+            await desk.until(lambda: bool(desk.of(ResultsWritten)))
+            await desk.stop()
+            await until(lambda: runner.works)
+            await runner.queue(desk.orders([second]))
+            await until(lambda: any(isinstance(e, ResultsWritten) for e in events))
+        finally:
+            looking_on.cancel()
+            await asyncio.gather(looking_on, return_exceptions=True)
+    assert DispatcherChanged("") in events

@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from backend.commands.clips import Clip, draw_clips
 from backend.store import Store
+from backend.video.clips import Clip, draw_clips
 from remote.place import make_place
 from tests.support.daemons import daemons_below, end_daemons
 from tests.support.laptop import JsonObject, Laptop, Running, journal_kinds, journal_records
@@ -35,6 +35,9 @@ _IDLE_SECONDS = 20
 """Longer than it takes to begin the next batch."""
 _PATIENCE_SECONDS = 20
 """Longer than the tiny model ever takes for a token, and shorter than the tests' own bound."""
+
+_MEASURING_SECONDS = 240
+"""That a measurement may take, the start of the model included."""
 
 _STILL_SIZES = (
     "16x16", "17x16", "31x33", "48x720", "64x64", "100x75", "127x129", "160x90", "192x320", "256x256",
@@ -227,7 +230,39 @@ def test_every_request_costs_what_we_said_it_would(bench: Bench) -> None:
     _check_done_once(bench, run, spec)
     # The text was heard as it was written.
     pieces = Counter(event["job"] for event in _events(run, "text"))
-    assert max(pieces.values()) > 3
+    assert max(pieces.values()) > 1
+
+
+def test_a_measurement_agrees_on_every_row_and_the_largest_sizes_are_confirmed(
+    bench: Bench,
+) -> None:
+    reserve = 300
+    bench.laptop.more_environment["UPSAMPLE_RESERVE"] = str(reserve)
+    jobs = len(bench.laptop.jobs())
+    command = ["limits", "--quick", "--measure", "--output-dir", "measured", "--json"]
+    with bench.laptop.running(*command) as run:
+        run.process.wait(_MEASURING_SECONDS)
+    measured = json.loads((bench.laptop.cwd / "measured" / "limits.json").read_text())[
+        "measurement"
+    ]
+
+    assert run.process.returncode == 0, run.errors
+    assert measured["engine"] == "vllm 0.32.0"
+    assert (measured["largest_error"], measured["as_reckoned"]) == (0, True)
+    assert len(measured["rows"]) == 8
+    outcomes = {row["size"]: row["outcome"] for row in measured["rows"]}
+    assert (outcomes["854x480"], outcomes["940x529"]) == ("accepted", "refused")
+    assert {row["measured"] for row in measured["rows"] if row["size"] == "1280x704"} == {4699}
+    assert len(measured["largest"]) == 5
+    for each in measured["largest"]:
+        assert each["confirmed"], each
+        assert each["accepted"] == each["estimated"]
+        assert each["refused"] is not None
+        assert (each["sent_outcome"], each["sent_tokens"] <= 4096 - reserve) == ("accepted", True)
+    # This vLLM takes a prompt that leaves less room than the answer may need.
+    assert measured["keeps_room_for_the_answer"] is False
+    # None of it is among the user's jobs.
+    assert len(bench.laptop.jobs()) == jobs
 
 
 def test_the_next_batch_finds_the_model_loaded(bench: Bench) -> None:
@@ -269,7 +304,7 @@ def test_cancelled_jobs_make_room_and_the_others_go_on(
     count, slots = 12, 8
     past = len(journal_kinds(bench.root))
     spec = _write_texts(bench, "cancelled", count)
-    with bench.upsample(spec, reserve=1000) as run:
+    with bench.upsample(spec, reserve=2500) as run:
         # Those that were begun last have the most before them.
         running = run.started(slots)[::-1]
         by_command = bench.laptop.run("queue", "cancel", str(running[0]))
@@ -319,7 +354,7 @@ def _daemon(bench: Bench) -> int:
 def test_a_batch_survives_a_kill(bench: Bench, victim: Callable[[Bench], int]) -> None:
     count = 24
     spec = _write_texts(bench, f"killed{victim.__name__}", count)
-    with bench.upsample(spec, reserve=64) as run:
+    with bench.upsample(spec, reserve=128) as run:
         run.until("text", offset=0)
         group = bench.group
         os.kill(victim(bench), signal.SIGKILL)
@@ -335,6 +370,7 @@ def test_a_batch_survives_a_kill(bench: Bench, victim: Callable[[Bench], int]) -
     assert _members(group) == {}
 
 
+@pytest.mark.timeout(600)
 def test_a_hung_engine_is_noticed_by_its_silence(bench: Bench) -> None:
     count = 12
     spec = _write_texts(bench, "hung", count)

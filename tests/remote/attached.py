@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from remote.journal import scan
 from remote.place import Place, make_place
 from remote.protocol import (
     MAGIC,
@@ -42,6 +41,7 @@ from remote.protocol import (
     Welcome,
     encode,
 )
+from remote.records import scan
 
 M = TypeVar("M", bound=Message)
 

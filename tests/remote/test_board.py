@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from remote.board import MOST_FALLS, Board, Stand
-from remote.journal import Journal, scan
-from remote.protocol import Accepted, Answer, Failed, Finished
+from remote.board import Board, Stand
+from remote.journal import Journal
+from remote.protocol import MOST_FALLS, Accepted, Answer, Failed, Finished, Submit
+from remote.records import scan
 from tests.remote.attached import ask
 
 A, B, C = ask("a"), ask("b"), ask("c")
@@ -144,3 +149,147 @@ def test_a_board_opens_whichever_record_of_its_journal_is_lost(
                 board.start(job)
                 board.finish(job, ANSWER)
             assert board.unfinished == 0
+
+
+def test_a_result_whose_acceptance_was_lost_answers_whoever_asks_again(
+    reopen: Open, tmp_path: Path
+) -> None:
+    board = accepted(reopen())
+    board.start(A.job)
+    board.finish(A.job, ANSWER)
+    whole = (tmp_path / "journal").read_bytes()
+    lost = scan(whole)[0][1]
+    (tmp_path / "journal").write_bytes(whole[: lost.offset] + whole[lost.end :])
+    board = reopen()
+    assert board.stand(A.job) is Stand.FINISHED
+    assert [type(message) for message in board.told_of(A.job)] == [Finished]
+    assert board.unfinished == 2
+    assert {request.prompt for request in board.unfinished_requests()} == {"b", "c"}
+
+
+def test_what_this_version_cannot_read_is_left_as_it_is_and_counted(
+    tmp_path: Path,
+) -> None:
+    """Of a newer one: a request with a field that decides the answer, an answer of another form."""
+    newer = asdict(A.request) | {"top_p": 0.5}
+    with_top_p = hashlib.sha256(json.dumps(newer, sort_keys=True).encode()).hexdigest()
+    with closing(Journal(tmp_path / "other")) as journal:
+        Board(journal).accept(B.job, B.request)
+        journal.append("accepted", {"job": with_top_p, "request": newer})
+        journal.append("finished", {"job": B.job, "answer": "as a string"})
+        journal.append("weighed", {"job": B.job})
+        board = Board(journal)
+        assert board.strange == {"accepted": 1, "finished": 1, "weighed": 1}
+        assert board.stand(with_top_p) is None
+        assert board.first_waiting == B.job
+        assert list(board.unfinished_requests()) == [B.request]
+        assert [
+            message for _, message in board.told_after(-1) if isinstance(message, Finished)
+        ] == []
+        board.start(B.job)
+        board.finish(B.job, ANSWER)
+        assert board.unfinished == 0
+        assert len(list(journal.read())) == 7
+
+
+TEN_DAYS = 10 * 86_400.0
+
+
+class Clock:
+    """Days, as the test wants them."""
+
+    def __init__(self) -> None:
+        self.day = 0
+
+    def __call__(self) -> float:
+        return self.day * 86_400.0
+
+
+def test_jobs_that_ended_long_ago_are_forgotten_and_no_others(tmp_path: Path) -> None:
+    clock = Clock()
+    with closing(Journal(tmp_path / "journal")) as journal:
+        board = accepted(Board(journal, clock))
+        board.start(A.job)
+        board.finish(A.job, ANSWER)
+        for clock.day in range(1, 20):
+            board.start(C.job)
+            board.wait_again(C.job)
+        clock.day = 20
+        board.cancel(B.job)
+        before, last = journal.id, journal.last
+        assert board.forget_ended(TEN_DAYS) == 1
+        assert journal.id != before
+        assert journal.last > last
+        stands = [board.stand(job.job) for job in (A, B, C)]
+        assert stands == [None, Stand.CANCELLED, Stand.WAITING]
+        told = [message for _, message in board.told_after(-1) if message is not None]
+        assert [message.job for message in told] == [B.job, C.job, B.job]
+        assert board.unfinished == 1
+        board.accept(A.job, A.request)
+        assert board.start(C.job).number == 20
+    with closing(Journal(tmp_path / "journal")) as journal:
+        board = Board(journal, clock)
+        assert [board.stand(job.job) for job in (A, B)] == [Stand.WAITING, Stand.CANCELLED]
+
+
+def test_a_clock_that_jumps_makes_nothing_old(tmp_path: Path) -> None:
+    """However far; its app may not have heard the result yet."""
+    clock = Clock()
+    with closing(Journal(tmp_path / "journal")) as journal:
+        board = accepted(Board(journal, clock))
+        board.finish(A.job, ANSWER)
+        for clock.day in (400, 3, 800):
+            assert board.forget_ended(TEN_DAYS) == 0
+            board.start(B.job)
+            board.wait_again(B.job)
+            assert board.forget_ended(TEN_DAYS) == 0
+        assert board.stand(A.job) is Stand.FINISHED
+
+
+def test_a_job_that_begins_anew_is_not_old(tmp_path: Path) -> None:
+    clock = Clock()
+    with closing(Journal(tmp_path / "journal")) as journal:
+        board = accepted(Board(journal, clock))
+        board.fail(A.job, "engine", "no")
+        for clock.day in range(1, 21):
+            board.start(C.job)
+            board.wait_again(C.job)
+        board.accept(A.job, A.request)
+        assert board.forget_ended(TEN_DAYS) == 0
+        assert board.stand(A.job) is Stand.WAITING
+
+
+def test_for_a_few_bytes_the_journal_is_not_rewritten(tmp_path: Path) -> None:
+    clock = Clock()
+    with closing(Journal(tmp_path / "journal")) as journal:
+        board = accepted(Board(journal, clock))
+        board.cancel(A.job)
+        for number in range(50):
+            clock.day += 1
+            job = ask(f"another {number}")
+            board.accept(job.job, job.request)
+        before = journal.id
+        assert board.forget_ended(TEN_DAYS) == 0
+        assert (board.stand(A.job), journal.id) == (Stand.CANCELLED, before)
+
+
+def test_a_job_that_has_ended_takes_little_memory(reopen: Open) -> None:
+    """What a box has done stays known for months. The texts are read from the disk."""
+    board, count = reopen(), 300
+    jobs = [ask(f"scene {number} {'x' * 2000}") for number in range(2 * count)]
+
+    def do(some: list[Submit]) -> None:
+        for job in some:
+            board.accept(job.job, job.request)
+            board.start(job.job)
+            board.finish(job.job, replace(ANSWER, text="y" * 2000))
+
+    do(jobs[:count])
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        do(jobs[count:])
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (after - before) / count < 800

@@ -28,7 +28,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def _put(file: Path, age: float = OLD_SECONDS + 3600) -> Path:
-    file.write_text("import sys; sys.stdin.read()")
+    file.write_text("import sys; print('up', flush=True); sys.stdin.read()")
     then = time.time() - age
     os.utime(file, (then, then))
     return file
@@ -54,7 +54,10 @@ def test_a_runner_that_was_used_lately_stays(root: Path) -> None:
 
 
 def test_a_runner_that_a_process_runs_stays(root: Path) -> None:
-    with subprocess.Popen([sys.executable, root / OLD, "daemon"], stdin=subprocess.PIPE) as process:
+    command = [sys.executable, str(root / OLD), "daemon"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
         _put(root / OLD)
         (finding,) = _clean(root)
         process.kill()

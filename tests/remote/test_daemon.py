@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pwd
 import shutil
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from remote import daemon
 from remote.board import Board
 from remote.journal import Journal
+from remote.place import make_place
 from remote.protocol import (
+    NEWEST_PROTOCOL,
+    OLDEST_PROTOCOL,
     Accepted,
     Cancel,
     Cancelled,
+    Decoder,
     Delta,
     Failed,
+    Finished,
     FrameInfo,
+    Hello,
     Ping,
     Pong,
     Refused,
+    Setup,
     Started,
     Stop,
     Submit,
     Welcome,
     encode,
 )
-from tests.remote.attached import Box, Gone, ask, ask_slowly, png, submit
+from remote.records import Damage, scan
+from tests.remote.attached import BOUND, Box, Gone, ask, ask_slowly, png, submit
 from tests.remote.conftest import MakeBox
 
 JOB = ask("a harbour at dusk", [png(), png(shade=200)])
@@ -49,6 +61,69 @@ async def test_a_job_is_accepted_started_told_as_it_is_written_and_finished(box:
     assert kinds.index(Started) < kinds.index(Delta)
     assert finished.answer.runner == box.hash
     assert finished.answer.notice
+
+
+async def test_the_time_that_a_daemon_took_to_start_is_not_idle_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "_TICK", 0.01)
+    place = make_place(str(tmp_path / "root"), tmp_path / "run")
+    serving = daemon.Daemon(place, Setup(str(tmp_path / "root"), "sketch", "", 60.0), "runner")
+    clock = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + 1000)  # a long journal, a busy machine
+    ready = asyncio.Event()
+    running = asyncio.create_task(serving.run(ready.set))
+    await ready.wait()
+    await asyncio.sleep(0.2)
+    is_there = not running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert is_there
+
+
+async def test_what_ended_long_ago_is_forgotten_while_an_app_is_there_that_misses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records are dropped under its feet, and those that follow keep their count."""
+    monkeypatch.setattr(daemon, "_TICK", 0.01)
+    monkeypatch.setattr(daemon, "_FORGET_SECONDS", 0.0)
+    place = make_place(str(tmp_path / "root"), tmp_path / "run")
+    setup = Setup(str(tmp_path / "root"), "sketch", "", 60.0, keep_days=1.0)
+    serving = daemon.Daemon(place, setup, "runner")
+    ready = asyncio.Event()
+    running = asyncio.create_task(serving.run(ready.set))
+    await ready.wait()
+    reader, writer = await asyncio.open_unix_connection(place.socket)
+    writer.write(encode(Hello(OLDEST_PROTOCOL, NEWEST_PROTOCOL, "", -1, "", "")))
+    decoder, told = Decoder(), list[Finished]()
+    jobs = [ask(f"scene {number}") for number in range(5)]
+    async with asyncio.timeout(BOUND):
+        for job in jobs:
+            writer.write(encode(job))
+            while job.job not in [end.job for end in told]:
+                heard = decoder.feed(await reader.read(1 << 16))
+                told += [message for message in heard if isinstance(message, Finished)]
+            with monkeypatch.context() as long_after:
+                long_after.setattr(daemon, "_DAY", 0.0)
+                while _count_of(place.journal, "finished"):  # noqa: ASYNC110 - of a file
+                    await asyncio.sleep(0.01)
+    assert [end.job for end in told] == [job.job for job in jobs]
+    assert [end.seq for end in told] == sorted({end.seq for end in told})
+    writer.close()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+def test_damage_in_many_places_is_told_in_a_few_lines() -> None:
+    damages = [Damage(1000 * number, 100, torn=False) for number in range(1000)]
+    lines = daemon.described(damages)
+    assert len(lines) == 6
+    assert "995 more places 99,500 bytes" in lines[-1]
+
+
+def _count_of(journal: Path, kind: str) -> int:
+    """How many records of this kind the journal has."""
+    return sum(record.body["type"] == kind for record in scan(journal.read_bytes())[0])
 
 
 async def test_a_job_without_pictures_is_done_too(box: Box) -> None:
@@ -181,6 +256,19 @@ async def test_a_job_that_contradicts_itself_is_refused(box: Box, wrong: Submit)
     assert list(box.place.images.iterdir()) == []
 
 
+async def test_a_picture_that_is_there_for_another_job_need_not_be_sent_again(box: Box) -> None:
+    first = ask_slowly("a harbour at dusk")
+    other = replace(first.request, prompt="a harbour in rain")
+    second = Submit(other.job_id(), other, ("",) * len(first.images))
+    async with box.visited() as app:
+        await app.send(second)
+        assert (await app.until(Refused, second.job)).kind == "pictures"
+        await app.send(first, second)
+        ends = [await app.until(Finished), await app.until(Finished)]
+    assert {end.job for end in ends} == {first.job, second.job}
+    assert list(box.place.images.iterdir()) == []
+
+
 async def test_a_picture_that_cannot_be_read_fails_its_job_alone(box: Box) -> None:
     broken = ask("a harbour at dusk", [png()[:-20]])
     async with box.visited() as app:
@@ -247,7 +335,8 @@ async def test_an_app_may_stop_the_box_only_when_it_is_idle(box: Box) -> None:
 
 
 def _python310() -> str | None:
-    kept = sorted(Path.home().glob(".pyenv/versions/3.10*/bin/python3.10"))
+    home = Path(pwd.getpwuid(os.getuid()).pw_dir)  # whatever HOME says
+    kept = sorted(home.glob(".pyenv/versions/3.10*/bin/python3.10"))
     for candidate in (shutil.which("python3.10"), *map(str, kept)):
         command = [candidate or "", "-c", "import sys; print(sys.version_info[:2])"]
         if candidate and b"(3, 10)" in subprocess.run(command, capture_output=True).stdout:

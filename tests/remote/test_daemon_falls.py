@@ -5,14 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from remote.board import MOST_FALLS
 from remote.place import PlaceError, make_place
-from remote.protocol import Accepted, Finished, Log, Refused, Setup, Started, Stop
+from remote.protocol import (
+    MOST_FALLS,
+    Accepted,
+    Failed,
+    Finished,
+    Log,
+    Refused,
+    Setup,
+    Started,
+    Stop,
+)
+from remote.records import scan
 from tests.remote.attached import Box, ask, ask_slowly, png, wait_until
 from tests.remote.conftest import MakeBox
 
@@ -24,6 +36,8 @@ async def test_a_job_whose_daemon_is_killed_is_finished_by_the_next_one_once(box
     async with box.visited() as app:
         await app.send(slow)
         await app.until(Started, slow.job)
+        while not app.durable:  # what the journal says may be told a moment later
+            await app.next()
         (daemon,) = box.daemons()
         os.kill(daemon, signal.SIGKILL)
         await app.hung_up()
@@ -35,6 +49,52 @@ async def test_a_job_whose_daemon_is_killed_is_finished_by_the_next_one_once(box
         assert app.welcome.journal == journal
     assert finished.answer.attempt == 2
     assert box.records("accepted") == box.records("finished") == [slow.job]
+
+
+async def test_damage_in_the_journal_is_told_to_each_app_and_what_it_cost_is_done_again(
+    box: Box,
+) -> None:
+    other = ask("a forest in rain", [png(shade=10)])
+    async with box.visited() as app:
+        for job in (JOB, other):
+            await app.send(job)
+            await app.done(job)
+        assert app.welcome is not None
+        journal, seen = app.welcome.journal, app.durable[-1].seq
+    box.kill()
+    data = bytearray(box.place.journal.read_bytes())
+    lost = {(JOB.job, "accepted"), (other.job, "finished")}
+    for record in scan(bytes(data))[0]:
+        if (record.body.get("job"), record.body["type"]) in lost:
+            data[record.offset + 20] ^= 0xFF
+    box.place.journal.write_bytes(data)
+    async with box.visited(journal, seen) as app:
+        assert app.welcome is not None
+        assert app.welcome.journal != journal
+        assert "damaged bytes" in (await app.until(Log)).text
+        await app.send(JOB)  # its result is there still
+        await app.done(JOB)
+        await app.until(Failed, other.job)  # its pictures went with its end
+        await app.send(other)
+        await app.done(other)
+    assert Counter(box.records("started")) == {JOB.job: 1, other.job: 3}
+    async with box.visited() as app:
+        assert "damaged bytes" in (await app.until(Log)).text
+
+
+async def test_what_ended_long_ago_is_forgotten_when_the_daemon_starts(box: Box) -> None:
+    others = [ask(f"scene {number}") for number in range(6)]
+    async with box.visited() as app:
+        for job in (JOB, *others):
+            await app.send(job)
+            await app.done(job)
+    box.kill()
+    brief = box.with_setup(keep_days=1e-7)
+    assert brief.setup.fingerprint() == box.setup.fingerprint()
+    async with brief.visited() as app:
+        assert JOB.job not in box.records("finished")
+        await app.send(JOB)
+        assert (await app.done(JOB)).answer.attempt == 1
 
 
 async def test_a_job_goes_on_when_its_relay_is_killed(box: Box) -> None:
@@ -124,6 +184,39 @@ async def test_a_daemon_whose_socket_was_removed_makes_room(box: Box) -> None:
         await app.done(JOB)
 
 
+async def test_a_daemon_whose_journal_was_removed_makes_room(box: Box) -> None:
+    """Say, by whoever clears ~/.cache: what is accepted from then on would be lost."""
+    async with box.visited() as app:
+        await app.send(JOB)
+        await app.done(JOB)
+        assert app.welcome is not None
+        journal = app.welcome.journal
+        shutil.rmtree(box.setup.root)
+        await app.hung_up()
+    async with box.visited(journal, 99) as app:
+        assert app.welcome is not None
+        assert app.welcome.journal != journal
+        await app.send(JOB)
+        await app.done(JOB)
+
+
+async def test_a_daemon_whose_journal_somebody_else_wrote_makes_room_for_one_that_mends_it(
+    box: Box,
+) -> None:
+    async with box.visited() as app:
+        await app.send(JOB)
+        await app.done(JOB)
+        with box.place.journal.open("ab") as file:
+            file.write(b"not a record")
+        await app.hung_up()
+    assert "somebody else wrote there" in box.place.log.read_text()
+    async with box.visited() as app:
+        assert "12 torn bytes" in (await app.until(Log)).text
+        await app.send(JOB)
+        await app.done(JOB)
+    assert box.records("started") == [JOB.job]
+
+
 async def test_an_unknown_engine_is_told(box: Box) -> None:
     async with box.with_setup(engine="abacus").attached() as app:
         assert "abacus" in (await app.sent_away("engine")).message
@@ -171,6 +264,7 @@ async def test_what_the_box_keeps_is_for_its_owner_alone(box: Box) -> None:
 
 async def test_the_daemon_holds_on_to_nothing_of_the_app_that_started_it(box: Box) -> None:
     async with box.visited():
+        wait_until(lambda: len(box.daemons()) == 1)  # whoever started it ends
         (daemon,) = box.daemons()
         assert os.getsid(daemon) != os.getsid(0)
         assert os.getsid(daemon) != daemon  # it can never get a terminal

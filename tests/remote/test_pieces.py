@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remote.pieces import joined
+from remote.pieces import LONGEST, joined
 from remote.protocol import Delta, FromBox, Started
 
 
@@ -58,3 +58,9 @@ def test_no_character_is_lost_or_moved(written: list[tuple[str, str]]) -> None:
 
     assert len(told) == len({job for job, _ in written})
     assert {piece.job: piece.text for piece in told} == {job: so_far[job] for job, _ in written}
+
+
+def test_no_piece_grows_without_end() -> None:
+    told = joined(_words("a", ["x" * 1000] * 1000))
+    assert "".join(piece.text for piece in told if isinstance(piece, Delta)) == "x" * 1_000_000
+    assert all(len(piece.text) <= LONGEST for piece in told if isinstance(piece, Delta))

@@ -12,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remote.protocol import (
+    BEYOND_NUMBERS,
+    MAX_FROM_BOX,
     MAX_MESSAGE,
     Decoder,
+    Delta,
     Hello,
     Json,
     Message,
@@ -27,8 +30,9 @@ from remote.protocol import (
 )
 from tests.remote.attached import ask
 
-finite = st.floats(allow_nan=False, allow_infinity=False)
-st.register_type_strategy(float, finite)
+largest = BEYOND_NUMBERS - 1
+st.register_type_strategy(float, st.floats(-(2.0**62), 2.0**62))
+st.register_type_strategy(int, st.integers(-largest, largest))
 messages = st.one_of([st.from_type(kind) for kind in get_args(Message)])
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -86,9 +90,23 @@ def test_arbitrary_json_is_a_message_or_a_protocol_error(
         b'{"type":' + b"[" * 100_000 + b"}",
         b'{"type":"ping","number":' + b"9" * 10_000 + b"}",
         b'{"type":"log","time":1' + b"0" * 400 + b',"level":"","source":"","text":""}',
+        b'{"type":"ping","number":9223372036854775808}',
+        b'{"type":"log","time":NaN,"level":"","source":"","text":""}',
+        b'{"type":"log","time":-Infinity,"level":"","source":"","text":""}',
+        b'{"type":"log","time":1e999,"level":"","source":"","text":""}',
         b'"\xff"',
     ],
-    ids=["deep type", "deeper", "long number", "number beyond floats", "no UTF-8"],
+    ids=[
+        "deep type",
+        "deeper",
+        "long number",
+        "number beyond floats",
+        "number beyond a database",
+        "no number",
+        "no end",
+        "beyond floats",
+        "no UTF-8",
+    ],
 )
 def test_a_hostile_message_is_a_protocol_error(body: bytes) -> None:
     with pytest.raises(ProtocolError):
@@ -98,6 +116,16 @@ def test_a_hostile_message_is_a_protocol_error(body: bytes) -> None:
 def test_a_length_over_the_limit_is_refused_before_its_bytes_come() -> None:
     with pytest.raises(ProtocolError, match="over"):
         decode((MAX_MESSAGE + 1).to_bytes(4, "big"))
+
+
+def test_what_a_box_says_may_be_shorter_than_what_it_is_sent() -> None:
+    with pytest.raises(ProtocolError, match="over"):
+        list(Decoder(MAX_FROM_BOX).feed((MAX_FROM_BOX + 1).to_bytes(4, "big")))
+
+
+def test_half_a_surrogate_pair_becomes_a_character_that_can_be_kept() -> None:
+    (got,) = decode(encode(Delta("j", 1, 0, "half \ud83d pair")))
+    assert got == Delta("j", 1, 0, "half \ufffd pair")
 
 
 def test_a_message_over_the_limit_is_not_sent() -> None:

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSmi:
 
 
 @pytest.fixture
-def vllm_box(make_box: MakeBox, tmp_path: Path) -> Box:
+def vllm_box(make_box: MakeBox, tmp_path: Path) -> Iterator[Box]:
     """A box whose engine is vllm, over the stand-in."""
     vllm = VllmSetup(
         command=(sys.executable, vllm_stand_in.__file__),
@@ -63,7 +64,10 @@ def vllm_box(make_box: MakeBox, tmp_path: Path) -> Box:
         env=(f"{vllm_stand_in.FOLDER}={tmp_path}",),
     )
     box = make_box()
-    return replace(box, setup=replace(box.setup, engine="vllm", model="m", vllm=vllm))
+    yield replace(box, setup=replace(box.setup, engine="vllm", model="m", vllm=vllm))
+    # A daemon that is killed leaves its server to the next one, and here none follows.
+    box.kill()
+    vllm_stand_in.end_servers(tmp_path)
 
 
 async def hear(app: App, **values: object) -> Status:

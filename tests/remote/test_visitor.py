@@ -174,3 +174,30 @@ async def _heard(reader: asyncio.StreamReader, count: int) -> list[Message]:
         while len(messages) < count:
             messages += decoder.feed(await reader.read(1 << 16))
     return messages
+
+
+async def _silent_app(folder: Path, house: House, newest: int) -> asyncio.StreamWriter:
+    reader, writer = await asyncio.open_unix_connection(folder / "socket")
+    writer.write(encode(Hello(1, newest, "", -1, "", "")))
+    await reader.readexactly(4)
+    await house.visited.wait()
+    return writer
+
+
+async def test_an_app_that_would_ping_and_is_silent_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_SILENCE_SECONDS", 0.1)
+    async with opened(tmp_path) as house:
+        writer = await _silent_app(tmp_path, house, newest=3)
+        assert await house.all_gone()
+        writer.close()
+
+
+async def test_an_older_app_may_be_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_SILENCE_SECONDS", 0.1)
+    async with opened(tmp_path) as house:
+        writer = await _silent_app(tmp_path, house, newest=2)
+        await asyncio.sleep(0.3)
+        assert not house.visits[0].done()
+        writer.close()

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import threading
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from remote import journal as journal_module
-from remote.board import MOST_FALLS, Attempt, Board, Stand
-from remote.engines import Completion, Piece
-from remote.journal import Journal
+from remote import board as board_module
+from remote.board import Attempt, Board, Stand
+from remote.engines import Completion, EngineError, Piece
+from remote.journal import Journal, JournalError
 from remote.pictures import Pictures
-from remote.protocol import FromBox, Refused, Request, Started
+from remote.protocol import MOST_FALLS, FromBox, Refused, Request, Started, Submit
+from remote.records import Record
 from remote.work import Work
 from tests.remote.attached import BOUND, ask, png
 
@@ -32,9 +34,13 @@ class Gate:
     def __init__(self) -> None:
         self.open = asyncio.Event()
         self.text = "text"
+        self.errors: list[str] = []
+        """What it fails with, once each, before it answers."""
 
     async def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
         await self.open.wait()
+        if self.errors:
+            raise EngineError(self.errors.pop(0))
         yield self.text
         yield Completion("stop")
 
@@ -142,7 +148,7 @@ async def test_a_job_that_the_journal_cannot_keep_leaves_no_pictures(
 ) -> None:
     async with opened(tmp_path) as site:
 
-        def full(kind: str, body: object) -> int:
+        def full(*_: object) -> Record:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr(site.journal, "append", full)
@@ -155,7 +161,7 @@ async def test_a_job_that_the_journal_cannot_keep_leaves_no_pictures(
 async def test_a_request_that_is_too_large_for_the_journal_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_module, "MAX_MESSAGE", 2000)
+    monkeypatch.setattr(board_module, "_LARGEST", 2000)
     async with opened(tmp_path) as site:
         refused = await site.work.submit(ask("x" * 2000, [SHARED]))
         assert isinstance(refused, Refused)
@@ -166,9 +172,72 @@ async def test_a_request_that_is_too_large_for_the_journal_is_refused(
 async def test_an_answer_that_is_too_large_for_the_journal_fails_its_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_module, "MAX_MESSAGE", 2000)
+    monkeypatch.setattr(board_module, "_LARGEST", 2000)
     async with opened(tmp_path) as site:
         site.engine.text = "x" * 2000
         site.engine.open.set()
         await site.work.submit(ONE)
         await site.stands(ONE.job, Stand.FAILED)
+
+
+async def test_a_picture_that_was_damaged_on_the_disk_is_not_looked_at(tmp_path: Path) -> None:
+    async with opened(tmp_path) as site:
+        await site.work.submit(ONE)
+        await site.stands(ONE.job, Stand.RUNNING)
+    (kept,) = site.images.iterdir()
+    kept.write_bytes(SHARED[:-1] + b"?")
+    async with opened(tmp_path) as site:
+        await site.stands(ONE.job, Stand.FAILED)
+        assert list(site.images.iterdir()) == []
+        site.engine.open.set()
+        await site.work.submit(ONE)
+        await site.stands(ONE.job, Stand.FINISHED)
+
+
+async def test_a_picture_that_is_gone_from_the_disk_is_asked_for(tmp_path: Path) -> None:
+    async with opened(tmp_path) as site:
+        await site.work.submit(ONE)
+        await site.stands(ONE.job, Stand.RUNNING)
+        for kept in site.images.iterdir():
+            kept.unlink()
+        refused = await site.work.submit(Submit(TWO.job, TWO.request, ("",)))
+        assert isinstance(refused, Refused)
+        assert refused.kind == "pictures"
+
+
+async def test_work_ends_when_its_journal_can_no_longer_be_read(tmp_path: Path) -> None:
+    """The next daemon mends it; an app that is told nothing would wait for ever."""
+    site = Site(tmp_path)
+    working = asyncio.create_task(site.work.run())
+    await site.work.submit(ONE)
+    await site.stands(ONE.job, Stand.RUNNING)
+    with (tmp_path / "journal").open("r+b") as file:
+        file.seek(-3, os.SEEK_END)
+        file.write(b"?")
+    with pytest.raises(JournalError):
+        await site.work.told_after(-1, 10)
+    with pytest.raises(JournalError, match="no longer"):
+        await asyncio.wait_for(working, BOUND)
+    site.journal.close()
+
+
+async def test_an_attempt_says_why_the_engine_failed_at_the_one_before(tmp_path: Path) -> None:
+    async with opened(tmp_path) as site:
+        site.engine.errors = ["out of memory"]
+        site.engine.open.set()
+        await site.work.submit(ONE)
+        await site.stands(ONE.job, Stand.FINISHED)
+        started = [message for message in site.told if isinstance(message, Started)]
+        assert started == [Started(ONE.job, 1), Started(ONE.job, 2, "out of memory")]
+
+
+async def test_an_attempt_that_ended_with_the_daemon_is_not_the_engines_failure(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as site:
+        await site.work.submit(ONE)
+        await site.stands(ONE.job, Stand.RUNNING)
+    async with opened(tmp_path) as site:
+        site.engine.errors = ["out of memory"]
+        site.engine.open.set()
+        await site.stands(ONE.job, Stand.FINISHED)

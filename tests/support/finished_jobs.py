@@ -72,7 +72,7 @@ class Finisher:
         return self.store.jobs(job.number for job in jobs)
 
     def _answer(self, job: Job, text: str, reason: str) -> None:
-        identity = self.store.set_request(job.number, request_of(job), 2481)
+        identity = self.store.set_request(job.number, request_of(job), ANSWER.prompt_tokens or 0)
         answer = replace(
             ANSWER, text=text, finish_reason=reason, completion_tokens=len(text.split()) * 4 // 3
         )

@@ -19,7 +19,7 @@ from typing import Any
 import asyncssh
 
 from backend.store import Job, Store
-from remote.journal import scan
+from remote.records import scan
 from tests.support.sshd import BOUND, LOOPBACK, USER, known_hosts_line, new_key
 
 UPSAMPLE = Path(sys.executable).with_name("upsample")
@@ -66,10 +66,10 @@ class Laptop:
         self.config.parent.mkdir(parents=True, exist_ok=True)
         self.config.write_text(text)
 
-    def add_box(self, host: str, root: Path, *, more: str = "") -> None:
+    def add_box(self, host: str, root: Path, *, engine: str = "sketch", more: str = "") -> None:
         """Make this the box that is used."""
         self.configure(
-            f'box = "test"\n[boxes.test]\nhost = "{host}"\nroot = "{root}"\nengine = "sketch"\n'
+            f'box = "test"\n[boxes.test]\nhost = "{host}"\nroot = "{root}"\nengine = "{engine}"\n'
             f"idle_timeout = {IDLE_SECONDS}\n{more}"
         )
 

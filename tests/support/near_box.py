@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import get_args
 
 from backend.box.asker import Asker
-from backend.box.link import Box, Seen
+from backend.box.link import Box, Heed, Seen
 from backend.errors import BoxUnreachable
 from remote.board import Board
-from remote.engines import BadRequest, Completion, Piece
+from remote.engines import BadRequest, Completion, EngineError, Piece
 from remote.journal import Journal
 from remote.pictures import Pictures
 from remote.protocol import (
+    NEWEST_PROTOCOL,
     Decoder,
     EngineLoad,
     FromApp,
@@ -55,6 +56,8 @@ class PatientEngine:
         self.running: list[str] = []
         self._let: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._all = False
+        self.broken: defaultdict[str, list[str]] = defaultdict(list)
+        """By prompt: what it fails with, once each, before it answers."""
         self.bad: set[str] = set()
         """Prompts that can never be answered."""
 
@@ -72,6 +75,8 @@ class PatientEngine:
                 await self._let[request.prompt].wait()
         finally:
             self.running.remove(request.prompt)
+        if self.broken[request.prompt]:
+            raise EngineError(self.broken[request.prompt].pop(0))
         if request.prompt in self.bad:
             raise BadRequest("it broke")
         yield f"A long {request.prompt}."
@@ -92,15 +97,17 @@ class PatientEngine:
 class NearBox:
     """One journal with its work. Use `serving_near`."""
 
-    def __init__(self, folder: Path, slots: int) -> None:
+    def __init__(self, folder: Path, engine: PatientEngine) -> None:
         folder.mkdir(exist_ok=True)
         (folder / "images").mkdir(exist_ok=True)
-        self.engine = PatientEngine(slots)
+        self.engine = engine
         self.journal = Journal(folder / "journal")
         self.board = Board(self.journal)
         pictures = Pictures(folder / "images", self.board.unfinished_requests())
         self.work = Work(self.board, pictures, self.engine, "r", self._tell)
         self.socket = folder / "socket"
+        self.protocol = NEWEST_PROTOCOL
+        """The newest one that it speaks."""
         self.is_down = False
         self.hears = asyncio.Event()
         """Cleared: what the box says does not arrive."""
@@ -113,8 +120,9 @@ class NearBox:
     # --- what the visits need ---
 
     async def welcome(self, hello: Hello) -> Welcome:
+        protocol = min(self.protocol, hello.newest)
         return Welcome(
-            1, "r", self.journal.id, self.journal.last, self.engine.name, "s", "",
+            protocol, "r", self.journal.id, self.journal.last, self.engine.name, "s", "",
             self.engine.slots, await self.work.unfinished(),
         )  # fmt: skip
 
@@ -137,7 +145,7 @@ class NearBox:
 
     @contextlib.asynccontextmanager
     async def open_link(
-        self, _box: Box, _asker: Asker, seen: Seen, *, look: bool = False
+        self, _box: Box, _asker: Asker, seen: Seen, *, look: bool, heed: Heed
     ) -> AsyncIterator[NearLink]:
         """In place of `backend.box.link.open_link`."""
         if self.is_down:
@@ -179,7 +187,7 @@ class NearLink:
         self._incoming = self._read(reader)
 
     async def greet(self, seen: Seen) -> None:
-        await self.send(Hello(1, 1, seen.journal, seen.seq, "", ""))
+        await self.send(Hello(1, NEWEST_PROTOCOL, seen.journal, seen.seq, "", ""))
         welcome = await anext(self._incoming, None)
         if not isinstance(welcome, Welcome):
             raise BoxUnreachable("the link was cut before the box greeted")
@@ -210,9 +218,11 @@ class NearLink:
 
 
 @contextlib.asynccontextmanager
-async def serving_near(folder: Path, slots: int) -> AsyncIterator[NearBox]:
+async def serving_near(
+    folder: Path, slots: int, engine: PatientEngine | None = None
+) -> AsyncIterator[NearBox]:
     """A box at work."""
-    box = NearBox(folder, slots)
+    box = NearBox(folder, engine or PatientEngine(slots))
     server = await asyncio.start_unix_server(box.visit, box.socket)
     working = asyncio.create_task(box.work.run())
     try:

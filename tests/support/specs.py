@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from backend.commands.clips import Clip, draw_clips
+from backend.video.clips import Clip, draw_clips
 
 _SMALL = ("mandelbrot=s={}:r=12", "testsrc2=s={}:r=12", "rgbtestsrc=s={}:r=12,hue=H=t")
 

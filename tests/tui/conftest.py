@@ -21,6 +21,7 @@ from backend.specs.reading import Finding
 from backend.specs.scan import FileFindings
 from backend.tokens import LINEAR, PIXTRAL, Budget, fit
 from backend.video import MediaKind, Video
+from tests.tui.looks import LOOKS, Look
 from tui.app import UpsampleApp
 from tui.desk import Desk
 from tui.planning import PromptPlanner
@@ -89,6 +90,17 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         time.tzset()
         yield
     time.tzset()
+
+
+@pytest.fixture(params=LOOKS, ids=str)
+def look(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Look:
+    """Each look in turn. The app sees whether there are colours when it is made."""
+    look: Look = request.param
+    if look.colours:
+        monkeypatch.delenv("NO_COLOR", raising=False)
+    else:
+        monkeypatch.setenv("NO_COLOR", "1")
+    return look
 
 
 @pytest.fixture(scope="session")

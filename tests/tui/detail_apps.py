@@ -80,8 +80,12 @@ def make_detail_app(settings: Settings, counter: TextCounter, specs: Sequence[Sp
 async def settle_pictures(pilot: Pilot[None], screen: SpecsScreen) -> FramesView:
     """Wait until the pictures of the current spec are there, or why there are none."""
     view = screen.query_one(FramesView)
+    rests = 0
     for _ in range(500):
         await pilot.pause(0.01)
-        if not view.is_reading:
+        # Before the first layout there is no room yet, and so nothing to read.
+        rests = 0 if view.is_reading else rests + 1
+        if rests == 5:
+            await pilot.pause()
             return view
     raise AssertionError("the pictures did not come")

@@ -14,6 +14,7 @@ from textual.widgets import Static
 from backend.events import JobDone, JobStarted
 from backend.specs.model import Spec
 from backend.store import Job, State
+from tests.support.pilots import until
 from tui.app import UpsampleApp
 from tui.desk import Desk
 from tui.ordering import Column, Order
@@ -45,14 +46,6 @@ def put(file: Path, *prompts: str) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(entries), encoding="utf-8")
     return file
-
-
-async def until(pilot: Pilot[None], done: Callable[[], bool]) -> None:
-    for _ in range(2_000):
-        if done():
-            return
-        await pilot.pause(0.01)
-    pytest.fail("that never came")
 
 
 @pytest.fixture

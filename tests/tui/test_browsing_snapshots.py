@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from backend.history import LatestJob, place_of
 from backend.specs.model import Broken, Spec
 from backend.store import State
+from tests.tui.looks import Look
 from tui.app import UpsampleApp
 from tui.screens.specs import SpecsScreen
 
@@ -83,12 +84,12 @@ def test_sorted_with_jobs(
     assert snap_compare(make_app(town), terminal_size=size, run_before=run_before)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_grouped_with_a_range(
-    size: tuple[int, int], snap_compare: SnapCompare, make_app: MakeApp, town: Street, then: Then
+    look: Look, snap_compare: SnapCompare, make_app: MakeApp, town: Street, then: Then
 ) -> None:
     keys = ("o", "g", "space", "v", "j", "j", "j")
-    assert snap_compare(make_app(town), terminal_size=size, run_before=then(*keys))
+    run_before = then(*keys, theme=look.theme)
+    assert snap_compare(make_app(town), terminal_size=look.size, run_before=run_before)
 
 
 def test_wide_without_the_detail(
@@ -98,9 +99,10 @@ def test_wide_without_the_detail(
 
 
 def test_the_sort_chooser(
-    snap_compare: SnapCompare, make_app: MakeApp, town: Street, then: Then
+    look: Look, snap_compare: SnapCompare, make_app: MakeApp, town: Street, then: Then
 ) -> None:
-    assert snap_compare(make_app(town), terminal_size=(120, 40), run_before=then("s"))
+    run_before = then("s", theme=look.theme)
+    assert snap_compare(make_app(town), terminal_size=look.size, run_before=run_before)
 
 
 def test_a_term_that_is_not_understood(
@@ -116,31 +118,27 @@ def test_names_that_are_only_similar(
 
 
 def test_nothing_matches(
-    snap_compare: SnapCompare, make_app: MakeApp, town: Street, then: Then
+    look: Look, snap_compare: SnapCompare, make_app: MakeApp, town: Street, then: Then
 ) -> None:
-    assert snap_compare(make_app(town), run_before=then("slash", *"xyz", "enter"))
+    run_before = then("slash", *"xyz", "enter", theme=look.theme)
+    assert snap_compare(make_app(town), terminal_size=look.size, run_before=run_before)
 
 
-def test_only_broken_files(snap_compare: SnapCompare, make_app: MakeApp, then: Then) -> None:
+def test_only_broken_files(
+    look: Look, snap_compare: SnapCompare, make_app: MakeApp, then: Then
+) -> None:
     broken = Broken(Path("city/bad.json"), 3, '"prompt" must be text, not a number')
-    assert snap_compare(make_app([broken]), run_before=then())
-
-
-def test_without_colour(
-    snap_compare: SnapCompare,
-    make_app: MakeApp,
-    town: Street,
-    then: Then,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    run_before = then("o", "v", "j", "j")
-    assert snap_compare(make_app(town), terminal_size=(120, 40), run_before=run_before)
+    run_before = then(theme=look.theme)
+    assert snap_compare(make_app([broken]), terminal_size=look.size, run_before=run_before)
 
 
 def test_ten_thousand_specs(
-    snap_compare: SnapCompare, make_app: MakeApp, make_spec: Callable[..., Spec], then: Then
+    look: Look,
+    snap_compare: SnapCompare,
+    make_app: MakeApp,
+    make_spec: Callable[..., Spec],
+    then: Then,
 ) -> None:
     specs = [make_spec(f"spec_{n:05d}", f"prompt {n}", "") for n in range(10_000)]
-    run_before = then("a", "slash", *"99", "enter", "G", jobs=False)
-    assert snap_compare(make_app(specs), terminal_size=(120, 40), run_before=run_before)
+    run_before = then("a", "slash", *"99", "enter", "G", jobs=False, theme=look.theme)
+    assert snap_compare(make_app(specs), terminal_size=look.size, run_before=run_before)

@@ -17,6 +17,7 @@ from tests.tui.detail_apps import (
     make_specs,
     settle_pictures,
 )
+from tests.tui.looks import Look
 from tui.app import UpsampleApp
 from tui.screens.specs import SpecsScreen
 from tui.screens.tokens import TokensScreen
@@ -27,6 +28,12 @@ MakeThisApp = Callable[..., UpsampleApp]
 Then = Callable[..., Callable[[Pilot[None]], Awaitable[None]]]
 SIZES = [(80, 24), (120, 40), (200, 50)]
 SPECS = {"fits": "", "smaller": "j", "text": "jj", "missing": "jjj", "image": "jjjj"}
+
+
+@pytest.fixture(autouse=True)
+def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the terminal is in which the tests run."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +47,6 @@ def make_this_app(
 ) -> MakeThisApp:
     """With some settings of [upsampling] changed, and a terminal that has colours."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("NO_COLOR", raising=False)
     colourful(monkeypatch.setenv)
     draw_clips()
 
@@ -74,16 +80,16 @@ def then(settle: Settle) -> Then:
     return press
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("spec", SPECS)
 def test_detail(
     spec: str,
-    size: tuple[int, int],
+    look: Look,
     snap_compare: SnapCompare,
     make_this_app: MakeThisApp,
     then: Then,
 ) -> None:
-    assert snap_compare(make_this_app(), terminal_size=size, run_before=then(*SPECS[spec]))
+    run_before = then(*SPECS[spec], theme=look.theme)
+    assert snap_compare(make_this_app(), terminal_size=look.size, run_before=run_before)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -94,35 +100,15 @@ def test_an_original_that_exceeds(
     assert snap_compare(app, terminal_size=size, run_before=then("j"))
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_the_token_panel(
-    size: tuple[int, int], snap_compare: SnapCompare, make_this_app: MakeThisApp, then: Then
+    look: Look, snap_compare: SnapCompare, make_this_app: MakeThisApp, then: Then
 ) -> None:
-    assert snap_compare(make_this_app(), terminal_size=size, run_before=then("j", "t"))
+    run_before = then("j", "t", theme=look.theme)
+    assert snap_compare(make_this_app(), terminal_size=look.size, run_before=run_before)
 
 
 def test_the_token_panel_with_another_profile(
     snap_compare: SnapCompare, make_this_app: MakeThisApp, then: Then
 ) -> None:
     keys = ("j", "t", "P", "plus", "plus")
-    assert snap_compare(make_this_app(), terminal_size=(120, 40), run_before=then(*keys))
-
-
-@pytest.mark.parametrize("keys", [("j",), ("j", "t", "l")], ids=["detail", "panel"])
-def test_light(
-    keys: tuple[str, ...], snap_compare: SnapCompare, make_this_app: MakeThisApp, then: Then
-) -> None:
-    run_before = then(*keys, theme="textual-light")
-    assert snap_compare(make_this_app(), terminal_size=(120, 40), run_before=run_before)
-
-
-@pytest.mark.parametrize("keys", [("j",), ("j", "t", "l")], ids=["detail", "panel"])
-def test_without_colour(
-    keys: tuple[str, ...],
-    snap_compare: SnapCompare,
-    make_this_app: MakeThisApp,
-    then: Then,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
     assert snap_compare(make_this_app(), terminal_size=(120, 40), run_before=then(*keys))

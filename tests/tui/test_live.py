@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from backend.events import (
+    BoxStatus,
     EngineStarting,
     JobDone,
     JobFailed,
@@ -97,6 +99,23 @@ def test_jobs_of_another_session_change_nothing(live: Live) -> None:
 def test_a_box_that_is_tried_again_says_when(live: Live) -> None:
     live.hear(LinkChanged("h100", LinkState.RETRYING, "no route", 4.0))
     assert live.box("h100").retry_at == 104.0
+    assert live.box("h100").seconds(101.0) == 3.0
+
+
+def test_a_box_that_falls_silent_says_for_how_long_and_keeps_its_stage(live: Live) -> None:
+    live.hear(EngineStarting("h100", "compiling"))
+    live.hear(LinkChanged("h100", LinkState.STALE, "", silent_for=12.0))
+    assert live.box("h100").seconds(101.0) == 13.0
+    assert live.box("h100").stage == "compiling"
+    live.hear(LinkChanged("h100", LinkState.LIVE, "vllm 0.32.0"))
+    assert live.box("h100").seconds(101.0) is None
+
+
+def test_of_a_box_where_all_is_done_it_is_not_said_that_jobs_run(live: Live) -> None:
+    live.hear(LinkChanged("h100", LinkState.LIVE, "vllm 0.32.0"))
+    live.hear(BoxStatus("h100", 0.0, "ready", 2, 4, None, ()))
+    live.hear(LinkChanged("h100", LinkState.CLOSED, ""))
+    assert live.box("h100").status is None
 
 
 def test_a_box_that_is_live_is_not_tried_again(live: Live) -> None:
@@ -129,3 +148,31 @@ def test_a_changed_place_keeps_what_was_heard(live: Live) -> None:
     live.hear(TextWritten(7, 0, "dusk"))
     live.note_changed([make_job(7)])
     assert (the(live).text, the(live).state) == ("dusk", State.QUEUED)
+
+
+# --- what other processes did --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("are_told", [True, False])
+def test_jobs_that_others_queued_are_there(live: Live, are_told: bool) -> None:
+    ended = replace(make_job(9), state=State.DONE)
+    live.learn([make_job(8), ended], are_told=are_told)
+    assert sorted(live.jobs) == [7, 8]
+
+
+def test_without_events_jobs_stand_as_the_queue_says(live: Live) -> None:
+    live.learn([replace(make_job(7), state=State.FAILED, error="why")], are_told=False)
+    assert (the(live).state, the(live).error) == (State.FAILED, "why")
+
+
+def test_what_events_told_is_newer_than_what_the_queue_said(live: Live) -> None:
+    live.hear(JobDone(7, "job 7", "x", "stop", "sketch 1", 5.5, 10, 11))
+    live.learn([replace(make_job(7), state=State.RUNNING)], are_told=True)
+    assert the(live).state is State.DONE
+
+
+@pytest.mark.parametrize("state", [State.PAUSED, State.FAILED, State.CANCELLED])
+def test_what_others_let_go_on_waits_again(live: Live, state: State) -> None:
+    live.note_changed([replace(make_job(7), state=state, error="why")])
+    live.learn([make_job(7)], are_told=True)
+    assert (the(live).state, the(live).error) == (State.QUEUED, "")

@@ -29,7 +29,13 @@ TOLD: tuple[tuple[Event, str, str], ...] = (
     (LinkChanged("h100", LinkState.LIVE, "vllm 0.32"), "info", "live: vllm 0.32"),
     (
         LinkChanged("h100", LinkState.RETRYING, "no route", 2.5),
-        *("warning", "retrying: no route; next try in 2 s"),
+        *("warning", "retrying in 2 s: no route"),
+    ),
+    (LinkChanged("h100", LinkState.STALE, "", silent_for=12.4), "warning", "stale for 12 s"),
+    (
+        LinkChanged("h100", LinkState.WAITING, "Password: "),
+        "warning",
+        "waiting for you: Password: ",
     ),
     (LinkChanged("h100", LinkState.STOPPED, "key changed"), "error", "stopped: key changed"),
     (EngineStarting("h100", "loading weights", 5.0), "info", "loading weights"),

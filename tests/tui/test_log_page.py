@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from backend.events import BoxLog, Event
+from tests.support.pilots import until
 from tests.tui.made_up_log import IDENTITY, NINE, STORY, at_nine, job_story, link_story, said
 from tests.tui.test_live import make_job
 from tui.app import UpsampleApp
@@ -112,6 +113,7 @@ async def test_the_wheel_holds_and_the_way_down_follows_again(make_app: MakeApp)
     async with make_app().run_test() as pilot:
         page = await opened(pilot)
         await hear(pilot, page, map(said, range(100)))
+        await until(pilot, lambda: page.log_view.allow_vertical_scroll)
         page.log_view.scroll_up(animate=False, immediate=True)
         await pilot.pause()
         assert not page.log_view.following
@@ -182,7 +184,7 @@ async def test_levels_go_around_and_gaps_stay(make_app: MakeApp) -> None:
         shown = [row[9:] for row in rows(page) if row]
         assert [row[0] for row in shown] == ["W", "I", "W", "E", "E", "E", "W", "I", "E"]
         assert "warnings only" in told(page, "#title")
-        assert shown[6] == "W link    retrying: no route to host; next try in 2 s"
+        assert shown[6] == "W link    retrying in 2 s: no route to host"
         await pilot.press("L")
         assert "errors only" in told(page, "#title")
         await pilot.press("L")
@@ -350,7 +352,7 @@ async def test_what_is_heard_is_kept_in_a_file(make_app: MakeApp, tmp_path: Path
     text = file.read_text()
     assert "2026-09-03 09:00:35 h100 error vllm: OOM\n" in text
     assert "info job: dusk: sent\n" in text
-    assert "h100 warning link: retrying: no route to host" in text
+    assert "h100 warning link: retrying in 2 s: no route to host" in text
     assert text.replace("\n", "").isprintable()
 
 

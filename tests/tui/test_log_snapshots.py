@@ -8,13 +8,13 @@ import pytest
 from textual.pilot import Pilot
 
 from backend.specs.model import Spec
+from tests.tui.looks import Look
 from tests.tui.made_up_log import STORY, at_nine, job_story, link_story, said
 from tests.tui.test_live import make_job
 from tui.app import UpsampleApp
 
 MakeApp = Callable[..., UpsampleApp]
 SnapCompare = Callable[..., bool]
-SIZES = [(80, 24), (120, 40), (200, 50)]
 Before = Callable[[Pilot[None]], Awaitable[None]]
 
 
@@ -45,9 +45,8 @@ def then(*keys: str, theme: str = "textual-dark", lines: int = 20) -> Before:
     return run
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_log(size: tuple[int, int], snap_compare: SnapCompare, make_app: MakeApp) -> None:
-    assert snap_compare(make_app(), terminal_size=size, run_before=then())
+def test_log(look: Look, snap_compare: SnapCompare, make_app: MakeApp) -> None:
+    assert snap_compare(make_app(), terminal_size=look.size, run_before=then(theme=look.theme))
 
 
 def test_log_held(snap_compare: SnapCompare, make_app: MakeApp) -> None:
@@ -81,11 +80,6 @@ def test_log_of_a_job(snap_compare: SnapCompare, make_app: MakeApp) -> None:
     assert snap_compare(make_app(), run_before=then("tab"))
 
 
-def test_log_light(snap_compare: SnapCompare, make_app: MakeApp) -> None:
-    run_before = then(theme="textual-light")
-    assert snap_compare(make_app(), terminal_size=(120, 40), run_before=run_before)
-
-
 def test_log_no_colour(
     snap_compare: SnapCompare, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,13 +87,21 @@ def test_log_no_colour(
     assert snap_compare(make_app(), run_before=then("slash", *"eng", "enter"))
 
 
-@pytest.mark.parametrize("size", [(60, 16), (80, 24)], ids=["60x16", "80x24"])
-def test_log_empty(size: tuple[int, int], snap_compare: SnapCompare, make_app: MakeApp) -> None:
+def test_log_empty(look: Look, snap_compare: SnapCompare, make_app: MakeApp) -> None:
+    async def run(pilot: Pilot[None]) -> None:
+        pilot.app.theme = look.theme
+        await pilot.press("3")
+        await pilot.pause()
+
+    assert snap_compare(make_app(), terminal_size=look.size, run_before=run)
+
+
+def test_log_empty_in_the_smallest_window(snap_compare: SnapCompare, make_app: MakeApp) -> None:
     async def run(pilot: Pilot[None]) -> None:
         await pilot.press("3")
         await pilot.pause()
 
-    assert snap_compare(make_app(), terminal_size=size, run_before=run)
+    assert snap_compare(make_app(), terminal_size=(60, 16), run_before=run)
 
 
 def test_log_tail_below_the_specs(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,9 @@ from textual.widgets import Static
 from backend.box.asker import Nobody
 from backend.events import JobDone, JobStarted, TextWritten
 from backend.queue_runner import QueueRunner
+from backend.sole_dispatcher import sole_dispatcher
 from backend.store import Order, State, Store
+from tests.support.pilots import until
 from tests.tui import made_up_jobs
 from tests.tui.made_up_jobs import made_job
 from tui.app import UpsampleApp
@@ -55,12 +57,6 @@ async def real_queue(app: UpsampleApp, folder: Path, count: int) -> AsyncIterato
         orders = [Order(**{f: getattr(job, f) for f in Order.__dataclass_fields__}) for job in jobs]
         app.live.take_up(await app.runner.queue(orders))
         yield store
-
-
-async def until(pilot: Pilot[None], done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not done():
-            await pilot.pause(0.02)
 
 
 # --- what it shows -------------------------------------------------------------------------------
@@ -138,7 +134,7 @@ async def test_a_box_that_is_away_says_when_it_is_tried_again(make_app: MakeApp)
     async with app.run_test(size=(120, 40)) as pilot:
         made_up_jobs.unreachable(app)
         page = await open_page(pilot)
-        assert "trying again in 0:09" in text_of(page, "#boxes")
+        assert "retrying in 9 s" in text_of(page, "#boxes")
         assert "no route to host" in text_of(page, "#boxes")
 
 
@@ -256,3 +252,34 @@ async def test_every_key_that_the_footer_offers_is_in_sight_on_the_queue_page(
         keys = list(page.query("FooterKey").results())
         assert len(keys) > 5
         assert all(key.region.right <= width for key in keys)
+
+
+# --- another process -----------------------------------------------------------------------------
+
+
+async def test_while_another_process_works_it_is_named_and_what_it_does_is_shown(
+    make_app: MakeApp, tmp_path: Path
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot, real_queue(app, tmp_path, 1) as store:
+        page = await open_page(pilot)
+        with sole_dispatcher(store):
+            runner = app.runner
+            assert runner is not None
+            running = app.run_worker(runner.run())
+            await until(pilot, lambda: "works on this" in text_of(page, "#boxes"))
+            await pilot.press("P")
+            assert "p pauses them" in notes(app)[-1]
+            with closing(Store(store.path)) as other:
+                other.set_state(1, State.RUNNING)
+                more = replace(made_job(2, box="nowhere"), key="more")
+                other.queue([Order(**{f: getattr(more, f) for f in Order.__dataclass_fields__})])
+            await until(pilot, lambda: sorted(app.live.jobs) == [1, 2])
+            await until(pilot, lambda: app.live.jobs[1].state is State.RUNNING)
+            # What is asked for here is left to the one that works.
+            await pilot.press("c")
+            await until(pilot, lambda: bool(store.asked_to_cancel()))
+            assert not runner.works
+        await until(pilot, lambda: runner.works)
+        await until(pilot, lambda: "works on this" not in text_of(page, "#boxes"))
+        running.cancel()

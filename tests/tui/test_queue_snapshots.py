@@ -15,6 +15,7 @@ from backend.specs.model import Spec
 from backend.store import Store
 from remote.protocol import Answer
 from tests.tui import made_up_jobs
+from tests.tui.looks import Look
 from tui.app import UpsampleApp
 from tui.screens.specs import SpecsScreen
 from tui.screens.upsample import UpsampleDialog
@@ -51,11 +52,12 @@ def name_of(value: object) -> str:
 
 
 def on_queue_page(
-    scene: Scene, settle: Settle, *keys: str
+    scene: Scene, settle: Settle, *keys: str, theme: str = "textual-dark"
 ) -> Callable[[Pilot[None]], Awaitable[None]]:
     async def run(pilot: Pilot[None]) -> None:
         app = pilot.app
         assert isinstance(app, UpsampleApp)
+        app.theme = theme
         await settle(pilot)
         scene(app)
         await pilot.press("2", *keys)
@@ -68,20 +70,20 @@ def nothing(app: UpsampleApp) -> None:
     """An empty queue."""
 
 
-@pytest.mark.parametrize("size", SIZES, ids=name_of)
 @pytest.mark.parametrize(
     "scene",
     [made_up_jobs.running, made_up_jobs.loading, made_up_jobs.unreachable, nothing],
     ids=name_of,
 )
 def test_queue(
-    size: tuple[int, int],
+    look: Look,
     scene: Scene,
     snap_compare: SnapCompare,
     make_app: MakeApp,
     settle: Settle,
 ) -> None:
-    assert snap_compare(make_app(), terminal_size=size, run_before=on_queue_page(scene, settle))
+    run = on_queue_page(scene, settle, theme=look.theme)
+    assert snap_compare(make_app(), terminal_size=look.size, run_before=run)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=name_of)
@@ -90,14 +92,6 @@ def test_a_failed_job(
 ) -> None:
     run = on_queue_page(made_up_jobs.running, settle, "j", "j")
     assert snap_compare(make_app(), terminal_size=size, run_before=run)
-
-
-def test_queue_light(snap_compare: SnapCompare, make_app: MakeApp, settle: Settle) -> None:
-    async def run(pilot: Pilot[None]) -> None:
-        pilot.app.theme = "textual-light"
-        await on_queue_page(made_up_jobs.running, settle, "space", "space")(pilot)
-
-    assert snap_compare(make_app(), terminal_size=(120, 40), run_before=run)
 
 
 @pytest.mark.parametrize("size", [(120, 40), (200, 50)], ids=name_of)
@@ -117,9 +111,8 @@ def test_specs_with_the_queue_below(
     assert snap_compare(make_app(street), terminal_size=size, run_before=run)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=name_of)
 def test_dialog(
-    size: tuple[int, int],
+    look: Look,
     snap_compare: SnapCompare,
     make_app: MakeApp,
     settle: Settle,
@@ -132,6 +125,7 @@ def test_dialog(
     async def run(pilot: Pilot[None]) -> None:
         app = pilot.app
         assert isinstance(app, UpsampleApp)
+        app.theme = look.theme
         await settle(pilot)
         app.store = store
         app.runner = QueueRunner(store, lambda: app.settings, Nobody(), app.hear)
@@ -142,4 +136,4 @@ def test_dialog(
             await pilot.pause(0.02)
         await pilot.pause()
 
-    assert snap_compare(make_app(street), terminal_size=size, run_before=run)
+    assert snap_compare(make_app(street), terminal_size=look.size, run_before=run)

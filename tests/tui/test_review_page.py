@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from backend.review import load_review
 from backend.store import Store
 from tests.support.finished_jobs import Finisher
 from tests.support.made_up_results import HARBOUR, OFFICE, fill_review
+from tests.support.pilots import until
 from tests.support.specs import write_spec
 from tui.app import UpsampleApp
 from tui.desk import Desk
@@ -37,14 +39,6 @@ def app(make_desk: Callable[..., Desk], planner: object, tmp_path: Path) -> Upsa
     fill_review(tmp_path / "queue.db", tmp_path)
     desk = make_desk(SpecSource((), tmp_path, list), planner)
     return UpsampleApp(replace(desk, queue=tmp_path / "queue.db"))
-
-
-async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
-    for _ in range(1_000):
-        if holds():
-            return
-        await pilot.pause(0.01)
-    pytest.fail("it did not come to pass")
 
 
 async def review(pilot: Pilot[None]) -> ReviewPage:
@@ -313,7 +307,8 @@ async def test_nothing_to_review_says_what_to_do_first(
 async def test_a_queue_that_cannot_be_read_is_told(
     make_desk: Callable[..., Desk], planner: object, tmp_path: Path
 ) -> None:
-    (tmp_path / "queue.db").write_bytes(b"no database\n" * 1000)
+    with closing(sqlite3.connect(tmp_path / "queue.db")) as db:
+        db.execute("CREATE TABLE songs (title)")
     desk = replace(make_desk(SpecSource((), tmp_path, list), planner), queue=tmp_path / "queue.db")
     async with UpsampleApp(desk).run_test() as pilot:
         await pilot.press("4")

@@ -10,6 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.support.made_up_results import fill_review
+from tests.tui.looks import Look
 from tui.app import UpsampleApp
 from tui.desk import Desk
 from tui.scanning import SpecSource
@@ -17,21 +18,16 @@ from tui.screens.review import ReviewPage
 
 SnapCompare = Callable[..., bool]
 RunBefore = Callable[[Pilot[None]], Awaitable[None]]
-SIZES = [(60, 16), (80, 24), (120, 40), (200, 50)]
 
 
-@pytest.fixture
-def no_color(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The app looks at NO_COLOR when it is made."""
+@pytest.fixture(autouse=True)
+def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the terminal is in which the tests run."""
     monkeypatch.delenv("NO_COLOR", raising=False)
-    if hasattr(request, "param"):
-        monkeypatch.setenv("NO_COLOR", request.param)
 
 
 @pytest.fixture
-def app(
-    make_desk: Callable[..., Desk], planner: object, tmp_path: Path, no_color: None
-) -> UpsampleApp:
+def app(make_desk: Callable[..., Desk], planner: object, tmp_path: Path) -> UpsampleApp:
     """The app on a queue that is not there yet, and no specs."""
     desk = make_desk(SpecSource((), tmp_path, list), planner)
     return UpsampleApp(replace(desk, queue=tmp_path / "queue.db"))
@@ -57,32 +53,24 @@ def then(*keys: str, theme: str = "textual-dark") -> RunBefore:
     return run
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_review(
-    size: tuple[int, int], snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path
+def test_review(look: Look, snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path) -> None:
+    fill_review(tmp_path / "queue.db", tmp_path)
+    assert snap_compare(app, terminal_size=look.size, run_before=then(theme=look.theme))
+
+
+def test_review_in_the_smallest_window(
+    snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path
 ) -> None:
     fill_review(tmp_path / "queue.db", tmp_path)
-    assert snap_compare(app, terminal_size=size, run_before=then())
+    assert snap_compare(app, terminal_size=(60, 16), run_before=then())
 
 
-@pytest.mark.parametrize("size", SIZES[1:3], ids=lambda size: f"{size[0]}x{size[1]}")
 def test_review_of_an_answer_with_lints(
-    size: tuple[int, int], snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path
+    look: Look, snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path
 ) -> None:
     fill_review(tmp_path / "queue.db", tmp_path)
-    assert snap_compare(app, terminal_size=size, run_before=then("j", "j", "n"))
-
-
-def test_review_in_light(snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path) -> None:
-    fill_review(tmp_path / "queue.db", tmp_path)
-    run_before = then("j", "j", "n", theme="textual-light")
-    assert snap_compare(app, terminal_size=(120, 40), run_before=run_before)
-
-
-@pytest.mark.parametrize("no_color", ["1"], indirect=True, ids=[""])
-def test_review_without_colour(snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path) -> None:
-    fill_review(tmp_path / "queue.db", tmp_path)
-    assert snap_compare(app, terminal_size=(120, 40), run_before=then("j", "j", "n"))
+    run_before = then("j", "j", "n", theme=look.theme)
+    assert snap_compare(app, terminal_size=look.size, run_before=run_before)
 
 
 def test_review_of_text_from_hell(
@@ -92,8 +80,8 @@ def test_review_of_text_from_hell(
     assert snap_compare(app, terminal_size=(100, 30), run_before=then("G"))
 
 
-def test_review_of_nothing(snap_compare: SnapCompare, app: UpsampleApp) -> None:
-    assert snap_compare(app, terminal_size=(80, 24), run_before=then())
+def test_review_of_nothing(look: Look, snap_compare: SnapCompare, app: UpsampleApp) -> None:
+    assert snap_compare(app, terminal_size=look.size, run_before=then(theme=look.theme))
 
 
 def test_review_filter(snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path) -> None:
@@ -102,9 +90,11 @@ def test_review_filter(snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Pa
     assert snap_compare(app, terminal_size=(80, 24), run_before=run_before)
 
 
-def test_review_question(snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path) -> None:
+def test_review_question(
+    look: Look, snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path
+) -> None:
     fill_review(tmp_path / "queue.db", tmp_path)
-    assert snap_compare(app, terminal_size=(80, 24), run_before=then("A"))
+    assert snap_compare(app, terminal_size=look.size, run_before=then("A", theme=look.theme))
 
 
 def test_review_help(snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path) -> None:

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input, OptionList
 
 from backend.specs.model import Broken, Skipped, Spec
+from tests.support.pilots import until
+from tests.tui.looks import Look
 from tui.app import UpsampleApp
 from tui.screens.specs import SpecsScreen
 
@@ -16,7 +19,6 @@ MakeApp = Callable[..., UpsampleApp]
 Settle = Callable[[Pilot[None]], Awaitable[SpecsScreen]]
 SnapCompare = Callable[..., bool]
 Street = tuple[Spec, ...]
-SIZES = [(80, 24), (120, 40), (200, 50)]
 TROUBLES = (
     Broken(Path("city/bad.json"), 3, '"prompt" must be text, not a number'),
     Broken(Path("city/\x1b[31m[/x].json"), 0, "cannot be read: Permission denied"),
@@ -45,34 +47,38 @@ def then(settle: Settle) -> Callable[..., Callable[[Pilot[None]], Awaitable[None
     return press
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_specs(
-    size: tuple[int, int],
+    look: Look,
     snap_compare: SnapCompare,
     make_app: MakeApp,
     street: Street,
     then: Callable[..., object],
 ) -> None:
     app = make_app((*street, *TROUBLES))
-    assert snap_compare(app, terminal_size=size, run_before=then("space", "j", "space", "k", "k"))
+    run_before = then("space", "j", "space", "k", "k", theme=look.theme)
+    assert snap_compare(app, terminal_size=look.size, run_before=run_before)
 
 
 def test_nothing_to_list(
+    look: Look,
     snap_compare: SnapCompare,
     make_app: MakeApp,
     then: Callable[..., object],
 ) -> None:
-    assert snap_compare(make_app(), run_before=then())
+    run_before = then(theme=look.theme)
+    assert snap_compare(make_app(), terminal_size=look.size, run_before=run_before)
 
 
 def test_broken_files(
+    look: Look,
     snap_compare: SnapCompare,
     make_app: MakeApp,
     street: Street,
     then: Callable[..., object],
 ) -> None:
     app = make_app((*street, *TROUBLES))
-    assert snap_compare(app, run_before=then("e"))
+    run_before = then("e", theme=look.theme)
+    assert snap_compare(app, terminal_size=look.size, run_before=run_before)
 
 
 def test_a_filter(
@@ -89,9 +95,33 @@ def test_a_refused_spec(
 
 
 def test_help(
-    snap_compare: SnapCompare, make_app: MakeApp, street: Street, then: Callable[..., object]
+    look: Look,
+    snap_compare: SnapCompare,
+    make_app: MakeApp,
+    street: Street,
+    then: Callable[..., object],
 ) -> None:
-    assert snap_compare(make_app(street), run_before=then("question_mark"))
+    run_before = then("question_mark", theme=look.theme)
+    assert snap_compare(make_app(street), terminal_size=look.size, run_before=run_before)
+
+
+def test_the_palette(
+    look: Look,
+    snap_compare: SnapCompare,
+    make_app: MakeApp,
+    street: Street,
+    settle: Settle,
+) -> None:
+    async def run(pilot: Pilot[None]) -> None:
+        pilot.app.theme = look.theme
+        await settle(pilot)
+        # Its field has a cursor that would blink.
+        await pilot.press("ctrl+p", *"go to")
+        await until(pilot, lambda: pilot.app.screen.query_one(OptionList).option_count > 2)
+        pilot.app.screen.query_one(Input).cursor_blink = False
+        await pilot.pause(0.3)
+
+    assert snap_compare(make_app(street), terminal_size=look.size, run_before=run)
 
 
 def test_the_smallest_window(
@@ -104,22 +134,3 @@ def test_a_window_too_small(
     snap_compare: SnapCompare, make_app: MakeApp, street: Street, then: Callable[..., object]
 ) -> None:
     assert snap_compare(make_app(street), terminal_size=(50, 12), run_before=then())
-
-
-def test_light(
-    snap_compare: SnapCompare, make_app: MakeApp, street: Street, then: Callable[..., object]
-) -> None:
-    app = make_app(street)
-    run_before = then("j", theme="textual-light")
-    assert snap_compare(app, terminal_size=(120, 40), run_before=run_before)
-
-
-def test_no_colour(
-    snap_compare: SnapCompare,
-    make_app: MakeApp,
-    street: Street,
-    then: Callable[..., object],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert snap_compare(make_app(street), run_before=then("space", "j"))

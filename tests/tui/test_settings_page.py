@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from backend.config import LOCAL_FILE, user_file
+from tests.support.pilots import until
 from tests.tui.conftest import MakeSettingsApp, settled_settings
 from tui.messages import CurrentChanged
 from tui.screens.add_box import AddBoxDialog
@@ -25,15 +25,6 @@ max_tokens = 8192 # for long prompts
 [boxes.h100] # the big one
 host = "gpu-box"
 """
-
-
-async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
-    for _ in range(1_000):
-        if holds():
-            await pilot.pause()
-            return
-        await pilot.pause(0.01)
-    pytest.fail("it did not come to that")
 
 
 async def at(pilot: Pilot[None], key: str) -> SettingsPage:

@@ -14,6 +14,7 @@ from backend.box.asker import HostKeyQuestion
 from backend.events import LinkChanged, LinkState
 from remote.protocol import FAILED, OK, SKIPPED, WARNING, Finding
 from tests.tui.conftest import MakeSettingsApp, settled_settings
+from tests.tui.looks import Look
 from tui.screens.doctor import DoctorScreen
 from tui.screens.help import HelpScreen
 from tui.screens.questions import HostKeyDialog, SecretDialog
@@ -21,8 +22,7 @@ from tui.screens.questions import HostKeyDialog, SecretDialog
 T = TypeVar("T")
 SnapCompare = Callable[..., bool]
 Before = Callable[[Pilot[None]], Awaitable[None]]
-SIZES = [(80, 24), (120, 40), (200, 50)]
-THEMES = ["textual-light", "high-contrast", "ansi-dark"]
+THEMES = ["high-contrast", "ansi-dark"]
 
 OWN = """\
 box = "h100"
@@ -94,17 +94,14 @@ def shows(screen: Callable[[], Screen[T]], theme: str = "textual-dark") -> Befor
     return run
 
 
-def sizes(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"
-
-
-@pytest.mark.parametrize("size", SIZES, ids=sizes)
 def test_settings(
-    size: tuple[int, int], snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
+    look: Look, snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
 ) -> None:
     app = make_settings_app(OWN, UPSAMPLE_RESERVE="400")
     to_setting = ["down"] * 5
-    assert snap_compare(app, terminal_size=size, run_before=keys(*to_setting))
+    assert snap_compare(
+        app, terminal_size=look.size, run_before=keys(*to_setting, theme=look.theme)
+    )
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -116,42 +113,31 @@ def test_settings_in_other_themes(
     assert snap_compare(app, terminal_size=(120, 40), run_before=run_before)
 
 
-def test_settings_without_colour(
-    snap_compare: SnapCompare, make_settings_app: MakeSettingsApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    app = make_settings_app(OWN, UPSAMPLE_RESERVE="400")
-    assert snap_compare(app, terminal_size=(120, 40), run_before=keys(*["down"] * 4))
-
-
-@pytest.mark.parametrize("size", SIZES, ids=sizes)
 def test_a_box_unfolded(
-    size: tuple[int, int], snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
+    look: Look, snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
 ) -> None:
-    assert snap_compare(
-        make_settings_app(OWN), terminal_size=size, run_before=keys("down", "right")
-    )
+    pressed = keys("down", "right", theme=look.theme)
+    assert snap_compare(make_settings_app(OWN), terminal_size=look.size, run_before=pressed)
 
 
-@pytest.mark.parametrize("size", SIZES[:2], ids=sizes)
 def test_a_wrong_value(
-    size: tuple[int, int], snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
+    look: Look, snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
 ) -> None:
     pressed = ("down", "down", "down", "down", "enter", "ctrl+a", "ctrl+k", "1", "2")
-    assert snap_compare(make_settings_app(OWN), terminal_size=size, run_before=keys(*pressed))
+    run_before = keys(*pressed, theme=look.theme)
+    assert snap_compare(make_settings_app(OWN), terminal_size=look.size, run_before=run_before)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=sizes)
 def test_a_new_box(
-    size: tuple[int, int],
+    look: Look,
     snap_compare: SnapCompare,
     make_settings_app: MakeSettingsApp,
     own_home: Path,
 ) -> None:
     (own_home / ".ssh").mkdir()
     (own_home / ".ssh" / "config").write_text("Host a100 lab2\nHost *.org\n")
-    pressed = keys("a", "down", "enter")
-    assert snap_compare(make_settings_app(OWN), terminal_size=size, run_before=pressed)
+    pressed = keys("a", "down", "enter", theme=look.theme)
+    assert snap_compare(make_settings_app(OWN), terminal_size=look.size, run_before=pressed)
 
 
 def _doctor(app_theme: str = "textual-dark") -> Before:
@@ -175,24 +161,24 @@ def _doctor(app_theme: str = "textual-dark") -> Before:
     return run
 
 
-@pytest.mark.parametrize("size", SIZES, ids=sizes)
-def test_doctor(
-    size: tuple[int, int], snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
-) -> None:
-    assert snap_compare(make_settings_app(OWN), terminal_size=size, run_before=_doctor())
+def test_doctor(look: Look, snap_compare: SnapCompare, make_settings_app: MakeSettingsApp) -> None:
+    assert snap_compare(
+        make_settings_app(OWN), terminal_size=look.size, run_before=_doctor(look.theme)
+    )
 
 
-def test_doctor_light(snap_compare: SnapCompare, make_settings_app: MakeSettingsApp) -> None:
-    run_before = _doctor("textual-light")
-    assert snap_compare(make_settings_app(OWN), terminal_size=(120, 40), run_before=run_before)
-
-
-@pytest.mark.parametrize("size", [(60, 16), *SIZES], ids=sizes)
 def test_an_unknown_host_key(
-    size: tuple[int, int], snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
+    look: Look, snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
+) -> None:
+    run_before = shows(lambda: HostKeyDialog(QUESTION), look.theme)
+    assert snap_compare(make_settings_app(OWN), terminal_size=look.size, run_before=run_before)
+
+
+def test_an_unknown_host_key_in_the_smallest_window(
+    snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
 ) -> None:
     run_before = shows(lambda: HostKeyDialog(QUESTION))
-    assert snap_compare(make_settings_app(OWN), terminal_size=size, run_before=run_before)
+    assert snap_compare(make_settings_app(OWN), terminal_size=(60, 16), run_before=run_before)
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -203,36 +189,27 @@ def test_an_unknown_host_key_in_other_themes(
     assert snap_compare(make_settings_app(OWN), terminal_size=(80, 24), run_before=run_before)
 
 
-def test_a_password(snap_compare: SnapCompare, make_settings_app: MakeSettingsApp) -> None:
-    run_before = shows(lambda: SecretDialog("Password for ada@gpu-box: "))
-    assert snap_compare(make_settings_app(OWN), terminal_size=(80, 24), run_before=run_before)
+def test_a_password(
+    look: Look, snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
+) -> None:
+    run_before = shows(lambda: SecretDialog("Password for ada@gpu-box: "), look.theme)
+    assert snap_compare(make_settings_app(OWN), terminal_size=look.size, run_before=run_before)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=sizes)
 def test_settings_help(
-    size: tuple[int, int], snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
+    look: Look, snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
 ) -> None:
-    run_before = shows(lambda: HelpScreen("settings"))
-    assert snap_compare(make_settings_app(OWN), terminal_size=size, run_before=run_before)
+    run_before = shows(lambda: HelpScreen("settings"), look.theme)
+    assert snap_compare(make_settings_app(OWN), terminal_size=look.size, run_before=run_before)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=sizes)
 def test_the_first_run(
-    size: tuple[int, int], snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
+    look: Look, snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
 ) -> None:
     app = make_settings_app(None, openable=True)
 
     async def run(pilot: Pilot[None]) -> None:
+        pilot.app.theme = look.theme
         await pilot.pause()
 
-    assert snap_compare(app, terminal_size=size, run_before=run)
-
-
-def test_the_first_run_light(snap_compare: SnapCompare, make_settings_app: MakeSettingsApp) -> None:
-    app = make_settings_app(None, openable=True)
-
-    async def run(pilot: Pilot[None]) -> None:
-        pilot.app.theme = "textual-light"
-        await pilot.pause()
-
-    assert snap_compare(app, terminal_size=(120, 40), run_before=run)
+    assert snap_compare(app, terminal_size=look.size, run_before=run)

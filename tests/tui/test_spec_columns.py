@@ -48,4 +48,4 @@ def test_a_size_that_stays_is_not_repeated(
 
 
 def test_a_spec_without_a_plan_waits(street: tuple[Spec, ...]) -> None:
-    assert line(Row(street[0]), 80).split() == ["▸■", "golden_hour", "·", "waiting"]
+    assert line(Row(street[0]), 80).split() == ["▸■", "golden_hour", "·", "weighing"]

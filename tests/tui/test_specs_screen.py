@@ -14,6 +14,7 @@ from backend.errors import ConfigError
 from backend.plan import Plan
 from backend.specs.model import Broken, Skipped, Spec
 from backend.specs.scan import FileFindings
+from tests.support.pilots import until
 from tui.app import UpsampleApp
 from tui.desk import Desk
 from tui.planning import PromptPlanner
@@ -62,10 +63,11 @@ async def test_the_first_paint_waits_for_nothing(
     source = SpecSource((Path("city"),), Path("/made/up"), slow_scan)
     async with UpsampleApp(make_desk(source, planner)).run_test() as pilot:
         await pilot.pause()
-        assert isinstance(pilot.app.screen, SpecsScreen)
-        assert text_of(pilot.app.screen, "#empty") == "Reading city …"
+        screen = pilot.app.screen
+        assert isinstance(screen, SpecsScreen)
+        await until(pilot, lambda: text_of(screen, "#empty") == "Reading city …")
         await pilot.press("j", "slash", "escape")
-        assert pilot.app.screen.spec_list.has_focus
+        assert screen.spec_list.has_focus
         gate.set()
         assert len((await settle(pilot)).listing.rows) == len(street)
 
@@ -252,7 +254,7 @@ async def test_a_missing_tokenizer_is_told_and_the_list_stays(
             await pilot.pause(0.01)
         assert "tokenizer [/x]" in next(iter(app._notifications)).message
         assert isinstance(app.screen, SpecsScreen)
-        assert "· waiting" in lines_of(app.screen)[0]
+        assert "· weighing" in lines_of(app.screen)[0]
 
 
 async def test_a_hundred_thousand_specs_are_drawn_and_those_in_sight_weighed_first(

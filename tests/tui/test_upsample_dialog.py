@@ -111,6 +111,23 @@ async def test_enter_queues_and_takes_the_marks_away(
         ]
 
 
+async def test_results_can_be_held_for_a_review(
+    make_app: MakeApp, settle: Settle, street: Street, tmp_path: Path
+) -> None:
+    app = make_app(street)
+    async with app.run_test(size=(80, 24)) as pilot, with_queue(app, tmp_path) as store:
+        await settle(pilot)
+        await pilot.press("u", *["tab"] * 7, "right")
+        dialog = await summed(pilot)
+        dialog.query_one("#save_dir", Input).value = str(tmp_path / "out")
+        await summed(pilot)
+        await pilot.press("enter")
+        async with asyncio.timeout(20):
+            while not store.jobs():
+                await pilot.pause(0.02)
+        assert [job.held for job in store.jobs()] == [True]
+
+
 async def test_escape_queues_nothing(
     make_app: MakeApp, settle: Settle, street: Street, tmp_path: Path
 ) -> None:
@@ -157,10 +174,11 @@ async def test_u_without_a_queue_says_why(
 def test_options_become_a_batch(settings: Settings) -> None:
     options = replace(
         first_options(settings, Path("outputs")),
-        candidates="2", seed="7", frames="4", resize="safe", max_resolution="480", force=True,
+        candidates="2", seed="7", frames="4", resize="safe", max_resolution="480", review=True, force=True,
     )  # fmt: skip
     batch = make_batch(options, settings, CWD)
-    assert (batch.candidates, batch.seed, batch.force) == (2, 7, True)
+    assert (batch.candidates, batch.seed) == (2, 7)
+    assert (batch.review, batch.force) == (True, True)
     assert (batch.settings.frames_to_extract, batch.settings.fit) == (4, Fit.SAFE)
     assert batch.settings.bound.shorter == 480
     assert batch.save_dir == CWD / "outputs"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from backend.config import Settings, Upsampling
+from backend.limits.calibration import Calibration, Sample
 from backend.media import Media
 from backend.resolutions import AspectRatio, Size
 from backend.specs.model import Spec
@@ -16,6 +17,7 @@ from backend.tokens import TextCounter, Verdict
 from backend.video import MediaKind, Video
 from tests.support.specs import draw_three_clips
 from tui.what_if import Subject, WhatIf, read_subject
+from tui.what_if_text import describe_what_if
 
 MakeSpec = Callable[..., Spec]
 MakeWhatIf = Callable[..., WhatIf]
@@ -169,3 +171,34 @@ def test_media_are_read_once_and_broken_ones_told(
     control = WhatIf.of(broken, settings.upsampling).with_media()
     assert control.plan.refusal is not None
     assert "gone.mp4 does not exist" in control.plan.refusal.problem
+
+
+def measured(*samples: tuple[int, int, int, int], profile: str = "transfer1") -> Calibration:
+    return Calibration(
+        box="h100", model="/m", profile=profile, engine="vllm 0.8.1", ended=1_760_000_000.0,
+        max_model_len=4096,
+        samples=tuple(Sample(width=w, height=h, frames=n, vision=v) for w, h, n, v in samples),
+    )  # fmt: skip
+
+
+def panel(what: WhatIf, calibration: Calibration) -> str:
+    subject = replace(what.subject, calibration=calibration)
+    return describe_what_if(replace(what, subject=subject), 120).plain
+
+
+def test_what_a_box_counted_stands_beside_our_count(make_what_if: MakeWhatIf) -> None:
+    what = make_what_if("1280x704")
+    shown = panel(what, measured((1280, 704, 2, 4680), (928, 510, 2, 3776)))
+    assert "measured  3,795 as sent; 4,699 the original (h100, vllm 0.8.1, 2025-10-09)" in shown
+    assert "!" not in shown.splitlines()[8]
+
+
+def test_a_box_that_counts_otherwise_is_warned_about(make_what_if: MakeWhatIf) -> None:
+    shown = panel(make_what_if("1280x704"), measured((1280, 704, 2, 5000)))
+    assert "5,019 the original, not 4,699" in shown
+    assert "! 1 of 1 sizes that were measured" in shown
+
+
+def test_what_was_measured_under_another_profile_is_not_shown(make_what_if: MakeWhatIf) -> None:
+    shown = panel(make_what_if("1280x704"), measured((1280, 704, 2, 5000), profile="reason1"))
+    assert "measured" not in shown

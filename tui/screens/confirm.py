@@ -11,6 +11,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tui.harmless import one_line, paragraphs
+
 
 class ConfirmScreen(ModalScreen[bool]):
     """True after `y`; False after everything else that closes it."""
@@ -31,8 +33,8 @@ class ConfirmScreen(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         """The text, and the two keys."""
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = self._title
-            yield Static(self._text, markup=False)
+            dialog.border_title = Content(one_line(self._title))
+            yield Static(paragraphs(self._text), markup=False)
             keys = Content.assemble(
                 ("y", "bold $primary"), f"  {self._yes}     ", ("⏎", "bold $primary"), "  no"
             )

@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from remote.protocol import Finding
+from tui.defects import TellsDefects
 from tui.doctor_text import finding_lines, summary
 from tui.harmless import one_line
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _NOT_TRIED = "Not looked at: whether the model really loads and answers. D tries it."
 
 
-class DoctorScreen(ModalScreen[None]):
+class DoctorScreen(TellsDefects, ModalScreen[None]):
     """Runs one examination after the other, as often as the user likes."""
 
     CSS_PATH = "doctor.tcss"
@@ -47,7 +48,7 @@ class DoctorScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """The findings, and what is being done below them."""
         with Vertical(id="doctor") as panel:
-            panel.border_title = f"Doctor · {one_line(self._box)}"
+            panel.border_title = Content(f"Doctor · {one_line(self._box)}")
             panel.border_subtitle = "d again · D and start the model · Esc closes"
             with VerticalScroll(can_focus=False):
                 yield Static(id="findings", markup=False)

@@ -13,6 +13,8 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from tui.widgets.choices import Choices
+
 _WHAT = (
     "Short prompts for video world models become long, concrete ones.",
     "A vision-language model on your GPU box looks at a few video frames.",
@@ -33,7 +35,7 @@ class FirstRunScreen(ModalScreen[Begin | None]):
     """Returns what was chosen."""
 
     CSS_PATH = ["dialog.tcss", "first_run.tcss"]  # noqa: RUF012 - as Textual has it
-    AUTO_FOCUS = "OptionList"
+    AUTO_FOCUS = "Choices"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss(None)", "look around", key_display="esc"),
         Binding("j", "list('down')", "down", show=False),
@@ -46,7 +48,7 @@ class FirstRunScreen(ModalScreen[Begin | None]):
             dialog.border_title = "Welcome to upsample"
             dialog.border_subtitle = "⏎ chooses · Esc looks around"
             yield Static("\n".join(_WHAT), markup=False)
-            yield OptionList(*(Option(_choice(begin), id=begin.name) for begin in Begin))
+            yield Choices(*(Option(_choice(begin), id=begin.name) for begin in Begin))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Begin there."""
@@ -55,7 +57,7 @@ class FirstRunScreen(ModalScreen[Begin | None]):
 
     def action_list(self, direction: str) -> None:
         """Move the cursor."""
-        options = self.query_one(OptionList)
+        options = self.query_one(Choices)
         if direction == "down":
             options.action_cursor_down()
         else:

@@ -43,7 +43,7 @@ class HelpScreen(ModalScreen[None]):
         for title, glyphs in legend(self._page).items():
             lines += [Content.styled(title, "bold"), *glyphs, Content()]
         with VerticalScroll(classes="panel", can_focus=False) as panel:
-            panel.border_title = f"Keys · {self._page}"
+            panel.border_title = Content(f"Keys · {self._page}")
             panel.border_subtitle = "j k scroll · Esc closes"
             yield Static(Content("\n").join(lines[:-1]), markup=False)
 

@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 
+from tui.clipboard import copy
 from tui.desk import Desk
 from tui.harmless import one_line
 from tui.log_lines import IDENTITY_SHOWN, LogLines, Wanted
@@ -21,7 +22,7 @@ from tui.log_text import Times
 from tui.log_title import Around, empty_log_text, log_standing, log_title
 from tui.logbook import LogLine
 from tui.messages import LogMoved
-from tui.screens.page import Page
+from tui.screens.page import HELP, Page
 from tui.widgets.log_prompt import Asked, LogPrompt
 from tui.widgets.log_view import LogView
 
@@ -46,6 +47,7 @@ class LogPage(Page):
         Binding("y", "copy", "copy"),
         Binding("s", "ask('FILE')", "save"),
         Binding("escape", "back", "back", show=False),
+        HELP,
     ]
 
     def __init__(self, desk: Desk) -> None:
@@ -87,7 +89,6 @@ class LogPage(Page):
 
     def on_mount(self) -> None:
         """Show what there is."""
-        super().on_mount()
         self.set_interval(1, self._tick)
         self.show_live()
 
@@ -273,7 +274,7 @@ class LogPage(Page):
         elif len(text) > _MOST_COPIED:
             self.notify("Too much for a clipboard; s saves it to a file.", markup=False)
         else:
-            self.app.copy_to_clipboard(text)
+            copy(self.app, text)
             which = "selected" if chosen else "in sight"
             self.notify(f"{len(lines):,} lines copied, those {which}.", markup=False)
             self.log_view.unchoose()

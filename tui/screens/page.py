@@ -5,15 +5,16 @@ A page is the base of a mode, so it stays as it was left while another one is sh
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, cast
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import Binding
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from tui.screens.help import HelpScreen
+from tui.defects import TellsDefects
+from tui.widgets.footer import PageFooter
 from tui.widgets.status_bar import StatusBar
 
 if TYPE_CHECKING:
@@ -26,22 +27,25 @@ _WIDTHS = [(0, "-too-narrow"), (SMALLEST[0], "-narrow"), (110, "-wide")]
 _HEIGHTS = [(0, "-too-short"), (SMALLEST[1], "-tall-enough"), (36, "-tall")]
 
 
-class Page(Screen[None]):
+HELP = Binding("question_mark", "help", "help", key_display="?")
+"""The last of each page's keys, so that it stands at the end of the footer."""
+
+
+class Page(TellsDefects, Screen[None]):
     """A page: pages add what stands between the status bar and the footer in `compose_body`."""
 
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     VERTICAL_BREAKPOINTS = _HEIGHTS
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("question_mark", "help", "help", key_display="?"),
-    ]
 
     def compose(self) -> ComposeResult:
         """Status bar, body, footer; or the one line that the window is too small."""
         yield StatusBar()
         yield from self.compose_body()
-        yield Footer()
+        yield PageFooter()
         yield Static(
-            f"The window is too small: {SMALLEST[0]} × {SMALLEST[1]} at least.", id="small"
+            f"The window is too small: {SMALLEST[0]} × {SMALLEST[1]} at least.",
+            id="small",
+            markup=False,
         )
 
     def compose_body(self) -> ComposeResult:
@@ -73,4 +77,6 @@ class Page(Screen[None]):
 
     def action_help(self) -> None:
         """Show the keys."""
+        from tui.screens.help import HelpScreen
+
         self.app.push_screen(HelpScreen(self.upsample.current_mode))

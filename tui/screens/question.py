@@ -11,6 +11,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tui.harmless import one_line
+
 
 class QuestionScreen(ModalScreen[bool]):
     """Returns whether the answer is yes."""
@@ -29,6 +31,6 @@ class QuestionScreen(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         """The question, and the keys in the frame."""
         with Vertical(classes="panel") as panel:
-            panel.border_title = self._title
+            panel.border_title = Content(one_line(self._title))
             panel.border_subtitle = "y yes · n no"
             yield Static(self._question, markup=False)

@@ -22,7 +22,7 @@ from tui.job_detail import box_words, pace, queue_title
 from tui.job_listing import JobListing
 from tui.live import LiveJob
 from tui.messages import CurrentJobChanged, JobMarksChanged
-from tui.screens.page import Page
+from tui.screens.page import HELP, Page
 from tui.spans import counted
 from tui.widgets.job_list import JobHeadings, JobList
 from tui.widgets.live_view import LiveView
@@ -59,6 +59,7 @@ class QueuePage(Page):
         Binding("f", "follow", "follow", show=False),
         Binding("R", "try_again", "reconnect", show=False),
         Binding("escape", "back", "back", show=False),
+        HELP,
     ]
 
     def __init__(self, desk: Desk) -> None:
@@ -105,7 +106,6 @@ class QueuePage(Page):
 
     def on_mount(self) -> None:
         """Show what there is, and keep clocks and countdowns going."""
-        super().on_mount()
         self.set_interval(1, self._tick)
         self.show_live()
 
@@ -147,6 +147,9 @@ class QueuePage(Page):
         with_work = {job.job.box for job in live.jobs.values() if not job.state.ended}
         heard_of = [box for name, box in live.boxes.items() if name in with_work or box.link]
         lines = [box_words(box, live.clock()) for box in heard_of[:_MOST_BOXES]]
+        if self.upsample.holder:
+            who = f"{one_line(self.upsample.holder)} works on this; what is asked for here is done there"
+            lines.insert(0, Content.styled(who, "$text-warning"))
         return Content("\n").join(lines)
 
     def _empty_text(self) -> Content:
@@ -233,7 +236,9 @@ class QueuePage(Page):
         runner = self._runner()
         if runner is None:
             return
-        if runner.is_held:
+        if not runner.works:
+            self.notify("Another upsample sends the jobs: p pauses them.", markup=False)
+        elif runner.is_held:
             runner.let_go()
             self.notify("Jobs are sent again.", markup=False)
         else:

@@ -22,13 +22,14 @@ from backend.editor import edit_text, editor_command
 from backend.errors import UpsampleError
 from backend.review import Candidate
 from backend.store import State
+from tui.clipboard import copy
 from tui.desk import Desk
 from tui.harmless import one_line, paragraphs
 from tui.messages import CurrentResultChanged, ReviewFailed, ReviewRead, ReviewTold
 from tui.review_listing import ReviewListing, Show
 from tui.review_text import empty_text, title
 from tui.reviewing import accept_many, decide_one, order_for, read_review, undo_last
-from tui.screens.page import Page
+from tui.screens.page import HELP, Page
 from tui.screens.question import QuestionScreen
 from tui.spans import counted
 from tui.widgets.review_list import ReviewHeadings, ReviewList
@@ -79,6 +80,7 @@ class ReviewPage(Page):
         Binding("slash", "filter", "filter", show=False),
         Binding("f", "show", "show", show=False),
         Binding("escape", "back", "back", show=False),
+        HELP,
     ]
 
     def __init__(self, desk: Desk) -> None:
@@ -125,7 +127,6 @@ class ReviewPage(Page):
 
     def on_mount(self) -> None:
         """Show what is known, which is nothing yet; `on_screen_resume` begins to read."""
-        super().on_mount()
         self._show_listing()
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
@@ -243,7 +244,9 @@ class ReviewPage(Page):
             with self.app.suspend():
                 text = edit_text(candidate.result.prompt, command)
         except SuspendNotSupported:
-            self.notify("This terminal cannot be lent to an editor.", severity="error")
+            self.notify(
+                "This terminal cannot be lent to an editor.", severity="error", markup=False
+            )
         except UpsampleError as error:
             self.notify(paragraphs(str(error)), title="Not edited", severity="error", markup=False)
         else:
@@ -377,7 +380,7 @@ class ReviewPage(Page):
     def action_copy(self) -> None:
         """Copy the result to the clipboard, through SSH too where the terminal lets it."""
         if candidate := self._needed():
-            self.app.copy_to_clipboard(candidate.result.prompt)
+            copy(self.app, candidate.result.prompt)
             self.notify("The result is copied, if the terminal allows it (OSC 52).", markup=False)
 
     def action_show(self) -> None:

@@ -28,7 +28,7 @@ from tui.messages import CurrentChanged
 from tui.screens.add_box import AddBoxDialog, NewBox
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.doctor import DoctorScreen
-from tui.screens.page import Page
+from tui.screens.page import HELP, Page
 from tui.settings_rows import Group, Setting, SettingsListing, why_not_here
 from tui.settings_text import describe_group, describe_setting
 from tui.widgets.setting_editor import SettingEditor
@@ -57,6 +57,7 @@ class SettingsPage(Page):
         Binding("D", "doctor(True)", "doctor, and start the model", show=False),
         Binding("r", "reach", "reach", show=False),
         Binding("e", "open_file", "open the file", show=False),
+        HELP,
     ]
 
     def __init__(self, desk: Desk) -> None:
@@ -89,7 +90,6 @@ class SettingsPage(Page):
 
     def on_mount(self) -> None:
         """Show the page first; then read the files."""
-        super().on_mount()
         self.call_after_refresh(self._read)
 
     def on_screen_resume(self) -> None:

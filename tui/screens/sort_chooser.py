@@ -13,6 +13,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from tui.ordering import Column, Order
+from tui.widgets.choices import Choices
 
 _LETTERS = {
     "o": (Column.PLACE, "folder and file, as they lie on disk"),
@@ -45,7 +46,7 @@ class SortChooser(ModalScreen[Order | None]):
             Option(self._line(letter, column, what), id=letter)
             for letter, (column, what) in _LETTERS.items()
         ]
-        chooser = OptionList(*options, markup=False, compact=True)
+        chooser = Choices(*options, markup=False, compact=True)
         chooser.border_title = "Sort by"
         chooser.border_subtitle = "again: the other way round"
         chooser.highlighted = [column for column, _ in _LETTERS.values()].index(self._order.column)

@@ -1,28 +1,25 @@
-"""The first screen: which specs there are, what each costs, and whether it fits."""
+"""The first screen: which specs there are, what each costs, and whether it fits.
+
+Dialogs are imported when they are opened: the first paint does not wait for them.
+"""
 
 from __future__ import annotations
 
 import gc
-import sqlite3
 from collections.abc import Iterable
-from contextlib import suppress
-from pathlib import Path, PurePath
-from threading import Event
 from time import monotonic
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
-from textual.worker import get_current_worker
 
 from backend.config import Settings, Upsampling
-from backend.errors import QueueError, UpsampleError
-from backend.history import latest_job, latest_jobs, own_results
+from backend.history import latest_job
+from tui.clipboard import copy
 from tui.desk import Desk
-from tui.drafting import Chosen
 from tui.editor import edit_file
 from tui.harmless import paragraphs
 from tui.lines import Progress, empty_text, filter_hint, title_line
@@ -32,7 +29,6 @@ from tui.messages import (
     FilesChanged,
     FilesRead,
     HistoryRead,
-    MadePlan,
     MarksChanged,
     PlanningStopped,
     PlansMade,
@@ -42,44 +38,29 @@ from tui.messages import (
     SortAsked,
 )
 from tui.ordering import Order
-from tui.planning import PlanQueue, make_plans
 from tui.rows import Row
-from tui.scanning import read_files
-from tui.screens.page import Page
-from tui.screens.problems import ProblemsScreen
-from tui.screens.sort_chooser import SortChooser
-from tui.screens.tokens import TokensScreen
+from tui.screens.page import HELP, Page
+from tui.spec_threads import SpecThreads
 from tui.widgets.filter_input import FilterInput
 from tui.widgets.log_tail import LogTail
 from tui.widgets.queue_pane import QueuePane
 from tui.widgets.spec_detail import SpecDetail
 from tui.widgets.spec_list import ColumnHeadings, SpecList
 
-if TYPE_CHECKING:
-    from backend.store import Store
-
 _VERY_MANY = 20_000
 """Specs."""
 _RENEW_EVERY = 0.25
 """Seconds, at least."""
+_EMPTY_AFTER = 0.2
+"""Seconds until a list without specs says so; most scans have found some by then."""
 _PATIENCE = 10
 """Times as long as sorting and filtering took, it waits for the next time."""
-
-_LOOKS: list[str | PurePath] = [
-    "specs.tcss",
-    "../widgets/spec_list.tcss",
-    "../widgets/spec_detail.tcss",
-    "../widgets/job_list.tcss",
-    "../widgets/queue_pane.tcss",
-    "../widgets/log_tail.tcss",
-]
 
 
 class SpecsScreen(Page):
     """List, detail and the lines around them. Handlers own the listing; workers only post messages."""
 
     AUTO_FOCUS = "SpecList"
-    CSS_PATH = _LOOKS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", key_display="/"),
         Binding("enter", "read", "read", show=False),
@@ -94,17 +75,16 @@ class SpecsScreen(Page):
         Binding("e", "problems", "problems", show=False),
         Binding("r", "review", "review", show=False),
         Binding("escape", "back", "back", show=False),
+        HELP,
     ]
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self._source = source = desk.source
-        self._planner = desk.make_planner(desk.settings)
         self._desk = desk
-        self._queue = PlanQueue()
+        self._threads = SpecThreads(self, desk)
         self.progress = Progress(ended=not source.paths)
         self.listing = Listing()
-        self._stop = Event()
         self._heard = -1
         """The version of what is live that the list shows."""
         self._asked_history = False
@@ -121,7 +101,7 @@ class SpecsScreen(Page):
                 yield ColumnHeadings(self.listing)
                 yield SpecList(self.listing, id="list")
                 yield QueuePane(self.upsample.live)
-            yield SpecDetail(self._source.cwd, self._desk.pictures)
+            yield SpecDetail(self._source.cwd, self._desk.pictures, self._desk.graphics)
         yield LogTail()
 
     @property
@@ -140,26 +120,27 @@ class SpecsScreen(Page):
         return self.query_one(FilterInput)
 
     def on_mount(self) -> None:
-        """Show what there is, which is nothing yet, and only then begin to read."""
-        super().on_mount()
+        """Begin to read; most often something is there by the time that the list is drawn."""
         self.upsample.settings_changed.subscribe(self, self._weigh_anew)
         self.set_class(not self.upsample.memory.recall("specs.detail", default=True), "-no-detail")
-        self._show_listing()
         self.set_interval(_RENEW_EVERY, self._renew)
         if self._source.paths:
-            self.call_after_refresh(self._start)
+            self._show_title()
+            self.set_timer(_EMPTY_AFTER, self._show_listing)
+            self._threads.start_reading()
+        else:
+            self._show_listing()
 
     def on_unmount(self) -> None:
         """Let the threads end."""
-        self._stop.set()
-        self._queue.close()
+        self._threads.stop()
 
     def show_live(self) -> None:
         """How jobs stand now; and once the queue is open, how those of earlier runs ended."""
         store = self.upsample.store
         if store is not None and not self._asked_history:
             self._asked_history = True
-            self._read_history(store, None)
+            self._threads.read_history(store, None)
         self.query_one(QueuePane).show_jobs()
         live = self.upsample.live
         jobs = live.changed_since(self._heard)
@@ -169,63 +150,36 @@ class SpecsScreen(Page):
         ):
             self._show_states()
 
-    def _start(self) -> None:
-        self.run_worker(self._scan, thread=True, group="scan")
-        self.run_worker(self._plan, thread=True, group="plan")
-
-    def _scan(self) -> None:
-        worker = get_current_worker()
-        read_files(self._source, self.post_message, lambda: worker.is_cancelled)
-        self.post_message(ScanEnded())
-        for changes in self._source.changes(self._stop):
-            self.post_message(FilesChanged(changes))
-
-    def _read_history(self, store: Store, files: frozenset[Path] | None) -> None:
-        def read() -> None:
-            # The queue is closed when the app ends, and then nobody asks any more.
-            with suppress(QueueError, sqlite3.ProgrammingError):
-                jobs = latest_jobs(store) if files is None else {}
-                self.post_message(HistoryRead(jobs, own_results(store, files), files))
-
-        self.run_worker(read, thread=True, group="history")
-
-    def _weigh_anew(self, settings: Settings) -> None:
-        """Plans that were made under other settings stand until the new ones come."""
-        self._queue.close()
-        self._queue = PlanQueue()
-        self._weigh(self.listing.rows.values())
-        self._planner = self._desk.make_planner(settings)
-        if self._source.paths:
-            self.run_worker(self._plan, thread=True, group="plan")
-
-    def _plan(self) -> None:
-        queue = self._queue
-
-        def post(plans: tuple[MadePlan, ...]) -> None:
-            if queue is self._queue:
-                self.post_message(PlansMade(plans))
-
-        try:
-            make_plans(queue, self._planner, self._source.cwd, post)
-        except UpsampleError as error:
-            self.post_message(PlanningStopped(error))
-
     @on(FilesRead)
     def _take_findings(self, message: FilesRead) -> None:
+        if not self.progress.read:
+            self.run_worker(self._go_on_when_drawn())
         self._weigh(self.listing.add(message.findings))
         self.progress.read, self.progress.total = message.read, message.total
         self._show_listing()
+
+    async def _go_on_when_drawn(self) -> None:
+        """The first specs come first. The vocabulary, SSH and what else there is to read take their time, and
+        with it the only lock that Python has.
+        """
+        await self.upsample.first_frame.wait()
+        self.call_after_refresh(self._go_on)
+
+    def _go_on(self) -> None:
+        self._threads.start_planning()
+        self._threads.note_drawn()
+        self.upsample.specs_shown.set()
 
     @on(FilesChanged)
     def _take_changes(self, message: FilesChanged) -> None:
         files, others = message.changes.files, message.changes.others
         changed, gone = self.listing.replace_files(files)
-        self._queue.forget(gone)
+        self._threads.forget(gone)
         self._weigh(changed)
         self._weigh(self.listing.forget_plans(others))
         store = self.upsample.store
         if store is not None and files:
-            self._read_history(store, frozenset(file.absolute() for file in files))
+            self._threads.read_history(store, frozenset(file.absolute() for file in files))
         self._show_listing()
 
     @on(HistoryRead)
@@ -235,8 +189,10 @@ class SpecsScreen(Page):
         self._show_states()
 
     def _weigh(self, rows: Iterable[Row]) -> None:
-        self._queue.add({row.number: row.spec for row in rows})
-        self._queue.look_at(self.spec_list.in_sight)
+        self._threads.weigh(rows, self.spec_list.in_sight)
+
+    def _weigh_anew(self, settings: Settings) -> None:
+        self._threads.plan_anew(settings, self.listing.rows.values(), self.spec_list.in_sight)
 
     def _renew(self) -> None:
         """Plans and jobs may change what is shown, and where. Most of the time is the keyboard's."""
@@ -283,7 +239,7 @@ class SpecsScreen(Page):
 
     @on(SightChanged)
     def _weigh_in_sight_first(self) -> None:
-        self._queue.look_at(self.spec_list.in_sight)
+        self._threads.look_at(self.spec_list.in_sight)
 
     @on(CurrentChanged)
     def _show_current(self) -> None:
@@ -336,6 +292,8 @@ class SpecsScreen(Page):
 
     def action_upsample(self) -> None:
         """Ask how to upsample the marked specs, or the current one when none is marked."""
+        from tui.drafting import Chosen
+
         listing = self.listing
         rows = [listing.rows[number] for number in sorted(listing.marked or listing.at_cursor)]
         self.upsample.ask_to_upsample([Chosen(row.spec, row.plan) for row in rows], self._queued)
@@ -381,6 +339,8 @@ class SpecsScreen(Page):
 
     def action_sort(self) -> None:
         """Choose the column to sort by."""
+        from tui.screens.sort_chooser import SortChooser
+
         self.app.push_screen(SortChooser(self.listing.order), self._sort)
 
     def action_reverse(self) -> None:
@@ -407,9 +367,10 @@ class SpecsScreen(Page):
 
     def action_tokens(self) -> None:
         """Show what the current spec takes, and what it would take under other settings."""
+        from tui.screens.tokens import TokensScreen
+
         if row := self._current_or_tell():
-            settings = self.upsample.settings.upsampling
-            panel = TokensScreen(row.spec, settings, self._desk.counter)
+            panel = TokensScreen(row.spec, self.upsample.settings, self._desk.counter)
             self.app.push_screen(panel, self._use)
 
     def _use(self, upsampling: Upsampling | None) -> None:
@@ -420,7 +381,7 @@ class SpecsScreen(Page):
     def action_copy(self) -> None:
         """Copy the prompt, over SSH too."""
         if row := self._current_or_tell():
-            self.app.copy_to_clipboard(row.spec.prompt)
+            copy(self.app, row.spec.prompt)
             self.notify(f"{len(row.spec.prompt):,} characters copied.", markup=False)
 
     async def action_edit(self) -> None:
@@ -435,6 +396,8 @@ class SpecsScreen(Page):
 
     def action_problems(self) -> None:
         """Show what is broken or skipped, and why."""
+        from tui.screens.problems import ProblemsScreen
+
         if self.listing.broken or self.listing.skipped:
             self.app.push_screen(ProblemsScreen(self.listing.broken, self.listing.skipped))
         else:

@@ -5,6 +5,7 @@ What is changed here is a what-if until it is used; the screen closes by returni
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
@@ -15,17 +16,20 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from backend.config import Upsampling
+from backend.config import Settings, Upsampling
 from backend.errors import UpsampleError
+from backend.limits.calibration import find_calibration
 from backend.specs.model import Spec
 from backend.tokens import TextCounter
+from tui.clipboard import copy
+from tui.defects import TellsDefects
 from tui.harmless import one_line
 from tui.messages import SubjectRead
 from tui.what_if import WhatIf, read_subject
 from tui.what_if_text import describe_what_if
 
 
-class TokensScreen(ModalScreen[Upsampling | None]):
+class TokensScreen(TellsDefects, ModalScreen[Upsampling | None]):
     """Returns the settings to use for this session, or None when they stay as they are."""
 
     CSS_PATH = "tokens.tcss"
@@ -51,16 +55,17 @@ class TokensScreen(ModalScreen[Upsampling | None]):
         Binding("escape,t,q", "drop", "close"),
     ]
 
-    def __init__(self, spec: Spec, config: Upsampling, counter: TextCounter) -> None:
+    def __init__(self, spec: Spec, settings: Settings, counter: TextCounter) -> None:
         super().__init__()
-        self._spec, self._config, self._counter = spec, config, counter
+        self._spec, self._settings, self._counter = spec, settings, counter
+        self._config = settings.upsampling
         self.what: WhatIf | None = None
         """None until the spec is read and counted."""
 
     def compose(self) -> ComposeResult:
         """One text."""
         with VerticalScroll(classes="panel", can_focus=True) as panel:
-            panel.border_title = Content(f"Tokens of {one_line(self._spec.name)}").markup
+            panel.border_title = Content(f"Tokens of {one_line(self._spec.name)}")
             panel.border_subtitle = "⏎ use for this session · x as in the config · Esc drop"
             yield Static("Counting …", markup=False)
 
@@ -75,6 +80,7 @@ class TokensScreen(ModalScreen[Upsampling | None]):
     def _read(self) -> None:
         try:
             subject = read_subject(self._spec, self._config, self._counter)
+            subject = replace(subject, calibration=find_calibration(self._settings))
         except UpsampleError as error:
             self.post_message(SubjectRead(None, error))
         else:
@@ -140,7 +146,7 @@ class TokensScreen(ModalScreen[Upsampling | None]):
         """Copy the commands that keep what differs."""
         commands = self.what.commands if self.what else ()
         if commands:
-            self.app.copy_to_clipboard("\n".join(commands))
+            copy(self.app, "\n".join(commands))
             self.notify("Copied.", markup=False)
         else:
             self.notify("Nothing differs from your config.", markup=False)

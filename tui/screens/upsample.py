@@ -37,6 +37,7 @@ _LABELS = {
     "resize": "resize",
     "max_resolution": "at most",
     "save_dir": "results in",
+    "review": "review first",
     "force": "replace files",
 }
 
@@ -70,7 +71,7 @@ class UpsampleDialog(ModalScreen[Summary | None]):
         """Options on the left, what they come to on the right, what is refused below."""
         first = first_options(self.upsample.settings, self.upsample.desk.save_dir)
         with Vertical(classes="panel") as panel:
-            panel.border_title = f"Upsample {counted(len(self._chosen), 'prompt')}"
+            panel.border_title = Content(f"Upsample {counted(len(self._chosen), 'prompt')}")
             panel.border_subtitle = "⏎ sends · Tab ↑ ↓ go round · ← → change · Esc closes"
             with Horizontal(id="top"):
                 with Vertical(id="options"):
@@ -90,7 +91,7 @@ class UpsampleDialog(ModalScreen[Summary | None]):
                 return Choice(sorted(self.upsample.settings.boxes), first.box, id=name)
             case "resize":
                 return Choice(RESIZES, first.resize, id=name)
-            case "force":
+            case "review" | "force":
                 return Choice(("no", "yes"), "no", id=name)
             case "max_resolution":
                 return _line(name, first.max_resolution, "854x480, or 480")
@@ -121,6 +122,7 @@ class UpsampleDialog(ModalScreen[Summary | None]):
             resize=choice("resize"),
             max_resolution=text("max_resolution"),
             save_dir=text("save_dir"),
+            review=choice("review") == "yes",
             force=choice("force") == "yes",
         )
 

@@ -15,11 +15,13 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from backend.errors import UpsampleError
+from backend.resolutions import Size
 from backend.video.thumbnails import TIME_LIMIT, LookEnded
 from tui.half_blocks import draw_half_blocks
 from tui.harmless import left, one_line
 from tui.messages import PicturesRead
 from tui.pictures import GAP, Grid, Look, Picture, PictureBook, lay_out
+from tui.pixel_graphics import PixelGraphics
 
 REST = 0.08
 """Seconds that the cursor rests on a spec before its pictures are read."""
@@ -36,9 +38,11 @@ class FramesView(Widget):
 
     DEFAULT_CSS = "FramesView { height: auto; color: $foreground-muted; }"
 
-    def __init__(self, book: PictureBook | None) -> None:
+    def __init__(self, book: PictureBook | None, graphics: PixelGraphics | None = None) -> None:
+        """Without `graphics`, pictures are drawn in half-blocks."""
         super().__init__()
         self._book = book
+        self._graphics = graphics
         self._wanted: _Task | None = None
         self._pictures: tuple[Picture, ...] = ()
         self._trouble = ""
@@ -49,6 +53,8 @@ class FramesView(Widget):
         self._reading = False
         self._began = 0.0
         self._strips: list[Strip] = []
+        self._placed: tuple[_Task | None, tuple[Picture, ...]] = (None, ())
+        """Of what there are widgets."""
         self._width = 0
 
     @property
@@ -123,7 +129,7 @@ class FramesView(Widget):
         pictures: list[Picture] = []
         trouble = ""
         try:
-            for picture in book.read(task.look, task.grid.size, task.grid.shown, stop.is_set):
+            for picture in book.read(task.look, self._pixels(task), task.grid.shown, stop.is_set):
                 pictures.append(picture)
                 self.post_message(PicturesRead(task, tuple(pictures)))
         except LookEnded:
@@ -131,6 +137,13 @@ class FramesView(Widget):
         except UpsampleError as error:
             trouble = str(error)
         self.post_message(PicturesRead(task, tuple(pictures), trouble, ended=True))
+
+    def _pixels(self, task: _Task) -> Size:
+        """Of each picture as it is read."""
+        if self._graphics is None:
+            return task.grid.size
+        source = task.look.video.size
+        return self._graphics.fill(source, task.grid.size.width, task.grid.lines)
 
     @on(PicturesRead)
     def _take(self, message: PicturesRead) -> None:
@@ -150,6 +163,26 @@ class FramesView(Widget):
         self.styles.height = len(self._strips)
         self.display = bool(self._strips)
         self.refresh()
+        if self._graphics is not None:
+            self._place_pictures(self._graphics)
+
+    def _place_pictures(self, graphics: PixelGraphics) -> None:
+        """Put a widget for each picture over the gap that the strips leave for it."""
+        shown = () if self._trouble or self._note else self._pictures
+        if (self._wanted, shown) == self._placed:
+            return
+        self._placed = (self._wanted, shown)
+        self.remove_children()
+        if self._wanted is None:
+            return
+        grid = self._wanted.grid
+        for place, picture in enumerate(shown):
+            row, column = divmod(place, grid.columns)
+            made = graphics.make_widget(picture.thumbnail)
+            made.styles.position = "absolute"
+            made.styles.offset = (column * (grid.size.width + GAP), row * (grid.lines + 1) + 1)
+            made.styles.width, made.styles.height = grid.size.width, grid.lines
+            self.mount(made)
 
     def _drawn(self) -> list[Strip]:
         if self._note:
@@ -173,12 +206,11 @@ class FramesView(Widget):
         label, gap = "", Strip([Segment(" " * GAP)])
         columns: list[list[Strip]] = []
         for place in places:
-            if place < len(self._pictures):
-                picture = self._pictures[place]
-                label += left(picture.label, width) + " " * GAP
+            picture = self._pictures[place] if place < len(self._pictures) else None
+            label += left(picture.label if picture else "…", width) + " " * GAP
+            if picture is not None and self._graphics is None:
                 columns.append(draw_half_blocks(picture.thumbnail))
             else:
-                label += left("…", width) + " " * GAP
                 columns.append([Strip([Segment(" " * width)])] * grid.lines)
         joined = [
             Strip.join([part for it in row for part in (it, gap)])

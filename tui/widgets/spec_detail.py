@@ -21,6 +21,7 @@ from tui.widgets.frames_view import FramesView
 
 if TYPE_CHECKING:
     from tui.app import UpsampleApp
+    from tui.pixel_graphics import PixelGraphics
 
 _LEAST_PICTURES = 8
 _MOST_PICTURES = 32
@@ -39,9 +40,12 @@ class SpecDetail(VerticalScroll, can_focus=True):
         Binding("G", "scroll_end", "bottom", show=False),
     ]
 
-    def __init__(self, cwd: Path, pictures: PictureBook | None) -> None:
+    def __init__(
+        self, cwd: Path, pictures: PictureBook | None, graphics: PixelGraphics | None = None
+    ) -> None:
         super().__init__()
         self._pictures = pictures
+        self._graphics = graphics
         self._cwd = cwd
         self._row: Row | None = None
         self._shown: tuple[Spec | None, Plan | None] = (None, None)
@@ -50,7 +54,7 @@ class SpecDetail(VerticalScroll, can_focus=True):
         """The verdict first, then prompt and pictures, then what is looked up now and then."""
         yield Static(id="verdict", markup=False)
         yield Static(id="prompt", markup=False)
-        yield FramesView(self._pictures)
+        yield FramesView(self._pictures, self._graphics)
         yield Static(id="facts", markup=False)
         yield Static(id="sizes", markup=False)
 

@@ -8,8 +8,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
-from textual.scroll_view import ScrollView
+from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -26,6 +25,7 @@ from tui.widgets.columns import (
     headings,
     lay_out,
 )
+from tui.widgets.row_list import RowList
 
 _MARK_CELLS = 3
 """A click on these cells of a row marks it."""
@@ -53,9 +53,10 @@ class ColumnHeadings(Widget):
         return lay_out(self.size.width, states=self._listing.has_states)
 
 
-class SpecList(ScrollView, can_focus=True):
+class SpecList(RowList[Listing]):
     """Shows a Listing, moves its cursor and sets its marks. What that means is for the screen."""
 
+    PREFIX = "spec-list"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"spec-list--{part}"
         for part in (
@@ -73,17 +74,11 @@ class SpecList(ScrollView, can_focus=True):
         Binding("U", "undo_marks", "undo marks", show=False),
         Binding("left", "fold(True)", "fold", show=False),
         Binding("right", "fold(False)", "unfold", show=False),
-        Binding("j,down", "move(1)", "down", show=False),
-        Binding("k,up", "move(-1)", "up", show=False),
-        Binding("g,home", "go_first", "first", show=False),
-        Binding("G,end", "go_last", "last", show=False),
-        Binding("pagedown,ctrl+d", "page(1)", "a page down", show=False),
-        Binding("pageup,ctrl+u", "page(-1)", "a page up", show=False),
+        Binding("g", "go_first", "first", show=False),
     ]
 
     def __init__(self, listing: Listing, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id)
-        self._listing = listing
+        super().__init__(listing, id=id)
         self._styles: dict[tuple[str, bool, bool], Style] = {}
         """By part, whether the cursor is there, and whether the row is chosen for a range."""
         self._drawn_position = 0
@@ -149,21 +144,10 @@ class SpecList(ScrollView, can_focus=True):
         count = sum(number in marked for number in group.numbers) if marked else 0
         return heading_cells(group, width, marked=count, current=current)
 
-    def action_move(self, rows: int) -> None:
-        """Move the cursor by so many rows."""
-        self._move_to(self._listing.position + rows)
-
-    def action_page(self, pages: int) -> None:
-        """Move the cursor by so many pages; a line of the last page stays in sight."""
-        self._move_to(self._listing.position + pages * max(1, self.size.height - 1))
-
-    def action_go_first(self) -> None:
-        """Move the cursor to the first spec."""
-        self._move_to(0)
-
-    def action_go_last(self) -> None:
-        """Move the cursor to the last spec."""
-        self._move_to(len(self._listing.lines) - 1)
+    @property
+    def count(self) -> int:
+        """Lines, the headings among them."""
+        return len(self._listing.lines)
 
     def action_mark(self) -> None:
         """Mark the current spec, or take its mark away, and move on; in a range, mark the range."""
@@ -214,21 +198,9 @@ class SpecList(ScrollView, can_focus=True):
         self.show_rows()
         self.post_message(CurrentChanged())
 
-    def on_click(self, event: events.Click) -> None:
-        """A click chooses a row; on its left edge it marks it too; a second one opens it."""
-        position = event.y + self.scroll_offset.y
-        if position >= len(self._listing.lines):
-            return
-        self._move_to(position)
-        if event.x < _MARK_CELLS and self._listing.lines[position] >= 0:
-            self._listing.toggle_mark()
-            self._marked()
-        elif event.chain == 2 or self._listing.lines[position] < 0:
-            self.post_message(ReadAsked())
-
     def on_resize(self) -> None:
         """Other rows are in sight, and the cursor may be out of it."""
-        self._keep_in_sight()
+        super().on_resize()
         self.post_message(SightChanged())
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
@@ -236,7 +208,8 @@ class SpecList(ScrollView, can_focus=True):
         super().watch_scroll_y(old_value, new_value)
         self.post_message(SightChanged())
 
-    def _move_to(self, position: int) -> None:
+    def move_cursor(self, position: int) -> None:
+        """Put the cursor there, or at the end that is nearest, and say so."""
         before = self._listing.position
         self._listing.move_to(position)
         self._drawn_position = self._listing.position
@@ -249,13 +222,17 @@ class SpecList(ScrollView, can_focus=True):
                 self.refresh_line(self._listing.position)
             self.post_message(CurrentChanged())
 
+    def _clicked(self, event: events.Click) -> None:
+        on_spec = self._listing.current is not None
+        if event.x < _MARK_CELLS and on_spec:
+            self._listing.toggle_mark()
+            self._marked()
+        elif event.chain == 2 or not on_spec:
+            self.post_message(ReadAsked())
+
     def _marked(self) -> None:
         self.refresh()
         self.post_message(MarksChanged())
-
-    def _keep_in_sight(self) -> None:
-        row = Region(0, self._listing.position, 1, 1)
-        self.scroll_to_region(row, animate=False, force=True, immediate=True)
 
     def _style(self, part: str, current: bool, chosen: bool) -> Style:
         key = (part, current, chosen)
@@ -265,10 +242,6 @@ class SpecList(ScrollView, can_focus=True):
             if chosen:
                 style += Style(bgcolor=self._component("chosen").bgcolor)
             if current:
-                over = self._component("cursor")
-                style += Style(bgcolor=over.bgcolor, bold=over.bold)
+                style += self._cursor_style
             self._styles[key] = style
         return style
-
-    def _component(self, part: str) -> Style:
-        return self.get_component_rich_style(f"spec-list--{part}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from backend.console import say
 from backend.errors import InputError
 from backend.store import Job, Store
 
@@ -16,6 +17,14 @@ def jobs_numbered(store: Store, numbers: Sequence[int]) -> list[Job]:
         named = " and no ".join(str(number) for number in unknown)
         raise InputError(f"there is no job {named}", "`upsample queue list --all` shows all jobs.")
     return found
+
+
+def say_who_does_them(jobs: Iterable[Job]) -> None:
+    """How these go on that wait again."""
+    for box in sorted({job.box for job in jobs}):
+        say(
+            f"An open upsample takes up what waits for {box}; else `upsample --no-ui --box {box}` does."
+        )
 
 
 def require_choice(numbers: Sequence[int], option: str, *, is_given: bool) -> None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from contextlib import closing
 
 from backend.box.asker import Asker
 from backend.boxes import make_box
+from backend.commands.own_queue import own_queue
 from backend.commands.queue import jobs_numbered, require_choice
 from backend.commands.queue.outcomes import Outcome, show_outcomes
 from backend.config import load_settings
@@ -24,7 +24,7 @@ from backend.events import Event, ResultsWritten, WritingFailed
 from backend.exit_codes import ExitCode
 from backend.ledger import Ledger
 from backend.sole_dispatcher import sole_dispatcher
-from backend.store import Job, State, Store, default_path
+from backend.store import Job, State, Store
 from backend.terminal_asker import TerminalAsker
 
 _HEEDED_SECONDS = 10.0
@@ -39,7 +39,7 @@ def cancel_jobs(
 ) -> ExitCode:
     """Cancel these jobs, or all that have not ended, and say what happened to each."""
     require_choice(numbers, "--all", is_given=everything)
-    with closing(Store(default_path())) as store:
+    with own_queue() as store:
         before = store.unended() if everything else jobs_numbered(store, numbers)
         asked = [job.number for job in before if not job.state.ended]
         store.ask_to_cancel(asked)
@@ -110,7 +110,7 @@ async def _cancel_unsent(store: Store, jobs: Sequence[Job]) -> None:
 
 async def _cancel_sent(store: Store, name: str, jobs: Sequence[Job], asker: Asker) -> None:
     settings = load_settings()
-    box = make_box(*settings.box_named(name), settings, jobs)
+    box = make_box(*settings.box_named(name), settings, {job.settings for job in jobs})
     try:
         async with asyncio.timeout(_BOX_SECONDS):
             await Dispatcher(store, box, asker, _tell, look=True).run(jobs)

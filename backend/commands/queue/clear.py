@@ -8,14 +8,13 @@ or are accepted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 
+from backend.commands.own_queue import own_queue
 from backend.commands.queue.outcomes import Outcome, show_outcomes
 from backend.console import say
 from backend.exit_codes import ExitCode
 from backend.review import place_of, waiting_for_review
-from backend.sole_dispatcher import sole_dispatcher
-from backend.store import Job, State, Store, default_path
+from backend.store import Job, State, Store
 
 
 def clear_jobs(*, done: bool, failed: bool, as_json: bool) -> ExitCode:
@@ -25,8 +24,9 @@ def clear_jobs(*, done: bool, failed: bool, as_json: bool) -> ExitCode:
         wanted.append(State.DONE)
     if failed or not done:
         wanted += [State.FAILED, State.CANCELLED]
-    with closing(Store(default_path())) as store, sole_dispatcher(store):
-        jobs = [job for job in store.jobs() if job.state in wanted]
+    # As one change: somebody else may work on the queue.
+    with own_queue() as store, store.at_once():
+        jobs = store.in_states(wanted)
         kept = _kept(store, jobs)
         forgotten = [job for job in jobs if job.number not in kept]
         store.forget(job.number for job in forgotten)

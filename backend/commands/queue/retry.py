@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 
-from backend.commands.queue import jobs_numbered, require_choice
+from backend.commands.own_queue import own_queue
+from backend.commands.queue import jobs_numbered, require_choice, say_who_does_them
 from backend.commands.queue.outcomes import Outcome, show_outcomes
 from backend.console import say
 from backend.exit_codes import ExitCode
-from backend.store import Job, State, Store, default_path
+from backend.store import Job, State
 
 
 def retry_jobs(numbers: Sequence[int], *, failed: bool, as_json: bool) -> ExitCode:
     """Queue these jobs again, or all that failed, and say what happened to each."""
     require_choice(numbers, "--failed", is_given=failed)
-    with closing(Store(default_path())) as store:
-        if failed:
-            jobs = [job for job in store.jobs() if job.state is State.FAILED]
-        else:
-            jobs = jobs_numbered(store, numbers)
+    with own_queue() as store:
+        jobs = store.in_states([State.FAILED]) if failed else jobs_numbered(store, numbers)
         again = {job.number: job for job in store.queue([job for job in jobs if _ended_badly(job)])}
     outcomes = [_outcome(job, again.get(job.number)) for job in jobs]
     show_outcomes(outcomes, as_json=as_json)
     if not outcomes:
         say("No job has failed.")
-    for box in sorted({job.box for job in again.values()}):
-        say(f"`upsample --no-ui --box {box}` does what is queued on {box}.")
+    say_who_does_them(again.values())
     done = all(outcome.is_as_asked for outcome in outcomes)
     return ExitCode.OK if done else ExitCode.SOME_FAILED
 

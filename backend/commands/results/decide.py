@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 
+from backend.commands.own_queue import own_queue
 from backend.commands.queue import jobs_numbered, require_choice
 from backend.commands.queue.outcomes import Outcome, show_outcomes
 from backend.console import safe, say
@@ -14,7 +14,7 @@ from backend.errors import UpsampleError
 from backend.exit_codes import ExitCode
 from backend.review import Outcome as Files
 from backend.review import decide, undo, unlinted
-from backend.store import Store, default_path
+from backend.store import Store
 
 
 def accept_results(numbers: Sequence[int], *, clean: bool, force: bool, as_json: bool) -> ExitCode:
@@ -34,7 +34,7 @@ def reject_results(numbers: Sequence[int], *, as_json: bool) -> ExitCode:
 
 def undo_decisions() -> ExitCode:
     """Take back what was decided last."""
-    with closing(Store(default_path())) as store:
+    with own_queue() as store:
         taken, files = undo(store)
         jobs = {job.number: job for job in store.jobs(one.job for one in taken)}
     if not taken:
@@ -53,7 +53,7 @@ def _decide_all(
     choose: Callable[[Store], Sequence[int]], decision: Decision, *, force: bool, as_json: bool
 ) -> ExitCode:
     outcomes: list[Outcome] = []
-    with closing(Store(default_path())) as store:
+    with own_queue() as store:
         made: Decided | None = None
         for job in jobs_numbered(store, choose(store)):
             step = made.step if made else None

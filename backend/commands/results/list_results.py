@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 from rich.text import Text
 
+from backend.commands.own_queue import own_queue
 from backend.console import out, safe, say, table, warn, write_json
 from backend.decisions import Decision
 from backend.exit_codes import ExitCode
 from backend.lints import Lint
 from backend.review import Candidate, Reviewed, load_review
-from backend.store import Store, default_path
 from remote.protocol import Json
 
 DECISION_GLYPHS = {
@@ -25,7 +23,7 @@ _STYLES = {Decision.ACCEPTED: "green", Decision.EDITED: "green", Decision.REJECT
 
 def list_results(*, undecided: bool, as_json: bool) -> ExitCode:
     """All results, or those that are undecided; those of one prompt follow one another."""
-    with closing(Store(default_path())) as store:
+    with own_queue() as store:
         review = load_review(store)
     for trouble in review.troubles:
         warn(trouble)

@@ -49,6 +49,8 @@ class Connection:
         self.server = server
         self._reader = reader
         self._writer = writer
+        self._buffer = bytearray()
+        """What came and was not asked for yet: most often the rest of an event."""
         self._loop = asyncio.get_running_loop()
         self._seconds = 0.0
         self._deadline = 0.0
@@ -76,13 +78,30 @@ class Connection:
 
     async def read_line(self) -> bytes:
         """The next line without its end."""
-        with self._bounded():
-            return (await self._reader.readuntil(b"\n")).rstrip(b"\r\n")
+        while (end := self._buffer.find(b"\n")) < 0 and len(self._buffer) <= MOST_LINE:
+            if not await self._read_more():
+                raise self.broken("closed the connection before its answer was whole")
+        if not 0 <= end <= MOST_LINE:
+            raise self.broken(f"sent a line of more than {MOST_LINE:,} bytes")
+        return self._take(end + 1).rstrip(b"\r\n")
 
     async def read_some(self, most: int = _PIECE) -> bytes:
         """At least one byte, and b"" at the end."""
+        if not self._buffer:
+            await self._read_more()
+        return self._take(most)
+
+    async def _read_more(self) -> bool:
+        """Wait for more; returns whether there is more, or that was the end."""
         with self._bounded():
-            return await self._reader.read(min(most, _PIECE))
+            more = await self._reader.read(_PIECE)
+        self._buffer += more
+        return bool(more)
+
+    def _take(self, most: int) -> bytes:
+        taken = bytes(self._buffer[:most])
+        del self._buffer[:most]
+        return taken
 
     def _status(self, line: bytes) -> int:
         version, _, rest = line.partition(b" ")
@@ -108,10 +127,6 @@ class Connection:
         timer = self._loop.call_at(self._deadline, self._give_up)
         try:
             yield
-        except asyncio.LimitOverrunError:
-            raise self.broken(f"sent a line of more than {MOST_LINE:,} bytes") from None
-        except asyncio.IncompleteReadError:
-            raise self.broken("closed the connection before its answer was whole") from None
         except OSError as error:
             raise self.broken(f"broke the connection: {reason(error)}") from None
         finally:

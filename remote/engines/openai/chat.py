@@ -11,7 +11,7 @@ from typing import cast
 
 from remote.engines import Completion, EngineError
 from remote.engines.openai.refusal import AnsweredError, error_in
-from remote.protocol import Json, Request, Sampling
+from remote.protocol import BEYOND_NUMBERS, Json, Request, Sampling
 
 _ENDINGS = ("stop", "length")
 _FINGERPRINT = re.compile(r"[\w.:+-]{1,64}", re.ASCII)
@@ -159,8 +159,9 @@ def _text(value: Json) -> str | None:
 
 
 def _count(value: Json) -> int | None:
+    """A number of tokens; what no message can hold is none."""
     whole = isinstance(value, int) and not isinstance(value, bool)
-    return cast(int, value) if whole else None
+    return cast(int, value) if whole and 0 <= cast(int, value) < BEYOND_NUMBERS else None
 
 
 def _fingerprint(value: Json) -> str | None:

@@ -29,6 +29,8 @@ _PROMPT = "vllm:prompt_tokens_total"
 _GENERATION = "vllm:generation_tokens_total"
 _CACHE = ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")
 """The name of today, and that of the versions before; some have both."""
+_BEYOND_COUNTS = 2.0**44
+"""Tokens; at a million a second, half a year of them. As many as a page has lines are within 64 bits."""
 _NAMES = frozenset({_RUNNING, _WAITING, _PROMPT, _GENERATION, *_CACHE})
 _SAMPLE = re.compile(r"([A-Za-z_:][\w:]*)(?:\{.*\})?\s+(\S+)(?:\s+-?\d+)?\s*", re.ASCII)
 
@@ -132,12 +134,12 @@ def _samples(page: str) -> Iterator[tuple[str, float]]:
 
 
 def _number(text: str) -> float | None:
-    """A count or a share; NaN and the like are none."""
+    """A count or a share; NaN and the like are none, and neither is what no sum of them may reach."""
     try:
         value = float(text)
     except ValueError:
         return None
-    return value if math.isfinite(value) and value >= 0 else None
+    return value if 0 <= value < _BEYOND_COUNTS else None
 
 
 def _count(value: float | None) -> int | None:

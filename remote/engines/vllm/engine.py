@@ -69,6 +69,8 @@ class VllmEngine:
         self._busy = 0
         self._idle_since = time.monotonic()
         self._failure: tuple[float, str] | None = None
+        self._was_killed = False
+        """The last start was, by somebody else; that says little of the next one."""
         self._stage: Stage | None = None
         self._gave_back = False
 
@@ -137,6 +139,7 @@ class VllmEngine:
         # When nothing was asked, a server that a killed daemon left has the GPU still.
         with contextlib.suppress(ContainerStaysError):
             await sweep(self._note, self._launcher.environment())
+            self._launcher.socket.unlink(missing_ok=True)
 
     @property
     def _running(self) -> _Running | None:
@@ -191,13 +194,15 @@ class VllmEngine:
         try:
             await self._until_ready(process, client)
         except (EngineError, BadRequest) as error:
+            was_killed = (process.returncode or 0) < 0
             # Stopped first: only then has its log been read to the end.
             await process.stop()
-            raise self._failed(f"{error}\n{process.last_lines}") from error
+            message = f"{error}\n{process.last_lines}"
+            raise self._failed(message, was_killed=was_killed) from error
         except BaseException:
             await process.stop()
             raise
-        self._failure = None
+        self._failure, self._was_killed = None, False
         self._enter(Stage.READY)
         seconds = time.monotonic() - began
         note_start(self._history, LastStart(seconds, time.time(), self._model, self.name))
@@ -217,8 +222,10 @@ class VllmEngine:
         self._enter(Stage.WARMING)
         await client.probe()
 
-    def _failed(self, message: str) -> EngineError:
-        self._failure = (time.monotonic(), message)
+    def _failed(self, message: str, *, was_killed: bool = False) -> EngineError:
+        if not was_killed or self._was_killed:
+            self._failure = (time.monotonic(), message)
+        self._was_killed = was_killed
         return EngineError(message)
 
     def _hear(self, line: str) -> None:

@@ -22,6 +22,8 @@ class Note:
     """When the group's leader was started, in the kernel's ticks; empty where that cannot be read."""
     container: Container | None = None
     """What it runs in: it outlives the group."""
+    mark: str = ""
+    """Which its processes have in their environment; they are found by it while the group is not noted."""
 
 
 def write_note(file: Path, note: Note) -> None:
@@ -32,6 +34,7 @@ def write_note(file: Path, note: Note) -> None:
             {
                 "group": note.group,
                 "started": note.started,
+                "mark": note.mark,
                 "container": inside and {"program": inside.program, "name": inside.name},
             }
         )
@@ -43,14 +46,15 @@ def read_note(file: Path) -> Note | None:
     try:
         left = json.loads(file.read_text())
         container = _container(left.get("container"))
-        group = None if container and left["group"] is None else int(left["group"])
+        mark = str(left.get("mark") or "")
+        group = None if (container or mark) and left["group"] is None else int(left["group"])
         started = str(left["started"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
     # 0 would be our own group, 1 that of init.
     if group is not None and not 1 < group <= _MOST_PID:
         return None
-    return Note(group, started, container)
+    return Note(group, started, container, mark)
 
 
 def _container(value: object) -> Container | None:

@@ -3,7 +3,8 @@
 EngineCore and the workers are children of the API server and can survive it with the GPU in their hands;
 so whatever ends the server, the whole group is killed. A container is none of the group's: what we start
 is only Docker's client, and the container outlives it; so it is removed by its name. A daemon that was
-killed itself leaves a note of both, and the next one sweeps that.
+killed itself leaves a note of both, and the next one sweeps that. It is written before the start, with a mark
+that the server has in its environment, and once more with the number of the group.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import secrets
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,6 +33,10 @@ _STEP = 0.1
 _KEPT_LINES = 60
 _LONGEST_LINE = 4000
 _CHUNK = 1 << 16
+_MARK = "UPSAMPLE_SERVER"
+"""The variable of the server's environment that holds its mark."""
+_LOOKS_FOR_MARK = 5
+"""A process that was forked and not begun yet has its mark a moment later."""
 
 
 class ServerProcess:
@@ -63,12 +69,14 @@ class ServerProcess:
         container: Container | None = None,
     ) -> ServerProcess:
         """Start it; `hear` gets each line of its log. Raises OSError (no such program, disk full)."""
-        if container is not None:
-            write_note(note, Note(None, "", container))  # from the first moment on, it can be found
+        mark = secrets.token_hex(16)
+        write_note(
+            note, Note(None, "", container, mark)
+        )  # from the first moment on, it can be found
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
-                env=dict(environment),
+                env={**environment, _MARK: mark},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
@@ -79,7 +87,7 @@ class ServerProcess:
             raise
         server = cls(process, note, hear, container, environment)
         try:
-            write_note(note, Note(process.pid, _start_time(process.pid), container))
+            write_note(note, Note(process.pid, _start_time(process.pid), container, mark))
         except OSError:
             await server.stop()  # without a note nobody would ever find it
             raise
@@ -158,21 +166,45 @@ async def sweep(note: Path, environment: Mapping[str, str] = os.environ) -> bool
     if left is None:
         return False
     await _sweep_container(left.container, environment)
-    # The number may belong to somebody else by now; its start time would differ then. A leader that is
-    # gone leaves a group whose number cannot be given out again, so that one is ours.
-    group = left.group
-    ours = group is not None and _start_time(group) in (left.started, "") and _lives(group)
-    if group is not None and ours:
+    groups = await _groups_left(left)
+    for group in groups:
         await _end_group(group, _TERM_SECONDS)
+    if groups:
         await _sweep_container(left.container, environment)  # as in `stop`
     _remove_note(note)
-    return ours or left.container is not None
+    return bool(groups) or left.container is not None
 
 
 def is_running(note: Path) -> bool:
     """Whether the server of this note has processes."""
     left = read_note(note)
-    return left is not None and left.group is not None and _lives(left.group)
+    if left is None:
+        return False
+    return bool(_marked_groups(left.mark)) if left.group is None else _lives(left.group)
+
+
+async def _groups_left(left: Note) -> set[int]:
+    """What of the server's groups is to be ended."""
+    if left.group is not None:
+        # The number may belong to somebody else by now; its start time would differ then. A leader that is
+        # gone leaves a group whose number cannot be given out again, so that one is ours.
+        ours = _start_time(left.group) in (left.started, "") and _lives(left.group)
+        return {left.group} if ours else set()
+    for _ in range(_LOOKS_FOR_MARK):
+        if groups := await asyncio.to_thread(_marked_groups, left.mark):
+            return groups
+        await asyncio.sleep(_STEP)
+    return set()
+
+
+def _marked_groups(mark: str) -> set[int]:
+    """None where there is no /proc, and of no mark."""
+    sought, groups = f"{_MARK}={mark}".encode(), set[int]()
+    for process in Path("/proc").glob("[0-9]*") if mark else ():
+        with contextlib.suppress(OSError):
+            if sought in (process / "environ").read_bytes().split(b"\0"):
+                groups.add(int(_fields(process / "stat")[2]))
+    return groups
 
 
 async def _sweep_container(container: Container | None, environment: Mapping[str, str]) -> None:

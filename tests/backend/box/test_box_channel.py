@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 
 import asyncssh
 import pytest
@@ -132,6 +133,21 @@ async def test_a_runner_that_does_not_start_is_quoted(connected: Connected) -> N
             await _open(connection)
     assert "this Python is from 2009" in raised.value.remedy
     assert len(raised.value.remedy) < 5000
+
+
+@pytest.mark.parametrize("tells", ["the server", "a shell"])
+async def test_a_runner_that_is_killed_as_it_starts_is_tried_again(
+    connected: Connected, tells: str
+) -> None:
+    async def act(process: Process) -> None:
+        if tells == "the server":
+            process.exit_with_signal("KILL")
+        else:
+            process.exit(128 + signal.SIGKILL)
+
+    async with connected(act) as connection:
+        with pytest.raises(BoxUnreachable, match="killed"):
+            await _open(connection)
 
 
 async def test_a_session_that_is_refused_is_unreachable(connected: Connected) -> None:

@@ -103,6 +103,20 @@ async def test_a_damaged_runner_is_replaced(root: Path) -> None:
     assert _names(root) == [RUNNER.name]
 
 
+@pytest.fixture
+def endless(root: Path) -> Path:
+    """A root where a file without an end has the runner's name."""
+    root.mkdir(parents=True)
+    (root / RUNNER.name).symlink_to("/dev/zero")
+    return root
+
+
+async def test_what_never_ends_in_the_runners_place_is_replaced(endless: Path) -> None:
+    runner = await _deploy(str(endless))
+    assert not runner.is_symlink()
+    assert runner.read_bytes() == RUNNER.data
+
+
 async def test_a_root_that_cannot_be_made_makes_the_box_unusable(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BoxUnusable, match="cannot put the runner into"):

@@ -36,6 +36,19 @@ async def test_a_port_beside_the_name_is_heeded(sshd: Sshd, laptop: Laptop) -> N
     assert await _reaches(f"{USER}@{LOOPBACK}:{sshd.port}", Person()) == "here"
 
 
+@pytest.mark.parametrize(
+    ("more", "cipher"), [("", "aes256-gcm@openssh.com"), ("Ciphers aes128-ctr", "aes128-ctr")]
+)
+async def test_the_cipher_is_a_fast_one_unless_the_config_names_others(
+    start_sshd: StartSshd, laptop: Laptop, more: str, cipher: str
+) -> None:
+    server = start_sshd()
+    laptop.add_host("testbox", server.port, more=more)
+    laptop.trust(server.port, server.host_key)
+    async with connect("testbox", Person()) as connection:
+        assert connection.get_extra_info("send_cipher") == cipher
+
+
 @pytest.mark.parametrize("files", ["none", "/dev/null"])
 async def test_no_known_hosts_file_does_not_switch_the_check_off(
     start_sshd: StartSshd, laptop: Laptop, files: str
@@ -106,64 +119,6 @@ async def test_an_encrypted_key_is_opened_with_the_passphrase(sshd: Sshd, laptop
     assert await _reaches("testbox", person) == "here"
     assert len(person.prompts) == 1
     assert str(laptop.key) in person.prompts[0]
-
-
-# --- jump hosts -----------------------------------------------------------------------------------
-
-
-async def test_a_jump_host_is_gone_through_and_both_keys_are_checked(
-    start_sshd: StartSshd, laptop: Laptop
-) -> None:
-    gate, box = start_sshd(), start_sshd()
-    laptop.add_host("gate", gate.port)
-    laptop.add_host("testbox", box.port, more="ProxyJump gate")
-    person = Person(accepts=True)
-    assert await _reaches("testbox", person) == "here"
-    assert [q.fingerprint for q in person.questions] == [gate.fingerprint, box.fingerprint]
-    assert (gate.logins(), box.logins()) == (1, 1)
-
-
-async def test_an_unknown_jump_host_stops_the_connection(
-    start_sshd: StartSshd, laptop: Laptop
-) -> None:
-    gate, box = start_sshd(), start_sshd()
-    laptop.add_host("gate", gate.port)
-    laptop.add_host("testbox", box.port, more="ProxyJump gate")
-    laptop.trust(box.port, box.host_key)
-    with pytest.raises(BoxUntrusted) as raised:
-        await _reaches("testbox", Person())
-    assert gate.fingerprint in str(raised.value)
-
-
-async def test_an_unknown_host_behind_a_known_jump_host_stops_the_connection(
-    start_sshd: StartSshd, laptop: Laptop
-) -> None:
-    gate, box = start_sshd(), start_sshd()
-    laptop.add_host("gate", gate.port)
-    laptop.add_host("testbox", box.port, more="ProxyJump gate")
-    laptop.trust(gate.port, gate.host_key)
-    with pytest.raises(BoxUntrusted) as raised:
-        await _reaches("testbox", Person())
-    assert box.fingerprint in str(raised.value)
-
-
-async def test_the_jump_host_of_a_jump_host_is_gone_through(
-    start_sshd: StartSshd, laptop: Laptop
-) -> None:
-    servers = [start_sshd() for _ in range(3)]
-    laptop.add_host("outer", servers[0].port)
-    laptop.add_host("inner", servers[1].port, more="ProxyJump outer")
-    laptop.add_host("testbox", servers[2].port, more="ProxyJump inner")
-    person = Person(accepts=True)
-    assert await _reaches("testbox", person) == "here"
-    assert [q.fingerprint for q in person.questions] == [s.fingerprint for s in servers]
-
-
-async def test_jump_hosts_in_a_circle_are_an_error(laptop: Laptop) -> None:
-    laptop.add_host("gate", 1, more="ProxyJump testbox")
-    laptop.add_host("testbox", 2, more="ProxyJump gate")
-    with pytest.raises(BoxUnreachable, match="circle"):
-        await _reaches("testbox", Person())
 
 
 # --- passwords ------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ def test_only_the_prompt_changes(
     # Read back, because two halves of a surrogate pair that meet become one character.
     same_but_prompt = {**json.loads(file.read_bytes()), "prompt": new}
     assert list(json.loads(after).items()) == list(same_but_prompt.items())
-    if new.isascii():
+    if new.isascii() and "\x7f" not in new:  # which is escaped, whatever the layout
         assert after == spelled({**before, "prompt": new}, layout, newline)
     assert text_with(file, old) == file.read_bytes().decode()
 

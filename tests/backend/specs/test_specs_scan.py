@@ -109,7 +109,7 @@ def test_a_file_that_may_not_be_read_is_broken(
         raise PermissionError(13, "Permission denied")
 
     write(tmp_path / "a.json")
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     (broken,) = scanned(tmp_path).broken
     assert broken.problem == "cannot be read: Permission denied"
 

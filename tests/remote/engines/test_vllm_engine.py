@@ -218,6 +218,23 @@ async def test_after_a_failed_start_requests_fail_at_once_for_a_while(
         assert await pieces_of(made) == ANSWER
 
 
+async def test_a_server_that_was_killed_as_it_started_is_started_anew_once(bench: Bench) -> None:
+    bench.order(start="killed")
+    async with closing(bench.engine()) as made:
+        assert "exit status -9" in await failure_of(made)
+        bench.order()
+        assert await pieces_of(made) == ANSWER
+        assert len(bench.starts) == 2
+
+
+async def test_a_server_that_is_killed_whenever_it_starts_is_given_up(bench: Bench) -> None:
+    bench.order(start="killed")
+    async with closing(bench.engine()) as made:
+        for _ in range(4):
+            await failure_of(made)
+        assert len(bench.starts) == 2
+
+
 async def test_everybody_who_waits_for_a_start_hears_that_it_failed(bench: Bench) -> None:
     bench.order(start="crash")
     async with closing(bench.engine()) as made:
@@ -461,6 +478,19 @@ async def test_a_server_that_a_killed_daemon_left_is_swept_first(bench: Bench) -
     async with closing(bench.engine()) as made:
         assert await pieces_of(made) == ANSWER
         assert set(bench.alive) == {bench.starts[1]["pid"], bench.starts[1]["child"]}
+    await killed.close()
+
+
+async def test_the_socket_that_a_killed_daemon_left_goes_even_when_nothing_is_asked(
+    bench: Bench,
+) -> None:
+    killed = bench.engine()
+    await pieces_of(killed)
+    left = bench.place.run / f"{bench.place.key}.vllm"
+    assert left.exists()
+    await bench.engine().close()
+    assert bench.alive == []
+    assert not left.exists()
     await killed.close()
 
 

@@ -67,12 +67,12 @@ def test_the_whole_command() -> None:
         "vllm", "serve", "/m",
         "--tokenizer-mode", "mistral", "--config-format", "mistral", "--load-format", "mistral",
         "--max-model-len", "4096", "--max-num-seqs", "16", "--tensor-parallel-size", "1",
-        "--gpu-memory-utilization", "0.9", "--stream-interval", "4",
+        "--gpu-memory-utilization", "0.9", "--stream-interval", "8",
         "--limit-mm-per-prompt", '{"image": 2}', "--uds", "/run/vllm.sock",
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("version", "interval"), [((0, 11, 2), []), ((0, 12, 0), ["4"])])
+@pytest.mark.parametrize(("version", "interval"), [((0, 11, 2), []), ((0, 12, 0), ["8"])])
 def test_tokens_are_sent_together_where_the_version_can(
     version: Version, interval: list[str]
 ) -> None:

@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 
 from remote.engines.vllm import process
-from remote.engines.vllm.process import ServerProcess, sweep
+from remote.engines.vllm.note import Note, write_note
+from remote.engines.vllm.process import ServerProcess, is_running, sweep
 
 BOUND = 5.0
 STUBBORN = (
@@ -203,6 +204,35 @@ async def test_a_group_whose_leader_is_gone_is_swept(note: Path) -> None:
     assert await sweep(note)
     assert not is_alive(child)
     await server.stop()
+
+
+async def test_a_server_whose_daemon_was_killed_before_it_could_note_the_group_is_swept(
+    note: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that the note has then was written before the start."""
+    first: list[bytes] = []
+
+    def write(file: Path, kept: Note) -> None:
+        write_note(file, kept)
+        first.append(file.read_bytes())
+
+    monkeypatch.setattr("remote.engines.vllm.process.write_note", write)
+    server = await started(STAYS, note)
+    child, leader = await child_of(server), group_of(note)
+    note.write_bytes(first[0])
+    assert is_running(note)
+    assert await sweep(note)
+    assert not is_alive(leader)
+    assert not is_alive(child)
+    assert not note.exists()
+    await server.stop()
+
+
+async def test_a_server_that_was_never_begun_is_nothing_to_sweep(note: Path) -> None:
+    write_note(note, Note(None, "", None, "0123456789abcdef"))
+    assert not is_running(note)
+    assert not await sweep(note)
+    assert not note.exists()
 
 
 async def test_a_number_that_is_somebody_elses_by_now_is_left_alone(

@@ -1,0 +1,75 @@
+"""`upsample results …`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from backend.cli.parameters import JobNumber
+from backend.errors import InputError
+from backend.exit_codes import ExitCode
+
+app = App(
+    name="results",
+    help=(
+        "List the results of the queue, and accept or reject them.\n\n"
+        "With --verify, look at the files of a folder instead: whether each result is there, can be read, "
+        "says how it was made, and was not cut off. Exits with 1 when something is wrong."
+    ),
+)
+
+
+@app.default
+def results(
+    folder: Annotated[
+        Path | None, Parameter(help="With --verify: the results; default: outputs.")
+    ] = None,
+    /,
+    *,
+    verify: Annotated[bool, Parameter(help="Check the files of a folder of results.")] = False,
+    undecided: Annotated[bool, Parameter(help="Only those that wait for a decision.")] = False,
+    json: Annotated[bool, Parameter(help="One JSON object a line, texts included.")] = False,
+) -> ExitCode:
+    from backend.commands.results.list_results import list_results
+
+    if verify:
+        from backend.commands.results.verify import verify_folder
+
+        return verify_folder(folder, as_json=json)
+    if folder is not None:
+        raise InputError(f"{folder} is looked at with --verify alone", "Add --verify.")
+    return list_results(undecided=undecided, as_json=json)
+
+
+@app.command
+def accept(
+    *jobs: JobNumber,
+    clean: Annotated[bool, Parameter(help="All that are undecided and have no lint.")] = False,
+    force: Annotated[bool, Parameter(help="Replace files that are there already.")] = False,
+    json: Annotated[bool, Parameter(help="One JSON object a line.")] = False,
+) -> ExitCode:
+    """Accept results, and write their files."""
+    from backend.commands.results.decide import accept_results
+
+    return accept_results(jobs, clean=clean, force=force, as_json=json)
+
+
+@app.command
+def reject(
+    *jobs: JobNumber,
+    json: Annotated[bool, Parameter(help="One JSON object a line.")] = False,
+) -> ExitCode:
+    """Reject results; files that hold them are as they were before."""
+    from backend.commands.results.decide import reject_results
+
+    return reject_results(jobs, as_json=json)
+
+
+@app.command
+def undo() -> ExitCode:
+    """Take back what was decided last."""
+    from backend.commands.results.decide import undo_decisions
+
+    return undo_decisions()

@@ -1,0 +1,229 @@
+"""`upsample limits`: what sizes cost, which ones fit which context length, and what a box says to that."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+from backend.boxes import make_box
+from backend.commands.limits_tables import show_report
+from backend.config import Settings, Table, load_settings
+from backend.console import err, say, warn, write_json
+from backend.errors import InputError
+from backend.exit_codes import ExitCode
+from backend.followed import pass_over, read_seen
+from backend.limits.calibration import calibration_of, measuring_folder, save_calibration
+from backend.limits.clips import draw_test_videos
+from backend.limits.estimating import Lab
+from backend.limits.files import write_report
+from backend.limits.measurement import Measurement
+from backend.limits.measuring import Measuring, Watchers
+from backend.limits.report import make_report, report_json
+from backend.limits.sizes import (
+    CONTEXT_LENGTHS,
+    FRAME_COUNTS,
+    PROMPT,
+    QUICK_FRAME_COUNTS,
+    NamedSize,
+    all_sizes,
+    quick_sizes,
+)
+from backend.plan import Planner
+from backend.specs.quoting import printable
+from backend.terminal_asker import TerminalAsker
+from backend.tokens import TextCounter
+
+_QUIET_SECONDS = 5.0
+"""Between two lines of progress where there is no terminal to draw a bar on."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsOptions:
+    """The command line of `upsample limits`."""
+
+    quick: bool
+    measure: bool
+    box: str | None
+    output_dir: Path | None
+    frames: tuple[int, ...]
+    max_model_len: tuple[int, ...]
+    prompt: str | None
+    accept_host_key: str
+    json: bool
+
+
+def show_limits(options: LimitsOptions) -> ExitCode:
+    """Draw, estimate, measure if that is asked for, and show."""
+    settings = load_settings(_changes(options))
+    sizes = quick_sizes() if options.quick else all_sizes()
+    frame_counts = _frame_counts(options)
+    counter = TextCounter()
+    planner = Planner(settings.upsampling, counter)
+    prompt = PROMPT if options.prompt is None else options.prompt
+    lab = Lab(planner, prompt, _contexts(options, settings))
+    name, box = settings.box_named(None)
+    if options.measure and box.engine == "sketch":
+        raise InputError(
+            f"the box {name} has no model that could be measured: its engine is sketch",
+            "Name another one with --box; `upsample config show` lists them.",
+        )
+    screen = _Screen()
+    with screen.shown():
+        if options.output_dir is not None or not options.measure:  # which draws its own
+            _draw_videos(sizes, options.output_dir, screen)
+        measurement = None
+        if options.measure:
+            measurement = _measure(settings, lab, counter, sizes, frame_counts, options, screen)
+        report = make_report(lab, sizes, frame_counts, box.vllm.max_num_seqs, measurement)
+        files = []
+        if options.output_dir is not None:
+            screen.doing("writing the files")
+            files = write_report(report, options.output_dir)
+    if options.json:
+        write_json(report_json(report))
+    else:
+        show_report(report)
+    for file in files:
+        say(f"{file} is written.")
+    as_reckoned = measurement is None or measurement.is_as_reckoned
+    return ExitCode.OK if as_reckoned else ExitCode.SOME_FAILED
+
+
+def _changes(options: LimitsOptions) -> Table:
+    # Both estimates are shown, and what fits is told by the exact one.
+    changes: Table = {"upsampling": {"estimator": "exact"}}
+    return changes if options.box is None else changes | {"box": options.box}
+
+
+def _frame_counts(options: LimitsOptions) -> tuple[int, ...]:
+    for frames in options.frames:
+        if frames < 1:
+            raise InputError(f"{frames} frames cannot be sent", "Ask for 1 or more.")
+    default = QUICK_FRAME_COUNTS if options.quick else FRAME_COUNTS
+    return tuple(sorted(set(options.frames))) or default
+
+
+def _contexts(options: LimitsOptions, settings: Settings) -> tuple[int, ...]:
+    """Those that were asked for, or else the usual ones and the one that holds."""
+    for limit in options.max_model_len:
+        if limit < 1:
+            raise InputError(f"a context of {limit} tokens holds nothing", "Give 1 or more.")
+    usual = {*CONTEXT_LENGTHS, settings.upsampling.max_tokens}
+    return tuple(sorted(set(options.max_model_len) or usual))
+
+
+def _draw_videos(sizes: Sequence[NamedSize], output_dir: Path | None, screen: _Screen) -> None:
+    """In the folder for the files, to be tried elsewhere, too; else only to see that they can be read."""
+    with ExitStack() as stack:
+        folder = output_dir / "videos" if output_dir else None
+        if folder is None:
+            name = stack.enter_context(tempfile.TemporaryDirectory(prefix="upsample-limits-"))
+            folder = Path(name)
+        screen.doing("drawing test videos")
+        drawn = draw_test_videos([named.size for named in sizes], folder)
+        for count, _ in enumerate(drawn, 1):
+            screen.progress(count, len(sizes))
+
+
+def _measure(
+    settings: Settings,
+    lab: Lab,
+    counter: TextCounter,
+    sizes: Sequence[NamedSize],
+    frame_counts: Sequence[int],
+    options: LimitsOptions,
+    screen: _Screen,
+) -> Measurement:
+    name, box_settings = settings.box_named(None)
+    most = settings.upsampling.most_frames
+    served = [frames for frames in frame_counts if frames <= most]
+    if len(served) < len(frame_counts):
+        warn(
+            f"the model is served with {most} pictures a request at most; more frames are not measured"
+        )
+    if not served:
+        raise InputError(
+            f"no number of frames that was asked for can be sent: {most} is the most",
+            "Raise upsampling.frames_to_extract, or ask for fewer with --frames.",
+        )
+    box = make_box(name, box_settings, settings)
+    folder = measuring_folder(name, box_settings.model, settings.upsampling.profile)
+    measuring = Measuring(lab, counter, box, folder)
+    if measuring.kept:
+        say(f"Going on with an interrupted measurement: {measuring.kept} replies are there.")
+    asker = TerminalAsker(options.accept_host_key, screen.paused)
+    seen = read_seen(name)
+    watchers = Watchers(screen.doing, screen.progress)
+    try:
+        measurement, talk = asyncio.run(measuring.run(sizes, served, asker, seen, watchers))
+    except KeyboardInterrupt:
+        say(f"Interrupted. {measuring.kept} replies are kept; the same command goes on with that.")
+        raise
+    calibration = calibration_of(measurement)
+    if calibration.samples:
+        file = save_calibration(calibration)
+        say(f"{file} keeps what was measured; `estimate`, `fit` and the app show it.")
+    shutil.rmtree(folder, ignore_errors=True)
+    heard = talk.heard
+    if heard is not None and talk.only_own and heard.journal == seen.journal:
+        pass_over(name, seen, heard)
+    return measurement
+
+
+class _Screen:
+    """A bar on stderr, or a line now and then where that is no terminal."""
+
+    def __init__(self) -> None:
+        self._said = 0.0
+        self._doing = ""
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            console=err(),
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            disable=not sys.stderr.isatty(),
+        )
+        self._bar = self._progress.add_task("", total=None)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Draw the bar meanwhile."""
+        with self._progress:
+            yield
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the terminal to somebody else meanwhile."""
+        self._progress.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
+
+    def doing(self, text: str) -> None:
+        """Show what is going on."""
+        self._doing = text
+        self._progress.update(self._bar, description=printable(text))
+        if self._progress.disable:
+            say(f"… {text}")
+
+    def progress(self, count: int, total: int) -> None:
+        """Show how far it is."""
+        self._progress.update(self._bar, completed=count, total=total)
+        now = time.monotonic()
+        if self._progress.disable and now - self._said > _QUIET_SECONDS:
+            self._said = now
+            say(f"… {self._doing}: {count} of {total}")

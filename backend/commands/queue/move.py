@@ -1,0 +1,40 @@
+"""`upsample queue move`: send jobs earlier or later; whoever works on the queue heeds the new order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backend.arrange import Move, move_jobs
+from backend.commands.own_queue import own_queue
+from backend.commands.queue import jobs_numbered
+from backend.commands.queue.outcomes import Outcome, show_outcomes
+from backend.errors import InputError
+from backend.exit_codes import ExitCode
+from backend.store import Job
+
+
+def move_waiting(
+    numbers: Sequence[int], *, first: bool, last: bool, up: bool, down: bool, as_json: bool
+) -> ExitCode:
+    """Move these jobs among those that wait, and say which place each has now."""
+    wanted = {Move.TOP: first, Move.BOTTOM: last, Move.UP: up, Move.DOWN: down}
+    chosen = [move for move, is_wanted in wanted.items() if is_wanted]
+    if len(chosen) != 1 or not numbers:
+        raise InputError(
+            "name jobs, and one of --first, --last, --up and --down",
+            "`upsample queue list` shows the numbers of the jobs.",
+        )
+    with own_queue() as store:
+        jobs = jobs_numbered(store, numbers)
+        order, _ = move_jobs(store, numbers, chosen[0])
+    places = {number: place for place, number in enumerate(order, 1)}
+    outcomes = [_outcome(job, places.get(job.number), len(order)) for job in jobs]
+    show_outcomes(outcomes, as_json=as_json)
+    done = all(outcome.is_as_asked for outcome in outcomes)
+    return ExitCode.OK if done else ExitCode.SOME_FAILED
+
+
+def _outcome(job: Job, place: int | None, waiting: int) -> Outcome:
+    if place is None:
+        return Outcome(job, False, f"does not wait: it is {job.state}")
+    return Outcome(job, True, f"{place:,} of {waiting:,} that wait")

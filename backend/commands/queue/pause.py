@@ -1,0 +1,76 @@
+"""`upsample queue pause`: let jobs wait that no box has yet.
+
+Where another process works on the queue, that one heeds the request, because it alone knows what is on its
+way to a box; otherwise this one does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from backend.commands.own_queue import own_queue
+from backend.commands.queue import jobs_numbered, require_choice
+from backend.commands.queue.outcomes import Outcome, show_outcomes
+from backend.console import say
+from backend.errors import QueueTaken
+from backend.exit_codes import ExitCode
+from backend.sole_dispatcher import sole_dispatcher
+from backend.store import Job, State, Store
+
+_HEEDED_SECONDS = 10.0
+"""How long another process may take."""
+_LOOK_SECONDS = 0.1
+
+
+def pause_jobs(numbers: Sequence[int], *, everything: bool, as_json: bool) -> ExitCode:
+    """Pause these jobs, or all that are not sent yet, and say what happened to each."""
+    require_choice(numbers, "--all", is_given=everything)
+    with own_queue() as store:
+        if everything:
+            before = [job for job in store.to_do() if job.state.unsent]
+        else:
+            before = jobs_numbered(store, numbers)
+        store.ask_to_pause(job.number for job in before)
+        _see_to(store, {job.number for job in before})
+        waiting = {job.number for job in store.asked_to_pause()}
+        now = store.jobs(job.number for job in before)
+        outcomes = [
+            _outcome(old, new, new.number in waiting)
+            for old, new in zip(sorted(before, key=lambda job: job.number), now, strict=True)
+        ]
+    show_outcomes(outcomes, as_json=as_json)
+    if not outcomes:
+        say("There is nothing to pause.")
+    done = all(outcome.is_as_asked for outcome in outcomes)
+    return ExitCode.OK if done else ExitCode.SOME_FAILED
+
+
+def _see_to(store: Store, numbers: set[int]) -> None:
+    deadline = time.monotonic() + _HEEDED_SECONDS
+    while asked := [job for job in store.asked_to_pause() if job.number in numbers]:
+        try:
+            with sole_dispatcher(store):
+                for job in asked:
+                    # What a box has stays where it is.
+                    if job.state.unsent:
+                        store.set_state(job.number, State.PAUSED)
+                store.withdraw_pauses(numbers)
+                return
+        except QueueTaken as taken:
+            if time.monotonic() > deadline:
+                say(f"{taken.problem}, and has not heeded this yet. The request stays.")
+                return
+        time.sleep(_LOOK_SECONDS)
+
+
+def _outcome(before: Job, now: Job, is_waiting: bool) -> Outcome:
+    if now.state is State.PAUSED:
+        return Outcome(now, True, "paused")
+    if is_waiting:
+        return Outcome(now, False, f"{now.state}; will be paused by whoever works on it")
+    if before.state.ended:
+        return Outcome(now, False, f"was {before.state} already")
+    return Outcome(
+        now, False, f"is {now.state}: `upsample queue cancel {now.number}` takes it back"
+    )

@@ -1,0 +1,33 @@
+"""`upsample queue resume`: let paused jobs go on; whoever works on the queue takes them up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backend.commands.own_queue import own_queue
+from backend.commands.queue import jobs_numbered, require_choice, say_who_does_them
+from backend.commands.queue.outcomes import Outcome, show_outcomes
+from backend.console import say
+from backend.exit_codes import ExitCode
+from backend.store import Job, State
+
+
+def resume_jobs(numbers: Sequence[int], *, everything: bool, as_json: bool) -> ExitCode:
+    """Let these jobs go on, or all that are paused, and say what happened to each."""
+    require_choice(numbers, "--all", is_given=everything)
+    with own_queue() as store:
+        before = store.in_states([State.PAUSED]) if everything else jobs_numbered(store, numbers)
+        resumed = {job.number: job for job in store.resume(job.number for job in before)}
+        outcomes = [_outcome(job, resumed.get(job.number)) for job in before]
+        show_outcomes(outcomes, as_json=as_json)
+        if not outcomes:
+            say("There is nothing to resume.")
+        say_who_does_them(resumed.values())
+    done = all(outcome.is_as_asked for outcome in outcomes)
+    return ExitCode.OK if done else ExitCode.SOME_FAILED
+
+
+def _outcome(before: Job, now: Job | None) -> Outcome:
+    if now is not None:
+        return Outcome(now, True, "goes on")
+    return Outcome(before, False, f"is not paused: it is {before.state}")

@@ -1,0 +1,186 @@
+"""Questions to the model of a box: each an ordinary request, sent as a batch would send it.
+
+They don't go through the user's queue: nothing of a measurement is a prompt that was upsampled, so
+nothing of it may show up among the jobs and results. The way is the same: link, runner, daemon, journal,
+engine. So a link that breaks is made again, and what the box has answered meanwhile it tells then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from backend.box.asker import Asker
+from backend.box.link import Box, Link, Seen, open_link
+from backend.errors import BoxUnreachable
+from backend.limits.reply import Outcome, Reply
+from backend.troubles import PROMPT_TOO_LONG, translate
+from remote.protocol import (
+    Accepted,
+    Cancelled,
+    Durable,
+    EngineStage,
+    Failed,
+    Finished,
+    Refused,
+    Submit,
+)
+
+_SENT_AHEAD = 2
+"""As the dispatcher has it: requests that wait on the box beyond the ones it works on."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+"""Seconds before connecting again."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """A question that has no reply yet."""
+
+    message: Submit
+    reply: asyncio.Future[Reply]
+
+
+@dataclass
+class Conversation:
+    """Asks a box, over one link after the other. See `conversation`."""
+
+    box: Box
+    tell: Callable[[str], None]
+    """Hears what is going on with the link and the engine, in a few words."""
+    own: set[str] = field(default_factory=set)
+    """Requests of this measurement, by id, those that were answered in an earlier conversation, too."""
+    heard: Seen | None = None
+    """How far the box's journal was followed; None when it told of nothing."""
+    _told_of: set[str] = field(default_factory=set)
+    """The requests that it told of."""
+    _open: dict[str, _Open] = field(default_factory=dict)
+    """By the request's id, in the order in which they were asked."""
+    _sent: set[str] = field(default_factory=set)
+    """Over all links."""
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def only_own(self) -> bool:
+        """Whether the journal told of own requests alone."""
+        return self._told_of <= self.own
+
+    async def ask(self, message: Submit) -> Reply:
+        """What the box says to this request; waits as long as that takes."""
+        self.own.add(message.job)
+        if message.job not in self._open:
+            reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+            self._open[message.job] = _Open(message, reply)
+            self._news.set()
+        return await self._open[message.job].reply
+
+    async def follow(self, asker: Asker, seen: Seen) -> None:
+        """Keep a link to the box until cancelled. Raises BoxError when it cannot be used at all."""
+        pause, was_live = _FIRST_PAUSE, False
+        self.tell(f"connecting to {self.box.name}")
+        while True:
+            try:
+                async with open_link(self.box, asker, seen, heed=self._heed) as link:
+                    pause, was_live = _FIRST_PAUSE, True
+                    self.tell(f"{self.box.name} · {link.welcome.engine}")
+                    await self._visit(link)
+            except BoxUnreachable as error:
+                if not was_live:
+                    raise
+                wait = pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads reconnects, no secret
+                self.tell(f"{error.problem}; trying again in {wait:.0f} s")
+                await asyncio.sleep(wait)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _heed(self, silence: float | None) -> None:
+        if silence is not None:
+            self.tell(f"{self.box.name} · silent for {silence:.0f} s")
+
+    async def _visit(self, link: Link) -> None:
+        """Raises BoxUnreachable once the link is gone."""
+        sent_before = frozenset(self._sent)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._send(link))
+                group.create_task(self._listen(link, sent_before))
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from None
+
+    async def _send(self, link: Link) -> None:
+        """Everything that is open, also what an earlier link has sent: the box knows it by its id."""
+        sent: set[str] = set()
+        while True:
+            self._news.clear()
+            sent.intersection_update(self._open)
+            if len(sent) < link.welcome.slots + _SENT_AHEAD:
+                unsent = (opened for job, opened in self._open.items() if job not in sent)
+                if opened := next(unsent, None):
+                    sent.add(opened.message.job)
+                    self._sent.add(opened.message.job)
+                    await link.send(opened.message)
+                    continue
+            await self._news.wait()
+
+    async def _listen(self, link: Link, sent_before: frozenset[str]) -> None:
+        """`sent_before`: what went out over earlier links, whose ends this one may tell."""
+        async for message in link.messages():
+            if isinstance(message, (Accepted, Finished, Failed, Cancelled)):
+                self._note_heard(link.welcome.journal, message)
+                is_past = message.seq <= link.welcome.last
+                if is_past and message.job not in sent_before and not isinstance(message, Finished):
+                    continue  # how an earlier try ended, which is asked anew
+            match message:
+                case EngineStage():
+                    self.tell(f"{self.box.name} · {message.stage}")
+                case Finished():
+                    answer = message.answer
+                    self._close(
+                        message.job, Reply(Outcome.ACCEPTED, answer.prompt_tokens, answer.engine)
+                    )
+                case Failed() | Refused():
+                    self._close(message.job, _not_answered(message.message))
+                case Cancelled():
+                    self._close(message.job, Reply(Outcome.FAILED, words="somebody cancelled it"))
+        raise BoxUnreachable(f"{self.box.name} hung up")
+
+    def _note_heard(self, journal: str, message: Durable) -> None:
+        self._told_of.add(message.job)
+        self.heard = Seen(journal, message.seq)
+
+    def _close(self, job: str, reply: Reply) -> None:
+        opened = self._open.pop(job, None)
+        if opened is not None and not opened.reply.done():
+            opened.reply.set_result(reply)
+        self._news.set()
+
+
+@asynccontextmanager
+async def conversation(
+    box: Box, asker: Asker, seen: Seen, tell: Callable[[str], None]
+) -> AsyncIterator[Conversation]:
+    """A conversation with this box; what it does not get to know within is left to the box.
+
+    Raises BoxError out of the block when the box cannot be reached, trusted or used.
+    """
+    talk = Conversation(box, tell)
+    try:
+        async with asyncio.TaskGroup() as group:
+            following = group.create_task(talk.follow(asker, seen))
+            yield talk
+            following.cancel()
+    except BaseExceptionGroup as errors:
+        raise _first(errors) from None
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    error = errors.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+def _not_answered(words: str) -> Reply:
+    trouble = translate(words)
+    if trouble is None or trouble.id != PROMPT_TOO_LONG:
+        return Reply(Outcome.FAILED, words=words)
+    return Reply(Outcome.REFUSED, trouble.prompt_tokens, words=words)

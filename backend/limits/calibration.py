@@ -1,0 +1,191 @@
+"""What was measured last on a box with a model, for the commands and the app to show beside our count.
+
+One file a box, model and profile, in the user's data folder. It holds the vision tokens of each size
+that was asked, so that they can be shown beside any prompt. Everything here but the look-up blocks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from backend.config import Settings
+from backend.errors import ResultError
+from backend.limits.measurement import Measurement
+from backend.profiles import load_profile
+from backend.resolutions import Size
+from backend.tokens import Budget, GreatestRule, VisionRule
+
+
+class Sample(BaseModel):
+    """Frames of one size, as a box counted them."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    width: int
+    height: int
+    frames: int
+    vision: int
+    """Tokens of all frames together."""
+
+    @property
+    def size(self) -> Size:
+        """Width and height."""
+        return Size(self.width, self.height)
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A size that a box counts otherwise than we do."""
+
+    sample: Sample
+    counted: int
+    """Vision tokens by our rule."""
+
+    @property
+    def difference(self) -> int:
+        """Tokens that the box counts more."""
+        return self.sample.vision - self.counted
+
+
+class Calibration(BaseModel):
+    """A measurement, as far as it is of use to others."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    box: str
+    model: str
+    profile: str
+    engine: str
+    ended: float
+    """Unix time."""
+    max_model_len: int
+    samples: tuple[Sample, ...]
+
+    def vision_tokens(self, size: Size | None, frames: int) -> int | None:
+        """What was measured for frames of this size; None when it was not asked."""
+        for sample in self.samples:
+            if sample.frames == frames and sample.size == size:
+                return sample.vision
+        return None
+
+    def prompt_tokens(self, size: Size | None, frames: int, budget: Budget) -> int | None:
+        """The same with the text and the template of a budget: what the box would count for the prompt."""
+        vision = self.vision_tokens(size, frames)
+        return None if vision is None else vision + budget.text + budget.overhead
+
+    def disagreements(self) -> tuple[Disagreement, ...]:
+        """The sizes that cost other than the profile's rule says. Raises ConfigError.
+
+        More than it says, where the rule is an upper estimate.
+        """
+        rule: VisionRule = load_profile(self.profile).family.rule
+        found = (Disagreement(s, rule.vision_tokens(s.size, s.frames)) for s in self.samples)
+        if isinstance(rule, GreatestRule):
+            return tuple(each for each in found if each.difference > 0)
+        return tuple(each for each in found if each.difference)
+
+    @property
+    def source(self) -> str:
+        """ "h100, vllm 0.8.1, 2026-11-25": where and when it was measured."""
+        date = datetime.fromtimestamp(self.ended, UTC).date()
+        return f"{self.box}, {self.engine or 'unknown engine'}, {date}"
+
+    def warning(self) -> str:
+        """What the user should know before the count is believed; empty when all agree."""
+        wrong = self.disagreements()
+        if not wrong:
+            return ""
+        worst = max(wrong, key=lambda each: abs(each.difference))
+        return (
+            f"{len(wrong)} of {len(self.samples)} sizes that were measured ({self.source}) cost other than "
+            f"counted, by up to {abs(worst.difference):,} tokens: {worst.sample.frames} of "
+            f"{worst.sample.size} take {worst.sample.vision:,}, and {worst.counted:,} are counted"
+        )
+
+
+def calibration_of(measurement: Measurement) -> Calibration:
+    """The vision tokens in a measurement: what each size took more than the prompt alone."""
+    alone = next(row for row in measurement.rows if row.size is None)
+    without = alone.reply.prompt_tokens or alone.budget.prompt_tokens
+    told = [(row.size, row.frames, row.reply.prompt_tokens) for row in measurement.rows]
+    for each in measurement.confirmed:
+        told.append((each.accepted, each.frames, each.accepted_tokens))
+        if each.sent_reply is not None:
+            told.append((each.sent, each.frames, each.sent_reply.prompt_tokens))
+    samples = {
+        (size, frames): Sample(
+            width=size.width, height=size.height, frames=frames, vision=tokens - without
+        )
+        for size, frames, tokens in told
+        if size is not None and tokens is not None
+    }
+    return Calibration(
+        box=measurement.box,
+        model=measurement.model,
+        profile=measurement.profile,
+        engine=measurement.engine,
+        ended=measurement.ended,
+        max_model_len=measurement.max_model_len,
+        samples=tuple(samples.values()),
+    )
+
+
+def save_calibration(calibration: Calibration) -> Path:
+    """Keep it in place of the one before, and return its file. Raises ResultError.
+
+    What the same engine said before of other sizes is kept, too: no size's cost depends on the context.
+    """
+    file = _file(calibration.box, calibration.model, calibration.profile)
+    before = _read(file)
+    if before is not None and before.engine == calibration.engine:
+        asked = {(sample.size, sample.frames) for sample in calibration.samples}
+        kept = [s for s in before.samples if (s.size, s.frames) not in asked]
+        calibration = calibration.model_copy(update={"samples": (*calibration.samples, *kept)})
+    part = file.with_suffix(".part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        os.replace(part, file)  # noqa: PTH105 - as a whole or not at all
+    except OSError as error:
+        raise ResultError(f"{file} cannot be written: {error.strerror}") from error
+    return file
+
+
+def find_calibration(settings: Settings) -> Calibration | None:
+    """What was measured for the chosen box, its model and the chosen profile; None when nothing was."""
+    if settings.box not in settings.boxes:
+        return None
+    model, profile = settings.boxes[settings.box].model, settings.upsampling.profile
+    return _read(_file(settings.box, model, profile))
+
+
+def measuring_folder(box: str, model: str, profile: str) -> Path:
+    """Where a measurement keeps what it needs until it is done."""
+    return _folder() / f"measuring-{_key(box, model, profile)}"
+
+
+def _read(file: Path) -> Calibration | None:
+    try:
+        return Calibration.model_validate_json(file.read_text("utf-8"))
+    except (OSError, ValidationError):
+        return None  # a new measurement writes a new one
+
+
+def _file(box: str, model: str, profile: str) -> Path:
+    return _folder() / f"{_key(box, model, profile)}.json"
+
+
+def _folder() -> Path:
+    return platformdirs.user_data_path("upsample") / "limits"
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

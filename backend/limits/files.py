@@ -1,0 +1,54 @@
+"""The report as files: limits.csv, limits.json, limits.md, and the picture."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+from backend.errors import ResultError
+from backend.limits.picture import draw_picture
+from backend.limits.report import Report, report_json
+from backend.limits.tables import report_page
+
+
+def write_report(report: Report, folder: Path) -> list[Path]:
+    """Write every file, replacing those of an earlier report; returns them. Raises ResultError. Blocks."""
+    texts = {
+        "limits.csv": _csv(report),
+        "limits.json": json.dumps(report_json(report), indent=1) + "\n",
+        "limits.md": report_page(report),
+    }
+    files = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            files.append(folder / name)
+            files[-1].write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ResultError(
+            f"{folder} cannot be written: {error.strerror}", "Choose another --output-dir."
+        ) from error
+    return [*files, *draw_picture(report, folder)]
+
+
+def _csv(report: Report) -> str:
+    measured = report.measurement
+    told = {(row.size, row.frames): row.reply for row in measured.rows} if measured else {}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ["name", "width", "height", "frames", "vision_tokens", "prompt_tokens", "linear_tokens"]
+        + [f"verdict_{context}" for context in report.contexts]
+        + ["measured_tokens", "measured_outcome"]
+    )
+    for row in report.rows:
+        reply = told.get((row.size, row.frames))
+        writer.writerow(
+            [row.name, row.size.width, row.size.height, row.frames, row.exact]
+            + [row.budgets[0].prompt_tokens, row.linear]
+            + [budget.verdict.value for budget in row.budgets]
+            + [reply.prompt_tokens if reply else None, reply.outcome.value if reply else None]
+        )
+    return text.getvalue()

@@ -1,0 +1,193 @@
+"""All that the lab found out, in one value, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backend.limits.estimating import Lab, Largest, Row
+from backend.limits.measurement import Asked, Confirmed, Measurement
+from backend.limits.memory import Memory, memory_of
+from backend.limits.sizes import NamedSize
+from backend.resolutions import Size
+from remote.protocol import Json
+
+FRAMES_OF = (Size(320, 180), Size(640, 480), Size(1280, 704))
+"""The sizes for which the most frames are told: small, NVIDIA's example, and 720p."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What sizes cost, what each context length allows, and what a box says to that."""
+
+    profile: str
+    prompt: str
+    text: int
+    """Tokens of the prompt."""
+    overhead: int
+    reserve: int
+    """Tokens kept free for the answer."""
+    estimated: bool
+    """Whether the counts are upper estimates."""
+    contexts: tuple[int, ...]
+    rows: tuple[Row, ...]
+    largest: tuple[Largest, ...]
+    most_frames: tuple[tuple[Size, tuple[int, ...]], ...]
+    """Of each of FRAMES_OF, how many frames fit each context length."""
+    memories: tuple[Memory, ...]
+    """One a context length; empty when the profile does not say."""
+    memory_source: str
+    bytes_per_token: int
+    """Of the KV cache; 0 when the profile does not say."""
+    max_num_seqs: int
+    measurement: Measurement | None = None
+
+    @property
+    def frame_counts(self) -> tuple[int, ...]:
+        """The numbers of frames that were looked at."""
+        return tuple(dict.fromkeys(row.frames for row in self.rows))
+
+
+def make_report(
+    lab: Lab,
+    sizes: Sequence[NamedSize],
+    frame_counts: Sequence[int],
+    max_num_seqs: int,
+    measurement: Measurement | None = None,
+) -> Report:
+    """Estimate everything. Arithmetic alone, some tenths of a second."""
+    planner, cache = lab.planner, lab.planner.profile.kv_cache
+    weighed = planner.weigh(lab.text, None, 0)
+    return Report(
+        profile=planner.profile.name,
+        prompt=lab.prompt,
+        text=lab.text,
+        overhead=weighed.overhead,
+        reserve=weighed.reserve,
+        estimated=weighed.estimated,
+        contexts=lab.contexts,
+        rows=lab.rows(sizes, frame_counts),
+        largest=lab.largest(frame_counts),
+        most_frames=tuple(
+            (size, tuple(lab.most_frames(size, limit) for limit in lab.contexts))
+            for size in FRAMES_OF
+        ),
+        memories=tuple(memory_of(cache, limit, max_num_seqs) for limit in lab.contexts)
+        if cache
+        else (),
+        memory_source=cache.source if cache else "",
+        bytes_per_token=cache.bytes_per_token if cache else 0,
+        max_num_seqs=max_num_seqs,
+        measurement=measurement,
+    )
+
+
+def report_json(report: Report) -> dict[str, Json]:
+    """The whole report."""
+    return {
+        "profile": report.profile,
+        "prompt": report.prompt,
+        "text_tokens": report.text,
+        "overhead_tokens": report.overhead,
+        "reserve": report.reserve,
+        "estimated": report.estimated,
+        "max_model_len": list(report.contexts),
+        "sizes": [_row_json(row) for row in report.rows],
+        "largest": [_largest_json(each) for each in report.largest],
+        "most_frames": [
+            {"size": str(size), "frames": list(counts)} for size, counts in report.most_frames
+        ],
+        "kv_cache": {
+            "bytes_per_token": report.bytes_per_token,
+            "source": report.memory_source,
+            "max_num_seqs": report.max_num_seqs,
+            "bytes": [
+                {"max_model_len": m.max_model_len, "per_request": m.per_request, "most": m.most}
+                for m in report.memories
+            ],
+        }
+        if report.memories
+        else None,
+        "measurement": measurement_json(report.measurement) if report.measurement else None,
+    }
+
+
+def measurement_json(measured: Measurement) -> dict[str, Json]:
+    """What a box said."""
+    return {
+        "box": measured.box,
+        "model": measured.model,
+        "profile": measured.profile,
+        "engine": measured.engine,
+        "ended": measured.ended,
+        "max_model_len": measured.max_model_len,
+        "reserve": measured.reserve,
+        "prompt": measured.prompt,
+        "largest_error": measured.largest_error,
+        "as_reckoned": measured.is_as_reckoned,
+        "keeps_room_for_the_answer": measured.keeps_room,
+        "rows": [_asked_json(row) for row in measured.rows],
+        "largest": [_confirmed_json(each) for each in measured.confirmed],
+    }
+
+
+def _row_json(row: Row) -> dict[str, Json]:
+    return {
+        "name": row.name,
+        "width": row.size.width,
+        "height": row.size.height,
+        "frames": row.frames,
+        "vision_tokens": row.exact,
+        "prompt_tokens": row.budgets[0].prompt_tokens,
+        "linear_tokens": row.linear,
+        "limits": [
+            {"max_model_len": b.limit, "verdict": b.verdict.value, "free": b.free}
+            for b in row.budgets
+        ],
+    }
+
+
+def _largest_json(largest: Largest) -> dict[str, Json]:
+    return {
+        "aspect": largest.aspect.value,
+        "frames": largest.frames,
+        "max_model_len": largest.max_model_len,
+        "size": _size_json(largest.size),
+        "prompt_tokens": largest.prompt_tokens,
+        "next_size": _size_json(largest.above),
+    }
+
+
+def _asked_json(row: Asked) -> dict[str, Json]:
+    return {
+        "name": row.name,
+        "size": _size_json(row.size),
+        "frames": row.frames,
+        "counted": row.budget.prompt_tokens,
+        "measured": row.reply.prompt_tokens,
+        "difference": row.difference,
+        "fits": row.budget.fits,
+        "outcome": row.reply.outcome.value,
+        "words": row.reply.words,
+        "agrees": row.agrees,
+    }
+
+
+def _confirmed_json(each: Confirmed) -> dict[str, Json]:
+    return {
+        "aspect": each.aspect.value,
+        "frames": each.frames,
+        "estimated": _size_json(each.estimated),
+        "accepted": _size_json(each.accepted),
+        "accepted_tokens": each.accepted_tokens,
+        "refused": _size_json(each.refused),
+        "sent": _size_json(each.sent),
+        "sent_tokens": each.sent_reply.prompt_tokens if each.sent_reply else None,
+        "sent_outcome": each.sent_reply.outcome.value if each.sent_reply else None,
+        "trouble": each.trouble,
+        "confirmed": each.is_confirmed,
+    }
+
+
+def _size_json(size: Size | None) -> str | None:
+    return str(size) if size else None

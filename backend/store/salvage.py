@@ -1,0 +1,280 @@
+"""What is done about a damaged queue: it is set aside as it is, and what can be read of it saved.
+
+SQLite stops at the first damaged page; what it does not reach is read from the pages themselves, and a
+row that is not as it was written is left out. The work is done on a copy, and the new queue takes the old
+one's place only when it is whole. What boxes have done is in their journals: they are asked to tell all
+of it again, so a job whose answer was lost is answered at once when it is sent again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from backend.decisions import Decision
+from backend.store.job import State
+from backend.store.pages import PAGE, Row, read_rows
+from backend.store.paths import path_of
+from backend.store.schema import transaction
+from remote.protocol import Answer, ProtocolError, Request, parse
+
+_SIDE_FILES = ("-wal", "-shm")
+_MAGIC = b"SQLite format 3\0"
+
+Values = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A damaged queue that was replaced by a new one."""
+
+    path: Path
+    """The queue's."""
+    kept: Path
+    """Where the damaged file is now, with what SQLite had beside it."""
+    problem: str
+    saved: Mapping[str, int]
+    """Rows that could be read, by table."""
+
+    def describe(self) -> str:
+        """What happened, and what to do."""
+        saved = [
+            f"{self.saved.get(table, 0):,} {name}"
+            for table, name in (
+                ("jobs", "jobs"),
+                ("results", "answers"),
+                ("decisions", "decisions"),
+            )
+        ]
+        return (
+            f"the queue {self.path} was damaged ({self.problem}); it is kept as {self.kept}. "
+            f"Saved from it: {', '.join(saved)}.\n"
+            "  What boxes have done comes back from them. Of the specs whose jobs are missing, run the "
+            "same command again: what is there is found and not done twice."
+        )
+
+
+def replace_damaged(
+    path: Path, problem: str, make: Callable[[Path], sqlite3.Connection]
+) -> SetAside:
+    """Put a new queue, from `make`, in the place of a damaged one, with what can be read of that.
+
+    Nobody else may have it open. Raises OSError and sqlite3.Error, and the damaged one is where it was.
+    """
+    with tempfile.TemporaryDirectory(prefix="mending-", dir=path.parent) as folder:
+        copy, new = Path(folder) / "copy.db", Path(folder) / "new.db"
+        for file, suffix in _files(path):
+            shutil.copyfile(file, f"{copy}{suffix}")
+        with closing(make(new)) as fresh:
+            saved = _save(copy, fresh)
+        kept = _free_name(path)
+        # Last of all the file itself, in one step with the new one: there is always a queue.
+        for file, suffix in _files(path)[1:]:
+            file.rename(f"{kept}{suffix}")
+        _keep(path, kept)
+        new.replace(path)
+    return SetAside(path, kept, problem, saved)
+
+
+def _files(path: Path) -> list[tuple[Path, str]]:
+    names = [(path.with_name(path.name + suffix), suffix) for suffix in ("", *_SIDE_FILES)]
+    return [(file, suffix) for file, suffix in names if not suffix or file.exists()]
+
+
+def _free_name(path: Path) -> Path:
+    stem = f"{path.stem}-damaged-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+    names = (
+        path.with_name(f"{stem}{n}{path.suffix}") for n in ("", *(f"-{i}" for i in range(2, 99)))
+    )
+    return next(name for name in names if not name.exists())
+
+
+def _keep(path: Path, kept: Path) -> None:
+    try:
+        kept.hardlink_to(path)
+    except OSError:  # a file system without links
+        shutil.copy2(path, kept)
+
+
+def _save(damaged: Path, fresh: sqlite3.Connection) -> dict[str, int]:
+    saved = dict.fromkeys(_TABLES, 0)
+    columns = {table: _columns(fresh, table) for table in _TABLES}
+    unread = []
+    with transaction(fresh):
+        with _readable(damaged) as db:
+            for table in _TABLES:
+                try:
+                    for row in db.execute(f"SELECT * FROM {table}"):  # noqa: S608 - our own names
+                        known = {n: v for n, v in dict(row).items() if n in columns[table]}
+                        saved[table] += _insert(fresh, table, known)
+                except sqlite3.DatabaseError:
+                    unread.append(table)
+            with suppress(sqlite3.DatabaseError):
+                # So that the pages are in one file.
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        for row in read_rows(damaged) if unread else ():
+            for table in unread:
+                saved[table] += _insert(fresh, table, _named(row, columns[table]))
+        _reconcile(fresh)
+    return saved
+
+
+class _readable:  # noqa: N801 - used as a function
+    """A connection to a damaged file that reads what it can."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._db = self._connect()
+        with suppress(sqlite3.DatabaseError):
+            self._db.execute("SELECT 1 FROM sqlite_master").fetchone()
+            return self._db
+        self._db.close()
+        _mend_header(self._path)
+        self._db = self._connect()
+        return self._db
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self._path, isolation_level=None)
+        db.row_factory = sqlite3.Row
+        # Lets SQLite pass over damage in the schema, and read a file that is shorter than it says.
+        db.execute("PRAGMA writable_schema = ON")
+        return db
+
+
+def _mend_header(path: Path) -> None:
+    """Write those parts of the first 100 bytes anew that are the same in all files of ours."""
+    size = path.stat().st_size
+    if size < PAGE:
+        return
+    with path.open("r+b") as file:
+        file.write(_MAGIC + PAGE.to_bytes(2, "big") + bytes([2, 2, 0, 64, 32, 32]))
+        file.seek(28)
+        file.write((size // PAGE).to_bytes(4, "big"))
+        file.seek(44)
+        file.write((4).to_bytes(4, "big"))
+        file.seek(56)
+        file.write((1).to_bytes(4, "big"))  # UTF-8
+
+
+def _columns(db: sqlite3.Connection, table: str) -> tuple[str, ...]:
+    return tuple(str(row["name"]) for row in db.execute(f"PRAGMA table_info({table})"))
+
+
+def _named(row: Row, columns: tuple[str, ...]) -> Values:
+    """A row as one of a table with these columns, whose number is its rowid; nothing if it cannot be."""
+    if len(row.values) > len(columns):
+        return {}
+    values: dict[str, object] = dict(zip(columns, row.values, strict=False))
+    if "number" in values and values["number"] is None:
+        values["number"] = row.number
+    return values
+
+
+def _insert(db: sqlite3.Connection, table: str, values: Values) -> int:
+    """Returns how many rows that makes: none where it is not as it was written, or there already."""
+    if not _TABLES[table](values):
+        return 0
+    names = ", ".join(values)
+    marks = ", ".join("?" * len(values))
+    with suppress(sqlite3.IntegrityError):
+        return db.execute(
+            f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})",  # noqa: S608
+            tuple(values.values()),
+        ).rowcount
+    return 0
+
+
+def _reconcile(db: sqlite3.Connection) -> None:
+    """What was saved belongs together: a job without its answer is to be done, and boxes tell all again."""
+    db.execute(
+        "UPDATE jobs SET state = 'queued' WHERE state = 'done' "
+        "AND (identity IS NULL OR identity NOT IN (SELECT identity FROM results))"
+    )
+    # The box answers a request that it has already. Told from the beginning, how an earlier try at one
+    # ended would be taken for its end.
+    db.execute("UPDATE jobs SET state = 'queued' WHERE state IN ('preparing', 'sent', 'running')")
+    db.execute("UPDATE jobs SET place = number WHERE place = 0")
+    for table in ("cancels", "pauses", "decisions", "attempts"):
+        db.execute(f"DELETE FROM {table} WHERE job NOT IN (SELECT number FROM jobs)")  # noqa: S608
+    db.execute("UPDATE seen SET seq = -1")
+
+
+# --- whether rows are as they were written ---
+
+
+def _is_whole_job(row: Values) -> bool:
+    texts = (row.get(name) for name in ("key", "box", "name", "prompt", "settings"))
+    try:
+        State(str(row.get("state")))
+        json.loads(str(row.get("settings")))
+        if row.get("request") is not None:
+            request = parse(Request, json.loads(str(row["request"])))
+            if request.job_id() != row.get("identity"):
+                return False
+    except (ValueError, ProtocolError):
+        return False
+    numbers = (row.get(name) for name in ("number", "entry", "candidate", "seed", "asked"))
+    paths = (row.get(name) for name in ("file", "destination"))
+    return (
+        all(isinstance(text, str) for text in texts)
+        and all(isinstance(number, int) for number in numbers)
+        and all(isinstance(path, (str, bytes)) and path for path in paths)
+    )
+
+
+def _is_whole_answer(row: Values) -> bool:
+    try:
+        parse(Answer, json.loads(str(row.get("answer"))))
+    except (ValueError, ProtocolError):
+        return False
+    return isinstance(row.get("identity"), str) and isinstance(row.get("received"), (int, float))
+
+
+def _is_whole_decision(row: Values) -> bool:
+    try:
+        Decision(str(row.get("decision")))
+    except ValueError:
+        return False
+    return all(isinstance(row.get(name), int) for name in ("number", "step", "job", "asked"))
+
+
+def _is_whole_file(row: Values) -> bool:
+    paths = [row.get(name) for name in ("path", "source")]
+    return (
+        all(isinstance(path, (str, bytes)) and path_of(path).is_absolute() for path in paths)
+        and re.fullmatch("[0-9a-f]*", str(row.get("sha256"))) is not None
+    )
+
+
+def _has_a_job(row: Values) -> bool:
+    return isinstance(row.get("job"), int)
+
+
+def _is_whole_place(row: Values) -> bool:
+    return isinstance(row.get("box"), str) and isinstance(row.get("journal"), str)
+
+
+_TABLES: Mapping[str, Callable[[Values], bool]] = {
+    "jobs": _is_whole_job,
+    "results": _is_whole_answer,
+    "decisions": _is_whole_decision,
+    "written": _is_whole_file,
+    "seen": _is_whole_place,
+    "cancels": _has_a_job,
+    "pauses": _has_a_job,
+    "attempts": _has_a_job,
+}
+"""What is saved, and how a row of it is known to be as it was written."""

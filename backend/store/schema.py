@@ -1,0 +1,150 @@
+"""The tables, and how those of earlier versions are brought up to date."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+
+STEPS = (
+    # 1: the beginning.
+    """
+CREATE TABLE jobs (
+    number      INTEGER PRIMARY KEY AUTOINCREMENT,
+    key         TEXT NOT NULL UNIQUE,
+    box         TEXT NOT NULL,
+    file        TEXT NOT NULL,
+    entry       INTEGER NOT NULL,
+    name        TEXT NOT NULL,
+    prompt      TEXT NOT NULL,
+    video       TEXT,
+    candidate   INTEGER NOT NULL,
+    seed        INTEGER NOT NULL,
+    settings    TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    state       TEXT NOT NULL,
+    identity    TEXT,
+    request     TEXT,
+    estimate    INTEGER NOT NULL DEFAULT 0,
+    error       TEXT NOT NULL DEFAULT '',
+    attempts    INTEGER NOT NULL DEFAULT 0,
+    asked       INTEGER NOT NULL,
+    queued      REAL NOT NULL,
+    changed     REAL NOT NULL
+);
+CREATE INDEX jobs_by_destination ON jobs (destination);
+CREATE TABLE results (
+    identity TEXT PRIMARY KEY,
+    answer   TEXT NOT NULL,
+    received REAL NOT NULL
+);
+CREATE TABLE seen (
+    box     TEXT PRIMARY KEY,
+    journal TEXT NOT NULL,
+    seq     INTEGER NOT NULL
+);
+CREATE TABLE written (
+    path   TEXT PRIMARY KEY,
+    sha256 TEXT NOT NULL,
+    source TEXT NOT NULL
+);
+""",
+    # 2: jobs that look at two videos, and what the videos are.
+    """
+ALTER TABLE jobs ADD COLUMN control TEXT;
+ALTER TABLE jobs ADD COLUMN media TEXT NOT NULL DEFAULT '';
+""",
+    # 3: requests to cancel, heeded by whoever works on the queue.
+    """
+CREATE TABLE cancels (
+    job   INTEGER PRIMARY KEY,
+    asked REAL NOT NULL
+);
+""",
+    # 4: the order of what waits can be changed, and a job remembers its --force.
+    """
+ALTER TABLE jobs ADD COLUMN place REAL NOT NULL DEFAULT 0;
+UPDATE jobs SET place = number;
+ALTER TABLE jobs ADD COLUMN force INTEGER NOT NULL DEFAULT 0;
+""",
+    # 5: results that wait for a review, what was decided about them, and which files belong together.
+    """
+ALTER TABLE jobs ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN choice TEXT;
+ALTER TABLE written ADD COLUMN result TEXT;
+ALTER TABLE written ADD COLUMN replaced BLOB;
+CREATE TABLE decisions (
+    number   INTEGER PRIMARY KEY AUTOINCREMENT,
+    step     INTEGER NOT NULL,
+    job      INTEGER NOT NULL,
+    decision TEXT NOT NULL,
+    text     TEXT,
+    asked    INTEGER NOT NULL,
+    time     REAL NOT NULL
+);
+CREATE INDEX decisions_by_job ON decisions (job);
+""",
+    # 6: how each attempt ended, requests to pause, and indexes for queues of 100,000 jobs.
+    """
+CREATE TABLE attempts (
+    job     INTEGER NOT NULL,
+    number  INTEGER NOT NULL,
+    began   REAL NOT NULL,
+    ended   REAL,
+    outcome TEXT NOT NULL DEFAULT '',
+    error   TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX attempts_by_job ON attempts (job);
+CREATE TABLE pauses (
+    job   INTEGER PRIMARY KEY,
+    asked REAL NOT NULL
+);
+CREATE INDEX jobs_by_choice ON jobs (choice) WHERE choice IS NOT NULL;
+CREATE INDEX jobs_by_identity ON jobs (identity) WHERE identity IS NOT NULL;
+CREATE INDEX jobs_by_asked ON jobs (asked);
+CREATE INDEX jobs_unended ON jobs (place, number) WHERE state NOT IN ('done', 'failed', 'cancelled');
+CREATE INDEX decisions_by_asked ON decisions (asked);
+CREATE INDEX decisions_by_step ON decisions (step);
+CREATE INDEX written_by_result ON written (result) WHERE result IS NOT NULL;
+CREATE INDEX results_by_time ON results (received);
+""",
+    # 7: what a file is about to hold, noted before it does.
+    """
+ALTER TABLE written ADD COLUMN pending TEXT;
+""",
+    # 8: what changed since one looked last.
+    """
+CREATE INDEX jobs_by_change ON jobs (changed);
+""",
+)
+"""What makes each version of the schema of the one before. A new step goes to the end; none ever changes."""
+
+SCHEMA_VERSION = len(STEPS)
+
+
+def version_of(db: sqlite3.Connection) -> int:
+    """The version of the schema; 0 where there are no tables of ours."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def upgrade(db: sqlite3.Connection) -> None:
+    """Bring the tables to this version. Within a transaction: the steps are taken all or not at all."""
+    for step in STEPS[version_of(db) :]:
+        # Not executescript, which would end the transaction.
+        for statement in step.split(";"):
+            db.execute(statement)
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+@contextlib.contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """What is changed meanwhile is on the disk afterwards, all of it or nothing."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:  # where the disk was full, SQLite has ended it
+            db.execute("ROLLBACK")
+        raise

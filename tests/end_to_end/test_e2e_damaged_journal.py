@@ -1,0 +1,110 @@
+"""A box whose disk damaged its journal: what it had acknowledged and lost is done, and nothing is doubled."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from backend.store import State
+from remote.records import Record, scan
+from tests.remote.attached import wait_until
+from tests.support.daemons import daemons_below
+from tests.support.laptop import Laptop
+from tests.support.specs import write_batch
+from tests.support.sshd import Sshd
+
+_JOBS = 12
+
+
+@pytest.fixture
+def batch(laptop: Laptop, large_clips: list[Path]) -> list[Path]:
+    """Specs that keep the box busy for some seconds."""
+    return write_batch(laptop.cwd, large_clips, _JOBS)
+
+
+def _kill_daemon(root: Path) -> None:
+    for process in daemons_below(root):
+        os.kill(process, signal.SIGKILL)
+    wait_until(lambda: not daemons_below(root))
+
+
+def _damage(journal: Path, records: list[Record]) -> None:
+    data = bytearray(journal.read_bytes())
+    for record in records:
+        data[record.end - 5] ^= 0x10
+    journal.write_bytes(data)
+
+
+def _results(laptop: Laptop) -> dict[str, bytes]:
+    return {f.name: f.read_bytes() for f in (laptop.cwd / "outputs").iterdir()}
+
+
+def _stop_midway(laptop: Laptop, root: Path, batch: list[Path], *, daemon_goes_on: bool) -> Path:
+    """Kill app and daemon when some jobs are done; returns the journal."""
+    with laptop.started(*batch) as run:
+        for _ in range(3):
+            run.until("written")
+        run.kill()
+        if daemon_goes_on:
+            wait_until(lambda: len(_of_kind(root, "finished")) == len(_of_kind(root, "accepted")))
+        _kill_daemon(root)
+        run.end()
+    assert 3 <= laptop.states()["done"] < _JOBS, "the batch was over too soon: make it larger"
+    (journal,) = root.glob("*/journal")
+    return journal
+
+
+def _of_kind(root: Path, kind: str) -> list[Record]:
+    (journal,) = root.glob("*/journal")
+    return [record for record in scan(journal.read_bytes())[0] if record.body["type"] == kind]
+
+
+def _go_on(laptop: Laptop, batch: list[Path], journal: Path, lost: list[Record]) -> Counter[str]:
+    """Lose these records and run again; returns how often the journal says that each job is finished."""
+    _damage(journal, lost)
+    before = _results(laptop)
+    again = laptop.batch(*batch)
+    assert again.returncode == 0, again.stderr
+    assert "the journal had" in again.stderr
+    assert laptop.states() == {"done": _JOBS}
+    after = _results(laptop)
+    assert len([name for name in after if "upsample" not in name]) == _JOBS
+    assert before.items() <= after.items()
+    assert not scan(journal.read_bytes())[1]
+    aside = [file.read_bytes() for file in journal.parent.glob("journal.damaged-*")]
+    assert sorted(map(len, aside)) == sorted(record.size for record in lost)
+    return Counter(str(r.body["job"]) for r in _of_kind(journal.parent.parent, "finished"))
+
+
+def test_what_was_accepted_and_lost_is_done_and_what_is_done_stays_as_it_is(
+    laptop: Laptop, trusted: Sshd, box_root: Path, batch: list[Path]
+) -> None:
+    journal = _stop_midway(laptop, box_root, batch, daemon_goes_on=False)
+    finished = _of_kind(box_root, "finished")
+    ended = {record.body["job"] for record in finished}
+    begun = [r for r in _of_kind(box_root, "accepted") if r.body["job"] not in ended]
+    done = {job.identity for job in laptop.jobs() if job.state is State.DONE}
+    known = next(record for record in finished if record.body["job"] in done)
+
+    ends = _go_on(laptop, batch, journal, [begun[0], known])
+
+    # The box may make what it lost again, where other jobs keep the pictures there; nobody waits for it.
+    forgotten = str(known.body["job"])
+    others = {job.identity for job in laptop.jobs()} - {forgotten}
+    assert ends - Counter([forgotten]) == Counter(others)
+
+
+def test_a_result_that_was_lost_before_the_app_heard_of_it_is_made_again(
+    laptop: Laptop, trusted: Sshd, box_root: Path, batch: list[Path]
+) -> None:
+    journal = _stop_midway(laptop, box_root, batch, daemon_goes_on=True)
+    done = {job.identity for job in laptop.jobs() if job.state is State.DONE}
+    unheard = [r for r in _of_kind(box_root, "finished") if r.body["job"] not in done]
+
+    ends = _go_on(laptop, batch, journal, unheard[:1])
+
+    assert ends == Counter(job.identity for job in laptop.jobs())

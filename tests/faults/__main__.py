@@ -1,0 +1,58 @@
+"""`make faults N=1000 SEED=1`: batches through the real program, faults at random, and what they came to."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+
+from tests.faults.campaign import Campaign
+from tests.faults.soak import soak
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
+    parser.add_argument("--count", type=int, default=1000, help="faults to inject")
+    parser.add_argument("--seed", type=int, default=None, help="of an earlier run")
+    parser.add_argument("--fields", type=int, default=2, help="batches side by side")
+    parser.add_argument("--folder", type=Path, default=Path("build/faults"))
+    parser.add_argument("--only", default="", help="only kinds with this in their name")
+    parser.add_argument(
+        "--keep-going", action="store_true", help="do not stop at the first violation"
+    )
+    parser.add_argument("--soak", type=int, default=0, help="so many jobs in one batch instead")
+    parser.add_argument("--seconds", type=float, default=10.0, help="between two faults of a soak")
+    told = parser.parse_args()
+    seed = random.randrange(1 << 31) if told.seed is None else told.seed
+    if told.soak:
+        return asyncio.run(
+            _interruptible(soak(told.soak, seed, told.seconds, told.folder.resolve(), say))
+        )
+    campaign = Campaign(
+        told.count, seed, told.folder.resolve(), fields=told.fields, only=told.only,
+        keep_going=told.keep_going, say=say,
+    )  # fmt: skip
+    return asyncio.run(_interruptible(campaign.run()))
+
+
+async def _interruptible(work: Coroutine[None, None, int]) -> int:
+    """However it is ended: no process and no mount is left. A run in the background hears no Ctrl-C."""
+    task = asyncio.ensure_future(work)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return 130
+
+
+def say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""A stand-in for `vllm serve`, run as a script by the daemon's own supervisor: no model, but the API, and an
+account of its own of what it was asked and what it gave.
+
+The account is the oracle's: a line when a request begins, and a line, on the disk before the last piece
+leaves, when its answer is complete. Each answer is another one, so two of them are never taken for one.
+Standard library only; it starts in no time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import random
+import secrets
+import sys
+import time
+from typing import Any
+
+LOG = "FAULTS_ENGINE_LOG"
+"""The variable that names the account's file."""
+PACE = "FAULTS_ENGINE_PACE"
+"""The variable that says how many seconds pass between two pieces of an answer."""
+
+_SENTENCE = "low light over wet stone while the camera glides past windows and slow steam rises "
+
+
+def note(event: str, **values: Any) -> None:
+    """Add a line to the account; it is on the disk when this returns."""
+    line = json.dumps({"at": time.monotonic(), "pid": os.getpid(), "event": event, **values})
+    descriptor = os.open(os.environ[LOG], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(descriptor, line.encode() + b"\n")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def prompt_of(asked: dict[str, Any]) -> str:
+    """The words of a request, without its pictures."""
+    content = asked["messages"][-1]["content"]
+    if not isinstance(content, str):
+        content = next(part["text"] for part in content if part["type"] == "text")
+    return str(content)
+
+
+def pieces_of(prompt: str) -> list[str]:
+    """An answer that nobody has given before, in pieces."""
+    words = random.choices(_SENTENCE.split(), k=24)
+    said = [" ".join(words[n : n + 6]) for n in range(0, 24, 6)]
+    return [
+        f"{prompt}, ",
+        f"take {secrets.token_hex(6)}: ",
+        *(f"{part}, " for part in said),
+        "end.",
+    ]
+
+
+async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        if head.startswith("POST"):
+            lengths = [line for line in head.lower().splitlines() if line[:15] == "content-length:"]
+            body = await reader.readexactly(int(lengths[0].partition(":")[2]))
+            await generate(writer, json.loads(body))
+        else:
+            known = not head.startswith("GET /metrics")
+            writer.write(status("200 OK" if known else "404 Not Found", "application/json") + b"{}")
+            await writer.drain()
+    writer.close()
+
+
+async def generate(writer: asyncio.StreamWriter, asked: dict[str, Any]) -> None:
+    prompt, is_probe = prompt_of(asked), asked["max_tokens"] == 1
+    pieces = ["."] if is_probe else pieces_of(prompt)
+    writer.write(status("200 OK", "text/event-stream"))
+    if not is_probe:
+        note("begun", prompt=prompt)
+    try:
+        for piece in pieces:
+            writer.write(chunk({"choices": [{"delta": {"content": piece}}]}))
+            await writer.drain()
+            if not is_probe:
+                await asyncio.sleep(float(os.environ.get(PACE, "0.05")))
+    except ConnectionError:
+        note("broken off", prompt=prompt)
+        raise
+    if not is_probe:
+        note("completed", prompt=prompt, text="".join(pieces))
+    end = {"delta": {"content": ""}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": len(prompt), "completion_tokens": len(pieces)}
+    writer.write(chunk({"choices": [end], "usage": usage}) + b"data: [DONE]\n\n")
+    await writer.drain()
+
+
+def status(line: str, kind: str) -> bytes:
+    return f"HTTP/1.1 {line}\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n".encode()
+
+
+def chunk(value: object) -> bytes:
+    return b"data: " + json.dumps(value).encode() + b"\n\n"
+
+
+async def serve(socket: str) -> None:
+    server = await asyncio.start_unix_server(answer, socket, backlog=64)
+    note("started")
+    async with server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--uds", required=True)
+    asyncio.run(serve(parser.parse_known_args(sys.argv[1:])[0].uds))

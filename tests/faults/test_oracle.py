@@ -1,0 +1,136 @@
+"""The oracle finds what must not be: each of its verdicts on a batch that was made up to deserve it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from tests.faults.batch import Batch, Injected, Life
+from tests.faults.field import House, JsonObject
+from tests.faults.kinds import KINDS
+from tests.faults.oracle import judge
+
+_KIND = {kind.name: kind for kind in KINDS}
+PROMPT, TEXT, JOB = "scene 1", "scene 1, at dusk.", "ab" * 32
+
+
+class MadeUp:
+    """A batch of one prompt that went well, until a test says otherwise."""
+
+    def __init__(self, folder: Path) -> None:
+        self.engine: list[JsonObject] = [
+            {"at": 2.0, "event": "begun", "prompt": PROMPT},
+            {"at": 3.0, "event": "completed", "prompt": PROMPT, "text": TEXT},
+        ]
+        self.durable: list[JsonObject] = [
+            {"at": 1.0, "kind": "accepted", "job": JOB},
+            {"at": 4.0, "kind": "finished", "job": JOB},
+        ]
+        self.events: list[tuple[float, JsonObject]] = [
+            (1.5, {"type": "sent", "job": 1, "name": "a", "identity": JOB}),
+            (4.5, {"type": "done", "job": 1, "prompt": TEXT}),
+        ]
+        self.injected: list[Injected] = []
+        self.file = folder / "a.json"
+        self.write(TEXT)
+        (folder / "a.upsample.json").touch()
+        self.queue = folder / "queue.db"
+        with closing(sqlite3.connect(self.queue)) as db:
+            db.execute("CREATE TABLE jobs (number, prompt, state)")
+            db.execute("INSERT INTO jobs VALUES (1, ?, 'done')", (PROMPT,))
+            db.commit()
+        self.root = folder / "box"
+
+    def write(self, prompt: str) -> None:
+        self.file.write_text(json.dumps([{"prompt": prompt}]))
+
+    def troubles(self) -> list[str]:
+        orders = SimpleNamespace(told=lambda log: self.durable if log == "durable" else [])
+        house = SimpleNamespace(
+            site=SimpleNamespace(box_orders=orders),
+            laptop=SimpleNamespace(queue_file=self.queue),
+            engine_told=lambda: self.engine,
+            prompts_of_jobs=lambda: {JOB: PROMPT},
+        )
+        batch = Batch("b", cast(House, house), prompts={PROMPT: (self.file, 0)})
+        batch.lives = [Life((), 0.0, 9.0, 0, self.events)]
+        batch.injected = self.injected
+        return [trouble.partition(":")[0] for trouble in judge(batch).troubles]
+
+
+@pytest.fixture
+def made_up(tmp_path: Path) -> MadeUp:
+    return MadeUp(tmp_path)
+
+
+def test_a_batch_that_went_well_is_no_trouble(made_up: MadeUp) -> None:
+    assert made_up.troubles() == []
+
+
+@pytest.mark.parametrize("content", ["", '[{"prompt": "scene 1, at d', "[]"])
+def test_a_file_that_is_not_whole_is_a_lost_result(made_up: MadeUp, content: str) -> None:
+    made_up.file.write_text(content)
+    assert made_up.troubles() == ["LOST"]
+
+
+def test_a_prompt_that_stands_as_it_was_is_lost(made_up: MadeUp) -> None:
+    made_up.write(PROMPT)
+    assert made_up.troubles() == ["LOST"]
+
+
+def test_a_missing_file_is_lost(made_up: MadeUp) -> None:
+    made_up.file.unlink()
+    assert made_up.troubles() == ["LOST"]
+
+
+def test_a_job_that_is_not_done_is_lost(made_up: MadeUp) -> None:
+    with closing(sqlite3.connect(made_up.queue)) as db:
+        db.execute("UPDATE jobs SET state = 'sent'")
+        db.commit()
+    assert made_up.troubles() == ["LOST"]
+
+
+def test_a_text_that_the_engine_broke_off_is_wrong(made_up: MadeUp) -> None:
+    made_up.engine[1]["event"] = "broken off"
+    assert made_up.troubles() == ["WRONG"]
+
+
+def test_another_text_than_the_one_that_was_told_is_wrong(made_up: MadeUp) -> None:
+    other = "scene 1, at dawn."
+    made_up.engine.append({"at": 3.5, "event": "completed", "prompt": PROMPT, "text": other})
+    made_up.write(other)
+    assert made_up.troubles() == ["WRONG"]
+
+
+def test_two_texts_for_one_job_are_doubled(made_up: MadeUp) -> None:
+    made_up.events.append((5.0, {"type": "done", "job": 1, "prompt": "scene 1, at dawn."}))
+    assert made_up.troubles() == ["DOUBLED"]
+
+
+def test_an_acknowledgement_ahead_of_the_disk_is_found(made_up: MadeUp) -> None:
+    made_up.durable[0]["at"] = 1.9
+    assert made_up.troubles() == ["LOST"]
+
+
+def test_work_that_is_repeated_for_a_fault_of_the_link_is_found(made_up: MadeUp) -> None:
+    made_up.engine.insert(1, {"at": 2.5, "event": "begun", "prompt": PROMPT})
+    made_up.injected = [Injected(0, _KIND["link: reset"], 2.2)]
+    assert made_up.troubles() == ["REPEATED"]
+
+
+def test_work_that_was_in_flight_when_the_daemon_died_may_be_repeated(made_up: MadeUp) -> None:
+    made_up.engine.insert(1, {"at": 2.5, "event": "begun", "prompt": PROMPT})
+    made_up.injected = [Injected(0, _KIND["daemon: kill -9"], 2.2)]
+    assert made_up.troubles() == []
+
+
+def test_work_that_is_repeated_although_its_result_was_durable_is_found(made_up: MadeUp) -> None:
+    made_up.engine.append({"at": 5.0, "event": "begun", "prompt": PROMPT})
+    made_up.injected = [Injected(0, _KIND["daemon: kill -9"], 4.2)]
+    assert made_up.troubles() == ["REPEATED"]

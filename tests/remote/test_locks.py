@@ -1,0 +1,115 @@
+"""One daemon a place, also where the files that say so are gone or not to be trusted."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from remote.locks import TakenError, hold_place
+from remote.place import Place, PlaceError
+from remote.protocol import Finished, Started
+from tests.remote.attached import Box, ask_slowly, wait_until
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(state=tmp_path, run=tmp_path, key="k")
+
+
+def test_a_place_is_held_once_and_then_free_again(place: Place) -> None:
+    with hold_place(place):
+        place.socket.touch()
+        with pytest.raises(TakenError), hold_place(place):
+            pytest.fail("it was held twice")
+    with hold_place(place):
+        assert not place.socket.exists()
+
+
+def test_locks_and_sockets_of_before_a_reboot_hold_nobody_up(place: Place) -> None:
+    for file in (place.lock, place.journal_lock, place.socket):
+        file.write_text(str(os.getpid()))
+    with hold_place(place):
+        assert not place.socket.exists()
+
+
+def test_the_journal_is_not_shared_with_a_machine_that_passes_for_this_one(
+    place: Place, tmp_path: Path
+) -> None:
+    (tmp_path / "clone").mkdir()
+    clone = Place(state=place.state, run=tmp_path / "clone", key="k")
+    with (
+        hold_place(place),
+        pytest.raises(PlaceError, match="root"),
+        hold_place(clone, journal_seconds=0.1),
+    ):
+        pytest.fail("two daemons on one journal")
+
+
+def test_a_home_without_locks_is_served_all_the_same(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stands in for an NFS server without lockd."""
+    real = fcntl.flock
+    place.lock.touch()
+    local = place.lock.stat().st_ino
+
+    def flock(descriptor: int, operation: int) -> None:
+        if os.fstat(descriptor).st_ino != local:
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with hold_place(place), pytest.raises(TakenError), hold_place(place):
+        pytest.fail("the local lock still counts")
+
+
+async def test_a_daemon_whose_local_folder_is_emptied_hands_over_with_its_jobs(box: Box) -> None:
+    slow = ask_slowly("a harbour at dusk")
+    async with box.visited() as app:
+        await app.send(slow)
+        await app.until(Started, slow.job)
+        box.place.socket.unlink()
+        box.place.lock.unlink()
+        async with box.visited() as other:  # while the first one is still on its way out
+            await other.until(Finished, slow.job)
+            await app.hung_up()
+    wait_until(lambda: len(box.daemons()) == 1)
+    assert box.records("finished") == [slow.job]
+
+
+@pytest.fixture
+def rebooted(tmp_path: Path) -> str:
+    """A Python for which /var/tmp is as empty as on a machine that cleans it as it starts."""
+    program = tmp_path / "python-after-reboot"
+    program.write_text(
+        "#!/bin/sh\nexec unshare --mount sh -c 'mount -t tmpfs tmpfs /var/tmp && chmod 1777 /var/tmp "
+        f"""&& exec {sys.executable} "$@"' sh "$@"\n"""
+    )
+    program.chmod(0o755)
+    works = subprocess.run([program, "-c", ""], capture_output=True).returncode == 0
+    if not works and os.environ.get("CI"):
+        pytest.fail("the CI machine must be able to give a process a /var/tmp of its own")
+    if not works:
+        pytest.skip("only root can give a process a /var/tmp of its own")
+    return str(program)
+
+
+async def test_after_a_reboot_a_new_daemon_goes_on_from_the_journal(
+    box: Box, rebooted: str
+) -> None:
+    slow = ask_slowly("a harbour at dusk")
+    async with box.visited() as app:
+        await app.send(slow)
+        await app.until(Started, slow.job)
+        box.kill()
+    async with replace(box, python=rebooted).visited() as app:
+        assert (await app.done(slow)).answer.attempt == 2
+        box.kill()
+    assert box.records("finished") == [slow.job]

@@ -1,0 +1,69 @@
+"""Opens the app on what the user named, with all that it works with."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from backend.config import Settings, Table
+from backend.console import safe, say
+from backend.index import VideoIndex, default_index
+from backend.plan import Planner
+from backend.tokens import TextCounter
+from tui.app import UpsampleApp
+from tui.desk import Desk
+from tui.log_file import default_log_file
+from tui.memory import default_memory
+from tui.pictures import KEPT, KEPT_LARGE, PictureBook
+from tui.pixel_graphics import find_pixel_graphics
+from tui.scanning import SpecSource
+
+_TURN_SECONDS = 0.0005
+"""How long a thread may compute while another waits for its turn. By the usual 5 ms, each key and each read
+of a file waits for that long where a thread reads specs or counts tokens.
+"""
+
+
+def run(
+    settings: Settings,
+    paths: Sequence[Path],
+    reload: Callable[[], Settings],
+    save_dir: Path,
+    changes: Callable[[], Table] = dict,
+) -> None:
+    """Show the specs in these files and folders until the user quits; then say what goes on.
+
+    Raises ConfigError before anything is drawn when the settings name no box or profile that exists.
+    """
+    from backend.left import describe_left
+    from backend.store import Store, default_path
+
+    settings.box_named(None)
+    sys.setswitchinterval(_TURN_SECONDS)
+    counter = TextCounter()
+    graphics = find_pixel_graphics()
+    videos = VideoIndex(default_index())
+    desk = Desk(
+        settings=settings,
+        reload=reload,
+        source=SpecSource.on_disk(paths, Path.cwd(), default_index()),
+        make_planner=lambda settings: Planner(settings.upsampling, counter, videos.probe),
+        queue=default_path(),
+        save_dir=save_dir,
+        log_file=default_log_file(),
+        counter=counter,
+        pictures=PictureBook(KEPT if graphics is None else KEPT_LARGE),
+        graphics=graphics,
+        changes=changes,
+        open_source=lambda paths: SpecSource.on_disk(paths, Path.cwd(), default_index()),
+        memory=default_memory(),
+    )
+    app = UpsampleApp(desk)
+    with closing(videos):
+        app.run()
+    if not app.queue_trouble:
+        with closing(Store(default_path())) as store:
+            for line in describe_left(store.unended(), "open upsample again"):
+                say(safe(line))

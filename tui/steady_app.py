@@ -1,0 +1,102 @@
+"""Textual's App, where keys that come at once, as they do over a slow line, break nothing.
+
+Such keys are given out before the first of them has done its work: to a dialog that it opens or closes, to a
+palette whose search still goes on, to an app that is about to end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+
+from textual import events
+from textual._context import active_message_pump
+from textual.actions import ActionParseResult
+from textual.app import App
+from textual.await_complete import AwaitComplete
+from textual.command import CommandList, CommandPalette
+from textual.dom import DOMNode
+from textual.screen import Screen
+from textual.theme import ThemeProvider
+from textual.widget import AwaitMount
+from textual.worker import ResultType, Worker, WorkType
+
+_OPENS_WITHIN = 5.0
+"""Seconds that a screen may take to be there."""
+
+
+class SteadyApp(App[None]):
+    """The app's base: screens, modes and the palette."""
+
+    def on_key(self, event: events.Key) -> None:
+        """While the app ends, its screens are gone: a key is nobody's."""
+        if self._ends:
+            event.prevent_default()
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do what a key or a command stands for: on a screen that is not there yet, once it is; on one that
+        is gone, nothing.
+        """
+        screen = default_namespace
+        if isinstance(screen, Screen):
+            if screen not in self.screen_stack:
+                return False
+            if not screen.is_mounted:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(screen._mounted_event.wait(), _OPENS_WITHIN)
+        return await super().run_action(action, default_namespace, namespaces)
+
+    def pop_screen(self) -> AwaitComplete:
+        """Close the screen on top, unless it is a closed one that asks: a second Enter still reaches the
+        dialog that the first has closed, and would take the page below with it.
+        """
+        asking = active_message_pump.get(None)
+        if isinstance(asking, Screen) and asking not in self.screen_stack:
+            return AwaitComplete()
+        return super().pop_screen()
+
+    def switch_mode(self, mode: str) -> AwaitMount:
+        """Show another page; none while the app ends: a key after q would open it amid the closing."""
+        return AwaitMount(self.screen, []) if self._exit else super().switch_mode(mode)
+
+    @property
+    def _ends(self) -> bool:
+        return self._exit or not self.is_running
+
+    def action_command_palette(self) -> None:
+        """Open the palette, unless it is open."""
+        if self.use_command_palette and not isinstance(self.screen, CommandPalette):
+            self.push_screen(_Palette(id="--command-palette"))
+
+    def search_themes(self) -> None:
+        """Open a palette of all themes."""
+        self.push_screen(_Palette(providers=[ThemeProvider], placeholder="Search for themes…"))
+
+
+class _Palette(CommandPalette):
+    """Textual's, which neither a search that outlives it nor an early key takes down."""
+
+    def run_worker(
+        self,
+        work: WorkType[ResultType],
+        name: str | None = "",
+        group: str = "default",
+        description: str = "",
+        exit_on_error: bool = True,
+        start: bool = True,
+        exclusive: bool = False,
+        thread: bool = False,
+    ) -> Worker[ResultType]:
+        """Run the search. Its only errors are those of a list that is gone when it comes to show."""
+        return super().run_worker(work, name, group, description, False, start, exclusive, thread)
+
+    def _action_command_list(self, action: str) -> None:
+        """Move in the list of commands; before it is laid out, it does not know where its pages are."""
+        if self.query_one(CommandList).scrollable_content_region:
+            super()._action_command_list(action)

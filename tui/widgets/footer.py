@@ -1,0 +1,34 @@
+"""The keys at the foot of a page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual.screen import Screen
+from textual.widgets import Footer
+
+if TYPE_CHECKING:
+    from tui.app import UpsampleApp
+
+
+class PageFooter(Footer):
+    """Textual's, with the app's second frame: a widget a key, for which the first frame need not wait."""
+
+    def on_mount(self) -> None:
+        """Show the keys once there is a frame."""
+        if not self._upsample.first_frame.is_set():
+            self.run_worker(self._show_when_drawn())
+
+    async def _show_when_drawn(self) -> None:
+        await self._upsample.first_frame.wait()
+        # Not from here: a worker is the app's, and so would be the widgets that it makes.
+        self.call_later(self.bindings_changed, self.screen)
+
+    def bindings_changed(self, screen: Screen[object]) -> None:
+        """Other keys work now."""
+        if self._upsample.first_frame.is_set():
+            super().bindings_changed(screen)
+
+    @property
+    def _upsample(self) -> UpsampleApp:
+        return cast("UpsampleApp", self.app)
