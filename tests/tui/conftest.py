@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -35,6 +36,11 @@ MakeSpec = Callable[..., Spec]
 MakeApp = Callable[..., UpsampleApp]
 MakeDesk = Callable[[SpecSource, PromptPlanner], Desk]
 Settle = Callable[[Pilot[None]], Awaitable[SpecsScreen]]
+Before = Callable[[Pilot[None]], Awaitable[None]]
+SnapCompare = Callable[..., bool]
+
+_SCREEN_PERIOD = 1 / 60
+"""Seconds between two looks of Textual at what has to be laid out and drawn."""
 
 
 class SizePlanner:
@@ -101,6 +107,41 @@ def look(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Loo
     else:
         monkeypatch.setenv("NO_COLOR", "1")
     return look
+
+
+@pytest.fixture
+def snap_compare(snap_compare: SnapCompare) -> SnapCompare:
+    """Compares pictures that stand still.
+
+    The pilot takes a process for idle that uses no processor time, and on a busy machine that may be one that
+    waits for a processor.
+    """
+
+    def compare(
+        app: UpsampleApp, *, terminal_size: tuple[int, int] = (80, 24), run_before: Before
+    ) -> bool:
+        async def come_to_rest(pilot: Pilot[None]) -> None:
+            await run_before(pilot)
+            await _stand_still(pilot)
+
+        return snap_compare(app, terminal_size=terminal_size, run_before=come_to_rest)
+
+    return compare
+
+
+async def _stand_still(pilot: Pilot[None], alike: int = 3) -> None:
+    pictures: list[str] = []
+    for _ in range(100):
+        # Twice, for what a layout asks to be done after it.
+        await pilot.pause(2 * _SCREEN_PERIOD)
+        pictures.append(_picture(pilot))
+        if len(pictures) >= alike and len(set(pictures[-alike:])) == 1:
+            return
+
+
+def _picture(pilot: Pilot[None]) -> str:
+    svg = pilot.app.export_screenshot(simplify=True)
+    return re.sub(r"terminal-\d+", "", svg)
 
 
 @pytest.fixture(scope="session")
