@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check format faults soak fuzz bench bench-tui lock clean
+.PHONY: demo test test-again check format faults soak fuzz bench bench-tui lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/upsample demo
@@ -14,6 +14,10 @@ demo: $(VENV)/.installed
 # Two at a time; the tests of a file stay together, because some share a server.
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+# What failed in the last `make test`, one at a time.
+test-again: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 # Formatting and lints, types, and the import rules of the three rooms.
 check: $(VENV)/.installed-dev
