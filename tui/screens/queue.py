@@ -113,9 +113,9 @@ class QueuePage(Page):
         """While another page was shown, nothing was drawn."""
         self.call_after_refresh(self.show_live)
 
-    def on_resize(self, event: events.Resize) -> None:
+    @on(events.Resize)
+    def wrap_lines(self) -> None:
         """Lines are wrapped to the width."""
-        super().on_resize(event)
         self.call_after_refresh(self.show_live)
 
     def _tick(self) -> None:

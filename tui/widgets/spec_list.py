@@ -200,7 +200,6 @@ class SpecList(RowList[Listing]):
 
     def on_resize(self) -> None:
         """Other rows are in sight, and the cursor may be out of it."""
-        super().on_resize()
         self.post_message(SightChanged())
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
