@@ -33,12 +33,18 @@ class Cancels:
         ledger: Ledger,
         box: str,
         in_flight: MutableMapping[str, Ready | None],
+        *,
+        alone: bool,
     ) -> None:
-        """`in_flight`: by identity, what may be on the box; None once it is known to be."""
+        """`in_flight`: by identity, what may be on the box; None once it is known to be.
+
+        When it is not `alone`, runs on other boxes see to the jobs of these.
+        """
         self._store = store
         self._ledger = ledger
         self._box = box
         self._in_flight = in_flight
+        self._alone = alone
         self._asked: set[int] = set()
         self._asked_anew = asyncio.Event()
         self._wanted: dict[str, frozenset[int]] = {}
@@ -92,9 +98,10 @@ class Cancels:
         await self._ledger.cancel(here.values())
 
     def _adopt(self, job: Job) -> None:
-        """Take in a job of another run, unless another box has it."""
+        """Take in a job of another run, unless another box or the run there has it."""
         if job.state not in (State.SENT, State.RUNNING):
-            self._ledger.adopt(job)
+            if self._alone or job.box == self._box:
+                self._ledger.adopt(job)
         elif job.box == self._box and job.identity:
             self._ledger.adopt(job)
             if self._in_flight.setdefault(job.identity, None) is None:

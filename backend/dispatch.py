@@ -61,11 +61,13 @@ class Dispatcher:
         force: bool = False,
         look: bool = False,
         go: asyncio.Event | None = None,
+        alone: bool = True,
     ) -> None:
         """`watch` hears of everything, on the loop; `force` lets results replace files.
 
         With `look` the box's daemon is taken as it is, whatever its setup: to follow what is there.
-        While `go` is cleared, nothing new is sent.
+        While `go` is cleared, nothing new is sent. One that is `alone` at work on the queue cancels jobs of
+        other boxes, too.
         """
         self._store = store
         self._box = box
@@ -88,7 +90,7 @@ class Dispatcher:
         self._go = go or asyncio.Event()
         if go is None:
             self._go.set()
-        self._cancels = Cancels(store, self._ledger, box.name, self._in_flight)
+        self._cancels = Cancels(store, self._ledger, box.name, self._in_flight, alone=alone)
 
     async def run(self, jobs: Sequence[Job]) -> None:
         """Work until every one of these jobs has ended or is postponed.

@@ -221,6 +221,9 @@ class QueueRunner:
             dispatcher.arrange(places)
         to_do = [job for job in await self._tell_news() if job.state is State.QUEUED]
         to_cancel = await asyncio.to_thread(self._store.asked_to_cancel)
+        async with self._changing:
+            for box in {job.box for job in to_cancel} - self._dispatchers.keys():
+                await self._change_here(box, to_cancel, Ledger.cancel)
         for box in {job.box for job in (*to_do, *to_cancel)}:
             self._keep(box)
 
@@ -274,7 +277,9 @@ class QueueRunner:
             # Asked for again: some may have been cancelled or paused since.
             jobs = await asyncio.to_thread(self._store.to_do, name)
             box = make_box(*settings.box_named(name), settings, {job.settings for job in jobs})
-            dispatcher = Dispatcher(self._store, box, self._asker, self._watch, go=self._go)
+            dispatcher = Dispatcher(
+                self._store, box, self._asker, self._watch, go=self._go, alone=False
+            )
             self._dispatchers[name] = dispatcher
         try:
             async with self._adding(dispatcher, box, settings):

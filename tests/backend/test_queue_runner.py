@@ -15,7 +15,7 @@ from backend import dispatch, link_keeper
 from backend.arrange import Move, rearrange
 from backend.box import backoff
 from backend.box.asker import Nobody
-from backend.config import load_settings
+from backend.config import load_settings, user_file
 from backend.events import Event, JobPaused, JobPrepared, LinkChanged, ResultsWritten
 from backend.orders import Batch, make_jobs
 from backend.queue_runner import QueueRunner
@@ -38,15 +38,15 @@ class Scene:
     def __post_init__(self) -> None:
         self.runner = QueueRunner(self.store, load_settings, Nobody(), self.events.append)
 
-    def orders(self, *prompts: str, file: str = "batch") -> list[Order]:
+    def orders(self, *prompts: str, file: str = "batch", box: str = "local") -> list[Order]:
         spec = self.folder / f"{file}.txt"
         spec.write_text("".join(f"{prompt}\n" for prompt in prompts))
         settings = load_settings()
-        batch = Batch("local", settings.boxes["local"], settings.upsampling, self.folder / "out")
+        batch = Batch(box, settings.boxes[box], settings.upsampling, self.folder / "out")
         return make_jobs(scan([spec], self.folder).specs, [spec], batch)
 
-    async def queue(self, *prompts: str, file: str = "batch") -> list[Job]:
-        return await self.runner.queue(self.orders(*prompts, file=file))
+    async def queue(self, *prompts: str, file: str = "batch", box: str = "local") -> list[Job]:
+        return await self.runner.queue(self.orders(*prompts, file=file, box=box))
 
     def states(self, jobs: list[Job]) -> list[State]:
         return [job.state for job in self.store.jobs(job.number for job in jobs)]
@@ -122,6 +122,31 @@ async def test_a_paused_job_can_be_cancelled(scene: Scene) -> None:
     await scene.runner.pause([jobs[1].number])
     await scene.runner.cancel([jobs[1].number])
     await scene.until_states(jobs, State.RUNNING, State.CANCELLED)
+
+
+async def test_another_process_cancels_jobs_of_two_boxes_at_work(scene: Scene) -> None:
+    user_file().parent.mkdir(parents=True)
+    user_file().write_text('[boxes.other]\nhost = "other"\nengine = "sketch"\n')
+    here = await scene.queue("one", "two", "three")
+    there = await scene.queue("four", "five", "six", file="others", box="other")
+    await scene.box.until_told("accepted", 2)
+    await until(lambda: len(scene.prepared) == 6)
+    unwanted = [here[1], there[1]]
+    with closing(Store(scene.store.path)) as of_another:
+        of_another.ask_to_cancel([job.number for job in unwanted])
+    await scene.until_states(unwanted, State.CANCELLED, State.CANCELLED)
+    scene.box.engine.let()
+    await scene.until_states([*here, *there], *[State.DONE, State.CANCELLED, State.DONE] * 2)
+    assert sorted(scene.box.engine.begun) == ["four", "one", "six", "three"]
+
+
+async def test_another_process_cancels_a_paused_job_of_a_box_at_rest(scene: Scene) -> None:
+    scene.runner.hold()
+    jobs = await scene.queue("one")
+    await scene.runner.pause([jobs[0].number])
+    with closing(Store(scene.store.path)) as of_another:
+        of_another.ask_to_cancel([jobs[0].number])
+    await scene.until_states(jobs, State.CANCELLED)
 
 
 async def test_what_was_cancelled_is_tried_again_at_the_end(scene: Scene) -> None:
