@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, S
 from backend.box.asker import Asker
 from backend.box.link import Box, Link, Seen
 from backend.cancels import Cancels
-from backend.errors import BoxUnreachable, InputError, UpsampleError
+from backend.errors import BoxUnreachable, InputError, UpsampleError, first_of
 from backend.events import BoxLog, BoxStatus, EngineStarting, Event
 from backend.ledger import Ledger
 from backend.line import Line
@@ -111,7 +111,7 @@ class Dispatcher:
                 for task in tasks:
                     task.cancel()
         except ExceptionGroup as errors:
-            raise _first(errors) from None
+            raise first_of(errors) from None
         finally:
             await self._ledger.lay_down()
 
@@ -224,7 +224,7 @@ class Dispatcher:
                 group.create_task(self._cancels.send(link))
                 group.create_task(self._listen(link))
         except ExceptionGroup as errors:
-            raise _first(errors) from None
+            raise first_of(errors) from None
 
     async def _begin_journal(self, journal: str) -> None:
         """What was accepted under another journal, this one has never heard of: prepare it anew."""
@@ -382,8 +382,3 @@ class Dispatcher:
         self._known.discard(identity)
         self._room.set()
         return self._cancels.forget(identity)
-
-
-def _first(errors: ExceptionGroup[Exception]) -> Exception:
-    error = errors.exceptions[0]
-    return _first(error) if isinstance(error, ExceptionGroup) else error

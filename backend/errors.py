@@ -72,3 +72,9 @@ class BoxRefusedLogin(BoxError):
 
 class BoxUnusable(BoxError):
     """The box was reached, but the runner cannot work there (no Python, disk full, wrong engine)."""
+
+
+def first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What went wrong first in a group of tasks, and so ended the others."""
+    error = errors.exceptions[0]
+    return first_of(error) if isinstance(error, BaseExceptionGroup) else error

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 from backend.arrange import Move, move_jobs
 from backend.box.asker import Asker
@@ -19,7 +19,7 @@ from backend.box.link import Box
 from backend.boxes import make_box
 from backend.config import Settings
 from backend.dispatch import Dispatcher
-from backend.errors import QueueTaken, UpsampleError
+from backend.errors import QueueTaken, UpsampleError, first_of
 from backend.events import DispatcherChanged, Event, LinkChanged, LinkState, QueueChanged
 from backend.follow import News
 from backend.ledger import Ledger
@@ -64,7 +64,8 @@ class QueueRunner:
     async def run(self) -> None:
         """Work until cancelled. While another process works on the queue, look on, and then take over.
 
-        QueueChanged tells what others did; DispatcherChanged who works on it, if that is not this one.
+        QueueChanged tells what others did; DispatcherChanged who works on it, if that is not this one. Raises
+        QueueError when the queue cannot be used any more.
         """
         holder = ""
         while True:
@@ -78,6 +79,8 @@ class QueueRunner:
                         for box in await asyncio.to_thread(self._store.boxes_with_work):
                             self._keep(box)
                         await watch_others(self._store, self._heed)
+            except ExceptionGroup as errors:
+                raise first_of(errors) from None
             except QueueTaken as taken:
                 self._looks_on = True
                 if holder != taken.holder:
@@ -282,31 +285,23 @@ class QueueRunner:
             )
             self._dispatchers[name] = dispatcher
         try:
-            async with self._adding(dispatcher, box, settings):
+            async with asyncio.TaskGroup() as group:
+                adding = group.create_task(self._keep_adding(dispatcher, box, settings))
                 await dispatcher.run(jobs)
-            self._watch(LinkChanged(name, LinkState.CLOSED, ""))
+                adding.cancel()
+        except ExceptionGroup as errors:
+            raise first_of(errors) from None
         finally:
             del self._dispatchers[name]
+        self._watch(LinkChanged(name, LinkState.CLOSED, ""))
         return dispatcher.has_postponed
 
-    @contextlib.asynccontextmanager
-    async def _adding(
-        self, dispatcher: Dispatcher, box: Box, settings: Settings
-    ) -> AsyncIterator[None]:
-        """Meanwhile, jobs that are queued for the box and can be done as it is set up join the others."""
-
-        async def add() -> None:
-            while True:
-                await self._news[box.name].wait()
-                self._news[box.name].clear()
-                await self._add_new(dispatcher, box, settings)
-
-        adding = asyncio.create_task(add())
-        try:
-            yield
-        finally:
-            adding.cancel()
-            await asyncio.gather(adding, return_exceptions=True)
+    async def _keep_adding(self, dispatcher: Dispatcher, box: Box, settings: Settings) -> None:
+        """Jobs queued for the box that can be done as it is set up join the others, until cancelled."""
+        while True:
+            await self._news[box.name].wait()
+            self._news[box.name].clear()
+            await self._add_new(dispatcher, box, settings)
 
     async def _add_new(self, dispatcher: Dispatcher, box: Box, settings: Settings) -> None:
         joined = 1

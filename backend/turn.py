@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from backend.dispatch import Dispatcher
-from backend.errors import QueueTaken
+from backend.errors import QueueTaken, first_of
 from backend.events import DispatcherChanged, Event
 from backend.follow import Follower
 from backend.others import LOOK_SECONDS, watch_others
@@ -68,9 +68,10 @@ async def _heeding(
         there = store.to_do(box, but=dispatcher.numbers)
         await dispatcher.add([job for job in there if job.number in numbers])
 
-    heeding = asyncio.create_task(watch_others(store, heed))
     try:
-        yield
-    finally:
-        heeding.cancel()
-        await asyncio.gather(heeding, return_exceptions=True)
+        async with asyncio.TaskGroup() as group:
+            heeding = group.create_task(watch_others(store, heed))
+            yield
+            heeding.cancel()
+    except ExceptionGroup as errors:
+        raise first_of(errors) from None

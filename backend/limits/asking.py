@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from backend.box.asker import Asker
 from backend.box.link import Box, Link, Seen, open_link
-from backend.errors import BoxUnreachable
+from backend.errors import BoxUnreachable, first_of
 from backend.limits.reply import Outcome, Reply
 from backend.troubles import PROMPT_TOO_LONG, translate
 from remote.protocol import (
@@ -106,7 +106,7 @@ class Conversation:
                 group.create_task(self._send(link))
                 group.create_task(self._listen(link, sent_before))
         except BaseExceptionGroup as errors:
-            raise _first(errors) from None
+            raise first_of(errors) from None
 
     async def _send(self, link: Link) -> None:
         """Everything that is open, also what an earlier link has sent: the box knows it by its id."""
@@ -171,12 +171,7 @@ async def conversation(
             yield talk
             following.cancel()
     except BaseExceptionGroup as errors:
-        raise _first(errors) from None
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    error = errors.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+        raise first_of(errors) from None
 
 
 def _not_answered(words: str) -> Reply:

@@ -16,6 +16,7 @@ from backend.arrange import Move, rearrange
 from backend.box import backoff
 from backend.box.asker import Nobody
 from backend.config import load_settings, user_file
+from backend.errors import QueueError
 from backend.events import Event, JobPaused, JobPrepared, LinkChanged, ResultsWritten
 from backend.orders import Batch, make_jobs
 from backend.queue_runner import QueueRunner
@@ -34,6 +35,7 @@ class Scene:
     store: Store
     box: NearBox
     events: list[Event] = field(default_factory=list)
+    running: asyncio.Task[None] = field(init=False)
 
     def __post_init__(self) -> None:
         self.runner = QueueRunner(self.store, load_settings, Nobody(), self.events.append)
@@ -70,11 +72,11 @@ async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         async with serving_near(tmp_path / "box", slots=1) as box, asyncio.timeout(BOUND):
             monkeypatch.setattr(link_keeper, "open_link", box.open_link)
             scene = Scene(tmp_path, store, box)
-            running = asyncio.create_task(scene.runner.run())
+            scene.running = asyncio.create_task(scene.runner.run())
             yield scene
-            running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
+            scene.running.cancel()
+            with contextlib.suppress(asyncio.CancelledError, QueueError):
+                await scene.running
 
 
 async def test_a_paused_job_is_passed_over_until_it_is_resumed(scene: Scene) -> None:
@@ -215,6 +217,20 @@ async def test_what_is_done_already_has_its_file_written_again(scene: Scene) -> 
     assert again.state is State.DONE
     assert jobs[0].destination.read_text().startswith("A long one")
     assert scene.box.engine.begun == ["one"]
+
+
+async def test_a_queue_that_cannot_be_read_any_more_ends_the_run_in_its_own_words(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged() -> list[Job]:
+        raise QueueError("the queue is damaged", "Open upsample again.")
+
+    jobs = await scene.queue("one")
+    monkeypatch.setattr(scene.store, "asked_to_pause", damaged)
+    with closing(Store(scene.store.path)) as of_another:
+        of_another.ask_to_cancel([jobs[0].number])
+    with pytest.raises(QueueError, match="damaged"):
+        await scene.running
 
 
 def test_moving_up_keeps_the_order_of_what_is_moved_and_stops_at_the_top() -> None:
