@@ -28,6 +28,7 @@ from backend.media import Media
 from backend.profiles import Profile, load_profile, profile_names
 from backend.regular_files import read_regular
 from backend.resolutions import Bound, Size
+from backend.specs.quoting import quoted
 from backend.video import FrameSampling
 
 Table = dict[str, object]
@@ -200,6 +201,15 @@ class Settings(_Section):
     boxes: dict[str, BoxSettings]
     _max_tokens: dict[str, int] = PrivateAttr(default_factory=dict)
     """By box."""
+
+    @field_validator("boxes")
+    @classmethod
+    def _check_names(cls, value: dict[str, BoxSettings]) -> dict[str, BoxSettings]:
+        # They are shown wherever a box is spoken of.
+        for name in value:
+            if not name.isprintable() or not name.strip():
+                raise ValueError(f"a box cannot be named {quoted(name)}")
+        return value
 
     def max_tokens_on(self, box: str) -> int:
         """The context length on a box; `upsampling` has that of the chosen one."""

@@ -34,12 +34,12 @@ class _Console(Console):
 
 def out() -> Console:
     """For data that people read."""
-    return _Console(file=sys.stdout, highlight=False, markup=False)
+    return _Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
 
 
 def err() -> Console:
     """For narration: progress, warnings, errors."""
-    return _Console(file=sys.stderr, highlight=False, markup=False)
+    return _Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
 
 
 def complain(error: UpsampleError) -> None:

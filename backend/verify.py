@@ -15,6 +15,8 @@ from pathlib import Path
 
 from backend.errors import ConfigError
 from backend.profiles import load_profile
+from backend.regular_files import read_regular
+from backend.results import MOST_BYTES
 from backend.specs.model import Spec, SpecFormat
 from backend.specs.reading import SIDECAR_SUFFIX
 from backend.specs.scan import scan
@@ -128,12 +130,19 @@ class _Sidecars:
 
     def _read(self, file: Path) -> None:
         try:
-            content = json.loads(file.read_text("utf-8"))
+            content = json.loads(read_regular(file, MOST_BYTES))
             result = file.with_name(Path(str(content["file"])).name)
             entries: dict[int, Mapping[str, Json]] = {
                 int(each["entry"]): dict(each) for each in content["results"]
             }
-        except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        except (
+            OSError,
+            ArithmeticError,
+            ValueError,
+            LookupError,
+            TypeError,
+            RecursionError,
+        ) as error:
             fault = Fault(Check.PARSES, f"it is no file of ours: {type(error).__name__}")
             self.verified.append(Verified(file, None, file.name, (fault,)))
             return
@@ -161,7 +170,7 @@ def _result(spec: Spec, sidecars: _Sidecars) -> _Result:
 def _raw_prompt_spec(spec: Spec) -> Mapping[str, Json]:
     """The file's object: it was read as one a moment ago."""
     try:
-        raw = json.loads(spec.file.read_text("utf-8-sig"))
+        raw = json.loads(read_regular(spec.file, MOST_BYTES))
     except (OSError, ValueError, RecursionError):
         return {}
     return raw if isinstance(raw, dict) else {}

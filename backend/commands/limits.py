@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from backend.boxes import make_box
 from backend.commands.limits_tables import show_report
+from backend.commands.own_queue import own_queue
 from backend.config import Settings, Table, load_settings
 from backend.console import err, say, warn, write_json
 from backend.errors import InputError
@@ -161,7 +162,8 @@ def _measure(
     if measuring.kept:
         say(f"Going on with an interrupted measurement: {measuring.kept} replies are there.")
     asker = TerminalAsker(options.accept_host_key, screen.paused)
-    seen = read_seen(name)
+    with own_queue():  # it says so when it was damaged
+        seen = read_seen(name)
     watchers = Watchers(screen.doing, screen.progress)
     try:
         measurement, talk = asyncio.run(measuring.run(sizes, served, asker, seen, watchers))

@@ -206,9 +206,9 @@ class Report:
         if event.state is not LinkState.LIVE:
             self._status = []
         words = link_words(event.state, event.seconds)
-        what = safe(event.detail) if event.state is LinkState.LIVE else words
+        what = event.detail if event.state is LinkState.LIVE else words
         counted = _Counted(event, time.monotonic())
-        self._progress.update(self._bar, description=f"{event.box} · {what}", counted=counted)
+        self._describe(event.box, what, counted)
         match event.state:
             case LinkState.STALE:
                 self._complain(f"{event.box}: {words}")
@@ -218,21 +218,24 @@ class Report:
                 self._complain(f"{event.box}: {words}")
 
     def _tell_engine(self, event: EngineStarting) -> None:
-        text = f"{event.box} · {safe(event.stage)}"
-        self._progress.update(self._bar, description=text)
+        self._describe(event.box, event.stage)
         if self._progress.disable:
-            say(text)
+            say(f"{event.box} · {event.stage}")
 
     def _tell_status(self, event: BoxStatus) -> None:
         self._status = [safe(part) for part in status_parts(event, jobs=False)]
         room = self._progress.console.width - _COUNTERS_WIDTH
-        text = event.box
+        shown: list[str] = []
         for part in status_parts(event):
-            if len(text) + len(part) > room:
+            if len(" · ".join([event.box, *shown])) + len(part) > room:
                 break
-            text += f" · {safe(part)}"
-        if text != event.box:
-            self._progress.update(self._bar, description=text)
+            shown.append(part)
+        if shown:
+            self._describe(event.box, " · ".join(shown))
+
+    def _describe(self, box: str, what: str, counted: _Counted | None = None) -> None:
+        text = safe(f"{box} · {what}")
+        self._progress.update(self._bar, description=text, counted=counted)
 
     def _draw(self) -> None:
         self._progress.update(self._bar, completed=self._ended)

@@ -24,8 +24,8 @@ _TRIES, _PAUSE = 100, 0.05
 """And seconds between them, for locks that others hold for a moment."""
 _SIDE_FILES = ("-wal", "-shm")
 """What SQLite has beside the file while it is open."""
-
-
+_OTHERS_SECONDS = 30.0
+"""How long a change waits for another process's; one of 100,000 jobs takes 8."""
 _LAST_VERSION = 1_000
 """No upsample will ever have a later schema; what says so is damaged."""
 
@@ -128,7 +128,9 @@ def _ended_in_disorder(path: Path) -> bool:
 def _open(path: Path, *, check: bool) -> sqlite3.Connection:
     _refuse_remains(path)
     make_private(path)  # SQLite gives its side files the same mode
-    db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    db = sqlite3.connect(
+        path, timeout=_OTHERS_SECONDS, check_same_thread=False, isolation_level=None
+    )
     try:
         db.row_factory = sqlite3.Row
         if check:

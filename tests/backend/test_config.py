@@ -344,6 +344,14 @@ def test_every_way_to_write_a_host_is_taken(host: str) -> None:
     assert load_settings().boxes["h100"].host == host
 
 
+@pytest.mark.parametrize("name", ["\x1b]52;c;eA==\x07", "a\nb", "", " "])
+def test_a_box_has_a_name_that_can_be_shown(name: str) -> None:
+    write_user_file(f"[boxes.{json.dumps(name)}]\nhost = 'gpu-box'\n")
+    with pytest.raises(ConfigError, match="a box cannot be named") as caught:
+        load_settings()
+    assert caught.value.problem.isprintable()
+
+
 def test_a_model_is_no_option() -> None:
     write_user_file('[boxes.h100]\nmodel = "--trust-remote-code"\n')
     with pytest.raises(ConfigError, match=r"boxes\.h100\.model"):

@@ -38,6 +38,11 @@ def test_nothing_from_outside_is_taken_for_markup_or_escapes(capsys: Capsys) -> 
     assert capsys.readouterr().err == "[bold]x[/y] \\x1b[2J\n"
 
 
+def test_colons_in_a_name_are_no_emoji(capsys: Capsys) -> None:
+    out().print("car:fire:night")
+    assert capsys.readouterr().out == "car:fire:night\n"
+
+
 def test_json_is_one_line_of_ascii(capsys: Capsys) -> None:
     write_json({"name": "\x1b[2J\u2028é\ud83d\nend"})
     line = capsys.readouterr().out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from backend.commands.report import Report
 from backend.events import (
     BoxLog,
     BoxStatus,
+    EngineStarting,
     Event,
     JobCancelled,
     JobDone,
@@ -249,6 +251,14 @@ def test_the_bar_tells_how_the_box_does_as_far_as_there_is_room(
     assert drawn(monkeypatch, 120, live, unknown) == "h100 · vllm 0.32.0"
     hostile = BoxStatus("h100", 1.0, "\x1b[2J", 0, 0, None, ())
     assert drawn(monkeypatch, 120, live, hostile) == r"h100 · \x1b[2J"
+
+
+def test_a_name_from_outside_cannot_steer_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    name, shown = "\x1b]52;c;eA==\x07", r"\x1b]52;c;eA==\x07"
+    loading = EngineStarting(name, "loading", 1.0)
+    busy = replace(STATUS, box=name)
+    for event in (LinkChanged(name, LinkState.CONNECTING, ""), loading, busy):
+        assert drawn(monkeypatch, 120, event).startswith(shown)
 
 
 def test_with_json_a_status_is_a_line(capsys: Capsys) -> None:

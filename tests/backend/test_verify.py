@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -143,6 +144,31 @@ def test_what_is_wrong_is_found_where_it_is(
     damage(out)
     assert faults(out) == wrong
     assert run(["results", "outputs", "--verify"]) == ExitCode.SOME_FAILED
+
+
+@pytest.mark.parametrize("place", ["../outputs", "../elsewhere/../outputs", "../linked"])
+def test_what_is_gone_is_missed_whatever_the_folder_is_called(
+    out: Path, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capsys
+) -> None:
+    (out / "dock.json").unlink()
+    (out / "dock.upsample.json").unlink()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "linked").symlink_to(out.resolve())
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert run(["results", place, "--verify"]) == ExitCode.SOME_FAILED
+    assert "dock.json" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("entry", ["1e999", "NaN", "-1e999"])
+def test_a_number_that_is_none_is_a_fault_of_its_file(out: Path, entry: str) -> None:
+    written = f'{{"file": "dock.json", "results": [{{"entry": {entry}}}]}}'
+    (out / "dock.upsample.json").write_text(written)
+    assert Check.PARSES in faults(out)["dock.upsample.json:None"]
+
+
+def test_a_pipe_is_no_file_of_ours_and_not_waited_for(out: Path) -> None:
+    os.mkfifo(out / "pipe.upsample.json")
+    assert faults(out) == {"pipe.upsample.json:None": {Check.PARSES}}
 
 
 def test_a_chosen_candidate_is_no_duplicate_of_its_own_file(out: Path) -> None:

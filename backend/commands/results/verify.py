@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 
 from rich.text import Text
 
 from backend.commands.options import DEFAULT_SAVE_DIR
+from backend.commands.own_queue import own_queue
 from backend.console import out, safe, say, table, write_json
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
-from backend.store import Store, default_path
+from backend.store import default_path
 from backend.verify import Verified, verify_results
 from remote.protocol import Json
 
@@ -43,9 +43,9 @@ def _written_below(place: Path) -> list[Path]:
     """What our queue has written there; nothing where there is no queue."""
     if not default_path().exists():
         return []
-    above = place.absolute()
-    with closing(Store(default_path())) as store:
-        return [file for file in store.all_written() if file.is_relative_to(above)]
+    above = place.resolve()
+    with own_queue() as store:
+        return [file for file in store.all_written() if file.resolve().is_relative_to(above)]
 
 
 def _as_json(verified: Verified) -> dict[str, Json]:
