@@ -20,6 +20,7 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.theme import ThemeProvider
 from textual.widget import AwaitMount
+from textual.widgets import Input
 from textual.worker import ResultType, Worker, WorkType
 
 _OPENS_WITHIN = 5.0
@@ -30,8 +31,12 @@ class SteadyApp(App[None]):
     """The app's base: screens, modes and the palette."""
 
     def on_key(self, event: events.Key) -> None:
-        """While the app ends, its screens are gone: a key is nobody's."""
+        """What no widget took. While the app ends, its screens are gone: a key is nobody's."""
         if self._ends:
+            event.prevent_default()
+        elif isinstance(self.focused, Input) and event.is_printable and event.character:
+            # It was given out before the key before it had opened this line.
+            self.focused.insert_text_at_cursor(event.character)
             event.prevent_default()
 
     async def run_action(

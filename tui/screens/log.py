@@ -221,12 +221,12 @@ class LogPage(Page):
 
     def _close(self) -> None:
         self.remove_class("-asking")
-        self.prompt.disabled = True
+        self.prompt.end()
         self.log_view.focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While something is typed, the keys of the page are letters of it."""
-        typing = self.has_class("-asking") and self.prompt.has_focus
+        typing = self.has_class("-asking") and self.focused is self.prompt
         return not (typing and action in {"ask", "next", "level", "box", "job", "copy", "help"})
 
     def action_back(self) -> None:

@@ -32,6 +32,7 @@ from tui.reviewing import accept_many, decide_one, order_for, read_review, undo_
 from tui.screens.page import HELP, Page
 from tui.screens.question import QuestionScreen
 from tui.spans import counted
+from tui.widgets.filter_input import FilterInput
 from tui.widgets.review_list import ReviewHeadings, ReviewList
 from tui.widgets.review_pane import ReviewPane
 
@@ -44,18 +45,7 @@ _LOOKS: list[str | PurePath] = [
 ]
 
 
-class ReviewFilter(Input):
-    """The line that a filter is typed into."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,down", "submit", "keep the filter", key_display="⏎"),
-        Binding("escape", "screen.back", "show all", key_display="esc"),
-    ]
-
-    def __init__(self) -> None:
-        placeholder = "words of a name or prompt; undecided, repetition …"
-        super().__init__(placeholder=placeholder, compact=True, disabled=True)
-        self.cursor_blink = False
+_FILTER_EXAMPLES = "words of a name or prompt; undecided, repetition …"
 
 
 class ReviewPage(Page):
@@ -100,7 +90,7 @@ class ReviewPage(Page):
         """The list beside or above the texts."""
         with Vertical(classes="body"):
             yield Static(id="title", markup=False)
-            yield ReviewFilter()
+            yield FilterInput(_FILTER_EXAMPLES)
             yield Static(id="empty", markup=False)
             with Horizontal(id="panes"):
                 with Vertical(id="results"):
@@ -119,9 +109,9 @@ class ReviewPage(Page):
         return self.query_one(ReviewPane)
 
     @property
-    def filter_input(self) -> ReviewFilter:
+    def filter_input(self) -> FilterInput:
         """The line that the filter is typed into."""
-        return self.query_one(ReviewFilter)
+        return self.query_one(FilterInput)
 
     # --- reading ---
 
@@ -398,14 +388,13 @@ class ReviewPage(Page):
     @on(Input.Submitted)
     def _close_filter(self) -> None:
         self.remove_class("-filtering")
-        self.filter_input.disabled = True
+        self.filter_input.end()
         self.review_list.focus()
 
     def action_filter(self) -> None:
         """Type words that results must have."""
         self.add_class("-filtering")
-        self.filter_input.disabled = False
-        self.filter_input.focus()
+        self.filter_input.begin()
 
     def action_back(self) -> None:
         """From the texts to the list; from there, to all results."""
@@ -422,5 +411,5 @@ class ReviewPage(Page):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While a filter is typed, the keys of the page are letters of it."""
-        typing = self.has_class("-filtering") and self.filter_input.has_focus
+        typing = self.has_class("-filtering") and self.focused is self.filter_input
         return not (typing and action not in {"back", "page", "quit", "command_palette"})

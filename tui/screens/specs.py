@@ -47,6 +47,7 @@ from tui.widgets.queue_pane import QueuePane
 from tui.widgets.spec_detail import SpecDetail
 from tui.widgets.spec_list import ColumnHeadings, SpecList
 
+_FILTER_EXAMPLES = "words of a name or prompt, fits:no, state:failed, -without …"
 _VERY_MANY = 20_000
 """Specs."""
 _RENEW_EVERY = 0.25
@@ -95,7 +96,7 @@ class SpecsScreen(Page):
         with Horizontal(id="body", classes="body"):
             with Vertical(id="specs"):
                 yield Static(id="title", markup=False)
-                yield FilterInput()
+                yield FilterInput(_FILTER_EXAMPLES)
                 yield Static(id="hint", markup=False)
                 yield Static(id="empty", markup=False)
                 yield ColumnHeadings(self.listing)
@@ -279,13 +280,12 @@ class SpecsScreen(Page):
 
     def _close_filter(self) -> None:
         self.remove_class("-filtering")
-        self.filter_input.disabled = True
+        self.filter_input.end()
         self.spec_list.focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While a filter is typed, the keys of the list are letters of it."""
-        # Not whether the line has the focus, which takes a moment to come: the next key may be there first.
-        typing = self.has_class("-filtering")
+        typing = self.has_class("-filtering") and self.focused is self.filter_input
         keys = {"filter", "problems", "help", "read", "sort", "reverse", "group", "upsample"}
         keys |= {"tokens", "copy", "edit", "review"}
         return not (typing and action in keys)
@@ -307,8 +307,7 @@ class SpecsScreen(Page):
     def action_filter(self) -> None:
         """Type words that names or prompts must have."""
         self.add_class("-filtering")
-        self.filter_input.disabled = False
-        self.filter_input.focus()
+        self.filter_input.begin()
 
     def action_back(self) -> None:
         """From a range to none; from the detail to the list; from there, to all specs."""

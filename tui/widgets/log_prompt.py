@@ -8,6 +8,8 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+from tui.widgets.typed_line import TypedLine
+
 
 class Asked(StrEnum):
     """What is typed."""
@@ -17,8 +19,8 @@ class Asked(StrEnum):
     FILE = "save as"
 
 
-class LogPrompt(Input):
-    """An Input that knows what it asks for. Out of use, it cannot take the focus."""
+class LogPrompt(TypedLine):
+    """It knows what it asks for."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "go", key_display="⏎"),
@@ -26,16 +28,14 @@ class LogPrompt(Input):
     ]
 
     def __init__(self) -> None:
-        super().__init__(compact=True, disabled=True, select_on_focus=False)
-        self.cursor_blink = False
+        super().__init__(select_on_focus=False)
         self.asked = Asked.SEARCH
 
     def ask(self, asked: Asked, value: str) -> None:
         """Ask for this; `value` is what stands there to begin with."""
         self.asked = asked
         self.placeholder = asked
-        self.disabled = False
         with self.prevent(Input.Changed):
             self.value = value
         self.cursor_position = len(value)
-        self.focus()
+        self.begin()
