@@ -16,6 +16,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Item
 
 from backend.config import Layer, check_layers, user_file
+from backend.editor import edit_file
 from backend.errors import ConfigError
 
 
@@ -198,3 +199,18 @@ def _write(file: Path, text: str) -> None:
         raise ConfigError(f"{file} cannot be written: {error.strerror}") from error
     except UnicodeEncodeError as error:
         raise ConfigError(f"the value is no text that a file can hold: {error.reason}") from error
+
+
+def edit_user_file(command: list[str]) -> None:
+    """Open the user's file in an editor, and make it first where there is none. Blocks.
+
+    Raises ConfigError, and InputError when the editor fails.
+    """
+    file = user_file()
+    if not file.exists():
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("# Only what differs from the defaults; see `upsample config show`.\n")
+        except OSError as error:
+            raise ConfigError(f"{file} cannot be written: {error.strerror}") from error
+    edit_file(file, command)

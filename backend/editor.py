@@ -1,4 +1,4 @@
-"""A text in the user's own editor."""
+"""A file or a text in the user's own editor."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from backend.specs.quoting import well_formed
 
 
 def editor_command(environment: Mapping[str, str]) -> list[str]:
-    """How the editor is started: $EDITOR, $VISUAL or vi, with its arguments.
+    """How the editor is started: $VISUAL, $EDITOR or vi, with its arguments.
 
     Raises InputError when there is no such program.
     """
-    for name in ("EDITOR", "VISUAL"):
+    for name in ("VISUAL", "EDITOR"):
         if text := environment.get(name, "").strip():
             try:
                 command = shlex.split(text)
@@ -29,9 +29,20 @@ def editor_command(environment: Mapping[str, str]) -> list[str]:
             return command
     if shutil.which("vi") is None:
         raise InputError(
-            "there is no editor: neither $EDITOR nor $VISUAL is set, nor is there vi", _REMEDY
+            "there is no editor: neither $VISUAL nor $EDITOR is set, nor is there vi", _REMEDY
         )
     return ["vi"]
+
+
+def edit_file(file: Path, command: list[str]) -> None:
+    """Blocks until the editor is closed. Raises InputError when it fails."""
+    try:
+        # -- is not understood by every editor; an absolute path is never taken for an option.
+        subprocess.run([*command, str(file.absolute())], check=True)
+    except subprocess.CalledProcessError as error:
+        raise InputError(f"the editor {command[0]} ended with {error.returncode}") from error
+    except OSError as error:
+        raise InputError(f"the editor {command[0]} did not work: {error}", _REMEDY) from error
 
 
 def edit_text(text: str, command: list[str]) -> str:
@@ -45,13 +56,9 @@ def edit_text(text: str, command: list[str]) -> str:
         file = Path(folder) / "prompt.txt"
         file.touch(mode=0o600)
         file.write_text(well_formed(text) + "\n", encoding="utf-8", newline="")
+        edit_file(file, command)
         try:
-            subprocess.run([*command, str(file)], check=True)
             return file.read_text(encoding="utf-8").strip()
-        except subprocess.CalledProcessError as error:
-            raise InputError(
-                f"the editor {command[0]} ended with {error.returncode}; nothing was changed"
-            ) from error
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"the editor {command[0]} did not work: {error}", _REMEDY) from error
 

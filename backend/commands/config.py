@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import shlex
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import cast
 
 import tomlkit
 
 from backend.config import LOCAL_FILE, load_settings, user_file
-from backend.config_edit import key_parts, set_value
+from backend.config_edit import edit_user_file, key_parts, set_value
 from backend.config_survey import survey_settings
 from backend.console import out, safe, say, table, warn, write_json, write_line
+from backend.editor import editor_command
 from backend.errors import ConfigError
 from backend.exit_codes import ExitCode
 from backend.profiles import Profile, ProfileFile, load_profile, profile_files
@@ -71,29 +69,11 @@ def set_setting(key: str, value: str) -> ExitCode:
 
 
 def edit_settings() -> ExitCode:
-    """Open the user's file in $EDITOR, then check what it makes."""
-    file = user_file()
-    _require_file(file)
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-    try:
-        subprocess.run([*shlex.split(editor), str(file)], check=True)
-    except (OSError, ValueError, subprocess.CalledProcessError) as error:
-        raise ConfigError(
-            f"the editor {editor} did not work: {error}", "Set $EDITOR, or edit the file yourself."
-        ) from error
+    """Open the user's file in the user's editor, then check what it makes."""
+    edit_user_file(editor_command(os.environ))
     load_settings()
-    say(f"{file} is fine.")
+    say(f"{user_file()} is fine.")
     return ExitCode.OK
-
-
-def _require_file(file: Path) -> None:
-    if file.exists():
-        return
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("# Only what differs from the defaults; see `upsample config show`.\n")
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be written: {error.strerror}") from error
 
 
 def show_paths() -> ExitCode:

@@ -470,15 +470,20 @@ def test_config_show_can_be_read_back(capsys: Capsys) -> None:
 
 
 @pytest.mark.parametrize(
-    ("editor", "code"), [("true", ExitCode.OK), ("false", ExitCode.USAGE), ("'", ExitCode.USAGE)]
+    ("editor", "code", "made"),
+    [
+        ("true", ExitCode.OK, True),
+        ("false", ExitCode.USAGE, True),
+        ("'", ExitCode.USAGE, False),
+    ],
 )
 def test_an_editor_that_does_not_work_is_told(
-    capsys: Capsys, monkeypatch: pytest.MonkeyPatch, editor: str, code: ExitCode
+    capsys: Capsys, monkeypatch: pytest.MonkeyPatch, editor: str, code: ExitCode, made: bool
 ) -> None:
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setenv("EDITOR", editor)
     assert run(["config", "edit"]) == code
-    assert user_file().is_file()
+    assert user_file().is_file() is made
 
 
 def test_the_paths_are_told_the_strongest_first(capsys: Capsys, folder: Path) -> None:

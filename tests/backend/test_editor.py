@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.editor import edit_text, editor_command
+from backend.editor import edit_file, edit_text, editor_command
 from backend.errors import InputError
 
 
@@ -42,6 +42,15 @@ def test_half_a_surrogate_pair_stops_no_editor(editor: list[str]) -> None:
     assert edit_text("half \ud83d", [*editor, ""]) == "half \ufffd"
 
 
+def test_a_file_is_no_option_whatever_it_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    note = "import pathlib, sys; pathlib.Path('seen').write_text(sys.argv[1])"
+    edit_file(Path("-a $(b) c.json"), [sys.executable, "-c", note])
+    assert (tmp_path / "seen").read_text() == str(tmp_path / "-a $(b) c.json")
+
+
 def test_an_editor_that_fails_changes_nothing() -> None:
     with pytest.raises(InputError, match="ended with 1"):
         edit_text("x", [sys.executable, "-c", "raise SystemExit(1)"])
@@ -56,8 +65,8 @@ def test_an_editor_that_leaves_no_text_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("environment", "command"),
     [
-        ({"EDITOR": "sh -c 'x y'", "VISUAL": "cat"}, ["sh", "-c", "x y"]),
-        ({"EDITOR": " ", "VISUAL": "cat -u"}, ["cat", "-u"]),
+        ({"VISUAL": "sh -c 'x y'", "EDITOR": "cat"}, ["sh", "-c", "x y"]),
+        ({"VISUAL": " ", "EDITOR": "cat -u"}, ["cat", "-u"]),
     ],
 )
 def test_the_editor_is_the_users_with_its_arguments(

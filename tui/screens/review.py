@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path, PurePath
 from typing import ClassVar
 
 from textual import events, on
-from textual.app import ComposeResult, SuspendNotSupported
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -18,12 +17,13 @@ from textual.widgets import Input, Static
 from textual.worker import Worker
 
 from backend.decisions import Decision
-from backend.editor import edit_text, editor_command
+from backend.editor import edit_text
 from backend.errors import UpsampleError
 from backend.review import Candidate
 from backend.store import State
 from tui.clipboard import copy
 from tui.desk import Desk
+from tui.editor import lend_terminal
 from tui.harmless import one_line, paragraphs
 from tui.messages import CurrentResultChanged, ReviewFailed, ReviewRead, ReviewTold
 from tui.review_listing import ReviewListing, Show
@@ -224,26 +224,16 @@ class ReviewPage(Page):
         """Whether it counts as rejected because another one was accepted."""
         return bool(self.listing.current and self.listing.current.chosen not in (None, candidate))
 
-    def action_edit(self) -> None:
+    async def action_edit(self) -> None:
         """Have the user make a text of their own of it."""
         candidate = self._needed()
         if candidate is None:
             return
-        try:
-            command = editor_command(os.environ)
-            with self.app.suspend():
-                text = edit_text(candidate.result.prompt, command)
-        except SuspendNotSupported:
-            self.notify(
-                "This terminal cannot be lent to an editor.", severity="error", markup=False
-            )
-        except UpsampleError as error:
-            self.notify(paragraphs(str(error)), title="Not edited", severity="error", markup=False)
-        else:
+        text = await lend_terminal(self.app, partial(edit_text, candidate.result.prompt))
+        if text is not None:
             self._take_edited(candidate, text)
 
     def _take_edited(self, candidate: Candidate, text: str) -> None:
-        self.app.refresh()
         if not text:
             self.notify("The text is empty, so nothing was changed; x rejects.", markup=False)
         elif text == candidate.result.prompt.strip():

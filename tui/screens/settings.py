@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shlex
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import ClassVar
 
 from textual import on
-from textual.app import ComposeResult, SuspendNotSupported
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
 from backend.config import user_file
-from backend.config_edit import Change, change_values, preview_values, undo
+from backend.config_edit import (
+    Change,
+    change_values,
+    edit_user_file,
+    preview_values,
+    undo,
+)
 from backend.config_survey import Entry, Kind, Survey, dotted, survey_settings
 from backend.errors import ConfigError
 from backend.ssh_hosts import ssh_config_hosts
 from tui.desk import Desk
+from tui.editor import lend_terminal
 from tui.harmless import one_line, paragraphs
 from tui.messages import CurrentChanged
 from tui.screens.add_box import AddBoxDialog, NewBox
@@ -272,19 +276,9 @@ class SettingsPage(Page):
         self.setting_list.show_rows()
         self._show_current()
 
-    def action_open_file(self) -> None:
-        """Open the user's file in $EDITOR, and read it again afterwards."""
-        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-        file = user_file()
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with self.app.suspend():
-                subprocess.run([*shlex.split(editor), str(file)], check=True)
-        except SuspendNotSupported:
-            self.notify("This terminal cannot be lent to an editor.", markup=False)
-        except (OSError, ValueError, subprocess.CalledProcessError) as error:
-            text = f"The editor {one_line(editor)} did not work: {one_line(str(error))}"
-            self.notify(text, severity="error", markup=False)
+    async def action_open_file(self) -> None:
+        """Open the user's file in the user's editor, and read it again afterwards."""
+        await lend_terminal(self.app, edit_user_file)
         self._read()
 
     # --- boxes ---

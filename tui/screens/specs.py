@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable
+from functools import partial
 from time import monotonic
 from typing import ClassVar
 
@@ -20,7 +21,6 @@ from backend.config import Settings, Upsampling
 from backend.history import latest_job
 from tui.clipboard import copy
 from tui.desk import Desk
-from tui.editor import edit_file
 from tui.harmless import paragraphs
 from tui.lines import Progress, empty_text, filter_hint, title_line
 from tui.listing import Listing
@@ -385,8 +385,12 @@ class SpecsScreen(Page):
 
     async def action_edit(self) -> None:
         """Open the file with the prompt in the user's editor."""
+        from backend.editor import edit_file
+        from tui.editor import lend_terminal
+
         if row := self._current_or_tell():
-            await edit_file(self.app, row.spec.prompt_file or row.spec.file)
+            file = row.spec.prompt_file or row.spec.file
+            await lend_terminal(self.app, partial(edit_file, file))
 
     def _current_or_tell(self) -> Row | None:
         if self.listing.current is None:
