@@ -24,8 +24,22 @@ class AnswerScroll(VerticalScroll, can_focus=True):
         Binding("j", "scroll_down", "down", show=False),
         Binding("k", "scroll_up", "up", show=False),
         Binding("g", "scroll_home", "top", show=False),
-        Binding("G", "scroll_end", "follow the end", show=False),
+        Binding("G", "follow", "follow the end", show=False),
     ]
+
+    follows = True
+    """Whether the end stays in sight as the text grows."""
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Who scrolls up reads there; who comes to the end follows it again."""
+        super().watch_scroll_y(old_value, new_value)
+        self.follows = self.is_vertical_scroll_end
+
+    def action_follow(self) -> None:
+        """Keep the end in sight from now on."""
+        self.follows = True
+        # At once: by the end of an animation it would have moved on.
+        self.scroll_end(animate=False)
 
 
 class LiveView(Vertical):
@@ -55,12 +69,13 @@ class LiveView(Vertical):
 
     def show(self, job: LiveJob | None) -> None:
         """Show this job as it stands now; None shows nothing."""
+        answer = self.answer
+        if job is not self._job:
+            answer.follows = True
+        self._job = job
         width = self.scrollable_content_region.width
         if width <= 0:
             return  # before the first layout; the resize that ends it comes back here
-        answer = self.answer
-        follows = answer.is_vertical_scroll_end or job is not self._job
-        self._job = job
         self.set_class(job is None, "-nothing")
         if job is None:
             return
@@ -70,9 +85,8 @@ class LiveView(Vertical):
         brief = self.size.height < _LOW
         self.query_one("#facts", Static).update(facts(job, now, self._cwd, width, brief=brief))
         self.query_one("#text", Static).update(answer_text(job, box, now))
-        if follows:
-            answer.scroll_end(animate=False)
-        else:
-            answer.border_subtitle = "held: G follows"
-        if follows and answer.border_subtitle:
-            answer.border_subtitle = ""
+        if answer.follows:
+            answer.action_follow()
+        subtitle = "" if answer.follows else "held: G follows"
+        if answer.border_subtitle != subtitle:
+            answer.border_subtitle = subtitle
