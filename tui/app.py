@@ -409,7 +409,8 @@ class UpsampleApp(TellsDefects, SteadyApp):
         if self.desk.open_source is None:
             self.notify("Nothing else can be opened here.", markup=False)
             return
-        self.desk = replace(self.desk, source=self.desk.open_source(paths))
+        source = self.desk.open_source(paths)
+        self.desk = replace(self.desk, source=source, settings=self.settings)
         self.switch_mode("settings")
         self.remove_mode("specs")
         self.add_mode("specs", partial(PAGES["specs"], self.desk))

@@ -11,6 +11,7 @@ from textual.widgets import Input, Static
 from backend.config import LOCAL_FILE, user_file
 from tests.support.pilots import until
 from tests.tui.conftest import MakeSettingsApp, settled_settings
+from tui.app import UpsampleApp
 from tui.messages import CurrentChanged
 from tui.screens.add_box import AddBoxDialog
 from tui.screens.confirm import ConfirmScreen
@@ -254,3 +255,46 @@ async def test_a_broken_file_is_told_and_the_page_stays(
         await pilot.press("1", "5")
         await until(pilot, lambda: "is not TOML" in toasts(page))
         assert page.listing.survey is not None
+
+
+async def test_a_box_that_is_not_there_is_told_and_not_used(
+    make_settings_app: MakeSettingsApp,
+) -> None:
+    async with make_settings_app(OWN).run_test() as pilot:
+        page = await settled_settings(pilot)
+        user_file().write_text('box = "typo"\n')
+        await pilot.press("1", "5")
+        await until(pilot, lambda: "no box is named 'typo'" in toasts(page))
+        assert page.upsample.settings.box == "local"
+        await pilot.press("2", "3", "4")
+
+
+async def test_what_was_chosen_for_the_session_outlives_a_visit(
+    make_settings_app: MakeSettingsApp,
+) -> None:
+    async with make_settings_app(OWN).run_test() as pilot:
+        app = pilot.app
+        assert isinstance(app, UpsampleApp)
+        upsampling = app.settings.upsampling.model_copy(update={"reserve": 77})
+        app.change_settings(app.settings.model_copy(update={"upsampling": upsampling}))
+        page = await at(pilot, "upsampling.auto_resize")
+        assert app.settings.upsampling.reserve == 77
+        # What is changed in the files counts from then on.
+        await pilot.press("space")
+        await until(pilot, lambda: page.upsample.settings.upsampling.auto_resize is False)
+        assert page.upsample.settings.upsampling.reserve == 300
+
+
+async def test_an_undo_that_is_refused_can_be_asked_for_again(
+    make_settings_app: MakeSettingsApp,
+) -> None:
+    async with make_settings_app(OWN).run_test() as pilot:
+        page = await at(pilot, "upsampling.auto_resize")
+        await pilot.press("space")
+        once = await changed(pilot)
+        user_file().write_text(once + "# by hand\n")
+        await pilot.press("u")
+        await until(pilot, lambda: "changed since" in toasts(page))
+        user_file().write_text(once)
+        await pilot.press("u")
+        assert await changed(pilot, once) == OWN

@@ -68,6 +68,7 @@ class SettingsPage(Page):
         super().__init__()
         self._desk = desk
         self.listing = SettingsListing()
+        self._read_before = desk.settings
         self._undoable: list[Change] = []
         self._turn = asyncio.Lock()
         """One change after the other."""
@@ -113,6 +114,10 @@ class SettingsPage(Page):
         self.run_worker(self._survey(), group="survey", exclusive=True)
 
     async def _survey(self) -> None:
+        async with self._turn:
+            await self._take_files()
+
+    async def _take_files(self) -> None:
         try:
             survey = await asyncio.to_thread(self._look)
         except ConfigError as error:
@@ -121,13 +126,17 @@ class SettingsPage(Page):
         self.take(survey)
 
     def _look(self) -> Survey:
-        return survey_settings(self._desk.changes())
+        survey = survey_settings(self._desk.changes())
+        survey.settings.box_named(None)  # one that is not there cannot be used
+        return survey
 
     def take(self, survey: Survey) -> None:
         """Show these settings."""
         self.listing.take(survey)
         self._show()
-        if survey.settings != self.upsample.settings:
+        # Compared with what the files said before: for this session others may have been chosen.
+        if survey.settings != self._read_before:
+            self._read_before = survey.settings
             self.upsample.change_settings(survey.settings)
 
     def _show(self) -> None:
@@ -167,8 +176,8 @@ class SettingsPage(Page):
                     survey = await asyncio.to_thread(self._look)
                 except ConfigError as error:
                     # By itself it is right; with what the other layers say it is not.
-                    await asyncio.to_thread(undo, done)
                     self._tell(error)
+                    await self._undo(done)
                     return
                 self._undoable.append(done)
                 self.take(survey)
@@ -255,20 +264,26 @@ class SettingsPage(Page):
         if not self._undoable:
             self.notify("Nothing was changed here.", markup=False)
             return
-        change = self._undoable.pop()
+        self.run_worker(self._take_back(), group="change", exit_on_error=False)
 
-        async def take_back() -> None:
-            async with self._turn:
-                try:
-                    await asyncio.to_thread(undo, change)
-                    survey = await asyncio.to_thread(self._look)
-                except ConfigError as error:
-                    self._tell(error)
-                    return
-                self.take(survey)
-                self.notify("Undone.", markup=False, timeout=3)
+    async def _take_back(self) -> None:
+        async with self._turn:
+            if not self._undoable:
+                return  # another undo was faster
+            if not await self._undo(self._undoable[-1]):
+                return  # it can be tried again
+            self._undoable.pop()
+            self.notify("Undone.", markup=False, timeout=3)
+            await self._take_files()
 
-        self.run_worker(take_back(), group="change", exit_on_error=False)
+    async def _undo(self, change: Change) -> bool:
+        """Whether the file is what it was; if not, it is said why."""
+        try:
+            await asyncio.to_thread(undo, change)
+        except ConfigError as error:
+            self._tell(error)
+            return False
+        return True
 
     def action_fold(self, folded: bool | None) -> None:
         """Fold or unfold a box."""
