@@ -44,7 +44,7 @@ from tui.memory import Memory
 from tui.pages import PAGES
 from tui.screens.page import Page
 from tui.spans import counted
-from tui.steady_app import SteadyApp
+from tui.steady_app import CHANGES, SteadyApp
 from tui.themes import DARK, HIGH_CONTRAST
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
         self.settings_changed.publish(settings)
 
     def ask_to_upsample(self, chosen: Sequence[Chosen], queued: Callable[[], object]) -> None:
-        """Open the dialog on these specs; `queued` is called when the user has sent them."""
+        """Open the dialog on these specs; `queued` is called once they are in the queue."""
         from tui.screens.upsample import UpsampleDialog
 
         if not chosen:
@@ -205,15 +205,21 @@ class UpsampleApp(TellsDefects, SteadyApp):
 
             def send(summary: Summary | None) -> None:
                 if summary is not None:
-                    self.run_worker(self._queue(summary), exit_on_error=False)
-                    queued()
+                    work = self._queue(summary, queued)
+                    self.run_worker(work, group=CHANGES, exit_on_error=False)
 
             self.push_screen(UpsampleDialog(chosen, self.store), send)
 
-    async def _queue(self, summary: Summary) -> None:
+    async def _queue(self, summary: Summary, queued: Callable[[], object]) -> None:
         from backend.batch import require_writable
 
         if self.runner is None:
+            self.notify(
+                paragraphs(self.queue_trouble or "The queue is closed."),
+                title="Not queued",
+                severity="error",
+                markup=False,
+            )
             return
         try:
             for folder in {order.destination.parent for order in summary.orders}:
@@ -222,6 +228,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
         except UpsampleError as error:
             self.notify(paragraphs(str(error)), severity="error", markup=False)
             return
+        queued()
         self.live.take_up(jobs)
         done = sum(job.state is State.DONE for job in jobs)
         going = len(jobs) - done
@@ -402,7 +409,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
                 self.call_from_thread(self.open_paths, [folder])
 
         self.notify("Drawing three clips …", markup=False)
-        self.run_worker(make, thread=True, group="demo", exclusive=True)
+        self.run_worker(make, thread=True, group="demo", exclusive=True, exit_on_error=False)
 
     def open_paths(self, paths: Sequence[Path]) -> None:
         """List the specs of these files and folders instead."""

@@ -49,7 +49,7 @@ class SpecThreads:
 
     def start_reading(self) -> None:
         """Read all files, then whichever changes."""
-        self._screen.run_worker(self._read, thread=True, group="scan")
+        self._screen.run_worker(self._read, thread=True, group="scan", exit_on_error=False)
 
     def note_drawn(self) -> None:
         """The first specs are on the screen: now for the rest."""
@@ -58,7 +58,7 @@ class SpecThreads:
     def start_planning(self) -> None:
         """Plan what waits and what comes to wait."""
         self._planning = True
-        self._screen.run_worker(self._plan, thread=True, group="plan")
+        self._screen.run_worker(self._plan, thread=True, group="plan", exit_on_error=False)
 
     def read_history(self, store: Store, files: frozenset[Path] | None) -> None:
         """How earlier jobs ended, and which results of these files are ours; None stands for all files."""
@@ -69,7 +69,7 @@ class SpecThreads:
                 jobs = latest_jobs(store) if files is None else {}
                 self._screen.post_message(HistoryRead(jobs, own_results(store, files), files))
 
-        self._screen.run_worker(read, thread=True, group="history")
+        self._screen.run_worker(read, thread=True, group="history", exit_on_error=False)
 
     def plan_anew(self, settings: Settings, rows: Iterable[Row], in_sight: Iterable[int]) -> None:
         """Plans that were made under other settings stand until the new ones come."""
@@ -117,4 +117,5 @@ class SpecThreads:
         try:
             make_plans(queue, self._planner, self._desk.source.cwd, post)
         except UpsampleError as error:
-            self._screen.post_message(PlanningStopped(error))
+            if queue is self._queue:
+                self._screen.post_message(PlanningStopped(error))

@@ -23,8 +23,12 @@ from textual.widget import AwaitMount
 from textual.widgets import Input
 from textual.worker import ResultType, Worker, WorkType
 
+CHANGES = "changes"
+"""The group of the workers that bring to the disk what the user has asked for."""
 _OPENS_WITHIN = 5.0
 """Seconds that a screen may take to be there."""
+_CHANGES_WITHIN = 10.0
+"""Seconds that changes may take before the app ends without them."""
 
 
 class SteadyApp(App[None]):
@@ -69,6 +73,15 @@ class SteadyApp(App[None]):
     def switch_mode(self, mode: str) -> AwaitMount:
         """Show another page; none while the app ends: a key after q would open it amid the closing."""
         return AwaitMount(self.screen, []) if self._exit else super().switch_mode(mode)
+
+    async def action_quit(self) -> None:
+        """End, once what was asked for is on the disk."""
+        going = [w for w in self.workers if w.group == CHANGES and not w.is_finished]
+        # Of one that fails is told by whoever waits for it; here it holds up nothing.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CHANGES_WITHIN):
+                await asyncio.gather(*(w.wait() for w in going), return_exceptions=True)
+        self.exit()
 
     @property
     def _ends(self) -> bool:

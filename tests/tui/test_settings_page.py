@@ -50,7 +50,7 @@ async def changed(pilot: Pilot[None], before: str = OWN) -> str:
     """The file, once it is another one."""
     await until(pilot, lambda: not user_file().exists() or user_file().read_text() != before)
     # The page has read it again.
-    if workers := [w for w in pilot.app.workers if w.group in ("change", "survey")]:
+    if workers := [w for w in pilot.app.workers if w.group in ("changes", "survey")]:
         await pilot.app.workers.wait_for_complete(workers)
     await pilot.pause()
     return user_file().read_text() if user_file().exists() else ""

@@ -23,6 +23,7 @@ from tui.log_title import Around, empty_log_text, log_standing, log_title
 from tui.logbook import LogLine
 from tui.messages import LogMoved
 from tui.screens.page import HELP, Page
+from tui.steady_app import CHANGES
 from tui.widgets.log_prompt import Asked, LogPrompt
 from tui.widgets.log_view import LogView
 
@@ -286,7 +287,8 @@ class LogPage(Page):
         book = self.lines.book
         chosen = self.log_view.chosen_lines
         lines = chosen or [it for n in self.lines.numbers if (it := book.line(n)) is not None]
-        self.run_worker(self._write(path, lines, replace=path == self._to_replace))
+        writing = self._write(path, lines, replace=path == self._to_replace)
+        self.run_worker(writing, group=CHANGES, exit_on_error=False)
 
     async def _write(self, path: Path, lines: list[LogLine], *, replace: bool) -> None:
         shown = one_line(str(path))

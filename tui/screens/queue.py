@@ -24,6 +24,7 @@ from tui.live import LiveJob
 from tui.messages import CurrentJobChanged, JobMarksChanged
 from tui.screens.page import HELP, Page
 from tui.spans import counted
+from tui.steady_app import CHANGES
 from tui.widgets.job_list import JobHeadings, JobList
 from tui.widgets.live_view import LiveView
 
@@ -303,7 +304,8 @@ class QueuePage(Page):
         if not keep_marks:
             self.jobs.unmark()
         # The app's, so that it goes on whatever page is shown.
-        self.upsample.run_worker(self._ask(runner, numbers, change, anew=anew), exit_on_error=False)
+        asking = self._ask(runner, numbers, change, anew=anew)
+        self.upsample.run_worker(asking, group=CHANGES, exit_on_error=False)
 
     async def _ask(
         self, runner: QueueRunner, numbers: Collection[int], change: Change, *, anew: bool

@@ -32,6 +32,7 @@ from tui.reviewing import accept_many, decide_one, order_for, read_review, undo_
 from tui.screens.page import HELP, Page
 from tui.screens.question import QuestionScreen
 from tui.spans import counted
+from tui.steady_app import CHANGES
 from tui.widgets.filter_input import FilterInput
 from tui.widgets.review_list import ReviewHeadings, ReviewList
 from tui.widgets.review_pane import ReviewPane
@@ -139,7 +140,9 @@ class ReviewPage(Page):
     def _start(self, work: Work, group: str = "") -> Worker[None]:
         """As a worker of this page; of a group, it takes the place of the one before."""
         # A function, and no coroutine: one that is replaced before it begins would never be awaited.
-        return self.run_worker(work, group=group or "changes", exclusive=bool(group))
+        return self.run_worker(
+            work, group=group or CHANGES, exclusive=bool(group), exit_on_error=False
+        )
 
     async def _read_in_thread(self, queue: Path) -> None:
         known = {c.number: c for prompt in self.listing.prompts for c in prompt.candidates}

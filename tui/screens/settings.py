@@ -35,6 +35,7 @@ from tui.screens.doctor import DoctorScreen
 from tui.screens.page import HELP, Page
 from tui.settings_rows import Group, Setting, SettingsListing, why_not_here
 from tui.settings_text import describe_group, describe_setting
+from tui.steady_app import CHANGES
 from tui.widgets.setting_editor import SettingEditor
 from tui.widgets.setting_list import SettingList
 
@@ -111,7 +112,7 @@ class SettingsPage(Page):
     # --- reading and showing ---
 
     def _read(self) -> None:
-        self.run_worker(self._survey(), group="survey", exclusive=True)
+        self.run_worker(self._survey(), group="survey", exclusive=True, exit_on_error=False)
 
     async def _survey(self) -> None:
         async with self._turn:
@@ -186,7 +187,7 @@ class SettingsPage(Page):
                     self._show()
                 self.notify(f"{one_line(told)}; u undoes it", markup=False, timeout=3)
 
-        self.run_worker(change(), group="change", exit_on_error=False)
+        self.run_worker(change(), group=CHANGES, exit_on_error=False)
 
     def _set(self, entry: Entry, value: str) -> None:
         self._change({entry.key: value}, f"{entry.key} = {value}")
@@ -264,7 +265,7 @@ class SettingsPage(Page):
         if not self._undoable:
             self.notify("Nothing was changed here.", markup=False)
             return
-        self.run_worker(self._take_back(), group="change", exit_on_error=False)
+        self.run_worker(self._take_back(), group=CHANGES, exit_on_error=False)
 
     async def _take_back(self) -> None:
         async with self._turn:

@@ -19,6 +19,7 @@ from backend.errors import UpsampleError
 from backend.orders import Batch
 from backend.store import Store
 from backend.summary import Summary
+from tui.defects import TellsDefects
 from tui.drafting import RESIZES, Chosen, Options, first_options, make_batch, weigh
 from tui.harmless import one_line, paragraphs
 from tui.messages import SummaryFailed, SummaryMade, Weighed
@@ -42,7 +43,7 @@ _LABELS = {
 }
 
 
-class UpsampleDialog(ModalScreen[Summary | None]):
+class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
     """Returns what is to be queued, or None."""
 
     CSS_PATH = "upsample.tcss"
@@ -154,7 +155,11 @@ class UpsampleDialog(ModalScreen[Summary | None]):
         )
         self.query_one("#summary", Static).update(Content.styled("weighing …", "$foreground-muted"))
         self.run_worker(
-            partial(self._weigh, self._draft, batch), thread=True, group="weigh", exclusive=True
+            partial(self._weigh, self._draft, batch),
+            thread=True,
+            group="weigh",
+            exclusive=True,
+            exit_on_error=False,
         )
 
     def _weigh(self, draft: int, batch: Batch) -> None:

@@ -17,6 +17,7 @@ from textual.widget import Widget
 from backend.errors import UpsampleError
 from backend.resolutions import Size
 from backend.video.thumbnails import TIME_LIMIT, LookEnded
+from tui.defects import TellsDefects
 from tui.half_blocks import draw_half_blocks
 from tui.harmless import left, one_line
 from tui.messages import PicturesRead
@@ -33,7 +34,7 @@ class _Task:
     grid: Grid
 
 
-class FramesView(Widget):
+class FramesView(TellsDefects, Widget):
     """Shows one look at a time. A thread that is slow delays the next pictures, and never the keyboard."""
 
     DEFAULT_CSS = "FramesView { height: auto; color: $foreground-muted; }"

@@ -8,7 +8,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -28,6 +28,7 @@ from tui.widgets.columns import (
 from tui.widgets.row_list import RowList
 
 _MARK_CELLS = 3
+_NO_RANGE = (-1, -1)
 """A click on these cells of a row marks it."""
 
 
@@ -82,6 +83,7 @@ class SpecList(RowList[Listing]):
         self._styles: dict[tuple[str, bool, bool], Style] = {}
         """By part, whether the cursor is there, and whether the row is chosen for a range."""
         self._drawn_position = 0
+        self._range = _NO_RANGE
 
     def show_rows(self) -> None:
         """Draw again: rows, filter or cursor of the listing are not what they were."""
@@ -112,6 +114,12 @@ class SpecList(RowList[Listing]):
         self._styles.clear()
         super().notify_style_update()
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines that are drawn anew."""
+        # Found once for all of them: it is looked for in the whole list.
+        self._range = self._listing.range if self._listing.choosing else _NO_RANGE
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """Line `y` of what is in sight."""
         position = y + self.scroll_offset.y
@@ -121,8 +129,7 @@ class SpecList(RowList[Listing]):
             return Strip.blank(width, self.rich_style)
         listing = self._listing
         current = position == listing.position
-        first, last = listing.range if listing.choosing else (-1, -1)
-        chosen = first <= position <= last
+        chosen = self._range[0] <= position <= self._range[1]
         line = listing.lines[position]
         pieces = (
             self._heading(line, width, current=current)
