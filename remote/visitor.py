@@ -145,7 +145,7 @@ class Visitor:
         if isinstance(message, Submit):
             await self._submit(message)
         elif isinstance(message, Cancel):
-            await self._house.work.cancel(message.job)
+            await self._house.work.begin_cancel(message.job)
         elif isinstance(message, Ping):
             await self._write(Pong(message.number))
         elif isinstance(message, Stop):
