@@ -135,9 +135,7 @@ class Visitor:
         await self._write(answer)
         if isinstance(answer, Fatal):
             return False
-        # A journal that ends before `after` has lost records, and gives their seqs out again.
-        follows = hello.journal == answer.journal and hello.after <= answer.last
-        self._seen = hello.after if follows else -1
+        self._seen = _seen_by(hello, answer)
         self._news.set()
         return True
 
@@ -224,6 +222,15 @@ class Visitor:
         with contextlib.suppress(ConnectionError, asyncio.TimeoutError):
             await asyncio.wait_for(self._writer.wait_closed(), _CLOSE_SECONDS)
         self._writer.transport.abort()
+
+
+def _seen_by(hello: Hello, welcome: Welcome) -> int:
+    """The last seq that need not be told."""
+    if not hello.journal and hello.after >= 0:
+        return welcome.last
+    # A journal that ends before `after` has lost records, and gives their seqs out again.
+    follows = hello.journal == welcome.journal and hello.after <= welcome.last
+    return hello.after if follows else -1
 
 
 async def _first(messages: AsyncIterator[Message]) -> Message | None:

@@ -10,7 +10,7 @@ import time
 
 from backend.box.asker import Asker
 from backend.box.backoff import Backoff
-from backend.box.link import Box, Seen, open_link, read_log
+from backend.box.link import FROM_NOW_ON, Box, open_link, read_log
 from backend.console import warn, write_json, write_line
 from backend.errors import BoxUnreachable
 from backend.events import BoxLog, LinkState, event_json
@@ -27,7 +27,7 @@ async def follow_log(box: Box, asker: Asker, *, as_json: bool) -> None:
     backoff = Backoff()
     while True:
         try:
-            async with open_link(box, asker, Seen(), look=True) as link:
+            async with open_link(box, asker, FROM_NOW_ON, look=True) as link:
                 backoff.reset()
                 if printed is None:
                     # Read when the link stands: what is logged from here on comes over that, too.

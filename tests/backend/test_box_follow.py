@@ -13,7 +13,7 @@ import pytest
 
 from backend.box import backoff
 from backend.box.asker import Asker, Nobody
-from backend.box.link import Box, Seen
+from backend.box.link import FROM_NOW_ON, Box, Seen
 from backend.commands import box_follow
 from backend.commands.box_follow import follow_log
 from backend.errors import BoxUnreachable, BoxUnusable
@@ -45,9 +45,10 @@ async def follow(
 
     @contextlib.asynccontextmanager
     async def open_link(
-        _box: Box, _asker: Asker, _seen: Seen, *, look: bool
+        _box: Box, _asker: Asker, seen: Seen, *, look: bool
     ) -> AsyncIterator[ScriptedLink]:
         assert look
+        assert seen == FROM_NOW_ON
         visit = left.pop(0)
         if isinstance(visit, Exception):
             raise visit
