@@ -82,6 +82,8 @@ class Follower:
             for job in await asyncio.to_thread(self._news.look):
                 if job.number in self._jobs:
                     await self._note(job)
+            # What ended and was cleared between two looks changes no more.
+            self._left = await asyncio.to_thread(self._store.still_there, self._left)
             await self._see_to_files()
         return not self._left
 

@@ -28,6 +28,8 @@ class Ready:
     request: Request
     images: tuple[Path, ...]
     """PNG files in the order of the request's frames."""
+    image_bytes: int
+    """What the frames add to a message that brings them all, before base64."""
     identity: str
     """The hash by which the box knows the job."""
 
@@ -40,11 +42,6 @@ class Ready:
     def prompt_tokens(self) -> int:
         """By our count."""
         return self.plan.budget.prompt_tokens if self.plan.budget else 0
-
-    @property
-    def image_bytes(self) -> int:
-        """What the frames add to a message that brings them all, before base64."""
-        return sum(path.stat().st_size for path in self.images)
 
     def message(self, there: Set[str] = frozenset()) -> Submit:
         """The message that submits the job, without the frames whose SHA-256 is among those `there`.
@@ -87,7 +84,8 @@ class Preparer:
                 frames += await self._draw(plan.control, plan.size, plan.control_frames, planner)
         request = make_request(plan, frames, planner, self._model, job.seed, job.candidate)
         images = tuple(frame.path for frame in frames)
-        return Ready(job, plan, request, images, request.job_id())
+        image_bytes = sum(frame.file_size for frame in frames)
+        return Ready(job, plan, request, images, image_bytes, request.job_id())
 
     async def _draw(
         self, video: Video, size: Size, count: int, planner: Planner

@@ -50,8 +50,10 @@ async def do_or_follow(
 
 
 async def _do(store: Store, numbers: Sequence[int], dispatcher: Dispatcher) -> None:
-    # Asked for again: whoever worked on the queue before may have done some.
+    # Asked for again: whoever worked on the queue before may have done some, and others may be forgotten.
     jobs = await asyncio.to_thread(store.jobs, numbers)
+    if not jobs:
+        return
     async with _heeding(store, set(numbers), jobs[0].box, dispatcher):
         await dispatcher.run(jobs)
 

@@ -135,9 +135,7 @@ class Visitor:
         await self._write(answer)
         if isinstance(answer, Fatal):
             return False
-        # A journal that ends before `after` has lost records, and gives their seqs out again.
-        follows = hello.journal == answer.journal and hello.after <= answer.last
-        self._seen = hello.after if follows else -1
+        self._seen = _seen_by(hello, answer)
         self._news.set()
         return True
 
@@ -145,7 +143,7 @@ class Visitor:
         if isinstance(message, Submit):
             await self._submit(message)
         elif isinstance(message, Cancel):
-            await self._house.work.cancel(message.job)
+            await self._house.work.begin_cancel(message.job)
         elif isinstance(message, Ping):
             await self._write(Pong(message.number))
         elif isinstance(message, Stop):
@@ -224,6 +222,15 @@ class Visitor:
         with contextlib.suppress(ConnectionError, asyncio.TimeoutError):
             await asyncio.wait_for(self._writer.wait_closed(), _CLOSE_SECONDS)
         self._writer.transport.abort()
+
+
+def _seen_by(hello: Hello, welcome: Welcome) -> int:
+    """The last seq that need not be told."""
+    if not hello.journal and hello.after >= 0:
+        return welcome.last
+    # A journal that ends before `after` has lost records, and gives their seqs out again.
+    follows = hello.journal == welcome.journal and hello.after <= welcome.last
+    return hello.after if follows else -1
 
 
 async def _first(messages: AsyncIterator[Message]) -> Message | None:

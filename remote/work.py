@@ -61,6 +61,7 @@ class Work:
         self._tell = tell
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="disk")
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._cancelling: dict[str, asyncio.Task[None]] = {}
         self._engine_errors: dict[str, list[str]] = {}
         """What the engine failed at a job with, which is to be tried again."""
         self._trouble: JournalError | None = None
@@ -82,7 +83,7 @@ class Work:
                 await self._fill_slots()
             raise self._trouble
         finally:
-            tasks = list(self._running.values())
+            tasks = [*self._cancelling.values(), *self._running.values()]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -106,8 +107,17 @@ class Work:
         self._changed()
         return told
 
+    async def begin_cancel(self, job: str) -> None:
+        """Take back a job that waits or runs, in a task of its own: whoever asks has more to say, and a full
+        disk may hold that up for hours.
+        """
+        stand = await self._on_disk(self._board.stand, job)
+        if stand in (Stand.WAITING, Stand.RUNNING) and job not in self._cancelling:
+            task = self._cancelling[job] = asyncio.create_task(self.cancel(job))
+            task.add_done_callback(functools.partial(self._cancel_ended, job))
+
     async def cancel(self, job: str) -> None:
-        """Take back a job that waits or runs. Returns when its slot is free."""
+        """Take back a job that waits or runs. Returns when that is on the disk, and its slot free."""
         async with self._passing:
             task = self._running.get(job)
             if task is not None:
@@ -178,9 +188,12 @@ class Work:
     def _left(self, job: str, task: asyncio.Task[None]) -> None:
         if self._running.get(job) is task:
             del self._running[job]
-        if not task.cancelled():
-            task.exception()  # a JournalError, which ends everything, is known by now
+        _take_note(task)
         self._changed()
+
+    def _cancel_ended(self, job: str, task: asyncio.Task[None]) -> None:
+        del self._cancelling[job]
+        _take_note(task)
 
     def _put_back(self) -> None:
         """Let the jobs that run wait: an end of the daemon in good order is not held against them."""
@@ -273,3 +286,9 @@ class Work:
             except OSError as error:
                 _log.error("cannot write to the disk (%s); trying again", error.strerror)
                 await asyncio.sleep(_DISK_PAUSE)
+
+
+def _take_note(ended: asyncio.Task[None]) -> None:
+    """A JournalError, which ends everything, is known by now."""
+    if not ended.cancelled():
+        ended.exception()

@@ -54,6 +54,10 @@ class Seen:
     seq: int = -1
 
 
+FROM_NOW_ON = Seen("", 0)
+"""For who only looks: a journal may hold 40 MB of results, and what is wanted would come after them."""
+
+
 Heed = Callable[[float | None], None]
 """Told the seconds of silence while a link is stale, and None once it is not any more."""
 

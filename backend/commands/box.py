@@ -13,7 +13,7 @@ from dataclasses import asdict
 from rich.table import Table
 
 from backend.box.asker import Asker
-from backend.box.link import Box, Link, Seen, open_link, read_log
+from backend.box.link import FROM_NOW_ON, Box, Link, open_link, read_log
 from backend.boxes import make_box
 from backend.commands.box_follow import follow_log, print_log
 from backend.config import load_settings
@@ -117,7 +117,7 @@ def _gpu_table(gpus: Sequence[Gpu]) -> Table:
 
 
 async def _asked(box: Box, asker: Asker) -> tuple[Welcome, Status | None]:
-    async with open_link(box, asker, Seen(), look=True) as link:
+    async with open_link(box, asker, FROM_NOW_ON, look=True) as link:
         try:
             async with asyncio.timeout(_STATUS_SECONDS):
                 return link.welcome, await _whole_status(link)
@@ -143,7 +143,7 @@ async def _stopped(box: Box, asker: Asker) -> int:
     try:
         async with (
             asyncio.timeout(_STOP_SECONDS),
-            open_link(box, asker, Seen(), look=True) as link,
+            open_link(box, asker, FROM_NOW_ON, look=True) as link,
         ):
             await link.send(Stop(only_idle=False))
             async for _ in link.messages():

@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 
 from backend.box.asker import Asker
-from backend.box.backoff import Backoff
-from backend.box.link import Box, Seen, open_link, read_log
+from backend.box.link import FROM_NOW_ON, Box, Link, Seen, read_log
 from backend.console import warn, write_json, write_line
 from backend.errors import BoxUnreachable
-from backend.events import BoxLog, LinkState, event_json
+from backend.events import BoxLog, LinkChanged, LinkState, event_json
+from backend.link_keeper import LinkKeeper
 from backend.status_text import link_words, local_time
 from remote.protocol import Log
 
@@ -24,26 +24,22 @@ async def follow_log(box: Box, asker: Asker, *, as_json: bool) -> None:
     Raises BoxError when the box cannot be reached at first, or cannot be used.
     """
     printed: str | None = None
-    backoff = Backoff()
-    while True:
-        try:
-            async with open_link(box, asker, Seen(), look=True) as link:
-                backoff.reset()
-                if printed is None:
-                    # Read when the link stands: what is logged from here on comes over that, too.
-                    printed = await read_log(box, asker)
-                    print_log(box, printed, as_json=as_json)
-                async for message in link.messages():
-                    if isinstance(message, Log) and _as_in_file(message) not in printed:
-                        _print_line(box, message, as_json=as_json)
-            trouble = f"{box.name} hung up"
-        except BoxUnreachable as error:
-            if printed is None:
-                raise
-            trouble = error.problem
-        wait = backoff.next()
-        warn(f"{trouble}; {link_words(LinkState.RETRYING, wait)}")
-        await backoff.wait(wait)
+
+    async def how_far() -> Seen:
+        return FROM_NOW_ON
+
+    async def visit(link: Link, _seen: Seen) -> None:
+        nonlocal printed
+        if printed is None:
+            # Read when the link stands: what is logged from here on comes over that, too.
+            printed = await read_log(box, asker)
+            print_log(box, printed, as_json=as_json)
+        async for message in link.messages():
+            if isinstance(message, Log) and _as_in_file(message) not in printed:
+                _print_line(box, message, as_json=as_json)
+        raise BoxUnreachable(f"{box.name} hung up")
+
+    await LinkKeeper(box, asker, _tell_of_link, look=True).keep(how_far, visit)
 
 
 def print_log(box: Box, log: str, *, as_json: bool) -> None:
@@ -53,6 +49,11 @@ def print_log(box: Box, log: str, *, as_json: bool) -> None:
             write_json({"type": "logged", "box": box.name, "line": line})
     elif log:
         write_line(log)
+
+
+def _tell_of_link(changed: LinkChanged) -> None:
+    if changed.state is LinkState.RETRYING:
+        warn(f"{changed.detail}; {link_words(changed.state, changed.seconds)}")
 
 
 def _print_line(box: Box, line: Log, *, as_json: bool) -> None:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
 
 from backend.boxes import make_box
+from backend.commands.bar import Bar
 from backend.commands.limits_tables import show_report
 from backend.commands.own_queue import own_queue
 from backend.config import Settings, Table, load_settings
-from backend.console import err, say, warn, write_json
+from backend.console import say, warn, write_json
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
 from backend.followed import pass_over, read_seen
@@ -78,7 +78,7 @@ def show_limits(options: LimitsOptions) -> ExitCode:
             "Name another one with --box; `upsample config show` lists them.",
         )
     screen = _Screen()
-    with screen.shown():
+    with screen.bar:
         if options.output_dir is not None or not options.measure:  # which draws its own
             _draw_videos(sizes, options.output_dir, screen)
         measurement = None
@@ -161,7 +161,7 @@ def _measure(
     measuring = Measuring(lab, counter, box, folder)
     if measuring.kept:
         say(f"Going on with an interrupted measurement: {measuring.kept} replies are there.")
-    asker = TerminalAsker(options.accept_host_key, screen.paused)
+    asker = TerminalAsker(options.accept_host_key, screen.bar.paused)
     with own_queue():  # it says so when it was damaged
         seen = read_seen(name)
     watchers = Watchers(screen.doing, screen.progress)
@@ -187,45 +187,25 @@ class _Screen:
     def __init__(self) -> None:
         self._said = 0.0
         self._doing = ""
-        self._progress = Progress(
+        self.bar = Bar(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
-            console=err(),
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-            disable=not sys.stderr.isatty(),
         )
-        self._bar = self._progress.add_task("", total=None)
-
-    @contextmanager
-    def shown(self) -> Iterator[None]:
-        """Draw the bar meanwhile."""
-        with self._progress:
-            yield
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Leave the terminal to somebody else meanwhile."""
-        self._progress.stop()
-        try:
-            yield
-        finally:
-            self._progress.start()
+        self._task = self.bar.add_task("", total=None)
 
     def doing(self, text: str) -> None:
         """Show what is going on."""
         self._doing = text
-        self._progress.update(self._bar, description=printable(text))
-        if self._progress.disable:
+        self.bar.update(self._task, description=printable(text))
+        if self.bar.disable:
             say(f"… {text}")
 
     def progress(self, count: int, total: int) -> None:
         """Show how far it is."""
-        self._progress.update(self._bar, completed=count, total=total)
+        self.bar.update(self._task, completed=count, total=total)
         now = time.monotonic()
-        if self._progress.disable and now - self._said > _QUIET_SECONDS:
+        if self.bar.disable and now - self._said > _QUIET_SECONDS:
             self._said = now
             say(f"… {self._doing}: {count} of {total}")

@@ -5,14 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     ProgressColumn,
     SpinnerColumn,
     Task,
@@ -21,7 +19,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from backend.console import err, safe, say, told, write_json, write_line
+from backend.commands.bar import Bar
+from backend.console import safe, say, told, write_json, write_line
 from backend.events import (
     BoxLog,
     BoxStatus,
@@ -68,7 +67,7 @@ class Report:
         self._status: list[str] = []
         """How the box does, apart from its jobs; a few words each."""
         self._said = time.monotonic()
-        self._progress = Progress(
+        self.bar = Bar(
             SpinnerColumn(),
             _WordsColumn(),
             BarColumn(bar_width=None),
@@ -76,13 +75,8 @@ class Report:
             _RateColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=err(),
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-            disable=not sys.stderr.isatty(),
         )
-        self._bar = self._progress.add_task("", total=None)
+        self._task = self.bar.add_task("", total=None)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -95,22 +89,7 @@ class Report:
     def expect(self, jobs: Sequence[Job]) -> None:
         """These are the jobs of the run."""
         self._expected = sum(not job.state.ended for job in jobs)
-        self._progress.update(self._bar, total=self._expected)
-
-    @contextmanager
-    def shown(self) -> Iterator[None]:
-        """Draw the bar meanwhile."""
-        with self._progress:
-            yield
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Leave the terminal to somebody else meanwhile."""
-        self._progress.stop()
-        try:
-            yield
-        finally:
-            self._progress.start()
+        self.bar.update(self._task, total=self._expected)
 
     def hear(self, event: Event) -> None:
         """Take note of an event."""
@@ -219,12 +198,12 @@ class Report:
 
     def _tell_engine(self, event: EngineStarting) -> None:
         self._describe(event.box, event.stage)
-        if self._progress.disable:
+        if self.bar.disable:
             say(f"{event.box} · {event.stage}")
 
     def _tell_status(self, event: BoxStatus) -> None:
         self._status = [safe(part) for part in status_parts(event, jobs=False)]
-        room = self._progress.console.width - _COUNTERS_WIDTH
+        room = self.bar.console.width - _COUNTERS_WIDTH
         shown: list[str] = []
         for part in status_parts(event):
             if len(" · ".join([event.box, *shown])) + len(part) > room:
@@ -235,19 +214,19 @@ class Report:
 
     def _describe(self, box: str, what: str, counted: _Counted | None = None) -> None:
         text = safe(f"{box} · {what}")
-        self._progress.update(self._bar, description=text, counted=counted)
+        self.bar.update(self._task, description=text, counted=counted)
 
     def _draw(self) -> None:
-        self._progress.update(self._bar, completed=self._ended)
+        self.bar.update(self._task, completed=self._ended)
         now = time.monotonic()
-        if self._progress.disable and now - self._said > _QUIET_SECONDS:
+        if self.bar.disable and now - self._said > _QUIET_SECONDS:
             self._said = now
             done = f"{self._ended} of {self._expected} done, {len(self._running)} running"
             say(" · ".join([done, *self._status]))
 
     def _complain(self, text: str, glyph: str = "! ") -> None:
         style = "bold red" if glyph == "✗ " else "bold yellow"
-        self._progress.console.print(Text(glyph, style) + Text(told(text)), soft_wrap=True)
+        self.bar.console.print(Text(glyph, style) + Text(told(text)), soft_wrap=True)
 
 
 @dataclass(frozen=True, slots=True)

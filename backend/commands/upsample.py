@@ -113,7 +113,7 @@ def _work(
             say(f"There is work left on {other}: upsample --no-ui --box {other}")
         return report.exit_code
     report.expect(jobs)
-    asker = TerminalAsker(options.accept_host_key, report.paused)
+    asker = TerminalAsker(options.accept_host_key, report.bar.paused)
     return asyncio.run(_see_through(store, jobs, box, asker, report, force=options.force))
 
 
@@ -123,7 +123,7 @@ async def _see_through(
     """Do the jobs, or look on while another process does them; and say how that ended."""
     numbers = [job.number for job in jobs]
     try:
-        with report.shown():
+        with report.bar:
             await do_or_follow(
                 store,
                 jobs,

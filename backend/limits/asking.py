@@ -8,15 +8,16 @@ engine. So a link that breaks is made again, and what the box has answered meanw
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from backend.box.asker import Asker
-from backend.box.link import Box, Link, Seen, open_link
+from backend.box.link import Box, Link, Seen
 from backend.errors import BoxUnreachable, first_of
+from backend.events import LinkChanged, LinkState
 from backend.limits.reply import Outcome, Reply
+from backend.link_keeper import LinkKeeper
 from backend.troubles import PROMPT_TOO_LONG, translate
 from remote.protocol import (
     Accepted,
@@ -31,8 +32,6 @@ from remote.protocol import (
 
 _SENT_AHEAD = 2
 """As the dispatcher has it: requests that wait on the box beyond the ones it works on."""
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
-"""Seconds before connecting again."""
 
 
 @dataclass(slots=True)
@@ -78,27 +77,25 @@ class Conversation:
 
     async def follow(self, asker: Asker, seen: Seen) -> None:
         """Keep a link to the box until cancelled. Raises BoxError when it cannot be used at all."""
-        pause, was_live = _FIRST_PAUSE, False
-        self.tell(f"connecting to {self.box.name}")
-        while True:
-            try:
-                async with open_link(self.box, asker, seen, heed=self._heed) as link:
-                    pause, was_live = _FIRST_PAUSE, True
-                    self.tell(f"{self.box.name} · {link.welcome.engine}")
-                    await self._visit(link)
-            except BoxUnreachable as error:
-                if not was_live:
-                    raise
-                wait = pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads reconnects, no secret
-                self.tell(f"{error.problem}; trying again in {wait:.0f} s")
-                await asyncio.sleep(wait)
-                pause = min(pause * 2, _LONGEST_PAUSE)
 
-    def _heed(self, silence: float | None) -> None:
-        if silence is not None:
-            self.tell(f"{self.box.name} · silent for {silence:.0f} s")
+        async def how_far() -> Seen:
+            return self.heard or seen
 
-    async def _visit(self, link: Link) -> None:
+        keeper = LinkKeeper(self.box, asker, self._tell_of_link, look=False)
+        await keeper.keep(how_far, self._visit)
+
+    def _tell_of_link(self, changed: LinkChanged) -> None:
+        match changed.state:
+            case LinkState.CONNECTING:
+                self.tell(f"connecting to {self.box.name}")
+            case LinkState.LIVE:
+                self.tell(f"{self.box.name} · {changed.detail}")
+            case LinkState.STALE:
+                self.tell(f"{self.box.name} · silent for {changed.silent_for:.0f} s")
+            case LinkState.RETRYING:
+                self.tell(f"{changed.detail}; trying again in {changed.retry_in:.0f} s")
+
+    async def _visit(self, link: Link, _seen: Seen) -> None:
         """Raises BoxUnreachable once the link is gone."""
         sent_before = frozenset(self._sent)
         try:

@@ -68,6 +68,15 @@ class Jobs(Database):
             return self._select("TRUE")
         return self._select(f"number IN {EACH}", array(numbers))
 
+    def still_there(self, numbers: Iterable[int]) -> set[int]:
+        """Those of these numbers whose jobs were not forgotten."""
+        with self._using() as db:
+            rows = db.execute(
+                f"SELECT number FROM jobs WHERE number IN {EACH}",  # noqa: S608 - our own words
+                (array(numbers),),
+            ).fetchall()
+        return {row["number"] for row in rows}
+
     def in_states(self, states: Iterable[State]) -> list[Job]:
         """The jobs that stand so, oldest first."""
         return self._select("state IN (SELECT value FROM json_each(?))", json.dumps(list(states)))

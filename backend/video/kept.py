@@ -45,6 +45,8 @@ class Frame:
     height: int
     time: float
     """Seconds from the start of the video; 0 for an image."""
+    file_size: int
+    """Bytes."""
 
 
 # --- what is kept, and under which name ----------------------------------------------------------
@@ -155,4 +157,4 @@ def _read_frame(path: Path, time: float, size: Size) -> Frame:
     width, height = struct.unpack_from(">II", png, len(_PNG_START))
     if (width, height) != (size.width, size.height):
         raise MediaError(f"{path} has {width}×{height} pixels where {size} was asked for.")
-    return Frame(path, hashlib.sha256(png).hexdigest(), width, height, time)
+    return Frame(path, hashlib.sha256(png).hexdigest(), width, height, time, len(png))

@@ -32,7 +32,8 @@ class Hello:
     journal: str
     """The journal that `after` counts in; empty at the first visit."""
     after: int
-    """The last seq that the app has; the box answers with everything after it."""
+    """The last seq that the app has; the box answers with everything after it. Where no journal is named, -1
+    asks for everything, and 0 for what comes from now on; an older daemon answers both with everything."""
     runner: str
     setup: str
     """The runner and the setup's fingerprint that the app would start. A daemon that has others and

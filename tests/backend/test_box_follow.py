@@ -11,13 +11,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from backend import link_keeper
 from backend.box import backoff
 from backend.box.asker import Asker, Nobody
-from backend.box.link import Box, Seen
+from backend.box.link import FROM_NOW_ON, Box, Heed, Seen
 from backend.commands import box_follow
 from backend.commands.box_follow import follow_log
 from backend.errors import BoxUnreachable, BoxUnusable
-from remote.protocol import Delta, FromBox, Log, Setup
+from remote.protocol import Delta, FromBox, Log, Setup, Welcome
 
 BOX = Box("h100", "gpu", Setup("/root", "sketch", "", 1.0))
 Capsys = pytest.CaptureFixture[str]
@@ -25,6 +26,8 @@ Capsys = pytest.CaptureFixture[str]
 
 class ScriptedLink:
     """One visit: says these things, and hangs up."""
+
+    welcome = Welcome(3, "r", "journal", 9, "sketch 1", "s", "", 4, 0)
 
     def __init__(self, said: list[FromBox]) -> None:
         self._said = said
@@ -39,15 +42,17 @@ async def follow(
     file: str,
     *visits: list[FromBox] | Exception,
     as_json: bool = False,
+    first_pause: float = 0.0,
 ) -> None:
     """Follow through these visits; after the last one the box is of no use."""
     left = [*visits, BoxUnusable("the end")]
 
     @contextlib.asynccontextmanager
     async def open_link(
-        _box: Box, _asker: Asker, _seen: Seen, *, look: bool
+        _box: Box, _asker: Asker, seen: Seen, *, look: bool, heed: Heed
     ) -> AsyncIterator[ScriptedLink]:
         assert look
+        assert seen == FROM_NOW_ON
         visit = left.pop(0)
         if isinstance(visit, Exception):
             raise visit
@@ -56,9 +61,9 @@ async def follow(
     async def read_log(_box: Box, _asker: Asker) -> str:
         return file
 
-    monkeypatch.setattr(box_follow, "open_link", open_link)
+    monkeypatch.setattr(link_keeper, "open_link", open_link)
     monkeypatch.setattr(box_follow, "read_log", read_log)
-    monkeypatch.setattr(backoff, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE", first_pause)
     with pytest.raises(BoxUnusable, match="the end"):
         await follow_log(BOX, Nobody(), as_json=as_json)
 
@@ -146,3 +151,16 @@ async def test_a_box_that_cannot_be_reached_at_first_is_an_error(
 ) -> None:
     with pytest.raises(BoxUnreachable):
         await follow(monkeypatch, "", BoxUnreachable("no route"))
+
+
+async def test_a_box_that_greets_and_hangs_up_is_tried_ever_more_seldom(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[float] = []
+
+    async def wait(_backoff: backoff.Backoff, seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(backoff.Backoff, "wait", wait)
+    await follow(monkeypatch, "", *[list[FromBox]()] * 5, first_pause=0.5)
+    assert waits[-1] > 4 * waits[0]

@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 
 from backend import follow
+from backend.box.asker import Nobody
+from backend.dispatch import Dispatcher
 from backend.events import Event, JobCancelled, JobDone, JobFailed, JobPaused, JobStarted
 from backend.follow import Follower, News
 from backend.store import State, Store
+from backend.turn import do_or_follow
+from tests.support.near_box import BOX
 from tests.support.queued_jobs import ANSWER, REQUEST, new_job
 
 
@@ -80,3 +84,23 @@ async def test_what_another_process_does_is_told_as_events(
     assert told[0].attempt == 2
     assert JobCancelled(3, "dusk") in events
     assert JobPaused(4, "dusk") in events
+
+
+async def test_jobs_that_are_cancelled_and_cleared_between_two_looks_have_ended(
+    store: Store, other: Store
+) -> None:
+    events: list[Event] = []
+    follower = Follower(store, other.queue([new_job("a"), new_job("b")]), events.append)
+    assert not await follower.have_ended()
+    for number in (1, 2):
+        other.set_state(number, State.CANCELLED)
+    other.forget([1])
+    assert await follower.have_ended()
+    assert events == [JobCancelled(2, "dusk")]
+
+
+async def test_a_batch_whose_jobs_were_all_forgotten_has_nothing_to_do(store: Store) -> None:
+    jobs = store.queue([new_job()])
+    store.set_state(1, State.CANCELLED)
+    store.forget([1])
+    await do_or_follow(store, jobs, lambda _: None, lambda: Dispatcher(store, BOX, Nobody(), print))

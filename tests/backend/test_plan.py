@@ -297,7 +297,7 @@ def test_a_video_that_cannot_be_read_is_a_refusal_and_no_exception(
 
 # --- requests ------------------------------------------------------------------------------------
 
-FRAMES = (Frame(Path("0.png"), "ab" * 32, 928, 510, 0.25),)
+FRAMES = (Frame(Path("0.png"), "ab" * 32, 928, 510, 0.25, 1000),)
 
 
 def test_a_request_holds_what_decides_the_answer(counter: TextCounter) -> None:

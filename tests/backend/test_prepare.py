@@ -150,3 +150,14 @@ async def test_frames_that_are_gone_are_an_oserror(
     ready.images[0].unlink()
     with pytest.raises(FileNotFoundError):
         ready.message()
+
+
+async def test_what_frames_weigh_is_told_though_they_were_removed_since(
+    job: Callable[..., Job], counted_clip: Path
+) -> None:
+    """Or a batch would end when somebody tidies up the hint videos."""
+    ready = await Preparer("m").prepare(job(counted_clip))
+    weighed = ready.image_bytes
+    for image in ready.images:
+        image.unlink()
+    assert ready.image_bytes == weighed > 0

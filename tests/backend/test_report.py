@@ -73,7 +73,7 @@ def jobs(*states: State) -> list[Job]:
 def heard(events: Sequence[Event], *, as_json: bool = False, refused: int = 0) -> Report:
     report = Report(as_json=as_json, refused=refused)
     report.expect(jobs(State.QUEUED, State.QUEUED))
-    with report.shown():
+    with report.bar:
         for event in events:
             report.hear(event)
     return report
@@ -235,7 +235,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch, columns: int, *events: Event) -> str:
     report = Report()
     for event in events:
         report.hear(event)
-    (task,) = report._progress.tasks
+    (task,) = report.bar.tasks
     return str(task.description)
 
 
@@ -271,7 +271,7 @@ def test_the_bar_counts_the_seconds_until_the_next_try(monkeypatch: pytest.Monke
     monkeypatch.setattr("backend.commands.report.time.monotonic", lambda: 100.0)
     report = Report()
     report.hear(LinkChanged("h100", LinkState.RETRYING, "h100 hung up", 12.0))
-    column, (task,) = report._progress.columns[1], report._progress.tasks
+    column, (task,) = report.bar.columns[1], report.bar.tasks
     assert isinstance(column, ProgressColumn)
     assert str(column.render(task)) == "h100 · retrying in 12 s"
     monkeypatch.setattr("backend.commands.report.time.monotonic", lambda: 105.0)

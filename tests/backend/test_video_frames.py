@@ -62,6 +62,7 @@ async def test_the_chosen_frames_are_the_ones_drawn(
             hashlib.sha256(frame.path.read_bytes()).hexdigest(),
             *_sides(size),
             frame.time,
+            frame.path.stat().st_size,
         )
         with Image.open(frame.path) as picture:
             assert picture.size == _sides(size)

@@ -182,6 +182,19 @@ async def test_an_app_that_followed_another_journal_is_told_everything(box: Box)
         assert again.durable == app.durable
 
 
+async def test_an_app_that_wants_nothing_of_the_past_is_told_what_comes_then(box: Box) -> None:
+    async with box.visited() as app:
+        await app.send(JOB)
+        await app.done(JOB)
+    async with box.visited("", 0) as looking:
+        assert looking.welcome is not None
+        looking.after = looking.welcome.last
+        new = ask("another scene")
+        await looking.send(new)
+        await looking.done(new)
+        assert {told.job for told in looking.durable} == {new.job}
+
+
 async def test_an_app_that_is_ahead_of_the_journal_is_told_everything(box: Box) -> None:
     """The journal lost its end: the seqs that the app has seen will be given out again."""
     async with box.visited() as app:

@@ -4,20 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import errno
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from remote import visitor as module
+from remote import work as work_module
 from remote.board import Board
 from remote.engines.sketch import SketchEngine
 from remote.journal import Journal
 from remote.pictures import Pictures
 from remote.pieces import joined
-from remote.protocol import Decoder, Delta, Fatal, Hello, Log, Message, Status, Welcome, encode
+from remote.protocol import (
+    Accepted,
+    Cancel,
+    Cancelled,
+    Decoder,
+    Delta,
+    Fatal,
+    FromBox,
+    Hello,
+    Json,
+    Log,
+    Message,
+    Ping,
+    Pong,
+    Status,
+    Welcome,
+    encode,
+)
+from remote.records import Record
 from remote.visitor import Visitor
 from remote.work import Work
+from tests.remote.attached import ask
 
 HELLO = encode(Hello(1, 1, "", -1, "", ""))
 CHATTER = Delta("job", 1, 0, "x" * 10_000)
@@ -29,8 +50,8 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         self.journal = Journal(folder / "journal")
-        pictures = Pictures(folder, [])
-        self.work = Work(Board(self.journal), pictures, SketchEngine(), "", lambda _: None)
+        pictures = Pictures(folder / "images", [])
+        self.work = Work(Board(self.journal), pictures, SketchEngine(), "", self._tell)
         self.visits: list[asyncio.Task[None]] = []
         self.visitors: list[Visitor] = []
         self.visited = asyncio.Event()
@@ -48,6 +69,10 @@ class House:
         self.visited.set()
         await self.visits[-1]
 
+    def _tell(self, message: FromBox | None) -> None:
+        for visitor in self.visitors:
+            visitor.tell(message)
+
     async def all_gone(self) -> bool:
         _, there = await asyncio.wait(self.visits, timeout=10)
         return not there
@@ -55,9 +80,8 @@ class House:
 
 @contextlib.asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[House]:
-    images = folder / "images"
-    images.mkdir()
-    house = House(images)
+    (folder / "images").mkdir()
+    house = House(folder)
     working = asyncio.create_task(house.work.run())
     server = await asyncio.start_unix_server(house.visit, folder / "socket")
     try:
@@ -200,4 +224,34 @@ async def test_an_older_app_may_be_silent(tmp_path: Path, monkeypatch: pytest.Mo
         writer = await _silent_app(tmp_path, house, newest=2)
         await asyncio.sleep(0.3)
         assert not house.visits[0].done()
+        writer.close()
+
+
+async def test_a_cancel_that_a_full_disk_holds_up_keeps_nobody_from_being_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work_module, "_DISK_PAUSE", 0.05)
+    job = ask("one")
+    async with opened(tmp_path) as house:
+        append = house.journal.append
+
+        def full(kind: str, body: Mapping[str, Json], largest: int) -> Record:
+            if kind == "accepted":
+                return append(kind, body, largest)
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(house.journal, "append", full)
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "socket")
+        writer.write(encode(Hello(1, 3, "", -1, "", "")) + encode(job))
+        writer.write(encode(Cancel(job.job)) + encode(Cancel(job.job)) + encode(Ping(7)))
+        heard = await _heard(reader, 3)
+        assert Pong(7) in heard
+        assert [m.job for m in heard if isinstance(m, Accepted)] == [job.job]
+        writer.close()
+        assert await house.all_gone()
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "socket")
+        writer.write(encode(Hello(1, 3, house.journal.id, house.journal.last, "", "")))
+        await _heard(reader, 1)
+        monkeypatch.setattr(house.journal, "append", append)
+        assert isinstance((await _heard(reader, 2))[-1], Cancelled)
         writer.close()

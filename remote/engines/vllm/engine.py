@@ -27,7 +27,22 @@ _START_SECONDS = 3600.0
 """Weights may have to be fetched first; a start that goes wrong ends by itself much sooner."""
 _STEP = 0.5
 _PAUSE_SECONDS = 30.0
-"""After a start that failed, requests fail at once for so long: the next start would fail, too."""
+"""Between a start that failed and the next one: whoever had the GPU may be gone by then."""
+_STARTS = 2
+"""Starts that fail one after the other; then requests fail at once for a pause: the next would fail, too."""
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """How the last start went wrong."""
+
+    message: str
+    at: float
+    """By the monotonic clock."""
+    was_killed: bool
+    """By somebody else, which says little of the next one."""
+    starts: int
+    """That have failed, one after the other."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +83,7 @@ class VllmEngine:
         self._watching: asyncio.Task[None] | None = None
         self._busy = 0
         self._idle_since = time.monotonic()
-        self._failure: tuple[float, str] | None = None
-        self._was_killed = False
-        """The last start was, by somebody else; that says little of the next one."""
+        self._failure: _Failure | None = None
         self._stage: Stage | None = None
         self._gave_back = False
 
@@ -152,9 +165,9 @@ class VllmEngine:
                 return running
             await self._end("vLLM has ended")
         if self._starting is None:
-            self._refuse_after_failure()
+            pause = self._pause()
             self._gave_back = False
-            self._starting = asyncio.create_task(self._start(after=self._ending))
+            self._starting = asyncio.create_task(self._start(pause, after=self._ending))
         # Whoever is cancelled while waiting must not end the start that others wait for.
         return await asyncio.shield(self._starting)
 
@@ -163,13 +176,25 @@ class VllmEngine:
         if self._starting is not None and _result_of(self._starting) is running:
             await self._end(why)
 
-    def _refuse_after_failure(self) -> None:
-        if self._failure and time.monotonic() - self._failure[0] < _PAUSE_SECONDS:
-            raise EngineError(self._failure[1])
+    def _pause(self) -> float:
+        """Seconds until the next start. Raises EngineError when enough of them have just failed."""
+        failure = self._failure
+        if failure is None:
+            return 0.0
+        left = max(0.0, failure.at + _PAUSE_SECONDS - time.monotonic())
+        if failure.starts < _STARTS:
+            return 0.0 if failure.was_killed else left
+        if left:
+            raise EngineError(failure.message)
+        self._failure = None
+        return 0.0
 
-    async def _start(self, after: asyncio.Task[None] | None) -> _Running:
+    async def _start(self, pause: float, after: asyncio.Task[None] | None) -> _Running:
         if after is not None:
             await asyncio.wait([after])  # it holds the GPU, the note and the socket until then
+        if pause:
+            _log.info("starting vLLM again in %.0f s", pause)
+            await asyncio.sleep(pause)
         try:
             swept = await sweep(self._note, self._launcher.environment())
         except ContainerStaysError as error:
@@ -189,7 +214,9 @@ class VllmEngine:
         except OSError as error:
             program = self._launcher.command[0]
             where = f" ({error.filename})" if error.filename not in (None, program) else ""
-            raise self._failed(f"cannot start {program}: {error.strerror}{where}") from error
+            message = f"cannot start {program}: {error.strerror}{where}"
+            is_final = isinstance(error, (FileNotFoundError, PermissionError))
+            raise self._failed(message, is_final=is_final) from error
         client = OpenAIEngine(launch.server, self._model, self.slots, self._limits)
         try:
             await self._until_ready(process, client)
@@ -202,7 +229,7 @@ class VllmEngine:
         except BaseException:
             await process.stop()
             raise
-        self._failure, self._was_killed = None, False
+        self._failure = None
         self._enter(Stage.READY)
         seconds = time.monotonic() - began
         note_start(self._history, LastStart(seconds, time.time(), self._model, self.name))
@@ -222,10 +249,13 @@ class VllmEngine:
         self._enter(Stage.WARMING)
         await client.probe()
 
-    def _failed(self, message: str, *, was_killed: bool = False) -> EngineError:
-        if not was_killed or self._was_killed:
-            self._failure = (time.monotonic(), message)
-        self._was_killed = was_killed
+    def _failed(
+        self, message: str, *, was_killed: bool = False, is_final: bool = False
+    ) -> EngineError:
+        """`is_final`: the next start can go no better."""
+        before = self._failure.starts if self._failure else 0
+        starts = _STARTS if is_final else before + 1
+        self._failure = _Failure(message, time.monotonic(), was_killed, starts)
         return EngineError(message)
 
     def _hear(self, line: str) -> None:

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from backend import link_keeper
+from backend.box import backoff
 from backend.box.asker import Nobody
 from backend.box.link import Seen
 from backend.config import load_settings
 from backend.errors import BoxUnreachable
-from backend.limits import asking
 from backend.limits.asking import Conversation
 from backend.limits.calibration import Calibration, calibration_of
 from backend.limits.estimating import Lab
@@ -28,6 +29,7 @@ from backend.limits.sizes import CONTEXT_LENGTHS, PROMPT, NamedSize
 from backend.plan import Planner
 from backend.resolutions import Size
 from backend.tokens import TextCounter
+from remote.protocol import Hello
 from tests.support.counting_engine import CountingEngine
 from tests.support.near_box import BOX, NearBox, serving_near, until
 
@@ -75,7 +77,7 @@ def bench(tmp_path: Path, drawn: Path, counter: TextCounter) -> Bench:
 
 
 def use(box: NearBox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "open_link", functools.partial(box.open_link, look=False))
+    monkeypatch.setattr(link_keeper, "open_link", box.open_link)
 
 
 async def test_a_box_that_counts_as_we_do_agrees_on_every_row(
@@ -170,7 +172,7 @@ async def test_failures_of_the_engine_are_no_refusals(
 async def test_a_link_that_breaks_is_made_again_and_no_answer_is_written_twice(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE", 0.01)
     engine = CountingEngine(bench.counter)
     async with serving_near(tmp_path / "box", 4, engine) as box:
         use(box, monkeypatch)
@@ -184,6 +186,9 @@ async def test_a_link_that_breaks_is_made_again_and_no_answer_is_written_twice(
 
     assert measured.is_as_reckoned
     assert len(set(answered)) == len(answered) > 10
+    begun_from = [message.after for message in box.sent if isinstance(message, Hello)]
+    assert begun_from[0] == -1
+    assert len(set(begun_from)) == len(begun_from) == 4
 
 
 async def test_an_interrupted_measurement_goes_on_where_it_was(

@@ -17,12 +17,17 @@ from typing import Any
 
 import pytest
 
+from remote.board import Board, Stand
 from remote.engines import Completion, EngineError, Piece
 from remote.engines.openai import Limits
 from remote.engines.vllm import VllmEngine, engine, installation, process
 from remote.engines.vllm.history import read_last_start, start_file
+from remote.journal import Journal
+from remote.pictures import Pictures
 from remote.place import Place, make_place
-from remote.protocol import EngineStage, VllmSetup
+from remote.protocol import EngineStage, FromBox, Started, VllmSetup
+from remote.work import Work
+from tests.remote.attached import submit
 from tests.remote.engines import vllm_stand_in
 from tests.remote.engines.openai_asking import MODEL, pieces_of, request
 from tests.remote.engines.test_vllm_process import is_alive, until
@@ -205,17 +210,59 @@ async def test_a_crash_at_the_start_is_told_with_the_end_of_the_log(bench: Bench
         assert bench.alive == []
 
 
-async def test_after_a_failed_start_requests_fail_at_once_for_a_while(
+async def test_a_start_that_failed_is_tried_again_after_a_pause(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(engine, "_PAUSE_SECONDS", 0.5)
+    bench.order(start="crash")
+    async with closing(bench.engine()) as made:
+        await failure_of(made)
+        failed = time.monotonic()
+        bench.order()
+        assert await pieces_of(made) == ANSWER
+        assert time.monotonic() - failed > 0.4
+        assert len(bench.starts) == 2
+
+
+async def test_after_two_failed_starts_requests_fail_at_once_for_a_while(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_PAUSE_SECONDS", 0.1)
     bench.order(start="crash")
     async with closing(bench.engine()) as made:
         first = await failure_of(made)
         assert await failure_of(made) == first
-        assert len(bench.starts) == 1
+        monkeypatch.setattr(engine, "_PAUSE_SECONDS", 30.0)
+        assert await failure_of(made) == first
+        assert len(bench.starts) == 2
         bench.order()
         monkeypatch.setattr(engine, "_PAUSE_SECONDS", 0.0)
         assert await pieces_of(made) == ANSWER
+
+
+async def test_a_batch_outlives_a_start_that_failed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else has the GPU for a while: nothing was tried for the jobs that wait."""
+    monkeypatch.setattr(engine, "_PAUSE_SECONDS", 0.5)
+    bench.order(start="crash")
+    jobs = [submit(request(f"prompt {number}")) for number in range(20)]
+
+    def hear(message: FromBox | None) -> None:
+        if isinstance(message, Started) and message.reason:
+            bench.order()
+
+    with contextlib.closing(Journal(bench.folder / "journal")) as journal:
+        board = Board(journal)
+        work = Work(board, Pictures(bench.place.images, []), bench.engine(), "", hear)
+        for job in jobs:
+            await work.submit(job)
+        working = asyncio.create_task(work.run())
+        await until(lambda: not board.unfinished)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        assert {board.stand(job.job) for job in jobs} == {Stand.FINISHED}
+    assert len(bench.starts) == 2
 
 
 async def test_a_server_that_was_killed_as_it_started_is_started_anew_once(bench: Bench) -> None:
@@ -246,7 +293,8 @@ async def test_everybody_who_waits_for_a_start_hears_that_it_failed(bench: Bench
 async def test_a_program_that_is_not_there_is_named(bench: Bench) -> None:
     bench.setup = replace(bench.setup, command=("/nonexistent/vllm", "serve"))
     async with closing(bench.engine()) as made:
-        assert "cannot start /nonexistent/vllm: No such file" in await failure_of(made)
+        for _ in range(2):  # and nobody waits for it to come
+            assert "cannot start /nonexistent/vllm: No such file" in await failure_of(made)
 
 
 async def test_a_server_that_refuses_the_first_request_is_ended_and_not_the_requests_fault(

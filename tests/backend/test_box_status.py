@@ -1,0 +1,42 @@
+"""What a look at a box asks of it, over a link that a test makes up. The real way is in tests/end_to_end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from backend.box.asker import Asker
+from backend.box.link import FROM_NOW_ON, Box, Seen
+from backend.commands import box as command
+from backend.exit_codes import ExitCode
+from remote.protocol import FromBox, Status, Welcome
+
+
+class _Link:
+    welcome = Welcome(3, "r", "journal", 20_000, "sketch 1", "s", "", 4, 2)
+
+    async def messages(self) -> AsyncIterator[FromBox]:
+        yield Status(1.0, "ready", 1, 1, None, ())
+
+
+def test_a_look_at_a_box_does_not_ask_for_all_of_its_results(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a slow line, they would come for longer than anybody waits for a status."""
+    asked_from: list[Seen] = []
+
+    @contextlib.asynccontextmanager
+    async def open_link(
+        _box: Box, _asker: Asker, seen: Seen, *, look: bool
+    ) -> AsyncIterator[_Link]:
+        assert look
+        asked_from.append(seen)
+        yield _Link()
+
+    monkeypatch.setattr(command, "open_link", open_link)
+    assert command.show_status("local", "", as_json=True) is ExitCode.OK
+    assert json.loads(capsys.readouterr().out)["jobs_running"] == 1
+    assert asked_from == [FROM_NOW_ON]
