@@ -85,3 +85,19 @@ async def test_on_the_log_page(make_app: MakeApp, word: str) -> None:
         send(pilot, "slash", *word)
         await until(pilot, lambda: page.prompt.value == word)
         assert app.screen is page
+
+
+async def test_tab_leaves_no_line_half_open(
+    make_app: MakeApp, settle: Settle, street: tuple[Spec, ...]
+) -> None:
+    app = make_app(street)
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await settle(pilot)
+        await pilot.press("slash", *"fog", "tab")
+        await until(pilot, lambda: page.spec_list.has_focus)
+        assert not page.has_class("-filtering")
+        await pilot.press("3")
+        log = app.screen
+        assert isinstance(log, LogPage)
+        await pilot.press("slash", "a", "tab", "n")
+        await until(pilot, lambda: log.prompt.value == "an")

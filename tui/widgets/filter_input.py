@@ -13,6 +13,6 @@ class FilterInput(TypedLine):
     """Its keys say what becomes of the filter."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,down", "submit", "keep the filter", key_display="⏎"),
+        Binding("enter,down,tab", "submit", "keep the filter", key_display="⏎"),
         Binding("escape", "screen.back", "show all", key_display="esc"),
     ]

@@ -25,11 +25,16 @@ class LogPrompt(TypedLine):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "go", key_display="⏎"),
         Binding("escape", "screen.back", "back", key_display="esc"),
+        # Else the focus would go on, and the next letters would be commands.
+        Binding("tab,shift+tab", "stay", show=False),
     ]
 
     def __init__(self) -> None:
         super().__init__(select_on_focus=False)
         self.asked = Asked.SEARCH
+
+    def action_stay(self) -> None:
+        """Do nothing."""
 
     def ask(self, asked: Asked, value: str) -> None:
         """Ask for this; `value` is what stands there to begin with."""
