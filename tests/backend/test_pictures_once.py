@@ -23,7 +23,8 @@ from backend.orders import Batch, make_jobs
 from backend.specs.scan import scan
 from backend.store import Job, Store
 from remote.protocol import Submit
-from tests.support.near_box import BOX, NearBox, serving_near, until
+from tests.support.near_box import BOX, NearBox, serving_near
+from tests.support.waiting import until
 
 _SLOTS = 2
 _BOUND = 60.0

@@ -10,9 +10,8 @@ import asyncio
 import contextlib
 import json
 import threading
-import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +29,7 @@ from tests.remote.engines.openai_stand_in import (
 from tests.support.laptop import JsonObject, Laptop, journal_kinds, journal_records
 from tests.support.specs import write_spec
 from tests.support.sshd import BOUND, Sshd, free_port
+from tests.support.waiting import wait_until
 
 _SLOTS = 3
 _JOBS = 9
@@ -157,13 +157,6 @@ def _told(ended: str) -> dict[int, str]:
     return {each["job"]: each["outcome"] for each in map(json.loads, ended.splitlines())}
 
 
-def _until(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + BOUND
-    while not done():
-        assert time.monotonic() < deadline, "it does not come to that"
-        time.sleep(0.02)
-
-
 def test_a_job_cancelled_by_a_second_process_makes_room_for_the_next(
     laptop: Laptop, server: PatientServer, box: Path, batch: list[Path]
 ) -> None:
@@ -198,10 +191,10 @@ def test_the_next_jobs_wait_on_the_box_before_a_slot_is_free(
 ) -> None:
     with laptop.started(*batch) as run:
         for begun in range(_SLOTS, _JOBS + 1):
-            _until(lambda: len(server.begun) == begun)  # noqa: B023 - looked at in this round
+            wait_until(lambda: len(server.begun) == begun)  # noqa: B023 - looked at in this round
             assert len(server.running) == _SLOTS
             there = min(_JOBS, begun + SENT_AHEAD)
-            _until(lambda: len(journal_records(box, "accepted")) == there)  # noqa: B023
+            wait_until(lambda: len(journal_records(box, "accepted")) == there)  # noqa: B023
             server.let(server.running[0])
         server.let_all()
         assert run.end() == 0, run.errors
@@ -223,7 +216,7 @@ def test_without_a_run_the_box_itself_is_told(
 
     assert cancelled.returncode == 0, cancelled.stderr
     assert _told(cancelled.stdout) == dict.fromkeys(asked, "cancelled")
-    _until(lambda: len(server.given_up) == 1)
+    wait_until(lambda: len(server.given_up) == 1)
     server.let_all()
     again = laptop.batch()
     assert again.returncode == 0, again.stderr

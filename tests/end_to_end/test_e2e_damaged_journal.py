@@ -11,11 +11,11 @@ import pytest
 
 from backend.store import State
 from remote.records import Record, scan
-from tests.remote.attached import wait_until
 from tests.support.daemons import daemons_below
 from tests.support.laptop import Laptop
 from tests.support.specs import write_batch
 from tests.support.sshd import Sshd
+from tests.support.waiting import wait_until
 
 _JOBS = 12
 

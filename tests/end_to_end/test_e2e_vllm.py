@@ -28,6 +28,7 @@ from tests.support.laptop import JsonObject, Laptop, Running, journal_kinds, jou
 from tests.support.specs import write_spec
 from tests.support.sshd import BOUND, running_sshd
 from tests.support.tiny_pixtral import TinyPixtral, make_tiny_pixtral
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -135,13 +136,6 @@ def _members(group: int) -> dict[int, str]:
                 command = (process / "cmdline").read_bytes().replace(b"\0", b" ")
                 found[int(process.name)] = command.decode(errors="replace")
     return found
-
-
-def _until(done: Callable[[], object], seconds: float = BOUND) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "it does not come to that"
-        time.sleep(0.1)
 
 
 def _write_entries(bench: Bench, name: str, media: list[Path]) -> Path:
@@ -425,6 +419,6 @@ def test_the_gpu_is_given_back(bench: Bench) -> None:
     group = bench.group
     assert len(_members(group)) >= 2
 
-    _until(lambda: not _members(group), _IDLE_SECONDS + 15)
+    wait_until(lambda: not _members(group), _IDLE_SECONDS + 15)
 
-    _until(lambda: not list(bench.root.glob("*/vllm.json")))
+    wait_until(lambda: not list(bench.root.glob("*/vllm.json")))

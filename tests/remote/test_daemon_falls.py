@@ -25,8 +25,9 @@ from remote.protocol import (
     Stop,
 )
 from remote.records import scan
-from tests.remote.attached import Box, ask, ask_slowly, png, wait_until
+from tests.remote.attached import Box, ask, ask_slowly, png
 from tests.remote.conftest import MakeBox
+from tests.support.waiting import wait_until
 
 JOB = ask("a harbour at dusk", [png()])
 

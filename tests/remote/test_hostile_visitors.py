@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from remote.protocol import MAX_MESSAGE, Hello, Ping, encode
-from tests.remote.attached import BOUND, Box, ask, png, submit, wait_until
+from tests.remote.attached import BOUND, Box, ask, png, submit
+from tests.support.waiting import wait_until
 
 JOB = ask("a harbour at dusk", [png()])
 HELLO = encode(Hello(1, 4, "", -1, "", ""))

@@ -21,7 +21,8 @@ import pytest
 from backend.box.runner import build_runner
 from remote.journal import Journal
 from remote.protocol import NEWEST_PROTOCOL, Accepted, Fatal, Finished, Stop, Submit, Welcome
-from tests.remote.attached import BOUND, App, Box, Gone, ask, ask_slowly, png, wait_until
+from tests.remote.attached import BOUND, App, Box, Gone, ask, ask_slowly, png
+from tests.support.waiting import wait_until
 
 JOB = ask("a harbour at dusk", [png()])
 NEWER = NEWEST_PROTOCOL + 1

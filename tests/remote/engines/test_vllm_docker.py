@@ -24,7 +24,8 @@ from remote.protocol import Setup
 from tests.remote.engines.docker_stand_in import FOLDER, write_docker
 from tests.remote.engines.openai_asking import MODEL, pieces_of
 from tests.remote.engines.test_vllm_engine import ANSWER, Bench, bench, closing
-from tests.remote.engines.test_vllm_process import BOUND, is_alive, until
+from tests.remote.engines.test_vllm_process import is_alive
+from tests.support.waiting import PATIENCE, until
 
 IMAGE = "vllm/vllm-openai:v0.8.1"
 
@@ -165,7 +166,7 @@ async def test_a_container_whose_client_was_killed_is_removed_and_replaced(
         os.kill(client, signal.SIGKILL)
         await until(lambda: not is_alive(client))
         assert docker.alive  # it went on without its client
-        async with asyncio.timeout(BOUND):
+        async with asyncio.timeout(PATIENCE):
             while (
                 docker.containers == first
             ):  # until it is noticed, requests are answered as before

@@ -25,7 +25,8 @@ from remote.place import Place, make_place
 from remote.protocol import EngineStage, VllmSetup
 from tests.remote.engines import vllm_stand_in
 from tests.remote.engines.openai_asking import MODEL, pieces_of, request
-from tests.remote.engines.test_vllm_process import is_alive, until
+from tests.remote.engines.test_vllm_process import is_alive
+from tests.support.waiting import until
 
 ANSWER = ["Dusk", ".", Completion("stop", 9, 2)]
 

@@ -1,10 +1,9 @@
 """A server as a process group: heard to its last word, and gone when it is ended."""
 
-# ruff: noqa: ASYNC110, ASYNC221, ASYNC240 - the tests have the loop to themselves
+# ruff: noqa: ASYNC221, ASYNC240 - the tests have the loop to themselves
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
@@ -20,8 +19,8 @@ import pytest
 from remote.engines.vllm import process
 from remote.engines.vllm.note import Note, write_note
 from remote.engines.vllm.process import ServerProcess, is_running, sweep
+from tests.support.waiting import until
 
-BOUND = 5.0
 STUBBORN = (
     "import os, signal, time\n"
     "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -76,12 +75,6 @@ async def started(
 ) -> ServerProcess:
     command = [sys.executable, "-c", code]
     return await ServerProcess.start(command, dict(os.environ), note, hear)
-
-
-async def until(done: Callable[[], object]) -> None:
-    async with asyncio.timeout(BOUND):
-        while not done():
-            await asyncio.sleep(0.01)
 
 
 async def child_of(server: ServerProcess) -> int:
