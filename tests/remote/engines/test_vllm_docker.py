@@ -279,7 +279,7 @@ async def test_an_image_whose_tag_tells_nothing_is_asked(
 async def test_an_image_that_does_not_answer_in_time_leaves_no_container(
     docker: DockerBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(installation, "_ASK_SECONDS", 1.0)
+    monkeypatch.setattr(installation, "_ASK_SECONDS", 5.0)
     monkeypatch.setattr(installation, "_ASK", "import time; time.sleep(60)")
     assert await installation.find_version(["docker", "run", "cosmos-transfer1:latest"]) is None
     assert docker.containers == []
