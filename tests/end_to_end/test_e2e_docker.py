@@ -23,7 +23,7 @@ from tests.support.specs import write_spec
 from tests.support.sshd import Sshd
 from tests.support.waiting import wait_until
 
-_COUNT = 8
+_COUNT = 24
 _IMAGE = "vllm/vllm-openai:v0.8.1"
 
 

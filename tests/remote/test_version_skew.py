@@ -90,7 +90,7 @@ async def test_a_busy_daemon_of_another_version_is_spoken_with_and_works_on(
     box: Box, request: pytest.FixtureRequest, there: str, spoken: int
 ) -> None:
     running: Box = request.getfixturevalue(there)
-    slow = ask_slowly("a harbour at dusk")
+    slow = ask_slowly("a harbour at dusk", looks=20)  # longer than another app takes to come
     async with running.visited() as its_own:
         await its_own.send(slow)
         await its_own.until(Accepted, slow.job)
