@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from backend.store import State
+from backend.store import State, Store
 from remote.records import Record, scan
 from tests.support.daemons import daemons_below
 from tests.support.laptop import Laptop
 from tests.support.specs import write_batch
-from tests.support.sshd import Sshd
+from tests.support.sshd import BOUND, Sshd
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)
@@ -29,14 +30,13 @@ def batch(laptop: Laptop, large_clips: list[Path]) -> list[Path]:
     return write_batch(laptop.cwd, large_clips, _JOBS)
 
 
-def _stop_daemon(root: Path) -> None:
+def _signal_daemon(root: Path, number: int) -> None:
     for process in daemons_below(root):
-        os.kill(process, signal.SIGSTOP)
+        os.kill(process, number)
 
 
 def _kill_daemon(root: Path) -> None:
-    for process in daemons_below(root):
-        os.kill(process, signal.SIGKILL)
+    _signal_daemon(root, signal.SIGKILL)
     wait_until(lambda: not daemons_below(root))
 
 
@@ -56,10 +56,12 @@ def _stop_midway(laptop: Laptop, root: Path, batch: list[Path], *, daemon_goes_o
     with laptop.started(*batch) as run:
         for _ in range(3):
             run.until("written")
-        if not daemon_goes_on:
-            _stop_daemon(root)  # or it would finish what it has, on a machine that is slow to kill
+        # Stopped first, or it might have nothing left to do before the app is gone.
+        _signal_daemon(root, signal.SIGSTOP)
         run.kill()
+        run.process.wait(BOUND)
         if daemon_goes_on:
+            _signal_daemon(root, signal.SIGCONT)
             wait_until(lambda: len(_of_kind(root, "finished")) == len(_of_kind(root, "accepted")))
         _kill_daemon(root)
         run.end()
@@ -112,8 +114,10 @@ def test_a_result_that_was_lost_before_the_app_heard_of_it_is_made_again(
     laptop: Laptop, trusted: Sshd, box_root: Path, batch: list[Path]
 ) -> None:
     journal = _stop_midway(laptop, box_root, batch, daemon_goes_on=True)
-    done = {job.identity for job in laptop.jobs() if job.state is State.DONE}
-    unheard = [r for r in _of_kind(box_root, "finished") if r.body["job"] not in done]
+    finished = _of_kind(box_root, "finished")
+    # An answer is kept a moment before its job is done.
+    with closing(Store(laptop.queue_file)) as store:
+        unheard = [r for r in finished if store.answer(str(r.body["job"])) is None]
 
     ends = _go_on(laptop, batch, journal, unheard[:1])
 
