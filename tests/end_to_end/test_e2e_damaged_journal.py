@@ -35,6 +35,15 @@ def _signal_daemon(root: Path, number: int) -> None:
         os.kill(process, number)
 
 
+def _is_stopped_at_work(root: Path) -> bool:
+    """Stop the daemon, if it has something left to do."""
+    _signal_daemon(root, signal.SIGSTOP)
+    if len(_of_kind(root, "accepted")) > len(_of_kind(root, "finished")) + 1:
+        return True
+    _signal_daemon(root, signal.SIGCONT)
+    return False
+
+
 def _kill_daemon(root: Path) -> None:
     _signal_daemon(root, signal.SIGKILL)
     wait_until(lambda: not daemons_below(root))
@@ -56,8 +65,8 @@ def _stop_midway(laptop: Laptop, root: Path, batch: list[Path], *, daemon_goes_o
     with laptop.started(*batch) as run:
         for _ in range(3):
             run.until("written")
-        # Stopped first, or it might have nothing left to do before the app is gone.
-        _signal_daemon(root, signal.SIGSTOP)
+        # What it has left to do then, no app will have heard of.
+        wait_until(lambda: _is_stopped_at_work(root))
         run.kill()
         run.process.wait(BOUND)
         if daemon_goes_on:
