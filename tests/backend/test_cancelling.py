@@ -24,7 +24,8 @@ from backend.prepare import Preparer, Ready
 from backend.specs.scan import scan
 from backend.store import Job, State, Store
 from remote.protocol import Cancel, Submit
-from tests.support.near_box import BOX, NearBox, serving_near, until
+from tests.support.near_box import BOX, NearBox, serving_near
+from tests.support.waiting import until
 
 BOUND = 30.0
 _SLOTS = 2

@@ -105,8 +105,8 @@ def _searched(
 def test_a_long_list_is_fitted_quickly() -> None:
     source = Size(3840, 2160)
     fit(source, text=0, limit=4096, reserve=300)
-    started = time.perf_counter()
+    started = time.process_time()  # others may have the processor meanwhile
     for text in range(2000):
         fit(source, text=text, limit=4096, reserve=300)
     # It takes 7 µs; the bound only notices a search that is done anew each time.
-    assert (time.perf_counter() - started) / 2000 < 200e-6
+    assert (time.process_time() - started) / 2000 < 200e-6

@@ -182,7 +182,7 @@ async def test_a_program_that_ffmpeg_started_ends_with_it(
     folder.mkdir()
     drawing = Drawing(counted_clip, 0, frames=[(0, "a.png")])
     with pytest.raises(MediaError, match="took longer"):
-        await draw(drawing, folder, ffmpeg=wrapper, time_limit=1.0)
+        await draw(drawing, folder, ffmpeg=wrapper, time_limit=4.0)
     child = int(told.read_text())
     async with asyncio.timeout(20):
         while _is_alive(child):  # noqa: ASYNC110 - it is no child of ours

@@ -23,7 +23,8 @@ from backend.orders import Batch, make_jobs
 from backend.specs.scan import scan
 from backend.store import Job, Store
 from remote.protocol import Submit
-from tests.support.near_box import BOX, NearBox, serving_near, until
+from tests.support.near_box import BOX, NearBox, serving_near
+from tests.support.waiting import until
 
 _SLOTS = 2
 _BOUND = 60.0
@@ -83,7 +84,8 @@ async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 async def test_jobs_that_share_frames_bring_them_once(scene: Scene, counted_clip: Path) -> None:
     jobs = scene.queue(counted_clip, "one", "two", "three")
     running = asyncio.create_task(scene.run(jobs))
-    await until(lambda: len(scene.brought()) == 3)
+    # Sent is not enough: what is taken in after the others are done has to bring its pictures again.
+    await scene.box.until_told("accepted", 3)
     scene.box.engine.let()
     await running
     assert scene.brought() == [[True, True], [False, False], [False, False]]

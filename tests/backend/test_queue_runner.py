@@ -22,9 +22,8 @@ from backend.orders import Batch, make_jobs
 from backend.queue_runner import QueueRunner
 from backend.specs.scan import scan
 from backend.store import Job, Order, State, Store
-from tests.support.near_box import NearBox, serving_near, until
-
-BOUND = 30.0
+from tests.support.near_box import NearBox, serving_near
+from tests.support.waiting import until
 
 
 @dataclass
@@ -69,7 +68,7 @@ async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(dispatch, "PREPARED_AT_ONCE", 1)
     monkeypatch.chdir(tmp_path)
     with closing(Store(tmp_path / "queue.db")) as store:
-        async with serving_near(tmp_path / "box", slots=1) as box, asyncio.timeout(BOUND):
+        async with serving_near(tmp_path / "box", slots=1) as box:
             monkeypatch.setattr(link_keeper, "open_link", box.open_link)
             scene = Scene(tmp_path, store, box)
             scene.running = asyncio.create_task(scene.runner.run())

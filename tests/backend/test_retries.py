@@ -32,7 +32,8 @@ from backend.retries import RETRIES, Retry, Trouble, trouble_of
 from backend.specs.scan import scan
 from backend.store import Job, State, Store
 from remote.protocol import Refused, Submit
-from tests.support.near_box import NearBox, serving_near, until
+from tests.support.near_box import NearBox, serving_near
+from tests.support.waiting import until
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setitem(RETRIES, Trouble.DISK, Retry(None, Pauses(0.01, 0.02)))
     monkeypatch.chdir(tmp_path)
     with closing(Store(tmp_path / "queue.db")) as store:
-        async with serving_near(tmp_path / "box", slots=1) as box, asyncio.timeout(30):
+        async with serving_near(tmp_path / "box", slots=1) as box:
             monkeypatch.setattr(link_keeper, "open_link", box.open_link)
             scene = Scene(tmp_path, store, box)
             running = asyncio.create_task(scene.runner.run())

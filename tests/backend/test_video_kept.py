@@ -149,7 +149,7 @@ async def test_an_ffmpeg_that_hangs_is_stopped(counted_clip: Path, tmp_path: Pat
             HALF,
             tmp_path / "hints",
             ffmpeg=hanging,
-            time_limit=0.3,
+            time_limit=4.0,  # its process is to come far enough to say who it is
         )
     _assert_gone(tmp_path / "pid")
     assert list((tmp_path / "hints").iterdir()) == []

@@ -17,6 +17,7 @@ import pytest
 from backend.cli import run
 from tests.support.daemons import end_daemons
 from tests.support.laptop import Laptop
+from tests.support.patient_server import PatientServer, serving_patiently
 from tests.support.specs import draw_noise, draw_three_clips, write_batch
 from tests.support.sshd import Sshd, running_sshd
 
@@ -59,6 +60,13 @@ def laptop(tmp_path: Path) -> Iterator[Laptop]:
     """A user's machine that nothing was done on yet; its box is the embedded one."""
     yield Laptop(tmp_path / "home", tmp_path / "work")
     end_daemons(tmp_path)
+
+
+@pytest.fixture
+def server() -> Iterator[PatientServer]:
+    """A chat server, for a box with the engine openai, that answers when the test lets it."""
+    with serving_patiently() as made:
+        yield made
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,14 +15,13 @@ from backend.results import sidecar_path
 from backend.store import State, Store
 from backend.tokens import TextCounter
 from tests.support.daemons import end_daemons
+from tests.support.pilots import until
 from tests.support.specs import write_batch
 from tui.app import UpsampleApp
 from tui.desk import Desk
 from tui.scanning import SpecSource
 from tui.screens.specs import SpecsScreen
 from tui.screens.upsample import UpsampleDialog
-
-BOUND = 90.0
 
 OpenApp = Callable[..., UpsampleApp]
 
@@ -49,12 +47,6 @@ def open_app(tmp_path: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     yield make
     end_daemons(tmp_path)
-
-
-async def until(pilot: Pilot[None], done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(BOUND):
-        while not done():
-            await pilot.pause(0.05)
 
 
 async def weighed(pilot: Pilot[None], count: int) -> UpsampleApp:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 
 from backend.config import load_settings
 from backend.events import LinkState
@@ -16,6 +15,7 @@ from backend.specs.scan import scan
 from backend.store import State, Store
 from backend.tokens import TextCounter
 from tests.support.laptop import Laptop
+from tests.support.pilots import until
 from tests.support.sshd import Sshd
 from tui.app import UpsampleApp
 from tui.desk import Desk
@@ -46,15 +46,6 @@ def app(laptop: Laptop, sshd: Sshd, one_spec: Path, monkeypatch: pytest.MonkeyPa
             queue=laptop.queue_file,
         )
     )
-
-
-async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
-    for _ in range(1_200):
-        if holds():
-            await pilot.pause()
-            return
-        await pilot.pause(0.05)
-    pytest.fail("it did not come to that")
 
 
 def nothing_in(folder: Path) -> bool:

@@ -6,126 +6,21 @@ long as a test needs it. With a real one it is done in test_e2e_vllm.py.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
-import threading
-import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from backend.dispatch import SENT_AHEAD
-from tests.remote.engines.openai_stand_in import (
-    DONE,
-    Visit,
-    delta,
-    standing_in,
-    streamed,
-    usage,
-    whole,
-)
-from tests.support.laptop import JsonObject, Laptop, journal_kinds, journal_records
+from tests.support.laptop import Laptop, journal_kinds, journal_records
+from tests.support.patient_server import PatientServer
 from tests.support.specs import write_spec
-from tests.support.sshd import BOUND, Sshd, free_port
+from tests.support.sshd import Sshd, free_port
+from tests.support.waiting import wait_until
 
 _SLOTS = 3
 _JOBS = 9
-
-
-class PatientServer:
-    """A chat server in a thread of its own, that answers each prompt when it is let."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.begun: list[str] = []
-        """Prompts in the order in which they came."""
-        self.given_up: list[str] = []
-        """Prompts whose connection was closed before they were answered."""
-        self.running: list[str] = []
-        """Prompts that are worked on, the oldest first."""
-        self._let: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        self._is_all = False
-        self._loop = asyncio.new_event_loop()
-        self._is_over = asyncio.Event()
-        self._listens = threading.Event()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=[self._serve()])
-
-    def start(self) -> None:
-        self._thread.start()
-        assert self._listens.wait(BOUND)
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._is_over.set)
-        self._thread.join(BOUND)
-        self._loop.close()
-
-    def let(self, prompt: str) -> None:
-        """Answer this one."""
-        self._loop.call_soon_threadsafe(self._let[prompt].set)
-
-    def let_all(self) -> None:
-        """Answer everything from now on."""
-        self._loop.call_soon_threadsafe(self._open)
-
-    def _open(self) -> None:
-        self._is_all = True
-        for event in self._let.values():
-            event.set()
-
-    async def _serve(self) -> None:
-        async with standing_in(self._answer, path="/v1") as stand_in:
-            self.url = stand_in.server.base_url
-            self._listens.set()
-            await self._is_over.wait()
-
-    async def _answer(self, visit: Visit) -> None:
-        if visit.method != "POST":
-            await visit.send(whole(b"{}", "404 Not Found"))  # it tells nothing of itself
-            return
-        prompt = _prompt(visit.json)
-        self.begun.append(prompt)
-        self.running.append(prompt)
-        if self._is_all:
-            self._let[prompt].set()
-        leaving = asyncio.create_task(_left(visit))
-        letting = asyncio.create_task(self._let[prompt].wait())
-        try:
-            await asyncio.wait({leaving, letting}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self.running.remove(prompt)
-            letting.cancel()
-            leaving.cancel()
-            await asyncio.gather(leaving, letting, return_exceptions=True)
-        if not self._let[prompt].is_set():
-            self.given_up.append(prompt)
-            return
-        words = delta(f"A long {prompt}."), delta("", "stop"), usage(7, 5)
-        await visit.send(streamed(*words, DONE))
-
-
-def _prompt(asked: JsonObject) -> str:
-    (message,) = asked["messages"]
-    content = message["content"]
-    return str(content if isinstance(content, str) else content[-1]["text"])
-
-
-async def _left(visit: Visit) -> None:
-    while True:
-        with contextlib.suppress(TimeoutError):
-            await visit.left()
-            return
-
-
-@pytest.fixture
-def server() -> Iterator[PatientServer]:
-    made = PatientServer()
-    made.start()
-    yield made
-    made.let_all()
-    made.stop()
 
 
 @pytest.fixture
@@ -137,9 +32,7 @@ def box(server: PatientServer, laptop: Laptop, trusted: Sshd, box_root: Path) ->
 
 def _configure(laptop: Laptop, server: PatientServer, host: str, root: Path) -> None:
     laptop.configure(
-        f'box = "test"\n[boxes.test]\nhost = "{host}"\nroot = "{root}"\nengine = "openai"\n'
-        f'model = "m"\nidle_timeout = 2\n'
-        f'[boxes.test.openai]\nbase_url = "{server.url}"\nslots = {_SLOTS}\n'
+        f'box = "test"\n[boxes.test]\nhost = "{host}"\nroot = "{root}"\n{server.engine(_SLOTS)}'
     )
 
 
@@ -155,13 +48,6 @@ def batch(laptop: Laptop) -> list[Path]:
 
 def _told(ended: str) -> dict[int, str]:
     return {each["job"]: each["outcome"] for each in map(json.loads, ended.splitlines())}
-
-
-def _until(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + BOUND
-    while not done():
-        assert time.monotonic() < deadline, "it does not come to that"
-        time.sleep(0.02)
 
 
 def test_a_job_cancelled_by_a_second_process_makes_room_for_the_next(
@@ -198,10 +84,10 @@ def test_the_next_jobs_wait_on_the_box_before_a_slot_is_free(
 ) -> None:
     with laptop.started(*batch) as run:
         for begun in range(_SLOTS, _JOBS + 1):
-            _until(lambda: len(server.begun) == begun)  # noqa: B023 - looked at in this round
-            assert len(server.running) == _SLOTS
+            # In one look: a prompt has begun a moment before it counts as running.
+            wait_until(lambda: (len(server.begun), len(server.running)) == (begun, _SLOTS))  # noqa: B023
             there = min(_JOBS, begun + SENT_AHEAD)
-            _until(lambda: len(journal_records(box, "accepted")) == there)  # noqa: B023
+            wait_until(lambda: len(journal_records(box, "accepted")) == there)  # noqa: B023
             server.let(server.running[0])
         server.let_all()
         assert run.end() == 0, run.errors
@@ -223,7 +109,7 @@ def test_without_a_run_the_box_itself_is_told(
 
     assert cancelled.returncode == 0, cancelled.stderr
     assert _told(cancelled.stdout) == dict.fromkeys(asked, "cancelled")
-    _until(lambda: len(server.given_up) == 1)
+    wait_until(lambda: len(server.given_up) == 1)
     server.let_all()
     again = laptop.batch()
     assert again.returncode == 0, again.stderr

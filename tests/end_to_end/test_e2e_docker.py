@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,9 +20,10 @@ from tests.remote.engines.vllm_stand_in import end_servers
 from tests.support.daemons import daemons_below, end_daemons
 from tests.support.laptop import Laptop, journal_records
 from tests.support.specs import write_spec
-from tests.support.sshd import BOUND, Sshd
+from tests.support.sshd import Sshd
+from tests.support.waiting import wait_until
 
-_COUNT = 8
+_COUNT = 24
 _IMAGE = "vllm/vllm-openai:v0.8.1"
 
 
@@ -63,13 +63,6 @@ def _last_run(calls: list[list[str]]) -> int:
     return max(at for at, words in enumerate(calls) if words[0] == "run")
 
 
-def until(done: Callable[[], object]) -> None:
-    deadline = time.monotonic() + BOUND
-    while not done():
-        assert time.monotonic() < deadline, "it does not come to that"
-        time.sleep(0.05)
-
-
 def test_a_killed_daemons_container_is_removed_by_the_next_and_the_batch_completes(
     laptop: Laptop, trusted: Sshd, box_root: Path, docker: Path, texts: Path
 ) -> None:
@@ -91,7 +84,7 @@ def test_a_killed_daemons_container_is_removed_by_the_next_and_the_batch_complet
     done = Counter(event["job"] for event in run.events if event["type"] == "done")
     assert len(done) == _COUNT
     assert set(Counter(journal_records(box_root, "finished")).values()) == {1}
-    until(lambda: not containers(docker))  # idle: the GPU is given back
+    wait_until(lambda: not containers(docker))  # idle: the GPU is given back
 
 
 def test_a_detached_line_is_refused_before_anything_is_sent(

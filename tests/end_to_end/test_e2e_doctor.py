@@ -23,7 +23,8 @@ from tests.support.tiny_pixtral import TinyPixtral, make_tiny_pixtral
 
 pytestmark = pytest.mark.timeout(300)
 
-_IDLE_SECONDS = 20
+_IDLE_SECONDS = 120
+"""Longer than it takes to begin the next examination."""
 _START_SECONDS = 240.0
 
 

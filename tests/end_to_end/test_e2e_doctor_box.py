@@ -10,8 +10,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,6 +21,7 @@ from tests.support.safetensors_files import cut_in_half, write_safetensors
 from tests.support.specs import write_batch
 from tests.support.sshd import BOUND, Sshd, free_port
 from tests.support.stand_in_programs import GIB, StandInGpu, put_docker, put_nvidia_smi
+from tests.support.waiting import wait_until
 
 SYSTEM_PATH = "/usr/bin:/bin"
 
@@ -57,13 +56,6 @@ class Findings:
 
 def examine(laptop: Laptop, *arguments: str) -> Findings:
     return Findings(laptop.run("doctor", "--json", *arguments))
-
-
-def until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + BOUND
-    while not happened():
-        assert time.monotonic() < deadline, "it does not happen"
-        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -237,10 +229,10 @@ def test_a_start_that_is_interrupted_is_taken_back(
         stdout=subprocess.DEVNULL,
         preexec_fn=hear_ctrl_c,
     ) as process:
-        until(lambda: bool(list(tmp_path.glob("start-*"))))
+        wait_until(lambda: list(tmp_path.glob("start-*")))
         process.send_signal(signal.SIGINT)
         assert process.wait(BOUND) == 130
-    until(lambda: len(journal_records(box_root, "cancelled")) == 1)
+    wait_until(lambda: len(journal_records(box_root, "cancelled")) == 1)
     assert gpu_box.run("box", "stop").returncode == 0
 
 

@@ -26,8 +26,8 @@ from backend.queue_runner import QueueRunner
 from backend.specs.scan import scan
 from backend.store import Job, Order, State, Store
 from tests.support.daemons import end_daemons
-from tests.support.near_box import until
 from tests.support.specs import write_batch
+from tests.support.waiting import until
 
 
 @dataclass

@@ -1,4 +1,8 @@
-"""The whole way by keys alone: the real command in a real terminal, the embedded box, real files."""
+"""The whole way by keys alone: the real command in a real terminal, the embedded box, real files.
+
+The model server is a stand-in that begins to answer and goes on when it is let: what is looked for on the
+screen stays there until it was seen.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.laptop import Laptop
+from tests.support.patient_server import PatientServer
 from tests.support.specs import write_spec
 from tests.support.terminal import Terminal, terminal_of
 
@@ -16,6 +21,7 @@ RAINY = 16
 FOGGY = 8
 CANDIDATES = 5
 JOBS = RAINY * CANDIDATES
+SLOTS = 4
 
 
 def write_scenes(folder: Path, clips: list[Path]) -> None:
@@ -64,26 +70,25 @@ def cancel_one(app: Terminal) -> None:
     """Cancel one of those that still wait."""
     app.press("2")
     app.until(r"▶ (reading|writing)")
-    # What waits stands below what runs and above what is done, where the cursor's own job may go meanwhile.
+    # What waits stands below what runs.
     for _ in range(JOBS):
-        screen = app.screen
-        if re.search(r"^▸ *(◦|·) ", screen, re.MULTILINE):
+        if re.search(r"^▸ *(◦|·) ", app.screen, re.MULTILINE):
             break
-        app.press("g" if re.search(r"^▸ *✓ ", screen, re.MULTILINE) else "j")
+        app.press("j")
     app.press("c")
     app.until(r"1 cancelled")
 
 
 def watch_texts_and_logs(app: Terminal) -> None:
     """See jobs run, a text that is written, and what the box says."""
-    # The first in the list runs, but not for long.
     app.until(r"● local  live", r"\d+ running", r"▶ writing", r"over street \d+", pressing="g")
     app.press("3")
     app.until(r"Log .* [1-9][\d,]* lines", r"rain_\d\d")
 
 
-def accept_the_first(app: Terminal) -> None:
+def accept_the_first(app: Terminal, server: PatientServer) -> None:
     """Review: read a result beside its prompt, and accept it."""
+    server.let(server.running[0])
     app.press("4")
     app.until(r"^▸. *\? undecided|^▸ .*undecided", r"Original", r"Result")
     app.press("Enter")
@@ -93,20 +98,22 @@ def accept_the_first(app: Terminal) -> None:
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(("columns", "lines"), [(80, 24), (200, 50)])
 def test_a_batch_by_keys_alone_over_two_sessions(
-    laptop: Laptop, large_clips: list[Path], columns: int, lines: int
+    laptop: Laptop, server: PatientServer, small_clips: list[Path], columns: int, lines: int
 ) -> None:
-    write_scenes(laptop.cwd / "specs", large_clips)
+    laptop.configure(f"[boxes.local]\n{server.engine(SLOTS)}")
+    write_scenes(laptop.cwd / "specs", small_clips)
     with terminal_of(laptop, columns, lines) as app:
         app.open("specs")
         mark_the_rainy_ones(app)
         send_them_for_review(app)
         cancel_one(app)
         watch_texts_and_logs(app)
-        accept_the_first(app)
+        accept_the_first(app, server)
         app.press("q")
         left = app.until_ended()
         assert re.search(r"jobs? (goes?|waits?) .*; open upsample again", left), left
 
+        server.let_all()
         app.open("specs")
         app.until(rf"Specs {RAINY + FOGGY}\b", r"rain_00 .* (✓ done|▶|·|◦)")
         app.press("2")

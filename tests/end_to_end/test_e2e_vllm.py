@@ -28,11 +28,14 @@ from tests.support.laptop import JsonObject, Laptop, Running, journal_kinds, jou
 from tests.support.specs import write_spec
 from tests.support.sshd import BOUND, running_sshd
 from tests.support.tiny_pixtral import TinyPixtral, make_tiny_pixtral
+from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
-_IDLE_SECONDS = 20
+_IDLE_SECONDS = 60
 """Longer than it takes to begin the next batch."""
+_ENDING_SECONDS = 90
+"""That vLLM's end may take at most."""
 _PATIENCE_SECONDS = 20
 """Longer than the tiny model ever takes for a token, and shorter than the tests' own bound."""
 
@@ -135,13 +138,6 @@ def _members(group: int) -> dict[int, str]:
                 command = (process / "cmdline").read_bytes().replace(b"\0", b" ")
                 found[int(process.name)] = command.decode(errors="replace")
     return found
-
-
-def _until(done: Callable[[], object], seconds: float = BOUND) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "it does not come to that"
-        time.sleep(0.1)
 
 
 def _write_entries(bench: Bench, name: str, media: list[Path]) -> Path:
@@ -296,15 +292,15 @@ def test_it_is_told_how_much_is_written_while_it_is_written(bench: Bench) -> Non
     assert any(event["jobs_running"] for event in _events(run, "status"))
 
 
-@pytest.mark.timeout(600)
 def test_cancelled_jobs_make_room_and_the_others_go_on(
     bench: Bench, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     """More jobs than the server takes at once, each far from its end."""
-    count, slots = 12, 8
+    slots = 8
+    count = slots + 2  # nothing begins anew at the end, which would last as long again
     past = len(journal_kinds(bench.root))
     spec = _write_texts(bench, "cancelled", count)
-    with bench.upsample(spec, reserve=2500) as run:
+    with bench.upsample(spec, reserve=3900) as run:
         # Those that were begun last have the most before them.
         running = run.started(slots)[::-1]
         by_command = bench.laptop.run("queue", "cancel", str(running[0]))
@@ -330,7 +326,9 @@ def test_cancelled_jobs_make_room_and_the_others_go_on(
     starts, cancels = (
         [n for n, k in enumerate(kinds) if k == of] for of in ("started", "cancelled")
     )
-    assert starts[slots - 1] < cancels[0] < starts[slots] < cancels[1] < starts[slots + 1]
+    # Each was followed by a start; what ends by itself meanwhile makes room for others.
+    assert starts[slots - 1] < cancels[0] < cancels[1] < starts[-1]
+    assert starts[-2] > cancels[0]
     _check_done_once(bench, run, spec)
 
 
@@ -370,7 +368,6 @@ def test_a_batch_survives_a_kill(bench: Bench, victim: Callable[[Bench], int]) -
     assert _members(group) == {}
 
 
-@pytest.mark.timeout(600)
 def test_a_hung_engine_is_noticed_by_its_silence(bench: Bench) -> None:
     count = 12
     spec = _write_texts(bench, "hung", count)
@@ -425,6 +422,6 @@ def test_the_gpu_is_given_back(bench: Bench) -> None:
     group = bench.group
     assert len(_members(group)) >= 2
 
-    _until(lambda: not _members(group), _IDLE_SECONDS + 15)
+    wait_until(lambda: not _members(group), _IDLE_SECONDS + _ENDING_SECONDS)
 
-    _until(lambda: not list(bench.root.glob("*/vllm.json")))
+    wait_until(lambda: not list(bench.root.glob("*/vllm.json")))

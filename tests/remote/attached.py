@@ -10,9 +10,8 @@ import json
 import os
 import signal
 import struct
-import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -42,6 +41,7 @@ from remote.protocol import (
     encode,
 )
 from remote.records import scan
+from tests.support.waiting import wait_until
 
 M = TypeVar("M", bound=Message)
 
@@ -155,14 +155,6 @@ class Box:
         """The jobs of the journal's records of this kind."""
         found, _ = scan(self.place.journal.read_bytes())
         return [str(record.body["job"]) for record in found if record.body["type"] == kind]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Return when it is so; fail when that takes too long."""
-    deadline = time.monotonic() + BOUND
-    while not condition():
-        assert time.monotonic() < deadline, "it did not become so"
-        time.sleep(0.02)
 
 
 class Gone(Exception):

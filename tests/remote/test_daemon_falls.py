@@ -25,8 +25,9 @@ from remote.protocol import (
     Stop,
 )
 from remote.records import scan
-from tests.remote.attached import Box, ask, ask_slowly, png, wait_until
+from tests.remote.attached import Box, ask, ask_slowly, png
 from tests.remote.conftest import MakeBox
+from tests.support.waiting import wait_until
 
 JOB = ask("a harbour at dusk", [png()])
 
@@ -146,7 +147,7 @@ async def test_an_idle_daemon_makes_room_for_another_setup(box: Box) -> None:
 
 
 async def test_a_busy_daemon_goes_on_as_it_is(box: Box) -> None:
-    slow = ask_slowly("a harbour at dusk")
+    slow = ask_slowly("a harbour at dusk", looks=20)  # longer than another app takes to come
     changed = box.with_setup(idle_timeout=61)
     async with box.visited() as app:
         await app.send(slow)
@@ -165,7 +166,7 @@ async def test_a_daemon_with_an_app_does_not_make_room(box: Box) -> None:
 
 
 async def test_a_daemon_that_nobody_needs_ends_and_removes_its_socket(box: Box) -> None:
-    brief = box.with_setup(idle_timeout=0.2)
+    brief = box.with_setup(idle_timeout=2)
     async with brief.visited() as app:
         await app.send(JOB)
         await app.done(JOB)

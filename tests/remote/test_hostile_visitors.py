@@ -8,13 +8,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from remote.protocol import MAX_MESSAGE, Hello, Ping, encode
-from tests.remote.attached import BOUND, Box, ask, png, submit, wait_until
+from tests.remote.attached import Box, ask, png, submit
+from tests.support.waiting import wait_until
 
 JOB = ask("a harbour at dusk", [png()])
 HELLO = encode(Hello(1, 4, "", -1, "", ""))
 MOST_KIB = 400 * 1024
 """Of memory, at most; a daemon that serves nobody takes 25 MiB."""
+
+_SECONDS = 100.0
+"""That the app's jobs and all visits beside them may take."""
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -87,12 +93,13 @@ def status_of(process: int) -> dict[str, str]:
     return dict(line.split(":", 1) for line in lines)
 
 
+@pytest.mark.timeout(200)
 async def test_an_app_is_served_whatever_others_do(box: Box) -> None:
     async with box.visited() as app:
         wait_until(lambda: len(box.daemons()) == 1)
         (daemon,) = box.daemons()
         others = asyncio.gather(*(visit(box) for visit in VISITS))
-        async with asyncio.timeout(BOUND):
+        async with asyncio.timeout(_SECONDS):
             for number in range(20):
                 job = ask(f"scene {number}")
                 await app.send(job)

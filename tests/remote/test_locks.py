@@ -15,7 +15,8 @@ import pytest
 from remote.locks import TakenError, hold_place
 from remote.place import Place, PlaceError
 from remote.protocol import Finished, Started
-from tests.remote.attached import Box, ask_slowly, wait_until
+from tests.remote.attached import Box, ask_slowly
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

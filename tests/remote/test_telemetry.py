@@ -6,6 +6,7 @@ nvidia-smi and the vLLM server are stand-ins: there is no GPU here, and a real o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -72,11 +73,14 @@ def vllm_box(make_box: MakeBox, tmp_path: Path) -> Iterator[Box]:
 
 async def hear(app: App, **values: object) -> Status:
     """The next status with these values."""
-    async with asyncio.timeout(BOUND):
-        while True:
-            status = await app.until(Status)
-            if all(getattr(status, name) == value for name, value in values.items()):
-                return status
+    heard: list[Status] = []
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(BOUND):
+            while True:
+                heard.append(status := await app.until(Status))
+                if all(getattr(status, name) == value for name, value in values.items()):
+                    return status
+    pytest.fail(f"no status had {values}: {heard[-3:]}")
 
 
 async def test_an_app_is_told_how_the_box_does_and_again_while_it_stays(
@@ -103,9 +107,8 @@ async def test_jobs_are_counted_as_they_wait_and_run(box: Box) -> None:
     jobs = [ask_slowly(f"scene {number}", looks=20) for number in range(6)]
     async with box.visited() as app:
         await app.send(*jobs)
-        status = await hear(app, jobs_running=4)
-        assert status.jobs_waiting == 2
-        assert status.load == EngineLoad(running=4, waiting=0)
+        load = EngineLoad(running=4, waiting=0)
+        await hear(app, jobs_running=4, jobs_waiting=2, load=load)
 
 
 async def test_nobody_asks_for_the_gpus_while_no_app_is_there(box: Box, smi: FakeSmi) -> None:
@@ -127,9 +130,8 @@ async def test_an_nvidia_smi_that_hangs_holds_nothing_up(box: Box, smi: FakeSmi)
     job = ask("a harbour at dusk")
     async with box.visited() as app:
         await asyncio.to_thread(smi.wait_for_calls, 1)
-        await app.send(Ping(1))
+        await app.send(Ping(1), job)
         await app.until(Pong)
-        await app.send(job)
         await app.done(job)
         assert not [message for message in app.heard if isinstance(message, Status)]
         assert (await app.until(Status)).gpus == ()

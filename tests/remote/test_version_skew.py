@@ -21,7 +21,8 @@ import pytest
 from backend.box.runner import build_runner
 from remote.journal import Journal
 from remote.protocol import NEWEST_PROTOCOL, Accepted, Fatal, Finished, Stop, Submit, Welcome
-from tests.remote.attached import BOUND, App, Box, Gone, ask, ask_slowly, png, wait_until
+from tests.remote.attached import BOUND, App, Box, Gone, ask, ask_slowly, png
+from tests.support.waiting import wait_until
 
 JOB = ask("a harbour at dusk", [png()])
 NEWER = NEWEST_PROTOCOL + 1
@@ -89,7 +90,7 @@ async def test_a_busy_daemon_of_another_version_is_spoken_with_and_works_on(
     box: Box, request: pytest.FixtureRequest, there: str, spoken: int
 ) -> None:
     running: Box = request.getfixturevalue(there)
-    slow = ask_slowly("a harbour at dusk")
+    slow = ask_slowly("a harbour at dusk", looks=20)  # longer than another app takes to come
     async with running.visited() as its_own:
         await its_own.send(slow)
         await its_own.until(Accepted, slow.job)

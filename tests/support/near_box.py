@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -34,14 +34,9 @@ from remote.protocol import (
 )
 from remote.visitor import Visitor
 from remote.work import Work
+from tests.support.waiting import until
 
 BOX = Box("h100", "gpu", Setup("/root", "sketch", "", 1.0))
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Return when it holds. What bounds the wait is up to the caller."""
-    while not condition():  # noqa: ASYNC110 - of several things, few of which could say so
-        await asyncio.sleep(0.005)
 
 
 class PatientEngine:

@@ -94,9 +94,7 @@ def running_sshd(
         host_key.write_private_key(host_key_file)
         host_key_file.chmod(0o600)
     shutil.copyfile(authorized_key, folder / "authorized_keys")
-    port = port or free_port()
     config = [
-        f"Port {port}",
         f"ListenAddress {LOOPBACK}",
         f"HostKey {host_key_file}",
         f"AuthorizedKeysFile {folder / 'authorized_keys'}",
@@ -114,18 +112,12 @@ def running_sshd(
     config_file = folder / "sshd_config"
     config_file.write_text("\n".join(config) + "\n")
     log = folder / "sshd.log"
-    process = subprocess.Popen(
-        [program, "-D", "-f", str(config_file), "-E", str(log)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    command = [program, "-D", "-f", str(config_file), "-E", str(log)]
+    process, port = _listening(command, log, [port] if port else [free_port() for _ in range(5)])
     try:
-        _await_listening(process, port, log)
         yield Sshd(port, host_key, log)
     finally:
-        process.terminate()
-        process.wait(10)
+        _end(process)
 
 
 def free_port() -> int:
@@ -140,10 +132,29 @@ def _path_with_python() -> str:
     return f"{Path(sys.executable).parent}:/usr/bin:/bin"
 
 
-def _await_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + BOUND
-    while process.poll() is None and time.monotonic() < deadline:
-        with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), 1):
-            return
-        time.sleep(0.02)
+def _listening(
+    command: Sequence[str], log: Path, ports: Sequence[int]
+) -> tuple[subprocess.Popen[bytes], int]:
+    """The server, once it listens, and its port: the first of these that nobody took meanwhile."""
+    for port in ports:
+        read = log.stat().st_size if log.exists() else 0
+        process = subprocess.Popen(
+            [*command, "-p", str(port)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        # Its own word, as whoever answers at the port may be somebody else.
+        sign = f"Server listening on {LOOPBACK} port {port}.".encode()
+        deadline = time.monotonic() + BOUND
+        while process.poll() is None and time.monotonic() < deadline:
+            if log.exists() and sign in log.read_bytes()[read:]:
+                return process, port
+            time.sleep(0.02)
+        _end(process)
     pytest.fail(f"sshd does not listen: {log.read_text() if log.exists() else 'no log'}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait(BOUND)

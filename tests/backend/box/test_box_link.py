@@ -35,7 +35,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(pulse, "PING_SECONDS", 0.2)
     monkeypatch.setattr(pulse, "STALE_SECONDS", 1.5)
-    monkeypatch.setattr(pulse, "LOST_SECONDS", 4.0)
+    monkeypatch.setattr(pulse, "LOST_SECONDS", 10.0)
     monkeypatch.setattr(ssh, "CLOSE_SECONDS", 0.1)
     monkeypatch.setattr(runner, "_CLOSE_SECONDS", 0.1)
     monkeypatch.setattr("backend.box.channel._CLOSE_SECONDS", 0.1)
@@ -157,10 +157,10 @@ async def test_a_black_hole_is_told_as_stale_and_then_given_up(box: Box, proxy: 
         async with open_link(box, Nobody(), Seen(), heed=told.append) as link:
             await _hear(link, Status)
             proxy.swallow()
+            told.clear()  # a busy machine may have been silent before
             with pytest.raises(BoxUnreachable, match="nothing came from h100 for"):
                 await _hear_all(link)
-    (silence,) = told
-    assert silence is not None
+    (silence,) = [each for each in told if each is not None]
     assert silence > pulse.STALE_SECONDS
 
 

@@ -63,8 +63,8 @@ def proxy(start_sshd: StartSshd, laptop: Laptop) -> Iterator[Proxy]:
 async def test_a_person_may_take_longer_than_the_machines(
     sshd: Sshd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ssh, "LOGIN_SECONDS", 3.0)
-    async with asyncio.timeout(BOUND), connect("testbox", SlowPerson(3.5)) as connection:
+    monkeypatch.setattr(ssh, "LOGIN_SECONDS", 8.0)
+    async with asyncio.timeout(BOUND), connect("testbox", SlowPerson(8.5)) as connection:
         assert not connection.is_closed()
 
 

@@ -31,7 +31,8 @@ from backend.resolutions import Size
 from backend.tokens import TextCounter
 from remote.protocol import Hello
 from tests.support.counting_engine import CountingEngine
-from tests.support.near_box import BOX, NearBox, serving_near, until
+from tests.support.near_box import BOX, NearBox, serving_near
+from tests.support.waiting import until
 
 BOUND = 60.0
 SIZES = [NamedSize("", Size.parse(text)) for text in ("64x36", "320x180", "1280x704")]

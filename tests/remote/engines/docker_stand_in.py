@@ -39,7 +39,7 @@ def main() -> int:
     folder = Path(os.environ[FOLDER])
     words = sys.argv[1:]
     note = {"words": words, "environment": sorted(os.environ)}
-    (folder / f"docker-{time.time_ns()}").write_text(json.dumps(note))
+    write(folder, folder / f"docker-{time.time_ns()}", json.dumps(note))
     (folder / "containers").mkdir(exist_ok=True)
     if words[0] == "run":
         return run(folder, words[1:])
@@ -62,11 +62,18 @@ def run(folder: Path, words: list[str]) -> int:
         start_new_session=True,
     )
     running = folder / "containers" / name
-    running.write_text(str(container.pid))
+    write(folder, running, str(container.pid))
     signal.signal(signal.SIGTERM, lambda number, _: container.send_signal(number))
     code = container.wait()
     remove(running)
     return code
+
+
+def write(folder: Path, file: Path, text: str) -> None:
+    """Whole at once: whoever looks may look at any moment."""
+    unseen = folder / f".note-{os.getpid()}"
+    unseen.write_text(text)
+    unseen.rename(file)
 
 
 def _of_the_image(folder: Path) -> dict[str, str]:
@@ -77,10 +84,12 @@ def _of_the_image(folder: Path) -> dict[str, str]:
 def remove(running: Path) -> int:
     if (running.parent.parent / "docker-is-ill").exists():
         return fail("tried to kill container, but did not receive an exit event")
-    if not running.exists():
+    try:
+        group = int(running.read_text())
+    except FileNotFoundError:  # never begun, or ended by itself a moment ago
         return fail(f"No such container: {running.name}")
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(int(running.read_text()), signal.SIGKILL)
+        os.killpg(group, signal.SIGKILL)
     running.unlink(missing_ok=True)
     return 0
 

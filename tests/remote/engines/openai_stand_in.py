@@ -17,7 +17,7 @@ from pathlib import Path
 from remote.engines.http import Server
 from remote.protocol import Json
 
-BOUND = 5.0
+BOUND = 45.0
 """Seconds that anything may take here before the test has failed."""
 
 

@@ -24,7 +24,8 @@ from remote.protocol import Setup
 from tests.remote.engines.docker_stand_in import FOLDER, write_docker
 from tests.remote.engines.openai_asking import MODEL, pieces_of
 from tests.remote.engines.test_vllm_engine import ANSWER, Bench, bench, closing
-from tests.remote.engines.test_vllm_process import BOUND, is_alive, until
+from tests.remote.engines.test_vllm_process import is_alive
+from tests.support.waiting import PATIENCE, until
 
 IMAGE = "vllm/vllm-openai:v0.8.1"
 
@@ -165,7 +166,7 @@ async def test_a_container_whose_client_was_killed_is_removed_and_replaced(
         os.kill(client, signal.SIGKILL)
         await until(lambda: not is_alive(client))
         assert docker.alive  # it went on without its client
-        async with asyncio.timeout(BOUND):
+        async with asyncio.timeout(PATIENCE):
             while (
                 docker.containers == first
             ):  # until it is noticed, requests are answered as before
@@ -278,7 +279,7 @@ async def test_an_image_whose_tag_tells_nothing_is_asked(
 async def test_an_image_that_does_not_answer_in_time_leaves_no_container(
     docker: DockerBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(installation, "_ASK_SECONDS", 1.0)
+    monkeypatch.setattr(installation, "_ASK_SECONDS", 5.0)
     monkeypatch.setattr(installation, "_ASK", "import time; time.sleep(60)")
     assert await installation.find_version(["docker", "run", "cosmos-transfer1:latest"]) is None
     assert docker.containers == []

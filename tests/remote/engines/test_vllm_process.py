@@ -1,10 +1,9 @@
 """A server as a process group: heard to its last word, and gone when it is ended."""
 
-# ruff: noqa: ASYNC110, ASYNC221, ASYNC240 - the tests have the loop to themselves
+# ruff: noqa: ASYNC221, ASYNC240 - the tests have the loop to themselves
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
@@ -20,8 +19,8 @@ import pytest
 from remote.engines.vllm import process
 from remote.engines.vllm.note import Note, write_note
 from remote.engines.vllm.process import ServerProcess, is_running, sweep
+from tests.support.waiting import until
 
-BOUND = 5.0
 STUBBORN = (
     "import os, signal, time\n"
     "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -37,7 +36,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "_TERM_SECONDS", 0.1)
     monkeypatch.setattr(process, "_ORPHANS_SECONDS", 0.1)
     monkeypatch.setattr(process, "_STEP", 0.02)
-    monkeypatch.setattr(process, "_LAST_WORDS_SECONDS", 0.3)
+    monkeypatch.setattr(process, "_LAST_WORDS_SECONDS", 5.0)
 
 
 @pytest.fixture
@@ -76,12 +75,6 @@ async def started(
 ) -> ServerProcess:
     command = [sys.executable, "-c", code]
     return await ServerProcess.start(command, dict(os.environ), note, hear)
-
-
-async def until(done: Callable[[], object]) -> None:
-    async with asyncio.timeout(BOUND):
-        while not done():
-            await asyncio.sleep(0.01)
 
 
 async def child_of(server: ServerProcess) -> int:
@@ -175,13 +168,19 @@ async def test_only_the_last_lines_are_kept(note: Path) -> None:
     assert last.splitlines() == [str(n) for n in range(4940, 5000)]
 
 
-async def test_a_process_that_left_the_group_does_not_hold_up_the_end(note: Path) -> None:
-    code = "import os, time\nif not os.fork(): os.setsid(); time.sleep(3)\n"
-    server = await started(code, note)
+async def test_a_process_that_left_the_group_does_not_hold_up_the_end(
+    note: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_LAST_WORDS_SECONDS", 0.3)
+    leaves = "os.setsid(); print('child', os.getpid(), flush=True); time.sleep(100)"
+    server = await started(f"import os, time\nif not os.fork(): {leaves}", note)
+    child = await child_of(server)
     await until(lambda: server.returncode is not None)
     began = time.monotonic()
     await server.stop()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 30
+    assert is_alive(child)
+    os.kill(child, signal.SIGKILL)
 
 
 # --- what a killed daemon left ---------------------------------------------------------------------

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import signal
 import socketserver
 import sys
+import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,6 +28,10 @@ LOG = (
     "Loading safetensors checkpoint shards: 100% Completed | 5/5",
     "Capturing CUDA graph shapes: 100%|##########| 35/35",
 )
+
+_meeting = threading.Condition()
+_met: list[int] = []
+_answers = itertools.count()
 
 
 def main() -> None:
@@ -45,7 +51,10 @@ def main() -> None:
         "arguments": arguments,
         "environment": dict(os.environ),
     }
-    (folder / f"start-{time.time_ns()}").write_text(json.dumps(note))
+    # Whole at once: whoever looks may look at any moment.
+    unseen = folder / f".start-{os.getpid()}"
+    unseen.write_text(json.dumps(note))
+    unseen.rename(folder / f"start-{time.time_ns()}")
     for line in LOG:
         print(line, flush=True)  # noqa: T201
         time.sleep(orders.get("line_seconds", 0))
@@ -117,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         if is_probe and orders.get("probe") == "refuse":
             self._say(400, "application/json", b'{"error": {"message": "no chat template"}}')
             return
-        if not is_probe and _starts() <= orders.get("silent_starts", 0):
+        if not is_probe and _is_silent(orders):
             time.sleep(600)  # it goes on answering /health
         self._say(200, "text/event-stream", _chunk({"choices": [{"delta": {"content": "Dusk"}}]}))
         if not is_probe:
@@ -127,6 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(_chunk({"choices": [end], "usage": usage}) + b"data: [DONE]\n\n")
 
     def _obey(self, orders: dict[str, Any]) -> None:
+        _meet(orders.get("together", 0))
         time.sleep(orders.get("request_seconds", 0))
         if orders.get("request") == "hang":
             time.sleep(60)
@@ -142,6 +152,22 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         print(f'INFO:     - "{self.command} {self.path}" 200 OK', flush=True)  # noqa: T201
+
+
+def _meet(count: int) -> None:
+    """Return when so many requests have come that wait for one another."""
+    with _meeting:
+        _met.append(count)
+        _meeting.notify_all()
+        if not _meeting.wait_for(lambda: len(_met) >= count, 60):
+            os._exit(1)  # whoever asked hears that at once
+
+
+def _is_silent(orders: dict[str, Any]) -> bool:
+    """Whether this request is left without an answer: after so many, in so many of the first servers."""
+    if _starts() > orders.get("silent_starts", 0):
+        return False
+    return bool(next(_answers) >= orders.get("silent_after", 0))
 
 
 def _starts() -> int:
