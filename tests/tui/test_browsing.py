@@ -44,8 +44,10 @@ def messages(app: UpsampleApp) -> list[str]:
 def put(file: Path, *prompts: str) -> Path:
     entries = [{"name": it, "prompt": it, "video_path": "640x480.mp4"} for it in prompts]
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(entries), encoding="utf-8")
-    return file
+    # At once: whoever follows the folder would read half a file, and forget what was marked in it.
+    whole = file.parent.parent / f"{file.name}.whole"
+    whole.write_text(json.dumps(entries), encoding="utf-8")
+    return whole.replace(file)
 
 
 @pytest.fixture
