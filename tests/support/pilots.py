@@ -65,9 +65,10 @@ async def at_rest(app: App[Any]) -> None:
         if busy is not None and monotonic() > end:
             pytest.fail(f"after {PATIENCE:g} s the app is not at rest: {busy} has something to do")
         quiet = 0 if busy is not None else quiet + 1
-        # As the pilot does it, rather than when its timer comes to it.
-        for screen in app.screen_stack if not _is_over(app) else ():
-            screen._on_timer_update()
+        for screen in app.screen_stack:
+            if _is_due(screen):
+                # As the pilot does it, rather than when its timer comes to it.
+                screen._on_timer_update()
         await asyncio.sleep(0 if busy is None else _POLL / 10)
 
 
@@ -101,9 +102,17 @@ def _at_work(app: App[Any]) -> Iterator[object]:
         if _has_messages(pump):
             yield pump
     for screen in app.screen_stack:
-        is_due = screen._layout_required or screen._scroll_required or screen._recompose_required
-        if screen._callbacks or (is_due and screen.is_current and not app._batch_count):
+        if _is_due(screen):
             yield screen
+
+
+def _is_due(screen: Screen[Any]) -> bool:
+    """Whether there is something to lay out, or somebody who waits for that."""
+    # Where the mouse is, is looked up after each frame, and may lead to the next one without end.
+    if any("_update_mouse_over" not in repr(callback) for callback, _ in screen._callbacks):
+        return True
+    is_due = screen._layout_required or screen._scroll_required or screen._recompose_required
+    return is_due and screen.is_current and not screen.app._batch_count
 
 
 def _pumps(app: App[Any]) -> Iterator[MessagePump]:
