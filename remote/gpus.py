@@ -124,16 +124,24 @@ def _number(text: str) -> float | None:
 
 async def _output_of(command: Sequence[str]) -> str:
     """What the command prints; empty when it is not there, fails or takes too long."""
-    try:
-        process = await asyncio.create_subprocess_exec(
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             start_new_session=True,
         )
+    )
+    try:
+        # A cancel amid the start would end this process alone, and not those that it has begun.
+        process = await asyncio.shield(starting)
     except OSError:
         return ""
+    except asyncio.CancelledError:
+        with contextlib.suppress(OSError):
+            await _end(await starting)
+        raise
     reading = asyncio.ensure_future(_read(process))
     try:
         # Not wait_for, which before Python 3.12 can lose a cancel.

@@ -224,7 +224,9 @@ async def _greet(
     """The box's welcome; where the next relay would start another daemon and we should come again, what is
     wrong if that never helps.
     """
-    await channel.send(hello)
+    # A runner that refuses may have hung up already; what it says of that is still to be read.
+    with contextlib.suppress(BoxUnreachable):
+        await channel.send(hello)
     try:
         async with asyncio.timeout(_GREETING_SECONDS):
             answer = await anext(incoming, None)

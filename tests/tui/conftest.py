@@ -8,10 +8,12 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Protocol
 
 import pytest
 from textual.pilot import Pilot
+from textual.widget import Widget
 
 from backend.config import Settings, check_layers, load_settings, user_file
 from backend.errors import InputError, MediaError
@@ -22,11 +24,14 @@ from backend.specs.reading import Finding
 from backend.specs.scan import FileFindings
 from backend.tokens import LINEAR, PIXTRAL, Budget, fit
 from backend.video import MediaKind, Video
+from tests.support.pilots import PATIENCE, make_patient, until, until_screen
 from tests.tui.looks import LOOKS, Look
 from tui.app import UpsampleApp
 from tui.desk import Desk
 from tui.planning import PromptPlanner
 from tui.scanning import SpecSource
+from tui.screens.page import Page
+from tui.screens.queue import QueuePage
 from tui.screens.settings import SettingsPage
 from tui.screens.specs import SpecsScreen
 
@@ -98,6 +103,20 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
+@pytest.fixture(autouse=True)
+def patient_pilot(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keys and pauses last until what they lead to is done, however busy the machine is."""
+    with monkeypatch.context() as there:
+        make_patient(there)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def lasting_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the app says can be read for as long as a test takes; 5 s may be less than that."""
+    monkeypatch.setattr(UpsampleApp, "NOTIFICATION_TIMEOUT", 600)
+
+
 @pytest.fixture(params=LOOKS, ids=str)
 def look(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Look:
     """Each look in turn. The app sees whether there are colours when it is made."""
@@ -131,12 +150,14 @@ def snap_compare(snap_compare: SnapCompare) -> SnapCompare:
 
 async def _stand_still(pilot: Pilot[None], alike: int = 3) -> None:
     pictures: list[str] = []
-    for _ in range(100):
+    end = monotonic() + PATIENCE
+    while len(pictures) < alike or len(set(pictures[-alike:])) > 1:
+        if monotonic() > end:
+            pytest.fail(f"after {PATIENCE:g} s the picture does not stand still")
+        await pilot.pause()
         # Twice, for what a layout asks to be done after it.
         await pilot.pause(2 * _SCREEN_PERIOD)
         pictures.append(_picture(pilot))
-        if len(pictures) >= alike and len(set(pictures[-alike:])) == 1:
-            return
 
 
 def _picture(pilot: Pilot[None]) -> str:
@@ -187,13 +208,11 @@ def settle() -> Settle:
 
     async def wait(pilot: Pilot[None]) -> SpecsScreen:
         screen = next(s for s in pilot.app.screen_stack if isinstance(s, SpecsScreen))
-        for _ in range(1_000):
-            if screen.progress.ended and screen.listing.weighed == len(screen.listing.rows):
-                break
-            await pilot.pause(0.01)
-        else:
-            pytest.fail("the app did not come to rest")
-        await pilot.pause()
+        await until(
+            pilot,
+            lambda: screen.progress.ended and screen.listing.weighed == len(screen.listing.rows),
+            "everything is read and weighed",
+        )
         return screen
 
     return wait
@@ -214,6 +233,20 @@ def street(make_spec: MakeSpec) -> tuple[Spec, ...]:
         make_spec("endless", "word " * 5000, "640x480.mp4"),
         make_spec("one_liner", "a drone flies low over a wheat field", ""),
     )
+
+
+async def footer_keys(pilot: Pilot[None], page: Page, more_than: int) -> list[Widget]:
+    """The keys at the foot of a page. They come with its second frame, or later."""
+
+    def keys() -> list[Widget]:
+        return list(page.query("FooterKey").results())
+
+    await until(
+        pilot,
+        lambda: len(keys()) > more_than and all(key.region.width for key in keys()),
+        f"the footer has more than {more_than} keys",
+    )
+    return keys()
 
 
 class MakeSettingsApp(Protocol):
@@ -259,10 +292,21 @@ async def settled_settings(pilot: Pilot[None]) -> SettingsPage:
     """The settings page, once it has read the files."""
     if not isinstance(pilot.app.screen, SettingsPage):
         await pilot.press("5")
-    for _ in range(1_000):
-        page = pilot.app.screen
-        if isinstance(page, SettingsPage) and page.listing.survey is not None:
-            await pilot.pause()
-            return page
-        await pilot.pause(0.01)
-    pytest.fail("the settings were not read")
+    page = await until_screen(pilot, SettingsPage)
+    await until(pilot, lambda: page.listing.survey is not None, "the settings are read")
+    return page
+
+
+async def opened_queue(pilot: Pilot[None]) -> QueuePage:
+    """The queue page, once it shows the jobs that there are, or that there are none."""
+    await pilot.press("2")
+    page = await until_screen(pilot, QueuePage)
+
+    def is_drawn() -> bool:
+        if not page.upsample.live.jobs:
+            return page.has_class("-empty")
+        is_listed = bool(page.jobs.shown) and page.job_list.size.height > 0
+        return is_listed and page.live_view._job is page.jobs.current
+
+    await until(pilot, is_drawn, "the queue is drawn")
+    return page

@@ -6,18 +6,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from backend.config import Settings
 from backend.plan import Planner
 from backend.specs.model import Spec, SpecFormat
 from backend.specs.scan import FileFindings
 from backend.tokens import TextCounter
+from tests.support.pilots import until
 from tests.support.plain_clips import draw_plain_clip, draw_plain_picture
 from tui.app import UpsampleApp
 from tui.desk import Desk
 from tui.pictures import PictureBook
 from tui.scanning import SpecSource
 from tui.screens.specs import SpecsScreen
+from tui.screens.tokens import TokensScreen
 from tui.widgets.frames_view import FramesView
 
 COFFEE = "a robotic arm hand over a coffee cup to a woman in a modern office."
@@ -81,11 +84,23 @@ async def settle_pictures(pilot: Pilot[None], screen: SpecsScreen) -> FramesView
     """Wait until the pictures of the current spec are there, or why there are none."""
     view = screen.query_one(FramesView)
     rests = 0
-    for _ in range(500):
-        await pilot.pause(0.01)
+
+    def has_come_to_rest() -> bool:
+        nonlocal rests
         # Before the first layout there is no room yet, and so nothing to read.
-        rests = 0 if view.is_reading else rests + 1
-        if rests == 5:
-            await pilot.pause()
-            return view
-    raise AssertionError("the pictures did not come")
+        has_ended = not view.display or view.pictures or view.trouble or not view.can_draw
+        rests = rests + 1 if has_ended and not view.is_reading else 0
+        return rests >= 5
+
+    await until(pilot, has_come_to_rest, "the pictures have come")
+    return view
+
+
+async def until_counted(pilot: Pilot[None], panel: TokensScreen) -> None:
+    """Wait until the token panel shows what it has counted."""
+    text = panel.query_one(Static)
+    await until(
+        pilot,
+        lambda: panel.what is not None and "Counting" not in str(text.render()),
+        "everything is counted",
+    )

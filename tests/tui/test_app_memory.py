@@ -10,6 +10,7 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from backend.specs.model import Spec
+from tests.support.pilots import until, until_screen
 from tests.tui.conftest import MakeApp, MakeSettingsApp, Settle, settled_settings
 from tui.app import UpsampleApp
 from tui.memory import Memory
@@ -33,13 +34,15 @@ def run(app: UpsampleApp, title: str) -> None:
     pytest.fail(f"{title} is not offered: {sorted(commands(app))}")
 
 
-async def until_screen(pilot: Pilot[None], kind: type) -> None:
-    for _ in range(1_000):
-        if isinstance(pilot.app.screen, kind):
-            await pilot.pause()
-            return
-        await pilot.pause(0.01)
-    pytest.fail(f"{pilot.app.screen} is no {kind}")
+async def opened_specs(pilot: Pilot[None]) -> SpecsScreen:
+    """The first screen, once it lists what was opened: the one that was there before lists nothing."""
+
+    def is_open() -> bool:
+        screen = pilot.app.screen
+        return isinstance(screen, SpecsScreen) and bool(screen._source.paths)
+
+    await until(pilot, is_open, "the specs are opened")
+    return await until_screen(pilot, SpecsScreen)
 
 
 async def test_theme_and_page_are_as_they_were_left(
@@ -50,7 +53,7 @@ async def test_theme_and_page_are_as_they_were_left(
     async with app.run_test() as pilot:
         await pilot.press("comma")
         run(app, "Theme: high contrast")
-        await pilot.pause()
+        await until(pilot, lambda: app.memory.recall("theme", "") == "high-contrast")
     again = UpsampleApp(app.desk)
     async with again.run_test() as pilot:
         await until_screen(pilot, SettingsPage)
@@ -139,12 +142,8 @@ async def test_the_demo_specs_are_drawn_and_listed(make_settings_app: MakeSettin
     async with make_settings_app(None, openable=True).run_test() as pilot:
         await until_screen(pilot, FirstRunScreen)
         await pilot.press("enter")
-        for _ in range(6_000):
-            page = pilot.app.screen
-            if isinstance(page, SpecsScreen) and page.progress.ended and page.listing.rows:
-                break
-            await pilot.pause(0.01)
-        assert isinstance(page, SpecsScreen)
+        page = await opened_specs(pilot)
+        await until(pilot, lambda: page.progress.ended and bool(page.listing.rows))
         assert {row.spec.name for row in page.listing.rows.values()} >= {"harbour", "street"}
 
 
@@ -158,9 +157,7 @@ async def test_a_folder_that_is_not_there_is_not_opened(
         await pilot.press("down", "down", "enter")
         await pilot.pause()
         await pilot.press(*"nowhere", "enter", *["backspace"] * 7, *"specs", "enter")
-        await until_screen(pilot, SpecsScreen)
-        page = pilot.app.screen
-        assert isinstance(page, SpecsScreen)
+        page = await opened_specs(pilot)
         assert page._source.paths == (own_home / "specs",)
 
 
@@ -174,10 +171,9 @@ async def test_the_doctor_examines_this_machine_and_its_findings_appear(
         page.listing.go_to("h100")
         await pilot.press("d")
         await until_screen(pilot, DoctorScreen)
-        for _ in range(3_000):
-            if "failed" in _text(app) and "skipped" in _text(app).splitlines()[-6]:
-                break
-            await pilot.pause(0.01)
+        await until(
+            pilot, lambda: "failed" in _text(app) and "skipped" in _text(app).splitlines()[-6]
+        )
         text = _text(app)
         assert "connection" in text
         assert "✗ failed" in text

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import Input
 
 from backend.box.asker import HostKeyQuestion
+from tests.support.pilots import until, until_screen
 from tests.tui.conftest import MakeApp
 from tui.app import UpsampleApp
 from tui.asker import AppAsker
@@ -16,15 +16,6 @@ from tui.screens.help import HelpScreen
 from tui.screens.questions import HostKeyDialog, SecretDialog
 
 QUESTION = HostKeyQuestion("gpu-box", "ssh-ed25519", "SHA256:" + "A" * 43)
-
-
-async def dialog(pilot: Pilot[None], kind: type) -> None:
-    for _ in range(500):
-        if isinstance(pilot.app.screen, kind):
-            await pilot.pause()
-            return
-        await pilot.pause(0.01)
-    pytest.fail(f"{pilot.app.screen} is no {kind}")
 
 
 def asked(app: UpsampleApp) -> asyncio.Task[bool]:
@@ -48,18 +39,17 @@ async def test_only_a_typed_yes_accepts_a_host_key(
     app = make_app()
     async with app.run_test() as pilot:
         answer = asked(app)
-        await dialog(pilot, HostKeyDialog)
+        await until_screen(pilot, HostKeyDialog)
         await pilot.press(*keys)
         assert await answer is accepted
-        await pilot.pause()
-        assert not isinstance(app.screen, HostKeyDialog)
+        await until(pilot, lambda: not isinstance(app.screen, HostKeyDialog))
 
 
 async def test_a_secret_is_masked_and_handed_on_as_it_was_typed(make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test() as pilot:
         answer = asyncio.create_task(app.asker.secret("Password for ada@gpu-box: "))
-        await dialog(pilot, SecretDialog)
+        await until_screen(pilot, SecretDialog)
         await pilot.press("s", "space", "q")
         assert app.screen.query_one(Input).password
         shown = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
@@ -72,13 +62,13 @@ async def test_questions_come_one_after_the_other(make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test() as pilot:
         first = asked(app)
-        await dialog(pilot, HostKeyDialog)
+        await until_screen(pilot, HostKeyDialog)
         second = asyncio.create_task(app.asker.secret("Password: "))
         await pilot.pause()
         assert isinstance(app.screen, HostKeyDialog)
         await pilot.press("enter")
         assert await first is False
-        await dialog(pilot, SecretDialog)
+        await until_screen(pilot, SecretDialog)
         await pilot.press("escape")
         assert await second is None
 
@@ -87,11 +77,10 @@ async def test_a_link_that_gives_up_takes_its_question_away(make_app: MakeApp) -
     app = make_app()
     async with app.run_test() as pilot:
         answer = asked(app)
-        await dialog(pilot, HostKeyDialog)
+        await until_screen(pilot, HostKeyDialog)
         answer.cancel()
         await asyncio.gather(answer, return_exceptions=True)
-        await pilot.pause()
-        assert not isinstance(app.screen, HostKeyDialog)
+        await until(pilot, lambda: not isinstance(app.screen, HostKeyDialog))
 
 
 async def test_a_question_below_another_screen_goes_once_that_has_gone(make_app: MakeApp) -> None:
@@ -99,21 +88,21 @@ async def test_a_question_below_another_screen_goes_once_that_has_gone(make_app:
     async with app.run_test() as pilot:
         page = app.screen
         answer = asked(app)
-        await dialog(pilot, HostKeyDialog)
+        await until_screen(pilot, HostKeyDialog)
         app.push_screen(HelpScreen("specs"))
-        await dialog(pilot, HelpScreen)
+        await until_screen(pilot, HelpScreen)
         answer.cancel()
         await asyncio.gather(answer, return_exceptions=True)
         assert isinstance(app.screen, HelpScreen)
         await pilot.press("escape")
-        await dialog(pilot, type(page))
+        await until_screen(pilot, type(page))
 
 
 async def test_the_end_of_the_app_answers_nothing(make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test() as pilot:
         answer = asked(app)
-        await dialog(pilot, HostKeyDialog)
+        await until_screen(pilot, HostKeyDialog)
     assert await answer is False
 
 
@@ -126,6 +115,5 @@ async def test_a_question_that_nobody_answers_counts_as_no_and_is_told(
     async with app.run_test() as pilot:
         app.asker = AppAsker(app, lambda: told.append("unanswered"))
         assert await asked(app) is False
-        await pilot.pause()
+        await until(pilot, lambda: not isinstance(app.screen, HostKeyDialog))
         assert told == ["unanswered"]
-        assert not isinstance(app.screen, HostKeyDialog)

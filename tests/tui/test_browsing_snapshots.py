@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from textual.pilot import Pilot
 from backend.history import LatestJob, place_of
 from backend.specs.model import Broken, Spec
 from backend.store import State
+from tests.support.pilots import until
 from tests.tui.looks import Look
 from tui.app import UpsampleApp
 from tui.screens.specs import SpecsScreen
@@ -62,8 +62,7 @@ def then(settle: Settle) -> Then:
                 screen._show_listing()
             await pilot.press(*keys)
             # A filter by state is renewed some times a second.
-            await asyncio.sleep(0.3)
-            await pilot.pause()
+            await until(pilot, lambda: not screen.listing.stale, "the filter is renewed")
 
         return run
 

@@ -16,6 +16,7 @@ from tests.tui.detail_apps import (
     make_detail_app,
     make_specs,
     settle_pictures,
+    until_counted,
 )
 from tests.tui.looks import Look
 from tui.app import UpsampleApp
@@ -68,11 +69,9 @@ def then(settle: Settle) -> Then:
             screen = await settle(pilot)
             for key in keys:
                 await pilot.press(key)
-                for _ in range(500):
-                    panel = pilot.app.screen
-                    if not isinstance(panel, TokensScreen) or panel.what is not None:
-                        break
-                    await pilot.pause(0.01)
+                panel = pilot.app.screen
+                if isinstance(panel, TokensScreen):
+                    await until_counted(pilot, panel)
             await settle_pictures(pilot, screen)
 
         return run

@@ -36,7 +36,7 @@ async def test_a_second_escape_leaves_the_page(
         await pilot.press(opening)
         assert app.screen is not page
         send(pilot, "escape", "escape", "escape")
-        await pilot.pause()
+        await until(pilot, lambda: app.screen is page)
         assert app.screen is page
 
 
@@ -77,6 +77,7 @@ async def test_a_palette_that_is_closed_amid_its_search_takes_nothing_down(
             send(pilot, "escape")
             await pilot.pause()
         await pilot.press("escape")
+        await until(pilot, lambda: app.screen is page)
         assert app.screen is page
 
 

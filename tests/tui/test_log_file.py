@@ -6,8 +6,17 @@ import stat
 import threading
 from pathlib import Path
 
+import pytest
+
+from tests.support.pilots import PATIENCE
 from tui.log_file import LogFile
 from tui.logbook import LogLine
+
+
+@pytest.fixture(autouse=True)
+def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy one, 20,000 lines may take longer than an app waits for them when it ends."""
+    monkeypatch.setattr("tui.log_file._END_SECONDS", PATIENCE)
 
 
 def lines(count: int, text: str = "ready") -> list[LogLine]:
@@ -61,7 +70,7 @@ def test_a_file_that_cannot_be_written_is_told_once_and_tried_again(tmp_path: Pa
 
     file = LogFile(blocker / "boxes.log", tell)
     file.write(lines(1))
-    assert heard.wait(10)
+    assert heard.wait(PATIENCE)
     for _ in range(3):
         file.write(lines(1))
     file.close()
@@ -75,7 +84,7 @@ def test_a_disk_that_has_room_again_is_written_again(tmp_path: Path) -> None:
     heard = threading.Event()
     file = LogFile(blocker / "boxes.log", lambda _: heard.set())
     file.write(lines(1, "lost"))
-    assert heard.wait(10)
+    assert heard.wait(PATIENCE)
     blocker.unlink()
     file.write(lines(1, "kept"))
     file.close()

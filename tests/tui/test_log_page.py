@@ -10,12 +10,13 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from backend.events import BoxLog, Event
-from tests.support.pilots import until
+from tests.support.pilots import PATIENCE, until, until_screen
 from tests.tui.made_up_log import IDENTITY, NINE, STORY, at_nine, job_story, link_story, said
 from tests.tui.test_live import make_job
 from tui.app import UpsampleApp
 from tui.logbook import MOST_LINES
 from tui.screens.log import LogPage
+from tui.screens.specs import SpecsScreen
 
 MakeApp = Callable[..., UpsampleApp]
 
@@ -28,10 +29,7 @@ def nine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 async def opened(pilot: Pilot[None]) -> LogPage:
     await pilot.press("3")
-    await pilot.pause()
-    page = pilot.app.screen
-    assert isinstance(page, LogPage)
-    return page
+    return await until_screen(pilot, LogPage)
 
 
 async def hear(pilot: Pilot[None], page: LogPage, events: Iterable[Event]) -> None:
@@ -39,7 +37,14 @@ async def hear(pilot: Pilot[None], page: LogPage, events: Iterable[Event]) -> No
     for event in events:
         pilot.app.hear(event)
     page.show_live()
-    await pilot.pause()
+    view = page.log_view
+
+    def is_drawn() -> bool:
+        # Before the first layout there is room for none.
+        room = view.size.height
+        return room > 0 and len(view._rows) >= min(room, len(page.lines.numbers))
+
+    await until(pilot, lambda: page.has_class("-empty") or is_drawn(), "the lines are drawn")
 
 
 def rows(page: LogPage) -> list[str]:
@@ -115,10 +120,9 @@ async def test_the_wheel_holds_and_the_way_down_follows_again(make_app: MakeApp)
         await hear(pilot, page, map(said, range(100)))
         await until(pilot, lambda: page.log_view.allow_vertical_scroll)
         page.log_view.scroll_up(animate=False, immediate=True)
-        await pilot.pause()
-        assert not page.log_view.following
+        await until(pilot, lambda: not page.log_view.following)
         await pilot.press("j")
-        assert page.log_view.following
+        await until(pilot, lambda: page.log_view.following)
 
 
 async def test_what_is_read_stays_when_older_lines_make_room(make_app: MakeApp) -> None:
@@ -339,7 +343,11 @@ async def test_lines_are_saved_and_no_file_is_replaced_unasked(
         assert "No such file or directory" in notes(page)[-1]
 
 
-async def test_what_is_heard_is_kept_in_a_file(make_app: MakeApp, tmp_path: Path) -> None:
+async def test_what_is_heard_is_kept_in_a_file(
+    make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A busy machine may need more than those few seconds for it.
+    monkeypatch.setattr("tui.log_file._END_SECONDS", PATIENCE)
     app = make_app()
     file = tmp_path / "boxes.log"
     app.desk = type(app.desk)(
@@ -361,18 +369,16 @@ async def test_a_tall_first_screen_ends_with_the_last_lines(
     size: tuple[int, int], is_shown: bool, make_app: MakeApp
 ) -> None:
     async with make_app().run_test(size=size) as pilot:
-        await pilot.pause()
-        tail = pilot.app.screen.query_one("LogTail")
+        screen = await until_screen(pilot, SpecsScreen)
+        tail = screen.query_one("LogTail")
         assert tail.region.height == 0
         app = pilot.app
         assert isinstance(app, UpsampleApp)
         for event in STORY:
             app.hear(event)
-        for _ in range(200):
-            if tail.has_class("-said"):
-                break
-            await pilot.pause(0.01)
-        await pilot.pause()
+        await until(pilot, lambda: tail.has_class("-said"))
+        if is_shown:
+            await until(pilot, lambda: tail.region.height > 0)
         assert (tail.region.height > 0) is is_shown
         if is_shown:
             assert "OOM" in str(tail.render())

@@ -8,6 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from backend.specs.model import Spec
+from tests.tui.conftest import Settle
 from tests.tui.looks import Look
 from tests.tui.made_up_log import STORY, at_nine, job_story, link_story, said
 from tests.tui.test_live import make_job
@@ -105,7 +106,10 @@ def test_log_empty_in_the_smallest_window(snap_compare: SnapCompare, make_app: M
 
 
 def test_log_tail_below_the_specs(
-    snap_compare: SnapCompare, make_app: MakeApp, street: tuple[Spec, ...]
+    snap_compare: SnapCompare, make_app: MakeApp, settle: Settle, street: tuple[Spec, ...]
 ) -> None:
-    run_before = then("1")
-    assert snap_compare(make_app(street), terminal_size=(120, 40), run_before=run_before)
+    async def run(pilot: Pilot[None]) -> None:
+        await settle(pilot)
+        await then("1")(pilot)
+
+    assert snap_compare(make_app(street), terminal_size=(120, 40), run_before=run)

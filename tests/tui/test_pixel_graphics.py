@@ -16,6 +16,7 @@ from backend.resolutions import Size
 from backend.tokens import TextCounter
 from backend.video.thumbnails import Thumbnail
 from tests.support.pilots import until
+from tests.tui.conftest import Settle
 from tests.tui.detail_apps import (
     colourful,
     draw_clips,
@@ -89,7 +90,7 @@ def app(
 
 
 async def test_pictures_are_read_in_the_terminals_pixels_and_stand_below_their_labels(
-    app: Callable[[PixelGraphics], UpsampleApp],
+    app: Callable[[PixelGraphics], UpsampleApp], settle: Settle
 ) -> None:
     read: list[Size] = []
 
@@ -98,10 +99,10 @@ async def test_pictures_are_read_in_the_terminals_pixels_and_stand_below_their_l
         return widget.SixelImage(None)
 
     async with app(PixelGraphics(make, Size(10, 20))).run_test(size=(200, 50)) as pilot:
-        screen = pilot.app.screen
-        view = await settle_pictures(pilot, screen)  # type: ignore[arg-type]
+        view = await settle_pictures(pilot, await settle(pilot))
         await until(pilot, lambda: len(view.query(widget.SixelImage)) == 2)
         first, second = view.query(widget.SixelImage)
+        await until(pilot, lambda: bool(first.region.width and second.region.width))
         assert first.region.y == second.region.y == view.region.y + 1
         assert second.region.x == first.region.right + 2
         columns, lines = first.region.size

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Thread
 
 from backend.specs.model import Spec
+from tests.support.pilots import PATIENCE
 from tui.messages import MadePlan
 from tui.planning import PlanQueue, PromptPlanner, make_plans
 
@@ -47,7 +48,7 @@ def test_closing_wakes_the_thread_that_waits() -> None:
     waiting = Thread(target=queue.take, kwargs={"wait": True})
     waiting.start()
     queue.close()
-    waiting.join(timeout=10)
+    waiting.join(timeout=PATIENCE)
     assert not waiting.is_alive()
 
 

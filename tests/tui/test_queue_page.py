@@ -18,6 +18,7 @@ from backend.sole_dispatcher import sole_dispatcher
 from backend.store import Order, State, Store
 from tests.support.pilots import until
 from tests.tui import made_up_jobs
+from tests.tui.conftest import footer_keys, opened_queue
 from tests.tui.made_up_jobs import made_job
 from tui.app import UpsampleApp
 from tui.screens.queue import QueuePage
@@ -40,13 +41,6 @@ def notes(app: UpsampleApp) -> list[str]:
     return [note.message for note in app._notifications]
 
 
-async def open_page(pilot: Pilot[None]) -> QueuePage:
-    await pilot.press("2")
-    await pilot.pause(0.2)
-    assert isinstance(pilot.app.screen, QueuePage)
-    return pilot.app.screen
-
-
 @asynccontextmanager
 async def real_queue(app: UpsampleApp, folder: Path, count: int) -> AsyncIterator[Store]:
     """So many jobs in a real queue, for a box that is in no config: nothing is ever sent."""
@@ -66,7 +60,7 @@ async def test_what_runs_stands_first_then_what_failed_waits_and_is_done(make_ap
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         made_up_jobs.running(app)
-        page = await open_page(pilot)
+        page = await opened_queue(pilot)
         words = [
             line.split()[1 if line[0] == " " else 2] for line in lines_of(page) if line.strip()
         ]
@@ -86,41 +80,43 @@ async def test_the_text_of_the_current_job_streams(make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         made_up_jobs.take_up(app, 2)
-        page = await open_page(pilot)
+        page = await opened_queue(pilot)
         app.hear(JobStarted(2, "x", 1))
         app.hear(TextWritten(2, 0, "A wet [/x] street"))
-        await pilot.pause(0.3)
+        await until(pilot, lambda: text_of(page, "#text") == "A wet [/x] street")
         # The cursor goes to what runs.
         assert page.jobs.number == 2
-        assert text_of(page, "#text") == "A wet [/x] street"
 
 
 async def test_the_view_follows_the_end_and_holds_when_scrolled(make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         made_up_jobs.take_up(app, 1)
-        page = await open_page(pilot)
+        page = await opened_queue(pilot)
         app.hear(JobStarted(1, "x", 1))
-        app.hear(TextWritten(1, 0, "many words " * 200))
-        await pilot.pause(0.3)
         answer = page.live_view.answer
-        assert answer.is_vertical_scroll_end
-        await pilot.press("enter", "g")
+        app.hear(TextWritten(1, 0, "many words " * 200))
+        await until(pilot, lambda: answer.max_scroll_y > 0 and answer.is_vertical_scroll_end)
+        await pilot.press("enter")
+        await until(pilot, lambda: answer.has_focus)
+        await pilot.press("g")
+        await until(pilot, lambda: answer.scroll_offset.y == 0)
+        once = answer.max_scroll_y
         app.hear(TextWritten(1, 2200, "more words " * 200))
-        await pilot.pause(0.3)
+        await until(pilot, lambda: answer.max_scroll_y > once)
         assert answer.scroll_offset.y == 0
         await pilot.press("G")
-        await pilot.pause(0.6)
+        await until(pilot, lambda: answer.is_vertical_scroll_end)
+        twice = answer.max_scroll_y
         app.hear(TextWritten(1, 4400, "more words " * 200))
-        await pilot.pause(0.3)
-        assert answer.is_vertical_scroll_end
+        await until(pilot, lambda: answer.max_scroll_y > twice and answer.is_vertical_scroll_end)
 
 
 async def test_a_start_of_the_model_is_shown_in_stages(make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         made_up_jobs.loading(app)
-        page = await open_page(pilot)
+        page = await opened_queue(pilot)
         lines = text_of(page, "#text").splitlines()
         assert lines[0] == "The model is starting on h100  1:13"
         assert [line.split("  ")[0] for line in lines[1:]] == [
@@ -133,7 +129,7 @@ async def test_a_box_that_is_away_says_when_it_is_tried_again(make_app: MakeApp)
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         made_up_jobs.unreachable(app)
-        page = await open_page(pilot)
+        page = await opened_queue(pilot)
         assert "retrying in 9 s" in text_of(page, "#boxes")
         assert "no route to host" in text_of(page, "#boxes")
 
@@ -142,7 +138,7 @@ async def test_a_failed_job_says_why_and_what_to_do(make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         made_up_jobs.running(app)
-        page = await open_page(pilot)
+        page = await opened_queue(pilot)
         await pilot.press("j", "j")
         assert "4,699" in text_of(page, "#facts")
         assert "→ Send smaller frames: --resize auto." in text_of(page, "#facts")
@@ -151,7 +147,7 @@ async def test_a_failed_job_says_why_and_what_to_do(make_app: MakeApp) -> None:
 async def test_an_empty_queue_says_what_to_do_next(make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test() as pilot:
-        page = await open_page(pilot)
+        page = await opened_queue(pilot)
         assert "press u to upsample" in text_of(page, "#empty")
         await pilot.press("c", "p", "r", "K", "x", "enter", "space")
         assert notes(app)
@@ -161,15 +157,15 @@ async def test_ten_thousand_jobs_draw_only_what_is_in_sight(make_app: MakeApp) -
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         made_up_jobs.take_up(app, 10_000)
-        page = await open_page(pilot)
+        page = await opened_queue(pilot)
         await pilot.press("G")
         assert page.jobs.position == 9_999
         await pilot.press("a")
         assert "10,000 marked" in text_of(page, "#title")
         app.hear(JobDone(5_000, "x", "t", "stop", "e", 1.0, None, None))
-        await pilot.pause(0.3)
         # The cursor keeps its job, which stands elsewhere now.
-        assert (page.jobs.number, page.jobs.position) == (10_000, 9_998)
+        await until(pilot, lambda: page.jobs.position == 9_998)
+        assert page.jobs.number == 10_000
 
 
 # --- what its keys do ----------------------------------------------------------------------------
@@ -178,7 +174,7 @@ async def test_ten_thousand_jobs_draw_only_what_is_in_sight(make_app: MakeApp) -
 async def test_p_pauses_what_is_marked_and_lets_it_go_on(make_app: MakeApp, tmp_path: Path) -> None:
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot, real_queue(app, tmp_path, 3) as store:
-        await open_page(pilot)
+        await opened_queue(pilot)
         await pilot.press("space", "space", "p")
         await until(pilot, lambda: app.live.jobs[2].state is State.PAUSED)
         assert [job.state for job in store.jobs()] == [State.PAUSED, State.PAUSED, State.QUEUED]
@@ -190,7 +186,7 @@ async def test_p_pauses_what_is_marked_and_lets_it_go_on(make_app: MakeApp, tmp_
 async def test_moved_jobs_stand_in_their_new_order(make_app: MakeApp, tmp_path: Path) -> None:
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot, real_queue(app, tmp_path, 3) as store:
-        page = await open_page(pilot)
+        page = await opened_queue(pilot)
         await pilot.press("G", "K")
         await until(pilot, lambda: page.jobs.shown == [1, 3, 2])
         assert page.jobs.number == 3
@@ -203,9 +199,10 @@ async def test_moved_jobs_stand_in_their_new_order(make_app: MakeApp, tmp_path: 
 async def test_c_cancels_r_tries_again_and_x_clears(make_app: MakeApp, tmp_path: Path) -> None:
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot, real_queue(app, tmp_path, 2) as store:
-        page = await open_page(pilot)
+        page = await opened_queue(pilot)
         await pilot.press("c")
         await until(pilot, lambda: app.live.jobs[1].state is State.CANCELLED)
+        await until(pilot, lambda: page.jobs.shown == [2, 1], "what ended stands last")
         await pilot.press("G", "r")
         await until(pilot, lambda: app.live.jobs[1].state is State.QUEUED)
         assert [job.number for job in store.to_do()] == [2, 1]
@@ -220,7 +217,7 @@ async def test_a_key_that_can_do_nothing_says_why(make_app: MakeApp, tmp_path: P
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         made_up_jobs.running(app)
-        await open_page(pilot)
+        await opened_queue(pilot)
         await pilot.press("p", "K", "r")
         assert notes(app) == [
             "What a box has can be cancelled (c), not paused.",
@@ -234,7 +231,7 @@ async def test_a_key_that_can_do_nothing_says_why(make_app: MakeApp, tmp_path: P
 async def test_the_whole_queue_is_held_and_let_go(make_app: MakeApp, tmp_path: Path) -> None:
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot, real_queue(app, tmp_path, 1):
-        page = await open_page(pilot)
+        page = await opened_queue(pilot)
         await pilot.press("P")
         assert app.runner is not None
         assert app.runner.is_held
@@ -248,9 +245,8 @@ async def test_every_key_that_the_footer_offers_is_in_sight_on_the_queue_page(
     width: int, make_app: MakeApp, settle: Settle
 ) -> None:
     async with make_app().run_test(size=(width, 24)) as pilot:
-        page = await open_page(pilot)
-        keys = list(page.query("FooterKey").results())
-        assert len(keys) > 5
+        page = await opened_queue(pilot)
+        keys = await footer_keys(pilot, page, more_than=5)
         assert all(key.region.right <= width for key in keys)
 
 
@@ -262,7 +258,7 @@ async def test_while_another_process_works_it_is_named_and_what_it_does_is_shown
 ) -> None:
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot, real_queue(app, tmp_path, 1) as store:
-        page = await open_page(pilot)
+        page = await opened_queue(pilot)
         with sole_dispatcher(store):
             runner = app.runner
             assert runner is not None

@@ -14,11 +14,14 @@ from backend.queue_runner import QueueRunner
 from backend.specs.model import Spec
 from backend.store import Store
 from remote.protocol import Answer
+from tests.support.pilots import until, until_screen
 from tests.tui import made_up_jobs
+from tests.tui.conftest import opened_queue
 from tests.tui.looks import Look
 from tui.app import UpsampleApp
 from tui.screens.specs import SpecsScreen
 from tui.screens.upsample import UpsampleDialog
+from tui.widgets.queue_pane import QueuePane
 
 MakeApp = Callable[..., UpsampleApp]
 Settle = Callable[[Pilot[None]], Awaitable[SpecsScreen]]
@@ -60,8 +63,9 @@ def on_queue_page(
         app.theme = theme
         await settle(pilot)
         scene(app)
-        await pilot.press("2", *keys)
-        await pilot.pause(0.2)
+        page = await opened_queue(pilot)
+        await pilot.press(*keys)
+        await until(pilot, lambda: page.live_view._job is page.jobs.current)
 
     return run
 
@@ -104,9 +108,9 @@ def test_specs_with_the_queue_below(
 ) -> None:
     async def run(pilot: Pilot[None]) -> None:
         assert isinstance(pilot.app, UpsampleApp)
-        await settle(pilot)
+        screen = await settle(pilot)
         made_up_jobs.running(pilot.app)
-        await pilot.pause(0.2)
+        await until(pilot, lambda: screen.query_one(QueuePane).has_class("-going"))
 
     assert snap_compare(make_app(street), terminal_size=size, run_before=run)
 
@@ -130,10 +134,7 @@ def test_dialog(
         app.store = store
         app.runner = QueueRunner(store, lambda: app.settings, Nobody(), app.hear)
         await pilot.press("a", "u")
-        dialog = app.screen
-        assert isinstance(dialog, UpsampleDialog)
-        while dialog.summary is None:
-            await pilot.pause(0.02)
-        await pilot.pause()
+        dialog = await until_screen(pilot, UpsampleDialog)
+        await until(pilot, lambda: dialog.summary is not None)
 
     assert snap_compare(make_app(street), terminal_size=look.size, run_before=run)

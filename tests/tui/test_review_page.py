@@ -20,7 +20,7 @@ from backend.review import load_review
 from backend.store import Store
 from tests.support.finished_jobs import Finisher
 from tests.support.made_up_results import HARBOUR, OFFICE, fill_review
-from tests.support.pilots import until
+from tests.support.pilots import until, until_screen
 from tests.support.specs import write_spec
 from tui.app import UpsampleApp
 from tui.desk import Desk
@@ -44,8 +44,7 @@ def app(make_desk: Callable[..., Desk], planner: object, tmp_path: Path) -> Upsa
 async def review(pilot: Pilot[None]) -> ReviewPage:
     """The page, with the results read."""
     await pilot.press("4")
-    page = pilot.app.screen
-    assert isinstance(page, ReviewPage)
+    page = await until_screen(pilot, ReviewPage)
     await until(pilot, lambda: page.listing.is_loaded)
     return page
 
@@ -67,10 +66,18 @@ def said(pilot: Pilot[None]) -> str:
     return "\n".join(notification.message for notification in pilot.app._notifications)
 
 
-def written(tmp_path: Path, name: str) -> str:
-    prompt = json.loads((tmp_path / "out" / f"{name}.json").read_text())["prompt"]
+async def written(pilot: Pilot[None], tmp_path: Path, name: str) -> str:
+    """What is in the file of a result. That is written after it is known what was decided."""
+    file = tmp_path / "out" / f"{name}.json"
+    await until(pilot, file.exists, f"{file.name} is there")
+    prompt = json.loads(file.read_text())["prompt"]
     assert isinstance(prompt, str)
     return prompt
+
+
+async def taken_away(pilot: Pilot[None], tmp_path: Path, name: str) -> None:
+    file = tmp_path / "out" / f"{name}.json"
+    await until(pilot, lambda: not file.exists(), f"{file.name} is gone")
 
 
 async def test_accepting_writes_the_file_and_goes_on_to_the_next_undecided(
@@ -82,8 +89,8 @@ async def test_accepting_writes_the_file_and_goes_on_to_the_next_undecided(
         await pilot.press("enter")
         assert current(page) == "neon_night"
         await until(pilot, lambda: decisions(page)["robot_office"] == "accepted")
-        assert written(tmp_path, "robot_office") == OFFICE
-        assert "robot_office.json is written." in said(pilot)
+        assert await written(pilot, tmp_path, "robot_office") == OFFICE
+        await until(pilot, lambda: "robot_office.json is written." in said(pilot))
         assert current(page) == "neon_night"
 
 
@@ -94,11 +101,12 @@ async def test_keys_pressed_quickly_decide_about_one_after_the_other(
         page = await review(pilot)
         await pilot.press("y", "y", "y")
         await until(pilot, lambda: "undecided" not in decisions(page).values())
-        assert written(tmp_path, "neon_night").startswith("In the first image")
-        assert "all decided" in text_of(page, "#title")
+        neon = await written(pilot, tmp_path, "neon_night")
+        assert neon.startswith("In the first image")
+        await until(pilot, lambda: "all decided" in text_of(page, "#title"))
         await pilot.press("U", "U", "U")
         await until(pilot, lambda: page.listing.undecided == 3)
-        assert not (tmp_path / "out" / "robot_office.json").exists()
+        await taken_away(pilot, tmp_path, "robot_office")
 
 
 async def test_rejecting_takes_the_file_away_and_undo_brings_it_back(
@@ -110,11 +118,11 @@ async def test_rejecting_takes_the_file_away_and_undo_brings_it_back(
         assert current(page) == "light_snow"
         await pilot.press("x")
         await until(pilot, lambda: decisions(page)["light_snow"] == "rejected")
-        assert not (tmp_path / "out" / "light_snow.json").exists()
+        await taken_away(pilot, tmp_path, "light_snow")
         await pilot.press("U")
         await until(pilot, lambda: decisions(page)["light_snow"] == "accepted")
-        assert (tmp_path / "out" / "light_snow.json").exists()
-        assert "light_snow was rejected" in said(pilot)
+        assert await written(pilot, tmp_path, "light_snow")
+        await until(pilot, lambda: "light_snow was rejected" in said(pilot))
 
 
 async def test_a_file_changed_by_hand_is_left_and_told(app: UpsampleApp, tmp_path: Path) -> None:
@@ -140,7 +148,7 @@ async def test_candidates_are_switched_and_one_of_them_is_accepted(
         assert "refusal" in text_of(page, "#lints")
         await pilot.press("left_square_bracket", "enter")
         await until(pilot, lambda: decisions(page)["robot_office"] == "accepted")
-        assert "plain coffee cup" in written(tmp_path, "robot_office")
+        assert "plain coffee cup" in await written(pilot, tmp_path, "robot_office")
         await pilot.press("home")
         assert "2 ✓" in text_of(page, "#tabs")
         assert "1 ✗" in text_of(page, "#tabs")
@@ -172,18 +180,19 @@ async def test_a_long_text_is_scrolled_to_the_lint(
     desk = make_desk(SpecSource((), tmp_path, list), planner)
     async with UpsampleApp(replace(desk, queue=tmp_path / "queue.db")).run_test() as pilot:
         page = await review(pilot)
-        assert page.pane.texts.scroll_y == 0
-        await pilot.press("n")
         texts = page.pane.texts
+        await until(pilot, lambda: texts.max_scroll_y > 0)
+        assert texts.scroll_y == 0
+        await pilot.press("n")
         await until(pilot, lambda: texts.scroll_y == texts.max_scroll_y > 0)
 
 
 async def test_the_texts_are_scrolled_from_the_list_and_by_themselves(app: UpsampleApp) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         page = await review(pilot)
+        await until(pilot, lambda: page.pane.texts.max_scroll_y > 0)
         await pilot.press("J")
-        await pilot.pause()
-        assert page.pane.texts.scroll_y > 0
+        await until(pilot, lambda: page.pane.texts.scroll_y > 0)
         await pilot.press("tab")
         assert page.pane.texts.has_focus
         await pilot.press("escape")
@@ -243,7 +252,7 @@ async def test_an_edit_is_accepted_as_it_was_left(
         page = await review(pilot)
         await pilot.press("e")
         await until(pilot, lambda: decisions(page)["robot_office"] == "edited")
-        assert "tea cup" in written(tmp_path, "robot_office")
+        assert "tea cup" in await written(pilot, tmp_path, "robot_office")
 
 
 @pytest.mark.usefixtures("lent")
@@ -312,17 +321,14 @@ async def test_a_queue_that_cannot_be_read_is_told(
     desk = replace(make_desk(SpecSource((), tmp_path, list), planner), queue=tmp_path / "queue.db")
     async with UpsampleApp(desk).run_test() as pilot:
         await pilot.press("4")
-        page = pilot.app.screen
-        assert isinstance(page, ReviewPage)
+        page = await until_screen(pilot, ReviewPage)
         await until(pilot, lambda: "cannot be read" in text_of(page, "#empty"))
 
 
 async def test_r_on_a_spec_shows_its_result(app: UpsampleApp, tmp_path: Path) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         app.review_spec(tmp_path / "golden_hour.json", 0)
-        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewPage))
-        page = pilot.app.screen
-        assert isinstance(page, ReviewPage)
+        page = await until_screen(pilot, ReviewPage)
         await until(pilot, lambda: page.listing.is_loaded)
         assert current(page) == "golden_hour"
         await pilot.press("1")

@@ -10,6 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.support.made_up_results import fill_review
+from tests.support.pilots import until, until_screen
 from tests.tui.looks import Look
 from tui.app import UpsampleApp
 from tui.desk import Desk
@@ -39,14 +40,8 @@ def then(*keys: str, theme: str = "textual-dark") -> RunBefore:
     async def run(pilot: Pilot[None]) -> None:
         pilot.app.theme = theme
         await pilot.press("4")
-        page = pilot.app.screen
-        assert isinstance(page, ReviewPage)
-        for _ in range(1_000):
-            if page.listing.is_loaded:
-                break
-            await pilot.pause(0.01)
-        else:
-            pytest.fail("the results were not read")
+        page = await until_screen(pilot, ReviewPage)
+        await until(pilot, lambda: page.listing.is_loaded, "the results are read")
         await pilot.press(*keys)
         await pilot.pause()
 

@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
 from backend.specs.model import Broken, Skipped, Spec
-from tests.support.pilots import until
+from tests.support.pilots import until, until_screen
 from tests.tui.looks import Look
 from tui.app import UpsampleApp
 from tui.screens.specs import SpecsScreen
@@ -115,11 +116,18 @@ def test_the_palette(
     async def run(pilot: Pilot[None]) -> None:
         pilot.app.theme = look.theme
         await settle(pilot)
-        # Its field has a cursor that would blink.
         await pilot.press("ctrl+p", *"go to")
-        await until(pilot, lambda: pilot.app.screen.query_one(OptionList).option_count > 2)
-        pilot.app.screen.query_one(Input).cursor_blink = False
-        await pilot.pause(0.3)
+        palette = await until_screen(pilot, CommandPalette)
+        await until(pilot, lambda: palette.query_one(OptionList).option_count > 2)
+        # So many are found piece by piece.
+        searches = palette._GATHER_COMMANDS_GROUP
+        await until(
+            pilot,
+            lambda: all(worker.group != searches for worker in pilot.app.workers),
+            "the search has ended",
+        )
+        # Its field has a cursor that would blink.
+        palette.query_one(Input).cursor_blink = False
 
     assert snap_compare(make_app(street), terminal_size=look.size, run_before=run)
 

@@ -114,10 +114,9 @@ async def test_a_wrong_value_is_explained_at_once_and_not_saved(
         page = await at(pilot, "upsampling.max_tokens")
         await pilot.press("enter")
         page.query_one(Input).value = "12"
-        await pilot.pause()
-        wrong = str(page.query_one("#wrong", Static).content)
-        assert "upsampling.max_tokens = 12" in wrong
-        assert "greater than or equal to 64" in wrong
+        wrong = page.query_one("#wrong", Static)
+        await until(pilot, lambda: "upsampling.max_tokens = 12" in str(wrong.content))
+        assert "greater than or equal to 64" in str(wrong.content)
         await pilot.press("enter")
         assert page.has_class("-editing")
         await pilot.press("escape")

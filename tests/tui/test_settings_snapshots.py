@@ -13,9 +13,11 @@ from textual.screen import Screen
 from backend.box.asker import HostKeyQuestion
 from backend.events import LinkChanged, LinkState
 from remote.protocol import FAILED, OK, SKIPPED, WARNING, Finding
+from tests.support.pilots import until, until_screen
 from tests.tui.conftest import MakeSettingsApp, settled_settings
 from tests.tui.looks import Look
 from tui.screens.doctor import DoctorScreen
+from tui.screens.first_run import FirstRunScreen
 from tui.screens.help import HelpScreen
 from tui.screens.questions import HostKeyDialog, SecretDialog
 
@@ -154,9 +156,9 @@ def _doctor(app_theme: str = "textual-dark") -> Before:
     async def run(pilot: Pilot[None]) -> None:
         page = await settled_settings(pilot)
         pilot.app.theme = app_theme
-        await pilot.app.push_screen(Told("h100", page.upsample.asker, start=False))
-        await pilot.pause()
-        await pilot.pause()
+        told = Told("h100", page.upsample.asker, start=False)
+        await pilot.app.push_screen(told)
+        await until(pilot, lambda: len(told._findings) == len(FINDINGS))
 
     return run
 
@@ -210,6 +212,6 @@ def test_the_first_run(
 
     async def run(pilot: Pilot[None]) -> None:
         pilot.app.theme = look.theme
-        await pilot.pause()
+        await until_screen(pilot, FirstRunScreen)
 
     assert snap_compare(app, terminal_size=look.size, run_before=run)

@@ -14,7 +14,8 @@ from backend.errors import ConfigError
 from backend.plan import Plan
 from backend.specs.model import Broken, Skipped, Spec
 from backend.specs.scan import FileFindings
-from tests.support.pilots import until
+from tests.support.pilots import PATIENCE, until
+from tests.tui.conftest import footer_keys
 from tui.app import UpsampleApp
 from tui.desk import Desk
 from tui.planning import PromptPlanner
@@ -57,7 +58,7 @@ async def test_the_first_paint_waits_for_nothing(
     gate = Event()
 
     def slow_scan() -> Iterator[FileFindings]:
-        gate.wait(10)
+        gate.wait(PATIENCE)
         yield FileFindings(0, 1, street)
 
     source = SpecSource((Path("city"),), Path("/made/up"), slow_scan)
@@ -66,9 +67,11 @@ async def test_the_first_paint_waits_for_nothing(
         screen = pilot.app.screen
         assert isinstance(screen, SpecsScreen)
         await until(pilot, lambda: text_of(screen, "#empty") == "Reading city …")
-        await pilot.press("j", "slash", "escape")
-        assert screen.spec_list.has_focus
-        gate.set()
+        try:
+            await pilot.press("j", "slash", "escape")
+            assert screen.spec_list.has_focus
+        finally:
+            gate.set()
         assert len((await settle(pilot)).listing.rows) == len(street)
 
 
@@ -133,8 +136,12 @@ async def test_enter_reads_the_detail_and_escape_goes_back(
         await pilot.press("G", "k", "enter")
         assert not screen.has_class("-no-detail")
         assert screen.detail.has_focus
-        await pilot.press("j", "j")
-        assert (screen.detail.scroll_offset.y, screen.listing.position) == (2, 8)
+        await until(pilot, lambda: screen.detail.max_scroll_y > 2, "there is more to read")
+        await pilot.press("j")
+        await until(pilot, lambda: screen.detail.scroll_offset.y == 1)
+        await pilot.press("j")
+        await until(pilot, lambda: screen.detail.scroll_offset.y == 2)
+        assert screen.listing.position == 8
         await pilot.press("escape")
         assert screen.spec_list.has_focus
 
@@ -219,12 +226,10 @@ async def test_a_window_too_small_says_so(
 ) -> None:
     async with make_app(street).run_test(size=size) as pilot:
         screen = await settle(pilot)
-        assert screen.query_one("#small").display
-        assert not screen.query_one("#body").display
+        small, body = screen.query_one("#small"), screen.query_one("#body")
+        await until(pilot, lambda: small.display and not body.display)
         await pilot.resize_terminal(60, 16)
-        await pilot.pause()
-        assert not screen.query_one("#small").display
-        assert screen.spec_list.size.height > 2
+        await until(pilot, lambda: not small.display and screen.spec_list.size.height > 2)
 
 
 async def test_every_key_that_the_footer_offers_is_in_sight(
@@ -233,8 +238,7 @@ async def test_every_key_that_the_footer_offers_is_in_sight(
     for width in (60, 80):
         async with make_app(street).run_test(size=(width, 24)) as pilot:
             screen = await settle(pilot)
-            keys = list(screen.query("FooterKey").results())
-            assert len(keys) > 6
+            keys = await footer_keys(pilot, screen, more_than=6)
             assert all(key.region.right <= width for key in keys)
 
 
@@ -248,10 +252,7 @@ async def test_a_missing_tokenizer_is_told_and_the_list_stays(
     source = SpecSource((Path("c"),), Path("/made/up"), lambda: [FileFindings(0, 1, street)])
     app = UpsampleApp(make_desk(source, NoTokenizer()))
     async with app.run_test() as pilot:
-        for _ in range(100):
-            if len(app._notifications):
-                break
-            await pilot.pause(0.01)
+        await until(pilot, lambda: bool(app._notifications))
         assert "tokenizer [/x]" in next(iter(app._notifications)).message
         assert isinstance(app.screen, SpecsScreen)
         assert "· weighing" in lines_of(app.screen)[0]
@@ -270,7 +271,7 @@ async def test_a_hundred_thousand_specs_are_drawn_and_those_in_sight_weighed_fir
         def plan_spec(self, spec: Spec) -> Plan:
             asked.append(spec.prompt)
             if len(asked) in stops:
-                stops[len(asked)].wait(10)
+                stops[len(asked)].wait(PATIENCE)
             return planner.plan_spec(spec)
 
     found = tuple(make_spec(f"spec_{n}", f"prompt {n}", "") for n in range(100_000))
@@ -278,18 +279,19 @@ async def test_a_hundred_thousand_specs_are_drawn_and_those_in_sight_weighed_fir
     async with UpsampleApp(make_desk(source, Slow())).run_test(size=(100, 30)) as pilot:
         screen = pilot.app.screen
         assert isinstance(screen, SpecsScreen)
-        while not (screen.progress.ended and len(asked) >= 50):
-            await pilot.pause(0.01)
-        await pilot.press("G")
-        assert screen.listing.position == 99_999
-        assert "spec_99999" in lines_of(screen)[-1]
-        go_on.set()
-        while screen.listing.rows[99_999].plan is None:
-            await pilot.pause(0.01)
-        # The one that was waited for, and then what came into sight.
-        assert asked[50].startswith("prompt 999")
-        await pilot.press("a", "slash", "9", "9", "9", "9")
-        assert len(screen.listing.marked) == 100_000
-        assert 0 < len(screen.listing.shown) < 1_000
-        assert "9999" in lines_of(screen)[0]
-        done.set()
+        try:
+            await until(pilot, lambda: screen.progress.ended and len(asked) >= 50)
+            await pilot.press("G")
+            assert screen.listing.position == 99_999
+            assert "spec_99999" in lines_of(screen)[-1]
+            go_on.set()
+            await until(pilot, lambda: screen.listing.rows[99_999].plan is not None)
+            # The one that was waited for, and then what came into sight.
+            assert asked[50].startswith("prompt 999")
+            await pilot.press("a", "slash", "9", "9", "9", "9")
+            assert len(screen.listing.marked) == 100_000
+            assert 0 < len(screen.listing.shown) < 1_000
+            assert "9999" in lines_of(screen)[0]
+        finally:
+            go_on.set()
+            done.set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
@@ -18,6 +17,7 @@ from backend.errors import ConfigError, InputError, UpsampleError
 from backend.queue_runner import QueueRunner
 from backend.specs.model import Spec
 from backend.store import Store
+from tests.support.pilots import until, until_screen
 from tui.app import UpsampleApp
 from tui.drafting import first_options, make_batch
 from tui.screens.specs import SpecsScreen
@@ -44,13 +44,20 @@ async def with_queue(app: UpsampleApp, folder: Path) -> AsyncIterator[Store]:
 
 async def summed(pilot: Pilot[None]) -> UpsampleDialog:
     """The dialog once it knows what would be queued."""
-    dialog = pilot.app.screen
-    assert isinstance(dialog, UpsampleDialog)
-    async with asyncio.timeout(20):
-        while dialog.summary is None:
-            await pilot.pause(0.02)
-    await pilot.pause()
+    dialog = await until_screen(pilot, UpsampleDialog)
+    await until(pilot, lambda: dialog.summary is not None, "the prompts are weighed")
     return dialog
+
+
+async def save_in(pilot: Pilot[None], dialog: UpsampleDialog, folder: Path) -> None:
+    """Have the results there, and wait for what that comes to."""
+    draft = dialog._draft
+    dialog.query_one("#save_dir", Input).value = str(folder)
+    await until(
+        pilot,
+        lambda: dialog._draft > draft and dialog.summary is not None,
+        "the prompts are weighed again",
+    )
 
 
 async def test_it_says_what_would_be_queued_and_what_is_refused(
@@ -83,8 +90,7 @@ async def test_an_option_changes_the_sum(
         await pilot.press("down", "backspace")
         dialog = pilot.app.screen
         assert isinstance(dialog, UpsampleDialog)
-        await pilot.pause()
-        assert "seed: nothing is no number" in text_of(dialog, "#summary")
+        await until(pilot, lambda: "seed: nothing is no number" in text_of(dialog, "#summary"))
         await pilot.press("enter")
         assert app.screen is dialog
 
@@ -96,14 +102,10 @@ async def test_enter_queues_and_takes_the_marks_away(
     async with app.run_test(size=(80, 24)) as pilot, with_queue(app, tmp_path) as store:
         screen = await settle(pilot)
         await pilot.press("space", "space", "u")
-        dialog = await summed(pilot)
-        dialog.query_one("#save_dir", Input).value = str(tmp_path / "out")
-        await summed(pilot)
+        await save_in(pilot, await summed(pilot), tmp_path / "out")
         await pilot.press("enter")
-        async with asyncio.timeout(20):
-            # All specs here stand in one place of one file, so it is the last one's job that counts.
-            while "· waiting" not in screen.spec_list.render_line(1).text:
-                await pilot.pause(0.02)
+        # All specs here stand in one place of one file, so it is the last one's job that counts.
+        await until(pilot, lambda: "· waiting" in screen.spec_list.render_line(1).text)
         assert [job.name for job in store.jobs()] == ["golden_hour", "foggy_morning"]
         assert screen.listing.marked == set()
         assert [n.message for n in app._notifications] == [
@@ -118,13 +120,9 @@ async def test_results_can_be_held_for_a_review(
     async with app.run_test(size=(80, 24)) as pilot, with_queue(app, tmp_path) as store:
         await settle(pilot)
         await pilot.press("u", *["tab"] * 7, "right")
-        dialog = await summed(pilot)
-        dialog.query_one("#save_dir", Input).value = str(tmp_path / "out")
-        await summed(pilot)
+        await save_in(pilot, await summed(pilot), tmp_path / "out")
         await pilot.press("enter")
-        async with asyncio.timeout(20):
-            while not store.jobs():
-                await pilot.pause(0.02)
+        await until(pilot, lambda: bool(store.jobs()))
         assert [job.held for job in store.jobs()] == [True]
 
 
@@ -149,8 +147,8 @@ async def test_a_folder_that_cannot_be_written_is_told(
         await settle(pilot)
         await pilot.press("u")
         dialog = await summed(pilot)
-        dialog.query_one("#save_dir", Input).value = str(tmp_path / "file" / "out")
-        assert "cannot be written" in text_of(await summed(pilot), "#refused Static")
+        await save_in(pilot, dialog, tmp_path / "file" / "out")
+        assert "cannot be written" in text_of(dialog, "#refused Static")
         await pilot.press("enter")
         assert app.screen is dialog
         assert store.jobs() == []
