@@ -12,8 +12,6 @@ from collections.abc import Iterable
 from backend.store import State
 from tui.live import Live, LiveJob
 
-ON_BOX = (State.SENT, State.RUNNING)
-
 _RANKS = {
     State.RUNNING: 0,
     State.SENT: 1,

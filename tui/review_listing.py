@@ -9,7 +9,6 @@ from enum import StrEnum
 from pathlib import Path
 
 from backend.decisions import Decision
-from backend.lints import Lint
 from backend.review import Candidate, Review, Reviewed
 
 Place = tuple[Path, int]
@@ -113,12 +112,6 @@ class ReviewListing:
     def candidate(self) -> Candidate | None:
         """The candidate of the current prompt that is looked at."""
         return self.candidate_of(self.current) if self.current else None
-
-    @property
-    def current_lint(self) -> Lint | None:
-        """The lint that is looked at."""
-        lints = self.candidate.lints if self.candidate else ()
-        return lints[self.lint] if self.lint < len(lints) else None
 
     def candidate_of(self, prompt: Reviewed) -> Candidate:
         """The one that was chosen to be looked at; else the one that is in the file, or to be decided."""
