@@ -104,10 +104,13 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def patient_pilot(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def patient_pilot(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     """Keys and pauses last until what they lead to is done, however busy the machine is."""
     with monkeypatch.context() as there:
-        make_patient(there)
+        if request.node.get_closest_marker("impatient") is None:
+            make_patient(there)
         yield
 
 

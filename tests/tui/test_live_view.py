@@ -59,4 +59,4 @@ async def test_who_reads_further_up_is_left_there(make_app: MakeApp) -> None:
         app.hear(TextWritten(1, len(WORDS), WORDS))
         await until(pilot, lambda: view.answer.max_scroll_y > before)
         assert view.answer.scroll_y == 0
-        assert view.answer.border_subtitle == "held: G follows"
+        assert str(view.answer.border_subtitle) == "held: G follows"

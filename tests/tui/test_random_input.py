@@ -150,6 +150,7 @@ async def queue_all(pilot: Pilot[None]) -> None:
 @pytest.mark.filterwarnings("default::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.filterwarnings("default:coroutine 'CommandPalette.:RuntimeWarning")
 @pytest.mark.timeout(600)
+@pytest.mark.impatient
 @pytest.mark.parametrize("place", PLACES)
 async def test_random_input(open_app: Opener, settle: Settle, place: str) -> None:
     seed = SEED * 100_000 + crc32(place.encode()) % 100_000

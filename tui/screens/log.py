@@ -99,7 +99,7 @@ class LogPage(Page):
 
     def show_live(self) -> None:
         """Draw what is new, unless nobody sees it."""
-        if self.upsample.screen_stack[0] is not self:
+        if not self.is_shown:
             return
         wanted = self.lines.wanted
         if wanted.job is not None and not wanted.identity:
@@ -115,7 +115,7 @@ class LogPage(Page):
         self._show_lines()
 
     def _tick(self) -> None:
-        if self.log_view.times is Times.AGO and self.upsample.screen_stack[0] is self:
+        if self.log_view.times is Times.AGO and self.is_shown:
             self.log_view.refresh()
 
     def _show_lines(self) -> None:

@@ -61,6 +61,11 @@ class Page(TellsDefects, Screen[None]):
         """Follow what goes on."""
         self.upsample.live_changed.subscribe(self, lambda _: self.show_live())
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether this is the page that is shown, perhaps below a dialog; none is when the app ends."""
+        return self.app.screen_stack[:1] == [self]
+
     def show_live(self) -> None:
         """Something new is known of boxes, jobs or logs; called some times a second at most."""
 

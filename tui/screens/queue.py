@@ -126,7 +126,7 @@ class QueuePage(Page):
     @on(JobMarksChanged)
     def show_live(self) -> None:
         """Draw everything that may have changed, unless nobody sees it."""
-        if self.app.screen_stack[0] is not self:
+        if not self.is_shown:
             return
         self.job_list.show_jobs()
         self.set_class(not self.jobs.shown, "-empty")

@@ -126,7 +126,7 @@ class ReviewPage(Page):
 
     def show_live(self) -> None:
         """Read again when another job is done."""
-        if self.app.screen_stack[0] is self and self._count_done() != self._done:
+        if self.is_shown and self._count_done() != self._done:
             self._read()
 
     def _count_done(self) -> int:

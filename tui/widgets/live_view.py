@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
 from textual.widgets import Static
 
 from tui.job_detail import answer_text, facts, heading
@@ -87,6 +88,4 @@ class LiveView(Vertical):
         self.query_one("#text", Static).update(answer_text(job, box, now))
         if answer.follows:
             answer.action_follow()
-        subtitle = "" if answer.follows else "held: G follows"
-        if answer.border_subtitle != subtitle:
-            answer.border_subtitle = subtitle
+        answer.border_subtitle = Content("" if answer.follows else "held: G follows")

