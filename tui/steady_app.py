@@ -34,8 +34,13 @@ _CHANGES_WITHIN = 10.0
 class SteadyApp(App[None]):
     """The app's base: screens, modes and the palette."""
 
+    async def on_event(self, event: events.Event) -> None:
+        """While the app ends, its screens are gone: what is typed or clicked is nobody's."""
+        if not (self._ends and isinstance(event, events.InputEvent)):
+            await super().on_event(event)
+
     def on_key(self, event: events.Key) -> None:
-        """What no widget took. While the app ends, its screens are gone: a key is nobody's."""
+        """What no widget took."""
         if self._ends:
             event.prevent_default()
         elif isinstance(self.focused, Input) and event.is_printable and event.character:
@@ -85,7 +90,7 @@ class SteadyApp(App[None]):
 
     @property
     def _ends(self) -> bool:
-        return self._exit or not self.is_running
+        return self._exit or not self.is_running or not self.screen_stack
 
     def action_command_palette(self) -> None:
         """Open the palette, unless it is open."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -117,3 +118,16 @@ async def test_a_command_for_a_dialog_that_is_gone_does_nothing(
         await pilot.press("escape")
         assert not await app.run_action("dismiss", chooser)
         assert app.screen is page
+
+
+async def test_keys_amid_the_end_are_nobodys(
+    make_app: MakeApp, settle: Settle, street: Street
+) -> None:
+    app = make_app(street)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        stack, app._screen_stacks["specs"] = app._screen_stacks["specs"], []
+        send(pilot, "tab", "q", "escape")
+        await asyncio.sleep(0.1)
+        app._screen_stacks["specs"] = stack
+    assert app._exception is None
