@@ -19,7 +19,7 @@ import pytest
 
 LOOPBACK = "127.0.0.1"
 USER = getpass.getuser()
-BOUND = 45.0
+BOUND = 90.0
 """Seconds that anything may take here before the test has failed."""
 
 _PRIVILEGE_SEPARATION = Path("/run/sshd")
