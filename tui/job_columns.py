@@ -8,9 +8,9 @@ from backend.store import State
 from tui.harmless import cut_middle, left, one_line, right
 from tui.job_states import shown
 from tui.live import LiveJob
+from tui.pieces import GUTTER, Piece
 from tui.spans import clock
 
-_GUTTER = 3
 _STATE = 13
 _TOKENS = 8
 _RATE = 8
@@ -19,9 +19,6 @@ _NAME = 16
 """Columns give way when the name would be narrower than this."""
 _WIDE_NAME = 40
 """What a name leaves over beyond this goes to the remark."""
-
-Piece = tuple[str, str]
-"""Text, and the last part of the name of its style."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +35,7 @@ class Columns:
 
 def lay_out(width: int, *, marks: bool = True) -> Columns:
     """The columns for a list of this width; `marks`: whether jobs can be marked in it."""
-    gutter = _GUTTER if marks else 1
+    gutter = GUTTER if marks else 1
     spare = width - gutter - _STATE - _NAME
     given = {}
     for column, cells in (("time", _TIME), ("tokens", _TOKENS), ("rate", _RATE)):

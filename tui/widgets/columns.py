@@ -11,10 +11,10 @@ from tui.harmless import cut_middle, left, one_line, right
 from tui.job_states import shown_state
 from tui.listing import Row
 from tui.ordering import Column, Order
+from tui.pieces import GUTTER, Piece
 from tui.rows import Group
 from tui.verdicts import Standing, standing
 
-_GUTTER = 3
 _PROMPT = 24
 _VIDEO = 18
 _SIZE = 11
@@ -29,9 +29,6 @@ _NAME = 18
 """Columns give way when the name would be narrower than this."""
 _WIDE_NAME = 36
 """What a name leaves over beyond this goes to the prompt, or makes the bar longer."""
-
-Piece = tuple[str, str]
-"""Text, and the last part of the name of its style."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ class Columns:
     @property
     def spans(self) -> Iterator[tuple[int, Column | None]]:
         """How many cells each column takes, from the left, and what a click on its heading sorts by."""
-        yield _GUTTER, None
+        yield GUTTER, None
         yield self.name, Column.NAME
         yield self.prompt, None
         yield self.video, Column.VIDEO
@@ -64,7 +61,7 @@ class Columns:
 
 def lay_out(width: int, *, states: bool = False) -> Columns:
     """The columns for a list of this width; `states` when there is anything to say of jobs."""
-    spare = width - _GUTTER - _TOKENS - _VERDICT - _NAME
+    spare = width - GUTTER - _TOKENS - _VERDICT - _NAME
     given = {}
     for column, cells in (
         ("state", _STATE if states else 0),
@@ -98,7 +95,7 @@ def headings(columns: Columns, order: Order) -> str:
 
     return "".join(
         (
-            " " * _GUTTER,
+            " " * GUTTER,
             left(named(Column.NAME), columns.name),
             left("  prompt", columns.prompt),
             left(f"  {named(Column.VIDEO)}", columns.video),
@@ -155,7 +152,7 @@ def heading_cells(group: Group, width: int, *, marked: int, current: bool) -> li
     return [
         ("▸" if current else " ", "cursor-glyph"),
         ("▶ " if group.folded else "▼ ", "mark"),
-        (cut_middle(folder, max(1, width - _GUTTER - len(counts))), "folder"),
+        (cut_middle(folder, max(1, width - GUTTER - len(counts))), "folder"),
         (counts, "size"),
     ]
 

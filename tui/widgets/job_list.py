@@ -13,10 +13,8 @@ from tui.job_columns import cells, headings, lay_out
 from tui.job_listing import JobListing
 from tui.job_states import COLOURS
 from tui.messages import CurrentJobChanged, JobMarksChanged
-from tui.widgets.row_list import Piece, RowList
-
-_MARK_CELLS = 3
-"""A click on these cells of a row marks it."""
+from tui.pieces import GUTTER, Piece
+from tui.widgets.row_list import RowList
 
 
 class JobHeadings(Widget):
@@ -103,7 +101,7 @@ class JobList(JobLines, can_focus=True):
         self.post_message(CurrentJobChanged())
 
     def _clicked(self, event: events.Click) -> None:
-        if event.x < _MARK_CELLS:
+        if event.x < GUTTER:
             self._listing.toggle_mark()
             self._marked()
 

@@ -8,9 +8,10 @@ from typing import ClassVar
 from textual.widget import Widget
 
 from tui.messages import CurrentResultChanged
+from tui.pieces import Piece
 from tui.review_listing import ReviewListing
 from tui.review_text import cells, headings, lay_out
-from tui.widgets.row_list import Piece, RowList
+from tui.widgets.row_list import RowList
 
 
 class ReviewHeadings(Widget):

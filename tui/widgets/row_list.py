@@ -18,8 +18,7 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-Piece = tuple[str, str]
-"""A text of a row, and the last part of its style's name, "mark" for "job-list--mark"."""
+from tui.pieces import Piece
 
 
 class Rows(Protocol):

@@ -13,6 +13,7 @@ from tui.harmless import cut, left, one_line
 from tui.lines import link_text
 from tui.live import LiveBox
 from tui.messages import CurrentChanged
+from tui.pieces import Piece
 from tui.settings_rows import (
     DEFAULTS,
     Group,
@@ -23,7 +24,7 @@ from tui.settings_rows import (
     shown_value,
 )
 from tui.settings_text import engine_text, host_text
-from tui.widgets.row_list import Piece, RowList
+from tui.widgets.row_list import RowList
 
 _FOLD_CELLS = 4
 """A click on these cells of a group folds or unfolds it."""

@@ -15,10 +15,10 @@ from textual.widget import Widget
 from tui.job_states import COLOURS
 from tui.listing import Listing
 from tui.messages import CurrentChanged, MarksChanged, ReadAsked, SightChanged, SortAsked
+from tui.pieces import GUTTER, Piece
 from tui.rows import heading
 from tui.widgets.columns import (
     Columns,
-    Piece,
     cells,
     column_at,
     heading_cells,
@@ -27,9 +27,7 @@ from tui.widgets.columns import (
 )
 from tui.widgets.row_list import RowList
 
-_MARK_CELLS = 3
 _NO_RANGE = (-1, -1)
-"""A click on these cells of a row marks it."""
 
 
 class ColumnHeadings(Widget):
@@ -230,7 +228,7 @@ class SpecList(RowList[Listing]):
 
     def _clicked(self, event: events.Click) -> None:
         on_spec = self._listing.current is not None
-        if event.x < _MARK_CELLS and on_spec:
+        if event.x < GUTTER and on_spec:
             self._listing.toggle_mark()
             self._marked()
         elif event.chain == 2 or not on_spec:
