@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
 
+from backend.box.link import Seen
 from backend.boxes import make_box
 from backend.commands.bar import Bar
 from backend.commands.limits_tables import show_report
@@ -21,7 +22,7 @@ from backend.config import Settings, Table, load_settings
 from backend.console import say, warn, write_json
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
-from backend.followed import pass_over, read_seen
+from backend.followed import pass_over
 from backend.limits.calibration import calibration_of, measuring_folder, save_calibration
 from backend.limits.clips import draw_test_videos
 from backend.limits.estimating import Lab
@@ -162,8 +163,8 @@ def _measure(
     if measuring.kept:
         say(f"Going on with an interrupted measurement: {measuring.kept} replies are there.")
     asker = TerminalAsker(options.accept_host_key, screen.bar.paused)
-    with own_queue():  # it says so when it was damaged
-        seen = read_seen(name)
+    with own_queue() as store:
+        seen = Seen(*store.seen(name))
     watchers = Watchers(screen.doing, screen.progress)
     try:
         measurement, talk = asyncio.run(measuring.run(sizes, served, asker, seen, watchers))

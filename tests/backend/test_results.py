@@ -28,19 +28,9 @@ from backend.specs.quoting import without_controls
 from backend.specs.reading import read_file
 from backend.store import Job, Order, State, Store
 from remote.protocol import Answer, FrameInfo, Json, Request, Sampling
+from tests.support import finished_jobs
 
-ANSWER = Answer(
-    text="  A long, warm dusk over the docks.\n",
-    finish_reason="stop",
-    engine="vllm 0.32.0",
-    prompt_tokens=2479,
-    completion_tokens=9,
-    runner="0123456789ab",
-    notice="",
-    attempt=1,
-    started=1000.0,
-    ended=1002.5,
-)
+ANSWER = replace(finished_jobs.ANSWER, text="  A long, warm dusk over the docks.\n")
 SKETCH_NOTICE = "No language model wrote this text."
 
 PROMPT_SPEC = (
