@@ -32,8 +32,8 @@ from backend.video import find_ffmpeg
 from benchmarks import cpu
 from benchmarks.model_server import ModelServer
 from benchmarks.workload import Workload
+from remote.jobs.records import scan
 from remote.protocol import Answer, parse
-from remote.records import scan
 from tests.support.daemons import daemons_below, end_daemons
 from tests.support.laptop import UPSAMPLE, Laptop
 from tests.support.specs import write_spec

@@ -18,7 +18,7 @@ from textual.widgets import DataTable, RichLog
 
 from backend.config import check_layers
 from backend.events import BoxLog, JobStarted, TextWritten
-from backend.plan import Plan
+from backend.planning.plan import Plan
 from backend.specs.model import Spec, SpecFormat
 from backend.specs.scan import FileFindings
 from backend.store import Job, State

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from backend.config import Layer, Upsampling, check_layers
-from backend.plan import Planner
+from backend.planning.plan import Planner
 from backend.tokens import TextCounter
 from backend.video import choose_frames, prepare_frames
 from backend.video.clips import Clip, draw_clips

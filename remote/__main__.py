@@ -38,7 +38,7 @@ def main() -> int:
 
         return _telling(lambda tell: remove_old_runners(arguments[0], Path(runner), tell))
     if command == "daemon" and not arguments:
-        from remote.become_daemon import become_daemon
+        from remote.daemon.start import become_daemon
 
         return become_daemon(runner)
     print(__doc__, file=sys.stderr)  # noqa: T201 - the box's own command line

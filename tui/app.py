@@ -48,9 +48,9 @@ from tui.steady_app import CHANGES, SteadyApp
 from tui.themes import DARK, HIGH_CONTRAST
 
 if TYPE_CHECKING:
-    from backend.queue_runner import QueueRunner
+    from backend.dispatch.runner import QueueRunner
+    from backend.planning.summary import Summary
     from backend.store import Store
-    from backend.summary import Summary
     from tui.drafting import Chosen
     from tui.screens.first_run import Begin
 
@@ -211,7 +211,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
             self.push_screen(UpsampleDialog(chosen, self.store), send)
 
     async def _queue(self, summary: Summary, queued: Callable[[], object]) -> None:
-        from backend.batch import require_writable
+        from backend.planning.admission import require_writable
 
         if self.runner is None:
             self.notify(

@@ -7,10 +7,10 @@ from pathlib import Path
 from textual.content import Content
 
 from backend.config import Upsampling
+from backend.config.profiles import load_profile
 from backend.errors import ConfigError
-from backend.plan import Plan
-from backend.profiles import load_profile
-from backend.tokens import category_matrix
+from backend.planning.advice import category_matrix
+from backend.planning.plan import Plan
 from backend.video import MediaKind, Video
 from tui.budget_text import budget_lines
 from tui.harmless import one_line, paragraphs, short_path

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from backend.batch import assess
 from backend.config import Fit, Settings, Upsampling
 from backend.errors import InputError
-from backend.orders import GREATEST_SEED, Batch
-from backend.plan import Plan, Planner
-from backend.resolutions import Bound
+from backend.planning.admission import assess
+from backend.planning.orders import GREATEST_SEED, Batch
+from backend.planning.plan import Plan, Planner
+from backend.planning.summary import Summary, summarise
+from backend.sizes import Bound
 from backend.specs.model import Spec
 from backend.store import Store
-from backend.summary import Summary, summarise
 from tui.harmless import one_line
 from tui.planning import PromptPlanner
 

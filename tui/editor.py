@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from textual.app import App, SuspendNotSupported
 
-from backend.editor import editor_command
+from backend.config.editor import editor_command
 from backend.errors import UpsampleError
 from tui.harmless import paragraphs
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from textual.content import Content
 
+from backend.box.status_text import gpus_text
 from backend.events import BoxStatus, LinkState
-from backend.status_text import gpus_text
 from backend.store import State
 from tui.harmless import one_line, paragraphs, short_path
 from tui.job_columns import name_of

@@ -9,10 +9,10 @@ from pathlib import Path
 from textual.content import Content
 from textual.style import Style
 
+from backend.box.status_text import LINK_SIGNS, link_words
+from backend.catalog.filter import Filter
 from backend.config import Settings
 from backend.events import LinkState
-from backend.filtering import Filter
-from backend.status_text import LINK_SIGNS, link_words
 from tui.harmless import one_line
 from tui.listing import Listing
 from tui.live import LiveBox

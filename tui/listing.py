@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from backend.catalog import same_specs
-from backend.filtering import Filter, choose, parse_filter
-from backend.history import LatestJob, Place, place_of
-from backend.plan import Plan
+from backend.catalog.catalog import same_specs
+from backend.catalog.filter import Filter, choose, parse_filter
+from backend.planning.history import LatestJob, Place, place_of
+from backend.planning.plan import Plan
 from backend.specs.model import Broken, Skipped, Spec
 from backend.specs.reading import Finding
 from tui.marks import Marks

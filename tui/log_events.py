@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from backend.box.status_text import link_words
 from backend.events import (
     DispatcherChanged,
     EngineStarting,
@@ -18,7 +19,6 @@ from backend.events import (
     ResultsWritten,
     WritingFailed,
 )
-from backend.status_text import link_words
 from tui.logbook import JOB, LINK, LogLine
 
 _LINK_LEVELS = {

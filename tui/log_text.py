@@ -6,8 +6,8 @@ import re
 import time
 from enum import StrEnum
 
+from backend.box.status_text import local_time
 from backend.specs.quoting import printable
-from backend.status_text import local_time
 from tui.logbook import LINK, LogLine
 
 _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")

@@ -8,8 +8,8 @@ from itertools import groupby
 
 from textual.content import Content
 
-from backend.resolutions import AspectRatio, Size, detect_aspect_ratio
-from backend.tokens import CategoryRow, SizeCheck
+from backend.planning.advice import CategoryRow, SizeCheck
+from backend.sizes import AspectRatio, Size, detect_aspect_ratio
 from tui.budget_text import verdict_standing
 
 _LABEL = 6

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from backend.catalog import Changes
+    from backend.catalog.catalog import Changes
     from backend.errors import UpsampleError
-    from backend.history import LatestJob, Place
-    from backend.plan import Plan
-    from backend.review import Review
+    from backend.planning.history import LatestJob, Place
+    from backend.planning.plan import Plan
+    from backend.planning.summary import Summary
+    from backend.results.review import Review
     from backend.specs.reading import Finding
-    from backend.summary import Summary
     from tui.ordering import Column
     from tui.pictures import Picture
     from tui.what_if import Subject

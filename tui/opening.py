@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from backend.catalog.cache import VideoIndex, default_index
 from backend.config import Settings, Table
 from backend.console import safe, say
-from backend.index import VideoIndex, default_index
-from backend.plan import Planner
+from backend.planning.plan import Planner
 from backend.tokens import TextCounter
 from tui.app import UpsampleApp
 from tui.desk import Desk
@@ -37,7 +37,7 @@ def run(
 
     Raises ConfigError before anything is drawn when the settings name no box or profile that exists.
     """
-    from backend.left import describe_left
+    from backend.dispatch.still_running import describe_left
     from backend.store import Store, default_path
 
     settings.box_named(None)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 
-from backend.plan import Plan
-from backend.resolutions import Size
+from backend.planning.plan import Plan
+from backend.sizes import Size
 from backend.video import FrameSampling, MediaKind, Video, choose_frames
 from backend.video.thumbnails import LookEnded, Thumbnail, fit_within, read_thumbnails
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from textual.widget import Widget
 
-from backend.resolutions import Size
+from backend.sizes import Size
 from backend.video.thumbnails import Thumbnail, fit_within
 
 

@@ -9,7 +9,7 @@ from threading import Condition
 from time import monotonic
 from typing import NamedTuple, Protocol
 
-from backend.plan import Plan
+from backend.planning.plan import Plan
 from backend.specs.missing_media import missing_media_hint
 from backend.specs.model import Spec
 from tui.messages import MadePlan
@@ -19,7 +19,7 @@ POST_EVERY = 0.1
 
 
 class PromptPlanner(Protocol):
-    """What makes plans: `backend.plan.Planner`, or a stand-in in tests. Called from one thread."""
+    """What makes plans: `backend.planning.plan.Planner`, or a stand-in in tests. Called from one thread."""
 
     def plan_spec(self, spec: Spec) -> Plan:
         """Weigh a prompt and its video. May block; what is wrong with the spec is in the plan."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from backend.box.asker import Asker
 from backend.config import Settings
+from backend.dispatch.runner import QueueRunner
 from backend.events import Event
-from backend.queue_runner import QueueRunner
 from backend.store import Store
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 
-from backend.decisions import Decision
-from backend.review import Candidate, Review, Reviewed
+from backend.results.review import Candidate, Review, Reviewed
+from backend.store.decision import Decision
 
 Place = tuple[Path, int]
 """What a prompt is known by: the file of its result, and the entry in it."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from textual.content import Content
 
-from backend.decisions import Decision
-from backend.lints import Lint, Span
-from backend.review import Candidate, Reviewed
+from backend.results.lints import Lint, Span
+from backend.results.review import Candidate, Reviewed
+from backend.store.decision import Decision
 from tui.harmless import cut, cut_middle, left, one_line, paragraphs, right
 from tui.review_listing import ReviewListing, Show
 from tui.word_diff import Change, Piece, WordDiff, says_something, words

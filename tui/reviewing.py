@@ -9,19 +9,19 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from backend.decisions import Decision
 from backend.errors import UpsampleError
-from backend.review import (
+from backend.planning.orders import order_another
+from backend.results.review import (
     Candidate,
     Outcome,
     Review,
     accept_all,
     decide,
     load_review,
-    order_another,
     undo,
 )
 from backend.store import Order, Store
+from backend.store.decision import Decision
 from tui.harmless import one_line
 from tui.spans import counted
 

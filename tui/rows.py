@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backend.filtering import haystack_of
-from backend.history import LatestJob
-from backend.plan import Plan
+from backend.catalog.filter import haystack_of
+from backend.planning.history import LatestJob
+from backend.planning.plan import Plan
 from backend.specs.model import Spec
 from backend.store import State
 

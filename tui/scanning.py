@@ -9,8 +9,8 @@ from pathlib import Path
 from threading import Event
 from time import monotonic
 
-from backend.catalog import Catalog, Changes
-from backend.index import SpecIndex
+from backend.catalog.cache import SpecIndex
+from backend.catalog.catalog import Catalog, Changes
 from backend.specs.reading import Finding
 from backend.specs.scan import FileFindings
 from tui.messages import FilesRead

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from backend.config import BoxSettings, Origin
-from backend.config_survey import Entry, Kind, Section, Source, Survey
+from backend.config.survey import Entry, Kind, Section, Source, Survey
 
 DEFAULTS = "box_defaults"
 """What the group of settings is called that every box has unless it says otherwise."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 
 from backend.config import BoxSettings, Origin
-from backend.config_survey import Entry, Kind
+from backend.config.survey import Entry, Kind
 from backend.events import LinkState
 from tui.harmless import one_line, paragraphs
 from tui.lines import link_text

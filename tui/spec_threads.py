@@ -17,7 +17,7 @@ from textual.worker import get_current_worker
 
 from backend.config import Settings
 from backend.errors import QueueError, UpsampleError
-from backend.history import latest_jobs, own_results
+from backend.planning.history import latest_jobs, own_results
 from tui.desk import Desk
 from tui.messages import (
     FilesChanged,

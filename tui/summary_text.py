@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from backend.batch import Ground, Refused
-from backend.summary import Summary
+from backend.planning.admission import Ground, Refused
+from backend.planning.summary import Summary
 from tui.harmless import one_line
 from tui.spans import about, counted, size
 

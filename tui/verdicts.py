@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from backend.plan import Plan
+from backend.planning.plan import Plan
 from backend.tokens import Verdict
 
 

@@ -14,15 +14,16 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from backend.config import Layer, Upsampling, check_layers
+from backend.config.profiles import load_profile, profile_names
 from backend.errors import ConfigError, UpsampleError
 from backend.limits.calibration import Calibration
 from backend.limits.sizes import CONTEXT_LENGTHS
-from backend.media import Media, choose_media
-from backend.plan import Plan, Planner
-from backend.profiles import load_profile, profile_names
-from backend.resolutions import Size
+from backend.planning.advice import CategoryRow, category_matrix
+from backend.planning.plan import Plan, Planner
+from backend.sizes import Size
+from backend.specs.media import Media, choose_media
 from backend.specs.model import Spec
-from backend.tokens import Budget, CategoryRow, TextCounter, category_matrix
+from backend.tokens import Budget, TextCounter
 from backend.video import MediaKind, Video, probe
 
 RESERVES = (100, 200, 300, 500, 1000, 2000, 4000)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from backend.plan import Plan
+from backend.planning.plan import Plan
 from backend.tokens import LINEAR
 from tui.budget_text import about, budget_lines, sum_text, verdict_standing
 from tui.detail import fact_lines, frames_text

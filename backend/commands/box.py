@@ -14,15 +14,15 @@ from rich.table import Table
 
 from backend.box.asker import Asker
 from backend.box.link import FROM_NOW_ON, Box, Link, open_link, read_log
-from backend.boxes import make_box
+from backend.box.setup import make_box
+from backend.box.status_text import memory_text, rate_text
+from backend.box.terminal_asker import TerminalAsker
 from backend.commands.box_follow import follow_log, print_log
 from backend.config import load_settings
 from backend.console import out as stdout
 from backend.console import safe, say, table, write_json
 from backend.errors import BoxUnusable
 from backend.exit_codes import ExitCode
-from backend.status_text import memory_text, rate_text
-from backend.terminal_asker import TerminalAsker
 from remote.protocol import Gpu, Json, Status, Stop, Welcome
 
 _STOP_SECONDS = 60.0

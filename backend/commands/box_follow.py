@@ -10,11 +10,11 @@ import time
 
 from backend.box.asker import Asker
 from backend.box.link import FROM_NOW_ON, Box, Link, Seen, read_log
+from backend.box.reconnect import LinkKeeper
+from backend.box.status_text import link_words, local_time
 from backend.console import warn, write_json, write_line
 from backend.errors import BoxUnreachable
 from backend.events import BoxLog, LinkChanged, LinkState, event_json
-from backend.link_keeper import LinkKeeper
-from backend.status_text import link_words, local_time
 from remote.protocol import Log
 
 

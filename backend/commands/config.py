@@ -9,13 +9,13 @@ from typing import cast
 import tomlkit
 
 from backend.config import LOCAL_FILE, load_settings, user_file
-from backend.config_edit import edit_user_file, key_parts, set_value
-from backend.config_survey import survey_settings
+from backend.config.edit import edit_user_file, key_parts, set_value
+from backend.config.editor import editor_command
+from backend.config.profiles import Profile, ProfileFile, load_profile, profile_files
+from backend.config.survey import survey_settings
 from backend.console import out, safe, say, table, warn, write_json, write_line
-from backend.editor import editor_command
 from backend.errors import ConfigError
 from backend.exit_codes import ExitCode
-from backend.profiles import Profile, ProfileFile, load_profile, profile_files
 from remote.protocol import Json
 
 

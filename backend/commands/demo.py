@@ -18,13 +18,13 @@ from backend.box.link import Box, Seen, open_link
 from backend.commands.clips import CLIPS, EXAMPLE_CLIPS
 from backend.config import Settings, load_settings
 from backend.console import out, safe, say, verdict_text, write_line
-from backend.dispatch import Dispatcher
+from backend.dispatch.dispatcher import Dispatcher
 from backend.errors import BoxError
 from backend.events import Event, JobDone, JobFailed, JobPrepared, LinkChanged, LinkState
 from backend.exit_codes import ExitCode
-from backend.orders import Batch, make_jobs
-from backend.plan import Planner
-from backend.results import Result, load_result
+from backend.planning.orders import Batch, make_jobs
+from backend.planning.plan import Planner
+from backend.results.writing import Result, load_result
 from backend.specs.scan import scan
 from backend.store import Job, State, Store
 from backend.tokens import TextCounter

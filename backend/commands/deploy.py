@@ -11,12 +11,12 @@ from backend.box.asker import Asker
 from backend.box.findings import findings_of
 from backend.box.link import Box, open_connection
 from backend.box.runner import Deployed, build_runner, deploy
-from backend.boxes import make_box
+from backend.box.setup import make_box
+from backend.box.terminal_asker import TerminalAsker
 from backend.config import load_settings
 from backend.console import out, safe, say, write_json
 from backend.errors import BoxUnusable
 from backend.exit_codes import ExitCode
-from backend.terminal_asker import TerminalAsker
 from remote.protocol import OK, Finding, Json
 
 

@@ -12,11 +12,11 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from backend.box.terminal_asker import TerminalAsker
 from backend.console import err, out, safe, say, write_json
 from backend.doctor import Diagnosis, Watchers, examine
 from backend.errors import BoxRefusedLogin, BoxUnreachable, BoxUntrusted, ConfigError
 from backend.exit_codes import ExitCode
-from backend.terminal_asker import TerminalAsker
 from remote.protocol import FAILED, OK, SKIPPED, WARNING, Finding, Json
 
 _SIGNS = {OK: "✓", WARNING: "!", FAILED: "✗", SKIPPED: "-"}

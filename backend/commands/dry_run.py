@@ -9,7 +9,7 @@ from rich.text import Text
 from backend.config import Settings
 from backend.console import out, safe, say, table, tokens_text, verdict_text, write_json
 from backend.exit_codes import ExitCode
-from backend.plan import Plan, Planner
+from backend.planning.plan import Plan, Planner
 from backend.specs.model import Scan, Spec
 from backend.tokens import TextCounter
 from backend.video import Video

@@ -14,10 +14,10 @@ from backend.console import out, safe, table, tokens_text, verdict_text, warn, w
 from backend.errors import InputError, MediaError
 from backend.exit_codes import ExitCode
 from backend.limits.calibration import Calibration, find_calibration
-from backend.media import choose_media
-from backend.plan import Planner
-from backend.resolutions import CATEGORIES, Size
+from backend.planning.plan import Planner
+from backend.sizes import CATEGORIES, Size
 from backend.specs.entries import SUFFIXES
+from backend.specs.media import choose_media
 from backend.specs.model import Spec
 from backend.specs.quoting import printable
 from backend.specs.scan import scan

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from backend.catalog.filter import Filter, choose, haystack_of, parse_filter
 from backend.commands.own_queue import own_queue
 from backend.config import Settings
 from backend.console import say
 from backend.errors import InputError
-from backend.filtering import Filter, choose, haystack_of, parse_filter
-from backend.history import LatestJob, Place, latest_jobs, own_results, place_of
-from backend.plan import Plan, Planner
+from backend.planning.history import LatestJob, Place, latest_jobs, own_results, place_of
+from backend.planning.plan import Plan, Planner
 from backend.specs.model import Scan, Spec
 from backend.store import State, default_path
 from backend.tokens import TextCounter

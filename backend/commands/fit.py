@@ -9,8 +9,8 @@ from backend.console import say, warn, write_json, write_line
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
 from backend.limits.calibration import find_calibration
-from backend.plan import Planner
-from backend.resolutions import Size
+from backend.planning.plan import Planner
+from backend.sizes import Size
 from backend.tokens import TextCounter
 from backend.video import probe
 

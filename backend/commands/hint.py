@@ -9,7 +9,7 @@ from backend.config import load_settings
 from backend.console import write_line
 from backend.errors import InputError, ResultError
 from backend.exit_codes import ExitCode
-from backend.plan import Planner
+from backend.planning.plan import Planner
 from backend.tokens import TextCounter
 from backend.video import MediaKind, create_hint_video, probe
 from backend.video.kept import content_key, hint_path

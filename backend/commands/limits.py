@@ -14,15 +14,16 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
 
 from backend.box.link import Seen
-from backend.boxes import make_box
+from backend.box.setup import make_box
+from backend.box.terminal_asker import TerminalAsker
 from backend.commands.bar import Bar
 from backend.commands.limits_tables import show_report
 from backend.commands.own_queue import own_queue
 from backend.config import Settings, Table, load_settings
 from backend.console import say, warn, write_json
+from backend.dispatch.journal_cursor import pass_over
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
-from backend.followed import pass_over
 from backend.limits.calibration import calibration_of, measuring_folder, save_calibration
 from backend.limits.clips import draw_test_videos
 from backend.limits.estimating import Lab
@@ -39,9 +40,8 @@ from backend.limits.sizes import (
     all_sizes,
     quick_sizes,
 )
-from backend.plan import Planner
+from backend.planning.plan import Planner
 from backend.specs.quoting import printable
-from backend.terminal_asker import TerminalAsker
 from backend.tokens import TextCounter
 
 _QUIET_SECONDS = 5.0

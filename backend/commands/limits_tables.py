@@ -20,7 +20,7 @@ from backend.limits.tables import (
     room_text,
     size_text,
 )
-from backend.resolutions import AspectRatio
+from backend.sizes import AspectRatio
 from backend.tokens import Budget
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"

@@ -19,6 +19,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from backend.box.status_text import link_words, status_parts
 from backend.commands.bar import Bar
 from backend.console import safe, say, told, write_json, write_line
 from backend.events import (
@@ -40,7 +41,6 @@ from backend.events import (
     event_json,
 )
 from backend.exit_codes import ExitCode
-from backend.status_text import link_words, status_parts
 from backend.store import Job, State
 
 _QUIET_SECONDS = 5.0

@@ -7,10 +7,10 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
-from backend.batch import choose_usable, find_places, require_writable
 from backend.box.asker import Asker
 from backend.box.link import Box
-from backend.boxes import make_box
+from backend.box.setup import make_box
+from backend.box.terminal_asker import TerminalAsker
 from backend.commands.dry_run import show_plans
 from backend.commands.filtered import keep_matching
 from backend.commands.options import DEFAULT_SAVE_DIR, Options
@@ -18,17 +18,17 @@ from backend.commands.own_queue import own_queue
 from backend.commands.report import Report
 from backend.config import BoxSettings, Settings
 from backend.console import say, warn
-from backend.dispatch import Dispatcher
+from backend.dispatch.dispatcher import Dispatcher
+from backend.dispatch.run_or_follow import do_or_follow
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
-from backend.orders import GREATEST_SEED, Batch, same_frames_together
-from backend.results import is_undelivered
-from backend.review import waiting_for_review
+from backend.planning.admission import choose_usable, find_places, require_writable
+from backend.planning.orders import GREATEST_SEED, Batch, same_frames_together
+from backend.results.review import waiting_for_review
+from backend.results.writing import is_undelivered
 from backend.specs.model import Scan, Spec
 from backend.specs.scan import scan
 from backend.store import Job, State, Store, default_path
-from backend.terminal_asker import TerminalAsker
-from backend.turn import do_or_follow
 
 _MOST_NAMED = 10
 """Skipped files that are named one by one."""

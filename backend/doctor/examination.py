@@ -15,15 +15,15 @@ from backend.box.asker import Asker
 from backend.box.findings import findings_of
 from backend.box.link import Box, open_connection
 from backend.box.runner import build_runner, deploy
-from backend.boxes import make_box
+from backend.box.setup import make_box
 from backend.config import Settings, load_settings
+from backend.dispatch.journal_cursor import read_seen
 from backend.doctor import laptop
 from backend.doctor.findings import fine, skipped, wrong
 from backend.doctor.start import AREA as START
 from backend.doctor.start import try_start
 from backend.doctor.way import describe_clock, describe_connection, describe_no_connection
 from backend.errors import BoxError, BoxUnusable, ConfigError, UpsampleError
-from backend.followed import read_seen
 from remote.protocol import FAILED, Checkup, Finding
 
 _BOX = "box"

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 
 from backend.box.asker import Asker
 from backend.box.link import Box, Link, Seen
+from backend.box.reconnect import LinkKeeper
 from backend.errors import BoxUnreachable, first_of
 from backend.events import LinkChanged, LinkState
 from backend.limits.reply import Outcome, Reply
-from backend.link_keeper import LinkKeeper
 from backend.troubles import PROMPT_TOO_LONG, translate
 from remote.protocol import (
     Accepted,

@@ -17,10 +17,10 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from backend.config import Settings
+from backend.config.profiles import load_profile
 from backend.errors import ResultError
 from backend.limits.measurement import Measurement
-from backend.profiles import load_profile
-from backend.resolutions import Size
+from backend.sizes import Size
 from backend.tokens import Budget, GreatestRule, VisionRule
 
 

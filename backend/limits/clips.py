@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from backend.errors import InputError, MediaError
-from backend.resolutions import Size
+from backend.sizes import Size
 from backend.video import Video, probe
 from backend.video.clips import Clip, draw_clips
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from backend.limits.sizes import BOUNDS, NamedSize
-from backend.plan import Planner
-from backend.resolutions import AspectRatio, Size
+from backend.planning.plan import Planner
+from backend.sizes import AspectRatio, Size
 from backend.tokens import LINEAR, Budget, next_size, sizes_worth_sending
 
 

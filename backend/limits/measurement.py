@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backend.limits.reply import Outcome, Reply
-from backend.resolutions import AspectRatio, Size
+from backend.sizes import AspectRatio, Size
 from backend.tokens import Budget
 
 

@@ -32,8 +32,8 @@ from backend.limits.measurement import Asked, Confirmed, Measurement
 from backend.limits.notes import Notes
 from backend.limits.reply import Outcome, Reply
 from backend.limits.sizes import NamedSize
-from backend.plan import Plan, Planner, make_request
-from backend.resolutions import AspectRatio, Size
+from backend.planning.plan import Plan, Planner, make_request
+from backend.sizes import AspectRatio, Size
 from backend.tokens import Budget, TextCounter
 from backend.video import Frame, Video, choose_frames, prepare_frames
 from remote.protocol import Submit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backend.profiles import KvCache
+from backend.config.profiles import KvCache
 
 GIB = 1 << 30
 

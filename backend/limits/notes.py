@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from backend.errors import ResultError
 from backend.limits.reply import Reply
-from backend.orders import GREATEST_SEED
+from backend.planning.orders import GREATEST_SEED
 
 _FRESH_SECONDS = 24 * 3600.0
 """An interrupted measurement that is older is begun anew: the box may be another one by now."""

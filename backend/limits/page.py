@@ -20,7 +20,7 @@ from backend.limits.tables import (
     memory_table,
     size_table,
 )
-from backend.plan import Planner
+from backend.planning.plan import Planner
 from backend.tokens import TextCounter
 
 _OPENING = """\

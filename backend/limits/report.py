@@ -9,7 +9,7 @@ from backend.limits.estimating import Lab, Largest, Row
 from backend.limits.measurement import Asked, Confirmed, Measurement
 from backend.limits.memory import Memory, memory_of
 from backend.limits.sizes import NamedSize
-from backend.resolutions import Size
+from backend.sizes import Size
 from remote.protocol import Json
 
 FRAMES_OF = (Size(320, 180), Size(640, 480), Size(1280, 704))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backend.resolutions import CATEGORIES, AspectRatio, Size
+from backend.sizes import CATEGORIES, AspectRatio, Size
 
 CONTEXT_LENGTHS = (4096, 8192, 16384, 32768)
 """Tokens that models are commonly served with (`max_model_len`)."""

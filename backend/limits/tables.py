@@ -8,7 +8,7 @@ from backend.limits.estimating import Largest, Row
 from backend.limits.measurement import Asked, Confirmed, Measurement
 from backend.limits.memory import gib
 from backend.limits.report import Report
-from backend.resolutions import AspectRatio, Size
+from backend.sizes import AspectRatio, Size
 from backend.tokens import Verdict
 
 SIGNS = {Verdict.FITS: "✓", Verdict.NEAR: "~", Verdict.EXCEEDS: "✗"}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from backend.regular_files import NotRegular, TooLarge, read_regular
+from backend.files import NotRegular, TooLarge, read_regular
 from backend.specs.model import Broken, Skipped
 
 MAX_SPEC_BYTES = 64 * 1024 * 1024

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from backend.decisions import Decided, Decision
 from backend.store.database import EACH, Database, array
+from backend.store.decision import Decided, Decision
 from backend.store.trouble import Damaged
 
 

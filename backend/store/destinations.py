@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backend.decisions import Decided
+from backend.store.decision import Decided
 from backend.store.decisions import Decisions
 from backend.store.job import Job, State
 from backend.store.jobs import Jobs

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.errors import QueueError
-from backend.private_files import make_private, make_private_folder, open_private
+from backend.files import make_private, make_private_folder, open_private
 from backend.store.salvage import SetAside, replace_damaged
 from backend.store.schema import SCHEMA_VERSION, transaction, upgrade, version_of
 from backend.store.trouble import Damaged, is_damage, unusable

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from backend.decisions import Decision
+from backend.store.decision import Decision
 from backend.store.job import State
 from backend.store.pages import PAGE, Row, read_rows
 from backend.store.paths import path_of

@@ -2,17 +2,9 @@
 
 Context used = overhead + text + vision + the tokens kept free for the answer. `vision` holds the
 models' rules, `text` the tokenizer, `families` what a family makes of both, `budget` the sum and its
-verdict, `sizing` the largest size that fits, `advice` what users are told about a video or a category.
+verdict, `sizing` the largest size that fits.
 """
 
-from backend.tokens.advice import (
-    CategoryRow,
-    SizeCheck,
-    Validation,
-    category_matrix,
-    check_size,
-    validate_resolution,
-)
 from backend.tokens.budget import Budget, Verdict
 from backend.tokens.families import FAMILIES, Family
 from backend.tokens.sizing import fit, next_size, sizes_worth_sending
@@ -40,23 +32,17 @@ __all__ = [
     "QWEN2_VL",
     "QWEN3_VL",
     "Budget",
-    "CategoryRow",
     "Family",
     "GreatestRule",
     "ImageRule",
     "LinearRule",
-    "SizeCheck",
     "SmartResizeRule",
     "TextCounter",
-    "Validation",
     "Verdict",
     "VisionRule",
-    "category_matrix",
-    "check_size",
     "estimate_tokens",
     "fit",
     "next_size",
     "pixtral_image_tokens",
     "sizes_worth_sending",
-    "validate_resolution",
 ]

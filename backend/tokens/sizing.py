@@ -6,7 +6,7 @@ from bisect import bisect_right
 from functools import lru_cache
 from typing import NamedTuple
 
-from backend.resolutions import UNBOUNDED, Bound, Size
+from backend.sizes import UNBOUNDED, Bound, Size
 from backend.tokens.budget import OVERHEAD, Budget
 from backend.tokens.vision import PIXTRAL, VisionRule
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from backend.resolutions import Size
+from backend.sizes import Size
 
 
 class VisionRule(Protocol):

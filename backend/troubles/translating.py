@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from backend.resolutions import UNBOUNDED, Bound, Size
+from backend.sizes import UNBOUNDED, Bound, Size
 from backend.specs.quoting import printable
 from backend.tokens import PIXTRAL, Budget, VisionRule, fit
 from backend.troubles.entries import Entry, Kind, all_entries

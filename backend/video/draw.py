@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.errors import InputError, MediaError
-from backend.resolutions import Size
+from backend.sizes import Size
 from backend.video.choose import ChosenFrame
 from backend.video.ffmpeg import Drawing, draw, find_ffmpeg
 from backend.video.kept import (

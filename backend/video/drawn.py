@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from backend.errors import UpsampleError
-from backend.resolutions import Size
+from backend.sizes import Size
 from backend.video.choose import FrameSampling, choose_frames
 from backend.video.kept import choice_key, content_key, frame_name
 from backend.video.probe import Video

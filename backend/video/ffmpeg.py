@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from backend.errors import MediaError
-from backend.resolutions import Size
+from backend.sizes import Size
 from backend.video.formats import ONLY_THESE
 from backend.video.probe import MAX_PIXELS
 

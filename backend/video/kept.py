@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.errors import InputError, MediaError
-from backend.resolutions import Size
+from backend.sizes import Size
 from backend.video.choose import ChosenFrame
 from backend.video.probe import Video
 

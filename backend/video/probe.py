@@ -15,7 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from backend.errors import MediaError
-from backend.resolutions import Size
+from backend.sizes import Size
 from backend.video.formats import ONLY_THESE
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from backend.file_stamp import file_stamp
+from backend.files import file_stamp
 from backend.video.choose import ChosenFrame, FrameSampling, choose_frames
 from backend.video.kept import content_key
 from backend.video.probe import Video, probe

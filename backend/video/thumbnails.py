@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from backend.errors import MediaError
-from backend.resolutions import Size
+from backend.sizes import Size
 from backend.video.choose import ChosenFrame
 from backend.video.probe import Video, open_media
 

@@ -6,9 +6,9 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from remote.journal import Journal, JournalError
+from remote.jobs.journal import Journal, JournalError
+from remote.jobs.records import Record, encode_record, scan
 from remote.protocol import Json
-from remote.records import Record, encode_record, scan
 
 _JOURNAL: dict[str, Json] = {"seq": 0, "type": "journal", "id": "a" * 32}
 _BODIES: tuple[dict[str, Json], ...] = (

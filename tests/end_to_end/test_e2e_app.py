@@ -10,8 +10,8 @@ import pytest
 from textual.pilot import Pilot
 
 from backend.config import load_settings
-from backend.plan import Planner
-from backend.results import sidecar_path
+from backend.planning.plan import Planner
+from backend.results.writing import sidecar_path
 from backend.store import State, Store
 from backend.tokens import TextCounter
 from tests.support.daemons import end_daemons

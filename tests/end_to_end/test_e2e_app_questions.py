@@ -9,8 +9,8 @@ import pytest
 
 from backend.config import load_settings
 from backend.events import LinkState
-from backend.orders import Batch, make_jobs
-from backend.plan import Planner
+from backend.planning.orders import Batch, make_jobs
+from backend.planning.plan import Planner
 from backend.specs.scan import scan
 from backend.store import State, Store
 from backend.tokens import TextCounter

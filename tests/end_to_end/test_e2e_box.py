@@ -97,7 +97,7 @@ def test_a_log_is_followed_until_ctrl_c(laptop: Laptop) -> None:
         assert "serves with the engine sketch" in str(first["line"])
         for _ in range(3):
             _disturb(laptop)
-            line = run.until("log", level="warning", box="local", source="remote.visitor")
+            line = run.until("log", level="warning", box="local", source="remote.daemon.visitor")
             assert "unknown message type" in line["text"]
         assert _interrupted(run) == 130
     told = [event for event in run.events if event["type"] == "log"]

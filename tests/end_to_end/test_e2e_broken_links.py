@@ -12,17 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from backend import link_keeper
-from backend.box import backoff
+from backend.box import backoff, reconnect
 from backend.box.asker import Nobody
-from backend.boxes import make_box
+from backend.box.setup import make_box
 from backend.config import load_settings
-from backend.dispatch import Dispatcher
+from backend.dispatch.dispatcher import Dispatcher
 from backend.events import Event, JobDone, LinkChanged, LinkState, TextWritten
-from backend.orders import Batch, make_jobs
+from backend.planning.orders import Batch, make_jobs
 from backend.specs.scan import scan
 from backend.store import Store
-from remote.records import scan as scan_journal
+from remote.jobs.records import scan as scan_journal
 from tests.end_to_end.conftest import StartSshd
 from tests.support.laptop import Laptop, journal_records
 from tests.support.proxy import Proxy, cuttable
@@ -50,7 +49,7 @@ def store(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("HOME", str(laptop.home))
     monkeypatch.chdir(laptop.cwd)
     monkeypatch.setattr(backoff, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(link_keeper, "STEADY_SECONDS", 0.0)
+    monkeypatch.setattr(reconnect, "STEADY_SECONDS", 0.0)
     return Store(laptop.queue_file)
 
 

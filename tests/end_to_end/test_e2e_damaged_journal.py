@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from backend.store import State, Store
-from remote.records import Record, scan
+from remote.jobs.records import Record, scan
 from tests.support.daemons import daemons_below
 from tests.support.laptop import Laptop
 from tests.support.specs import write_batch

@@ -12,6 +12,7 @@ import pytest
 
 from backend.box.asker import Nobody
 from backend.config import load_settings
+from backend.dispatch.runner import QueueRunner
 from backend.events import (
     DispatcherChanged,
     Event,
@@ -21,8 +22,7 @@ from backend.events import (
     QueueChanged,
     ResultsWritten,
 )
-from backend.orders import Batch, make_jobs
-from backend.queue_runner import QueueRunner
+from backend.planning.orders import Batch, make_jobs
 from backend.specs.scan import scan
 from backend.store import Job, Order, State, Store
 from tests.support.daemons import end_daemons

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from remote.jobs.records import scan
 from remote.place import Place, make_place
 from remote.protocol import Json, Request, parse
-from remote.records import scan
 from tests.faults import engine as stand_in
 from tests.faults import inside
 from tests.support.daemons import daemons_below, end_daemons

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from remote.jobs.records import scan
 from remote.place import Place, make_place
 from remote.protocol import (
     MAGIC,
@@ -40,7 +41,6 @@ from remote.protocol import (
     Welcome,
     encode,
 )
-from remote.records import scan
 from tests.support.waiting import wait_until
 
 M = TypeVar("M", bound=Message)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from backend.resolutions import Size
+from backend.sizes import Size
 from backend.tokens import PIXTRAL, TextCounter
 from remote.engines import BadRequest, Completion, EngineError, Piece
 from remote.protocol import Request

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.config import check_layers
-from backend.orders import Batch, make_jobs
+from backend.planning.orders import Batch, make_jobs
 from backend.specs.model import Spec
 from backend.specs.reading import read_file
 from backend.store import Job, Order, State, Store

@@ -19,7 +19,7 @@ from typing import Any
 import asyncssh
 
 from backend.store import Job, Store
-from remote.records import scan
+from remote.jobs.records import scan
 from tests.support.sshd import BOUND, LOOPBACK, USER, known_hosts_line, new_key
 
 UPSAMPLE = Path(sys.executable).with_name("upsample")

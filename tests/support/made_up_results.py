@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backend.decisions import Decision
-from backend.review import decide, deliver
+from backend.results.review import decide, deliver
 from backend.store import Job, Store
+from backend.store.decision import Decision
 from tests.support.finished_jobs import Finisher
 from tests.support.specs import write_spec
 

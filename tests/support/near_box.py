@@ -16,10 +16,12 @@ from typing import get_args
 from backend.box.asker import Asker
 from backend.box.link import Box, Heed, Seen
 from backend.errors import BoxUnreachable
-from remote.board import Board
+from remote.daemon.visitor import Visitor
 from remote.engines import BadRequest, Completion, EngineError, Piece
-from remote.journal import Journal
-from remote.pictures import Pictures
+from remote.jobs.board import Board
+from remote.jobs.journal import Journal
+from remote.jobs.pictures import Pictures
+from remote.jobs.work import Work
 from remote.protocol import (
     NEWEST_PROTOCOL,
     Decoder,
@@ -32,8 +34,6 @@ from remote.protocol import (
     Welcome,
     encode,
 )
-from remote.visitor import Visitor
-from remote.work import Work
 from tests.support.waiting import until
 
 BOX = Box("h100", "gpu", Setup("/root", "sketch", "", 1.0))

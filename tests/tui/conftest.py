@@ -17,8 +17,8 @@ from textual.widget import Widget
 
 from backend.config import Settings, check_layers, load_settings, user_file
 from backend.errors import InputError, MediaError
-from backend.plan import Plan
-from backend.resolutions import Size
+from backend.planning.plan import Plan
+from backend.sizes import Size
 from backend.specs.model import Spec, SpecFormat
 from backend.specs.reading import Finding
 from backend.specs.scan import FileFindings
@@ -56,11 +56,11 @@ class SizePlanner:
         """Prompts in the order in which plans were made."""
 
     def plan_spec(self, spec: Spec) -> Plan:
-        """As `backend.plan.Planner` does with the shipped settings."""
+        """As `backend.planning.plan.Planner` does with the shipped settings."""
         return self.plan(spec.prompt, spec.video)
 
     def plan(self, prompt: str, path: Path | None) -> Plan:
-        """As `backend.plan.Planner` does with the shipped settings."""
+        """As `backend.planning.plan.Planner` does with the shipped settings."""
         self.asked.append(prompt)
         text = len(prompt.split())
         if path is None:

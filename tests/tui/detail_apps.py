@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from backend.config import Settings
-from backend.plan import Planner
+from backend.planning.plan import Planner
 from backend.specs.model import Spec, SpecFormat
 from backend.specs.scan import FileFindings
 from backend.tokens import TextCounter

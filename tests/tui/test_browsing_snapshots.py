@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from backend.history import LatestJob, place_of
+from backend.planning.history import LatestJob, place_of
 from backend.specs.model import Broken, Spec
 from backend.store import State
 from tests.support.pilots import until

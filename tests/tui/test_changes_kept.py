@@ -12,8 +12,8 @@ import pytest
 from textual.pilot import Pilot
 
 from backend.box.asker import Nobody
+from backend.dispatch.runner import QueueRunner
 from backend.errors import QueueError
-from backend.queue_runner import QueueRunner
 from backend.specs.model import Spec
 from backend.store import Job, Order, Store
 from tests.support.made_up_results import fill_review

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.color import Color
 
-from backend.resolutions import Size
+from backend.sizes import Size
 from backend.video.thumbnails import Thumbnail
 from tui.half_blocks import draw_half_blocks
 

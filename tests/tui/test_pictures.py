@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.resolutions import Size
+from backend.sizes import Size
 from backend.video import FrameSampling, probe
 from backend.video.thumbnails import LookEnded
 from tests.support.specs import draw_three_clips

@@ -12,7 +12,7 @@ import pytest
 from textual_image import renderable, widget
 
 from backend.config import Settings
-from backend.resolutions import Size
+from backend.sizes import Size
 from backend.tokens import TextCounter
 from backend.video.thumbnails import Thumbnail
 from tests.support.pilots import until

@@ -12,9 +12,9 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from backend.box.asker import Nobody
+from backend.dispatch.lock import sole_dispatcher
+from backend.dispatch.runner import QueueRunner
 from backend.events import JobDone, JobStarted, TextWritten
-from backend.queue_runner import QueueRunner
-from backend.sole_dispatcher import sole_dispatcher
 from backend.store import Order, State, Store
 from tests.support.pilots import until
 from tests.tui import made_up_jobs

@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from backend.box.asker import Nobody
-from backend.queue_runner import QueueRunner
+from backend.dispatch.runner import QueueRunner
 from backend.specs.model import Spec
 from backend.store import Store
 from remote.protocol import Answer

@@ -15,9 +15,9 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from backend.decisions import Decision
-from backend.review import load_review
+from backend.results.review import load_review
 from backend.store import Store
+from backend.store.decision import Decision
 from tests.support.finished_jobs import Finisher
 from tests.support.made_up_results import HARBOUR, OFFICE, fill_review
 from tests.support.pilots import until, until_screen

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.history import LatestJob
-from backend.plan import Plan
+from backend.planning.history import LatestJob
+from backend.planning.plan import Plan
 from backend.specs.model import Broken, Skipped, Spec, SpecFormat
 from backend.store import State
 from backend.tokens import Budget

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from backend.errors import ConfigError
-from backend.plan import Plan
+from backend.planning.plan import Plan
 from backend.specs.model import Broken, Skipped, Spec
 from backend.specs.scan import FileFindings
 from tests.support.pilots import PATIENCE, until

@@ -13,8 +13,8 @@ from textual.widgets import Input, Static
 
 from backend.box.asker import Nobody
 from backend.config import Fit, Settings
+from backend.dispatch.runner import QueueRunner
 from backend.errors import ConfigError, InputError, UpsampleError
-from backend.queue_runner import QueueRunner
 from backend.specs.model import Spec
 from backend.store import Store
 from tests.support.pilots import until, until_screen

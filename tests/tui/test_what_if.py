@@ -10,8 +10,8 @@ import pytest
 
 from backend.config import Settings, Upsampling
 from backend.limits.calibration import Calibration, Sample
-from backend.media import Media
-from backend.resolutions import AspectRatio, Size
+from backend.sizes import AspectRatio, Size
+from backend.specs.media import Media
 from backend.specs.model import Spec
 from backend.tokens import TextCounter, Verdict
 from backend.video import MediaKind, Video

@@ -15,7 +15,7 @@ from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static
 
-from backend.config_survey import ENGINES, dotted
+from backend.config.survey import ENGINES, dotted
 from backend.errors import ConfigError
 from tui.harmless import cut, one_line, paragraphs
 from tui.widgets.choice import Choice

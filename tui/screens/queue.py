@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from backend.arrange import Move
+from backend.dispatch.reorder import Move
 from backend.errors import UpsampleError
 from backend.store import Job, State
 from tui.desk import Desk
@@ -29,7 +29,7 @@ from tui.widgets.job_list import JobHeadings, JobList
 from tui.widgets.live_view import LiveView
 
 if TYPE_CHECKING:
-    from backend.queue_runner import QueueRunner
+    from backend.dispatch.runner import QueueRunner
 
 _LOOKS: list[str | PurePath] = [
     "queue.tcss",

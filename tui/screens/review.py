@@ -16,11 +16,11 @@ from textual.content import Content
 from textual.widgets import Input, Static
 from textual.worker import Worker
 
-from backend.decisions import Decision
-from backend.editor import edit_text
+from backend.config.editor import edit_text
 from backend.errors import UpsampleError
-from backend.review import Candidate
+from backend.results.review import Candidate
 from backend.store import State
+from backend.store.decision import Decision
 from tui.clipboard import copy
 from tui.desk import Desk
 from tui.editor import lend_terminal

@@ -14,17 +14,17 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from backend.box.ssh_hosts import ssh_config_hosts
 from backend.config import user_file
-from backend.config_edit import (
+from backend.config.edit import (
     Change,
     change_values,
     edit_user_file,
     preview_values,
     undo,
 )
-from backend.config_survey import Entry, Kind, Survey, dotted, survey_settings
+from backend.config.survey import Entry, Kind, Survey, dotted, survey_settings
 from backend.errors import ConfigError
-from backend.ssh_hosts import ssh_config_hosts
 from tui.desk import Desk
 from tui.editor import lend_terminal
 from tui.harmless import one_line, paragraphs

@@ -18,7 +18,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 
 from backend.config import Settings, Upsampling
-from backend.history import latest_job
+from backend.planning.history import latest_job
 from tui.clipboard import copy
 from tui.desk import Desk
 from tui.harmless import paragraphs
@@ -385,7 +385,7 @@ class SpecsScreen(Page):
 
     async def action_edit(self) -> None:
         """Open the file with the prompt in the user's editor."""
-        from backend.editor import edit_file
+        from backend.config.editor import edit_file
         from tui.editor import lend_terminal
 
         if row := self._current_or_tell():

@@ -16,9 +16,9 @@ from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
 from backend.errors import UpsampleError
-from backend.orders import Batch
+from backend.planning.orders import Batch
+from backend.planning.summary import Summary
 from backend.store import Store
-from backend.summary import Summary
 from tui.defects import TellsDefects
 from tui.drafting import RESIZES, Chosen, Options, first_options, make_batch, weigh
 from tui.harmless import one_line, paragraphs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from backend.plan import Plan
+from backend.planning.plan import Plan
 from tui.bars import small_bar
 from tui.harmless import cut_middle, left, one_line, right
 from tui.job_states import shown_state

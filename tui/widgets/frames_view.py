@@ -15,7 +15,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from backend.errors import UpsampleError
-from backend.resolutions import Size
+from backend.sizes import Size
 from backend.video.thumbnails import TIME_LIMIT, LookEnded
 from tui.defects import TellsDefects
 from tui.half_blocks import draw_half_blocks

@@ -10,7 +10,7 @@ from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from backend.review import Candidate
+from backend.results.review import Candidate
 from tui.harmless import LONGEST_TEXT, cut
 from tui.review_listing import ReviewListing
 from tui.review_text import facts, heading, lint_lines, original_text, result_text, tabs

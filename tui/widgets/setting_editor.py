@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from backend.config import user_file
-from backend.config_survey import Entry
+from backend.config.survey import Entry
 from backend.errors import ConfigError
 from tui.harmless import paragraphs
 

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from backend.config import Settings
-from backend.plan import Plan
+from backend.planning.plan import Plan
 from backend.specs.model import Spec
 from tui.detail import describe_facts, describe_prompt, describe_sizes, describe_verdict
 from tui.listing import Row

@@ -12,20 +12,20 @@ import contextlib
 from collections.abc import Sequence
 
 from backend.box.asker import Asker
-from backend.boxes import make_box
+from backend.box.setup import make_box
+from backend.box.terminal_asker import TerminalAsker
 from backend.commands.own_queue import own_queue
 from backend.commands.queue import jobs_numbered, require_choice
 from backend.commands.queue.outcomes import Outcome, show_outcomes
 from backend.config import load_settings
 from backend.console import complain, say
-from backend.dispatch import Dispatcher
+from backend.dispatch.dispatcher import Dispatcher
+from backend.dispatch.ledger import Ledger
+from backend.dispatch.lock import sole_dispatcher
 from backend.errors import BoxError, BoxUnreachable, QueueTaken, UpsampleError
 from backend.events import Event, ResultsWritten, WritingFailed
 from backend.exit_codes import ExitCode
-from backend.ledger import Ledger
-from backend.sole_dispatcher import sole_dispatcher
 from backend.store import Job, State, Store
-from backend.terminal_asker import TerminalAsker
 
 _HEEDED_SECONDS = 10.0
 """How long another process may take."""

@@ -13,7 +13,7 @@ from backend.commands.own_queue import own_queue
 from backend.commands.queue.outcomes import Outcome, show_outcomes
 from backend.console import say
 from backend.exit_codes import ExitCode
-from backend.review import place_of, waiting_for_review
+from backend.results.review import place_of, waiting_for_review
 from backend.store import Job, State, Store
 
 

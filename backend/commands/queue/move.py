@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backend.arrange import Move, move_jobs
 from backend.commands.own_queue import own_queue
 from backend.commands.queue import jobs_numbered
 from backend.commands.queue.outcomes import Outcome, show_outcomes
+from backend.dispatch.reorder import Move, move_jobs
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
 from backend.store import Job

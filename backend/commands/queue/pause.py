@@ -13,9 +13,9 @@ from backend.commands.own_queue import own_queue
 from backend.commands.queue import jobs_numbered, require_choice
 from backend.commands.queue.outcomes import Outcome, show_outcomes
 from backend.console import say
+from backend.dispatch.lock import sole_dispatcher
 from backend.errors import QueueTaken
 from backend.exit_codes import ExitCode
-from backend.sole_dispatcher import sole_dispatcher
 from backend.store import Job, State, Store
 
 _HEEDED_SECONDS = 10.0

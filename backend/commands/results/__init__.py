@@ -1,1 +1,1 @@
-"""`upsample results …`: what came back, and what is decided about it. The rules are in `backend.review`."""
+"""`upsample results …`: lists results and decides about them. `backend.results.review` holds the rules."""

@@ -9,12 +9,12 @@ from backend.commands.own_queue import own_queue
 from backend.commands.queue import jobs_numbered, require_choice
 from backend.commands.queue.outcomes import Outcome, show_outcomes
 from backend.console import safe, say
-from backend.decisions import Decided, Decision
 from backend.errors import UpsampleError
 from backend.exit_codes import ExitCode
-from backend.review import Outcome as Files
-from backend.review import decide, undo, unlinted
+from backend.results.review import Outcome as Files
+from backend.results.review import decide, undo, unlinted
 from backend.store import Store
+from backend.store.decision import Decided, Decision
 
 
 def accept_results(numbers: Sequence[int], *, clean: bool, force: bool, as_json: bool) -> ExitCode:

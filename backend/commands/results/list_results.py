@@ -6,10 +6,10 @@ from rich.text import Text
 
 from backend.commands.own_queue import own_queue
 from backend.console import out, safe, say, table, warn, write_json
-from backend.decisions import Decision
 from backend.exit_codes import ExitCode
-from backend.lints import Lint
-from backend.review import Candidate, Reviewed, load_review
+from backend.results.lints import Lint
+from backend.results.review import Candidate, Reviewed, load_review
+from backend.store.decision import Decision
 from remote.protocol import Json
 
 DECISION_GLYPHS = {

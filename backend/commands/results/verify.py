@@ -12,8 +12,8 @@ from backend.commands.own_queue import own_queue
 from backend.console import out, safe, say, table, write_json
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
+from backend.results.verify import Verified, verify_results
 from backend.store import default_path
-from backend.verify import Verified, verify_results
 from remote.protocol import Json
 
 

@@ -64,7 +64,9 @@ def test_equal_sources_give_equal_bytes() -> None:
 def test_the_runner_holds_sources_and_nothing_else() -> None:
     with zipfile.ZipFile(io.BytesIO(RUNNER.data)) as archive:
         names = archive.namelist()
-    assert {"__main__.py", "remote/journal.py", "remote/engines/sketch/engine.py"} <= set(names)
+    assert {"__main__.py", "remote/jobs/journal.py", "remote/engines/sketch/engine.py"} <= set(
+        names
+    )
     assert all(name.endswith(".py") for name in names)
 
 

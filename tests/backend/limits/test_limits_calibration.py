@@ -11,7 +11,7 @@ from backend.cli import run
 from backend.config import load_settings, user_file
 from backend.exit_codes import ExitCode
 from backend.limits.calibration import Calibration, Sample, find_calibration, save_calibration
-from backend.resolutions import Size
+from backend.sizes import Size
 
 Capsys = pytest.CaptureFixture[str]
 PROMPT = "a robotic arm hand over a coffee cup to a woman in a modern office."

@@ -8,7 +8,7 @@ import pytest
 
 from backend.errors import InputError
 from backend.limits.clips import FRAMES, draw_test_videos
-from backend.resolutions import Size
+from backend.sizes import Size
 from backend.video import MediaKind
 
 SIZES = [Size(64, 36), Size(61, 35), Size(33, 64)]

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from backend import orders
 from backend.cli import run
 from backend.config import load_settings
+from backend.config.profiles import load_profile
 from backend.exit_codes import ExitCode
 from backend.limits.estimating import Lab
 from backend.limits.memory import gib, memory_of
 from backend.limits.sizes import BOUNDS, CONTEXT_LENGTHS, PROMPT, all_sizes, quick_sizes
-from backend.orders import Batch, make_jobs
-from backend.plan import Planner
-from backend.profiles import load_profile
-from backend.resolutions import AspectRatio, Size
+from backend.planning import orders
+from backend.planning.orders import Batch, make_jobs
+from backend.planning.plan import Planner
+from backend.sizes import AspectRatio, Size
 from backend.specs.model import Spec, SpecFormat
 from backend.tokens import TextCounter
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from backend import link_keeper
-from backend.box import backoff
+from backend.box import backoff, reconnect
 from backend.box.asker import Nobody
 from backend.box.link import Seen
 from backend.config import load_settings
@@ -26,8 +25,8 @@ from backend.limits.measurement import Measurement
 from backend.limits.measuring import Measuring, Watchers
 from backend.limits.reply import Outcome
 from backend.limits.sizes import CONTEXT_LENGTHS, PROMPT, NamedSize
-from backend.plan import Planner
-from backend.resolutions import Size
+from backend.planning.plan import Planner
+from backend.sizes import Size
 from backend.tokens import TextCounter
 from remote.protocol import Hello
 from tests.support.counting_engine import CountingEngine
@@ -78,7 +77,7 @@ def bench(tmp_path: Path, drawn: Path, counter: TextCounter) -> Bench:
 
 
 def use(box: NearBox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link_keeper, "open_link", box.open_link)
+    monkeypatch.setattr(reconnect, "open_link", box.open_link)
 
 
 async def test_a_box_that_counts_as_we_do_agrees_on_every_row(

@@ -11,7 +11,7 @@ import pytest
 
 from backend.cli import run
 from backend.limits.page import resolutions_page
-from backend.resolutions import Size
+from backend.sizes import Size
 from backend.tokens import PIXTRAL, TextCounter
 
 ROOT = Path(__file__).parents[3]

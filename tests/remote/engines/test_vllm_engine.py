@@ -17,16 +17,16 @@ from typing import Any
 
 import pytest
 
-from remote.board import Board, Stand
 from remote.engines import Completion, EngineError, Piece
 from remote.engines.openai import Limits
 from remote.engines.vllm import VllmEngine, engine, installation, process
 from remote.engines.vllm.history import read_last_start, start_file
-from remote.journal import Journal
-from remote.pictures import Pictures
+from remote.jobs.board import Board, Stand
+from remote.jobs.journal import Journal
+from remote.jobs.pictures import Pictures
+from remote.jobs.work import Work
 from remote.place import Place, make_place
 from remote.protocol import EngineStage, FromBox, Started, VllmSetup
-from remote.work import Work
 from tests.remote.attached import submit
 from tests.remote.engines import vllm_stand_in
 from tests.remote.engines.openai_asking import MODEL, pieces_of, request

@@ -1,0 +1,241 @@
+"""Where settings come from: layers that are laid over each other, from weak to strong.
+
+The shipped file, the chosen profile, the user's file, ./config.toml, the box's own context length,
+`UPSAMPLE_*`, the command line. Each layer holds only what it changes. A layer is checked the moment it
+is laid on, so that a complaint names the layer that is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import platformdirs
+from pydantic import ValidationError
+
+from backend.config.profiles import load_profile
+from backend.config.settings import Settings, Upsampling
+from backend.config.trust import decisions_not_ours, without_repeats
+from backend.config.validation import first_complaint
+from backend.errors import ConfigError
+from backend.files import read_regular
+
+Table = dict[str, object]
+
+LOCAL_FILE = Path("config.toml")
+"""Read from the working directory."""
+
+_ENVIRONMENT = "UPSAMPLE_"
+_MOST_BYTES = 1 << 20
+"""Of a config.toml; the shipped one has a hundredth of it."""
+
+
+class Origin(StrEnum):
+    """The kinds of layers, from weak to strong."""
+
+    SHIPPED = "shipped"
+    PROFILE = "profile"
+    USER = "your file"
+    LOCAL = "./config.toml"
+    BOX = "the box"
+    ENVIRONMENT = "environment"
+    COMMAND_LINE = "command line"
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Settings from one source."""
+
+    source: str
+    """What a complaint calls it: a path, "UPSAMPLE_BOX", "the command line"."""
+    table: Table
+    origin: Origin = Origin.USER
+
+
+def load_settings(command_line: Table | None = None) -> Settings:
+    """The settings that hold here and now. Raises ConfigError."""
+    return load_layers(command_line)[0]
+
+
+def load_layers(command_line: Table | None = None) -> tuple[Settings, list[Layer]]:
+    """The settings that hold here and now, and the layers that make them, the weakest first.
+
+    Raises ConfigError.
+    """
+    files = [*_file_layers(user_file()), *_local_layers(LOCAL_FILE.absolute())]
+    now = [
+        *_environment_layers(os.environ),
+        Layer("the command line", command_line or {}, Origin.COMMAND_LINE),
+    ]
+    shipped = _shipped()
+    profile = load_profile(_settle([shipped, *files, *now]).upsampling.profile)
+    changes: Table = {"upsampling": dict(profile.upsampling)}
+    lasting = [shipped, Layer(f"the profile {profile.name}", changes, Origin.PROFILE), *files]
+    layers = [*lasting, *now]
+    return _with_contexts(lasting, now, _settle(layers))
+
+
+def _with_contexts(
+    lasting: list[Layer], now: list[Layer], settings: Settings
+) -> tuple[Settings, list[Layer]]:
+    """A box's own context length lies above what files say for all boxes, and below the moment's wish."""
+    own = {name: box.max_tokens for name, box in settings.boxes.items() if box.max_tokens}
+    if any(_holds_max_tokens(layer) for layer in now):
+        own = {}
+    layers = [*lasting, *now]
+    everywhere = settings.upsampling.max_tokens
+    if settings.box in own:
+        changes: Table = {"upsampling": {"max_tokens": own[settings.box]}}
+        of_box = Layer(f"boxes.{settings.box}.max_tokens", changes, Origin.BOX)
+        layers = [*lasting, of_box, *now]
+        settings = _settle(layers)
+    settings._max_tokens.update(dict.fromkeys(settings.boxes, everywhere) | own)
+    return settings, layers
+
+
+def _holds_max_tokens(layer: Layer) -> bool:
+    upsampling = layer.table.get("upsampling")
+    return isinstance(upsampling, dict) and "max_tokens" in upsampling
+
+
+def _local_layers(path: Path) -> list[Layer]:
+    """What ./config.toml says, which may be the folder of somebody else."""
+    # In a checkout it is the shipped file itself, and no wish of the user's.
+    shipped = _shipped().table
+    layers = [
+        replace(layer, origin=Origin.LOCAL, table=without_repeats(layer.table, shipped))
+        for layer in _file_layers(path)
+        if layer.table != shipped
+    ]
+    for layer in layers:
+        for key, what in decisions_not_ours(layer.table):
+            raise ConfigError(
+                f"{layer.source}: {key} {what}, and is heeded in your own file alone",
+                f"If it is yours, move it to {user_file()}.",
+            )
+    return layers
+
+
+def shipped_text() -> str:
+    """The text of the config.toml that holds every default."""
+    packaged = resources.files("backend").joinpath("shipped_config.toml")
+    if packaged.is_file():
+        return packaged.read_text("utf-8")
+    # A checkout has it at its top.
+    return Path(__file__).parents[2].joinpath("config.toml").read_text("utf-8")
+
+
+def user_file() -> Path:
+    """The user's own config.toml, whether it is there or not."""
+    return platformdirs.user_config_path("upsample") / "config.toml"
+
+
+def queued_settings(text: str) -> Upsampling:
+    """The [upsampling] that a job was queued under, from the JSON that it was kept as.
+
+    A setting that is younger than the job has its default. Raises ConfigError.
+    """
+    shipped = _shipped().table["upsampling"]
+    assert isinstance(shipped, dict)  # noqa: S101 - our own file
+    try:
+        return Upsampling.model_validate(shipped | json.loads(text))
+    except ValidationError as error:
+        raise ConfigError(
+            f"the job was queued under settings that hold no more: {first_complaint(error)}",
+            "Bring back what is missing, or queue the spec again.",
+        ) from None
+
+
+def check_layers(layers: list[Layer]) -> Settings:
+    """What the layers make when laid over the shipped defaults. Raises ConfigError."""
+    return _settle([_shipped(), *layers])
+
+
+@cache
+def _shipped() -> Layer:
+    return Layer("the shipped config.toml", tomllib.loads(shipped_text()), Origin.SHIPPED)
+
+
+def _settle(layers: list[Layer]) -> Settings:
+    merged: Table = {}
+    settings: Settings | None = None
+    for layer in layers:
+        if settings is not None and not layer.table:
+            continue
+        merged = _merge(merged, layer.table)
+        try:
+            settings = Settings.model_validate(_with_box_defaults(merged))
+        except ValidationError as error:
+            raise ConfigError(f"{layer.source}: {first_complaint(error)}") from None
+    assert settings is not None  # noqa: S101 - there is always the shipped layer
+    return settings
+
+
+def _merge(below: Mapping[str, object], above: Mapping[str, object]) -> Table:
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        if isinstance(under, dict) and isinstance(value, dict):
+            merged[key] = _merge(under, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _with_box_defaults(merged: Table) -> Table:
+    defaults, boxes = merged.get("box_defaults"), merged.get("boxes")
+    if not (isinstance(defaults, dict) and isinstance(boxes, dict)):
+        return merged
+    whole = {
+        name: _merge(defaults, box) if isinstance(box, dict) else box for name, box in boxes.items()
+    }
+    return merged | {"boxes": whole}
+
+
+def _file_layers(*paths: Path) -> list[Layer]:
+    """The files that are there, each as a layer."""
+    layers = (_file_layer(path) for path in paths)
+    return [layer for layer in layers if layer is not None]
+
+
+def _file_layer(path: Path) -> Layer | None:
+    try:
+        return Layer(str(path), tomllib.loads(read_regular(path, _MOST_BYTES).decode()))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 at byte {error.start}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+    except ValueError as error:  # such as a number of more digits than Python reads
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    except RecursionError:
+        raise ConfigError(f"{path} is nested too deeply") from None
+
+
+def _environment_layers(environment: Mapping[str, str]) -> list[Layer]:
+    layers = []
+    for name, value in sorted(environment.items()):
+        if not name.startswith(_ENVIRONMENT):
+            continue
+        key = name.removeprefix(_ENVIRONMENT).lower()
+        if key == "box":
+            layers.append(Layer(name, {"box": value}, Origin.ENVIRONMENT))
+        elif key in Upsampling.model_fields:
+            table: Table = {"upsampling": {key: value}}
+            layers.append(Layer(name, table, Origin.ENVIRONMENT))
+        else:
+            raise ConfigError(
+                f"{name} in the environment names no setting",
+                "Unset it; the names are UPSAMPLE_BOX and UPSAMPLE_ with a key of [upsampling].",
+            )
+    return layers

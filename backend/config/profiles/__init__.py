@@ -1,0 +1,195 @@
+"""Model families and how they are asked: one TOML file each, data and not code. See docs/profiles.md.
+
+Shipped profiles lie here; a user's own lie in the folder `profiles` beside the user's config.toml.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from backend.config.profiles.cleaning import AnswerRules
+from backend.config.validation import first_complaint
+from backend.errors import ConfigError
+from backend.tokens import FAMILIES, Family
+
+_SUFFIX = ".toml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Template(_Section):
+    """What the model is sent around the frames: first the images, then the prompt."""
+
+    system: str
+    """System prompt; empty for none."""
+    empty_prompt: str = Field(min_length=1)
+    """Sent in place of a prompt that is empty."""
+
+
+class Sampling(_Section):
+    """How the answer is drawn."""
+
+    temperature: float = Field(ge=0, le=2)
+
+
+class Vision(_Section):
+    """How images become tokens."""
+
+    family: str
+
+    @field_validator("family")
+    @classmethod
+    def _check_family(cls, value: str) -> str:
+        if value not in FAMILIES:
+            raise ValueError(f"there is no such family; there are: {', '.join(FAMILIES)}")
+        return value
+
+
+class Serving(_Section):
+    """How a server is told to load the model."""
+
+    format: Literal["mistral", "auto"]
+    """"mistral" for Mistral's own files, "auto" for Hugging Face's."""
+
+
+class KvCache(_Section):
+    """What the model keeps of each token on the GPU: a key and a value a layer and head."""
+
+    layers: int = Field(ge=1)
+    kv_heads: int = Field(ge=1)
+    """Heads of keys and values, which may be fewer than those of attention."""
+    head_dim: int = Field(ge=1)
+    bytes_per_value: int = Field(ge=1)
+    """2 for bfloat16."""
+    source: str = Field(min_length=1)
+    """The file that says so."""
+
+    @property
+    def bytes_per_token(self) -> int:
+        """Of one token of one request."""
+        return 2 * self.layers * self.kv_heads * self.head_dim * self.bytes_per_value
+
+
+class Profile(_Section):
+    """A model family."""
+
+    name: str
+    description: str
+    template: Template
+    sampling: Sampling
+    vision: Vision
+    serving: Serving
+    kv_cache: KvCache | None = None
+    """None where the model is not known."""
+    answer: AnswerRules = AnswerRules()
+    """What is taken off an answer; without the section, white space alone."""
+    upsampling: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    """Settings of [upsampling] that this profile changes; the user's own win over them."""
+
+    @field_validator("upsampling")
+    @classmethod
+    def _check_keys(
+        cls, value: dict[str, bool | int | float | str]
+    ) -> dict[str, bool | int | float | str]:
+        if "profile" in value:
+            raise ValueError("a profile cannot choose another one")
+        return value
+
+    @property
+    def family(self) -> Family:
+        """What counts its tokens."""
+        return FAMILIES[self.vision.family]
+
+    def sent_prompt(self, prompt: str) -> str:
+        """The text that the model is given for a spec's prompt."""
+        return prompt or self.template.empty_prompt
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileFile:
+    """Where a profile is."""
+
+    name: str
+    path: Path | None
+    """The user's own file; None for a shipped one."""
+
+
+def profiles_folder() -> Path:
+    """Where the user's own profiles are, whether it is there or not."""
+    return platformdirs.user_config_path("upsample") / "profiles"
+
+
+def profile_files() -> tuple[ProfileFile, ...]:
+    """Every profile that there is: the shipped ones, then the user's, each sorted by name.
+
+    A file of the user's that is named like a shipped one is among them; `load_profile` refuses both.
+    """
+    shipped = [ProfileFile(name, None) for name in _shipped_names()]
+    try:
+        own = sorted(path for path in profiles_folder().iterdir() if path.suffix == _SUFFIX)
+    except OSError:
+        own = []
+    return (*shipped, *(ProfileFile(path.stem, path) for path in own))
+
+
+def profile_names() -> tuple[str, ...]:
+    """The names of all profiles, sorted."""
+    return tuple(sorted({file.name for file in profile_files()}))
+
+
+def load_profile(name: str) -> Profile:
+    """The profile of this name. Raises ConfigError."""
+    files = [file for file in profile_files() if file.name == name]
+    if not files:
+        raise ConfigError(
+            f"there is no profile {name!r}", f"The profiles are: {', '.join(profile_names())}."
+        )
+    own = files[-1].path
+    if len(files) > 1:
+        raise ConfigError(
+            f"{own} has the name of a profile that is shipped", "Give it another name."
+        )
+    return _load_shipped(name) if own is None else _load_own(name, own)
+
+
+@cache
+def _shipped_names() -> tuple[str, ...]:
+    files = resources.files("backend.config.profiles").iterdir()
+    return tuple(sorted(f.name.removesuffix(_SUFFIX) for f in files if f.name.endswith(_SUFFIX)))
+
+
+@cache
+def _load_shipped(name: str) -> Profile:
+    file = resources.files("backend.config.profiles").joinpath(name + _SUFFIX)
+    return _read(name, file.read_text("utf-8"), f"the profile {name}")
+
+
+def _load_own(name: str, path: Path) -> Profile:
+    try:
+        return _read(name, path.read_text("utf-8"), str(path))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 at byte {error.start}") from error
+
+
+def _read(name: str, text: str, source: str) -> Profile:
+    try:
+        return Profile.model_validate(tomllib.loads(text) | {"name": name})
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{source} is not TOML: {error}") from error
+    except ValidationError as error:
+        raise ConfigError(
+            f"{source}: {first_complaint(error)}",
+            "docs/profiles.md explains the keys of a profile.",
+        ) from None

@@ -1,0 +1,219 @@
+"""Every setting of config.toml as a checked type, a class a table. config.toml explains each key."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
+
+from backend.config.profiles import Profile, load_profile, profile_names
+from backend.errors import ConfigError, InputError
+from backend.sizes import Bound, Size
+from backend.specs.media import Media
+from backend.specs.quoting import quoted
+from backend.video import FrameSampling
+
+LEAST_MAX_TOKENS = 64
+
+_NO_HOST = re.compile(r"""[\s\x00-\x1f\x7f$`'"\\;&|<>(){}*?!#]""")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Fit(StrEnum):
+    """How small frames are made when they must be."""
+
+    LARGEST = "largest"
+    SAFE = "safe"
+
+
+class Estimator(StrEnum):
+    """How vision tokens are counted when something is refused."""
+
+    EXACT = "exact"
+    LINEAR = "linear"
+
+
+class Upsampling(_Section):
+    """[upsampling]: how prompts are upsampled, on whichever box. config.toml explains each key."""
+
+    max_tokens: int = Field(ge=LEAST_MAX_TOKENS, le=1_048_576)
+    reserve: int = Field(ge=1)
+    frames_to_extract: int = Field(ge=1, le=64)
+    frame_sampling: FrameSampling
+    safe_resolution: str
+    auto_resize: bool
+    fit: Fit
+    max_upsample_resolution: str
+    hint_video_dir: Path
+    media: Media
+    system_prompt: str
+    enforce_budget: bool
+    profile: str
+    estimator: Estimator
+
+    @field_validator("safe_resolution")
+    @classmethod
+    def _check_size(cls, value: str) -> str:
+        return str(_no_input_error(Size.parse, value))
+
+    @field_validator("max_upsample_resolution", mode="before")
+    @classmethod
+    def _allow_number(cls, value: object) -> object:
+        # 480 and "480" both mean the shorter side.
+        return str(value) if type(value) is int else value
+
+    @field_validator("max_upsample_resolution")
+    @classmethod
+    def _check_bound(cls, value: str) -> str:
+        return str(_no_input_error(Bound.parse, value))
+
+    @field_validator("hint_video_dir")
+    @classmethod
+    def _expand_home(cls, value: Path) -> Path:
+        return Path(os.path.expanduser(value))  # noqa: PTH111 - Path's raises for an unknown user
+
+    @field_validator("profile")
+    @classmethod
+    def _check_profile(cls, value: str) -> str:
+        if value not in profile_names():
+            raise ValueError(f"there is no such profile; there are: {', '.join(profile_names())}")
+        return value
+
+    @property
+    def most_frames(self) -> int:
+        """The most frames that one request can have."""
+        return self.frames_to_extract * (2 if self.media is Media.BOTH else 1)
+
+    @property
+    def safe_bound(self) -> Bound:
+        """`safe_resolution` as the box that frames must fit into."""
+        return Bound.parse(self.safe_resolution)
+
+    @property
+    def bound(self) -> Bound:
+        """`max_upsample_resolution`."""
+        return Bound.parse(self.max_upsample_resolution)
+
+
+class Vllm(_Section):
+    """[boxes.NAME.vllm]: how vLLM is started there."""
+
+    command: list[str] = Field(min_length=1)
+    tensor_parallel_size: int = Field(ge=1)
+    gpu_memory_utilization: float = Field(gt=0, le=1)
+    max_num_seqs: int = Field(ge=1)
+    cuda_visible_devices: str
+    env: dict[str, str]
+
+
+class OpenAI(_Section):
+    """[boxes.NAME.openai]: a model server that runs there already."""
+
+    base_url: str
+    api_key_env: str
+    slots: int = Field(ge=1)
+
+
+class BoxSettings(_Section):
+    """[boxes.NAME]: one box, with what [box_defaults] says where it says nothing itself."""
+
+    host: str
+    root: str = Field(min_length=1)
+    engine: str
+    model: str
+    max_tokens: int = Field(ge=0, le=1_048_576)
+    idle_timeout: float = Field(gt=0, allow_inf_nan=False)
+    keep_days: float = Field(ge=0, allow_inf_nan=False)
+    first_token_timeout: float = Field(gt=0, allow_inf_nan=False)
+    next_token_timeout: float = Field(gt=0, allow_inf_nan=False)
+    vllm: Vllm
+    openai: OpenAI
+
+    @field_validator("host")
+    @classmethod
+    def _check_host(cls, value: str) -> str:
+        # It is put into a ProxyCommand and the like; no name of a host has any of these.
+        if value.startswith("-") or _NO_HOST.search(value):
+            raise ValueError("that is no name, address, user@host or Host of ~/.ssh/config")
+        return value
+
+    @field_validator("model")
+    @classmethod
+    def _check_model(cls, value: str) -> str:
+        if value.startswith("-"):
+            raise ValueError("a model's name does not begin with -, which makes an option of it")
+        return value
+
+    @field_validator("root")
+    @classmethod
+    def _check_root(cls, value: str) -> str:
+        # Another user's home ("~ada") is not for us to write to, and SFTP knows no ~.
+        if not value.startswith(("/", "~/")):
+            raise ValueError("a folder on the box is written from / or from ~/")
+        return value
+
+    @field_validator("max_tokens")
+    @classmethod
+    def _check_max_tokens(cls, value: int) -> int:
+        if 0 < value < LEAST_MAX_TOKENS:
+            raise ValueError(
+                f"a context is {LEAST_MAX_TOKENS} tokens or more; 0 is that of [upsampling]"
+            )
+        return value
+
+
+class Settings(_Section):
+    """Everything that config.toml can say."""
+
+    box: str
+    upsampling: Upsampling
+    box_defaults: BoxSettings
+    """Laid under every box before it is checked; kept to be shown, and to be checked by its own name."""
+    boxes: dict[str, BoxSettings]
+    _max_tokens: dict[str, int] = PrivateAttr(default_factory=dict)
+    """By box."""
+
+    @field_validator("boxes")
+    @classmethod
+    def _check_names(cls, value: dict[str, BoxSettings]) -> dict[str, BoxSettings]:
+        # They are shown wherever a box is spoken of.
+        for name in value:
+            if not name.isprintable() or not name.strip():
+                raise ValueError(f"a box cannot be named {quoted(name)}")
+        return value
+
+    def max_tokens_on(self, box: str) -> int:
+        """The context length on a box; `upsampling` has that of the chosen one."""
+        here = self.upsampling.max_tokens
+        return here if box == self.box else self._max_tokens.get(box, here)
+
+    @property
+    def profile(self) -> Profile:
+        """The chosen profile."""
+        return load_profile(self.upsampling.profile)
+
+    def box_named(self, name: str | None) -> tuple[str, BoxSettings]:
+        """The box of that name, or the one chosen by the setting `box`. Raises ConfigError."""
+        name = name or self.box
+        if name not in self.boxes:
+            known = ", ".join(sorted(self.boxes))
+            raise ConfigError(
+                f"no box is named {name!r}; there are: {known}",
+                f"Add it: upsample config set boxes.{name}.host HOST",
+            )
+        return name, self.boxes[name]
+
+
+def _no_input_error(parse: Callable[[str], object], value: str) -> object:
+    """pydantic reports ValueErrors, and passes others through."""
+    try:
+        return parse(value)
+    except InputError as error:
+        raise ValueError(error.problem) from None

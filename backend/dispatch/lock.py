@@ -1,0 +1,87 @@
+"""One dispatcher at a time: two would send the same jobs and write the same files.
+
+Others may look at the queue, add to it, and ask for changes, which the one that works on it heeds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from backend.errors import QueueTaken
+from backend.files import open_private
+from backend.store import Store
+
+_LONGEST_COMMAND = 120
+"""Characters of a command line that are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that works on the queue."""
+
+    process: int
+    """0 where it did not say."""
+    since: float
+    """Unix time; 0 where it did not say."""
+    command: str
+    """Its command line, as a shell would take it. Data: sanitise before showing."""
+
+    def describe(self) -> str:
+        """Who that is, in words."""
+        facts = [f"process {self.process}"] if self.process else []
+        facts += [f"`{self.command}`"] if self.command else []
+        facts += [f"since {_clock(self.since)}"] if self.since else []
+        return f"another upsample ({', '.join(facts)})" if facts else "another upsample"
+
+
+@contextlib.contextmanager
+def sole_dispatcher(store: Store) -> Iterator[None]:
+    """The right to work on the queue. Raises QueueTaken when another process has it."""
+    descriptor = open_private(store.path.with_suffix(".lock"))
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = _holder(os.pread(descriptor, 1 << 12, 0))
+            raise QueueTaken(
+                holder.describe(),
+                "Wait until it is done, or end it: what it has not done stays queued.",
+            ) from None
+        told = json.dumps(asdict(Holder(os.getpid(), time.time(), _own_command()))).encode()
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, told, 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _holder(told: bytes) -> Holder:
+    """Who wrote that. It may be half written, or by an earlier version, which told its number alone."""
+    with contextlib.suppress(ValueError, TypeError):
+        found = json.loads(told)
+        if isinstance(found, int):
+            return Holder(found, 0.0, "")
+        return Holder(int(found["process"]), float(found["since"]), str(found["command"]))
+    return Holder(0, 0.0, "")
+
+
+def _own_command() -> str:
+    words = [Path(sys.argv[0]).name, *sys.argv[1:]] if sys.argv else []
+    command = shlex.join(words)
+    return command if len(command) <= _LONGEST_COMMAND else command[: _LONGEST_COMMAND - 1] + "…"
+
+
+def _clock(unix_time: float) -> str:
+    """The time of day, with the date where it was another day."""
+    then, now = time.localtime(unix_time), time.localtime()
+    same_day = then[:3] == now[:3]
+    return time.strftime("%H:%M" if same_day else "%Y-%m-%d %H:%M", then)

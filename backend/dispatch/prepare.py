@@ -1,0 +1,119 @@
+"""From a queued job to a request that can be sent: weigh it, draw its frames."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections import defaultdict
+from collections.abc import Set
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.config import Upsampling, queued_settings
+from backend.errors import MediaError
+from backend.planning.plan import Plan, Planner, make_request
+from backend.sizes import Size
+from backend.store import Job
+from backend.tokens import TextCounter
+from backend.video import Frame, Prepared, RecentVideos, Video, prepare_frames
+from remote.protocol import Request, Submit
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A job whose request is made and whose frames lie on this machine's disk."""
+
+    job: Job
+    plan: Plan
+    request: Request
+    images: tuple[Path, ...]
+    """PNG files in the order of the request's frames."""
+    image_bytes: int
+    """What the frames add to a message that brings them all, before base64."""
+    identity: str
+    """The hash by which the box knows the job."""
+
+    @property
+    def pictures(self) -> Set[str]:
+        """SHA-256 of its frames' files."""
+        return frozenset(frame.sha256 for frame in self.request.frames)
+
+    @property
+    def prompt_tokens(self) -> int:
+        """By our count."""
+        return self.plan.budget.prompt_tokens if self.plan.budget else 0
+
+    def message(self, there: Set[str] = frozenset()) -> Submit:
+        """The message that submits the job, without the frames whose SHA-256 is among those `there`.
+
+        Reads the others; raises OSError when they are gone.
+        """
+        images = tuple(
+            "" if frame.sha256 in there else base64.b64encode(path.read_bytes()).decode()
+            for frame, path in zip(self.request.frames, self.images, strict=True)
+        )
+        return Submit(self.identity, self.request, images)
+
+
+class Preparer:
+    """Makes jobs ready for a box with this model. One tokenizer serves all jobs."""
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._counter = TextCounter()
+        self._videos = RecentVideos()
+        self._planners: dict[str, Planner] = {}
+        # Specs often share a video: the second one waits for the first and then finds the frames kept.
+        self._drawing: defaultdict[Path, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def prepare(self, job: Job) -> Ready:
+        """Plan the job and draw its frames.
+
+        Raises InputError, MediaError or ConfigError with the reason why not.
+        """
+        planner = self._planner(job.settings)
+        plan = await asyncio.to_thread(planner.plan, job.prompt, job.video, job.control)
+        if plan.refusal is not None:
+            raise plan.refusal
+        frames: list[Frame] = []
+        if plan.video is not None and plan.size is not None:
+            frames += await self._draw(
+                plan.video, plan.size, plan.frames - plan.control_frames, planner
+            )
+            if plan.control is not None:
+                frames += await self._draw(plan.control, plan.size, plan.control_frames, planner)
+        request = make_request(plan, frames, planner, self._model, job.seed, job.candidate)
+        images = tuple(frame.path for frame in frames)
+        image_bytes = sum(frame.file_size for frame in frames)
+        return Ready(job, plan, request, images, image_bytes, request.job_id())
+
+    async def _draw(
+        self, video: Video, size: Size, count: int, planner: Planner
+    ) -> tuple[Frame, ...]:
+        async with self._drawing[video.path]:
+            return (await _draw(video, size, count, planner.settings, self._videos)).frames
+
+    def _planner(self, settings: str) -> Planner:
+        if settings not in self._planners:
+            self._planners[settings] = Planner(
+                queued_settings(settings), self._counter, self._videos.probe
+            )
+        return self._planners[settings]
+
+
+async def _draw(
+    video: Video, size: Size, count: int, settings: Upsampling, videos: RecentVideos
+) -> Prepared:
+    # Never more frames than were weighed, even if the video has more than its header says.
+    chosen = await asyncio.to_thread(videos.choose_frames, video, count, settings.frame_sampling)
+    if not chosen:
+        raise MediaError(f"{video.path} has no frame to show")
+    try:
+        return await prepare_frames(
+            video, chosen, size, settings.hint_video_dir, content_key=videos.content_key
+        )
+    except OSError as error:
+        raise MediaError(
+            f"frames of {video.path} cannot be kept in {settings.hint_video_dir}: {error.strerror}",
+            "Set hint_video_dir to a folder that can be written.",
+        ) from error

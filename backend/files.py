@@ -1,0 +1,137 @@
+"""Files on the user's disk: read carefully, written as a whole or not at all, kept from other users.
+
+Reading refuses what is no regular file: a pipe would keep us waiting for ever, a device may never end, and
+/dev/zero fills the memory. Writing goes through a temporary file beside the target, so that a crash, a full
+disk or a second process never leaves half a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+_SETTLED = 2.0
+"""Seconds after which a file that changes again also gets another time, on every file system."""
+
+
+class NotRegular(OSError):
+    """Something lies at this path, and it is no regular file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(errno.EINVAL, "not a regular file", str(path))
+
+
+class TooLarge(OSError):
+    """The file holds more bytes than the reader takes."""
+
+    def __init__(self, path: Path, most: int) -> None:
+        super().__init__(errno.EFBIG, f"larger than {most:,} bytes", str(path))
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open the regular file at `path` for reading. Raises OSError, and never waits for a writer."""
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise NotRegular(path)
+    # Another file may lie there by now: it is opened without waiting, and closed if it is no regular one.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotRegular(path)
+    return os.fdopen(descriptor, "rb")
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """Read all bytes of a regular file. Raises OSError; that is TooLarge where there are over `most`."""
+    with open_regular(path) as file:
+        # A file of /proc that has nothing to say yet returns None.
+        data = file.read(most + 1) or b""
+    if len(data) > most:
+        raise TooLarge(path, most)
+    return data
+
+
+def write_whole(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Write `data` to `path` as a whole, or leave the file there as it was. Blocks; raises OSError.
+
+    The data is on the disk (fsync) before the file gets its name. A file that is replaced keeps its
+    permissions; with `private`, a new one can be read by its owner alone. A symbolic link is replaced, not
+    followed.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with os.fdopen(
+            os.open(
+                part,
+                os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC,
+                0o600 if private else 0o666,
+            ),
+            "wb",
+        ) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileNotFoundError):
+            part.chmod(stat.S_IMODE(path.lstat().st_mode) if not path.is_symlink() else 0o600)
+        part.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
+
+
+def open_private(path: Path, flags: int = 0) -> int:
+    """Open a file that its owner alone may read, whatever the umask; make it if it is not there.
+
+    Returns a descriptor for reading and writing. Raises OSError.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | flags, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def make_private(path: Path) -> None:
+    """Make sure that the file is there and that its owner alone may read it. Raises OSError.
+
+    A file that is there already is not opened: if SQLite has it open in this process, closing it would
+    take away SQLite's locks.
+    """
+    try:
+        os.close(open_private(path, os.O_EXCL))
+    except FileExistsError:
+        if path.stat().st_mode & 0o777 != 0o600:
+            path.chmod(0o600)
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder that its owner alone may enter; one that is there stays as it is. Raises OSError."""
+    if not folder.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+
+
+def file_stamp(place: str) -> str:
+    """Return a fingerprint that differs when the file does.
+
+    It is empty when the file is not there, and when it was changed so lately that another change might not
+    be seen.
+    """
+    try:
+        status = os.stat(place)  # noqa: PTH116 - a Path takes longer to make
+    except (OSError, ValueError):
+        return ""
+    if time.time() - status.st_mtime < _SETTLED:
+        return ""
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"

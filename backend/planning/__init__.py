@@ -1,0 +1,1 @@
+"""What would be sent for each spec, which specs are refused and why, and which jobs follow."""

@@ -1,0 +1,255 @@
+"""What would be sent for a prompt, decided before anything is: the size, the budget, or why it is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.config import Estimator, Fit, Upsampling
+from backend.config.profiles import Profile, load_profile
+from backend.errors import InputError, UpsampleError
+from backend.sizes import Bound, Size
+from backend.specs.media import choose_media
+from backend.specs.model import Spec
+from backend.tokens import LINEAR, Budget, TextCounter, VisionRule, fit
+from backend.video import Frame, Video, probe
+from remote.protocol import FrameInfo, Request, Sampling
+
+_ANY_LENGTH = 1 << 40
+"""A context in which everything fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A prompt and its video, weighed against the context length."""
+
+    prompt: str
+    """As the spec has it."""
+    video: Video | None
+    """None for a prompt without a video."""
+    size: Size | None
+    """The size to send frames at; None when there is no video or nothing fits."""
+    frames: int
+    """How many frames are sent."""
+    budget: Budget | None
+    """At `size`, or at the source's size where that is refused; None when the video cannot be read."""
+    linear: int
+    """Vision tokens by the rule of thumb at the same size, for comparison."""
+    refusal: UpsampleError | None
+    """Why the spec cannot be sent; None when it can."""
+    control: Video | None = None
+    """A second video, whose frames are sent after the first one's and at the same size."""
+    control_frames: int = 0
+    """How many of `frames` are the control's."""
+
+
+class Planner:
+    """Makes plans under one set of settings. Safe to share between threads."""
+
+    def __init__(
+        self,
+        settings: Upsampling,
+        counter: TextCounter,
+        probe: Callable[[Path], Video] = probe,
+    ) -> None:
+        self.settings = settings
+        self.profile: Profile = load_profile(settings.profile)
+        self._counter = counter
+        self._probe = probe
+
+    @property
+    def system(self) -> str:
+        """The system prompt that is sent: the user's own, or else the profile's; empty for none."""
+        return self.settings.system_prompt or self.profile.template.system
+
+    @property
+    def rule(self) -> VisionRule:
+        """How vision tokens are counted: as the model does, or by the rule of thumb."""
+        linear = self.settings.estimator is Estimator.LINEAR
+        return LINEAR if linear else self.profile.family.rule
+
+    def plan_spec(self, spec: Spec) -> Plan:
+        """Weigh a spec with what the model is shown of it. See `plan`."""
+        shown = choose_media(spec, self.settings.media)
+        return self.plan(spec.prompt, shown.video, shown.control)
+
+    def plan(self, prompt: str, path: Path | None, control: Path | None = None) -> Plan:
+        """Weigh a prompt and its video or image, and a second one that is shown at the first one's size.
+
+        Reads the videos' headers and, the first time, the tokenizer. What is wrong with the spec is
+        the plan's refusal, and never raised.
+        """
+        if path is None:
+            return self._without_video(prompt)
+        try:
+            video = self._probe(path)
+            second = self._probe(control) if control else None
+        except UpsampleError as error:
+            return Plan(prompt, None, None, 0, None, 0, error)
+        return self._with_video(prompt, video, second)
+
+    def plan_anew(self, plan: Plan) -> Plan:
+        """A plan that was made under other settings, as it is under these. Reads no file."""
+        if plan.budget is None:
+            return plan  # what cannot be read is refused under all settings
+        text = self.text_tokens(plan.prompt)
+        return self.plan_read(plan.prompt, plan.video, plan.control, text)
+
+    def plan_read(self, prompt: str, video: Video | None, control: Video | None, text: int) -> Plan:
+        """The same for what is read and counted already: arithmetic alone, some µs. See `text_tokens`."""
+        if video is None:
+            return self._without_video(prompt, text)
+        return self._with_video(prompt, video, control, text)
+
+    def text_tokens(self, prompt: str | None) -> int:
+        """Tokens of the text that is sent for a prompt, the system prompt among it.
+
+        None is no prompt at all, for a look at pictures alone; an empty one has a stand-in, which costs.
+        """
+        sent = "" if prompt is None else self.profile.sent_prompt(prompt)
+        return self.profile.family.text_tokens(self._counter, self.system, sent)
+
+    def frames_of(self, video: Video, wanted: int | None = None) -> int:
+        """How many frames of a video are sent; `wanted` in place of frames_to_extract."""
+        return min(wanted or self.settings.frames_to_extract, video.frames)
+
+    def weigh(self, text: int, size: Size | None, frames: int, limit: int | None = None) -> Budget:
+        """What `text` tokens and frames of this size take; `limit` in place of max_tokens."""
+        return Budget(
+            limit=limit or self.settings.max_tokens,
+            reserve=self.settings.reserve,
+            text=text,
+            vision=self.rule.vision_tokens(size, frames) if size else 0,
+            overhead=self.profile.family.overhead_around(self.system),
+            estimated=self.profile.family.estimated,
+        )
+
+    def largest(
+        self,
+        source: Size,
+        text: int,
+        frames: int,
+        *,
+        bound: Bound | None = None,
+        limit: int | None = None,
+    ) -> Size | None:
+        """The largest size that fits; `bound` and `limit` in place of those of the settings."""
+        return fit(
+            source,
+            text=text,
+            limit=limit or self.settings.max_tokens,
+            reserve=self.settings.reserve,
+            frames=frames,
+            rule=self.rule,
+            bound=bound or self.settings.bound,
+            overhead=self.profile.family.overhead_around(self.system),
+        )
+
+    def _without_video(self, prompt: str, text: int | None = None) -> Plan:
+        text = self.text_tokens(prompt) if text is None else text
+        budget = self.weigh(text, None, 0)
+        sendable = budget.fits or not self.settings.enforce_budget
+        refusal = None if sendable else _too_long(budget, None, None)
+        return Plan(prompt, None, None, 0, budget, 0, refusal)
+
+    def _with_video(
+        self, prompt: str, video: Video, control: Video | None, text: int | None = None
+    ) -> Plan:
+        control_frames = self.frames_of(control) if control else 0
+        frames = self.frames_of(video) + control_frames
+        text = self.text_tokens(prompt) if text is None else text
+        size, refusal = self._choose_size(video, text, frames)
+        shown = size or video.size
+        return Plan(
+            prompt=prompt,
+            video=video,
+            size=size,
+            frames=frames,
+            budget=self.weigh(text, shown, frames),
+            linear=LINEAR.vision_tokens(shown, frames),
+            refusal=refusal,
+            control=control,
+            control_frames=control_frames,
+        )
+
+    def _choose_size(
+        self, video: Video, text: int, frames: int
+    ) -> tuple[Size | None, UpsampleError | None]:
+        settings = self.settings
+        bound = settings.bound
+        if settings.auto_resize and settings.fit is Fit.SAFE:
+            bound = _within_both(bound, settings.safe_bound)
+        if not self.profile.family.rule.accepts(video.size):
+            return None, _too_thin(video)
+        best = self.largest(video.size, text, frames, bound=bound)
+        if settings.auto_resize:
+            if best is None and not settings.enforce_budget:
+                best = self.largest(video.size, text, frames, bound=bound, limit=_ANY_LENGTH)
+        elif not bound.allows(video.size):
+            return None, _above_bound(video, bound)
+        elif best == video.size or not settings.enforce_budget:
+            return video.size, None
+        if best is None or not settings.auto_resize:
+            return None, _too_long(self.weigh(text, video.size, frames), video.size, best)
+        return best, None
+
+
+def make_request(
+    plan: Plan, frames: Sequence[Frame], planner: Planner, model: str, seed: int, candidate: int
+) -> Request:
+    """The request that a box is sent for this plan and its frames; a prompt without a video has none.
+
+    Candidates differ by their seed: candidate `c` is drawn with `seed + c`.
+    """
+    profile = planner.profile
+    return Request(
+        profile=profile.name,
+        model=model,
+        system=planner.system,
+        prompt=profile.sent_prompt(plan.prompt),
+        frames=tuple(FrameInfo(f.sha256, f.width, f.height, f.time) for f in frames),
+        sampling=Sampling(
+            temperature=profile.sampling.temperature,
+            max_tokens=planner.settings.reserve,
+            seed=seed + candidate,
+        ),
+        candidate=candidate,
+    )
+
+
+def _within_both(one: Bound, other: Bound) -> Bound:
+    return Bound(
+        width=_smaller(one.width, other.width),
+        height=_smaller(one.height, other.height),
+        shorter=_smaller(one.shorter, other.shorter),
+    )
+
+
+def _smaller(one: int | None, other: int | None) -> int | None:
+    limits = [limit for limit in (one, other) if limit is not None]
+    return min(limits, default=None)
+
+
+def _too_long(budget: Budget, size: Size | None, best: Size | None) -> InputError:
+    what = f"at {size}, the prompt and its frames take" if size else "the prompt takes"
+    problem = (
+        f"{what} {budget.prompt_tokens:,} tokens; with {budget.reserve:,} kept for the answer "
+        f"that is {budget.needed:,} of {budget.limit:,}"
+    )
+    if best is not None:
+        return InputError(problem, f"{best} would fit: use --resize auto.")
+    return InputError(problem, "Shorten the prompt, send fewer frames, or raise max_tokens.")
+
+
+def _too_thin(video: Video) -> InputError:
+    return InputError(
+        f"{video.path} is a strip of {video.size}, which is too thin for this model",
+        "Crop the video, or show another one.",
+    )
+
+
+def _above_bound(video: Video, bound: Bound) -> InputError:
+    return InputError(
+        f"{video.size} is larger than max_upsample_resolution ({bound})", "Use --resize auto."
+    )

@@ -1,0 +1,1 @@
+"""What came back: writing it into the users' files, reviewing it, and checking that it is whole."""

@@ -1,0 +1,286 @@
+"""Results back in the users' own files, with where they come from.
+
+A file that somebody else made, or changed since we wrote it, is never replaced without `force`. Each
+file appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from backend import __version__
+from backend.config import queued_settings
+from backend.config.profiles import load_profile
+from backend.config.profiles.cleaning import Cleaned, upsampled_prompt
+from backend.errors import ResultError
+from backend.files import read_regular
+from backend.specs.model import Spec
+from backend.specs.quoting import json_spelled
+from backend.specs.reading import SIDECAR_SUFFIX, read_file
+from backend.specs.render import OutputFile, Replacement, embeds_provenance, render
+from backend.specs.source import MAX_SPEC_BYTES
+from backend.store import Job, State, Store, Written
+from remote.protocol import Answer, Json
+
+MOST_BYTES = 4 * MAX_SPEC_BYTES
+"""Of a file that is compared with what we wrote, or kept before it is replaced. Results have fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One finished job with everything that is known of it."""
+
+    job: Job
+    answer: Answer
+    """As the model gave it."""
+    prompt: str
+    """The upsampled prompt that is in the answer, or what the user made of it."""
+    provenance: Mapping[str, Json]
+
+
+def prompt_in(answer: Answer, job: Job) -> Cleaned:
+    """The upsampled prompt in an answer to this job, by the rules of the job's profile.
+
+    Raises AnswerError when there is none, and ConfigError when the profile cannot be used any more.
+    """
+    rules = load_profile(queued_settings(job.settings).profile).answer
+    return upsampled_prompt(answer.text, answer.finish_reason, rules)
+
+
+def load_result(store: Store, job: Job) -> Result:
+    """The result of a job that is done. Raises KeyError when there is none; else as `prompt_in`."""
+    answer = store.answer(job.identity or "")
+    if answer is None:
+        raise KeyError(job.number)
+    cleaned = prompt_in(answer, job)
+    decided = store.decisions([job.number]).get(job.number)
+    edited = decided.text if decided else None
+    provenance = _provenance(store, job, answer, cleaned) | {"edited": edited is not None}
+    return Result(job, answer, cleaned.text if edited is None else edited, provenance)
+
+
+def write_results(store: Store, destination: Path, jobs: Sequence[Job], force: bool) -> list[Path]:
+    """Write the file that these jobs' results go to, and its sidecar where it needs one.
+
+    `jobs` are the ended ones of one destination; prompts whose job failed stay as they are. Returns
+    what was written, the spec first; nothing when no job is done. Raises UpsampleError.
+    """
+    results = [load_result(store, job) for job in jobs if job.state is State.DONE]
+    if not results:
+        return []
+    source = results[0].job.file
+    # Earlier jobs may stand for entries that were edited or removed since. When nothing else is left,
+    # `render` says what is wrong.
+    asked = _asked(source)
+    results = [r for r in results if (r.job.entry, r.job.prompt) in asked] or results
+    replacements = {r.job.entry: Replacement(r.prompt, r.job.prompt, r.provenance) for r in results}
+    files = list(render(source, replacements, destination))
+    if not embeds_provenance(source):
+        files.append(_sidecar(destination, results))
+    for file in files:
+        check_destination(store, file.path, source, force=force, text=file.text)
+    written = {file.path: _written(store, file, source, destination) for file in files}
+    store.note_writing(written)
+    # The spec goes last: whoever sees it finds what belongs to it.
+    for file in reversed(files):
+        _write(file)
+    store.note_written(written)
+    return [file.path for file in files]
+
+
+def take_away_results(store: Store, destination: Path) -> list[Path]:
+    """Take a result's files away, or put back what they replaced: as if they had never been written.
+
+    Returns what was there and is not any more, or is as it was. Raises ResultError, and touches nothing,
+    when one of them is not as we left it.
+    """
+    files = store.files_of(destination)
+    sidecar = sidecar_path(destination)
+    if sidecar not in files and store.written(sidecar):
+        files.append(sidecar)  # of a version that did not note what belongs together
+    there = [file for file in files if file.exists()]
+    for file in there:
+        if not is_own_result(store, file):
+            raise ResultError(
+                f"{file} was changed since it was written, and stays as it is",
+                "Move it away to have its result taken back.",
+            )
+    for file in files:
+        written = store.written(file)
+        try:
+            if written and written.replaced is not None:
+                _replace(file, written.replaced)
+            else:
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            raise ResultError(f"{file} cannot be taken back: {error.strerror}") from error
+        store.forget_written(file)
+    return there
+
+
+def check_destination(
+    store: Store, path: Path, source: Path, *, force: bool, text: str | None = None
+) -> None:
+    """Make sure that the result of `source` may be written to `path`. Raises ResultError.
+
+    What lies there already may be replaced when it is our own result of the same spec, when it is
+    `text` already, or with `force`.
+    """
+    try:
+        there = read_regular(path, MOST_BYTES)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ResultError(f"{path} cannot be written: {error.strerror}") from error
+    if force or (text is not None and there == text.encode()):
+        return
+    written = store.written(path)
+    if written is None or not written.is_left_as(hashlib.sha256(there).hexdigest()):
+        raise ResultError(
+            f"{path} exists already and is not a result that was left as it was written",
+            "Use --force to replace it, or another --save-dir.",
+        )
+    if written.source != source:
+        raise ResultError(
+            f"{path} holds the result of another spec, {written.source}",
+            "Use another --save-dir, or --force to replace it.",
+        )
+
+
+def is_own_result(store: Store, path: Path) -> bool:
+    """Whether the file is a result that nobody changed since we wrote it."""
+    written = store.written(path)
+    if written is None:
+        return False
+    try:
+        return written.is_left_as(hashlib.sha256(read_regular(path, MOST_BYTES)).hexdigest())
+    except OSError:
+        return False
+
+
+def is_undelivered(store: Store, job: Job) -> bool:
+    """Whether a job that was never written, as far as is known, has its place still: nobody else put a
+    file there.
+    """
+    return not job.destination.exists() or is_own_result(store, job.destination)
+
+
+def sidecar_path(destination: Path) -> Path:
+    """Where the provenance of a result goes whose format has no place for it."""
+    name = destination.stem if destination.suffix == ".json" else destination.name
+    return destination.with_name(name + SIDECAR_SUFFIX)
+
+
+def _asked(source: Path) -> set[tuple[int, str]]:
+    """The entries of the spec file with their prompts, as they are now."""
+    found = read_file(source, Path())
+    return {(spec.entry, spec.prompt) for spec in found if isinstance(spec, Spec)}
+
+
+def _sidecar(destination: Path, results: Sequence[Result]) -> OutputFile:
+    content: Json = {
+        "file": destination.name,
+        "results": [
+            {"entry": r.job.entry, "name": r.job.name, "prompt": r.job.prompt, **r.provenance}
+            for r in results
+        ],
+    }
+    text = json_spelled(content, indent=2) + "\n"
+    return OutputFile(sidecar_path(destination), text)
+
+
+def _provenance(store: Store, job: Job, answer: Answer, cleaned: Cleaned) -> dict[str, Json]:
+    request = store.request(job.number)
+    first = request.frames[0] if request.frames else None
+    return {
+        "program": f"upsample {__version__}",
+        "written_by": answer.notice or f"{request.model} with {answer.engine}",
+        "engine": answer.engine,
+        "profile": request.profile,
+        "model": request.model,
+        "box": job.box,
+        "media": job.media or None,
+        "frames": [{"time": f.time, "sha256": f.sha256} for f in request.frames],
+        "size_sent": f"{first.width}x{first.height}" if first else None,
+        "tokens": {
+            "prompt_estimated": job.estimate,
+            "prompt_reported": answer.prompt_tokens,
+            "answer_reported": answer.completion_tokens,
+            "answer_limit": request.sampling.max_tokens,
+        },
+        "temperature": request.sampling.temperature,
+        "seed": request.sampling.seed,
+        "candidate": request.candidate,
+        "finish_reason": answer.finish_reason,
+        "removed_from_answer": list(cleaned.removed),
+        "seconds": {
+            "generating": round(answer.ended - answer.started, 3),
+            "queued_to_done": round(job.changed - job.queued, 3),
+        },
+        "ended": _date(answer.ended),
+        "runner": answer.runner,
+        "job": job.identity,
+    }
+
+
+def _date(unix_time: float) -> str | None:
+    """None where a box's clock says what no calendar has."""
+    try:
+        return datetime.fromtimestamp(unix_time, UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _written(store: Store, file: OutputFile, source: Path, destination: Path) -> Written:
+    """What there will be to say of the file once it is written. Raises ResultError."""
+    data, replaced = file.text.encode(), None
+    try:
+        is_foreign = file.path.is_file() and not is_own_result(store, file.path)
+        if is_foreign and not _holds(file.path, data):
+            replaced = read_regular(file.path, MOST_BYTES)
+    except OSError as error:
+        raise _unwritable(file.path, error) from error
+    return Written(hashlib.sha256(data).hexdigest(), source, destination, replaced)
+
+
+def _write(file: OutputFile) -> None:
+    data = file.text.encode()
+    try:
+        file.path.parent.mkdir(parents=True, exist_ok=True)
+        if not _holds(file.path, data):
+            _replace(file.path, data)
+    except OSError as error:
+        raise _unwritable(file.path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> ResultError:
+    return ResultError(
+        f"{path} cannot be written: {error.strerror}",
+        "The result is kept in the queue: run again with a --save-dir that can be written.",
+    )
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    """Whether the file is as it should be already; then whoever watches it need not wake."""
+    return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
+
+
+def _replace(path: Path, data: bytes) -> None:
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with part.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise

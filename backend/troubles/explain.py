@@ -1,0 +1,48 @@
+"""An engine's own words about a job that failed, made into what the user reads."""
+
+from __future__ import annotations
+
+from backend.config import queued_settings
+from backend.config.profiles import load_profile
+from backend.errors import ConfigError
+from backend.sizes import Size
+from backend.store import Job, Store
+from backend.tokens import Budget
+from backend.troubles import Facts, translate
+
+_MOST_RAW = 600
+"""Characters of an engine's words that are shown when nobody knows better ones."""
+
+
+def explain(store: Store, job: Job, raw: str) -> str:
+    """What happened, why, and what to do; the end of the engine's own words when that is not known."""
+    try:
+        facts = _facts(store, job)
+    except ConfigError:
+        facts = Facts()  # the profile that it was queued under is gone
+    trouble = translate(raw, facts)
+    if trouble is None:
+        return raw if len(raw) <= _MOST_RAW else "…" + raw[-_MOST_RAW:]
+    return f"{trouble.what} {trouble.why}\n  {trouble.do}"
+
+
+def _facts(store: Store, job: Job) -> Facts:
+    settings = queued_settings(job.settings)
+    rule = load_profile(settings.profile).family.rule
+    request = store.request(job.number)
+    first = request.frames[0] if request.frames else None
+    size = Size(first.width, first.height) if first else None
+    vision = rule.vision_tokens(size, len(request.frames)) if size else 0
+    # What a system prompt and another chat template take more counts as text, so that the sum is right.
+    overhead = Budget(settings.max_tokens, settings.reserve, 0, vision).prompt_tokens
+    return Facts(
+        source=size,
+        frames=len(request.frames) or None,
+        text_tokens=max(0, job.estimate - overhead),
+        limit=settings.max_tokens,
+        reserve=settings.reserve,
+        rule=rule,
+        bound=settings.bound,
+        box=job.box,
+        model=request.model,
+    )

@@ -1,0 +1,279 @@
+"""The daemon: one a box and root. It holds the journal, keeps the engine busy and lets apps attach.
+
+It outlives the connections that feed it: an app that goes away takes no work with it. It ends by itself
+when it has had no work and no app for the setup's `idle_timeout`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import logging.handlers
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from remote.daemon.gpus import NvidiaSmi, visible_devices
+from remote.daemon.peers import is_another_user
+from remote.daemon.telemetry import Telemetry
+from remote.daemon.visitor import Visitor
+from remote.engines.catalog import make_engine
+from remote.jobs.board import Board
+from remote.jobs.journal import Journal, JournalError
+from remote.jobs.pictures import Pictures
+from remote.jobs.records import Damage
+from remote.jobs.work import Work
+from remote.place import Place
+from remote.protocol import (
+    NEWEST_PROTOCOL,
+    Fatal,
+    FromBox,
+    Hello,
+    Log,
+    Setup,
+    Welcome,
+    encode,
+)
+
+_log = logging.getLogger(__name__)
+
+_Tell = Callable[["FromBox | None"], None]
+
+_TICK = 0.5
+"""Seconds between two looks at whether the daemon is idle."""
+_TOUCH_SECONDS = 3600.0
+"""Old files in /var/tmp are cleaned away, so socket and lock are kept young."""
+_LOG_BYTES = 10_000_000
+_DAY = 86_400.0
+_FORGET_SECONDS = _DAY
+"""Between two looks at what is to be forgotten."""
+_FAREWELL_SECONDS = 10.0
+_MOST_DAMAGES_TOLD = 5
+MOST_VISITORS = 32
+"""Each may hold a message of 64 MiB that is still coming."""
+
+
+class Daemon:
+    """A running daemon. Make one inside its event loop."""
+
+    def __init__(self, place: Place, setup: Setup, runner: str) -> None:
+        """Open journal and engine. Raises JournalError, OSError and NoEngineError."""
+        self._place = place
+        self._setup = setup
+        self._runner = runner
+        self._engine = make_engine(setup, place, self._tell)
+        self._journal = Journal(place.journal)
+        self._complaints = described(self._journal.damages)
+        """What every app is told of the journal."""
+        board = Board(self._journal)
+        self._strange = dict(board.strange)
+        pictures = Pictures(place.images, board.unfinished_requests())
+        self._visitors: dict[Visitor, asyncio.Task[None] | None] = {}
+        self._ended = asyncio.Event()
+        self._began = time.time()
+        self._idle_since = time.monotonic()
+        self.work = Work(board, pictures, self._engine, runner, self._tell)
+        self._telemetry = Telemetry(
+            self._engine,
+            NvidiaSmi(visible_devices(setup, os.environ)),
+            self.work.counts,
+            lambda: bool(self._visitors),
+            self._tell,
+        )
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Serve until told to stop, a signal comes, or nothing has happened for `idle_timeout`.
+
+        `ready` is called once apps can connect.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._ended.set)
+        with _logging_to(self._place, self._tell):
+            _log.info("runner %s serves with the engine %s", self._runner, self._setup.engine)
+            for words in self._complaints:
+                _log.warning("%s", words)
+            for kind, count in self._strange.items():
+                _log.info("kept %d records of kind %s that this runner cannot read", count, kind)
+            await self._forget_old()
+            server = await asyncio.start_unix_server(self._visit, self._place.socket)
+            working = asyncio.create_task(self.work.run())
+            looking = asyncio.create_task(self._telemetry.run())
+            self._idle_since = time.monotonic()
+            ready()
+            try:
+                await self._until_ended(working)
+            except JournalError as error:
+                _log.error("%s; ending, so that the next daemon can mend what can be mended", error)
+            except Exception:
+                _log.exception("the daemon cannot go on")
+                raise
+            finally:
+                self._ended.set()
+                server.close()
+                self._place.socket.unlink(missing_ok=True)
+                await self._see_off()
+                looking.cancel()
+                await asyncio.gather(looking, return_exceptions=True)
+                working.cancel()
+                await asyncio.gather(working, return_exceptions=True)
+                self._journal.close()
+
+    async def welcome(self, hello: Hello) -> Welcome | Fatal:
+        """The answer to an app's greeting; a daemon that the app would replace makes room if idle."""
+        unfinished = await self.work.unfinished()
+        wanted = (hello.runner, hello.setup)
+        looks = wanted == ("", "")
+        outdated = not looks and wanted != (self._runner, self._setup.fingerprint())
+        # Whoever only looks on (at the log, for hours) keeps nobody from working.
+        at_work = [visitor for visitor in self._visitors if not visitor.looks]
+        if outdated and not unfinished and len(at_work) == 1:
+            self._ended.set()
+        if self._ended.is_set():
+            return Fatal("replaced", "the daemon made room for another one")
+        self._telemetry.look()
+        return Welcome(
+            protocol=min(NEWEST_PROTOCOL, hello.newest),
+            runner=self._runner,
+            journal=self._journal.id,
+            last=self._journal.last,
+            engine=self._engine.name,
+            setup=self._setup.fingerprint(),
+            notice=self._engine.notice,
+            slots=self._engine.slots,
+            unfinished=unfinished,
+        )
+
+    async def stop(self, visitor: Visitor, only_idle: bool) -> None:
+        """End, for an app that asked; with `only_idle`, unless there is work or another app."""
+        alone = self._visitors.keys() <= {visitor}
+        if not only_idle or (alone and not await self.work.unfinished()):
+            self._ended.set()
+
+    async def _visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if is_another_user(writer.get_extra_info("socket")):
+            _log.warning("another user of this machine was sent away")
+            writer.transport.abort()
+            return
+        if len(self._visitors) >= MOST_VISITORS:
+            crowd = f"{MOST_VISITORS} apps are attached already, which are all that are served"
+            writer.write(encode(Fatal("internal", crowd)))
+            writer.close()
+            return
+        visitor = Visitor(self, reader, writer)
+        for words in self._complaints:
+            visitor.tell(Log(self._began, "warning", __name__, words))
+        self._visitors[visitor] = asyncio.current_task()
+        try:
+            await visitor.run()
+        finally:
+            del self._visitors[visitor]
+            self._idle_since = time.monotonic()
+
+    async def _see_off(self) -> None:
+        """End the visits while there still is a journal to serve them from."""
+        visits = [visit for visit in self._visitors.values() if visit is not None]
+        for visit in visits:
+            visit.cancel()
+        if visits:
+            await asyncio.wait(visits, timeout=_FAREWELL_SECONDS)
+
+    def _tell(self, message: FromBox | None) -> None:
+        for visitor in self._visitors:
+            visitor.tell(message)
+
+    async def _until_ended(self, working: asyncio.Task[None]) -> None:
+        """Raises JournalError when the journal is not what it was."""
+        touched = forgot = time.monotonic()
+        while not self._ended.is_set():
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), _TICK)
+            if working.done():
+                working.result()
+            with contextlib.suppress(OSError):
+                await self.work.check()
+            if not self._place.socket.exists():
+                _log.error(
+                    "%s was removed; ending, so that another daemon can serve", self._place.socket
+                )
+                return
+            now = time.monotonic()
+            if now - touched > _TOUCH_SECONDS:
+                self._place.touch()
+                touched = now
+            if now - forgot > _FORGET_SECONDS:
+                await self._forget_old()
+                forgot = now
+            if self._visitors or await self.work.unfinished():
+                self._idle_since = now
+            elif now - self._idle_since > self._setup.idle_timeout:
+                _log.info("idle for %.0f s; ending", self._setup.idle_timeout)
+                return
+
+    async def _forget_old(self) -> None:
+        """Drop what ended more than `keep_days` ago; 0 keeps everything."""
+        if not self._setup.keep_days:
+            return
+        try:
+            count = await self.work.forget_ended(self._setup.keep_days * _DAY)
+        except OSError as error:
+            _log.warning("cannot make room in the journal: %s", error.strerror)
+            return
+        if count:
+            _log.info("forgot %d jobs that ended long ago", count)
+
+
+def described(damages: Sequence[Damage]) -> list[str]:
+    """A line for each damage; for those that are many, one for the rest of them."""
+    lines = [
+        f"the journal had {damage.size:,} {'torn' if damage.torn else 'damaged'} bytes at {damage.offset:,}; "
+        "they were set aside beside it, and jobs whose records were among them are done again when an app "
+        "sends them"
+        for damage in damages[:_MOST_DAMAGES_TOLD]
+    ]
+    rest = damages[_MOST_DAMAGES_TOLD:]
+    if rest:
+        size = sum(damage.size for damage in rest)
+        lines.append(f"and in {len(rest):,} more places {size:,} bytes, of which the same holds")
+    return lines
+
+
+class _TellingHandler(logging.Handler):
+    """Sends the log to the apps, too."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, tell: _Tell) -> None:
+        super().__init__()
+        self._loop = loop
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = "error" if record.levelno >= logging.ERROR else record.levelname.lower()
+        try:
+            message = Log(record.created, level, record.name, record.getMessage())
+            self._loop.call_soon_threadsafe(self._tell, message)
+        except Exception:  # noqa: BLE001 - as logging does: a bad log line ends nothing
+            self.handleError(record)
+
+
+@contextmanager
+def _logging_to(place: Place, tell: _Tell) -> Iterator[None]:
+    to_file = logging.handlers.RotatingFileHandler(
+        place.log, maxBytes=_LOG_BYTES, backupCount=2, delay=True,
+        # An engine may log anything, and the box's locale may know less.
+        encoding="utf-8", errors="backslashreplace",
+    )  # fmt: skip
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handlers = [to_file, _TellingHandler(asyncio.get_running_loop(), tell)]
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    for handler in handlers:
+        root.addHandler(handler)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            root.removeHandler(handler)
+            handler.close()

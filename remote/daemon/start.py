@@ -1,0 +1,74 @@
+"""How a daemon comes about: out of the process that started it, which hears how that went."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import TextIO
+
+from remote.daemon.daemon import Daemon
+from remote.engines.catalog import NoEngineError
+from remote.jobs.journal import JournalError
+from remote.locks import TakenError, hold_place
+from remote.place import Place, PlaceError, make_place
+from remote.protocol import Setup, parse
+
+
+def become_daemon(runner: str) -> int:
+    """Leave the process that started us, serve, and tell it on stdout how that went."""
+    setup = parse(Setup, json.loads(sys.stdin.buffer.read()))
+    if os.fork():
+        # The starter waits for its child; the grandchild belongs to nobody and serves on.
+        os._exit(0)
+    say = os.fdopen(os.dup(1), "w")
+    try:
+        place = make_place(setup.root)
+        with hold_place(place):
+            _leave_standard_streams(place)
+            asyncio.run(_serve(place, setup, _hash_of(runner), say))
+    except TakenError:
+        _say(say, "taken", "another daemon serves this place")
+    except PlaceError as error:
+        _say(say, error.kind, str(error))
+    except NoEngineError as error:
+        _say(say, "engine", str(error))
+    except (JournalError, OSError) as error:
+        _say(say, "disk", f"cannot keep a journal under {setup.root}: {error}")
+    except Exception:
+        _say(say, "internal", traceback.format_exc(limit=-3))
+        raise
+    return 0
+
+
+async def _serve(place: Place, setup: Setup, runner: str, say: TextIO) -> None:
+    daemon = Daemon(place, setup, runner)
+    await daemon.run(ready=lambda: _say(say, "ready", ""))
+
+
+def _say(say: TextIO, kind: str, message: str) -> None:
+    """One line for the starter; it may have gone by then, and may have been told already."""
+    if say.closed:
+        return
+    with contextlib.suppress(BrokenPipeError), say:
+        say.write(json.dumps({"kind": kind, "message": message}) + "\n")
+
+
+def _leave_standard_streams(place: Place) -> None:
+    """Let go of the starter's pipes; what Python itself prints goes beside the log."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    errors = os.open(place.state / "daemon.err", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(nothing, 0)
+    os.dup2(errors, 1)
+    os.dup2(errors, 2)
+    os.close(nothing)
+    os.close(errors)
+
+
+def _hash_of(runner: str) -> str:
+    return hashlib.sha256(Path(runner).read_bytes()).hexdigest()[:12]

@@ -1,0 +1,239 @@
+"""One attached app: its greeting, what it asks, and everything that it is told.
+
+Durable messages are not queued for a visitor: it has a place in the journal and reads on from there, so
+a slow app costs no memory. Messages of the moment wait in its `Outbox`, which drops what is too much.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Iterator
+from typing import Protocol
+
+from remote.daemon.outbox import Outbox
+from remote.daemon.pieces import joined
+from remote.jobs.work import Work
+from remote.protocol import (
+    NEWEST_PROTOCOL,
+    OLDEST_PROTOCOL,
+    Cancel,
+    Decoder,
+    Fatal,
+    FromBox,
+    Hello,
+    Message,
+    Ping,
+    Pong,
+    ProtocolError,
+    Refused,
+    Status,
+    Stop,
+    Submit,
+    Welcome,
+    encode,
+)
+
+_log = logging.getLogger(__name__)
+
+_GREETING_SECONDS = 30.0
+_WRITE_SECONDS = 120.0
+"""A peer that takes nothing for so long is gone; it will come back and resume."""
+_CLOSE_SECONDS = 5.0
+_SILENCE_SECONDS = 60.0
+"""An app that says nothing for so long is asleep or cut off, and nobody told us. It would keep this daemon
+from ending when idle, and from making room."""
+_PINGS_SINCE = 3
+"""The protocol in which apps are never silent for long."""
+_STATUS_SINCE = 2
+"""The protocol that has it; an older app would not know what to make of it."""
+_BATCH = 200
+_REST = 0.1
+"""Seconds between two times of telling. A model server sends each token by itself; what comes within a rest
+goes out as one message a job, in one write. Nobody reads faster than that."""
+
+
+class House(Protocol):
+    """What a visitor needs of the daemon."""
+
+    @property
+    def work(self) -> Work: ...
+
+    async def welcome(self, hello: Hello) -> Welcome | Fatal: ...
+
+    async def stop(self, visitor: Visitor, only_idle: bool) -> None: ...
+
+
+class Visitor:
+    """One connection of one app."""
+
+    def __init__(
+        self, house: House, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._house = house
+        self._reader = reader
+        self._writer = writer
+        self._writing = asyncio.Lock()
+        self._news = asyncio.Event()
+        self._outbox = Outbox(self._news.set)
+        self._protocol = OLDEST_PROTOCOL
+        self._seen = -1
+        self.looks = False
+        """Whether the app only looks, and would replace no daemon."""
+
+    async def run(self) -> None:
+        """Serve the app until it goes or breaks the protocol."""
+        try:
+            await self._serve(self._messages())
+        except ProtocolError as error:
+            _log.warning("an app was sent away: %s", error)
+            await self._write_last(Fatal("protocol", str(error)))
+        except ConnectionError:
+            _log.info("an app went away")
+        except Exception as error:  # noqa: BLE001 - one app's trouble must not become the others'
+            _log.exception("an app could not be served")
+            await self._write_last(Fatal("internal", f"{type(error).__name__}: {error}"))
+        finally:
+            self._outbox.close()
+            await self._close()
+
+    def tell(self, message: FromBox | None) -> None:
+        """Pass on a message of the moment; None says that the journal grew."""
+        if message is None:
+            self._news.set()
+        elif not isinstance(message, Status) or self._protocol >= _STATUS_SINCE:
+            self._outbox.put(message)
+
+    async def _serve(self, messages: AsyncIterator[Message]) -> None:
+        if not await self._greet(messages):
+            return
+        telling = asyncio.create_task(self._tell_on())
+        try:
+            async for message in messages:
+                await self._handle(message)
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+
+    async def _greet(self, messages: AsyncIterator[Message]) -> bool:
+        with self._hanging_up_after(_GREETING_SECONDS):
+            hello = await _first(messages)
+        if hello is None:
+            return False
+        if not isinstance(hello, Hello):
+            raise ProtocolError("the first message is not hello")
+        if hello.newest < OLDEST_PROTOCOL or hello.oldest > NEWEST_PROTOCOL:
+            raise ProtocolError(
+                f"the box speaks protocol {OLDEST_PROTOCOL} to {NEWEST_PROTOCOL}, "
+                f"the app {hello.oldest} to {hello.newest}"
+            )
+        self.looks = (hello.runner, hello.setup) == ("", "")
+        answer = await self._house.welcome(hello)
+        if isinstance(answer, Welcome):
+            self._protocol = answer.protocol
+        await self._write(answer)
+        if isinstance(answer, Fatal):
+            return False
+        self._seen = _seen_by(hello, answer)
+        self._news.set()
+        return True
+
+    async def _handle(self, message: Message) -> None:
+        if isinstance(message, Submit):
+            await self._submit(message)
+        elif isinstance(message, Cancel):
+            await self._house.work.begin_cancel(message.job)
+        elif isinstance(message, Ping):
+            await self._write(Pong(message.number))
+        elif isinstance(message, Stop):
+            await self._house.stop(self, message.only_idle)
+        else:
+            raise ProtocolError(f"{message.type!r} is not for the box")
+
+    async def _submit(self, message: Submit) -> None:
+        outcome = await self._house.work.submit(message)
+        if isinstance(outcome, Refused):
+            await self._write(outcome)
+            return
+        for told in outcome:
+            # What is further on comes in its turn; ahead of it, the app would take the rest for seen.
+            if told.seq <= self._seen:
+                await self._write(told)
+
+    async def _tell_on(self) -> None:
+        try:
+            while True:
+                await self._news.wait()
+                self._news.clear()
+                await self._tell_moment()
+                await self._tell_journal()
+                await asyncio.sleep(_REST)
+        except ConnectionError:
+            _log.info("an app takes nothing any more")
+        except Exception:  # noqa: BLE001 - as in `run`
+            _log.exception("an app could not be told")
+        # The reader ends with the transport. A mere close would wait for a peer that takes nothing.
+        self._writer.transport.abort()
+
+    async def _tell_moment(self) -> None:
+        while some := self._outbox.take(_BATCH):
+            await self._write(*joined(some))
+
+    async def _tell_journal(self) -> None:
+        while batch := await self._house.work.told_after(self._seen, _BATCH):
+            await self._write(*(message for _, message in batch if message is not None))
+            self._seen = batch[-1][0]
+
+    async def _write(self, *messages: FromBox) -> None:
+        async with self._writing:
+            self._writer.write(b"".join(map(encode, messages)))
+            with self._hanging_up_after(_WRITE_SECONDS):
+                await self._writer.drain()
+
+    @contextlib.contextmanager
+    def _hanging_up_after(self, seconds: float) -> Iterator[None]:
+        # Not asyncio.wait_for: before Python 3.12 it swallows a cancel that comes as its time is up
+        # or its wait is over, and the visit would never end.
+        timer = asyncio.get_running_loop().call_later(seconds, self._writer.transport.abort)
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    async def _write_last(self, message: FromBox) -> None:
+        with contextlib.suppress(ConnectionError):
+            await self._write(message)
+
+    async def _messages(self) -> AsyncIterator[Message]:
+        decoder = Decoder()
+        while data := await self._read():
+            for message in decoder.feed(data):
+                yield message
+
+    async def _read(self) -> bytes:
+        if self._protocol < _PINGS_SINCE:
+            return await self._reader.read(1 << 16)
+        with self._hanging_up_after(_SILENCE_SECONDS):
+            return await self._reader.read(1 << 16)
+
+    async def _close(self) -> None:
+        self._writer.close()
+        with contextlib.suppress(ConnectionError, asyncio.TimeoutError):
+            await asyncio.wait_for(self._writer.wait_closed(), _CLOSE_SECONDS)
+        self._writer.transport.abort()
+
+
+def _seen_by(hello: Hello, welcome: Welcome) -> int:
+    """The last seq that need not be told."""
+    if not hello.journal and hello.after >= 0:
+        return welcome.last
+    # A journal that ends before `after` has lost records, and gives their seqs out again.
+    follows = hello.journal == welcome.journal and hello.after <= welcome.last
+    return hello.after if follows else -1
+
+
+async def _first(messages: AsyncIterator[Message]) -> Message | None:
+    async for message in messages:
+        return message
+    return None

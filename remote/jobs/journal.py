@@ -1,0 +1,319 @@
+"""The box's memory: an append-only file of records, each on the disk before anybody is told of it.
+
+`records` says how they lie there. Record 0 names the journal.
+
+A plain file and not a database, because home directories on GPU boxes are often NFS. What a crash can
+do to such a file is a torn last record: it is cut off. Damage elsewhere is never passed over in
+silence: the damaged bytes are kept beside the journal, reported, and the good records around them stay.
+
+What it asks of the file system is what NFS gives, too: one writer, writes at a given place, fsync, and a
+rename within a folder. It maps nothing into memory, and it reads a record at a time. Who the one writer is,
+`locks` decides; where a file system has no locks, a writer that finds the file changed goes no further.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import os
+import uuid
+import zlib
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from remote.jobs.records import Damage, Record, encode_record, record_at, walk
+from remote.protocol import MAX_MESSAGE, Json
+
+_CHUNK = 1 << 20
+
+
+class JournalError(Exception):
+    """The journal cannot be read or written, or is not what it was; opening it anew mends what can be."""
+
+
+class Journal:
+    """An open journal, for one thread at a time; `id` and `last` may be asked for from any."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the journal. Raises JournalError."""
+        self._path = path
+        self.id = ""
+        """Changes when the journal is not what it was, so that nobody mixes up two counts of seq, and every
+        app asks for everything."""
+        self.damages: list[Damage] = []
+        """What was found broken while opening."""
+        self._index = _Index()
+        self._size = 0
+        self._is_ragged = False
+        """Whether bytes of a record that could not be written may stand behind the end."""
+        self._is_renamed = False
+        """Whether a new file has the journal's name, and perhaps not for good yet."""
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise JournalError(f"cannot open {path}: {error.strerror}") from error
+        try:
+            self._load()
+        except OSError as error:
+            os.close(self._descriptor)
+            raise JournalError(f"cannot read or mend {path}: {error.strerror}") from error
+
+    @property
+    def last(self) -> int:
+        """The newest seq."""
+        return self._index.seqs[-1]
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self._size
+
+    def append(self, kind: str, body: Mapping[str, Json], most: int = MAX_MESSAGE) -> Record:
+        """Add a record of at most so many bytes and return it once it is on the disk.
+
+        Raises OSError (say, disk full); the journal is then as it was before. What a failed fsync leaves
+        unknown is cut off and written anew by whoever tries again. Raises RecordTooLarge, and JournalError
+        as `check` does.
+        """
+        whole: dict[str, Json] = {"seq": self._index.next_seq, "type": kind, **body}
+        data = encode_record(whole, most)
+        if self._is_renamed:
+            self._settle_name()
+        if self._is_ragged:
+            self._cut()
+        self.check()
+        record = Record(self._size, len(data), whole)
+        try:
+            _write_at(self._descriptor, data, record.offset)
+            os.fsync(self._descriptor)
+        except OSError:
+            self._is_ragged = True
+            with suppress(OSError):  # else the next record is not written before it is cut
+                self._cut()
+            raise
+        self._note(record)
+        return record
+
+    def check(self) -> None:
+        """Raise JournalError when the file was removed, or somebody else wrote there; and OSError."""
+        try:
+            size = self._path.stat().st_size
+        except FileNotFoundError:
+            raise JournalError(f"{self._path} was removed") from None
+        if size != self._size and not self._is_ragged:
+            raise JournalError(
+                f"{self._path} has {size:,} bytes instead of {self._size:,}: somebody else wrote there"
+            )
+
+    def drop(self, seqs: Collection[int]) -> None:
+        """Forget these records; the others keep their seqs, and the journal gets a new id.
+
+        Raises OSError; the journal is then as it was before. Raises JournalError as `check` does. Not while
+        a `read` goes on.
+        """
+        self.check()
+        self._rewrite(self._index.without(seqs), self._index.next_seq)
+
+    def read(self, after: int = -1) -> Iterator[Record]:
+        """The records with a seq above `after`, read from the file as they are asked for.
+
+        Raises JournalError for one that can no longer be read, and OSError.
+        """
+        at = bisect.bisect_right(self._index.seqs, after)
+        while at < len(self._index.seqs):
+            yield self._read(at)
+            at += 1
+
+    def record(self, seq: int) -> Record:
+        """The record with this seq. Raises KeyError, and as `read` does."""
+        at = bisect.bisect_left(self._index.seqs, seq)
+        if at == len(self._index.seqs) or self._index.seqs[at] != seq:
+            raise KeyError(seq)
+        return self._read(at)
+
+    def forget_set_aside(self, before: float) -> None:
+        """Remove damaged bytes that were set aside before that Unix time. Raises OSError."""
+        for file in self._path.parent.glob(f"{self._path.name}.damaged-*"):
+            if file.stat().st_mtime < before:
+                file.unlink()
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    # --- opening ---
+
+    def _load(self) -> None:
+        self._beside("mended").unlink(missing_ok=True)  # of a daemon that fell while it wrote that
+        whole = os.fstat(self._descriptor).st_size
+        for part in walk(self._bytes, whole):
+            if isinstance(part, Damage):
+                self._set_aside(part)
+                self.damages.append(part)
+                continue
+            self._index.note(part)
+            if not self.damages:
+                self._size = part.end
+            if part.body.get("type") == "journal":
+                self.id = str(part.body.get("id"))
+        if self.damages and self._index.end > self._size:
+            self._rewrite(self._index, self._index.next_seq)
+        elif self.damages or not self.id:
+            self._name_at_the_end()
+
+    def _name_at_the_end(self) -> None:
+        """Give the journal a new id, in the place of what is no record there.
+
+        An app that was told of records that are lost, and waits for what follows, must find out; and their
+        seqs are given out again. So they go and the id comes at one stroke.
+        """
+        seq = self._index.next_seq
+        self.id, data = _naming(seq)
+        _write_at(self._descriptor, data, self._size)
+        os.ftruncate(self._descriptor, self._size + len(data))
+        os.fsync(self._descriptor)
+        sync_folder(self._path.parent)
+        self._note(Record(self._size, len(data), {"seq": seq}))
+
+    def _set_aside(self, damage: Damage) -> None:
+        checksum = 0
+        for chunk in self._chunks(damage.offset, damage.size):
+            checksum = zlib.crc32(chunk, checksum)
+        aside = self._beside(f"damaged-{damage.offset}-{checksum:08x}")
+        os.close(_write_durably(aside, self._chunks(damage.offset, damage.size)))
+        sync_folder(aside.parent)
+
+    # --- the file ---
+
+    def _bytes(self, offset: int, size: int) -> bytes:
+        return os.pread(self._descriptor, size, offset)
+
+    def _chunks(self, offset: int, size: int) -> Iterator[bytes]:
+        while size > 0 and (chunk := self._bytes(offset, min(_CHUNK, size))):
+            yield chunk
+            offset += len(chunk)
+            size -= len(chunk)
+
+    def _read(self, at: int) -> Record:
+        record = record_at(self._bytes, self._index.offsets[at], self._size)
+        if record is None or record.seq != self._index.seqs[at]:
+            seq = self._index.seqs[at]
+            raise JournalError(f"{self._path}: record {seq} can no longer be read")
+        return record
+
+    def _cut(self) -> None:
+        os.ftruncate(self._descriptor, self._size)
+        self._is_ragged = False
+
+    def _rewrite(self, kept: _Index, seq: int) -> None:
+        """Put a file of these records, and one that gives it a new id, in the place of the journal's.
+
+        Raises OSError; everything is as it was then.
+        """
+        name, data = _naming(seq)
+        mended = self._beside("mended")
+        pieces = map(self._bytes, kept.offsets, kept.sizes)
+        descriptor = _write_durably(mended, itertools.chain(pieces, [data]))
+        try:
+            mended.replace(self._path)
+        except OSError:
+            os.close(descriptor)
+            mended.unlink(missing_ok=True)
+            raise
+        os.close(self._descriptor)
+        self._descriptor, self._is_ragged, self._is_renamed = descriptor, False, True
+        self.id = name
+        self._index = kept.packed()
+        self._size = self._index.end
+        self._note(Record(self._size, len(data), {"seq": seq}))
+        with suppress(OSError):  # else nothing is added before it is done
+            self._settle_name()
+
+    def _settle_name(self) -> None:
+        sync_folder(self._path.parent)
+        self._is_renamed = False
+
+    def _note(self, record: Record) -> None:
+        self._index.note(record)
+        self._size = record.end
+
+    def _beside(self, what: str) -> Path:
+        return self._path.with_name(f"{self._path.name}.{what}")
+
+
+class _Index:
+    """Where each record lies, in the order of their seqs; 20 bytes a record."""
+
+    def __init__(self) -> None:
+        self.seqs = array("q")
+        self.offsets = array("q")
+        self.sizes = array("I")
+
+    @property
+    def next_seq(self) -> int:
+        return self.seqs[-1] + 1 if self.seqs else 0
+
+    @property
+    def end(self) -> int:
+        """The byte after the last one."""
+        return self.offsets[-1] + self.sizes[-1] if self.seqs else 0
+
+    def note(self, record: Record) -> None:
+        self.seqs.append(record.seq)
+        self.offsets.append(record.offset)
+        self.sizes.append(record.size)
+
+    def without(self, seqs: Collection[int]) -> _Index:
+        """The index of the others, where they lie now."""
+        kept = [seq not in seqs for seq in self.seqs]
+        others = _Index()
+        for ours, theirs in zip(self._columns(), others._columns(), strict=True):
+            theirs.extend(itertools.compress(ours, kept))
+        return others
+
+    def packed(self) -> _Index:
+        """The same with every record where the one before it ends."""
+        packed = _Index()
+        packed.seqs, packed.sizes = self.seqs, self.sizes
+        ends = itertools.accumulate(self.sizes, initial=0)
+        packed.offsets.extend(itertools.islice(ends, len(self.sizes)))
+        return packed
+
+    def _columns(self) -> tuple[array[int], array[int], array[int]]:
+        return self.seqs, self.offsets, self.sizes
+
+
+def _naming(seq: int) -> tuple[str, bytes]:
+    """A new id for a journal, and the record that gives it."""
+    name = uuid.uuid4().hex
+    return name, encode_record({"seq": seq, "type": "journal", "id": name})
+
+
+def _write_at(descriptor: int, data: bytes, offset: int) -> None:
+    written = 0
+    while written < len(data):
+        written += os.pwrite(descriptor, data[written:], offset + written)
+
+
+def _write_durably(path: Path, pieces: Iterable[bytes]) -> int:
+    """Make a file of these pieces, or none; returns its descriptor, open to be read and written."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb", closefd=False) as file:
+            file.writelines(pieces)
+        os.fsync(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        path.unlink(missing_ok=True)
+        raise
+    return descriptor
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names that were given or taken in this folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,120 @@
+"""The pixels of the frames that unfinished jobs need, as PNG files named by their SHA-256.
+
+The journal holds the requests, this folder what they look at; a picture goes when the last job that
+needs it has ended.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from remote.jobs.journal import sync_folder
+from remote.protocol import FrameInfo, Request
+
+
+class MissingPicture(Exception):
+    """A picture was left out that is not here."""
+
+
+class PictureLost(Exception):
+    """A picture is not what it was when the box took it. Whoever sent it has it still."""
+
+
+class Pictures:
+    """A folder of pictures. All methods block on the disk."""
+
+    def __init__(self, folder: Path, needed_by: Iterable[Request]) -> None:
+        """Open the folder and remove what none of these requests needs."""
+        self._folder = folder
+        self._needed = Counter(frame.sha256 for request in needed_by for frame in request.frames)
+        self._sweep()
+
+    def keep(self, frames: Sequence[FrameInfo], images: Sequence[str]) -> None:
+        """Store the base64 images of these frames durably. Of one that is kept already, it may be empty.
+
+        Raises MissingPicture when one is empty and not kept, ValueError when they are not the frames'
+        pictures, and OSError (disk full).
+        """
+        pictures = self._decoded(frames, images)
+        try:
+            for name, data in pictures.items():
+                self._store(name, data)
+            if pictures:
+                sync_folder(self._folder)
+        except OSError:
+            for name in pictures:
+                self._remove_unneeded(name)
+            raise
+        self._needed.update(frame.sha256 for frame in frames)
+
+    def load(self, request: Request) -> list[bytes]:
+        """The PNG files of a request's frames. Raises OSError, and PictureLost if one is gone or damaged."""
+        return [self._read(frame.sha256) for frame in request.frames]
+
+    def release(self, request: Request) -> None:
+        """The request needs its pictures no longer; those that no other one needs are removed."""
+        for frame in request.frames:
+            self._needed[frame.sha256] -= 1
+            self._remove_unneeded(frame.sha256)
+
+    def _read(self, name: str) -> bytes:
+        try:
+            data = (self._folder / name).read_bytes()
+        except FileNotFoundError:
+            raise PictureLost(f"the picture {name[:12]} is gone from the box's disk") from None
+        if hashlib.sha256(data).hexdigest() != name:
+            (self._folder / name).unlink()  # whoever sends it again is not to find this one
+            raise PictureLost(f"the picture {name[:12]} was damaged on the box's disk")
+        return data
+
+    def _decoded(self, frames: Sequence[FrameInfo], images: Sequence[str]) -> dict[str, bytes]:
+        """The pictures that came, by name."""
+        if len(frames) != len(images):
+            raise ValueError(f"{len(frames)} frames came with {len(images)} images")
+        pictures: dict[str, bytes] = {}
+        for frame, image in zip(frames, images, strict=True):
+            if image:
+                pictures[frame.sha256] = _decode(image)
+            elif not (self._needed[frame.sha256] and (self._folder / frame.sha256).exists()):
+                raise MissingPicture(f"the picture {frame.sha256[:12]} is not here")
+        for name, data in pictures.items():
+            if hashlib.sha256(data).hexdigest() != name:
+                raise ValueError(f"an image is not the one announced ({name[:12]})")
+        return pictures
+
+    def _sweep(self) -> None:
+        for path in self._folder.iterdir():
+            self._remove_unneeded(path.name)
+
+    def _remove_unneeded(self, name: str) -> None:
+        if self._needed[name] <= 0:
+            del self._needed[name]
+            (self._folder / name).unlink(missing_ok=True)
+
+    def _store(self, name: str, data: bytes) -> None:
+        final = self._folder / name
+        if final.exists():
+            return
+        part = final.with_suffix(".part")
+        try:
+            with part.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(final)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+
+
+def _decode(image: str) -> bytes:
+    try:
+        return base64.b64decode(image, validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"an image is not base64: {error}") from None

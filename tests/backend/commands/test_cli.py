@@ -1,0 +1,761 @@
+"""The command line: what goes to stdout, what it exits with, and how soon."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from backend import __version__
+from backend.cli import run
+from backend.commands import upsample as upsample_command
+from backend.config import user_file
+from backend.errors import BoxUnreachable, BoxUntrusted
+from backend.events import Event, JobDone
+from backend.exit_codes import ExitCode
+from backend.results.writing import is_own_result
+from backend.store import Job, State, Store, Written, default_path
+from remote.protocol import Json
+from tests.support.queued_jobs import new_job
+
+RunFfmpeg = Callable[..., None]
+Capsys = pytest.CaptureFixture[str]
+
+PROMPT = "a robotic arm hand over a coffee cup to a woman in a modern office."
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory; 80 columns wide."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    return tmp_path
+
+
+def put(name: str, text: str) -> Path:
+    file = Path(name)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def put_spec(name: str, video: Path | str, prompt: str = PROMPT) -> Path:
+    spec = {"prompt": prompt, "input_video_path": str(video), "edge": {"control_weight": 1.0}}
+    return put(name, json.dumps(spec))
+
+
+def data(capsys: Capsys, *arguments: str | Path) -> Json:
+    """The JSON that a command prints."""
+    assert run([str(argument) for argument in arguments]) == ExitCode.OK
+    value: Json = json.loads(capsys.readouterr().out)
+    return value
+
+
+def rows(capsys: Capsys, *arguments: str | Path) -> list[dict[str, Json]]:
+    value = data(capsys, "estimate", *arguments, "--format", "json")
+    assert isinstance(value, list)
+    return [row for row in value if isinstance(row, dict)]
+
+
+def python(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs code in a fresh interpreter that finds what this one finds."""
+    path = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"PYTHONPATH": path} | environment,
+    )
+
+
+MAIN = "from backend.cli import main; main()"
+
+
+# --- version, help and mistakes ------------------------------------------------------------------
+
+
+def test_the_version_is_data(capsys: Capsys) -> None:
+    assert run(["--version"]) == ExitCode.OK
+    assert capsys.readouterr().out.strip() == __version__
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "",
+        "estimate",
+        "fit",
+        "hint",
+        "config",
+        "config set",
+        "queue",
+        "queue list",
+        "queue cancel",
+        "queue retry",
+        "queue clear",
+        "demo",
+    ],
+)
+def test_help_fits_80_columns(capsys: Capsys, command: str) -> None:
+    assert run([*command.split(), "--help"]) == ExitCode.OK
+    text = capsys.readouterr().out
+    assert text.startswith(f"Usage: upsample {command}".rstrip())
+    assert max(map(len, text.splitlines())) <= 80
+    assert "default: False" not in text
+    assert "default: ()" not in text
+
+
+def test_help_names_the_commands_and_options(capsys: Capsys) -> None:
+    run(["--help"])
+    text = capsys.readouterr().out
+    for word in ("estimate", "fit", "hint", "config", "queue", "demo", "--no-ui", "--save-dir"):
+        assert word in text
+    for word in ("[default: outputs]", "[default: 1]", "[default: 0]"):
+        assert word in text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--colour"],
+        ["fit"],
+        ["fit", "640x480", "--frames", "two"],
+        ["fit", "nothing.mp4"],
+        ["fit", "640x480", "--frames", "0"],
+        ["fit", "640x480", "--frames", "-1"],
+        ["estimate", "--resolution", "big"],
+        ["estimate", "--frames", "0"],
+        ["estimate", "--max-model-len", "0"],
+        ["estimate", "--format", "xml"],
+        ["hint", "nothing.mp4"],
+        ["config", "get", "upsampling.colour"],
+        ["config", "set", "upsampling.max_tokens", "few"],
+        ["--no-ui", "nothing"],
+        ["--no-ui", "--box", "nowhere"],
+        ["--no-ui", "--candidates", "0"],
+        ["--no-ui", "--num-frames", "0"],
+    ],
+    ids=" ".join,
+)
+def test_a_mistake_is_told_on_stderr_and_exits_with_2(capsys: Capsys, arguments: list[str]) -> None:
+    assert run(arguments) == ExitCode.USAGE
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err
+    assert "Traceback" not in shown.err
+
+
+def test_a_mistake_in_the_config_exits_with_2_and_names_the_file(capsys: Capsys) -> None:
+    put("config.toml", "[upsampling]\nmax_token = 1\n")
+    assert run(["fit", "640x480"]) == ExitCode.USAGE
+    assert "config.toml: upsampling.max_token is no setting" in capsys.readouterr().err
+
+
+def test_the_app_needs_a_terminal(capsys: Capsys) -> None:
+    assert run([]) == ExitCode.USAGE
+    assert "--no-ui" in capsys.readouterr().err
+
+
+def test_ctrl_c_exits_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(arguments: Sequence[str], **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("backend.cli.verbs.app", interrupted)
+    assert run(["queue", "list"]) == ExitCode.INTERRUPTED
+
+
+# --- estimate ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "prompt", "exact", "linear"),
+    [
+        ("1280x704", PROMPT, 4699, 31_178),
+        ("320x180", "", 507, 1992),
+        ("940x529", "", 4083, 17_205),
+    ],
+)
+def test_estimates_are_the_measured_numbers(
+    capsys: Capsys, size: str, prompt: str, exact: int, linear: int
+) -> None:
+    (row,) = rows(capsys, "--resolution", size, "--prompt", prompt)
+    assert (row["prompt_tokens"], row["linear_tokens"]) == (exact, linear)
+
+
+def test_the_vision_tokens_of_320x180_are_504(capsys: Capsys) -> None:
+    (row,) = rows(capsys, "--resolution", "320x180")
+    assert (row["vision_tokens"], row["linear_tokens"], row["text_tokens"]) == (504, 1992, 0)
+
+
+def test_an_estimate_tells_the_verdict_for_every_context_length(capsys: Capsys) -> None:
+    (row,) = rows(
+        capsys, "--resolution", "1280x704", "--max-model-len", "4096", "--max-model-len", "8192"
+    )
+    assert row["limits"] == [
+        {"max_model_len": 4096, "verdict": "exceeds", "free": 4096 - 300 - 4683},
+        {"max_model_len": 8192, "verdict": "fits", "free": 8192 - 300 - 4683},
+    ]
+    assert row["largest_fit"] == "928x510"
+
+
+def test_without_arguments_the_25_cosmos_sizes_are_shown(capsys: Capsys) -> None:
+    found = rows(capsys)
+    assert len(found) == 25
+    assert found[5]["name"] == "720 16:9"
+    assert (found[5]["width"], found[5]["height"]) == (1280, 704)
+
+
+def test_csv_agrees_with_json(capsys: Capsys) -> None:
+    found = rows(capsys)
+    assert run(["estimate", "--format", "csv"]) == ExitCode.OK
+    lines = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert len(lines) == 25
+    for line, row in zip(lines, found, strict=True):
+        verdict = line.pop("verdict_4096")
+        assert line == {key: "" if row[key] is None else str(row[key]) for key in line}
+        assert isinstance(row["limits"], list)
+        assert isinstance(row["limits"][0], dict)
+        assert verdict == row["limits"][0]["verdict"]
+
+
+def test_the_table_fits_80_columns_and_breaks_no_line(capsys: Capsys) -> None:
+    run(["estimate"])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + 25 + 2
+    assert max(map(len, lines)) <= 80
+    assert "4,683" in lines[6]
+    assert "✗ exceeds" in lines[6]
+
+
+def test_a_video_a_spec_and_a_text_are_weighed(
+    capsys: Capsys, counted_clip: Path, picture: Path
+) -> None:
+    spec = put_spec("dock.json", counted_clip)
+    text = put("dusk.txt", PROMPT)
+    video, image, dock, dusk = rows(capsys, counted_clip, picture, spec, text)
+    assert (video["name"], video["frames"], video["prompt_tokens"]) == ("counted.mp4", 2, 33)
+    assert (image["frames"], image["prompt_tokens"]) == (1, 18)
+    assert (dock["name"], dock["prompt_tokens"]) == ("dock", 49)
+    assert (dusk["width"], dusk["frames"], dusk["prompt_tokens"]) == (None, 0, 19)
+
+
+def test_a_spec_costs_what_the_dry_run_says_even_if_its_prompt_is_empty(
+    capsys: Capsys, counted_clip: Path
+) -> None:
+    spec = put(
+        "empty.json", json.dumps({"id": "p", "prompt": "", "input_video_path": str(counted_clip)})
+    )
+    (row,) = rows(capsys, spec)
+    planned = data(capsys, "--dry-run", "--json", spec)
+    assert isinstance(planned, dict)
+    assert row["prompt_tokens"] == planned["prompt_tokens"]
+    assert row["text_tokens"] == planned["text_tokens"] != 0
+
+
+def test_the_estimator_that_is_set_decides(capsys: Capsys) -> None:
+    run(["config", "set", "upsampling.estimator", "linear"])
+    capsys.readouterr()
+    (row,) = rows(capsys, "--resolution", "640x480")
+    assert isinstance(row["limits"], list)
+    assert isinstance(row["limits"][0], dict)
+    assert row["limits"][0]["verdict"] == "exceeds"
+
+
+def test_what_cannot_be_weighed_is_told_and_the_others_go_on(
+    capsys: Capsys, counted_clip: Path
+) -> None:
+    notes = put("notes.md", "no video")
+    other = put("other.json", '{"some": "thing"}')
+    dock = put_spec("dock.json", "gone.mp4")
+    arguments = ["estimate", "gone", notes, other, dock, counted_clip, "--format", "json"]
+    assert run([str(argument) for argument in arguments]) == ExitCode.SOME_FAILED
+    shown = capsys.readouterr()
+    assert len(json.loads(shown.out)) == 1
+    for words in ("gone: there is no such file", "notes.md is not a video", "belong to no format"):
+        assert words in shown.err
+    assert "dock.json: " in shown.err
+
+
+@pytest.mark.parametrize(("media", "frames"), [("rgb", 2), ("control", 1), ("both", 3)])
+def test_the_command_line_says_which_videos_are_looked_at(
+    capsys: Capsys, counted_clip: Path, picture: Path, media: str, frames: int
+) -> None:
+    spec = {"prompt": PROMPT, "input_video_path": str(counted_clip)}
+    file = put("a.json", json.dumps(spec | {"seg": {"input_control": str(picture)}}))
+    planned = data(capsys, "--dry-run", "--json", "--media", media, file)
+    assert isinstance(planned, dict)
+    assert planned["frames"] == frames
+    assert planned["video"] == str(picture if media == "control" else counted_clip)
+    assert planned["control"] == (str(picture) if media == "both" else None)
+    run(["config", "set", "upsampling.media", media])
+    capsys.readouterr()
+    (row,) = rows(capsys, file)
+    assert (row["frames"], row["prompt_tokens"]) == (frames, planned["prompt_tokens"])
+
+
+# --- fit and hint --------------------------------------------------------------------------------
+
+
+def test_fit_prints_the_size_and_narrates_the_cost(capsys: Capsys) -> None:
+    assert run(["fit", "1280x720", "--prompt", PROMPT]) == ExitCode.OK
+    shown = capsys.readouterr()
+    assert shown.out == "910x512\n"
+    assert "3,731 prompt tokens of 4,096" in shown.err
+
+
+def test_fit_tells_what_fits_as_it_is(capsys: Capsys, counted_clip: Path) -> None:
+    assert run(["fit", str(counted_clip)]) == ExitCode.OK
+    shown = capsys.readouterr()
+    assert shown.out == "64x36\n"
+    assert "it fits as it is" in shown.err
+
+
+def test_a_line_of_paths_is_not_parsed_and_says_the_same(capsys: Capsys) -> None:
+    """What parses a line takes longer to import than the app to be drawn."""
+    said = []
+    for line in (["specs/"], ["--box", "local", "specs/"]):
+        assert run(line) == ExitCode.USAGE
+        said.append(capsys.readouterr().err)
+    assert said[0] == said[1]
+    program = (
+        "import sys; from backend.cli import run; run(['specs/']); print('cyclopts' in sys.modules)"
+    )
+    shown = subprocess.check_output([sys.executable, "-c", program], stdin=subprocess.DEVNULL)
+    assert shown.split() == [b"False"]
+
+
+@pytest.mark.parametrize("line", [["queue", "list"], ["estimate"], ["./specs", "--dry-run"]])
+def test_verbs_and_options_are_parsed(line: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[list[str]] = []
+
+    def note(arguments: list[str], **_: object) -> ExitCode:
+        heard.append(arguments)
+        return ExitCode.OK
+
+    monkeypatch.setattr("backend.cli.verbs.app", note)
+    assert run(line) == ExitCode.OK
+    assert heard == [line]
+
+
+def test_fit_as_json(capsys: Capsys) -> None:
+    assert data(capsys, "fit", "1280x720", "--prompt", PROMPT, "--json") == {
+        "source": "1280x720",
+        "fit": "910x512",
+        "frames": 2,
+        "prompt_tokens": 3731,
+        "limit": 4096,
+        "reserve": 300,
+        "free": 65,
+        "estimated": False,
+        "measured_tokens": None,
+    }
+
+
+def test_fit_and_estimate_count_a_system_prompt(capsys: Capsys) -> None:
+    run(["config", "set", "upsampling.system_prompt", PROMPT])
+    capsys.readouterr()
+    fitted = data(capsys, "fit", "320x180", "--json")
+    (row,) = rows(capsys, "--resolution", "320x180")
+    assert isinstance(fitted, dict)
+    # Its last full stop and the empty line after it are one token.
+    assert fitted["prompt_tokens"] == row["prompt_tokens"] == 507 + 16
+    assert row["text_tokens"] == 16
+
+
+def test_an_estimate_is_marked_where_the_tokenizer_is_not_known(capsys: Capsys) -> None:
+    run(["config", "set", "upsampling.profile", "reason1"])
+    capsys.readouterr()
+    (row,) = rows(capsys, "--resolution", "1280x704")
+    assert (row["estimated"], row["vision_tokens"]) == (True, 4 * (46 * 25 + 2))
+    run(["estimate", "--resolution", "1280x704"])
+    shown = capsys.readouterr().out
+    assert "≈" in shown
+    assert "prompt: 13 + text" in shown
+    run(["fit", "1280x704"])
+    assert "about " in capsys.readouterr().err
+
+
+def test_profiles_are_listed_with_ones_own(capsys: Capsys) -> None:
+    folder = user_file().parent / "profiles"
+    folder.mkdir(parents=True)
+    shipped = resources.files("backend.config.profiles").joinpath("generic.toml").read_text("utf-8")
+    (folder / "mine.toml").write_text(shipped)
+    listed = data(capsys, "config", "profiles", "--json")
+    assert isinstance(listed, list)
+    by_name = {row["name"]: row for row in listed if isinstance(row, dict)}
+    assert list(by_name) == ["generic", "reason1", "transfer1", "transfer1-stock", "mine"]
+    assert (by_name["reason1"]["family"], by_name["reason1"]["source"]) == ("qwen2-vl", "shipped")
+    assert (by_name["mine"]["family"], by_name["mine"]["source"]) == (
+        "other", str(folder / "mine.toml"),
+    )  # fmt: skip
+    assert [name for name, row in by_name.items() if row["chosen"]] == ["transfer1"]
+
+
+def test_a_broken_profile_is_told_and_the_others_are_listed(capsys: Capsys) -> None:
+    folder = user_file().parent / "profiles"
+    folder.mkdir(parents=True)
+    (folder / "mine.toml").write_text("[vision]\nfamily = 3\n")
+    assert run(["config", "profiles"]) == ExitCode.SOME_FAILED
+    shown = capsys.readouterr()
+    assert "reason1" in shown.out
+    assert "mine.toml: description is missing" in shown.err
+    assert max(map(len, shown.out.splitlines())) <= 80
+
+
+def test_hint_prints_the_video_that_it_made(capsys: Capsys, counted_clip: Path) -> None:
+    assert run(["hint", str(counted_clip), "-o", "hint.mp4"]) == ExitCode.OK
+    assert capsys.readouterr().out == "hint.mp4\n"
+    assert Path("hint.mp4").stat().st_size > 0
+    assert run(["hint", str(counted_clip), "-o", "hint.mp4"]) == ExitCode.USAGE
+    assert "--force" in capsys.readouterr().err
+
+
+def test_hints_of_videos_with_one_name_do_not_replace_each_other(
+    capsys: Capsys, counted_clip: Path, uneven_clip: Path
+) -> None:
+    made = set()
+    for name, clip in (("a", counted_clip), ("b", uneven_clip)):
+        Path(name).mkdir()
+        video = Path(name, "color.mp4")
+        video.write_bytes(clip.read_bytes())
+        assert run(["hint", str(video)]) == ExitCode.OK
+        made.add(capsys.readouterr().out.strip())
+    assert len(made) == 2
+    assert all(Path(path).is_file() for path in made)
+
+
+def test_an_image_has_no_hint_video(capsys: Capsys, picture: Path) -> None:
+    assert run(["hint", str(picture)]) == ExitCode.USAGE
+    assert "is an image" in capsys.readouterr().err
+
+
+# --- config --------------------------------------------------------------------------------------
+
+
+def test_what_is_set_is_what_one_gets(capsys: Capsys) -> None:
+    assert run(["config", "set", "upsampling.max_tokens", "8192"]) == ExitCode.OK
+    assert str(user_file()) in capsys.readouterr().err
+    assert data(capsys, "config", "get", "upsampling.max_tokens") == 8192
+    assert run(["config", "get", "box"]) == ExitCode.OK
+    assert capsys.readouterr().out == "local\n"
+
+
+def test_a_long_value_is_shown_on_one_line(capsys: Capsys) -> None:
+    model = "/models" * 30
+    run(["config", "set", "boxes.h100.model", model])
+    capsys.readouterr()
+    run(["config", "get", "boxes.h100.model"])
+    assert capsys.readouterr().out == f"{model}\n"
+    run(["config", "show"])
+    assert f'model = "{model}"\n' in capsys.readouterr().out
+
+
+def test_config_show_can_be_read_back(capsys: Capsys) -> None:
+    before = data(capsys, "config", "show", "--json")
+    run(["config", "show"])
+    put(str(user_file()), capsys.readouterr().out)
+    assert data(capsys, "config", "show", "--json") == before
+
+
+@pytest.mark.parametrize(
+    ("editor", "code", "made"),
+    [
+        ("true", ExitCode.OK, True),
+        ("false", ExitCode.USAGE, True),
+        ("'", ExitCode.USAGE, False),
+    ],
+)
+def test_an_editor_that_does_not_work_is_told(
+    capsys: Capsys, monkeypatch: pytest.MonkeyPatch, editor: str, code: ExitCode, made: bool
+) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", editor)
+    assert run(["config", "edit"]) == code
+    assert user_file().is_file() is made
+
+
+def test_the_paths_are_told_the_strongest_first(capsys: Capsys, folder: Path) -> None:
+    assert run(["config", "path"]) == ExitCode.OK
+    assert capsys.readouterr().out.splitlines() == [str(folder / "config.toml"), str(user_file())]
+
+
+# --- dry run, queue ------------------------------------------------------------------------------
+
+
+def test_a_dry_run_shows_what_would_be_sent_and_sends_nothing(
+    capsys: Capsys, counted_clip: Path
+) -> None:
+    spec = put_spec("dock.json", counted_clip)
+    planned = data(capsys, "--dry-run", "--json", spec)
+    assert isinstance(planned, dict)
+    assert (planned["size_sent"], planned["frames"], planned["prompt_tokens"]) == ("64x36", 2, 49)
+    assert not Path("outputs").exists()
+    assert not default_path().exists()
+
+
+def test_a_dry_run_that_would_refuse_exits_with_1(capsys: Capsys) -> None:
+    spec = put_spec("dock.json", "gone.mp4")
+    assert run(["--dry-run", str(spec)]) == ExitCode.SOME_FAILED
+    shown = capsys.readouterr()
+    assert "gone.mp4 does not exist" in shown.out
+    assert "1 prompts, 1 refused; nothing was sent." in shown.err
+
+
+def test_an_empty_queue_is_told(capsys: Capsys) -> None:
+    assert run(["queue", "list"]) == ExitCode.OK
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", "The queue is empty.\n")
+
+
+# --- upsampling, with a dispatcher that only pretends ---------------------------------------------
+
+
+class Pretender:
+    """Stands in for the dispatcher: ends every job, or raises what it was told to."""
+
+    trouble: Exception | None = None
+
+    def __init__(
+        self,
+        store: Store,
+        box: object,
+        asker: object,
+        watch: Callable[[Event], None],
+        *,
+        force: bool,
+    ) -> None:
+        self.store, self.watch = store, watch
+
+    async def run(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            if self.trouble is not None:
+                raise self.trouble
+            self.store.set_state(job.number, State.DONE)
+            self.watch(JobDone(job.number, job.name, "long", "stop", "sketch", 0.1, None, None))
+
+
+@pytest.fixture
+def pretender(monkeypatch: pytest.MonkeyPatch) -> type[Pretender]:
+    monkeypatch.setattr(upsample_command, "Dispatcher", Pretender)
+    monkeypatch.setattr(Pretender, "trouble", None)
+    return Pretender
+
+
+def queued(capsys: Capsys) -> list[str]:
+    run(["queue", "list", "--all", "--json"])
+    lines = capsys.readouterr().out.splitlines()
+    return [f"{json.loads(line)['name']} {json.loads(line)['state']}" for line in lines]
+
+
+@pytest.mark.usefixtures("pretender")
+def test_all_done_exits_with_0(capsys: Capsys, counted_clip: Path) -> None:
+    spec = put_spec("dock.json", counted_clip)
+    assert run(["--no-ui", str(spec)]) == ExitCode.OK
+    assert capsys.readouterr().err == "1 done.\n"
+    assert queued(capsys) == ["dock done"]
+
+
+@pytest.mark.parametrize("trouble", [BoxUnreachable("no route"), BoxUntrusted("another key")])
+def test_a_box_that_cannot_be_used_exits_with_3_and_tells_what_stays(
+    capsys: Capsys, counted_clip: Path, pretender: type[Pretender], trouble: Exception
+) -> None:
+    pretender.trouble = trouble
+    assert run(["--no-ui", str(put_spec("dock.json", counted_clip))]) == ExitCode.BOX
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "1 queued."
+    assert said[1].startswith("1 stays in the queue")
+    assert said[2] == f"upsample: {trouble}"
+
+
+def test_without_paths_the_queue_goes_on_and_json_is_heeded(
+    capsys: Capsys, counted_clip: Path, pretender: type[Pretender]
+) -> None:
+    pretender.trouble = BoxUnreachable("no route")
+    run(["--no-ui", str(put_spec("dock.json", counted_clip))])
+    pretender.trouble = None
+    capsys.readouterr()
+    event = data(capsys, "--no-ui", "--json")
+    assert isinstance(event, dict)
+    assert (event["type"], event["name"]) == ("done", "dock")
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--save-dir=x",
+        "--seed=3",
+        "--candidates=2",
+        "--num-frames=1",
+        "--max-resolution=480",
+        "--resize=off",
+        "--media=both",
+        "--filter=rain",
+        "--ignore-budget",
+        "--review",
+    ],
+)
+def test_an_option_that_cannot_change_what_is_queued_is_bad_usage(
+    capsys: Capsys, option: str
+) -> None:
+    assert run(["--no-ui", option]) == ExitCode.USAGE
+    assert f"{option.partition('=')[0]} cannot change what is queued" in capsys.readouterr().err
+
+
+def test_a_dry_run_of_nothing_is_bad_usage(capsys: Capsys) -> None:
+    assert run(["--no-ui", "--dry-run"]) == ExitCode.USAGE
+    assert "upsample queue list" in capsys.readouterr().err
+
+
+def test_what_is_paused_is_not_sent_by_going_on_and_said(
+    capsys: Capsys, counted_clip: Path
+) -> None:
+    with closing(Store(default_path())) as store:
+        store.queue([new_job()])
+        store.set_state(1, State.PAUSED)
+        assert run(["--no-ui"]) == ExitCode.OK
+        assert "Paused: 1." in capsys.readouterr().err
+        assert store.jobs()[0].state is State.PAUSED
+
+
+@pytest.mark.usefixtures("pretender")
+def test_a_result_that_never_became_a_file_is_taken_up_again(
+    capsys: Capsys, counted_clip: Path
+) -> None:
+    # A crash between the answer and the file: the job is done, and nothing was written.
+    run(["--no-ui", str(put_spec("dock.json", counted_clip))])
+    capsys.readouterr()
+    run(["--no-ui"])
+    assert "1 done." in capsys.readouterr().err
+    put("outputs/dock.json", "{}")
+    run(["--no-ui"])
+    assert "Nothing is left to do on local." in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("pretender")
+def test_a_result_of_ours_is_not_upsampled_again_unless_it_is_forced(
+    capsys: Capsys, counted_clip: Path
+) -> None:
+    put_spec("dock.json", counted_clip)
+    result = put_spec("outputs/dock.json", counted_clip, "a long prompt").absolute()
+    digest = hashlib.sha256(result.read_bytes()).hexdigest()
+    store = Store(default_path())
+    store.note_written({result: Written(digest, Path("dock.json").absolute())})
+    assert is_own_result(store, result)
+    store.close()
+    run(["--no-ui", ".", "--save-dir", "new"])
+    assert "outputs/dock.json: skipped, it is a result of upsample" in capsys.readouterr().err
+    assert queued(capsys) == ["dock done"]
+    run(["--no-ui", ".", "--save-dir", "new", "--force"])
+    capsys.readouterr()
+    assert len(queued(capsys)) == 2
+
+
+@pytest.mark.usefixtures("pretender")
+def test_a_file_that_may_not_be_replaced_is_refused_before_any_work(
+    capsys: Capsys, counted_clip: Path
+) -> None:
+    specs = [str(put_spec(f"{name}.json", counted_clip)) for name in "ab"]
+    put("outputs/a.json", "mine")
+    assert run(["--no-ui", *specs]) == ExitCode.SOME_FAILED
+    shown = capsys.readouterr()
+    assert "a.json exists already" in shown.err
+    assert "1 done, 1 refused." in shown.err
+    assert queued(capsys) == ["b done"]
+
+
+# --- terminals and pipes -------------------------------------------------------------------------
+
+
+def test_no_color_gives_no_colours(
+    capsys: Capsys, monkeypatch: pytest.MonkeyPatch, counted_clip: Path
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    for arguments in (["estimate"], ["--dry-run", str(put_spec("a.json", "x.mp4"))], ["fit", "?"]):
+        run(arguments)
+        shown = capsys.readouterr()
+        assert re.search(r"\x1b\[[0-9;]*3[0-9]", shown.out + shown.err) is None
+
+
+@pytest.mark.parametrize("style", ["table", "csv", "json"])
+def test_control_characters_in_names_are_shown_harmlessly(
+    capsys: Capsys, counted_clip: Path, style: str
+) -> None:
+    put("nasty.json", json.dumps([
+        {"name": "a\x1b[2J[/x]", "prompt": "p", "video_path": str(counted_clip), "spec_id": "ps_1"},
+        {"name": "b", "prompt": "p", "video_path": "gone\x1b[2J.mp4", "spec_id": "ps_2"},
+    ]))  # fmt: skip
+    Path("nasty.json").rename("na\x07sty.json")
+    run(["estimate", "na\x07sty.json", "--format", style])
+    run(["--dry-run", "na\x07sty.json"])
+    run(["fit", "gone\x1b[2J.mp4"])
+    shown = capsys.readouterr()
+    assert "\x1b" not in shown.out + shown.err
+    assert "\x07" not in shown.out + shown.err
+    assert "[/x]" in shown.out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["estimate"], ["estimate", "--format", "json"], ["config", "show"], ["--help"]]
+)
+def test_a_reader_that_has_enough_ends_the_command_quietly(arguments: list[str]) -> None:
+    # Its stdout is a pipe that nobody reads any more.
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", MAIN, *arguments],
+            stdout=write,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])},
+        )
+    finally:
+        os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_terminal_that_lacks_a_character_gets_an_escape_for_it() -> None:
+    done = python(MAIN, "estimate", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\u2717 exceeds" in done.stdout
+
+
+# --- the cold start ------------------------------------------------------------------------------
+
+SLOW = ["av", "textual", "asyncssh", "mistral_common", "tiktoken", "numpy", "pydantic"]
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_version_and_help_import_nothing_slow(option: str) -> None:
+    done = python(
+        "import sys; from backend.cli import run; run([sys.argv[1]])\n"
+        f"print([name for name in {SLOW} if name in sys.modules], file=sys.stderr)",
+        option,
+    )
+    assert done.stderr == "[]\n"
+
+
+def test_backend_imports_no_screen_and_remote_nothing_of_ours() -> None:
+    every_module = (
+        "import importlib, pkgutil, sys\n"
+        "room = importlib.import_module(sys.argv[1])\n"
+        "for module in pkgutil.walk_packages(room.__path__, sys.argv[1] + '.'):\n"
+        "    if not module.name.endswith('__main__'): importlib.import_module(module.name)\n"
+        "print(sorted({name.partition('.')[0] for name in sys.modules}\n"
+        "    & {'textual', 'tui', 'backend', 'remote'}))\n"
+    )
+    assert python(every_module, "backend").stdout == "['backend', 'remote']\n"
+    assert python(every_module, "remote").stdout == "['remote']\n"

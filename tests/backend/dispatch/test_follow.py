@@ -1,0 +1,106 @@
+"""That whoever looks on misses nothing of what another process does to the queue."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from backend.box.asker import Nobody
+from backend.dispatch import follow
+from backend.dispatch.dispatcher import Dispatcher
+from backend.dispatch.follow import Follower, News
+from backend.dispatch.run_or_follow import do_or_follow
+from backend.events import Event, JobCancelled, JobDone, JobFailed, JobPaused, JobStarted
+from backend.store import State, Store
+from tests.support.near_box import BOX
+from tests.support.queued_jobs import ANSWER, REQUEST, new_job
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with closing(Store(tmp_path / "queue.db")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def other(store: Store) -> Iterator[Store]:
+    """The same queue, as another process has it."""
+    with closing(Store(store.path)) as opened:
+        yield opened
+
+
+def test_each_change_is_news_once(store: Store, other: Store) -> None:
+    news = News(store)
+    jobs = other.queue([new_job("a"), new_job("b")])
+    assert news.look() == jobs
+    assert news.look() == []
+    other.set_state(2, State.RUNNING)
+    assert [job.state for job in news.look()] == [State.RUNNING]
+
+
+def test_what_changed_while_the_clock_was_wrong_is_news_in_the_end(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "_WHOLE_LOOK", 3)
+    news = News(store)
+    store.queue([new_job()])
+    news.look()
+    with closing(sqlite3.connect(store.path)) as db:
+        db.execute("UPDATE jobs SET state = 'failed', changed = changed - 100000")
+        db.commit()
+    assert news.look() == []
+    assert [job.state for job in news.look()] == [State.FAILED]
+
+
+async def test_what_another_process_does_is_told_as_events(
+    store: Store, other: Store, tmp_path: Path
+) -> None:
+    orders = [new_job(str(n), entry=n, destination=tmp_path / "out.txt") for n in range(4)]
+    jobs = other.queue(orders)
+    events: list[Event] = []
+    follower = Follower(store, jobs, events.append)
+    assert not await follower.have_ended()
+    identity = other.set_request(1, REQUEST, 9)
+    other.set_state(1, State.SENT)
+    other.begin_attempt(1, 2, "")
+    other.set_state(2, State.FAILED, "why")
+    assert not await follower.have_ended()
+    other.keep_answer(identity, ANSWER)
+    other.finish(1, ANSWER)
+    other.set_state(3, State.CANCELLED)
+    other.set_state(4, State.PAUSED)
+    assert await follower.have_ended()
+    told = [event for event in events if isinstance(event, JobStarted | JobFailed | JobDone)]
+    assert [(type(event), event.job) for event in told] == [
+        (JobStarted, 1),
+        (JobFailed, 2),
+        (JobDone, 1),
+    ]
+    assert isinstance(told[0], JobStarted)
+    assert told[0].attempt == 2
+    assert JobCancelled(3, "dusk") in events
+    assert JobPaused(4, "dusk") in events
+
+
+async def test_jobs_that_are_cancelled_and_cleared_between_two_looks_have_ended(
+    store: Store, other: Store
+) -> None:
+    events: list[Event] = []
+    follower = Follower(store, other.queue([new_job("a"), new_job("b")]), events.append)
+    assert not await follower.have_ended()
+    for number in (1, 2):
+        other.set_state(number, State.CANCELLED)
+    other.forget([1])
+    assert await follower.have_ended()
+    assert events == [JobCancelled(2, "dusk")]
+
+
+async def test_a_batch_whose_jobs_were_all_forgotten_has_nothing_to_do(store: Store) -> None:
+    jobs = store.queue([new_job()])
+    store.set_state(1, State.CANCELLED)
+    store.forget([1])
+    await do_or_follow(store, jobs, lambda _: None, lambda: Dispatcher(store, BOX, Nobody(), print))

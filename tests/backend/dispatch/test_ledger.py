@@ -1,0 +1,67 @@
+"""An ending is seen through, and what stops one is heard even by those who came after."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from backend.dispatch.ledger import Ledger
+from backend.errors import QueueError
+from backend.store import Store
+
+
+async def test_of_several_failures_that_nobody_awaits_python_has_nothing_to_complain_about(
+    tmp_path: Path,
+) -> None:
+    full = asyncio.Event()
+    complaints: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(str(context["message"])))
+
+    async def within() -> None:
+        await full.wait()
+        raise QueueError("the disk is full")
+
+    with closing(Store(tmp_path / "queue.db")) as store:
+        ledger = Ledger(store, "h100", lambda _: None, force=False)
+
+        async def ending() -> None:
+            await ledger.see_through(within())
+
+        hearing = asyncio.create_task(ledger.see_through(ending()))
+        await asyncio.sleep(0.01)
+        hearing.cancel()
+        await asyncio.gather(hearing, return_exceptions=True)
+        del hearing
+        full.set()
+        await asyncio.sleep(0.01)
+        gc.collect()
+        assert complaints == []
+        with pytest.raises(QueueError, match="full"):
+            await ledger.settled()
+
+
+@pytest.mark.parametrize("when", ["while it is waited for", "before anybody waits"])
+async def test_a_failure_that_nobody_awaits_any_more_is_not_lost(tmp_path: Path, when: str) -> None:
+    full = asyncio.Event()
+
+    async def ending() -> None:
+        await full.wait()
+        raise QueueError("the disk is full")
+
+    with closing(Store(tmp_path / "queue.db")) as store:
+        ledger = Ledger(store, "h100", lambda _: None, force=False)
+        hearing = asyncio.create_task(ledger.see_through(ending()))
+        await asyncio.sleep(0)
+        hearing.cancel()  # the link broke meanwhile
+        await asyncio.gather(hearing, return_exceptions=True)
+        if when == "before anybody waits":
+            full.set()
+            await asyncio.sleep(0.01)
+        asyncio.get_running_loop().call_soon(full.set)
+        with pytest.raises(QueueError, match="full"):
+            await ledger.settled()

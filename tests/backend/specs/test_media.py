@@ -1,0 +1,40 @@
+"""Which videos the model is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backend.specs.media import Media, Shown, choose_media
+from backend.specs.model import Spec, SpecFormat
+
+RGB, EDGE, DEPTH = Path("rgb.mp4"), Path("edge.mp4"), Path("depth.mp4")
+
+
+def spec(video: Path | None, **controls: Path) -> Spec:
+    return Spec(SpecFormat.TRANSFER1, Path("a.json"), 0, 1, "a", "dusk", video, controls)
+
+
+@pytest.mark.parametrize(
+    ("media", "shown"),
+    [
+        (Media.RGB, Shown(RGB, None, "rgb")),
+        (Media.CONTROL, Shown(EDGE, None, "edge")),
+        (Media.BOTH, Shown(RGB, EDGE, "rgb+edge")),
+    ],
+)
+def test_the_setting_decides_and_edge_comes_before_depth(media: Media, shown: Shown) -> None:
+    assert choose_media(spec(RGB, depth=DEPTH, edge=EDGE), media) == shown
+
+
+@pytest.mark.parametrize("media", Media)
+def test_what_is_missing_is_stood_in_for(media: Media) -> None:
+    assert choose_media(spec(RGB), media) == Shown(RGB, None, "rgb")
+    # A spec without an RGB video has its first control in its place.
+    assert choose_media(spec(DEPTH, depth=DEPTH), media) == Shown(DEPTH, None, "depth")
+    assert choose_media(spec(None), media) == Shown(None)
+
+
+def test_a_control_that_nobody_knows_is_not_looked_at() -> None:
+    assert choose_media(spec(RGB, style=EDGE), Media.BOTH) == Shown(RGB, None, "rgb")
