@@ -16,7 +16,7 @@ import threading
 import time
 from dataclasses import asdict
 
-from remote.place import Place, PlaceError, make_place
+from remote.paths import DaemonPaths, PlaceError, make_place
 from remote.protocol import MAGIC, Fatal, Setup, encode
 
 _CHUNK = 1 << 16
@@ -76,7 +76,7 @@ def _reach(runner: str, setup: Setup) -> socket.socket:
     raise StartError("hung", f"the daemon does not answer; its log is {place.log}")
 
 
-def _connect(place: Place) -> socket.socket | None:
+def _connect(place: DaemonPaths) -> socket.socket | None:
     """A connection to the daemon; None when there is none. Raises BlockingIOError when it takes nobody in."""
     daemon = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

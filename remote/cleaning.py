@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from remote.place import make_place
+from remote.paths import make_place
 from remote.protocol import OK, SKIPPED, Finding
 
 OLD_SECONDS = 30 * 24 * 3600.0

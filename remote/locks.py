@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from remote.place import Place, PlaceError
+from remote.paths import DaemonPaths, PlaceError
 
 _LOCK_SECONDS = 5.0
 _JOURNAL_SECONDS = 30.0
@@ -30,7 +30,7 @@ class TakenError(Exception):
 
 
 @contextmanager
-def hold_place(place: Place, journal_seconds: float = _JOURNAL_SECONDS) -> Iterator[None]:
+def hold_place(place: DaemonPaths, journal_seconds: float = _JOURNAL_SECONDS) -> Iterator[None]:
     """The right to serve this place. Raises TakenError when another daemon of this machine has it, and
     PlaceError when the journal stays with a daemon that cannot be reached from here.
     """

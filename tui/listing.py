@@ -16,7 +16,7 @@ from backend.catalog.catalog import same_specs
 from backend.catalog.filter import Filter, choose, parse_filter
 from backend.planning.history import LatestJob, Place, place_of
 from backend.planning.plan import Plan
-from backend.specs.model import Broken, Skipped, Spec
+from backend.specs.model import BrokenSpec, Skipped, Spec
 from backend.specs.reading import Finding
 from tui.marks import Marks
 from tui.ordering import Order, sort_rows
@@ -51,7 +51,7 @@ class Listing:
         self.marks = Marks()
         self.position = 0
         """Of the cursor among `lines`; 0 when there are none."""
-        self.broken: list[Broken] = []
+        self.broken: list[BrokenSpec] = []
         self.skipped: list[Skipped] = []
         self.weighed = 0
         """Rows that have a plan."""
@@ -82,7 +82,7 @@ class Listing:
         for finding in findings:
             if isinstance(finding, Spec):
                 new.append(self._row(finding))
-            elif isinstance(finding, Broken):
+            elif isinstance(finding, BrokenSpec):
                 self.broken.append(finding)
             else:
                 self.skipped.append(finding)

@@ -37,7 +37,7 @@ def run(
 
     Raises ConfigError before anything is drawn when the settings name no box or profile that exists.
     """
-    from backend.dispatch.still_running import describe_left
+    from backend.dispatch.still_running import describe_still_running
     from backend.store import Store, default_path
 
     settings.box_named(None)
@@ -65,5 +65,5 @@ def run(
         app.run()
     if not app.queue_trouble:
         with closing(Store(default_path())) as store:
-            for line in describe_left(store.unended(), "open upsample again"):
+            for line in describe_still_running(store.unended(), "open upsample again"):
                 say(safe(line))

@@ -13,7 +13,7 @@ from backend.errors import UpsampleError
 from backend.planning.orders import order_another
 from backend.results.review import (
     Candidate,
-    Outcome,
+    FileChanges,
     Review,
     accept_all,
     decide,
@@ -65,7 +65,7 @@ def order_for(queue: Path, number: int) -> Order:
         return order_another(store, number)
 
 
-def _told(outcome: Outcome) -> str:
+def _told(outcome: FileChanges) -> str:
     if outcome.written:
         return f"{one_line(outcome.written[0].name)} is written."
     if outcome.taken_back:

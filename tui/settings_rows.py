@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from backend.config import BoxSettings, Origin
-from backend.config.survey import Entry, Kind, Section, Source, Survey
+from backend.config.survey import Section, SettingEntry, Survey, ValueKind, ValueSource
 
 DEFAULTS = "box_defaults"
 """What the group of settings is called that every box has unless it says otherwise."""
@@ -36,7 +36,7 @@ class Group:
 class Setting:
     """A key and its value."""
 
-    entry: Entry
+    entry: SettingEntry
     group: str
     """The group that it stands in; empty when in none."""
 
@@ -132,17 +132,17 @@ def _group(section: Section, name: str, survey: Survey, unfolded: set[str]) -> I
         yield from (Setting(entry, name) for entry in section.entries)
 
 
-def shown_value(entry: Entry) -> str:
+def shown_value(entry: SettingEntry) -> str:
     """The value as a list shows it."""
     value = entry.value
-    if entry.kind is Kind.FLAG:
+    if entry.kind is ValueKind.FLAG:
         return "■ yes" if value else "□ no"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return f"{value:,.10g}" if isinstance(value, float) else f"{value:,}"
     return entry.text or "–"
 
 
-def shown_source(source: Source) -> str:
+def shown_source(source: ValueSource) -> str:
     """Where a value comes from, in a few cells."""
     mark = f"{OVERRULED} " if source.counts_more else ""
     match source.origin:
@@ -155,7 +155,7 @@ def shown_source(source: Source) -> str:
     return mark + str(source.origin)
 
 
-def why_not_here(entry_name: str, source: Source) -> str:
+def why_not_here(entry_name: str, source: ValueSource) -> str:
     """Why the user's file does not change a value; empty when it does."""
     if not source.counts_more:
         return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 
 from backend.config import BoxSettings, Origin
-from backend.config.survey import Entry, Kind
+from backend.config.survey import SettingEntry, ValueKind
 from backend.events import LinkState
 from tui.harmless import one_line, paragraphs
 from tui.lines import link_text
@@ -14,20 +14,20 @@ from tui.settings_rows import DEFAULTS, Group, shown_value, why_not_here
 
 _MUTED = "$foreground-muted"
 _HINTS = {
-    Kind.FLAG: "Space changes it.",
-    Kind.CHOICE: "Space goes to the next one.",
-    Kind.NUMBER: "Enter edits it.",
-    Kind.TEXT: "Enter edits it.",
-    Kind.TOML: "Enter edits it, as TOML.",
+    ValueKind.FLAG: "Space changes it.",
+    ValueKind.CHOICE: "Space goes to the next one.",
+    ValueKind.NUMBER: "Enter edits it.",
+    ValueKind.TEXT: "Enter edits it.",
+    ValueKind.TOML: "Enter edits it, as TOML.",
 }
 _DEFAULTS_HELP = "What every box has unless its own settings say otherwise."
 
 
-def describe_setting(entry: Entry) -> Content:
+def describe_setting(entry: SettingEntry) -> Content:
     """What a setting is for, what it may be, and where its value comes from."""
     name = Content.styled(one_line(entry.name), "bold")
     lines = [Content.assemble(name, "  ", _value(entry)), Content()]
-    if entry.kind is Kind.CHOICE:
+    if entry.kind is ValueKind.CHOICE:
         lines += [Content("  ").join(_choice(choice, entry) for choice in entry.choices), Content()]
     lines += [Content(one_line(entry.help)), Content(), _origin(entry)]
     why = why_not_here(entry.name, entry.source)
@@ -76,21 +76,21 @@ def _facts(box: BoxSettings, live: LiveBox | None) -> list[Content]:
     return lines
 
 
-def _value(entry: Entry) -> Content:
-    if entry.kind is Kind.CHOICE:
+def _value(entry: SettingEntry) -> Content:
+    if entry.kind is ValueKind.CHOICE:
         return Content()
     if "\n" in entry.text:
         return Content("\n").join([Content(), Content(paragraphs(entry.text))])
     return Content(one_line(shown_value(entry)))
 
 
-def _choice(choice: str, entry: Entry) -> Content:
+def _choice(choice: str, entry: SettingEntry) -> Content:
     if choice == entry.value:
         return Content.styled(f"● {one_line(choice)}", "bold $primary")
     return Content(f"○ {one_line(choice)}")
 
 
-def _origin(entry: Entry) -> Content:
+def _origin(entry: SettingEntry) -> Content:
     # The page's title has the path of the user's own file.
     own = entry.source.origin is Origin.USER
     told = f"from {'your file' if own else one_line(entry.source.name)}"
@@ -99,7 +99,7 @@ def _origin(entry: Entry) -> Content:
     return _muted(told)
 
 
-def _hint(entry: Entry) -> Content:
+def _hint(entry: SettingEntry) -> Content:
     return _muted(_HINTS[entry.kind])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from backend.planning.admission import Ground, Refused
+from backend.planning.admission import Ground, RefusedSpec
 from backend.planning.summary import Summary
 from tui.harmless import one_line
 from tui.spans import about, counted, size
@@ -50,7 +50,7 @@ def refused_text(summary: Summary) -> Content:
     return Content("\n").join(lines)
 
 
-def _reason(refused: Refused) -> Content:
+def _reason(refused: RefusedSpec) -> Content:
     why = refused.reason.partition("\n")[0]
     return Content.assemble("  ", one_line(refused.spec.name), (f": {one_line(why)}", _MUTED))
 

@@ -47,14 +47,14 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class JournalCursor:
     """How far this app has followed a box's journal."""
 
     journal: str = ""
     seq: int = -1
 
 
-FROM_NOW_ON = Seen("", 0)
+FROM_NOW_ON = JournalCursor("", 0)
 """For who only looks: a journal may hold 40 MB of results, and what is wanted would come after them."""
 
 
@@ -134,7 +134,7 @@ class Link:
 
 @contextlib.asynccontextmanager
 async def open_link(
-    box: Box, asker: Asker, seen: Seen, *, look: bool = False, heed: Heed = _heedless
+    box: Box, asker: Asker, seen: JournalCursor, *, look: bool = False, heed: Heed = _heedless
 ) -> AsyncIterator[Link]:
     """A link to the box, closed on leaving. Raises BoxError.
 
@@ -153,7 +153,7 @@ async def open_link(
 async def link_over(
     connection: asyncssh.SSHClientConnection,
     box: Box,
-    seen: Seen,
+    seen: JournalCursor,
     *,
     look: bool = False,
     heed: Heed = _heedless,
@@ -194,7 +194,7 @@ def open_connection(
     return connect(box.host, asker) if box.host else embedded_connection()
 
 
-def _hello(seen: Seen, runner: str = "", setup: str = "") -> Hello:
+def _hello(seen: JournalCursor, runner: str = "", setup: str = "") -> Hello:
     return Hello(
         oldest=OLDEST_PROTOCOL,
         newest=NEWEST_PROTOCOL,

@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager
 
 from backend.box.asker import Asker, HostKeyQuestion
 from backend.box.backoff import Backoff
-from backend.box.link import Box, Link, Seen, open_link
+from backend.box.link import Box, JournalCursor, Link, open_link
 from backend.errors import BoxUnreachable
 from backend.events import LinkChanged, LinkState
 
@@ -37,8 +37,8 @@ class LinkKeeper:
 
     async def keep(
         self,
-        how_far: Callable[[], Awaitable[Seen]],
-        visit: Callable[[Link, Seen], Awaitable[None]],
+        how_far: Callable[[], Awaitable[JournalCursor]],
+        visit: Callable[[Link, JournalCursor], Awaitable[None]],
     ) -> None:
         """Visit the box again and again, until cancelled.
 
@@ -62,7 +62,7 @@ class LinkKeeper:
                 self._watch(LinkChanged(self._box.name, LinkState.RETRYING, error.problem, wait))
                 await backoff.wait(wait)
 
-    def _link(self, seen: Seen) -> AbstractAsyncContextManager[Link]:
+    def _link(self, seen: JournalCursor) -> AbstractAsyncContextManager[Link]:
         return open_link(self._box, self._asker, seen, look=self._look, heed=self._heed)
 
     def _heed(self, silence: float | None) -> None:

@@ -25,7 +25,7 @@ from backend.errors import BoxUnreachable, BoxUnusable
 
 _ENTRY_POINT = "from remote.__main__ import main\nimport sys\nsys.exit(main())\n"
 LOG_NAME = "runner.log"
-"""As `remote.place` names it."""
+"""As `remote.paths` names it."""
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 _SECONDS = 120.0
 """For everything that is done over SFTP; the runner is some hundred kilobytes. Where nothing comes back at

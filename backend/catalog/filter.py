@@ -22,7 +22,7 @@ from backend.store import State
 from backend.tokens import Verdict
 
 
-class Subject(Protocol):
+class FilterSubject(Protocol):
     """A spec and what is known of it."""
 
     @property
@@ -44,8 +44,8 @@ class Subject(Protocol):
     def upsampled(self) -> bool: ...
 
 
-S = TypeVar("S", bound=Subject)
-Test = Callable[[Subject], bool]
+S = TypeVar("S", bound=FilterSubject)
+Test = Callable[[FilterSubject], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Condition:
     holds: Test
     negated: bool
 
-    def passes(self, subject: Subject) -> bool:
+    def passes(self, subject: FilterSubject) -> bool:
         """Whether the subject may stay."""
         return self.holds(subject) is not self.negated
 
@@ -81,7 +81,7 @@ class Filter:
     problems: tuple[str, ...] = ()
     """What was not understood, and how it could be. Such a term filters nothing."""
 
-    def passes(self, subject: Subject) -> bool:
+    def passes(self, subject: FilterSubject) -> bool:
         """Whether the subject matches; `marked` is not looked at, nor are names that are only similar."""
         return bool(_passing(self, [subject], self.words))
 
@@ -233,7 +233,7 @@ def _test(key: str, value: str) -> Test | None:
     return None
 
 
-def _verdict(subject: Subject) -> Verdict | None:
+def _verdict(subject: FilterSubject) -> Verdict | None:
     """How it fits; None when it cannot be sent or is not weighed."""
     plan = subject.plan
     if plan is None or plan.refusal is not None or plan.budget is None:
@@ -255,7 +255,7 @@ def _resolution_test(value: str) -> Test | None:
     )
 
 
-def _has_size(subject: Subject, test: Callable[[tuple[int, int]], bool]) -> bool:
+def _has_size(subject: FilterSubject, test: Callable[[tuple[int, int]], bool]) -> bool:
     """Whether the video is known and its size passes the test."""
     plan = subject.plan
     if plan is None or plan.video is None:

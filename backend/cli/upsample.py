@@ -100,9 +100,9 @@ def upsample(
         bool, Parameter(help="Events on stdout, one JSON object a line.", group=_SHOWING)
     ] = False,
 ) -> ExitCode:
-    from backend.commands.options import Options
+    from backend.commands.options import UpsampleOptions
 
-    options = Options(
+    options = UpsampleOptions(
         paths=paths,
         save_dir=save_dir,
         box=box,

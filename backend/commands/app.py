@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from importlib.metadata import PackageNotFoundError, distribution
 
-from backend.commands.options import Options
+from backend.commands.options import UpsampleOptions
 from backend.errors import ConfigError, InputError
 from backend.exit_codes import ExitCode
 
 _PACKAGE = "cosmos-upsample"
 
 
-def open_app(options: Options) -> ExitCode:
+def open_app(options: UpsampleOptions) -> ExitCode:
     """Open the terminal app on the given paths.
 
     The app is found by its entry point: it builds on this package, so nothing here may import it.

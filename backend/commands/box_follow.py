@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from backend.box.asker import Asker
-from backend.box.link import FROM_NOW_ON, Box, Link, Seen, read_log
+from backend.box.link import FROM_NOW_ON, Box, JournalCursor, Link, read_log
 from backend.box.reconnect import LinkKeeper
 from backend.box.status_text import link_words, local_time
 from backend.console import warn, write_json, write_line
@@ -25,10 +25,10 @@ async def follow_log(box: Box, asker: Asker, *, as_json: bool) -> None:
     """
     printed: str | None = None
 
-    async def how_far() -> Seen:
+    async def how_far() -> JournalCursor:
         return FROM_NOW_ON
 
-    async def visit(link: Link, _seen: Seen) -> None:
+    async def visit(link: Link, _seen: JournalCursor) -> None:
         nonlocal printed
         if printed is None:
             # Read when the link stands: what is logged from here on comes over that, too.

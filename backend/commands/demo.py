@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backend.box.asker import Nobody
-from backend.box.link import Box, Seen, open_link
+from backend.box.link import Box, JournalCursor, open_link
 from backend.commands.clips import CLIPS, EXAMPLE_CLIPS
 from backend.config import Settings, load_settings
 from backend.console import out, safe, say, verdict_text, write_line
@@ -122,7 +122,7 @@ def _setup(settings: Settings, folder: Path) -> Setup:
 
 
 async def _stop(box: Box) -> None:
-    async with asyncio.timeout(_STOP_SECONDS), open_link(box, Nobody(), Seen()) as link:
+    async with asyncio.timeout(_STOP_SECONDS), open_link(box, Nobody(), JournalCursor()) as link:
         await link.send(Stop(only_idle=False))
         async for _ in link.messages():
             pass

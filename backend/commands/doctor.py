@@ -14,7 +14,7 @@ from rich.text import Text
 
 from backend.box.terminal_asker import TerminalAsker
 from backend.console import err, out, safe, say, write_json
-from backend.doctor import Diagnosis, Watchers, examine
+from backend.doctor import Diagnosis, ExaminationWatchers, examine
 from backend.errors import BoxRefusedLogin, BoxUnreachable, BoxUntrusted, ConfigError
 from backend.exit_codes import ExitCode
 from remote.protocol import FAILED, OK, SKIPPED, WARNING, Finding, Json
@@ -32,7 +32,7 @@ def run_doctor(name: str | None, fingerprint: str, *, start: bool, as_json: bool
     asker = TerminalAsker(fingerprint, screen.paused)
     with screen.shown():
         diagnosis = asyncio.run(
-            examine(name, asker, Watchers(screen.tell, screen.doing), start=start)
+            examine(name, asker, ExaminationWatchers(screen.tell, screen.doing), start=start)
         )
     exit_code = _exit_code(diagnosis)
     if as_json:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
 
-from backend.box.link import Seen
+from backend.box.link import JournalCursor
 from backend.box.setup import make_box
 from backend.box.terminal_asker import TerminalAsker
 from backend.commands.bar import Bar
@@ -21,15 +21,15 @@ from backend.commands.limits_tables import show_report
 from backend.commands.own_queue import own_queue
 from backend.config import Settings, Table, load_settings
 from backend.console import say, warn, write_json
-from backend.dispatch.journal_cursor import pass_over
+from backend.dispatch.journal_cursor import advance_journal_cursor
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
 from backend.limits.calibration import calibration_of, measuring_folder, save_calibration
 from backend.limits.clips import draw_test_videos
-from backend.limits.estimating import Lab
+from backend.limits.estimating import LimitsLab
 from backend.limits.files import write_report
 from backend.limits.measurement import Measurement
-from backend.limits.measuring import Measuring, Watchers
+from backend.limits.measuring import MeasurementWatchers, Measuring
 from backend.limits.report import make_report, report_json
 from backend.limits.sizes import (
     CONTEXT_LENGTHS,
@@ -71,7 +71,7 @@ def show_limits(options: LimitsOptions) -> ExitCode:
     counter = TextCounter()
     planner = Planner(settings.upsampling, counter)
     prompt = PROMPT if options.prompt is None else options.prompt
-    lab = Lab(planner, prompt, _contexts(options, settings))
+    lab = LimitsLab(planner, prompt, _contexts(options, settings))
     name, box = settings.box_named(None)
     if options.measure and box.engine == "sketch":
         raise InputError(
@@ -138,7 +138,7 @@ def _draw_videos(sizes: Sequence[NamedSize], output_dir: Path | None, screen: _S
 
 def _measure(
     settings: Settings,
-    lab: Lab,
+    lab: LimitsLab,
     counter: TextCounter,
     sizes: Sequence[NamedSize],
     frame_counts: Sequence[int],
@@ -164,8 +164,8 @@ def _measure(
         say(f"Going on with an interrupted measurement: {measuring.kept} replies are there.")
     asker = TerminalAsker(options.accept_host_key, screen.bar.paused)
     with own_queue() as store:
-        seen = Seen(*store.seen(name))
-    watchers = Watchers(screen.doing, screen.progress)
+        seen = JournalCursor(*store.seen(name))
+    watchers = MeasurementWatchers(screen.doing, screen.progress)
     try:
         measurement, talk = asyncio.run(measuring.run(sizes, served, asker, seen, watchers))
     except KeyboardInterrupt:
@@ -178,7 +178,7 @@ def _measure(
     shutil.rmtree(folder, ignore_errors=True)
     heard = talk.heard
     if heard is not None and talk.only_own and heard.journal == seen.journal:
-        pass_over(name, seen, heard)
+        advance_journal_cursor(name, seen, heard)
     return measurement
 
 

@@ -9,8 +9,8 @@ from rich.text import Text
 from backend.console import out, safe, table, verdict_text, warn
 from backend.limits.measurement import Measurement
 from backend.limits.memory import gib
-from backend.limits.reply import Outcome, Reply
-from backend.limits.report import Report
+from backend.limits.reply import Reply, ReplyOutcome
+from backend.limits.report import LimitsReport
 from backend.limits.tables import (
     SIGNS,
     confirmed_text,
@@ -29,7 +29,7 @@ _COLUMNS_WIDTH = 44
 """Of a line of the sizes, without the bar and the context lengths."""
 
 
-def show_report(report: Report) -> None:
+def show_report(report: LimitsReport) -> None:
     """Print all of it."""
     for frames in report.frame_counts:
         _show_sizes(report, frames)
@@ -39,7 +39,7 @@ def show_report(report: Report) -> None:
         _show_measurement(report.measurement)
 
 
-def _show_sizes(report: Report, frames: int) -> None:
+def _show_sizes(report: LimitsReport, frames: int) -> None:
     told = _measured(report, frames)
     columns = ["size", "", "tokens", "", "linear", *(["measured"] if told else [])]
     contexts = [_short(context) for context in report.contexts]
@@ -82,7 +82,7 @@ def _legend() -> str:
     return ", ".join(f"{sign} {verdict}" for verdict, sign in SIGNS.items())
 
 
-def _measured(report: Report, frames: int) -> dict[str, int | None]:
+def _measured(report: LimitsReport, frames: int) -> dict[str, int | None]:
     """By size."""
     if report.measurement is None:
         return {}
@@ -120,7 +120,7 @@ def _bar(budget: Budget, width: int) -> Text:
     return Text(f"{bar:<{width}}", style)
 
 
-def _show_largest(report: Report, frames: int) -> None:
+def _show_largest(report: LimitsReport, frames: int) -> None:
     out().print(Text(f"The largest size for {frames_text(frames)} of Full HD", "bold"))
     shown = table("max_model_len", *(aspect.value for aspect in AspectRatio))
     for context in report.contexts:
@@ -140,7 +140,7 @@ def _show_largest(report: Report, frames: int) -> None:
     out().print()
 
 
-def _show_frames_and_memory(report: Report) -> None:
+def _show_frames_and_memory(report: LimitsReport) -> None:
     out().print(Text("What a context length allows, and what it costs on the GPU", "bold"))
     sizes = [size for size, _ in report.most_frames]
     memory = ["a request", f"{report.max_num_seqs} requests"] if report.memories else []
@@ -163,13 +163,13 @@ def _show_frames_and_memory(report: Report) -> None:
     out().print()
 
 
-def _of(report: Report, at: int) -> tuple[int, int]:
+def _of(report: LimitsReport, at: int) -> tuple[int, int]:
     memory = report.memories[at]
     return memory.per_request, memory.most
 
 
 def _sent_text(reply: Reply) -> Text:
-    accepted = reply.outcome is Outcome.ACCEPTED
+    accepted = reply.outcome is ReplyOutcome.ACCEPTED
     told = count_text(reply.prompt_tokens) or str(reply.outcome)
     return Text(told, "green" if accepted else "red")
 

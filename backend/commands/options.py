@@ -12,7 +12,7 @@ DEFAULT_SAVE_DIR = Path("outputs")
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class UpsampleOptions:
     """The command line of `upsample`."""
 
     paths: Sequence[Path]

@@ -49,7 +49,7 @@ _COUNTERS_WIDTH = 50
 """Columns that the bar and the counters beside the description take at least."""
 
 
-class Report:
+class BatchReport:
     """Hears of a batch and shows how it goes."""
 
     def __init__(self, *, as_json: bool = False, refused: int = 0) -> None:

@@ -13,13 +13,13 @@ from backend.box.setup import make_box
 from backend.box.terminal_asker import TerminalAsker
 from backend.commands.dry_run import show_plans
 from backend.commands.filtered import keep_matching
-from backend.commands.options import DEFAULT_SAVE_DIR, Options
+from backend.commands.options import DEFAULT_SAVE_DIR, UpsampleOptions
 from backend.commands.own_queue import own_queue
-from backend.commands.report import Report
+from backend.commands.report import BatchReport
 from backend.config import BoxSettings, Settings
 from backend.console import say, warn
 from backend.dispatch.dispatcher import Dispatcher
-from backend.dispatch.run_or_follow import do_or_follow
+from backend.dispatch.run_or_follow import run_or_follow
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
 from backend.planning.admission import choose_usable, find_places, require_writable
@@ -34,7 +34,7 @@ _MOST_NAMED = 10
 """Skipped files that are named one by one."""
 
 
-def upsample_batch(options: Options) -> ExitCode:
+def upsample_batch(options: UpsampleOptions) -> ExitCode:
     """Upsample the prompts of the given paths, or go on with the queue when none is given."""
     if not options.paths:
         _refuse_ignored(options)
@@ -50,21 +50,23 @@ def upsample_batch(options: Options) -> ExitCode:
     with own_queue() as store:
         specs = _usable(found, store, options)
         if not options.paths:
-            report = Report(as_json=options.json)
+            report = BatchReport(as_json=options.json)
             jobs = store.to_do(box_name) + _undelivered(store, box_name)
         else:
             require_writable(options.save_dir)
             placed = find_places(specs, options.paths, batch, store, force=options.force)
             for reason in {refused.reason: None for refused in placed.refused}:
                 warn(reason)
-            report = Report(as_json=options.json, refused=len(placed.refused) + len(found.broken))
+            report = BatchReport(
+                as_json=options.json, refused=len(placed.refused) + len(found.broken)
+            )
             jobs = store.queue(same_frames_together(placed.orders))
         queued = {job.settings for job in jobs}
         box = make_box(box_name, box_settings, settings, queued)
         return _work(store, jobs, box, options, report)
 
 
-def _refuse_ignored(options: Options) -> None:
+def _refuse_ignored(options: UpsampleOptions) -> None:
     """Jobs that were queued keep what they were queued with, so nobody may believe to have changed it."""
     ignored = [
         name
@@ -100,7 +102,7 @@ def _undelivered(store: Store, box: str) -> list[Job]:
 
 
 def _work(
-    store: Store, jobs: Sequence[Job], box: Box, options: Options, report: Report
+    store: Store, jobs: Sequence[Job], box: Box, options: UpsampleOptions, report: BatchReport
 ) -> ExitCode:
     if not jobs:
         say(
@@ -118,13 +120,13 @@ def _work(
 
 
 async def _see_through(
-    store: Store, jobs: Sequence[Job], box: Box, asker: Asker, report: Report, *, force: bool
+    store: Store, jobs: Sequence[Job], box: Box, asker: Asker, report: BatchReport, *, force: bool
 ) -> ExitCode:
     """Do the jobs, or look on while another process does them; and say how that ended."""
     numbers = [job.number for job in jobs]
     try:
         with report.bar:
-            await do_or_follow(
+            await run_or_follow(
                 store,
                 jobs,
                 report.hear,
@@ -142,7 +144,7 @@ async def _see_through(
     return report.exit_code
 
 
-def _batch(options: Options, settings: Settings, name: str, box: BoxSettings) -> Batch:
+def _batch(options: UpsampleOptions, settings: Settings, name: str, box: BoxSettings) -> Batch:
     if not 0 <= options.seed <= GREATEST_SEED:
         raise InputError(f"--seed {options.seed} is no seed", f"Use 0 to {GREATEST_SEED:,}.")
     if options.candidates < 1:
@@ -163,14 +165,14 @@ def _batch(options: Options, settings: Settings, name: str, box: BoxSettings) ->
     )
 
 
-def _usable_in_dry_run(found: Scan, options: Options) -> list[Spec]:
+def _usable_in_dry_run(found: Scan, options: UpsampleOptions) -> list[Spec]:
     if not default_path().exists():
         return _usable(found, None, options)  # a dry run makes nothing, not even a queue
     with own_queue() as store:
         return _usable(found, store, options)
 
 
-def _usable(found: Scan, store: Store | None, options: Options) -> list[Spec]:
+def _usable(found: Scan, store: Store | None, options: UpsampleOptions) -> list[Spec]:
     """The specs to upsample; says what is passed over, and why."""
     for broken in found.broken:
         warn(str(broken))

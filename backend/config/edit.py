@@ -31,7 +31,7 @@ def set_value(key: str, value: str, file: Path | None = None) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ConfigChange:
     """What was done to a file, so that it can be undone."""
 
     file: Path
@@ -40,7 +40,7 @@ class Change:
     after: str
 
 
-def change_values(changes: Mapping[str, str | None], file: Path | None = None) -> Change:
+def change_values(changes: Mapping[str, str | None], file: Path | None = None) -> ConfigChange:
     """Write several keys, as `set_value` does; None takes a key away, so that its default holds.
 
     All of them or none: raises ConfigError, and then the file is as it was.
@@ -49,7 +49,7 @@ def change_values(changes: Mapping[str, str | None], file: Path | None = None) -
     before = _read_or_none(file)
     after = preview_values(changes, file)
     _write(file, after)
-    return Change(file, before, after)
+    return ConfigChange(file, before, after)
 
 
 def preview_values(changes: Mapping[str, str | None], file: Path | None = None) -> str:
@@ -61,7 +61,7 @@ def preview_values(changes: Mapping[str, str | None], file: Path | None = None) 
     return text
 
 
-def undo(change: Change) -> None:
+def undo(change: ConfigChange) -> None:
     """Make the file what it was. Raises ConfigError when somebody else changed it since."""
     if _read_or_none(change.file) != change.after:
         raise ConfigError(

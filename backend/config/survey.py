@@ -18,7 +18,7 @@ from remote.protocol import Json
 ENGINES = ("vllm", "openai", "sketch")
 
 
-class Kind(Enum):
+class ValueKind(Enum):
     """What a value may be, as far as an editor must know."""
 
     FLAG = "true or false"
@@ -29,7 +29,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ValueSource:
     """Where a value comes from."""
 
     origin: Origin
@@ -50,7 +50,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SettingEntry:
     """One setting."""
 
     key: str
@@ -58,10 +58,10 @@ class Entry:
     name: str
     """The key within its section."""
     value: Json
-    kind: Kind
+    kind: ValueKind
     choices: tuple[str, ...]
     """What a CHOICE may be."""
-    source: Source
+    source: ValueSource
     help: str
 
     @property
@@ -77,7 +77,7 @@ class Section:
     title: str
     box: str
     """The box that they are of; empty for those of no box."""
-    entries: tuple[Entry, ...]
+    entries: tuple[SettingEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +88,11 @@ class Survey:
     sections: tuple[Section, ...]
     layers: tuple[Layer, ...]
 
-    def source_of(self, key: Sequence[str]) -> Source:
+    def source_of(self, key: Sequence[str]) -> ValueSource:
         """Where the value of a key comes from."""
         return find_source(self.layers, key)
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[SettingEntry]:
         """Of all sections."""
         for section in self.sections:
             yield from section.entries
@@ -114,7 +114,7 @@ def survey_settings(command_line: Table | None = None) -> Survey:
     return Survey(settings, tuple(sections), tuple(layers))
 
 
-def find_source(layers: Sequence[Layer], key: Sequence[str]) -> Source:
+def find_source(layers: Sequence[Layer], key: Sequence[str]) -> ValueSource:
     """The strongest layer that gives this key; for a box's key, what box_defaults say comes last."""
     keys = [key]
     if key[0] == "boxes":
@@ -122,8 +122,8 @@ def find_source(layers: Sequence[Layer], key: Sequence[str]) -> Source:
     for parts in keys:
         for layer in reversed(layers):
             if _holds(layer.table, parts):
-                return Source(layer.origin, layer.source, dotted(parts))
-    return Source(Origin.SHIPPED, "the shipped config.toml", dotted(key))
+                return ValueSource(layer.origin, layer.source, dotted(parts))
+    return ValueSource(Origin.SHIPPED, "the shipped config.toml", dotted(key))
 
 
 def dotted(parts: Sequence[str]) -> str:
@@ -147,7 +147,7 @@ def _entries(
     values: Json,
     place: tuple[str, ...],
     within: str = "",
-) -> Iterator[Entry]:
+) -> Iterator[SettingEntry]:
     assert isinstance(values, dict)  # noqa: S101 - as the model says
     for field in type(model).model_fields:
         value, parts, name = getattr(model, field), (*place, field), within + field
@@ -156,7 +156,7 @@ def _entries(
             continue
         kind, choices = _kind(field, value)
         help_key = ".".join(("box_defaults", name) if place[0] == "boxes" else parts)
-        yield Entry(
+        yield SettingEntry(
             dotted(parts),
             name,
             values[field],
@@ -167,18 +167,18 @@ def _entries(
         )
 
 
-def _kind(field: str, value: object) -> tuple[Kind, tuple[str, ...]]:
+def _kind(field: str, value: object) -> tuple[ValueKind, tuple[str, ...]]:
     if isinstance(value, bool):
-        return Kind.FLAG, ()
+        return ValueKind.FLAG, ()
     if isinstance(value, StrEnum):
-        return Kind.CHOICE, tuple(str(each) for each in type(value))
+        return ValueKind.CHOICE, tuple(str(each) for each in type(value))
     if field == "profile":
-        return Kind.CHOICE, tuple(profile_names())
+        return ValueKind.CHOICE, tuple(profile_names())
     if field == "engine":
-        return Kind.CHOICE, ENGINES
+        return ValueKind.CHOICE, ENGINES
     if isinstance(value, (int, float)):
-        return Kind.NUMBER, ()
-    return (Kind.TOML if isinstance(value, (list, dict)) else Kind.TEXT), ()
+        return ValueKind.NUMBER, ()
+    return (ValueKind.TOML if isinstance(value, (list, dict)) else ValueKind.TEXT), ()
 
 
 def _typed(value: Json) -> str:

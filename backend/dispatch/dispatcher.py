@@ -11,12 +11,12 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 
 from backend.box.asker import Asker
-from backend.box.link import Box, Link, Seen
+from backend.box.link import Box, JournalCursor, Link
 from backend.box.reconnect import LinkKeeper
 from backend.dispatch.cancels import Cancels
 from backend.dispatch.ledger import Ledger
 from backend.dispatch.prepare import Preparer, Ready
-from backend.dispatch.priority_queue import Line
+from backend.dispatch.priority_queue import PriorityQueue
 from backend.dispatch.retries import RETRIES, trouble_of_refusal
 from backend.errors import BoxUnreachable, InputError, UpsampleError, first_of
 from backend.events import BoxLog, BoxStatus, EngineStarting, Event
@@ -77,8 +77,10 @@ class Dispatcher:
         self._preparer = Preparer(box.setup.model)
         self._places: dict[int, float] = {}
         """Of jobs that were moved since they were taken up."""
-        self._to_prepare: Line[Job] = Line(self._place)
-        self._ready: Line[Ready] = Line(lambda ready: self._place(ready.job), PREPARED_AHEAD)
+        self._to_prepare: PriorityQueue[Job] = PriorityQueue(self._place)
+        self._ready: PriorityQueue[Ready] = PriorityQueue(
+            lambda ready: self._place(ready.job), PREPARED_AHEAD
+        )
         self._in_flight: dict[str, Ready | None] = {}
         """By identity. What was sent and not acknowledged yet keeps its Ready, to be sent again."""
         self._known: set[str] = set()
@@ -173,8 +175,8 @@ class Dispatcher:
     def arrange(self, places: Mapping[int, float]) -> None:
         """From now on these jobs stand elsewhere among those that wait."""
         self._places |= places
-        self._to_prepare.arrange()
-        self._ready.arrange()
+        self._to_prepare.sort_again()
+        self._ready.sort_again()
 
     def _place(self, job: Job) -> float:
         return self._places.get(job.number, job.place)
@@ -207,10 +209,10 @@ class Dispatcher:
 
     # --- the box ---
 
-    async def _how_far(self) -> Seen:
-        return Seen(*await asyncio.to_thread(self._store.seen, self._box.name))
+    async def _how_far(self) -> JournalCursor:
+        return JournalCursor(*await asyncio.to_thread(self._store.seen, self._box.name))
 
-    async def _visit(self, link: Link, seen: Seen) -> None:
+    async def _visit(self, link: Link, seen: JournalCursor) -> None:
         """Work with the box until the link breaks; raises BoxUnreachable then."""
         await self._ledger.settled()
         if link.welcome.journal != seen.journal:

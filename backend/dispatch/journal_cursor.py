@@ -1,21 +1,24 @@
-"""How far the user's queue has followed a box's journal, for those who talk to the box beside the queue."""
+"""The saved journal cursor of each box: how far the queue has read the box's journal.
+
+Commands that talk to a box beside the queue (doctor, limits) start from it and may move it on.
+"""
 
 from __future__ import annotations
 
 from contextlib import closing
 
-from backend.box.link import Seen
+from backend.box.link import JournalCursor
 from backend.store import Store, default_path
 
 
-def read_seen(box: str) -> Seen:
-    """What came before need not be sent again. Blocks."""
+def read_journal_cursor(box: str) -> JournalCursor:
+    """Read the cursor of a box; it need not send what came before again. Blocks."""
     with closing(Store(default_path())) as store:
-        return Seen(*store.seen(box))
+        return JournalCursor(*store.seen(box))
 
 
-def pass_over(box: str, seen: Seen, heard: Seen) -> None:
-    """Let the queue pass over what came since `seen`, up to `heard`, unless it went on meanwhile. Blocks."""
+def advance_journal_cursor(box: str, seen: JournalCursor, heard: JournalCursor) -> None:
+    """Move the cursor from `seen` to `heard`, unless the queue has moved it meanwhile. Blocks."""
     with closing(Store(default_path())) as store:
-        if Seen(*store.seen(box)) == seen:
+        if JournalCursor(*store.seen(box)) == seen:
             store.note_seen(box, heard.journal, heard.seq)

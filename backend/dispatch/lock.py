@@ -44,7 +44,7 @@ class Holder:
 
 
 @contextlib.contextmanager
-def sole_dispatcher(store: Store) -> Iterator[None]:
+def dispatcher_lock(store: Store) -> Iterator[None]:
     """The right to work on the queue. Raises QueueTaken when another process has it."""
     descriptor = open_private(store.path.with_suffix(".lock"))
     try:

@@ -1,4 +1,4 @@
-"""What other processes do to the queue while this one works on it, or looks at it."""
+"""Polls the queue's file for changes that other processes make."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from backend.store import Store
 
 LOOK_SECONDS = 0.25
-"""Between two looks. A look costs some microseconds; what is found is read only when there is something."""
+"""Seconds between two polls. A poll costs some microseconds; rows are read only after a change."""
 
 
-async def watch_others(store: Store, changed: Callable[[], Awaitable[object]]) -> None:
-    """Call `changed` now, and each time that another process has changed the queue, until cancelled."""
+async def poll_queue_changes(store: Store, changed: Callable[[], Awaitable[object]]) -> None:
+    """Call `changed` at once, and again after each change by another process, until cancelled."""
     known = -1
     while True:
         version = await asyncio.to_thread(store.others_version)

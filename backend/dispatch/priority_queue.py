@@ -1,4 +1,4 @@
-"""A line of jobs that wait, in the order of their places; which can change while they wait."""
+"""A priority queue whose priorities may change while its items wait."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Line(asyncio.Queue[T]):
-    """A queue whose `get` gives what has the smallest place now; of equals, what came first."""
+class PriorityQueue(asyncio.Queue[T]):
+    """`get` returns the item with the smallest place; of equal places, the item that was put first."""
 
     _queue: list[tuple[float, int, T]]
 
@@ -20,12 +20,12 @@ class Line(asyncio.Queue[T]):
         self._place = place
         self._came = 0
 
-    def arrange(self) -> None:
-        """Places have changed."""
+    def sort_again(self) -> None:
+        """Ask for the place of every item again, after some have changed."""
         self._queue = [(self._place(item), came, item) for _, came, item in self._queue]
         heapq.heapify(self._queue)
 
-    # What asyncio.Queue leaves to those that build on it.
+    # asyncio.Queue calls these three to keep its items.
 
     def _init(self, maxsize: int) -> None:
         self._queue = []

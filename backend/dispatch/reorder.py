@@ -1,4 +1,4 @@
-"""The order of the jobs that wait, as a user rearranges it."""
+"""Moves waiting jobs up or down in the queue."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from backend.errors import AnswerError, BoxError, BoxUnreachable, UpsampleError
 from remote.protocol import ENGINE_ATTEMPTS, MOST_FALLS
 
 
-class Trouble(StrEnum):
+class TroubleKind(StrEnum):
     """What can end an attempt, or keep a job from one."""
 
     INPUT = "input"
@@ -45,30 +45,30 @@ class Retry:
     """Between two of them; None where there is none."""
 
 
-RETRIES: Mapping[Trouble, Retry] = {
-    Trouble.INPUT: Retry(attempts=1),
-    Trouble.ANSWER: Retry(attempts=1),
-    Trouble.ENGINE: Retry(attempts=ENGINE_ATTEMPTS),
-    Trouble.RUNNER: Retry(attempts=MOST_FALLS),
-    Trouble.DISK: Retry(attempts=None, pauses=Pauses(5.0, 300.0)),
-    Trouble.CONNECTION: Retry(attempts=None, pauses=Pauses()),
-    Trouble.TRUST: Retry(attempts=1),
+RETRIES: Mapping[TroubleKind, Retry] = {
+    TroubleKind.INPUT: Retry(attempts=1),
+    TroubleKind.ANSWER: Retry(attempts=1),
+    TroubleKind.ENGINE: Retry(attempts=ENGINE_ATTEMPTS),
+    TroubleKind.RUNNER: Retry(attempts=MOST_FALLS),
+    TroubleKind.DISK: Retry(attempts=None, pauses=Pauses(5.0, 300.0)),
+    TroubleKind.CONNECTION: Retry(attempts=None, pauses=Pauses()),
+    TroubleKind.TRUST: Retry(attempts=1),
 }
 
 
-def trouble_of(error: UpsampleError) -> Trouble:
+def trouble_of(error: UpsampleError) -> TroubleKind:
     """What kind of trouble this is."""
     match error:
         case BoxUnreachable():
-            return Trouble.CONNECTION
+            return TroubleKind.CONNECTION
         case BoxError():
-            return Trouble.TRUST
+            return TroubleKind.TRUST
         case AnswerError():
-            return Trouble.ANSWER
+            return TroubleKind.ANSWER
         case _:
-            return Trouble.INPUT
+            return TroubleKind.INPUT
 
 
-def trouble_of_refusal(kind: str) -> Trouble:
+def trouble_of_refusal(kind: str) -> TroubleKind:
     """What kind of trouble `Refused.kind` is."""
-    return Trouble.DISK if kind == "disk" else Trouble.INPUT
+    return TroubleKind.DISK if kind == "disk" else TroubleKind.INPUT

@@ -1,4 +1,4 @@
-"""One batch, done here when it is this process's turn to work on the queue, and followed until then."""
+"""Runs one batch, or waits for the process that holds the dispatcher lock and follows its work."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.follow import Follower
-from backend.dispatch.lock import sole_dispatcher
-from backend.dispatch.poll import LOOK_SECONDS, watch_others
+from backend.dispatch.lock import dispatcher_lock
+from backend.dispatch.poll import LOOK_SECONDS, poll_queue_changes
 from backend.errors import QueueTaken, first_of
 from backend.events import DispatcherChanged, Event
 from backend.store import Job, Store
 
 
-async def do_or_follow(
+async def run_or_follow(
     store: Store,
     jobs: Sequence[Job],
     watch: Callable[[Event], None],
@@ -23,12 +23,12 @@ async def do_or_follow(
 ) -> None:
     """Return when these jobs of one box have ended or are postponed, whoever did them.
 
-    `watch` hears of everything; `dispatcher` makes the one that does them when the queue is free.
-    Raises what `Dispatcher.run` raises.
+    `watch` is called with every event. `dispatcher` makes the Dispatcher that runs the jobs once this
+    process holds the lock. Raises what `Dispatcher.run` raises.
     """
     try:
-        with sole_dispatcher(store):
-            await _do(store, [job.number for job in jobs], dispatcher())
+        with dispatcher_lock(store):
+            await _run(store, [job.number for job in jobs], dispatcher())
             return
     except QueueTaken as taken:
         holder = taken.holder
@@ -36,11 +36,11 @@ async def do_or_follow(
     follower = Follower(store, jobs, watch)
     while not await follower.have_ended():
         try:
-            with sole_dispatcher(store):
+            with dispatcher_lock(store):
                 # Once more: it may have ended between the two.
                 if not await follower.have_ended():
                     watch(DispatcherChanged(""))
-                    await _do(store, follower.left, dispatcher())
+                    await _run(store, follower.left, dispatcher())
                 return
         except QueueTaken as taken:
             if taken.holder != holder:
@@ -49,22 +49,22 @@ async def do_or_follow(
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _do(store: Store, numbers: Sequence[int], dispatcher: Dispatcher) -> None:
-    # Asked for again: whoever worked on the queue before may have done some, and others may be forgotten.
+async def _run(store: Store, numbers: Sequence[int], dispatcher: Dispatcher) -> None:
+    # Read again: the process that held the lock before may have finished some jobs and forgotten others.
     jobs = await asyncio.to_thread(store.jobs, numbers)
     if not jobs:
         return
-    async with _heeding(store, set(numbers), jobs[0].box, dispatcher):
+    async with _obeying_requests(store, set(numbers), jobs[0].box, dispatcher):
         await dispatcher.run(jobs)
 
 
 @asynccontextmanager
-async def _heeding(
+async def _obeying_requests(
     store: Store, numbers: set[int], box: str, dispatcher: Dispatcher
 ) -> AsyncIterator[None]:
-    """Meanwhile, do what other processes ask for; those of these jobs that go on again join the others."""
+    """Do what other processes ask for while the block runs; of these jobs, requeued ones join the run."""
 
-    async def heed() -> None:
+    async def obey() -> None:
         await dispatcher.heed()
         # Not in a thread: a job that ends meanwhile would be taken for one to be done.
         there = store.to_do(box, but=dispatcher.numbers)
@@ -72,8 +72,8 @@ async def _heeding(
 
     try:
         async with asyncio.TaskGroup() as group:
-            heeding = group.create_task(watch_others(store, heed))
+            polling = group.create_task(poll_queue_changes(store, obey))
             yield
-            heeding.cancel()
+            polling.cancel()
     except ExceptionGroup as errors:
         raise first_of(errors) from None

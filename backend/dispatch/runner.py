@@ -20,10 +20,10 @@ from backend.config import Settings
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.follow import News
 from backend.dispatch.ledger import Ledger
-from backend.dispatch.lock import sole_dispatcher
-from backend.dispatch.poll import watch_others
+from backend.dispatch.lock import dispatcher_lock
+from backend.dispatch.poll import poll_queue_changes
 from backend.dispatch.reorder import Move, move_jobs
-from backend.dispatch.retries import RETRIES, Trouble, trouble_of
+from backend.dispatch.retries import RETRIES, TroubleKind, trouble_of
 from backend.errors import QueueTaken, UpsampleError, first_of
 from backend.events import DispatcherChanged, Event, LinkChanged, LinkState, QueueChanged
 from backend.planning.orders import same_frames_together
@@ -70,7 +70,7 @@ class QueueRunner:
         holder = ""
         while True:
             try:
-                with sole_dispatcher(self._store):
+                with dispatcher_lock(self._store):
                     self._looks_on = False
                     if holder:
                         self._watch(DispatcherChanged(""))
@@ -78,7 +78,7 @@ class QueueRunner:
                         self._keepers = keepers
                         for box in await asyncio.to_thread(self._store.boxes_with_work):
                             self._keep(box)
-                        await watch_others(self._store, self._heed)
+                        await poll_queue_changes(self._store, self._heed)
             except ExceptionGroup as errors:
                 raise first_of(errors) from None
             except QueueTaken as taken:
@@ -97,7 +97,7 @@ class QueueRunner:
         """Tell what the process does that works on the queue, for a moment."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_TRY_SECONDS):
-                await watch_others(self._store, self._tell_news)
+                await poll_queue_changes(self._store, self._tell_news)
 
     async def queue(self, orders: Sequence[Order]) -> list[Job]:
         """Put these into the queue and set to work on them.
@@ -243,7 +243,7 @@ class QueueRunner:
             self._keepers.create_task(self._keep_busy(box))
 
     async def _keep_busy(self, name: str) -> None:
-        backoff, full = Backoff(), Backoff(pauses=RETRIES[Trouble.DISK].pauses)
+        backoff, full = Backoff(), Backoff(pauses=RETRIES[TroubleKind.DISK].pauses)
         while True:
             self._news[name].clear()
             if not await asyncio.to_thread(self._is_worth_a_run, name):

@@ -1,4 +1,4 @@
-"""What goes on, and what waits, when a front end is left."""
+"""Says what still runs on boxes, and what waits here, when the program exits."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from backend.store import Job, State
 _ON_BOX = (State.SENT, State.RUNNING)
 
 
-def describe_left(jobs: Iterable[Job], again: str) -> list[str]:
-    """A line for each box that goes on, and one for what waits here.
+def describe_still_running(jobs: Iterable[Job], again: str) -> list[str]:
+    """Return a line for each box that still works, and one for the jobs that wait here.
 
-    `again` is how to come back: "open upsample again". Names of boxes are the user's own data: sanitise
-    before showing.
+    `again` tells how to come back: "open upsample again". Names of boxes are the user's own data: the
+    caller sanitises them before they are shown.
     """
     left = [job for job in jobs if not job.state.ended]
     on_box = Counter(job.box for job in left if job.state in _ON_BOX)

@@ -8,6 +8,6 @@
 What is looked at on the box itself is in `remote.checks`. Nothing here prints.
 """
 
-from backend.doctor.examination import Diagnosis, Watchers, examine
+from backend.doctor.examination import Diagnosis, ExaminationWatchers, examine
 
-__all__ = ["Diagnosis", "Watchers", "examine"]
+__all__ = ["Diagnosis", "ExaminationWatchers", "examine"]

@@ -17,7 +17,7 @@ from backend.box.link import Box, open_connection
 from backend.box.runner import build_runner, deploy
 from backend.box.setup import make_box
 from backend.config import Settings, load_settings
-from backend.dispatch.journal_cursor import read_seen
+from backend.dispatch.journal_cursor import read_journal_cursor
 from backend.doctor import laptop
 from backend.doctor.findings import fine, skipped, wrong
 from backend.doctor.start import AREA as START
@@ -31,7 +31,7 @@ _NO_RUNNER = "The box's own words are above; `ssh` there and try python3."
 
 
 @dataclass(frozen=True, slots=True)
-class Watchers:
+class ExaminationWatchers:
     """Who hears of an examination while it goes on."""
 
     tell: Callable[[Finding], None]
@@ -55,7 +55,7 @@ class Diagnosis:
 
 
 async def examine(
-    name: str | None, asker: Asker, watchers: Watchers, *, start: bool = False
+    name: str | None, asker: Asker, watchers: ExaminationWatchers, *, start: bool = False
 ) -> Diagnosis:
     """Look at everything that a batch for the box of this name needs.
 
@@ -74,7 +74,7 @@ async def examine(
 class _Examination:
     """Each error that ends it is told as a finding before it is raised."""
 
-    def __init__(self, asker: Asker, watchers: Watchers, *, start: bool) -> None:
+    def __init__(self, asker: Asker, watchers: ExaminationWatchers, *, start: bool) -> None:
         self._asker = asker
         self._watchers = watchers
         self._start = start
@@ -172,7 +172,7 @@ class _Examination:
             return
         self._watchers.doing("starting the model")
         try:
-            seen = await asyncio.to_thread(read_seen, box.name)
+            seen = await asyncio.to_thread(read_journal_cursor, box.name)
             finding = await try_start(connection, box, settings, seen, self._watchers.doing)
         except BoxError as error:
             self._tell(wrong(START, "first token", error.problem, error.remedy or _NO_RUNNER))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import asyncssh
 
-from backend.box.link import Box, Link, Seen, link_over
+from backend.box.link import Box, JournalCursor, Link, link_over
 from backend.config import Settings
 from backend.doctor.findings import fine, wrong
 from backend.errors import BoxUnreachable, BoxUnusable
@@ -39,7 +39,7 @@ async def try_start(
     connection: asyncssh.SSHClientConnection,
     box: Box,
     settings: Settings,
-    seen: Seen,
+    seen: JournalCursor,
     doing: Callable[[str], None],
 ) -> Finding:
     """A real job of one token, under the daemon's usual rules. Raises BoxUnreachable.

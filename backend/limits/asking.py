@@ -13,11 +13,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from backend.box.asker import Asker
-from backend.box.link import Box, Link, Seen
+from backend.box.link import Box, JournalCursor, Link
 from backend.box.reconnect import LinkKeeper
 from backend.errors import BoxUnreachable, first_of
 from backend.events import LinkChanged, LinkState
-from backend.limits.reply import Outcome, Reply
+from backend.limits.reply import Reply, ReplyOutcome
 from backend.troubles import PROMPT_TOO_LONG, translate
 from remote.protocol import (
     Accepted,
@@ -51,7 +51,7 @@ class Conversation:
     """Hears what is going on with the link and the engine, in a few words."""
     own: set[str] = field(default_factory=set)
     """Requests of this measurement, by id, those that were answered in an earlier conversation, too."""
-    heard: Seen | None = None
+    heard: JournalCursor | None = None
     """How far the box's journal was followed; None when it told of nothing."""
     _told_of: set[str] = field(default_factory=set)
     """The requests that it told of."""
@@ -75,10 +75,10 @@ class Conversation:
             self._news.set()
         return await self._open[message.job].reply
 
-    async def follow(self, asker: Asker, seen: Seen) -> None:
+    async def follow(self, asker: Asker, seen: JournalCursor) -> None:
         """Keep a link to the box until cancelled. Raises BoxError when it cannot be used at all."""
 
-        async def how_far() -> Seen:
+        async def how_far() -> JournalCursor:
             return self.heard or seen
 
         keeper = LinkKeeper(self.box, asker, self._tell_of_link, look=False)
@@ -95,7 +95,7 @@ class Conversation:
             case LinkState.RETRYING:
                 self.tell(f"{changed.detail}; trying again in {changed.retry_in:.0f} s")
 
-    async def _visit(self, link: Link, _seen: Seen) -> None:
+    async def _visit(self, link: Link, _seen: JournalCursor) -> None:
         """Raises BoxUnreachable once the link is gone."""
         sent_before = frozenset(self._sent)
         try:
@@ -134,17 +134,20 @@ class Conversation:
                 case Finished():
                     answer = message.answer
                     self._close(
-                        message.job, Reply(Outcome.ACCEPTED, answer.prompt_tokens, answer.engine)
+                        message.job,
+                        Reply(ReplyOutcome.ACCEPTED, answer.prompt_tokens, answer.engine),
                     )
                 case Failed() | Refused():
                     self._close(message.job, _not_answered(message.message))
                 case Cancelled():
-                    self._close(message.job, Reply(Outcome.FAILED, words="somebody cancelled it"))
+                    self._close(
+                        message.job, Reply(ReplyOutcome.FAILED, words="somebody cancelled it")
+                    )
         raise BoxUnreachable(f"{self.box.name} hung up")
 
     def _note_heard(self, journal: str, message: Durable) -> None:
         self._told_of.add(message.job)
-        self.heard = Seen(journal, message.seq)
+        self.heard = JournalCursor(journal, message.seq)
 
     def _close(self, job: str, reply: Reply) -> None:
         opened = self._open.pop(job, None)
@@ -155,7 +158,7 @@ class Conversation:
 
 @asynccontextmanager
 async def conversation(
-    box: Box, asker: Asker, seen: Seen, tell: Callable[[str], None]
+    box: Box, asker: Asker, seen: JournalCursor, tell: Callable[[str], None]
 ) -> AsyncIterator[Conversation]:
     """A conversation with this box; what it does not get to know within is left to the box.
 
@@ -174,5 +177,5 @@ async def conversation(
 def _not_answered(words: str) -> Reply:
     trouble = translate(words)
     if trouble is None or trouble.id != PROMPT_TOO_LONG:
-        return Reply(Outcome.FAILED, words=words)
-    return Reply(Outcome.REFUSED, trouble.prompt_tokens, words=words)
+        return Reply(ReplyOutcome.FAILED, words=words)
+    return Reply(ReplyOutcome.REFUSED, trouble.prompt_tokens, words=words)

@@ -13,7 +13,7 @@ from backend.tokens import LINEAR, Budget, next_size, sizes_worth_sending
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class EstimateRow:
     """What some frames of one size cost."""
 
     name: str
@@ -43,7 +43,7 @@ class Largest:
     """The size just above, which does not fit; None when the whole video does."""
 
 
-class Lab:
+class LimitsLab:
     """Estimates under one set of settings and one prompt. Arithmetic alone, but for the vocabulary."""
 
     def __init__(
@@ -58,7 +58,9 @@ class Lab:
         self.text = planner.text_tokens(prompt) if text is None else text
         self.contexts = tuple(contexts)
 
-    def rows(self, sizes: Iterable[NamedSize], frame_counts: Sequence[int]) -> tuple[Row, ...]:
+    def rows(
+        self, sizes: Iterable[NamedSize], frame_counts: Sequence[int]
+    ) -> tuple[EstimateRow, ...]:
         """Each size with each number of frames."""
         return tuple(self._row(named, frames) for named in sizes for frames in frame_counts)
 
@@ -97,9 +99,9 @@ class Lab:
         one = self.planner.weigh(self.text, size, 1, limit)
         return max(0, (one.free + one.vision) // one.vision)
 
-    def _row(self, named: NamedSize, frames: int) -> Row:
+    def _row(self, named: NamedSize, frames: int) -> EstimateRow:
         size = named.size
-        return Row(
+        return EstimateRow(
             name=named.name,
             size=size,
             frames=frames,

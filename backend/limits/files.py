@@ -9,11 +9,11 @@ from pathlib import Path
 
 from backend.errors import ResultError
 from backend.limits.picture import draw_picture
-from backend.limits.report import Report, report_json
+from backend.limits.report import LimitsReport, report_json
 from backend.limits.tables import report_page
 
 
-def write_report(report: Report, folder: Path) -> list[Path]:
+def write_report(report: LimitsReport, folder: Path) -> list[Path]:
     """Write every file, replacing those of an earlier report; returns them. Raises ResultError. Blocks."""
     texts = {
         "limits.csv": _csv(report),
@@ -33,7 +33,7 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     return [*files, *draw_picture(report, folder)]
 
 
-def _csv(report: Report) -> str:
+def _csv(report: LimitsReport) -> str:
     measured = report.measurement
     told = {(row.size, row.frames): row.reply for row in measured.rows} if measured else {}
     text = io.StringIO()

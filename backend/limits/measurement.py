@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backend.limits.reply import Outcome, Reply
+from backend.limits.reply import Reply, ReplyOutcome
 from backend.sizes import AspectRatio, Size
 from backend.tokens import Budget
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class MeasuredSize:
     """One size, by our count and by the box's."""
 
     name: str
@@ -30,8 +30,8 @@ class Asked:
     @property
     def agrees(self) -> bool:
         """Whether the box took it as we reckoned, and counted as we did; an upper estimate may be above."""
-        as_reckoned = (self.reply.outcome is Outcome.ACCEPTED) is self.budget.fits
-        if self.reply.outcome is Outcome.FAILED or not as_reckoned:
+        as_reckoned = (self.reply.outcome is ReplyOutcome.ACCEPTED) is self.budget.fits
+        if self.reply.outcome is ReplyOutcome.FAILED or not as_reckoned:
             return False
         return not self.difference or (self.budget.estimated and self.difference < 0)
 
@@ -60,7 +60,7 @@ class Confirmed:
     @property
     def is_confirmed(self) -> bool:
         """Whether the box's largest size is the one that we reckon with, and it takes what is sent."""
-        sent = self.sent_reply is None or self.sent_reply.outcome is Outcome.ACCEPTED
+        sent = self.sent_reply is None or self.sent_reply.outcome is ReplyOutcome.ACCEPTED
         return not self.trouble and sent and self.accepted == self.estimated
 
 
@@ -78,7 +78,7 @@ class Measurement:
     max_model_len: int
     reserve: int
     prompt: str
-    rows: tuple[Asked, ...]
+    rows: tuple[MeasuredSize, ...]
     """The prompt alone first."""
     confirmed: tuple[Confirmed, ...]
     keeps_room: bool | None

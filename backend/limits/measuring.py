@@ -22,15 +22,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.box.asker import Asker
-from backend.box.link import Box, Seen
+from backend.box.link import Box, JournalCursor
 from backend.config import Upsampling
 from backend.limits.asking import Conversation, conversation
 from backend.limits.bisecting import find_last
 from backend.limits.clips import draw_test_videos
-from backend.limits.estimating import Lab
-from backend.limits.measurement import Asked, Confirmed, Measurement
+from backend.limits.estimating import LimitsLab
+from backend.limits.measurement import Confirmed, MeasuredSize, Measurement
 from backend.limits.notes import Notes
-from backend.limits.reply import Outcome, Reply
+from backend.limits.reply import Reply, ReplyOutcome
 from backend.limits.sizes import NamedSize
 from backend.planning.plan import Plan, Planner, make_request
 from backend.sizes import AspectRatio, Size
@@ -48,7 +48,7 @@ _Ask = Callable[[Size | None, int, int], Awaitable[tuple[Budget, Reply]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Watchers:
+class MeasurementWatchers:
     """Who hears of a measurement while it goes on."""
 
     doing: Callable[[str], None]
@@ -60,7 +60,7 @@ class Watchers:
 class Measuring:
     """One measurement. Stopping it at any moment loses no reply that came."""
 
-    def __init__(self, lab: Lab, counter: TextCounter, box: Box, folder: Path) -> None:
+    def __init__(self, lab: LimitsLab, counter: TextCounter, box: Box, folder: Path) -> None:
         """`folder` holds the test videos, their frames and the notes until the measurement is done."""
         self._lab = lab
         self._counter = counter
@@ -82,8 +82,8 @@ class Measuring:
         sizes: Sequence[NamedSize],
         frame_counts: Sequence[int],
         asker: Asker,
-        seen: Seen,
-        watchers: Watchers,
+        seen: JournalCursor,
+        watchers: MeasurementWatchers,
     ) -> tuple[Measurement, Conversation]:
         """Ask everything. Raises BoxError, MediaError and ResultError.
 
@@ -122,7 +122,9 @@ class Measuring:
 
     async def _confirm(self, ask: _Ask, aspect: AspectRatio, frames: int) -> Confirmed:
         limit = self._lab.planner.settings.max_tokens
-        shortest = Lab(self._planner(frames, SHORT_ANSWER), self._lab.prompt, (), self._lab.text)
+        shortest = LimitsLab(
+            self._planner(frames, SHORT_ANSWER), self._lab.prompt, (), self._lab.text
+        )
         sizes = shortest.sizes(aspect, frames)
         estimated = shortest.largest_of(aspect, frames, limit).size
         sent = self._lab.largest_of(aspect, frames, limit).size
@@ -130,9 +132,9 @@ class Measuring:
 
         async def accepts(size: Size) -> bool:
             replies[size] = (await ask(size, frames, SHORT_ANSWER))[1]
-            if replies[size].outcome is Outcome.FAILED:
+            if replies[size].outcome is ReplyOutcome.FAILED:
                 raise _Unanswered(f"{size}: {replies[size].words}")
-            return replies[size].outcome is Outcome.ACCEPTED
+            return replies[size].outcome is ReplyOutcome.ACCEPTED
 
         accepted, refused, trouble = None, None, ""
         try:
@@ -165,13 +167,13 @@ class Measuring:
         ):
             return None
         outcome = (await ask(above, frames, self._reserve))[1].outcome
-        return None if outcome is Outcome.FAILED else outcome is Outcome.REFUSED
+        return None if outcome is ReplyOutcome.FAILED else outcome is ReplyOutcome.REFUSED
 
     @property
     def _reserve(self) -> int:
         return self._lab.planner.settings.reserve
 
-    def _counted(self, talk: Conversation, watchers: Watchers) -> _Ask:
+    def _counted(self, talk: Conversation, watchers: MeasurementWatchers) -> _Ask:
         """Asks, and tells how many questions were answered."""
 
         async def ask(size: Size | None, frames: int, answer: int) -> tuple[Budget, Reply]:
@@ -192,7 +194,7 @@ class Measuring:
         reply = self._notes.reply(message.job)
         if reply is None:
             reply = await talk.ask(message)
-            if reply.outcome is not Outcome.FAILED:
+            if reply.outcome is not ReplyOutcome.FAILED:
                 # What failed is asked again when the measurement is.
                 await asyncio.to_thread(self._notes.keep, message.job, reply)
         return budget, reply
@@ -241,10 +243,12 @@ class Measuring:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-async def _row(ask: _Ask, named: NamedSize | None, frames: int) -> Asked:
+async def _row(ask: _Ask, named: NamedSize | None, frames: int) -> MeasuredSize:
     """None is the prompt alone."""
     size = named.size if named else None
-    return Asked(named.name if named else "", size, frames, *await ask(size, frames, SHORT_ANSWER))
+    return MeasuredSize(
+        named.name if named else "", size, frames, *await ask(size, frames, SHORT_ANSWER)
+    )
 
 
 class _Unanswered(Exception):

@@ -10,7 +10,7 @@ GIB = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class CacheMemory:
     """Bytes of the KV cache at one context length."""
 
     max_model_len: int
@@ -20,10 +20,10 @@ class Memory:
     """When `max_num_seqs` requests do. vLLM starts with less, and then works on fewer at once."""
 
 
-def memory_of(cache: KvCache, max_model_len: int, max_num_seqs: int) -> Memory:
+def memory_of(cache: KvCache, max_model_len: int, max_num_seqs: int) -> CacheMemory:
     """What this context length takes. All GPUs together, where several share the model."""
     per_request = cache.bytes_per_token * max_model_len
-    return Memory(max_model_len, per_request, per_request * max_num_seqs)
+    return CacheMemory(max_model_len, per_request, per_request * max_num_seqs)
 
 
 def gib(count: int) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from backend.config import check_layers
-from backend.limits.estimating import Lab
-from backend.limits.report import Report, make_report
+from backend.limits.estimating import LimitsLab
+from backend.limits.report import LimitsReport, make_report
 from backend.limits.sizes import CONTEXT_LENGTHS, FRAME_COUNTS, PROMPT, all_sizes
 from backend.limits.tables import (
     count_text,
@@ -114,13 +114,13 @@ def resolutions_page(recorded: Path) -> str:
     """The page, as Markdown. `recorded` is a JSON list of measurements, as limits.json holds one."""
     records = TypeAdapter(list[_Record]).validate_json(recorded.read_text("utf-8"))
     upsampling = check_layers([]).upsampling
-    lab = Lab(Planner(upsampling, TextCounter()), PROMPT, CONTEXT_LENGTHS)
+    lab = LimitsLab(Planner(upsampling, TextCounter()), PROMPT, CONTEXT_LENGTHS)
     requests = check_layers([]).box_defaults.vllm.max_num_seqs
     report = make_report(lab, all_sizes(), FRAME_COUNTS, requests)
     return "\n".join([*_counted(report), *_measured(records)])
 
 
-def _counted(report: Report) -> list[str]:
+def _counted(report: LimitsReport) -> list[str]:
     opening = _OPENING.format(
         text=report.text, prompt=report.prompt, reserve=report.reserve, overhead=report.overhead
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.errors import ResultError
-from backend.limits.report import Report
+from backend.limits.report import LimitsReport
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +24,7 @@ _OTHER_COLOUR = "#5a5a8c"
 _LINEAR, _MEASURED, _LIMIT = "#c0392b", "#0b8a42", "#777777"
 
 
-def draw_picture(report: Report, folder: Path) -> list[Path]:
+def draw_picture(report: LimitsReport, folder: Path) -> list[Path]:
     """Write limits.svg and limits.png into a folder, and return them. Raises ResultError. Takes seconds."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -61,7 +61,7 @@ def _told(folder: Path) -> Iterator[None]:
         raise ResultError(f"nothing can be written in {folder}: {error.strerror}") from error
 
 
-def _draw(axes: Axes, report: Report) -> None:
+def _draw(axes: Axes, report: LimitsReport) -> None:
     linear = [(row.size.area, row.linear) for row in report.rows if row.frames == _shown(report)]
     axes.plot(
         *_points(linear),
@@ -106,7 +106,7 @@ def _draw(axes: Axes, report: Report) -> None:
     axes.grid(visible=True, axis="y", alpha=0.2)
 
 
-def _draw_measured(axes: Axes, report: Report) -> None:
+def _draw_measured(axes: Axes, report: LimitsReport) -> None:
     if report.measurement is None:
         return
     told = [
@@ -124,7 +124,7 @@ def _draw_measured(axes: Axes, report: Report) -> None:
     )
 
 
-def _shown(report: Report) -> int:
+def _shown(report: LimitsReport) -> int:
     """The number of frames that the rule of thumb is drawn for."""
     return 2 if 2 in report.frame_counts else report.frame_counts[0]
 

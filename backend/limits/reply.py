@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Outcome(StrEnum):
+class ReplyOutcome(StrEnum):
     """What became of a question."""
 
     ACCEPTED = "accepted"
@@ -20,7 +20,7 @@ class Outcome(StrEnum):
 class Reply:
     """What a box said to a question."""
 
-    outcome: Outcome
+    outcome: ReplyOutcome
     prompt_tokens: int | None = None
     """As the engine counted them; None when it does not say."""
     engine: str = ""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backend.limits.estimating import Lab, Largest, Row
-from backend.limits.measurement import Asked, Confirmed, Measurement
-from backend.limits.memory import Memory, memory_of
+from backend.limits.estimating import EstimateRow, Largest, LimitsLab
+from backend.limits.measurement import Confirmed, MeasuredSize, Measurement
+from backend.limits.memory import CacheMemory, memory_of
 from backend.limits.sizes import NamedSize
 from backend.sizes import Size
 from remote.protocol import Json
@@ -17,7 +17,7 @@ FRAMES_OF = (Size(320, 180), Size(640, 480), Size(1280, 704))
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class LimitsReport:
     """What sizes cost, what each context length allows, and what a box says to that."""
 
     profile: str
@@ -30,11 +30,11 @@ class Report:
     estimated: bool
     """Whether the counts are upper estimates."""
     contexts: tuple[int, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[EstimateRow, ...]
     largest: tuple[Largest, ...]
     most_frames: tuple[tuple[Size, tuple[int, ...]], ...]
     """Of each of FRAMES_OF, how many frames fit each context length."""
-    memories: tuple[Memory, ...]
+    memories: tuple[CacheMemory, ...]
     """One a context length; empty when the profile does not say."""
     memory_source: str
     bytes_per_token: int
@@ -49,16 +49,16 @@ class Report:
 
 
 def make_report(
-    lab: Lab,
+    lab: LimitsLab,
     sizes: Sequence[NamedSize],
     frame_counts: Sequence[int],
     max_num_seqs: int,
     measurement: Measurement | None = None,
-) -> Report:
+) -> LimitsReport:
     """Estimate everything. Arithmetic alone, some tenths of a second."""
     planner, cache = lab.planner, lab.planner.profile.kv_cache
     weighed = planner.weigh(lab.text, None, 0)
-    return Report(
+    return LimitsReport(
         profile=planner.profile.name,
         prompt=lab.prompt,
         text=lab.text,
@@ -82,7 +82,7 @@ def make_report(
     )
 
 
-def report_json(report: Report) -> dict[str, Json]:
+def report_json(report: LimitsReport) -> dict[str, Json]:
     """The whole report."""
     return {
         "profile": report.profile,
@@ -131,7 +131,7 @@ def measurement_json(measured: Measurement) -> dict[str, Json]:
     }
 
 
-def _row_json(row: Row) -> dict[str, Json]:
+def _row_json(row: EstimateRow) -> dict[str, Json]:
     return {
         "name": row.name,
         "width": row.size.width,
@@ -158,7 +158,7 @@ def _largest_json(largest: Largest) -> dict[str, Json]:
     }
 
 
-def _asked_json(row: Asked) -> dict[str, Json]:
+def _asked_json(row: MeasuredSize) -> dict[str, Json]:
     return {
         "name": row.name,
         "size": _size_json(row.size),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from backend.limits.estimating import Largest, Row
-from backend.limits.measurement import Asked, Confirmed, Measurement
+from backend.limits.estimating import EstimateRow, Largest
+from backend.limits.measurement import Confirmed, MeasuredSize, Measurement
 from backend.limits.memory import gib
-from backend.limits.report import Report
+from backend.limits.report import LimitsReport
 from backend.sizes import AspectRatio, Size
 from backend.tokens import Verdict
 
@@ -24,7 +24,7 @@ def frames_text(count: int) -> str:
     return "1 frame" if count == 1 else f"{count} frames"
 
 
-def size_table(report: Report, frames: int) -> str:
+def size_table(report: LimitsReport, frames: int) -> str:
     """What each size costs with this many frames, and where it fits."""
     rows = [row for row in report.rows if row.frames == frames]
     return markdown_table(
@@ -34,7 +34,7 @@ def size_table(report: Report, frames: int) -> str:
     )
 
 
-def _size_cells(row: Row) -> list[str]:
+def _size_cells(row: EstimateRow) -> list[str]:
     return [
         size_text(row.size),
         row.name,
@@ -44,7 +44,7 @@ def _size_cells(row: Row) -> list[str]:
     ]
 
 
-def largest_table(report: Report, frames: int) -> str:
+def largest_table(report: LimitsReport, frames: int) -> str:
     """The largest size at each aspect ratio and context length."""
     by_context = [
         [each for each in report.largest if (each.frames, each.max_model_len) == (frames, context)]
@@ -65,7 +65,7 @@ def _largest_cell(largest: Largest) -> str:
     return f"{size_text(largest.size)}{' (all)' if whole else ''}"
 
 
-def frames_table(report: Report) -> str:
+def frames_table(report: LimitsReport) -> str:
     """How many frames of some sizes fit each context length."""
     return markdown_table(
         ["frames of", *(f"{context:,}" for context in report.contexts)],
@@ -74,7 +74,7 @@ def frames_table(report: Report) -> str:
     )
 
 
-def memory_table(report: Report) -> str:
+def memory_table(report: LimitsReport) -> str:
     """What each context length takes of the GPU; empty when the profile does not say."""
     if not report.memories:
         return ""
@@ -94,7 +94,7 @@ def measured_table(measured: Measurement) -> str:
     )
 
 
-def _asked_cells(row: Asked) -> list[str]:
+def _asked_cells(row: MeasuredSize) -> list[str]:
     told, difference = row.reply.prompt_tokens, row.difference
     return [
         size_text(row.size) if row.size else "the prompt alone",
@@ -169,7 +169,7 @@ def measured_sum(measured: Measurement) -> str:
     )
 
 
-def report_page(report: Report) -> str:
+def report_page(report: LimitsReport) -> str:
     """All tables under headings, for `limits.md`."""
     parts = [
         "# What frames cost, and what fits\n",

@@ -36,7 +36,7 @@ class Ground(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedSpec:
     """A spec, or one of its results, that is not queued."""
 
     spec: Spec
@@ -46,7 +46,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AdmittedSpec:
     """A spec that can be queued."""
 
     spec: Spec
@@ -58,8 +58,8 @@ class Accepted:
 class Assessment:
     """What becomes of the specs of one batch. Whether each fits the context is not part of it."""
 
-    accepted: tuple[Accepted, ...]
-    refused: tuple[Refused, ...]
+    accepted: tuple[AdmittedSpec, ...]
+    refused: tuple[RefusedSpec, ...]
     """In the order of the specs; one for each result that has no place."""
 
     @property
@@ -82,17 +82,17 @@ def assess(
 
 def choose_usable(
     specs: Iterable[Spec], store: Store | None, *, force: bool
-) -> tuple[list[Spec], list[Refused]]:
+) -> tuple[list[Spec], list[RefusedSpec]]:
     """The specs to upsample, and those that are upsampled already, by their own word or because we
     wrote them. `store` is None when there is no queue yet, and so no result of ours.
     """
     usable: list[Spec] = []
-    refused: list[Refused] = []
+    refused: list[RefusedSpec] = []
     upsampled = _Upsampled(store)
     for spec in specs:
         reason = "" if force else upsampled.reason(spec)
         if reason:
-            refused.append(Refused(spec, Ground.UPSAMPLED, reason))
+            refused.append(RefusedSpec(spec, Ground.UPSAMPLED, reason))
         else:
             usable.append(spec)
     return usable, refused
@@ -102,8 +102,8 @@ def find_places(
     specs: Sequence[Spec], named: Sequence[Path], batch: Batch, store: Store, *, force: bool
 ) -> Assessment:
     """The orders for these specs whose results may go where they should."""
-    accepted: list[Accepted] = []
-    refused: list[Refused] = []
+    accepted: list[AdmittedSpec] = []
+    refused: list[RefusedSpec] = []
     orders = iter(make_jobs(specs, named, batch))
     troubles: dict[Path, str] = {}
     for spec in specs:
@@ -113,15 +113,15 @@ def find_places(
             if order.destination not in troubles:
                 troubles[order.destination] = _trouble(store, order, force=force)
             if trouble := troubles[order.destination]:
-                refused.append(Refused(spec, Ground.OCCUPIED, trouble))
+                refused.append(RefusedSpec(spec, Ground.OCCUPIED, trouble))
             else:
                 kept.append(order)
         if kept:
-            accepted.append(Accepted(spec, tuple(kept)))
+            accepted.append(AdmittedSpec(spec, tuple(kept)))
     return Assessment(tuple(accepted), tuple(refused))
 
 
-def refused_by_plan(spec: Spec, plan: Plan) -> Refused | None:
+def refused_by_plan(spec: Spec, plan: Plan) -> RefusedSpec | None:
     """Why the spec would fail before it is sent; None when it would not."""
     if plan.refusal is None:
         return None
@@ -130,7 +130,7 @@ def refused_by_plan(spec: Spec, plan: Plan) -> Refused | None:
         ground = Ground.UNREADABLE
     elif plan.budget is not None and not plan.budget.fits:
         ground = Ground.EXCEEDS
-    return Refused(spec, ground, str(plan.refusal))
+    return RefusedSpec(spec, ground, str(plan.refusal))
 
 
 def require_writable(folder: Path) -> None:

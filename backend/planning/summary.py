@@ -7,7 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from backend.config import BoxSettings
-from backend.planning.admission import Accepted, Assessment, Ground, Refused, refused_by_plan
+from backend.planning.admission import (
+    AdmittedSpec,
+    Assessment,
+    Ground,
+    RefusedSpec,
+    refused_by_plan,
+)
 from backend.planning.orders import Batch
 from backend.planning.plan import Plan
 from backend.sizes import Size
@@ -38,7 +44,7 @@ class Summary:
     """Of all frames together, as they are sent (in base64). Those that jobs share count once."""
     bytes_are_exact: bool
     """False when some frames are not drawn yet, so that their size is a guess."""
-    refused: tuple[Refused, ...]
+    refused: tuple[RefusedSpec, ...]
     """Everything that is not queued."""
     seconds_an_answer: float | None
     """Median of earlier answers of this engine; None when there are none."""
@@ -53,9 +59,9 @@ class Summary:
         at_once = min(self.slots, len(self.orders))
         return self.seconds_an_answer * len(self.orders) / at_once
 
-    def refused_by_ground(self) -> dict[Ground, list[Refused]]:
+    def refused_by_ground(self) -> dict[Ground, list[RefusedSpec]]:
         """The refused ones in groups, the largest first."""
-        groups: dict[Ground, list[Refused]] = {}
+        groups: dict[Ground, list[RefusedSpec]] = {}
         for refused in self.refused:
             groups.setdefault(refused.ground, []).append(refused)
         return dict(sorted(groups.items(), key=lambda group: -len(group[1])))
@@ -64,7 +70,7 @@ class Summary:
 @dataclass(slots=True)
 class _Sums:
     orders: list[Order] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
+    refused: list[RefusedSpec] = field(default_factory=list)
     prompts: int = 0
     prompt_tokens: int = 0
     bytes: int = 0
@@ -116,7 +122,7 @@ def slots(box: BoxSettings) -> int:
             return _SKETCH_SLOTS
 
 
-def _add(sums: _Sums, accepted: Accepted, plan: Plan, drawn: DrawnFrames) -> None:
+def _add(sums: _Sums, accepted: AdmittedSpec, plan: Plan, drawn: DrawnFrames) -> None:
     if refused := refused_by_plan(accepted.spec, plan):
         sums.refused.append(refused)
         return

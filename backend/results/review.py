@@ -96,7 +96,7 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FileChanges:
     """What became of files when something was decided."""
 
     written: tuple[Path, ...] = ()
@@ -246,7 +246,7 @@ def decide(
     *,
     step: int | None = None,
     force: bool = False,
-) -> Outcome:
+) -> FileChanges:
     """Accept, edit or reject the result of a job, and make its files what follows from that.
 
     `text` is the user's own, for EDITED alone. Decisions of one `step` are undone together. With `force`,
@@ -270,7 +270,7 @@ def decide(
 
 def accept_all(
     store: Store, numbers: Iterable[int], *, force: bool = False
-) -> tuple[Outcome, list[UpsampleError]]:
+) -> tuple[FileChanges, list[UpsampleError]]:
     """Accept these results, as one step of undo; also what stood in the way of some. Blocks."""
     step = None
     troubles = []
@@ -285,10 +285,10 @@ def accept_all(
         step = store.last_decisions()[0].step
         written += outcome.written
         taken_back += outcome.taken_back
-    return Outcome(tuple(dict.fromkeys(written)), tuple(taken_back)), troubles
+    return FileChanges(tuple(dict.fromkeys(written)), tuple(taken_back)), troubles
 
 
-def undo(store: Store) -> tuple[list[Decided], Outcome]:
+def undo(store: Store) -> tuple[list[Decided], FileChanges]:
     """Take the last step back. Returns what had been decided, nothing when there is nothing to take back.
 
     Raises UpsampleError, and all stays as it is, when a file may not be touched. Blocks.
@@ -345,7 +345,7 @@ def _contents(store: Store, files: Iterable[Path]) -> _Contents:
     return found
 
 
-def _follow(store: Store, before: _Contents, sure: set[Path], *, force: bool) -> Outcome:
+def _follow(store: Store, before: _Contents, sure: set[Path], *, force: bool) -> FileChanges:
     """Make those of the files right whose contents are to be others than `before`, and the `sure` ones."""
     written: list[Path] = []
     taken_back: list[Path] = []
@@ -357,7 +357,7 @@ def _follow(store: Store, before: _Contents, sure: set[Path], *, force: bool) ->
             written += deliver(store, file, force=force)
         else:
             taken_back += take_away_results(store, file)
-    return Outcome(tuple(written), tuple(taken_back))
+    return FileChanges(tuple(written), tuple(taken_back))
 
 
 def _restore(store: Store, files: Iterable[Path]) -> None:

@@ -44,7 +44,7 @@ class Check(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ResultFault:
     """One thing that is wrong."""
 
     check: Check
@@ -59,7 +59,7 @@ class Verified:
     entry: int | None
     """Its position in the file, from 0; None for a file as a whole."""
     name: str
-    faults: tuple[Fault, ...]
+    faults: tuple[ResultFault, ...]
 
     @property
     def is_whole(self) -> bool:
@@ -78,7 +78,7 @@ class _Result:
     original: str | None
     """The prompt that it was made of; None when that is not kept."""
     provenance: Mapping[str, Json]
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[ResultFault] = field(default_factory=list)
 
     @property
     def place(self) -> str:
@@ -93,11 +93,11 @@ def verify_results(folder: Path, written: Collection[Path] = ()) -> tuple[Verifi
     """
     found = scan([folder], Path.cwd())
     verified = [
-        Verified(broken.file, None, broken.file.name, (Fault(Check.PARSES, broken.problem),))
+        Verified(broken.file, None, broken.file.name, (ResultFault(Check.PARSES, broken.problem),))
         for broken in found.broken
     ]
     verified += [
-        Verified(file, None, file.name, (Fault(Check.PRESENT, "it was written and is gone"),))
+        Verified(file, None, file.name, (ResultFault(Check.PRESENT, "it was written and is gone"),))
         for file in sorted(written)
         if not file.exists()
     ]
@@ -143,12 +143,12 @@ class _Sidecars:
             TypeError,
             RecursionError,
         ) as error:
-            fault = Fault(Check.PARSES, f"it is no file of ours: {type(error).__name__}")
+            fault = ResultFault(Check.PARSES, f"it is no file of ours: {type(error).__name__}")
             self.verified.append(Verified(file, None, file.name, (fault,)))
             return
         self._told[result] = entries
         if not result.exists():
-            fault = Fault(Check.PRESENT, f"{file.name} speaks of it, and it is gone")
+            fault = ResultFault(Check.PRESENT, f"{file.name} speaks of it, and it is gone")
             self.verified.append(Verified(result, None, result.name, (fault,)))
 
 
@@ -176,32 +176,34 @@ def _raw_prompt_spec(spec: Spec) -> Mapping[str, Json]:
     return raw if isinstance(raw, dict) else {}
 
 
-def _faults_of(result: _Result) -> Iterator[Fault]:
+def _faults_of(result: _Result) -> Iterator[ResultFault]:
     if not result.provenance:
-        yield Fault(Check.PROVENANCE, "nothing tells how it was made: is it a result?")
+        yield ResultFault(Check.PROVENANCE, "nothing tells how it was made: is it a result?")
         return
     missing = [key for key in _ALWAYS_SAID if key not in result.provenance]
     frames = result.provenance.get("frames")
     if frames and not result.provenance.get("size_sent"):
         missing.append("size_sent")
     if missing:
-        yield Fault(Check.PROVENANCE, f"it lacks {', '.join(missing)}")
+        yield ResultFault(Check.PROVENANCE, f"it lacks {', '.join(missing)}")
     yield from _prompt_faults(result)
     yield from _token_faults(result.provenance)
     if result.provenance.get("finish_reason") == "length":
-        yield Fault(Check.WHOLE, "the answer ended at its limit, and not where the model ended it")
+        yield ResultFault(
+            Check.WHOLE, "the answer ended at its limit, and not where the model ended it"
+        )
 
 
-def _prompt_faults(result: _Result) -> Iterator[Fault]:
+def _prompt_faults(result: _Result) -> Iterator[ResultFault]:
     if result.original is None:
-        yield Fault(Check.PROMPT, "the prompt that it was made of is not kept")
+        yield ResultFault(Check.PROMPT, "the prompt that it was made of is not kept")
     elif result.original == result.prompt:
-        yield Fault(Check.PROMPT, "the prompt is the one that it was made of")
+        yield ResultFault(Check.PROMPT, "the prompt is the one that it was made of")
     if not result.prompt.strip():
-        yield Fault(Check.PROMPT, "the upsampled prompt is empty")
+        yield ResultFault(Check.PROMPT, "the upsampled prompt is empty")
 
 
-def _token_faults(provenance: Mapping[str, Json]) -> Iterator[Fault]:
+def _token_faults(provenance: Mapping[str, Json]) -> Iterator[ResultFault]:
     tokens = provenance.get("tokens")
     if not isinstance(tokens, dict):
         return
@@ -210,7 +212,7 @@ def _token_faults(provenance: Mapping[str, Json]) -> Iterator[Fault]:
         return
     if told < counted and _is_estimated(provenance.get("profile")):
         return
-    yield Fault(Check.TOKENS, f"{counted:,} were counted, and the engine counted {told:,}")
+    yield ResultFault(Check.TOKENS, f"{counted:,} were counted, and the engine counted {told:,}")
 
 
 def _is_estimated(profile: Json) -> bool:
@@ -231,7 +233,7 @@ def _find_duplicates(results: Sequence[_Result]) -> None:
         if first is result and result.provenance and text:
             first = texts.setdefault(text, result)
         if first is not result and not _is_choice(first.file, result.file):
-            result.faults.append(Fault(Check.UNIQUE, f"the same as {first.place}"))
+            result.faults.append(ResultFault(Check.UNIQUE, f"the same as {first.place}"))
 
 
 def _is_choice(one: Path, other: Path) -> bool:

@@ -16,7 +16,7 @@ from backend.specs.model import Spec
 from remote.protocol import Json
 
 
-class Fault(Exception):
+class EntryFault(Exception):
     """An entry is of the adapter's format, but cannot be used."""
 
     def __init__(self, problem: str, key: str = "") -> None:

@@ -11,9 +11,9 @@ from enum import Enum
 from pathlib import Path
 
 from backend.specs.json_spans import Member, Node, NotJson, items, member, parse
-from backend.specs.model import Broken, Skipped
+from backend.specs.model import BrokenSpec, Skipped
 from backend.specs.quoting import kind_of, well_formed
-from backend.specs.source import Line, Source, lines
+from backend.specs.source import SourceText, TextLine, lines
 from remote.protocol import Json
 
 SUFFIXES = frozenset({".json", ".jsonl", ".txt"})
@@ -33,7 +33,7 @@ class Layout(Enum):
 class Entry:
     """The part of a file that holds one prompt."""
 
-    source: Source
+    source: SourceText
     index: int
     """Position in the file, from 0; parts that are broken count too."""
     node: Node
@@ -63,7 +63,7 @@ class Contents:
     """A file's text, divided."""
 
     layout: Layout
-    parts: tuple[Entry | Broken, ...]
+    parts: tuple[Entry | BrokenSpec, ...]
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -71,7 +71,7 @@ class Contents:
         return tuple(part for part in self.parts if isinstance(part, Entry))
 
 
-def divide(source: Source) -> Contents | Skipped | Broken:
+def divide(source: SourceText) -> Contents | Skipped | BrokenSpec:
     """Find the entries of a file whose name ends in one of SUFFIXES."""
     suffix = source.file.suffix.lower()
     if suffix == ".txt":
@@ -79,7 +79,7 @@ def divide(source: Source) -> Contents | Skipped | Broken:
     if suffix == ".jsonl":
         return Contents(Layout.LINES, tuple(_json_lines(source)))
     root = _parse(source, 0, len(source.text))
-    if isinstance(root, Broken):
+    if isinstance(root, BrokenSpec):
         return root
     if isinstance(root.value, dict):
         return Contents(Layout.OBJECT, (Entry(source, 0, root, stem_of(source.file)),))
@@ -89,7 +89,7 @@ def divide(source: Source) -> Contents | Skipped | Broken:
     return Skipped(source.file, f"not a prompt spec: it holds {kind_of(root.value)}, not an object")
 
 
-def blank_lines(text: str) -> list[Line]:
+def blank_lines(text: str) -> list[TextLine]:
     """The lines of a text on which nothing stands."""
     return [line for line in lines(text) if not text[line.start : line.end].strip()]
 
@@ -99,11 +99,11 @@ def stem_of(file: Path) -> str:
     return well_formed(file.stem)
 
 
-def _numbered(source: Source, index: int, node: Node) -> Entry:
+def _numbered(source: SourceText, index: int, node: Node) -> Entry:
     return Entry(source, index, node, f"{stem_of(source.file)}-{index + 1}")
 
 
-def _parse(source: Source, start: int, end: int) -> Node | Broken:
+def _parse(source: SourceText, start: int, end: int) -> Node | BrokenSpec:
     try:
         return parse(source.text, start, end)
     except NotJson as error:
@@ -113,14 +113,14 @@ def _parse(source: Source, start: int, end: int) -> Node | Broken:
         return source.broken(start, "not a prompt spec: the JSON is nested too deeply")
 
 
-def _json_lines(source: Source) -> Iterator[Entry | Broken]:
+def _json_lines(source: SourceText) -> Iterator[Entry | BrokenSpec]:
     full = (line for line in lines(source.text) if source.text[line.start : line.end].strip())
     for index, line in enumerate(full):
         node = _parse(source, line.start, line.end)
-        yield node if isinstance(node, Broken) else _numbered(source, index, node)
+        yield node if isinstance(node, BrokenSpec) else _numbered(source, index, node)
 
 
-def _prose(source: Source) -> Iterator[Entry]:
+def _prose(source: SourceText) -> Iterator[Entry]:
     """One line is one prompt, several are one prompt each, and paragraphs are one prompt together."""
     text = source.text
     full = [_stripped(text, line) for line in lines(text) if text[line.start : line.end].strip()]
@@ -132,7 +132,7 @@ def _prose(source: Source) -> Iterator[Entry]:
         yield Entry(source, 0, Node(text[first:last], first, last), stem_of(source.file))
 
 
-def _stripped(text: str, line: Line) -> Node:
+def _stripped(text: str, line: TextLine) -> Node:
     whole = text[line.start : line.end]
     start = line.start + len(whole) - len(whole.lstrip())
     prompt = whole.strip()

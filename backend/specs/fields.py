@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from backend.specs.adapter import Fault, Replacement
+from backend.specs.adapter import EntryFault, Replacement
 from backend.specs.entries import Entry
 from backend.specs.json_edit import Edit, set_value
 from backend.specs.quoting import kind_of, quoted, well_formed
@@ -24,16 +24,16 @@ _ABSOLUTE = re.compile(r"([A-Za-z]:)?[/\\]")
 def prompt_of(entry: Entry, *, may_be_empty: bool = False) -> str:
     """The prompt as written. Raises Fault where there is none."""
     if not isinstance(entry.node.value, dict):
-        raise Fault(f"an entry must be an object, not {kind_of(entry.node.value)}")
+        raise EntryFault(f"an entry must be an object, not {kind_of(entry.node.value)}")
     if "prompt" not in entry.fields:
-        raise Fault('the entry has no "prompt"')
+        raise EntryFault('the entry has no "prompt"')
     prompt = entry.fields["prompt"]
     if not isinstance(prompt, str):
-        raise Fault(f'"prompt" must be text, not {kind_of(prompt)}', "prompt")
+        raise EntryFault(f'"prompt" must be text, not {kind_of(prompt)}', "prompt")
     if not is_well_formed(prompt):
-        raise Fault('"prompt" holds half of a surrogate pair, which is no character', "prompt")
+        raise EntryFault('"prompt" holds half of a surrogate pair, which is no character', "prompt")
     if not prompt.strip() and not may_be_empty:
-        raise Fault('"prompt" is empty', "prompt")
+        raise EntryFault('"prompt" is empty', "prompt")
     return prompt
 
 
@@ -74,7 +74,7 @@ def named_paths(entry: Entry, key: str, base: Path) -> dict[str, Path]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise Fault(f"{quoted(key)} must be an object, not {kind_of(value)}", key)
+        raise EntryFault(f"{quoted(key)} must be an object, not {kind_of(value)}", key)
     paths = ((name, _path(path, base, key, quoted(name))) for name, path in value.items())
     return {well_formed(name): path for name, path in paths if path is not None}
 
@@ -112,8 +112,8 @@ def _path(written: Json, base: Path, key: str, label: str) -> Path | None:
     if written is None or written == "":
         return None
     if not isinstance(written, str):
-        raise Fault(f"{label} must be a path, not {kind_of(written)}", key)
+        raise EntryFault(f"{label} must be a path, not {kind_of(written)}", key)
     if "\0" in written or not is_well_formed(written):
-        raise Fault(f"{label} is no path: {quoted(written)}", key)
+        raise EntryFault(f"{label} is no path: {quoted(written)}", key)
     path = Path(written.replace("\\", "/"))
     return base / path if is_relative(written) else path

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from backend.specs.json_spans import Member, Node, members
 from backend.specs.quoting import json_spelled
-from backend.specs.source import Source
+from backend.specs.source import SourceText
 from remote.protocol import Json
 
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
@@ -34,7 +34,7 @@ def splice(text: str, edits: Iterable[Edit]) -> str:
     return "".join([*parts, text[position:]])
 
 
-def set_member(source: Source, parent: Node, key: str, value: Json) -> list[Edit]:
+def set_member(source: SourceText, parent: Node, key: str, value: Json) -> list[Edit]:
     """Give `key` of the object `parent` this value; a key that is not there comes last."""
     present = list(members(source.text, parent))
     same = [member for member in present if member.key == key]
@@ -50,7 +50,7 @@ def set_member(source: Source, parent: Node, key: str, value: Json) -> list[Edit
     return [Edit(last.node.end, last.node.end, f",{before_key}{json.dumps(key)}{colon}{spelled}")]
 
 
-def set_value(source: Source, parent: Node, member: Member, value: Json) -> list[Edit]:
+def set_value(source: SourceText, parent: Node, member: Member, value: Json) -> list[Edit]:
     """Give a member of the object `parent` this value; none is needed where it has that text already."""
     if isinstance(value, str) and member.node.value == value:
         return []
@@ -58,7 +58,7 @@ def set_value(source: Source, parent: Node, member: Member, value: Json) -> list
     return [Edit(member.node.start, member.node.end, spelled)]
 
 
-def _laid_out(source: Source, parent: Node, member: Member, value: Json) -> str:
+def _laid_out(source: SourceText, parent: Node, member: Member, value: Json) -> str:
     """`value` as it is spelled where `member` stands: over several lines if its object is so."""
     before_key = _space_before(source.text, member.key_start)
     if not isinstance(value, (dict, list)) or "\n" not in before_key:
@@ -72,7 +72,7 @@ def _laid_out(source: Source, parent: Node, member: Member, value: Json) -> str:
 
 
 def _spelled(
-    source: Source, value: Json, indent: str | None = None, *, compact: bool = False
+    source: SourceText, value: Json, indent: str | None = None, *, compact: bool = False
 ) -> str:
     spelled = json_spelled(value, indent, compact)
     if source.escapes_non_ascii:

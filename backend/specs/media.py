@@ -24,7 +24,7 @@ class Media(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownMedia:
     """The videos that the model is shown."""
 
     video: Path | None
@@ -35,15 +35,15 @@ class Shown:
     """What they are: "rgb", the name of a control, both as in "rgb+edge", or "" for none."""
 
 
-def choose_media(spec: Spec, media: Media) -> Shown:
+def choose_media(spec: Spec, media: Media) -> ShownMedia:
     """The videos of a spec that the model is shown under this setting."""
     control = next((name for name in CONTROLS if name in spec.controls), None)
     if spec.video is None or control is None:
-        return Shown(spec.video, names=_RGB if spec.video else "")
+        return ShownMedia(spec.video, names=_RGB if spec.video else "")
     first = spec.controls[control]
     if media is Media.CONTROL or spec.video == first:
         # The second: it stands in for an RGB video that the spec does not have.
-        return Shown(first, names=control)
+        return ShownMedia(first, names=control)
     if media is Media.BOTH:
-        return Shown(spec.video, first, f"{_RGB}+{control}")
-    return Shown(spec.video, names=_RGB)
+        return ShownMedia(spec.video, first, f"{_RGB}+{control}")
+    return ShownMedia(spec.video, names=_RGB)

@@ -56,7 +56,7 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class BrokenSpec:
     """A prompt spec (or an entry of one) that cannot be used. The others go on."""
 
     file: Path
@@ -75,4 +75,4 @@ class Scan:
 
     specs: tuple[Spec, ...] = ()
     skipped: tuple[Skipped, ...] = ()
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[BrokenSpec, ...] = ()

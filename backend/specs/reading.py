@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from backend.specs.adapter import Adapter, Fault
+from backend.specs.adapter import Adapter, EntryFault
 from backend.specs.entries import SUFFIXES, Contents, Entry, Layout, divide
 from backend.specs.formats import recognise
-from backend.specs.model import Broken, Skipped, Spec
+from backend.specs.model import BrokenSpec, Skipped, Spec
 from backend.specs.quoting import kind_of, quoted
-from backend.specs.source import Source, load
+from backend.specs.source import SourceText, load
 
-Finding = Spec | Skipped | Broken
+Finding = Spec | Skipped | BrokenSpec
 """What is said about a file, or about one entry of it."""
 
 SIDECAR_SUFFIX = ".upsample.json"
@@ -28,7 +28,7 @@ def read_file(file: Path, cwd: Path) -> tuple[Finding, ...]:
     if file.suffix.lower() not in SUFFIXES:
         return (Skipped(file, "its name does not end in .json, .jsonl or .txt"),)
     source = load(file, cwd)
-    if not isinstance(source, Source):
+    if not isinstance(source, SourceText):
         return (source,)
     try:
         contents = divide(source)
@@ -38,24 +38,24 @@ def read_file(file: Path, cwd: Path) -> tuple[Finding, ...]:
         return tuple(_read_parts(contents, adapter, cwd) if adapter else _unknown(source, contents))
     except RecursionError:
         # The depth that the decoder bears shrinks with the depth of its callers.
-        return (Broken(file, 1, "not a prompt spec: the JSON is nested too deeply"),)
+        return (BrokenSpec(file, 1, "not a prompt spec: the JSON is nested too deeply"),)
 
 
 def _read_parts(contents: Contents, adapter: Adapter, cwd: Path) -> Iterator[Finding]:
     for part in contents.parts:
-        yield part if isinstance(part, Broken) else _read_entry(part, adapter, cwd)
+        yield part if isinstance(part, BrokenSpec) else _read_entry(part, adapter, cwd)
 
 
-def _read_entry(entry: Entry, adapter: Adapter, cwd: Path) -> Spec | Broken:
+def _read_entry(entry: Entry, adapter: Adapter, cwd: Path) -> Spec | BrokenSpec:
     try:
         return adapter.read(entry, cwd)
-    except Fault as fault:
+    except EntryFault as fault:
         member = entry.member(fault.key) if fault.key else None
         position = member.key_start if member else entry.node.start
         return entry.source.broken(position, fault.problem)
 
 
-def _unknown(source: Source, contents: Contents) -> Iterator[Skipped | Broken]:
+def _unknown(source: SourceText, contents: Contents) -> Iterator[Skipped | BrokenSpec]:
     entries = contents.entries
     if entries:
         yield Skipped(
@@ -63,7 +63,7 @@ def _unknown(source: Source, contents: Contents) -> Iterator[Skipped | Broken]:
         )
     elif contents.parts:
         # Not one line is JSON: the first of them tells enough.
-        yield from (part for part in contents.parts[:1] if isinstance(part, Broken))
+        yield from (part for part in contents.parts[:1] if isinstance(part, BrokenSpec))
     else:
         yield Skipped(source.file, "not a prompt spec: the list is empty")
 

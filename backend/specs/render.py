@@ -11,13 +11,13 @@ from pathlib import Path
 
 from backend.errors import InputError
 from backend.specs import prompt_spec
-from backend.specs.adapter import Adapter, Fault, OutputFile, Replacement, Rewrite
+from backend.specs.adapter import Adapter, EntryFault, OutputFile, Replacement, Rewrite
 from backend.specs.entries import Contents, Entry, Layout, blank_lines, divide
 from backend.specs.formats import recognise
 from backend.specs.json_edit import Edit, splice
-from backend.specs.model import Broken
+from backend.specs.model import BrokenSpec
 from backend.specs.quoting import printable
-from backend.specs.source import Source, load
+from backend.specs.source import SourceText, load
 
 __all__ = ["OutputFile", "Replacement", "embeds_provenance", "render"]
 
@@ -57,14 +57,14 @@ def embeds_provenance(file: Path) -> bool:
     return is_prompt_spec and prompt_spec.has_place_for_provenance(contents.entries[0])
 
 
-def _open(file: Path) -> tuple[Source, Contents, Adapter]:
+def _open(file: Path) -> tuple[SourceText, Contents, Adapter]:
     source = load(file, Path())
-    if not isinstance(source, Source):
-        why = source.problem if isinstance(source, Broken) else source.reason
+    if not isinstance(source, SourceText):
+        why = source.problem if isinstance(source, BrokenSpec) else source.reason
         raise _changed(file, f"is no longer a prompt spec: {why}")
     contents = divide(source)
     if not isinstance(contents, Contents):
-        why = contents.problem if isinstance(contents, Broken) else contents.reason
+        why = contents.problem if isinstance(contents, BrokenSpec) else contents.reason
         raise _changed(file, f"is no longer a prompt spec: {why}")
     adapter = recognise(contents)
     if adapter is None:
@@ -87,7 +87,7 @@ def _rewrite(
         if adapter.read(part, Path()).prompt != new.original:
             raise _changed(file, f"has another prompt now (line {part.line})")
         return adapter.rewrite(part, new, destination)
-    except Fault as fault:
+    except EntryFault as fault:
         raise _changed(file, f"can no longer be used: {fault.problem} (line {part.line})") from None
 
 

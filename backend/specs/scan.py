@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from backend.specs.entries import SUFFIXES
-from backend.specs.model import Broken, Scan, Skipped, Spec
+from backend.specs.model import BrokenSpec, Scan, Skipped, Spec
 from backend.specs.quoting import printable
 from backend.specs.reading import Finding, read_file
 from backend.specs.source import reason
@@ -37,7 +37,7 @@ def scan(paths: Sequence[Path], cwd: Path) -> Scan:
     return Scan(
         specs=tuple(finding for finding in found if isinstance(finding, Spec)),
         skipped=tuple(finding for finding in found if isinstance(finding, Skipped)),
-        broken=tuple(finding for finding in found if isinstance(finding, Broken)),
+        broken=tuple(finding for finding in found if isinstance(finding, BrokenSpec)),
     )
 
 
@@ -57,14 +57,14 @@ def scan_files(
     what `read_file` says, in one part or in several, each of which is handed on at once.
     """
     walk = find_files(paths, cwd)
-    files: list[Path | Broken] = []
+    files: list[Path | BrokenSpec] = []
     owners: dict[str, Path] = {}
     texts: list[tuple[int, Path]] = []
     # The first files are read before the last are found: a walk through 100,000 takes its time.
     while more := list(islice(walk, None if files else _FIRST_FILES)):
         files += more
         for position, file in enumerate(more, len(files) - len(more)):
-            if isinstance(file, Broken):
+            if isinstance(file, BrokenSpec):
                 yield FileFindings(position, len(files), (file,))
             elif file.suffix.lower() == ".txt":
                 texts.append((position, file))
@@ -90,7 +90,7 @@ def _prompt_files(findings: Iterable[Finding]) -> Iterator[str]:
             yield os.path.realpath(finding.prompt_file)
 
 
-def find_files(paths: Sequence[Path], cwd: Path) -> Iterator[Path | Broken]:
+def find_files(paths: Sequence[Path], cwd: Path) -> Iterator[Path | BrokenSpec]:
     """Each file once: those named, whatever they are, and those in folders that may hold prompts."""
     seen_files: set[str] = set()
     seen_folders: set[tuple[int, int]] = set()
@@ -105,14 +105,14 @@ def find_files(paths: Sequence[Path], cwd: Path) -> Iterator[Path | Broken]:
             yield found
 
 
-def _walk(top: Path, cwd: Path, seen: set[tuple[int, int]]) -> Iterator[Path | Broken]:
+def _walk(top: Path, cwd: Path, seen: set[tuple[int, int]]) -> Iterator[Path | BrokenSpec]:
     try:
         is_folder = stat.S_ISDIR((cwd / top).stat().st_mode)
     except FileNotFoundError:
-        yield Broken(top, 0, "there is no such file or folder")
+        yield BrokenSpec(top, 0, "there is no such file or folder")
         return
     except (OSError, ValueError) as error:
-        yield Broken(top, 0, f"cannot be read: {reason(error)}")
+        yield BrokenSpec(top, 0, f"cannot be read: {reason(error)}")
         return
     waiting = [(top, is_folder)]
     while waiting:
@@ -123,7 +123,7 @@ def _walk(top: Path, cwd: Path, seen: set[tuple[int, int]]) -> Iterator[Path | B
         try:
             waiting += reversed(_list(path, cwd, seen))
         except OSError as error:
-            yield Broken(path, 0, f"the folder cannot be read: {reason(error)}")
+            yield BrokenSpec(path, 0, f"the folder cannot be read: {reason(error)}")
 
 
 def _list(folder: Path, cwd: Path, seen: set[tuple[int, int]]) -> list[tuple[Path, bool]]:

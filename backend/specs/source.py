@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from backend.files import NotRegular, TooLarge, read_regular
-from backend.specs.model import Broken, Skipped
+from backend.specs.model import BrokenSpec, Skipped
 
 MAX_SPEC_BYTES = 64 * 1024 * 1024
 """A larger file is data, not prompts. 100,000 long prompts take half of this."""
@@ -22,7 +22,7 @@ _NON_ASCII_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\u(?!00[0-7])[0-9a-fA-F]{4}")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TextLine:
     """A line of a text: `start` up to `end` without its newline, and up to `after` with it."""
 
     start: int
@@ -31,7 +31,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceText:
     """The text of one file."""
 
     file: Path
@@ -61,34 +61,34 @@ class Source:
         may_escape = "\\u" in self.text and self.text.isascii()
         return may_escape and _NON_ASCII_ESCAPE.search(self.text) is not None
 
-    def broken(self, position: int, problem: str) -> Broken:
+    def broken(self, position: int, problem: str) -> BrokenSpec:
         """Trouble with what stands at `position`."""
-        return Broken(self.file, self.line_at(position), problem)
+        return BrokenSpec(self.file, self.line_at(position), problem)
 
 
-def lines(text: str) -> Iterator[Line]:
+def lines(text: str) -> Iterator[TextLine]:
     """The lines of a text. Not `splitlines`: that also splits at U+2028, which JSON strings may hold."""
     start = 0
     for newline in _NEWLINE.finditer(text):
-        yield Line(start, newline.start(), newline.end())
+        yield TextLine(start, newline.start(), newline.end())
         start = newline.end()
     if start < len(text):
-        yield Line(start, len(text), len(text))
+        yield TextLine(start, len(text), len(text))
 
 
-def load(file: Path, cwd: Path) -> Source | Skipped | Broken:
+def load(file: Path, cwd: Path) -> SourceText | Skipped | BrokenSpec:
     """Read `file`, which is relative to `cwd`; or say why that cannot be."""
     place = cwd / file
     try:
         data = read_regular(place, MAX_SPEC_BYTES)
     except FileNotFoundError:
-        return Broken(file, 0, "there is no such file")
+        return BrokenSpec(file, 0, "there is no such file")
     except (NotRegular, IsADirectoryError):
         return Skipped(file, "not a regular file")
     except TooLarge:
         return Skipped(file, f"larger than {MAX_SPEC_BYTES >> 20} MiB, too large for prompts")
     except (OSError, ValueError) as error:
-        return Broken(file, 0, f"cannot be read: {reason(error)}")
+        return BrokenSpec(file, 0, f"cannot be read: {reason(error)}")
     return _decode(file, place, data)
 
 
@@ -97,16 +97,18 @@ def reason(error: OSError | ValueError) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
-def _decode(file: Path, place: Path, data: bytes) -> Source | Skipped | Broken:
+def _decode(file: Path, place: Path, data: bytes) -> SourceText | Skipped | BrokenSpec:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        return Broken(file, line, f"not UTF-8: byte {error.start} cannot be read")
+        return BrokenSpec(file, line, f"not UTF-8: byte {error.start} cannot be read")
     nul = data.find(b"\0")
     if nul >= 0:
-        return Broken(file, data.count(b"\n", 0, nul) + 1, f"not a text file: byte {nul} is zero")
+        return BrokenSpec(
+            file, data.count(b"\n", 0, nul) + 1, f"not a text file: byte {nul} is zero"
+        )
     mark = _BOM if text.startswith(_BOM) else ""
     if not text[len(mark) :].strip():
         return Skipped(file, "the file is empty")
-    return Source(file, place, text[len(mark) :], mark)
+    return SourceText(file, place, text[len(mark) :], mark)

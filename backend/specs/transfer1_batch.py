@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backend.specs.adapter import Fault, Replacement, Rewrite
+from backend.specs.adapter import EntryFault, Replacement, Rewrite
 from backend.specs.entries import Entry
 from backend.specs.fields import (
     controls_of,
@@ -46,5 +46,5 @@ def _controls(entry: Entry, cwd: Path) -> dict[str, Path]:
         return {}
     if not isinstance(overrides, dict):
         problem = f'"control_overrides" must be an object, not {kind_of(overrides)}'
-        raise Fault(problem, "control_overrides")
+        raise EntryFault(problem, "control_overrides")
     return controls_of(overrides, "input_control", cwd, "control_overrides")

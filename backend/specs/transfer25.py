@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from backend.specs.adapter import Fault, OutputFile, Replacement, Rewrite
+from backend.specs.adapter import EntryFault, OutputFile, Replacement, Rewrite
 from backend.specs.entries import Entry
 from backend.specs.fields import (
     CONTROLS,
@@ -26,7 +26,7 @@ from backend.specs.json_edit import Edit, set_value
 from backend.specs.json_spans import Node, members
 from backend.specs.model import Skipped, Spec, SpecFormat
 from backend.specs.quoting import quoted, well_formed
-from backend.specs.source import Source, load
+from backend.specs.source import SourceText, load
 
 
 def recognises(entry: Entry) -> bool:
@@ -74,12 +74,12 @@ def _prompt_file(entry: Entry) -> Path | None:
     return path_of(entry, "prompt_path", entry.source.place.parent)
 
 
-def _load_prompt(file: Path) -> Source:
+def _load_prompt(file: Path) -> SourceText:
     loaded = load(file, Path())
-    if isinstance(loaded, Source):
+    if isinstance(loaded, SourceText):
         return loaded
     why = loaded.reason if isinstance(loaded, Skipped) else loaded.problem
-    raise Fault(f'"prompt_path" {quoted(file.name)}: {why}', "prompt_path")
+    raise EntryFault(f'"prompt_path" {quoted(file.name)}: {why}', "prompt_path")
 
 
 def _new_text(prompt_file: Path, new: Replacement) -> str:
@@ -102,7 +102,7 @@ def _move_paths(entry: Entry, folder: Path) -> Iterator[Edit]:
             yield from _move_paths_of(entry.source, control.node, here, there)
 
 
-def _move_paths_of(source: Source, parent: Node, here: Path, there: Path) -> Iterator[Edit]:
+def _move_paths_of(source: SourceText, parent: Node, here: Path, there: Path) -> Iterator[Edit]:
     for member in members(source.text, parent):
         written = member.node.value
         if not member.key.endswith("_path") or member.key == "prompt_path":

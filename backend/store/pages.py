@@ -27,7 +27,7 @@ Value = int | float | str | bytes | None
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RecoveredRow:
     """A row of some table."""
 
     number: int
@@ -37,7 +37,7 @@ class Row:
     that is the rowid is None."""
 
 
-def read_rows(path: Path) -> Iterator[Row]:
+def read_rows(path: Path) -> Iterator[RecoveredRow]:
     """Every row that can be made out. Raises OSError."""
     content = path.read_bytes()
     for start in range(0, len(content) - PAGE + 1, PAGE):
@@ -55,7 +55,7 @@ def read_rows(path: Path) -> Iterator[Row]:
                     continue  # it is none, or is damaged
 
 
-def _row(content: bytes, place: int, end: int) -> Row:
+def _row(content: bytes, place: int, end: int) -> RecoveredRow:
     size, place = _varint(content, place)
     number, place = _varint(content, place)
     local = _local(size)
@@ -65,7 +65,7 @@ def _row(content: bytes, place: int, end: int) -> Row:
     if local < size:
         (overflow,) = struct.unpack_from(">I", content, place + local)
         payload += _overflow(content, overflow, size - local)
-    return Row(number, tuple(_values(payload)))
+    return RecoveredRow(number, tuple(_values(payload)))
 
 
 def _local(size: int) -> int:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from backend.store.decision import Decision
 from backend.store.job import State
-from backend.store.pages import PAGE, Row, read_rows
+from backend.store.pages import PAGE, RecoveredRow, read_rows
 from backend.store.paths import path_of
 from backend.store.schema import transaction
 from remote.protocol import Answer, ProtocolError, Request, parse
@@ -173,7 +173,7 @@ def _columns(db: sqlite3.Connection, table: str) -> tuple[str, ...]:
     return tuple(str(row["name"]) for row in db.execute(f"PRAGMA table_info({table})"))
 
 
-def _named(row: Row, columns: tuple[str, ...]) -> Values:
+def _named(row: RecoveredRow, columns: tuple[str, ...]) -> Values:
     """A row as one of a table with these columns, whose number is its rowid; nothing if it cannot be."""
     if len(row.values) > len(columns):
         return {}

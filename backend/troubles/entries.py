@@ -11,7 +11,7 @@ from importlib import resources
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class Kind(StrEnum):
+class EvidenceKind(StrEnum):
     """What the words of an entry are evidence of."""
 
     CAUSE = "cause"
@@ -22,7 +22,7 @@ class Kind(StrEnum):
     """Only says that something went wrong; told when no cause is found."""
 
 
-class Entry(BaseModel):
+class KnownTrouble(BaseModel):
     """One trouble, as it stands in the file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,7 +31,7 @@ class Entry(BaseModel):
     title: str = Field(min_length=1)
     group: str
     """One of the file's groups."""
-    kind: Kind = Kind.CAUSE
+    kind: EvidenceKind = EvidenceKind.CAUSE
     patterns: tuple[re.Pattern[str], ...] = Field(min_length=1)
     beside: tuple[re.Pattern[str], ...] = ()
     """One of these must be in the log too, unless there are none."""
@@ -57,7 +57,7 @@ class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     groups: tuple[str, ...]
-    trouble: tuple[Entry, ...]
+    trouble: tuple[KnownTrouble, ...]
 
 
 @cache
@@ -72,7 +72,7 @@ def _file() -> _File:
     return _File.model_validate(raw)
 
 
-def all_entries() -> tuple[Entry, ...]:
+def all_entries() -> tuple[KnownTrouble, ...]:
     """Every trouble; a cause comes before what it leads to."""
     return _file().trouble
 

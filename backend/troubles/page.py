@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.troubles.entries import Entry, Kind, all_entries, all_groups
+from backend.troubles.entries import EvidenceKind, KnownTrouble, all_entries, all_groups
 from backend.troubles.wording import fill
 
 _OPENING = """\
@@ -34,15 +34,15 @@ def _overview() -> str:
     return "\n".join(["| about | what goes wrong |", "| --- | --- |", *rows, ""])
 
 
-def _in_group(group: str) -> list[Entry]:
+def _in_group(group: str) -> list[KnownTrouble]:
     """Its entries: refused requests first, as the ones that are met most."""
     return sorted(
         (entry for entry in all_entries() if entry.group == group),
-        key=lambda entry: entry.kind is not Kind.REQUEST,
+        key=lambda entry: entry.kind is not EvidenceKind.REQUEST,
     )
 
 
-def _section(entry: Entry) -> str:
+def _section(entry: KnownTrouble) -> str:
     seen = "\n".join(f"    {example}" for example in entry.examples)
     exits = ", ".join(str(code) for code in entry.exit_codes)
     also = f"Or the engine ends with exit code {exits}.\n\n" if exits else ""

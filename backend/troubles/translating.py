@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from backend.sizes import UNBOUNDED, Bound, Size
 from backend.specs.quoting import printable
 from backend.tokens import PIXTRAL, Budget, VisionRule, fit
-from backend.troubles.entries import Entry, Kind, all_entries
+from backend.troubles.entries import EvidenceKind, KnownTrouble, all_entries
 from backend.troubles.wording import fill
 
 LAST_CHARACTERS = 64 * 1024
@@ -65,7 +65,7 @@ PROMPT_TOO_LONG = "prompt-too-long"
 
 
 @dataclass(frozen=True)
-class Trouble:
+class ExplainedTrouble:
     """A raw error, explained."""
 
     id: str
@@ -78,7 +78,7 @@ class Trouble:
     """How long the text says that the prompt is; None when it does not say."""
 
 
-def translate(raw: str, facts: Facts = NOTHING_KNOWN) -> Trouble | None:
+def translate(raw: str, facts: Facts = NOTHING_KNOWN) -> ExplainedTrouble | None:
     """What `raw`, an error message or the end of a log, is about; None when nothing in it is known.
 
     A cause wins over a refused request, and that over an echo such as EngineDeadError. Among several
@@ -87,7 +87,7 @@ def translate(raw: str, facts: Facts = NOTHING_KNOWN) -> Trouble | None:
     log = _end_of(raw)
     for entry, match in _candidates(log, facts):
         values = _values(match, facts)
-        return Trouble(
+        return ExplainedTrouble(
             entry.id,
             fill(entry.what, values),
             fill(entry.why, values),
@@ -97,18 +97,22 @@ def translate(raw: str, facts: Facts = NOTHING_KNOWN) -> Trouble | None:
     return None
 
 
-def _candidates(log: str, facts: Facts) -> list[tuple[Entry, re.Match[str] | None]]:
+def _candidates(log: str, facts: Facts) -> list[tuple[KnownTrouble, re.Match[str] | None]]:
     """The entry that explains `log` best, with its match unless the exit code decided; or nothing."""
-    found: dict[Kind, tuple[Entry, re.Match[str] | None]] = {}
-    by_exit: tuple[Entry, re.Match[str] | None] | None = None
+    found: dict[EvidenceKind, tuple[KnownTrouble, re.Match[str] | None]] = {}
+    by_exit: tuple[KnownTrouble, re.Match[str] | None] | None = None
     for entry in all_entries():
         if facts.exit_code in entry.exit_codes and by_exit is None:
             by_exit = entry, None
         if entry.kind not in found and (match := entry.found_in(log)):
             found[entry.kind] = entry, match
     ended = facts.exit_code is not None
-    later = (Kind.ECHO, Kind.REQUEST) if ended else (Kind.REQUEST, Kind.ECHO)
-    ranked = [found.get(Kind.CAUSE), by_exit, *map(found.get, later)]
+    later = (
+        (EvidenceKind.ECHO, EvidenceKind.REQUEST)
+        if ended
+        else (EvidenceKind.REQUEST, EvidenceKind.ECHO)
+    )
+    ranked = [found.get(EvidenceKind.CAUSE), by_exit, *map(found.get, later)]
     return [candidate for candidate in ranked if candidate is not None]
 
 

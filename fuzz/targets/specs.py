@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from backend.specs.model import Broken, Spec
+from backend.specs.model import BrokenSpec, Spec
 from backend.specs.reading import Finding, read_file
 from backend.specs.render import Replacement, render
 
@@ -45,7 +45,7 @@ def _check_words(finding: Finding) -> None:
     """What is said and shown can be stored and sent, and a complaint cannot steer a terminal."""
     if isinstance(finding, Spec):
         f"{finding.name}{finding.prompt}{finding.video}{dict(finding.controls)}".encode()
-    elif isinstance(finding, Broken):
+    elif isinstance(finding, BrokenSpec):
         assert str(finding).isprintable()
     else:
         assert finding.reason.isprintable()

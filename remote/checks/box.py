@@ -7,10 +7,10 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from remote.checks.container import Container, read_container
+from remote.checks.container import ContainerCommand, read_container
 from remote.checks.examination import Examination, Good, NotCheckedError, Wrong, in_thread
 from remote.checks.gpu import (
-    Gpu,
+    FoundGpu,
     environment_of,
     find_driver,
     find_gpus,
@@ -26,7 +26,7 @@ from remote.engines.catalog import engine_names
 from remote.engines.vllm.history import read_last_start, start_file
 from remote.engines.vllm.process import is_running
 from remote.engines.vllm.program import expand_home, ready_command
-from remote.place import Place
+from remote.paths import DaemonPaths
 from remote.protocol import Checkup, Finding, OpenAISetup, Setup, VllmSetup
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ async def _examine(checkup: Checkup, examination: Examination) -> None:
         await _examine_server(setup.openai, setup.model, checkup.context, examination)
 
 
-async def _examine_machine(setup: Setup, examination: Examination) -> Place | None:
+async def _examine_machine(setup: Setup, examination: Examination) -> DaemonPaths | None:
     await examination.check(_BOX, "Python", _blocking(find_python))
     root = await examination.check(_BOX, "root", _blocking(find_root, setup.root))
     if root is None:
@@ -68,7 +68,7 @@ async def _examine_machine(setup: Setup, examination: Examination) -> Place | No
 
 
 async def _examine_vllm(
-    setup: VllmSetup, model: str, place: Place | None, examination: Examination
+    setup: VllmSetup, model: str, place: DaemonPaths | None, examination: Examination
 ) -> None:
     environment = environment_of(setup)
     command = ready_command(setup.command)
@@ -89,7 +89,7 @@ async def _examine_vllm(
 
 async def _examine_gpus(
     setup: VllmSetup, environment: Mapping[str, str], examination: Examination
-) -> tuple[Gpu, ...] | None:
+) -> tuple[FoundGpu, ...] | None:
     gpus = await examination.check(_GPU, "GPUs", find_gpus)
     if gpus is None:
         for name in ("driver", "used by", "for vLLM"):
@@ -104,7 +104,7 @@ async def _examine_gpus(
 
 async def _examine_command(
     command: Sequence[str],
-    container: Container | None,
+    container: ContainerCommand | None,
     environment: Mapping[str, str],
     examination: Examination,
 ) -> None:
@@ -130,7 +130,7 @@ async def _examine_command(
 async def _examine_model(
     setup: VllmSetup,
     model: str,
-    container: Container | None,
+    container: ContainerCommand | None,
     environment: Mapping[str, str],
     examination: Examination,
 ) -> int | None:
@@ -160,8 +160,8 @@ async def _examine_model(
 async def _examine_memory(
     setup: VllmSetup,
     weights: int | None,
-    gpus: Sequence[Gpu],
-    place: Place | None,
+    gpus: Sequence[FoundGpu],
+    place: DaemonPaths | None,
     examination: Examination,
 ) -> None:
     if weights is None:
@@ -184,7 +184,7 @@ def _find_engine(setup: Setup) -> Good[None]:
     return Good(None, setup.engine + needs_none)
 
 
-def _find_last_start(place: Place) -> Good[None]:
+def _find_last_start(place: DaemonPaths) -> Good[None]:
     last = read_last_start(start_file(place))
     if last is None:
         raise NotCheckedError("this box remembers no start")

@@ -20,7 +20,7 @@ class Mount:
 
 
 @dataclass(frozen=True)
-class Container:
+class ContainerCommand:
     """What a `docker run` line would start."""
 
     program: str
@@ -43,7 +43,7 @@ class Container:
         return nearest.outside / path.relative_to(nearest.inside)
 
 
-def read_container(command: Sequence[str]) -> Container | None:
+def read_container(command: Sequence[str]) -> ContainerCommand | None:
     """The container of this command; None for a command that starts none, or none that could work."""
     try:
         line = run_line_of(command)
@@ -51,7 +51,7 @@ def read_container(command: Sequence[str]) -> Container | None:
         return None
     if line is None:
         return None
-    return Container(line.program[0], line.image, tuple(_mounts(line)), line.command)
+    return ContainerCommand(line.program[0], line.image, tuple(_mounts(line)), line.command)
 
 
 def _mounts(line: RunLine) -> Iterator[Mount]:

@@ -23,7 +23,7 @@ _INSTALL = (
 
 
 @dataclass(frozen=True)
-class Gpu:
+class FoundGpu:
     """One GPU."""
 
     index: int
@@ -47,7 +47,7 @@ def environment_of(setup: VllmSetup) -> dict[str, str]:
     return environment | dict(entry.split("=", 1) for entry in setup.env)
 
 
-async def find_gpus() -> Good[tuple[Gpu, ...]]:
+async def find_gpus() -> Good[tuple[FoundGpu, ...]]:
     """Which GPUs there are, and how full."""
     if not (output := await _ask(f"--query-gpu={_QUERY}")).strip():
         raise Wrong("nvidia-smi names no GPU", _INSTALL)
@@ -55,14 +55,14 @@ async def find_gpus() -> Good[tuple[Gpu, ...]]:
     return Good(gpus, "; ".join(_described(gpu) for gpu in gpus))
 
 
-async def find_driver(gpus: Sequence[Gpu]) -> Good[None]:
+async def find_driver(gpus: Sequence[FoundGpu]) -> Good[None]:
     """The driver, and the newest CUDA that it can run."""
     found = _CUDA.search(await _run_smi())
     cuda = f", for CUDA up to {found[1]}" if found else ", CUDA version not told"
     return Good(None, f"{gpus[0].driver}{cuda}")
 
 
-async def find_processes(gpus: Sequence[Gpu]) -> Good[tuple[str, ...]]:
+async def find_processes(gpus: Sequence[FoundGpu]) -> Good[tuple[str, ...]]:
     """Who uses the memory already; containers hide theirs."""
     indices = {gpu.uuid: gpu.index for gpu in gpus}
     rows = _rows(await _ask(f"--query-compute-apps={_PROCESSES}"), 4)
@@ -75,8 +75,8 @@ async def find_processes(gpus: Sequence[Gpu]) -> Good[tuple[str, ...]]:
 
 
 async def find_visible(
-    gpus: Sequence[Gpu], setup: VllmSetup, environment: Mapping[str, str]
-) -> Good[tuple[Gpu, ...]]:
+    gpus: Sequence[FoundGpu], setup: VllmSetup, environment: Mapping[str, str]
+) -> Good[tuple[FoundGpu, ...]]:
     """The GPUs that vLLM may see, of which there must be enough."""
     named = environment.get("CUDA_VISIBLE_DEVICES", "")
     entries = [entry.strip() for entry in named.split(",") if entry.strip()]
@@ -98,7 +98,7 @@ def _count(gpus: int) -> str:
     return "1 GPU" if gpus == 1 else f"{gpus} GPUs"
 
 
-def _named(entry: str, gpus: Sequence[Gpu], named: str) -> Gpu:
+def _named(entry: str, gpus: Sequence[FoundGpu], named: str) -> FoundGpu:
     for gpu in gpus:
         if entry == str(gpu.index) or (entry.startswith("GPU-") and gpu.uuid.startswith(entry)):
             return gpu
@@ -137,9 +137,9 @@ def _rows(output: str, width: int) -> list[list[str]]:
     return [row for row in rows if len(row) == width]
 
 
-def _gpu(fields: Sequence[str]) -> Gpu:
+def _gpu(fields: Sequence[str]) -> FoundGpu:
     index, uuid, name, used, total, driver = fields
-    return Gpu(int(index), uuid, name, _bytes(used), _bytes(total), driver)
+    return FoundGpu(int(index), uuid, name, _bytes(used), _bytes(total), driver)
 
 
 def _bytes(mib: str) -> int:
@@ -150,5 +150,5 @@ def _told(mib: str) -> str:
     return gib(_bytes(mib)) if mib.isdecimal() else "(memory not told)"
 
 
-def _described(gpu: Gpu) -> str:
+def _described(gpu: FoundGpu) -> str:
     return f"{gpu.index}: {gpu.name}, {gib(gpu.used)} of {gib(gpu.total)} used"

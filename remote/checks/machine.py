@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from remote.checks.examination import Good, Wrong, gib
-from remote.place import Place, PlaceError, make_place
+from remote.paths import DaemonPaths, PlaceError, make_place
 from remote.protocol import (
     NEWEST_PROTOCOL,
     OLDEST_PROTOCOL,
@@ -57,7 +57,7 @@ def find_root(root: str) -> Good[Path]:
     return Good(folder, detail, few if free < _LITTLE_SPACE else "")
 
 
-def find_run_folder(root: str) -> Good[Place]:
+def find_run_folder(root: str) -> Good[DaemonPaths]:
     """The folder for socket and lock: ours alone, and on a local disk."""
     try:
         place = make_place(root)
@@ -70,7 +70,7 @@ def find_run_folder(root: str) -> Good[Place]:
     return Good(place, f"{place.run} is yours alone")
 
 
-def find_daemon(place: Place, setup: Setup) -> Good[bool]:
+def find_daemon(place: DaemonPaths, setup: Setup) -> Good[bool]:
     """Whether a daemon serves this place, with what, and how much it has to do."""
     answer = _welcome(place)
     if answer is None:
@@ -96,7 +96,7 @@ def _jobs(count: int) -> str:
     return f"{count} job" if count == 1 else f"{count} jobs"
 
 
-def _welcome(place: Place) -> Welcome | Fatal | None:
+def _welcome(place: DaemonPaths) -> Welcome | Fatal | None:
     """What the daemon says to somebody who only looks; None when none runs."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as daemon:
         daemon.settimeout(_DAEMON_SECONDS)

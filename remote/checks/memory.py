@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from remote.checks.examination import Good, NotCheckedError, gib
-from remote.checks.gpu import Gpu
+from remote.checks.gpu import FoundGpu
 from remote.protocol import VllmSetup
 
 _ROOM = 1.1
 """What the weights take, activations and a little cache included, at the least."""
 
 
-def find_room(weights: int, gpus: Sequence[Gpu], setup: VllmSetup) -> Good[None]:
+def find_room(weights: int, gpus: Sequence[FoundGpu], setup: VllmSetup) -> Good[None]:
     """Whether the weights fit into the share that vLLM may take."""
     used = gpus[: setup.tensor_parallel_size]
     if not all(gpu.total for gpu in used):
@@ -30,7 +30,7 @@ def find_room(weights: int, gpus: Sequence[Gpu], setup: VllmSetup) -> Good[None]
     return Good(None, detail, more if weights * _ROOM > room else "")
 
 
-def find_free(gpus: Sequence[Gpu], setup: VllmSetup, *, is_loaded: bool) -> Good[None]:
+def find_free(gpus: Sequence[FoundGpu], setup: VllmSetup, *, is_loaded: bool) -> Good[None]:
     """Whether the share that vLLM takes is free now; it refuses to start otherwise."""
     used = gpus[: setup.tensor_parallel_size]
     if not all(gpu.total for gpu in used):

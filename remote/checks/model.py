@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from remote.checks.container import Container
+from remote.checks.container import ContainerCommand
 from remote.checks.examination import Good, Wrong, gib
 from remote.checks.hub import cache_folder, find_snapshot, has_token, is_hub_name, is_offline
 from remote.checks.safetensors import Incomplete, check_whole
@@ -22,7 +22,7 @@ _COPY_AGAIN = "Copy them again, and compare sizes: rsync -a --partial, or fetch 
 
 
 @dataclass(frozen=True)
-class Place:
+class ModelLocation:
     """Where a model's files are."""
 
     folder: Path | None
@@ -49,8 +49,8 @@ def flag_value(command: Sequence[str], flag: str) -> str:
 
 
 def find_place(
-    model: str, form: str, environment: Mapping[str, str], container: Container | None
-) -> Good[Place]:
+    model: str, form: str, environment: Mapping[str, str], container: ContainerCommand | None
+) -> Good[ModelLocation]:
     """The folder of the model, or its place in the Hub's cache."""
     if not model:
         raise Wrong(
@@ -65,7 +65,7 @@ def find_place(
     # The daemon, and so vLLM, works in /.
     folder = _outside(model, container) if container else Path("/") / model
     if folder is not None and folder.is_dir():
-        return Good(Place(folder), str(folder))
+        return Good(ModelLocation(folder), str(folder))
     if is_hub_name(model):
         return _find_on_hub(model, form, environment, container)
     if folder is None:
@@ -82,20 +82,20 @@ def find_place(
     )
 
 
-def _outside(model: str, container: Container) -> Path | None:
+def _outside(model: str, container: ContainerCommand) -> Path | None:
     return container.outside(model) if model.startswith("/") else None
 
 
 def _find_on_hub(
-    model: str, form: str, environment: Mapping[str, str], container: Container | None
-) -> Good[Place]:
+    model: str, form: str, environment: Mapping[str, str], container: ContainerCommand | None
+) -> Good[ModelLocation]:
     mounted = container.outside(cache_folder({"HOME": _DEFAULT_HOME})) if container else None
     # The engine mounts the box's own cache into a container that is given none.
     cache = mounted or Path(cache_folder(environment)).expanduser()
     snapshot = find_snapshot(cache, model)
     offline = container is None and is_offline(environment)
     if snapshot is not None and (offline or _is_whole(snapshot, form)):
-        return Good(Place(snapshot), f"{model} is in the cache {cache}")
+        return Good(ModelLocation(snapshot), f"{model} is in the cache {cache}")
     if offline:
         raise Wrong(
             f"{model} is not in the cache {cache}, and HF_HUB_OFFLINE keeps it from being fetched",
@@ -104,7 +104,7 @@ def _find_on_hub(
     token = "is set" if has_token(environment) else "is NOT set"
     missing = "only partly on the box" if snapshot is not None else "not on the box"
     return Good(
-        Place(None),
+        ModelLocation(None),
         f"{model} is {missing}; the first start fetches it from the Hub",
         f"That takes its time. If the model is gated it needs HF_TOKEN in vllm.env, which {token}.",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 
-from remote.checks.container import Container
+from remote.checks.container import ContainerCommand
 from remote.checks.examination import Good, Wrong, gib, run_program
 from remote.engines.vllm.container import run_line_of
 from remote.engines.vllm.docker_run import BadCommandError
@@ -54,7 +54,7 @@ async def find_vllm_version(command: Sequence[str]) -> Good[Version | None]:
     return Good(version, shown)
 
 
-async def find_docker(container: Container, environment: Mapping[str, str]) -> Good[None]:
+async def find_docker(container: ContainerCommand, environment: Mapping[str, str]) -> Good[None]:
     """Whether the container daemon answers us."""
     ran = await run_program(
         [container.program, "version", "--format", "{{.Server.Version}}"], environment
@@ -68,7 +68,7 @@ async def find_docker(container: Container, environment: Mapping[str, str]) -> G
     return Good(None, f"{container.program} {ran.output.strip() or 'answers'}")
 
 
-async def find_image(container: Container, environment: Mapping[str, str]) -> Good[None]:
+async def find_image(container: ContainerCommand, environment: Mapping[str, str]) -> Good[None]:
     """Whether the image is there already."""
     ran = await run_program(
         [container.program, "image", "inspect", "--format", "{{.Size}}", container.image],

@@ -26,7 +26,7 @@ from remote.jobs.journal import Journal, JournalError
 from remote.jobs.pictures import Pictures
 from remote.jobs.records import Damage
 from remote.jobs.work import Work
-from remote.place import Place
+from remote.paths import DaemonPaths
 from remote.protocol import (
     NEWEST_PROTOCOL,
     Fatal,
@@ -59,7 +59,7 @@ MOST_VISITORS = 32
 class Daemon:
     """A running daemon. Make one inside its event loop."""
 
-    def __init__(self, place: Place, setup: Setup, runner: str) -> None:
+    def __init__(self, place: DaemonPaths, setup: Setup, runner: str) -> None:
         """Open journal and engine. Raises JournalError, OSError and NoEngineError."""
         self._place = place
         self._setup = setup
@@ -259,7 +259,7 @@ class _TellingHandler(logging.Handler):
 
 
 @contextmanager
-def _logging_to(place: Place, tell: _Tell) -> Iterator[None]:
+def _logging_to(place: DaemonPaths, tell: _Tell) -> Iterator[None]:
     to_file = logging.handlers.RotatingFileHandler(
         place.log, maxBytes=_LOG_BYTES, backupCount=2, delay=True,
         # An engine may log anything, and the box's locale may know less.

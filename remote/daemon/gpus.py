@@ -30,7 +30,7 @@ _MOST_OUTPUT = 1 << 16
 
 
 @dataclass(frozen=True)
-class Row:
+class GpuRow:
     """A GPU, and the name that it has apart from its place in the list."""
 
     gpu: Gpu
@@ -70,7 +70,7 @@ def visible_devices(setup: Setup, environment: Mapping[str, str]) -> str:
     return given.get("CUDA_VISIBLE_DEVICES", ours)
 
 
-def visible_gpus(rows: Sequence[Row], visible: str) -> tuple[Gpu, ...]:
+def visible_gpus(rows: Sequence[GpuRow], visible: str) -> tuple[Gpu, ...]:
     """Those that `visible` names by index or UUID; all, when it is empty or names anything else."""
     names = [name.strip() for name in visible.split(",") if name.strip()]
     chosen = [row for row in rows if any(_is_called(row, name) for name in names)]
@@ -78,19 +78,19 @@ def visible_gpus(rows: Sequence[Row], visible: str) -> tuple[Gpu, ...]:
     return tuple(row.gpu for row in (chosen if names and known else rows))
 
 
-def read_rows(output: str) -> tuple[Row, ...]:
+def read_rows(output: str) -> tuple[GpuRow, ...]:
     """The GPUs in what nvidia-smi printed; lines that tell of none are passed over."""
     return tuple(_rows(output))
 
 
-def _rows(output: str) -> Iterator[Row]:
+def _rows(output: str) -> Iterator[GpuRow]:
     for line in output.splitlines():
         fields = [field.strip() for field in line.split(",")]
         if len(fields) < len(_QUERY) or not _INDEX.fullmatch(fields[0]):
             continue
         index, uuid, *name, used, total, busy = fields
         percent = _number(busy)
-        yield Row(
+        yield GpuRow(
             Gpu(
                 index=int(index),
                 # A name with a comma is not quoted.
@@ -103,7 +103,7 @@ def _rows(output: str) -> Iterator[Row]:
         )
 
 
-def _is_called(row: Row, name: str) -> bool:
+def _is_called(row: GpuRow, name: str) -> bool:
     # CUDA takes the beginning of a UUID, too.
     return name == str(row.gpu.index) or (name.startswith("GPU-") and row.uuid.startswith(name))
 

@@ -16,7 +16,7 @@ from remote.daemon.daemon import Daemon
 from remote.engines.catalog import NoEngineError
 from remote.jobs.journal import JournalError
 from remote.locks import TakenError, hold_place
-from remote.place import Place, PlaceError, make_place
+from remote.paths import DaemonPaths, PlaceError, make_place
 from remote.protocol import Setup, parse
 
 
@@ -46,7 +46,7 @@ def become_daemon(runner: str) -> int:
     return 0
 
 
-async def _serve(place: Place, setup: Setup, runner: str, say: TextIO) -> None:
+async def _serve(place: DaemonPaths, setup: Setup, runner: str, say: TextIO) -> None:
     daemon = Daemon(place, setup, runner)
     await daemon.run(ready=lambda: _say(say, "ready", ""))
 
@@ -59,7 +59,7 @@ def _say(say: TextIO, kind: str, message: str) -> None:
         say.write(json.dumps({"kind": kind, "message": message}) + "\n")
 
 
-def _leave_standard_streams(place: Place) -> None:
+def _leave_standard_streams(place: DaemonPaths) -> None:
     """Let go of the starter's pipes; what Python itself prints goes beside the log."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     errors = os.open(place.state / "daemon.err", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

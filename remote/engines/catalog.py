@@ -10,7 +10,7 @@ from remote.engines.http import Server
 from remote.engines.openai import Limits, OpenAIEngine
 from remote.engines.sketch import SketchEngine
 from remote.engines.vllm import BadCommandError, VllmEngine
-from remote.place import Place
+from remote.paths import DaemonPaths
 from remote.protocol import EngineStage, Setup
 
 Tell = Callable[[EngineStage], None]
@@ -20,7 +20,7 @@ class NoEngineError(Exception):
     """The config names an engine that this runner does not have, or does not say what it needs."""
 
 
-def make_engine(setup: Setup, place: Place, tell: Tell) -> Engine:
+def make_engine(setup: Setup, place: DaemonPaths, tell: Tell) -> Engine:
     """The engine that the setup asks for; `tell` hears of its stages. Raises NoEngineError."""
     make = _ENGINES.get(setup.engine)
     if make is None:
@@ -34,11 +34,11 @@ def engine_names() -> tuple[str, ...]:
     return tuple(sorted(_ENGINES))
 
 
-def _sketch(_setup: Setup, _place: Place, _tell: Tell) -> Engine:
+def _sketch(_setup: Setup, _place: DaemonPaths, _tell: Tell) -> Engine:
     return SketchEngine()
 
 
-def _vllm(setup: Setup, place: Place, tell: Tell) -> Engine:
+def _vllm(setup: Setup, place: DaemonPaths, tell: Tell) -> Engine:
     if setup.vllm is None or not setup.model:
         raise NoEngineError("the engine vllm needs the box's setting `model`")
     try:
@@ -47,7 +47,7 @@ def _vllm(setup: Setup, place: Place, tell: Tell) -> Engine:
         raise NoEngineError(f"vllm.command of the box: {error}") from None
 
 
-def _openai(setup: Setup, _place: Place, _tell: Tell) -> Engine:
+def _openai(setup: Setup, _place: DaemonPaths, _tell: Tell) -> Engine:
     if setup.openai is None or not setup.openai.base_url or not setup.model:
         raise NoEngineError(
             "the engine openai needs the box's settings `model` and openai.base_url"
@@ -70,7 +70,7 @@ def _limits(setup: Setup) -> Limits:
     return Limits(first=patience.first_token, between=patience.next_token) if patience else Limits()
 
 
-_ENGINES: dict[str, Callable[[Setup, Place, Tell], Engine]] = {
+_ENGINES: dict[str, Callable[[Setup, DaemonPaths, Tell], Engine]] = {
     "openai": _openai,
     "sketch": _sketch,
     "vllm": _vllm,

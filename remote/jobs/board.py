@@ -52,7 +52,7 @@ class Stand(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Attempt:
+class EngineAttempt:
     """One try at a job."""
 
     job: str
@@ -154,10 +154,10 @@ class Board:
         """Whether the runner died so often during this job that the job is held to be the cause."""
         return self._jobs[job].falls >= MOST_FALLS
 
-    def start(self, job: str) -> Attempt:
+    def start(self, job: str) -> EngineAttempt:
         """Begin a job that waits."""
         self._append("started", {"job": job})
-        return Attempt(job, self._jobs[job].attempts, self.request(job))
+        return EngineAttempt(job, self._jobs[job].attempts, self.request(job))
 
     def wait_again(self, job: str) -> None:
         """Let a job that runs wait for another attempt, before those that were not begun."""

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from remote.engines import BadRequest, Completion, Engine, EngineError
-from remote.jobs.board import Attempt, Board, Stand
+from remote.jobs.board import Board, EngineAttempt, Stand
 from remote.jobs.journal import JournalError
 from remote.jobs.pictures import MissingPicture, PictureLost, Pictures
 from remote.jobs.records import RecordTooLarge
@@ -176,7 +176,7 @@ class Work:
         # Jobs may have been given up.
         self._tell(None)
 
-    def _start_next(self) -> Attempt | None:
+    def _start_next(self) -> EngineAttempt | None:
         """Begin the job that has waited longest; one that kills the runner is given up instead."""
         while (job := self._board.first_waiting) is not None:
             if not self._board.kills(job):
@@ -200,7 +200,7 @@ class Work:
         for job in reversed(self._board.running()):
             self._board.wait_again(job)
 
-    async def _attempt(self, attempt: Attempt) -> None:
+    async def _attempt(self, attempt: EngineAttempt) -> None:
         job = attempt.job
         errors = self._engine_errors.get(job, [])
         self._tell(Started(job, attempt.number, errors[-1] if errors else ""))
@@ -227,7 +227,7 @@ class Work:
             _log.exception("job %s", job[:12])
             await self._fail(job, "internal", f"{type(error).__name__}: {error}")
 
-    async def _answer(self, attempt: Attempt) -> Answer:
+    async def _answer(self, attempt: EngineAttempt) -> Answer:
         job, request = attempt.job, attempt.request
         images = await self._on_disk(self._pictures.load, request)
         started = time.time()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from remote.place import make_place
+from remote.paths import make_place
 from tests.support.laptop import Laptop, Running
 from tests.support.nvidia_smi import H100, IDLE_H100, FakeSmi
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from remote.place import make_place
+from remote.paths import make_place
 from remote.protocol import MAX_FROM_BOX, Fatal, Log, Welcome, encode
 from tests.support.laptop import UPSAMPLE, Laptop
 from tests.support.memory import measure

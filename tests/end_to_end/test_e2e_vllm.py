@@ -22,7 +22,7 @@ import pytest
 
 from backend.store import Store
 from backend.video.clips import Clip, draw_clips
-from remote.place import make_place
+from remote.paths import make_place
 from tests.support.daemons import daemons_below, end_daemons
 from tests.support.laptop import JsonObject, Laptop, Running, journal_kinds, journal_records
 from tests.support.specs import write_spec

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from remote.jobs.records import scan
-from remote.place import Place, make_place
+from remote.paths import DaemonPaths, make_place
 from remote.protocol import Json, Request, parse
 from tests.faults import engine as stand_in
 from tests.faults import inside
@@ -129,7 +129,7 @@ class House:
     engine: str = "vllm"
     """"vllm" is the stand-in, below the real supervisor; "sketch" is the real one."""
     laptop: Laptop = field(init=False)
-    place: Place = field(init=False)
+    place: DaemonPaths = field(init=False)
 
     def __post_init__(self) -> None:
         self.laptop = Laptop(

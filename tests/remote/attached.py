@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from remote.jobs.records import scan
-from remote.place import Place, make_place
+from remote.paths import DaemonPaths, make_place
 from remote.protocol import (
     MAGIC,
     NEWEST_PROTOCOL,
@@ -97,7 +97,7 @@ class Box:
     python: str
 
     @property
-    def place(self) -> Place:
+    def place(self) -> DaemonPaths:
         return make_place(self.setup.root)
 
     def with_setup(self, **changes: object) -> Box:

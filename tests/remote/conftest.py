@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from backend.box.runner import build_runner
-from remote.place import PlaceError
+from remote.paths import PlaceError
 from remote.protocol import Setup
 from tests.remote.attached import Box
 

@@ -11,7 +11,7 @@ import pytest
 
 from remote import attach as module
 from remote.attach import attach
-from remote.place import make_place
+from remote.paths import make_place
 from remote.protocol import MAGIC, Decoder, Fatal, Setup
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from remote.cleaning import OLD_SECONDS, remove_old_runners
-from remote.place import make_place
+from remote.paths import make_place
 from remote.protocol import Finding
 
 OWN = "runner-aaaaaaaaaaaa.pyz"

@@ -13,18 +13,18 @@ from pathlib import Path
 import pytest
 
 from remote.locks import TakenError, hold_place
-from remote.place import Place, PlaceError
+from remote.paths import DaemonPaths, PlaceError
 from remote.protocol import Finished, Started
 from tests.remote.attached import Box, ask_slowly
 from tests.support.waiting import wait_until
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(state=tmp_path, run=tmp_path, key="k")
+def place(tmp_path: Path) -> DaemonPaths:
+    return DaemonPaths(state=tmp_path, run=tmp_path, key="k")
 
 
-def test_a_place_is_held_once_and_then_free_again(place: Place) -> None:
+def test_a_place_is_held_once_and_then_free_again(place: DaemonPaths) -> None:
     with hold_place(place):
         place.socket.touch()
         with pytest.raises(TakenError), hold_place(place):
@@ -33,7 +33,7 @@ def test_a_place_is_held_once_and_then_free_again(place: Place) -> None:
         assert not place.socket.exists()
 
 
-def test_locks_and_sockets_of_before_a_reboot_hold_nobody_up(place: Place) -> None:
+def test_locks_and_sockets_of_before_a_reboot_hold_nobody_up(place: DaemonPaths) -> None:
     for file in (place.lock, place.journal_lock, place.socket):
         file.write_text(str(os.getpid()))
     with hold_place(place):
@@ -41,10 +41,10 @@ def test_locks_and_sockets_of_before_a_reboot_hold_nobody_up(place: Place) -> No
 
 
 def test_the_journal_is_not_shared_with_a_machine_that_passes_for_this_one(
-    place: Place, tmp_path: Path
+    place: DaemonPaths, tmp_path: Path
 ) -> None:
     (tmp_path / "clone").mkdir()
-    clone = Place(state=place.state, run=tmp_path / "clone", key="k")
+    clone = DaemonPaths(state=place.state, run=tmp_path / "clone", key="k")
     with (
         hold_place(place),
         pytest.raises(PlaceError, match="root"),
@@ -54,7 +54,7 @@ def test_the_journal_is_not_shared_with_a_machine_that_passes_for_this_one(
 
 
 def test_a_home_without_locks_is_served_all_the_same(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: DaemonPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stands in for an NFS server without lockd."""
     real = fcntl.flock

@@ -8,7 +8,7 @@ import signal
 import time
 from pathlib import Path
 
-from remote.place import make_place
+from remote.paths import make_place
 
 _SECONDS = 20.0
 

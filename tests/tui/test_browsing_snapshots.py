@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from backend.planning.history import LatestJob, place_of
-from backend.specs.model import Broken, Spec
+from backend.specs.model import BrokenSpec, Spec
 from backend.store import State
 from tests.support.pilots import until
 from tests.tui.looks import Look
@@ -126,7 +126,7 @@ def test_nothing_matches(
 def test_only_broken_files(
     look: Look, snap_compare: SnapCompare, make_app: MakeApp, then: Then
 ) -> None:
-    broken = Broken(Path("city/bad.json"), 3, '"prompt" must be text, not a number')
+    broken = BrokenSpec(Path("city/bad.json"), 3, '"prompt" must be text, not a number')
     run_before = then(theme=look.theme)
     assert snap_compare(make_app([broken]), terminal_size=look.size, run_before=run_before)
 

@@ -26,7 +26,7 @@ from backend.events import (
     LinkState,
     TextWritten,
 )
-from backend.specs.model import Broken, Skipped
+from backend.specs.model import BrokenSpec, Skipped
 from backend.specs.reading import Finding
 from backend.specs.scan import FileFindings
 from backend.store import Store
@@ -86,7 +86,7 @@ def app(
                     file=file,
                     video=CWD / (file if number % 2 else "640x480.mp4"),
                 ),
-                Broken(file, 3, f"not JSON: {text}"),
+                BrokenSpec(file, 3, f"not JSON: {text}"),
                 Skipped(file, text),
             ]
             spec = {"id": "p", "name": text, "prompt": f"a {text}"}

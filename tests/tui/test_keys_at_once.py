@@ -11,7 +11,7 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
-from backend.specs.model import Broken, Spec
+from backend.specs.model import BrokenSpec, Spec
 from tests.support.pilots import until
 from tui.app import UpsampleApp
 from tui.screens.specs import SpecsScreen
@@ -99,7 +99,7 @@ async def test_a_palette_that_is_closed_amid_its_search_takes_nothing_down(
 async def test_keys_for_a_screen_that_is_not_there_yet_wait_for_it(
     make_app: MakeApp, settle: Settle, street: Street, keys: tuple[str, ...]
 ) -> None:
-    app = make_app((*street, Broken(Path("city/broken.json"), 3, "no JSON")))
+    app = make_app((*street, BrokenSpec(Path("city/broken.json"), 3, "no JSON")))
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         send(pilot, *keys)

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from backend.box.asker import Nobody
-from backend.dispatch.lock import sole_dispatcher
+from backend.dispatch.lock import dispatcher_lock
 from backend.dispatch.runner import QueueRunner
 from backend.events import JobDone, JobStarted, TextWritten
 from backend.store import Order, State, Store
@@ -259,7 +259,7 @@ async def test_while_another_process_works_it_is_named_and_what_it_does_is_shown
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot, real_queue(app, tmp_path, 1) as store:
         page = await opened_queue(pilot)
-        with sole_dispatcher(store):
+        with dispatcher_lock(store):
             runner = app.runner
             assert runner is not None
             running = app.run_worker(runner.run())

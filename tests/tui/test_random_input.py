@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 
 from backend.box.asker import HostKeyQuestion
 from backend.config import load_settings, user_file
-from backend.specs.model import Broken, Skipped, Spec
+from backend.specs.model import BrokenSpec, Skipped, Spec
 from backend.specs.reading import Finding
 from backend.specs.scan import FileFindings
 from tests.support.made_up_results import fill_review
@@ -82,7 +82,7 @@ class Opener:
 
     def __init__(self, folder: Path, street: tuple[Spec, ...]) -> None:
         self._folder = folder
-        broken = Broken(Path("city/broken.json"), 3, "no JSON: [/x]")
+        broken = BrokenSpec(Path("city/broken.json"), 3, "no JSON: [/x]")
         found: tuple[Finding, ...] = (
             *street,
             broken,

@@ -10,7 +10,7 @@ from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
-from backend.specs.model import Broken, Skipped, Spec
+from backend.specs.model import BrokenSpec, Skipped, Spec
 from tests.support.pilots import until, until_screen
 from tests.tui.looks import Look
 from tui.app import UpsampleApp
@@ -21,8 +21,8 @@ Settle = Callable[[Pilot[None]], Awaitable[SpecsScreen]]
 SnapCompare = Callable[..., bool]
 Street = tuple[Spec, ...]
 TROUBLES = (
-    Broken(Path("city/bad.json"), 3, '"prompt" must be text, not a number'),
-    Broken(Path("city/\x1b[31m[/x].json"), 0, "cannot be read: Permission denied"),
+    BrokenSpec(Path("city/bad.json"), 3, '"prompt" must be text, not a number'),
+    BrokenSpec(Path("city/\x1b[31m[/x].json"), 0, "cannot be read: Permission denied"),
     Skipped(Path("city/dock.txt"), "the prompt of dock.json"),
 )
 

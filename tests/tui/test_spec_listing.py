@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from backend.planning.history import LatestJob
 from backend.planning.plan import Plan
-from backend.specs.model import Broken, Skipped, Spec, SpecFormat
+from backend.specs.model import BrokenSpec, Skipped, Spec, SpecFormat
 from backend.store import State
 from backend.tokens import Budget
 from tui.listing import Listing
@@ -33,7 +33,7 @@ def names(listing: Listing) -> list[str]:
 
 def test_specs_and_troubles_are_told_apart(street: tuple[Spec, ...]) -> None:
     listing = Listing()
-    rows = listing.add([street[0], Broken(Path("b"), 1, "bad"), Skipped(Path("s"), "no")])
+    rows = listing.add([street[0], BrokenSpec(Path("b"), 1, "bad"), Skipped(Path("s"), "no")])
     assert [row.spec for row in rows] == [street[0]]
     assert (len(listing.broken), len(listing.skipped)) == (1, 1)
 
@@ -257,7 +257,7 @@ def test_what_is_gone_takes_its_mark_along_and_the_cursor_goes_on(town: Listing)
 def test_a_file_that_breaks_and_is_mended_is_told_once(town: Listing) -> None:
     file = Path("x/3.json")
     for _ in range(2):
-        town.replace_files({file: (Broken(file, 1, "bad"),)})
+        town.replace_files({file: (BrokenSpec(file, 1, "bad"),)})
     assert (len(town.broken), len(town.rows)) == (1, 4)
     town.replace_files({file: (spec("charlie", "x/3.json"),)})
     assert (len(town.broken), len(town.rows)) == (0, 5)

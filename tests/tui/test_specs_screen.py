@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from backend.errors import ConfigError
 from backend.planning.plan import Plan
-from backend.specs.model import Broken, Skipped, Spec
+from backend.specs.model import BrokenSpec, Skipped, Spec
 from backend.specs.scan import FileFindings
 from tests.support.pilots import PATIENCE, until
 from tests.tui.conftest import footer_keys
@@ -28,7 +28,7 @@ MakeApp = Callable[..., UpsampleApp]
 MakeDesk = Callable[[SpecSource, PromptPlanner], Desk]
 Settle = Callable[[Pilot[None]], Awaitable[SpecsScreen]]
 Street = tuple[Spec, ...]
-TROUBLES = (Broken(Path("bad.json"), 3, '"prompt" is empty'), Skipped(Path("x.txt"), "no [/x]"))
+TROUBLES = (BrokenSpec(Path("bad.json"), 3, '"prompt" is empty'), Skipped(Path("x.txt"), "no [/x]"))
 
 
 def text_of(screen: SpecsScreen, selector: str) -> str:

@@ -93,10 +93,10 @@ class DoctorScreen(TellsDefects, ModalScreen[None]):
 
     async def _examine(self, *, start: bool) -> None:
         # It brings SSH with it.
-        from backend.doctor import Watchers, examine
+        from backend.doctor import ExaminationWatchers, examine
 
         began = time.monotonic()
-        watchers = Watchers(self.tell, self.doing)
+        watchers = ExaminationWatchers(self.tell, self.doing)
         diagnosis = await examine(self._box, self._asker, watchers, start=start)
         self.conclude(time.monotonic() - began, start=start, whole=diagnosis.hindrance is None)
 

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from backend.specs.model import Broken, Skipped
+from backend.specs.model import BrokenSpec, Skipped
 from tui.harmless import one_line
 
 _MOST = 1_000
@@ -29,7 +29,7 @@ class ProblemsScreen(ModalScreen[None]):
         Binding("k", "scroll(-1)", "up", show=False),
     ]
 
-    def __init__(self, broken: Sequence[Broken], skipped: Sequence[Skipped]) -> None:
+    def __init__(self, broken: Sequence[BrokenSpec], skipped: Sequence[Skipped]) -> None:
         super().__init__()
         self._broken = broken
         self._skipped = skipped
@@ -57,7 +57,7 @@ class ProblemsScreen(ModalScreen[None]):
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
-def _place(broken: Broken) -> str:
+def _place(broken: BrokenSpec) -> str:
     file = one_line(str(broken.file))
     return f"{file}:{broken.line}" if broken.line else file
 

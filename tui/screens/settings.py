@@ -17,13 +17,13 @@ from textual.widgets import Static
 from backend.box.ssh_hosts import ssh_config_hosts
 from backend.config import user_file
 from backend.config.edit import (
-    Change,
+    ConfigChange,
     change_values,
     edit_user_file,
     preview_values,
     undo,
 )
-from backend.config.survey import Entry, Kind, Survey, dotted, survey_settings
+from backend.config.survey import SettingEntry, Survey, ValueKind, dotted, survey_settings
 from backend.errors import ConfigError
 from tui.desk import Desk
 from tui.editor import lend_terminal
@@ -70,7 +70,7 @@ class SettingsPage(Page):
         self._desk = desk
         self.listing = SettingsListing()
         self._read_before = desk.settings
-        self._undoable: list[Change] = []
+        self._undoable: list[ConfigChange] = []
         self._turn = asyncio.Lock()
         """One change after the other."""
 
@@ -189,10 +189,10 @@ class SettingsPage(Page):
 
         self.run_worker(change(), group=CHANGES, exit_on_error=False)
 
-    def _set(self, entry: Entry, value: str) -> None:
+    def _set(self, entry: SettingEntry, value: str) -> None:
         self._change({entry.key: value}, f"{entry.key} = {value}")
 
-    def _changeable(self) -> Entry | None:
+    def _changeable(self) -> SettingEntry | None:
         """The setting under the cursor; without one that can be changed here, it is said why."""
         row = self.listing.current
         if not isinstance(row, Setting):
@@ -218,9 +218,9 @@ class SettingsPage(Page):
         entry = self._changeable()
         if entry is None:
             return
-        if entry.kind is Kind.FLAG:
+        if entry.kind is ValueKind.FLAG:
             self._set(entry, "false" if entry.value else "true")
-        elif entry.kind is Kind.CHOICE:
+        elif entry.kind is ValueKind.CHOICE:
             at = entry.choices.index(entry.text) if entry.text in entry.choices else -1
             self._set(entry, entry.choices[(at + 1) % len(entry.choices)])
         elif "\n" in entry.text:
@@ -277,7 +277,7 @@ class SettingsPage(Page):
             self.notify("Undone.", markup=False, timeout=3)
             await self._take_files()
 
-    async def _undo(self, change: Change) -> bool:
+    async def _undo(self, change: ConfigChange) -> bool:
         """Whether the file is what it was; if not, it is said why."""
         try:
             await asyncio.to_thread(undo, change)
@@ -375,5 +375,5 @@ def shown_file() -> Path:
     return user_file()
 
 
-def _check(entry: Entry, text: str) -> None:
+def _check(entry: SettingEntry, text: str) -> None:
     preview_values({entry.key: text})

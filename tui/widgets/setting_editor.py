@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from backend.config import user_file
-from backend.config.survey import Entry
+from backend.config.survey import SettingEntry
 from backend.errors import ConfigError
 from tui.harmless import paragraphs
 
@@ -39,17 +39,17 @@ class SettingEditor(Vertical):
     class Edited(Message):
         """The user wants this value."""
 
-        entry: Entry
+        entry: SettingEntry
         text: str
 
     class GivenUp(Message):
         """The value is to stay."""
 
-    def __init__(self, check: Callable[[Entry, str], None]) -> None:
+    def __init__(self, check: Callable[[SettingEntry, str], None]) -> None:
         """`check` raises ConfigError for a value that cannot be."""
         super().__init__(disabled=True)
         self._check = check
-        self._entry: Entry | None = None
+        self._entry: SettingEntry | None = None
 
     def compose(self) -> ComposeResult:
         """The line, and what is wrong with it."""
@@ -58,7 +58,7 @@ class SettingEditor(Vertical):
         yield value
         yield Static(id="wrong", markup=False)
 
-    def edit(self, entry: Entry) -> None:
+    def edit(self, entry: SettingEntry) -> None:
         """Begin with the value that it has."""
         self._entry = entry
         self.disabled = False

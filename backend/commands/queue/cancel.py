@@ -16,12 +16,12 @@ from backend.box.setup import make_box
 from backend.box.terminal_asker import TerminalAsker
 from backend.commands.own_queue import own_queue
 from backend.commands.queue import jobs_numbered, require_choice
-from backend.commands.queue.outcomes import Outcome, show_outcomes
+from backend.commands.queue.outcomes import JobOutcome, show_outcomes
 from backend.config import load_settings
 from backend.console import complain, say
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.ledger import Ledger
-from backend.dispatch.lock import sole_dispatcher
+from backend.dispatch.lock import dispatcher_lock
 from backend.errors import BoxError, BoxUnreachable, QueueTaken, UpsampleError
 from backend.events import Event, ResultsWritten, WritingFailed
 from backend.exit_codes import ExitCode
@@ -59,14 +59,14 @@ def cancel_jobs(
     return ExitCode.OK if done else ExitCode.SOME_FAILED
 
 
-def _outcome(before: Job, now: Job, is_waiting: bool) -> Outcome:
+def _outcome(before: Job, now: Job, is_waiting: bool) -> JobOutcome:
     if before.state.ended:
-        return Outcome(now, False, f"was {before.state} already")
+        return JobOutcome(now, False, f"was {before.state} already")
     if is_waiting:
-        return Outcome(now, False, f"{now.state}; will be cancelled by whoever next works on it")
+        return JobOutcome(now, False, f"{now.state}; will be cancelled by whoever next works on it")
     if now.state is State.CANCELLED:
-        return Outcome(now, True, "cancelled")
-    return Outcome(now, False, f"{now.state} before it could be cancelled")
+        return JobOutcome(now, True, "cancelled")
+    return JobOutcome(now, False, f"{now.state} before it could be cancelled")
 
 
 async def _see_to(store: Store, asked: set[int], asker: Asker) -> UpsampleError | None:
@@ -74,7 +74,7 @@ async def _see_to(store: Store, asked: set[int], asker: Asker) -> UpsampleError 
     deadline = asyncio.get_running_loop().time() + _HEEDED_SECONDS
     while jobs := [job for job in store.asked_to_cancel() if job.number in asked]:
         try:
-            with sole_dispatcher(store):
+            with dispatcher_lock(store):
                 return await _cancel_here(store, jobs, asker)
         except QueueTaken as taken:
             if asyncio.get_running_loop().time() > deadline:

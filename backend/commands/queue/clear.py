@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backend.commands.own_queue import own_queue
-from backend.commands.queue.outcomes import Outcome, show_outcomes
+from backend.commands.queue.outcomes import JobOutcome, show_outcomes
 from backend.console import say
 from backend.exit_codes import ExitCode
 from backend.results.review import place_of, waiting_for_review
@@ -31,7 +31,7 @@ def clear_jobs(*, done: bool, failed: bool, as_json: bool) -> ExitCode:
         forgotten = [job for job in jobs if job.number not in kept]
         store.forget(job.number for job in forgotten)
     outcomes = [
-        Outcome(job, job.number not in kept, kept.get(job.number, "forgotten")) for job in jobs
+        JobOutcome(job, job.number not in kept, kept.get(job.number, "forgotten")) for job in jobs
     ]
     # To a person, only what is out of the ordinary.
     show_outcomes([o for o in outcomes if as_json or not o.is_as_asked], as_json=as_json)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from backend.commands.own_queue import own_queue
 from backend.commands.queue import jobs_numbered
-from backend.commands.queue.outcomes import Outcome, show_outcomes
+from backend.commands.queue.outcomes import JobOutcome, show_outcomes
 from backend.dispatch.reorder import Move, move_jobs
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
@@ -34,7 +34,7 @@ def move_waiting(
     return ExitCode.OK if done else ExitCode.SOME_FAILED
 
 
-def _outcome(job: Job, place: int | None, waiting: int) -> Outcome:
+def _outcome(job: Job, place: int | None, waiting: int) -> JobOutcome:
     if place is None:
-        return Outcome(job, False, f"does not wait: it is {job.state}")
-    return Outcome(job, True, f"{place:,} of {waiting:,} that wait")
+        return JobOutcome(job, False, f"does not wait: it is {job.state}")
+    return JobOutcome(job, True, f"{place:,} of {waiting:,} that wait")

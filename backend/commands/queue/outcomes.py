@@ -10,7 +10,7 @@ from backend.store import Job
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class JobOutcome:
     """What became of one job."""
 
     job: Job
@@ -20,7 +20,7 @@ class Outcome:
     """"cancelled", or why not."""
 
 
-def show_outcomes(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
+def show_outcomes(outcomes: Sequence[JobOutcome], *, as_json: bool) -> None:
     """Print them to stdout."""
     if as_json:
         for outcome in outcomes:

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 from backend.commands.own_queue import own_queue
 from backend.commands.queue import jobs_numbered, require_choice
-from backend.commands.queue.outcomes import Outcome, show_outcomes
+from backend.commands.queue.outcomes import JobOutcome, show_outcomes
 from backend.console import say
-from backend.dispatch.lock import sole_dispatcher
+from backend.dispatch.lock import dispatcher_lock
 from backend.errors import QueueTaken
 from backend.exit_codes import ExitCode
 from backend.store import Job, State, Store
@@ -50,7 +50,7 @@ def _see_to(store: Store, numbers: set[int]) -> None:
     deadline = time.monotonic() + _HEEDED_SECONDS
     while asked := [job for job in store.asked_to_pause() if job.number in numbers]:
         try:
-            with sole_dispatcher(store):
+            with dispatcher_lock(store):
                 for job in asked:
                     # What a box has stays where it is.
                     if job.state.unsent:
@@ -64,13 +64,13 @@ def _see_to(store: Store, numbers: set[int]) -> None:
         time.sleep(_LOOK_SECONDS)
 
 
-def _outcome(before: Job, now: Job, is_waiting: bool) -> Outcome:
+def _outcome(before: Job, now: Job, is_waiting: bool) -> JobOutcome:
     if now.state is State.PAUSED:
-        return Outcome(now, True, "paused")
+        return JobOutcome(now, True, "paused")
     if is_waiting:
-        return Outcome(now, False, f"{now.state}; will be paused by whoever works on it")
+        return JobOutcome(now, False, f"{now.state}; will be paused by whoever works on it")
     if before.state.ended:
-        return Outcome(now, False, f"was {before.state} already")
-    return Outcome(
+        return JobOutcome(now, False, f"was {before.state} already")
+    return JobOutcome(
         now, False, f"is {now.state}: `upsample queue cancel {now.number}` takes it back"
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from backend.commands.own_queue import own_queue
 from backend.commands.queue import jobs_numbered, require_choice, say_who_does_them
-from backend.commands.queue.outcomes import Outcome, show_outcomes
+from backend.commands.queue.outcomes import JobOutcome, show_outcomes
 from backend.console import say
 from backend.exit_codes import ExitCode
 from backend.store import Job, State
@@ -27,7 +27,7 @@ def resume_jobs(numbers: Sequence[int], *, everything: bool, as_json: bool) -> E
     return ExitCode.OK if done else ExitCode.SOME_FAILED
 
 
-def _outcome(before: Job, now: Job | None) -> Outcome:
+def _outcome(before: Job, now: Job | None) -> JobOutcome:
     if now is not None:
-        return Outcome(now, True, "goes on")
-    return Outcome(before, False, f"is not paused: it is {before.state}")
+        return JobOutcome(now, True, "goes on")
+    return JobOutcome(before, False, f"is not paused: it is {before.state}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from backend.commands.own_queue import own_queue
 from backend.commands.queue import jobs_numbered, require_choice, say_who_does_them
-from backend.commands.queue.outcomes import Outcome, show_outcomes
+from backend.commands.queue.outcomes import JobOutcome, show_outcomes
 from backend.console import say
 from backend.exit_codes import ExitCode
 from backend.store import Job, State
@@ -31,12 +31,12 @@ def _ended_badly(job: Job) -> bool:
     return job.state in (State.FAILED, State.CANCELLED)
 
 
-def _outcome(before: Job, now: Job | None) -> Outcome:
+def _outcome(before: Job, now: Job | None) -> JobOutcome:
     if now is not None:
-        return Outcome(now, True, f"queued again; it had {_past(before.state)}")
+        return JobOutcome(now, True, f"queued again; it had {_past(before.state)}")
     if before.state is State.DONE:
-        return Outcome(before, False, "is done already")
-    return Outcome(before, False, f"has not ended: it is {before.state}")
+        return JobOutcome(before, False, "is done already")
+    return JobOutcome(before, False, f"has not ended: it is {before.state}")
 
 
 def _past(state: State) -> str:

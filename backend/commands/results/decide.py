@@ -7,12 +7,11 @@ from pathlib import Path
 
 from backend.commands.own_queue import own_queue
 from backend.commands.queue import jobs_numbered, require_choice
-from backend.commands.queue.outcomes import Outcome, show_outcomes
+from backend.commands.queue.outcomes import JobOutcome, show_outcomes
 from backend.console import safe, say
 from backend.errors import UpsampleError
 from backend.exit_codes import ExitCode
-from backend.results.review import Outcome as Files
-from backend.results.review import decide, undo, unlinted
+from backend.results.review import FileChanges, decide, undo, unlinted
 from backend.store import Store
 from backend.store.decision import Decided, Decision
 
@@ -52,7 +51,7 @@ def undo_decisions() -> ExitCode:
 def _decide_all(
     choose: Callable[[Store], Sequence[int]], decision: Decision, *, force: bool, as_json: bool
 ) -> ExitCode:
-    outcomes: list[Outcome] = []
+    outcomes: list[JobOutcome] = []
     with own_queue() as store:
         made: Decided | None = None
         for job in jobs_numbered(store, choose(store)):
@@ -60,10 +59,10 @@ def _decide_all(
             try:
                 files = decide(store, job.number, decision, step=step, force=force)
             except UpsampleError as error:
-                outcomes.append(Outcome(job, False, str(error)))
+                outcomes.append(JobOutcome(job, False, str(error)))
                 continue
             made = store.decisions([job.number])[job.number]
-            outcomes.append(Outcome(job, True, _as_words(decision, files)))
+            outcomes.append(JobOutcome(job, True, _as_words(decision, files)))
     show_outcomes(outcomes, as_json=as_json)
     if not outcomes:
         say("Nothing that is undecided is without lints.")
@@ -71,7 +70,7 @@ def _decide_all(
     return ExitCode.OK if done else ExitCode.SOME_FAILED
 
 
-def _as_words(decision: Decision, files: Files) -> str:
+def _as_words(decision: Decision, files: FileChanges) -> str:
     """With the main file, which is told first; what belongs to it need not be named."""
     if files.written:
         return f"{decision}; {files.written[0]} is written"

@@ -36,7 +36,7 @@ class Template(_Section):
     """Sent in place of a prompt that is empty."""
 
 
-class Sampling(_Section):
+class ProfileSampling(_Section):
     """How the answer is drawn."""
 
     temperature: float = Field(ge=0, le=2)
@@ -86,7 +86,7 @@ class Profile(_Section):
     name: str
     description: str
     template: Template
-    sampling: Sampling
+    sampling: ProfileSampling
     vision: Vision
     serving: Serving
     kv_cache: KvCache | None = None

@@ -13,13 +13,13 @@ is on the box or a trusted network, and a key must not go anywhere else.
 from __future__ import annotations
 
 from remote.engines.http.client import Client
-from remote.engines.http.connection import Broken, Silent, Unreachable
+from remote.engines.http.connection import BrokenConnection, Silent, Unreachable
 from remote.engines.http.events import EventDecoder, EventTooLong
 from remote.engines.http.response import Response
 from remote.engines.http.server import Server
 
 __all__ = [
-    "Broken",
+    "BrokenConnection",
     "Client",
     "EventDecoder",
     "EventTooLong",

@@ -29,7 +29,7 @@ class Silent(EngineError):
     """The server took the connection and then said nothing for too long."""
 
 
-class Broken(EngineError):
+class BrokenConnection(EngineError):
     """The server broke off, or what it says is not HTTP as we read it."""
 
 
@@ -60,12 +60,14 @@ class Connection:
         self._seconds = seconds
         self._deadline = self._loop.time() + seconds
 
-    def broken(self, what: str, said: bytes | str | None = None) -> Broken:
+    def broken(self, what: str, said: bytes | str | None = None) -> BrokenConnection:
         """The error that the server did `what`; `said` is quoted, in part and without the key."""
         if said is None:
-            return Broken(f"{self.server.label} {what}")
+            return BrokenConnection(f"{self.server.label} {what}")
         text = said if isinstance(said, str) else said.decode("latin-1")
-        return Broken(f"{self.server.label} {what}: {self.server.without_key(text)[:_QUOTED]!r}")
+        return BrokenConnection(
+            f"{self.server.label} {what}: {self.server.without_key(text)[:_QUOTED]!r}"
+        )
 
     async def read_head(self) -> tuple[int, dict[str, str]]:
         """Status, and headers by lower-case name; those of "100 Continue" and the like are passed over."""

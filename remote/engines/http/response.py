@@ -6,7 +6,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Mapping
 
-from remote.engines.http.connection import Broken, Connection, Silent
+from remote.engines.http.connection import BrokenConnection, Connection, Silent
 from remote.engines.http.events import EventDecoder, EventTooLong
 
 MOST_BODY = 4 << 20
@@ -40,7 +40,7 @@ class Response:
     async def read_beginning(self, most: int) -> bytes:
         """What comes of the body, up to `most` bytes; trouble on the way ends it like the end."""
         body = bytearray()
-        with contextlib.suppress(Broken, Silent):
+        with contextlib.suppress(BrokenConnection, Silent):
             async for piece in self._framed():
                 body += piece
                 if len(body) >= most:

@@ -8,7 +8,7 @@ from math import hypot
 
 
 @dataclass(frozen=True)
-class Lab:
+class OkLab:
     """A colour in OKLab, where equal distances look about equally different."""
 
     light: float
@@ -67,13 +67,13 @@ _HUE_WEIGHT = 3.0
 
 
 @cache
-def to_lab(red: int, green: int, blue: int) -> Lab:
+def to_lab(red: int, green: int, blue: int) -> OkLab:
     """OKLab of an sRGB colour, 0 to 255 a channel (Ottosson, https://bottosson.github.io/posts/oklab)."""
     r, g, b = _linear(red), _linear(green), _linear(blue)
     long = (0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b) ** (1 / 3)
     medium = (0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b) ** (1 / 3)
     short = (0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b) ** (1 / 3)
-    return Lab(
+    return OkLab(
         0.2104542553 * long + 0.7936177850 * medium - 0.0040720468 * short,
         1.9779984951 * long - 2.4285922050 * medium + 0.4505937099 * short,
         0.0259040371 * long + 0.7827717662 * medium - 0.8086757660 * short,
@@ -87,7 +87,7 @@ def name_colour(red: int, green: int, blue: int) -> str:
     return min(NAMED, key=lambda name: _distance(colour, to_lab(*NAMED[name])))
 
 
-def _distance(one: Lab, other: Lab) -> float:
+def _distance(one: OkLab, other: OkLab) -> float:
     hue = _HUE_WEIGHT * hypot(one.a - other.a, one.b - other.b)
     return hypot(one.light - other.light, hue)
 

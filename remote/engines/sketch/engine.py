@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from remote.engines import BadRequest, Completion, Piece
-from remote.engines.sketch.grid import Picture, read_picture
-from remote.engines.sketch.measure import Seen, measure
+from remote.engines.sketch.grid import GridPicture, read_picture
+from remote.engines.sketch.measure import Measurements, measure
 from remote.engines.sketch.words import Voice, cut_to_words, pieces, write
 from remote.protocol import EngineLoad, Request
 
@@ -74,9 +74,9 @@ class SketchEngine:
         """Nothing is held."""
 
 
-async def _look(request: Request, images: Sequence[bytes]) -> Seen:
+async def _look(request: Request, images: Sequence[bytes]) -> Measurements:
     """Measure the frames beside the event loop, one thread call a frame, so that a cancel is heard."""
-    pictures: list[Picture] = []
+    pictures: list[GridPicture] = []
     for image in images:
         pictures.append(await asyncio.to_thread(read_picture, image))
     return await asyncio.to_thread(measure, pictures, [frame.time for frame in request.frames])

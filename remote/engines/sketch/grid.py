@@ -16,7 +16,7 @@ MAX_CELLS = 160
 
 
 @dataclass(frozen=True)
-class Picture:
+class GridPicture:
     """A frame as a grid of cells, row by row from the top left."""
 
     width: int
@@ -39,13 +39,13 @@ class Picture:
         )
 
 
-def read_picture(png: bytes) -> Picture:
+def read_picture(png: bytes) -> GridPicture:
     """Decode a PNG file straight into a grid. Raises BadRequest."""
     image = open_png(png)
     return shrink(image.header.width, image.header.height, image.rows())
 
 
-def shrink(width: int, height: int, pixels: Iterable[bytes]) -> Picture:
+def shrink(width: int, height: int, pixels: Iterable[bytes]) -> GridPicture:
     """The grid of `height` rows of RGB bytes; pixels that fill no whole cell are left out."""
     step = -(-max(width, height) // MAX_CELLS)
     across, down = min(step, width), min(step, height)
@@ -59,7 +59,7 @@ def shrink(width: int, height: int, pixels: Iterable[bytes]) -> Picture:
     for _ in source:  # the rest is read all the same: it may turn out to be broken
         pass
     red, green, blue = (bytes(plane) for plane in planes)
-    return Picture(width, height, columns, rows, red, green, blue)
+    return GridPicture(width, height, columns, rows, red, green, blue)
 
 
 def _add_rows(rows: Iterator[bytes], size: int) -> array[int]:

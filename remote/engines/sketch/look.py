@@ -9,7 +9,7 @@ from math import sqrt
 from operator import sub
 
 from remote.engines.sketch.colours import name_colour, to_lab
-from remote.engines.sketch.grid import Picture
+from remote.engines.sketch.grid import GridPicture
 
 BLACK = 14
 """Of 255: a cell is clipped to black when none of its channels is above."""
@@ -70,7 +70,7 @@ class Detail:
     """
 
 
-def measure_light(pictures: Sequence[Picture]) -> Light:
+def measure_light(pictures: Sequence[GridPicture]) -> Light:
     """Exposure and contrast of at least one frame."""
     counts: Counter[int] = Counter()
     for picture in pictures:
@@ -87,7 +87,7 @@ def measure_light(pictures: Sequence[Picture]) -> Light:
     )
 
 
-def measure_palette(pictures: Sequence[Picture]) -> Palette:
+def measure_palette(pictures: Sequence[GridPicture]) -> Palette:
     """Named colours of at least one frame."""
     bins: Counter[tuple[int, int, int]] = Counter()
     for picture in pictures:
@@ -111,7 +111,7 @@ def measure_palette(pictures: Sequence[Picture]) -> Palette:
     return Palette(tuple(colours), sum(strength.values()) / total, warmth / total)
 
 
-def measure_detail(pictures: Sequence[Picture]) -> Detail:
+def measure_detail(pictures: Sequence[GridPicture]) -> Detail:
     """Where the edges of at least one frame are."""
     sums = [0.0] * 9
     cells = 0
@@ -125,7 +125,7 @@ def measure_detail(pictures: Sequence[Picture]) -> Detail:
     return Detail(total / cells / 255, tuple(value / total for value in sums))
 
 
-def _edges(picture: Picture) -> list[int]:
+def _edges(picture: GridPicture) -> list[int]:
     """Summed differences to the right and lower neighbour in each ninth."""
     columns, rows, luma = picture.columns, picture.rows, picture.luma
     cuts = [0, columns // 3, 2 * columns // 3, columns]
@@ -142,12 +142,12 @@ def _edges(picture: Picture) -> list[int]:
     return sums
 
 
-def _count_black(picture: Picture) -> int:
+def _count_black(picture: GridPicture) -> int:
     highest = map(max, picture.red, picture.green, picture.blue)
     return sum(value <= BLACK for value in highest)
 
 
-def _count_white(picture: Picture) -> int:
+def _count_white(picture: GridPicture) -> int:
     lowest = map(min, picture.red, picture.green, picture.blue)
     return sum(value >= WHITE for value in lowest)
 

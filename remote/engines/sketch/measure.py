@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from remote.engines.sketch.grid import Picture
+from remote.engines.sketch.grid import GridPicture
 from remote.engines.sketch.look import (
     Detail,
     Light,
@@ -15,11 +15,11 @@ from remote.engines.sketch.look import (
     measure_light,
     measure_palette,
 )
-from remote.engines.sketch.motion import Change, compare
+from remote.engines.sketch.motion import FrameChange, compare
 
 
 @dataclass(frozen=True)
-class Seen:
+class Measurements:
     """What the frames show; only what was measured."""
 
     width: int
@@ -29,14 +29,14 @@ class Seen:
     light: Light
     palette: Palette
     detail: Detail
-    changes: tuple[Change, ...]
+    changes: tuple[FrameChange, ...]
     """From each frame to the next; empty for a single frame."""
 
 
-def measure(pictures: Sequence[Picture], times: Sequence[float]) -> Seen:
+def measure(pictures: Sequence[GridPicture], times: Sequence[float]) -> Measurements:
     """Measure at least one frame; `times` are seconds from the start of the video, one a frame."""
     frames = zip(pictures, times, strict=True)
-    return Seen(
+    return Measurements(
         width=pictures[0].width,
         height=pictures[0].height,
         light=measure_light(pictures),

@@ -20,7 +20,7 @@ from remote.engines.sketch.align import (
     to_plane,
 )
 from remote.engines.sketch.drift import Drift, follow
-from remote.engines.sketch.grid import Picture
+from remote.engines.sketch.grid import GridPicture
 
 GOOD_FIT = 0.55
 """Correlation from which two frames show the same view."""
@@ -55,7 +55,7 @@ class View(Enum):
 
 
 @dataclass(frozen=True)
-class Change:
+class FrameChange:
     """From one frame to the next."""
 
     view: View
@@ -77,11 +77,11 @@ class Change:
     """Change of mean luma, -1 to 1."""
 
 
-def compare(earlier: Picture, later: Picture, seconds: float) -> Change:
+def compare(earlier: GridPicture, later: GridPicture, seconds: float) -> FrameChange:
     """What happens between two frames. Frames of different shape compare as a cut."""
     brighter = (_mean(later.luma) - _mean(earlier.luma)) / 255
     if (earlier.columns, earlier.rows) != (later.columns, later.rows):
-        return Change(View.CUT, seconds, 0, 0, 1, 0, (), None, brighter)
+        return FrameChange(View.CUT, seconds, 0, 0, 1, 0, (), None, brighter)
     one = pyramid(to_plane(earlier.luma, earlier.columns))
     other = pyramid(to_plane(later.luma, later.columns))
     shift = find_shift(one, other)
@@ -99,10 +99,10 @@ def compare(earlier: Picture, later: Picture, seconds: float) -> Change:
     elif view is View.SHIFTS:
         moving, where = _moving(earlier, later, shift.right, shift.down)
     seconds = max(0.0, seconds)
-    return Change(view, seconds, right, down, scale, moving, where, drift, brighter)
+    return FrameChange(view, seconds, right, down, scale, moving, where, drift, brighter)
 
 
-def colour_distance(earlier: Picture, later: Picture) -> float:
+def colour_distance(earlier: GridPicture, later: GridPicture) -> float:
     """How differently two frames are coloured: 0 alike, 1 no colour in common.
 
     Half the summed difference of histograms of 4 levels a channel.
@@ -128,7 +128,7 @@ def _moving_view(earlier: Plane, later: Plane, shift: Shift, zoom: Zoom) -> View
     return View.SHIFTS
 
 
-def _other_view(earlier: Picture, later: Picture) -> View:
+def _other_view(earlier: GridPicture, later: GridPicture) -> View:
     """What a camera does that does not move."""
     still = correlate(list(earlier.luma), list(later.luma))
     distance = colour_distance(earlier, later)
@@ -141,7 +141,7 @@ def _other_view(earlier: Picture, later: Picture) -> View:
 
 
 def _moving(
-    earlier: Picture, later: Picture, right: int, down: int
+    earlier: GridPicture, later: GridPicture, right: int, down: int
 ) -> tuple[float, tuple[float, ...]]:
     """Which share of the overlap differs, and the share of that in each ninth of the later frame."""
     differences = [
@@ -172,7 +172,7 @@ def _differences(earlier: Plane, later: Plane, right: int, down: int) -> list[fl
     return [abs(b - a - common) for a, b in zip(one, other, strict=True)]
 
 
-def _histogram(picture: Picture) -> Counter[int]:
+def _histogram(picture: GridPicture) -> Counter[int]:
     return Counter(
         (r & 0xC0) | (g & 0xC0) >> 2 | (b & 0xC0) >> 4
         for r, g, b in zip(picture.red, picture.green, picture.blue, strict=True)

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from remote.engines.sketch.look import Colour, Detail, Light, Palette
-from remote.engines.sketch.motion import Change, View
+from remote.engines.sketch.motion import FrameChange, View
 
 
 def grade(value: float, limits: Sequence[float], names: Sequence[str]) -> str:
@@ -126,7 +126,7 @@ def calm_place(ninths: Sequence[float]) -> str:
 # --- time ----------------------------------------------------------------------------------------
 
 
-def view_motion(change: Change) -> str:
+def view_motion(change: FrameChange) -> str:
     """What the camera does, as a key: "still", "pan right", "nears", … and its pace if known."""
     if change.view is not View.SHIFTS:
         key: str = change.view.value
@@ -140,7 +140,7 @@ def view_motion(change: Change) -> str:
     return " ".join([*parts, pace(change)]).strip()
 
 
-def pace(change: Change) -> str:
+def pace(change: FrameChange) -> str:
     """How fast the view shifts; empty when it does not, or the time between the frames is unknown."""
     if change.view is not View.SHIFTS or not change.seconds:
         return ""
@@ -148,7 +148,7 @@ def pace(change: Change) -> str:
     return grade(farthest / change.seconds, (0.06, 0.25), ("slowly", "steadily", "quickly"))
 
 
-def movement(changes: Sequence[Change]) -> tuple[str, str]:
+def movement(changes: Sequence[FrameChange]) -> tuple[str, str]:
     """How much moves within a view that stands still, and where; two empty strings if none does.
 
     The amount is "none", "slight", "clear" or "much".
@@ -165,7 +165,7 @@ def movement(changes: Sequence[Change]) -> tuple[str, str]:
     return amount, place([ninth / total for ninth in ninths]) if total else ""
 
 
-def direction(changes: Sequence[Change]) -> str:
+def direction(changes: Sequence[FrameChange]) -> str:
     """Which way things move in a view that stands still, "to the right" or so.
 
     Empty unless at least half of the changes in which something moves agree on it.
@@ -183,7 +183,7 @@ def direction(changes: Sequence[Change]) -> str:
     return " and ".join(part for part in (sideways, upright) if part)
 
 
-def lighting_change(changes: Sequence[Change]) -> str:
+def lighting_change(changes: Sequence[FrameChange]) -> str:
     """ "brighter", "darker" or "steady" from the first frame to the last; empty where a cut decides."""
     if not changes or any(change.view is View.CUT for change in changes):
         return ""
@@ -191,7 +191,7 @@ def lighting_change(changes: Sequence[Change]) -> str:
     return grade(total, (-0.035, 0.035), ("darker", "steady", "brighter"))
 
 
-def tempo(changes: Sequence[Change]) -> str:
+def tempo(changes: Sequence[FrameChange]) -> str:
     """ "calm", "measured" or "lively", from how the view and what is in it move."""
     lively = {View.CUT, View.UNCLEAR}
     if any(change.view in lively or pace(change) == "quickly" for change in changes):

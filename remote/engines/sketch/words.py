@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from remote.engines.sketch import phrases, terms
-from remote.engines.sketch.measure import Seen
-from remote.engines.sketch.motion import Change
+from remote.engines.sketch.measure import Measurements
+from remote.engines.sketch.motion import FrameChange
 
 _MOVES_TOLD = 4
 _ENDINGS = ".!?…:;。！？．｡।॥؟۔։።"
@@ -34,7 +34,7 @@ class Voice:
         return wordings[(int.from_bytes(digest[:8], "big") + self._candidate) % len(wordings)]
 
 
-def write(prompt: str, seen: Seen | None, voice: Voice, most_words: int) -> str:
+def write(prompt: str, seen: Measurements | None, voice: Voice, most_words: int) -> str:
     """The paragraph; without frames it adds no fact to the prompt.
 
     Facts that would take it beyond `most_words` are left unsaid, so that it never breaks off; only a
@@ -92,7 +92,7 @@ def pieces(text: str, size: int = 3) -> Iterator[str]:
 # --- the sentences -------------------------------------------------------------------------------
 
 
-def _light(seen: Seen, voice: Voice) -> str:
+def _light(seen: Measurements, voice: Voice) -> str:
     light = seen.light
     clipped = [
         voice.choose(name, wordings).format(share=terms.share(value))
@@ -110,7 +110,7 @@ def _light(seen: Seen, voice: Voice) -> str:
     )
 
 
-def _colours(seen: Seen, voice: Voice) -> str:
+def _colours(seen: Measurements, voice: Voice) -> str:
     palette = seen.palette
     names, accent = terms.main_colours(palette), terms.accent(palette)
     colours = join(names)
@@ -127,7 +127,7 @@ def _colours(seen: Seen, voice: Voice) -> str:
     return f"{sentence} {tone}."
 
 
-def _composition(seen: Seen, voice: Voice) -> str:
+def _composition(seen: Measurements, voice: Voice) -> str:
     texture = terms.texture(seen.detail)
     where = calm = ""
     if texture != "smooth":
@@ -144,7 +144,7 @@ def _composition(seen: Seen, voice: Voice) -> str:
     )
 
 
-def _events(seen: Seen, voice: Voice) -> Iterator[str]:
+def _events(seen: Measurements, voice: Voice) -> Iterator[str]:
     """What happens in time: the camera, what moves, the light."""
     yield from _camera(seen.changes, voice)
     amount, place = terms.movement(seen.changes)
@@ -159,7 +159,7 @@ def _events(seen: Seen, voice: Voice) -> Iterator[str]:
         yield voice.choose("light change", phrases.LIGHT_CHANGE[light])
 
 
-def _camera(changes: Sequence[Change], voice: Voice) -> Iterator[str]:
+def _camera(changes: Sequence[FrameChange], voice: Voice) -> Iterator[str]:
     moves = [key for key, _ in groupby(terms.view_motion(change) for change in changes)]
     if not moves:
         yield voice.choose("camera", phrases.ONE_FRAME)
@@ -186,7 +186,7 @@ def _move(key: str, number: int, voice: Voice) -> str:
     return _tidy(f"the camera {clause}")
 
 
-def _closing(seen: Seen, voice: Voice) -> str:
+def _closing(seen: Measurements, voice: Voice) -> str:
     wordings = phrases.CLOSING if seen.changes else phrases.CLOSING_STILL
     return voice.choose("closing", wordings).format(
         level=terms.brightness(seen.light),

@@ -18,7 +18,7 @@ from remote.engines.vllm.installation import NEWEST_KNOWN, Version, find_version
 from remote.engines.vllm.launch import Launcher
 from remote.engines.vllm.process import ServerProcess, sweep
 from remote.engines.vllm.stages import Stage, stage_of
-from remote.place import Place
+from remote.paths import DaemonPaths
 from remote.protocol import EngineLoad, EngineStage, Request, VllmSetup
 
 _log = logging.getLogger("vllm")
@@ -61,7 +61,7 @@ class VllmEngine:
         setup: VllmSetup,
         model: str,
         idle_timeout: float,
-        place: Place,
+        place: DaemonPaths,
         tell: Callable[[EngineStage], None],
         limits: Limits | None = None,
     ) -> None:

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from remote.place import Place
+from remote.paths import DaemonPaths
 from remote.protocol import ProtocolError, parse
 
 
@@ -24,7 +24,7 @@ class LastStart:
     """ "vllm 0.32.0"."""
 
 
-def start_file(place: Place) -> Path:
+def start_file(place: DaemonPaths) -> Path:
     """Where it is kept."""
     return place.state / "vllm-start.json"
 

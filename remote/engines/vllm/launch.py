@@ -21,7 +21,7 @@ from remote.engines.vllm.docker_run import RunLine
 from remote.engines.vllm.flags import Address, has_unix_socket, serve_command
 from remote.engines.vllm.installation import Version
 from remote.engines.vllm.program import expand_home, ready_command
-from remote.place import Place
+from remote.paths import DaemonPaths
 from remote.protocol import VllmSetup
 
 _TORCHRUN = (
@@ -51,7 +51,7 @@ class Launch:
 class Launcher:
     """Makes launches; each has a key, an address and a container of its own."""
 
-    def __init__(self, setup: VllmSetup, model: str, place: Place) -> None:
+    def __init__(self, setup: VllmSetup, model: str, place: DaemonPaths) -> None:
         """Raises BadCommandError for a command that cannot work."""
         self._setup = replace(setup, command=ready_command(setup.command))
         self._model = model

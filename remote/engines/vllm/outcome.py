@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ServerEnd:
     """How it ended."""
 
     code: int
@@ -22,7 +22,7 @@ class Outcome:
 
 async def outcome_of(
     command: Sequence[str], seconds: float, environment: Mapping[str, str] | None = None
-) -> Outcome:
+) -> ServerEnd:
     """Run it, and kill it after `seconds`. Raises OSError when it cannot be started."""
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -37,8 +37,8 @@ async def outcome_of(
         if ended:
             output, errors = communicating.result()
             assert process.returncode is not None  # noqa: S101 - for mypy: it has been waited for
-            return Outcome(process.returncode, _text(output), _text(errors))
-        return Outcome(-signal.SIGKILL, "", f"it did not end within {seconds:.0f} s")
+            return ServerEnd(process.returncode, _text(output), _text(errors))
+        return ServerEnd(-signal.SIGKILL, "", f"it did not end within {seconds:.0f} s")
     finally:
         communicating.cancel()
         await asyncio.gather(communicating, return_exceptions=True)

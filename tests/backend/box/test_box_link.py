@@ -17,10 +17,10 @@ import pytest
 from backend.box import link as module
 from backend.box import pulse, runner, ssh
 from backend.box.asker import Nobody
-from backend.box.link import Box, Link, Seen, open_link
+from backend.box.link import Box, JournalCursor, Link, open_link
 from backend.box.surroundings import Surroundings
 from backend.errors import BoxUnreachable
-from remote.place import make_place
+from remote.paths import make_place
 from remote.protocol import Message, Setup, Status
 from tests.backend.box.conftest import StartSshd
 from tests.support.clocks import MadeUpTime
@@ -85,7 +85,7 @@ def _relays(folder: Path) -> list[int]:
 async def test_a_daemon_that_stands_still_is_noticed_and_found_again_when_it_goes_on(
     box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with asyncio.timeout(BOUND), open_link(box, Nobody(), Seen()) as link:
+    async with asyncio.timeout(BOUND), open_link(box, Nobody(), JournalCursor()) as link:
         await _hear(link, Status)
         (daemon,) = daemons_below(tmp_path)
         os.kill(daemon, signal.SIGSTOP)
@@ -96,13 +96,13 @@ async def test_a_daemon_that_stands_still_is_noticed_and_found_again_when_it_goe
         with pytest.raises(BoxUnreachable, match="the daemon on h100 does not answer"):
             await _open_once(box)
     os.kill(daemon, signal.SIGCONT)
-    async with asyncio.timeout(BOUND), open_link(box, Nobody(), Seen()) as again:
+    async with asyncio.timeout(BOUND), open_link(box, Nobody(), JournalCursor()) as again:
         assert again.welcome.journal == link.welcome.journal
         await _hear(again, Status)
 
 
 async def _open_once(box: Box) -> None:
-    async with asyncio.timeout(BOUND), open_link(box, Nobody(), Seen()):
+    async with asyncio.timeout(BOUND), open_link(box, Nobody(), JournalCursor()):
         pass
 
 
@@ -120,7 +120,7 @@ async def test_a_daemon_that_ends_just_as_one_comes_is_followed_by_another(
     async with (
         asyncio.timeout(BOUND),
         await asyncio.start_unix_server(end, place.socket),
-        open_link(box, Nobody(), Seen()) as link,
+        open_link(box, Nobody(), JournalCursor()) as link,
     ):
         assert link.welcome.engine.startswith("sketch")
     assert len(greeted) == 1
@@ -137,7 +137,7 @@ async def test_daemons_that_always_end_are_given_up(box: Box, tmp_path: Path) ->
 
 
 async def test_a_relay_that_stands_still_is_noticed(box: Box, tmp_path: Path) -> None:
-    async with asyncio.timeout(BOUND), open_link(box, Nobody(), Seen()) as link:
+    async with asyncio.timeout(BOUND), open_link(box, Nobody(), JournalCursor()) as link:
         await _hear(link, Status)
         relays = _relays(tmp_path)
         assert relays
@@ -154,7 +154,7 @@ async def test_a_relay_that_stands_still_is_noticed(box: Box, tmp_path: Path) ->
 async def test_a_black_hole_is_told_as_stale_and_then_given_up(box: Box, proxy: Proxy) -> None:
     told: list[float | None] = []
     async with asyncio.timeout(BOUND):
-        async with open_link(box, Nobody(), Seen(), heed=told.append) as link:
+        async with open_link(box, Nobody(), JournalCursor(), heed=told.append) as link:
             await _hear(link, Status)
             proxy.swallow()
             told.clear()  # a busy machine may have been silent before
@@ -169,7 +169,7 @@ async def test_a_link_that_was_stale_is_live_again_with_the_first_sign(
 ) -> None:
     heard: asyncio.Queue[float | None] = asyncio.Queue()
     async with asyncio.timeout(BOUND):
-        async with open_link(box, Nobody(), Seen(), heed=heard.put_nowait) as link:
+        async with open_link(box, Nobody(), JournalCursor(), heed=heard.put_nowait) as link:
             listening = asyncio.create_task(_hear_all(link))
             proxy.swallow()
             assert await heard.get() is not None
@@ -222,7 +222,7 @@ async def test_after_a_sleep_a_dead_link_is_given_up_soon(
     monkeypatch.setattr(pulse, "STALE_SECONDS", BOUND)
     monkeypatch.setattr(pulse, "LOST_SECONDS", BOUND)
     monkeypatch.setattr(pulse, "PROBE_SECONDS", 1.0)
-    async with asyncio.timeout(BOUND), open_link(box, Nobody(), Seen()) as link:
+    async with asyncio.timeout(BOUND), open_link(box, Nobody(), JournalCursor()) as link:
         proxy.swallow()
         time.sleep(3600.0)
         with pytest.raises(BoxUnreachable, match=r"this machine stood still for 3,600 s"):
@@ -230,7 +230,7 @@ async def test_after_a_sleep_a_dead_link_is_given_up_soon(
 
 
 async def test_after_a_sleep_a_link_that_answers_goes_on(box: Box, time: MadeUpTime) -> None:
-    async with asyncio.timeout(BOUND), open_link(box, Nobody(), Seen()) as link:
+    async with asyncio.timeout(BOUND), open_link(box, Nobody(), JournalCursor()) as link:
         for _ in range(3):
             time.sleep(3600.0)
             await _hear(link, Status)

@@ -10,7 +10,7 @@ import pytest
 
 from backend.box import backoff, reconnect
 from backend.box.asker import Asker, HostKeyQuestion, Nobody
-from backend.box.link import Box, Heed, Link, Seen
+from backend.box.link import Box, Heed, JournalCursor, Link
 from backend.box.reconnect import LinkKeeper
 from backend.errors import BoxUnreachable, BoxUntrusted, UpsampleError
 from backend.events import LinkChanged, LinkState
@@ -64,10 +64,10 @@ class Scene:
     def states(self) -> list[LinkState]:
         return [told.state for told in self.told]
 
-    async def _how_far(self) -> Seen:
-        return Seen("journal", len(self.asked_from))
+    async def _how_far(self) -> JournalCursor:
+        return JournalCursor("journal", len(self.asked_from))
 
-    async def _visit(self, link: Link, _seen: Seen) -> None:
+    async def _visit(self, link: Link, _seen: JournalCursor) -> None:
         assert isinstance(link, _Link)
         for silence in self._silences:
             link.heed(silence)
@@ -75,7 +75,7 @@ class Scene:
 
     @contextlib.asynccontextmanager
     async def _open(
-        self, _box: Box, asker: Asker, seen: Seen, *, look: bool, heed: Heed
+        self, _box: Box, asker: Asker, seen: JournalCursor, *, look: bool, heed: Heed
     ) -> AsyncIterator[_Link]:
         self.asked_from.append(seen.seq)
         if self._asks:
@@ -125,7 +125,7 @@ async def test_a_link_that_held_makes_the_next_failure_a_first_one(
 ) -> None:
     monkeypatch.setattr(reconnect, "STEADY_SECONDS", 0.0)
 
-    async def visit(_link: Link, _seen: Seen) -> None:
+    async def visit(_link: Link, _seen: JournalCursor) -> None:
         await asyncio.sleep(0.001)
         raise BoxUnreachable("it broke")
 

@@ -15,7 +15,7 @@ import pytest
 
 from backend.catalog import cache
 from backend.catalog.cache import Index, SpecIndex, VideoIndex
-from backend.specs.model import Broken, Spec
+from backend.specs.model import BrokenSpec, Spec
 from backend.specs.reading import Finding, read_file
 from backend.video import probe
 
@@ -124,7 +124,7 @@ def test_trouble_is_looked_at_anew(tmp_path: Path, db: Path, reading: list[Path]
     os.utime(file, (LONG_AGO, LONG_AGO))
     with closing(SpecIndex(db)) as specs:
         for _ in range(2):
-            assert isinstance(read(specs, file, tmp_path)[0], Broken)
+            assert isinstance(read(specs, file, tmp_path)[0], BrokenSpec)
     assert len(reading) == 2
 
 

@@ -12,7 +12,7 @@ from threading import Event, Timer
 import pytest
 
 from backend.catalog.catalog import Catalog, Changes, same_specs
-from backend.specs.model import Broken, Skipped, Spec, SpecFormat
+from backend.specs.model import BrokenSpec, Skipped, Spec, SpecFormat
 
 Until = Callable[[Callable[[], bool]], None]
 
@@ -139,7 +139,7 @@ def test_a_file_that_breaks_says_why(folder: Path, follow: Callable[..., Followe
     (folder / "specs" / "a.json").write_text('{"prompt": 3, "video_path": "v"}')
     seen.until(lambda: bool(seen.files))
     (broken,) = seen.files[Path("specs/a.json")]
-    assert isinstance(broken, Broken)
+    assert isinstance(broken, BrokenSpec)
 
 
 def test_a_text_that_becomes_the_prompt_of_a_spec_is_no_spec_of_its_own(

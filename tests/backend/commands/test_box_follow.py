@@ -13,7 +13,7 @@ import pytest
 
 from backend.box import backoff, reconnect
 from backend.box.asker import Asker, Nobody
-from backend.box.link import FROM_NOW_ON, Box, Heed, Seen
+from backend.box.link import FROM_NOW_ON, Box, Heed, JournalCursor
 from backend.commands import box_follow
 from backend.commands.box_follow import follow_log
 from backend.errors import BoxUnreachable, BoxUnusable
@@ -48,7 +48,7 @@ async def follow(
 
     @contextlib.asynccontextmanager
     async def open_link(
-        _box: Box, _asker: Asker, seen: Seen, *, look: bool, heed: Heed
+        _box: Box, _asker: Asker, seen: JournalCursor, *, look: bool, heed: Heed
     ) -> AsyncIterator[ScriptedLink]:
         assert look
         assert seen == FROM_NOW_ON

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from backend.box.asker import Asker
-from backend.box.link import FROM_NOW_ON, Box, Seen
+from backend.box.link import FROM_NOW_ON, Box, JournalCursor
 from backend.commands import box as command
 from backend.exit_codes import ExitCode
 from remote.protocol import FromBox, Status, Welcome
@@ -26,11 +26,11 @@ def test_a_look_at_a_box_does_not_ask_for_all_of_its_results(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """On a slow line, they would come for longer than anybody waits for a status."""
-    asked_from: list[Seen] = []
+    asked_from: list[JournalCursor] = []
 
     @contextlib.asynccontextmanager
     async def open_link(
-        _box: Box, _asker: Asker, seen: Seen, *, look: bool
+        _box: Box, _asker: Asker, seen: JournalCursor, *, look: bool
     ) -> AsyncIterator[_Link]:
         assert look
         asked_from.append(seen)

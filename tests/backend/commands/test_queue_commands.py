@@ -13,7 +13,7 @@ import pytest
 from backend.cli import run
 from backend.commands.queue import cancel as cancel_command
 from backend.commands.queue import pause as pause_command
-from backend.dispatch.lock import sole_dispatcher
+from backend.dispatch.lock import dispatcher_lock
 from backend.exit_codes import ExitCode
 from backend.results.review import decide
 from backend.store import Job, Order, State, Store, Written, default_path
@@ -139,7 +139,7 @@ def test_another_process_that_heeds_nothing_is_named_and_the_request_stays(
 ) -> None:
     monkeypatch.setattr(cancel_command, "_HEEDED_SECONDS", 0.3)
     queue(store, State.QUEUED)
-    with sole_dispatcher(store):
+    with dispatcher_lock(store):
         assert run(["queue", "cancel", "1"]) == ExitCode.SOME_FAILED
     shown = capsys.readouterr()
     assert "will be cancelled" in shown.out
@@ -219,7 +219,7 @@ def test_another_process_that_does_not_pause_is_named_and_the_request_stays(
 ) -> None:
     monkeypatch.setattr(pause_command, "_HEEDED_SECONDS", 0.3)
     queue(store, State.QUEUED)
-    with sole_dispatcher(store):
+    with dispatcher_lock(store):
         assert run(["queue", "pause", "1"]) == ExitCode.SOME_FAILED
     shown = capsys.readouterr()
     assert "will be paused" in shown.out
@@ -329,5 +329,5 @@ def test_the_queue_is_cleared_while_another_process_works_on_it(
     store: Store, capsys: Capsys
 ) -> None:
     written(store, *queue(store, State.DONE, State.RUNNING))
-    with sole_dispatcher(store):
+    with dispatcher_lock(store):
         assert outcomes(capsys, "clear") == (ExitCode.OK, {1: "forgotten"})

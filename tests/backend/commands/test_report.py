@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.progress import ProgressColumn
 
-from backend.commands.report import Report
+from backend.commands.report import BatchReport
 from backend.events import (
     BoxLog,
     BoxStatus,
@@ -70,8 +70,8 @@ def jobs(*states: State) -> list[Job]:
     ]
 
 
-def heard(events: Sequence[Event], *, as_json: bool = False, refused: int = 0) -> Report:
-    report = Report(as_json=as_json, refused=refused)
+def heard(events: Sequence[Event], *, as_json: bool = False, refused: int = 0) -> BatchReport:
+    report = BatchReport(as_json=as_json, refused=refused)
     report.expect(jobs(State.QUEUED, State.QUEUED))
     with report.bar:
         for event in events:
@@ -203,7 +203,7 @@ def test_text_from_outside_is_shown_harmlessly(capsys: Capsys) -> None:
 def test_a_long_run_without_a_terminal_says_now_and_then_how_far_it_is(
     capsys: Capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report = Report()
+    report = BatchReport()
     report.expect(jobs(State.QUEUED, State.SENT, State.DONE))
     report.hear(JobStarted(2, "dusk", 1))
     assert capsys.readouterr().err == ""
@@ -216,7 +216,7 @@ def test_a_long_run_says_how_the_box_does_until_the_link_breaks(
     capsys: Capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("backend.commands.report._QUIET_SECONDS", -1.0)
-    report = Report()
+    report = BatchReport()
     report.expect(jobs(State.QUEUED, State.SENT))
     report.hear(STATUS)
     report.hear(JobStarted(2, "dusk", 1))
@@ -232,7 +232,7 @@ def test_a_long_run_says_how_the_box_does_until_the_link_breaks(
 def drawn(monkeypatch: pytest.MonkeyPatch, columns: int, *events: Event) -> str:
     """What the bar says on a terminal of this width."""
     monkeypatch.setenv("COLUMNS", str(columns))
-    report = Report()
+    report = BatchReport()
     for event in events:
         report.hear(event)
     (task,) = report.bar.tasks
@@ -269,7 +269,7 @@ def test_with_json_a_status_is_a_line(capsys: Capsys) -> None:
 
 def test_the_bar_counts_the_seconds_until_the_next_try(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backend.commands.report.time.monotonic", lambda: 100.0)
-    report = Report()
+    report = BatchReport()
     report.hear(LinkChanged("h100", LinkState.RETRYING, "h100 hung up", 12.0))
     column, (task,) = report.bar.columns[1], report.bar.tasks
     assert isinstance(column, ProgressColumn)

@@ -11,7 +11,7 @@ from backend.cli import run
 from backend.config import LOCAL_FILE, BoxSettings, OpenAI, Origin, Upsampling, Vllm, user_file
 from backend.config.edit import key_parts
 from backend.config.help import help_texts
-from backend.config.survey import Entry, Kind, dotted, survey_settings
+from backend.config.survey import SettingEntry, ValueKind, dotted, survey_settings
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def own(text: str) -> None:
     user_file().write_text(text)
 
 
-def entry(key: str, command_line: dict[str, object] | None = None) -> Entry:
+def entry(key: str, command_line: dict[str, object] | None = None) -> SettingEntry:
     found = {entry.key: entry for entry in survey_settings(command_line).entries()}
     return found[key]
 
@@ -111,9 +111,9 @@ def test_config_show_tells_the_sources(
 
 def test_what_a_value_may_be_is_known() -> None:
     kinds = {e.key: e.kind for e in survey_settings().entries()}
-    assert kinds["upsampling.auto_resize"] is Kind.FLAG
-    assert kinds["upsampling.max_tokens"] is Kind.NUMBER
-    assert kinds["box_defaults.vllm.command"] is Kind.TOML
+    assert kinds["upsampling.auto_resize"] is ValueKind.FLAG
+    assert kinds["upsampling.max_tokens"] is ValueKind.NUMBER
+    assert kinds["box_defaults.vllm.command"] is ValueKind.TOML
     assert entry("upsampling.fit").choices == ("largest", "safe")
     assert "transfer1" in entry("upsampling.profile").choices
 

@@ -12,7 +12,7 @@ import pytest
 
 from backend.box import reconnect
 from backend.box.asker import Asker, Nobody
-from backend.box.link import Box, Heed, Seen
+from backend.box.link import Box, Heed, JournalCursor
 from backend.config import load_settings
 from backend.dispatch.dispatcher import Dispatcher
 from backend.events import BoxStatus, Event, JobDone, JobFailed, JobSent, JobStarted
@@ -80,7 +80,7 @@ async def run(
 ) -> list[Event]:
     @contextlib.asynccontextmanager
     async def open_link(
-        _box: Box, _asker: Asker, _seen: Seen, *, look: bool, heed: Heed
+        _box: Box, _asker: Asker, _seen: JournalCursor, *, look: bool, heed: Heed
     ) -> AsyncIterator[ScriptedBox]:
         yield box
 

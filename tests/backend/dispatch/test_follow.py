@@ -13,7 +13,7 @@ from backend.box.asker import Nobody
 from backend.dispatch import follow
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.follow import Follower, News
-from backend.dispatch.run_or_follow import do_or_follow
+from backend.dispatch.run_or_follow import run_or_follow
 from backend.events import Event, JobCancelled, JobDone, JobFailed, JobPaused, JobStarted
 from backend.store import State, Store
 from tests.support.near_box import BOX
@@ -103,4 +103,6 @@ async def test_a_batch_whose_jobs_were_all_forgotten_has_nothing_to_do(store: St
     jobs = store.queue([new_job()])
     store.set_state(1, State.CANCELLED)
     store.forget([1])
-    await do_or_follow(store, jobs, lambda _: None, lambda: Dispatcher(store, BOX, Nobody(), print))
+    await run_or_follow(
+        store, jobs, lambda _: None, lambda: Dispatcher(store, BOX, Nobody(), print)
+    )

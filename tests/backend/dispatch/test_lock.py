@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.dispatch.lock import Holder, sole_dispatcher
+from backend.dispatch.lock import Holder, dispatcher_lock
 from backend.errors import QueueTaken
 from backend.store import Store
 
@@ -26,7 +26,7 @@ def test_the_second_one_is_told_who_works_on_it(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["/usr/bin/upsample", "--no-ui", "my specs"])
-    with sole_dispatcher(store), pytest.raises(QueueTaken) as taken, sole_dispatcher(store):
+    with dispatcher_lock(store), pytest.raises(QueueTaken) as taken, dispatcher_lock(store):
         pass
     told = taken.value.holder
     assert f"process {os.getpid()}" in told
@@ -36,16 +36,16 @@ def test_the_second_one_is_told_who_works_on_it(
 
 def test_when_it_ends_another_one_may(store: Store) -> None:
     for _ in range(2):
-        with sole_dispatcher(store):
+        with dispatcher_lock(store):
             pass
 
 
 @pytest.mark.parametrize("told", [b"", b"12", b'{"process": 12, "since', b"[]", b"\xff"], ids=repr)
 def test_whatever_the_lock_says_it_is_held(store: Store, told: bytes) -> None:
     """By an earlier version, or one that is about to write."""
-    with sole_dispatcher(store):
+    with dispatcher_lock(store):
         store.path.with_suffix(".lock").write_bytes(told)
-        with pytest.raises(QueueTaken, match="another upsample"), sole_dispatcher(store):
+        with pytest.raises(QueueTaken, match="another upsample"), dispatcher_lock(store):
             pass
 
 

@@ -14,7 +14,7 @@ from backend.box import backoff, reconnect
 from backend.box.asker import Nobody
 from backend.box.backoff import Pauses
 from backend.config import load_settings
-from backend.dispatch.retries import RETRIES, Retry, Trouble, trouble_of
+from backend.dispatch.retries import RETRIES, Retry, TroubleKind, trouble_of
 from backend.dispatch.runner import QueueRunner
 from backend.errors import (
     AnswerError,
@@ -38,22 +38,22 @@ from tests.support.waiting import until
 @pytest.mark.parametrize(
     ("error", "trouble"),
     [
-        (InputError("x"), Trouble.INPUT),
-        (MediaError("x"), Trouble.INPUT),
-        (ConfigError("x"), Trouble.INPUT),
-        (AnswerError("x"), Trouble.ANSWER),
-        (BoxUnreachable("x"), Trouble.CONNECTION),
-        (BoxUntrusted("x"), Trouble.TRUST),
-        (BoxRefusedLogin("x"), Trouble.TRUST),
+        (InputError("x"), TroubleKind.INPUT),
+        (MediaError("x"), TroubleKind.INPUT),
+        (ConfigError("x"), TroubleKind.INPUT),
+        (AnswerError("x"), TroubleKind.ANSWER),
+        (BoxUnreachable("x"), TroubleKind.CONNECTION),
+        (BoxUntrusted("x"), TroubleKind.TRUST),
+        (BoxRefusedLogin("x"), TroubleKind.TRUST),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_an_error_is_of_one_kind_of_trouble(error: UpsampleError, trouble: Trouble) -> None:
+def test_an_error_is_of_one_kind_of_trouble(error: UpsampleError, trouble: TroubleKind) -> None:
     assert trouble_of(error) is trouble
 
 
 def test_every_kind_of_trouble_has_its_row() -> None:
-    assert RETRIES.keys() == set(Trouble)
+    assert RETRIES.keys() == set(TroubleKind)
     for retry in RETRIES.values():
         assert (retry.pauses is not None) == (retry.attempts is None)
 
@@ -82,7 +82,7 @@ class Scene:
 @pytest.fixture
 async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
     monkeypatch.setattr(backoff, "FIRST_PAUSE", 0.01)
-    monkeypatch.setitem(RETRIES, Trouble.DISK, Retry(None, Pauses(0.01, 0.02)))
+    monkeypatch.setitem(RETRIES, TroubleKind.DISK, Retry(None, Pauses(0.01, 0.02)))
     monkeypatch.chdir(tmp_path)
     with closing(Store(tmp_path / "queue.db")) as store:
         async with serving_near(tmp_path / "box", slots=1) as box:
@@ -184,11 +184,11 @@ async def test_a_box_that_must_not_be_trusted_waits_for_the_user(
 
 def test_the_table_says_how_often() -> None:
     assert {trouble: retry.attempts for trouble, retry in RETRIES.items()} == {
-        Trouble.INPUT: 1,
-        Trouble.ANSWER: 1,
-        Trouble.ENGINE: 2,
-        Trouble.RUNNER: 3,
-        Trouble.DISK: None,
-        Trouble.CONNECTION: None,
-        Trouble.TRUST: 1,
+        TroubleKind.INPUT: 1,
+        TroubleKind.ANSWER: 1,
+        TroubleKind.ENGINE: 2,
+        TroubleKind.RUNNER: 3,
+        TroubleKind.DISK: None,
+        TroubleKind.CONNECTION: None,
+        TroubleKind.TRUST: 1,
     }

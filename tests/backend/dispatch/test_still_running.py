@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backend.dispatch.still_running import describe_left
+from backend.dispatch.still_running import describe_still_running
 from backend.store import Job, State
 
 
@@ -19,7 +19,7 @@ def job(box: str, state: State) -> Job:
 def test_what_a_box_has_goes_on_there_and_the_rest_waits() -> None:
     states = (State.SENT, State.RUNNING, State.QUEUED, State.PAUSED, State.DONE, State.FAILED)
     jobs = [job("h100", state) for state in states] + [job("a10", State.RUNNING)]
-    assert describe_left(jobs, "open upsample again") == [
+    assert describe_still_running(jobs, "open upsample again") == [
         "1 job goes on on a10; open upsample again to see it.",
         "2 jobs go on on h100; open upsample again to see them.",
         "2 jobs wait in the queue; open upsample again to send them.",
@@ -27,4 +27,4 @@ def test_what_a_box_has_goes_on_there_and_the_rest_waits() -> None:
 
 
 def test_when_all_has_ended_nothing_is_said() -> None:
-    assert describe_left([job("h100", State.DONE)], "open upsample again") == []
+    assert describe_still_running([job("h100", State.DONE)], "open upsample again") == []

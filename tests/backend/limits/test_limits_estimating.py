@@ -12,7 +12,7 @@ from backend.cli import run
 from backend.config import load_settings
 from backend.config.profiles import load_profile
 from backend.exit_codes import ExitCode
-from backend.limits.estimating import Lab
+from backend.limits.estimating import LimitsLab
 from backend.limits.memory import gib, memory_of
 from backend.limits.sizes import BOUNDS, CONTEXT_LENGTHS, PROMPT, all_sizes, quick_sizes
 from backend.planning import orders
@@ -33,9 +33,9 @@ USERS_TABLE = {
 """Two frames, docs/UPSAMPLING_RESOLUTION_INVESTIGATION.md of nat-bishop/cosmos-houdini-pipeline."""
 
 
-def lab(counter: TextCounter, **settings: object) -> Lab:
+def lab(counter: TextCounter, **settings: object) -> LimitsLab:
     upsampling = load_settings({"upsampling": settings}).upsampling
-    return Lab(Planner(upsampling, counter), PROMPT, CONTEXT_LENGTHS)
+    return LimitsLab(Planner(upsampling, counter), PROMPT, CONTEXT_LENGTHS)
 
 
 def test_the_linear_estimator_reproduces_the_users_table(

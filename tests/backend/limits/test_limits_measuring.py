@@ -15,15 +15,15 @@ import pytest
 
 from backend.box import backoff, reconnect
 from backend.box.asker import Nobody
-from backend.box.link import Seen
+from backend.box.link import JournalCursor
 from backend.config import load_settings
 from backend.errors import BoxUnreachable
 from backend.limits.asking import Conversation
 from backend.limits.calibration import Calibration, calibration_of
-from backend.limits.estimating import Lab
+from backend.limits.estimating import LimitsLab
 from backend.limits.measurement import Measurement
-from backend.limits.measuring import Measuring, Watchers
-from backend.limits.reply import Outcome
+from backend.limits.measuring import MeasurementWatchers, Measuring
+from backend.limits.reply import ReplyOutcome
 from backend.limits.sizes import CONTEXT_LENGTHS, PROMPT, NamedSize
 from backend.planning.plan import Planner
 from backend.sizes import Size
@@ -47,18 +47,22 @@ class Bench:
 
     def measuring(self) -> Measuring:
         upsampling = load_settings().upsampling
-        lab = Lab(Planner(upsampling, self.counter), PROMPT, CONTEXT_LENGTHS)
+        lab = LimitsLab(Planner(upsampling, self.counter), PROMPT, CONTEXT_LENGTHS)
         return Measuring(lab, self.counter, BOX, self.folder / "measuring")
 
     def has_replies(self, count: int) -> bool:
         return len(self.progress) >= count
 
     async def run(
-        self, sizes: Sequence[NamedSize] = SIZES, seen: Seen | None = None
+        self, sizes: Sequence[NamedSize] = SIZES, seen: JournalCursor | None = None
     ) -> tuple[Measurement, Conversation]:
-        watchers = Watchers(lambda _: None, lambda done, all_: self.progress.append((done, all_)))
+        watchers = MeasurementWatchers(
+            lambda _: None, lambda done, all_: self.progress.append((done, all_))
+        )
         async with asyncio.timeout(BOUND):
-            return await self.measuring().run(sizes, (1, 2), Nobody(), seen or Seen(), watchers)
+            return await self.measuring().run(
+                sizes, (1, 2), Nobody(), seen or JournalCursor(), watchers
+            )
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +96,9 @@ async def test_a_box_that_counts_as_we_do_agrees_on_every_row(
     assert measured.largest_error == 0
     told = {(str(row.size), row.frames): row.reply for row in measured.rows}
     assert len(told) == 1 + len(SIZES) * 2
-    assert told["1280x704", 2].outcome is Outcome.REFUSED
+    assert told["1280x704", 2].outcome is ReplyOutcome.REFUSED
     assert told["1280x704", 2].prompt_tokens == 4699
-    assert told["320x180", 2].outcome is Outcome.ACCEPTED
+    assert told["320x180", 2].outcome is ReplyOutcome.ACCEPTED
     assert told["None", 0].prompt_tokens == 19
     wide = measured.confirmed[0]
     assert (str(wide.accepted), wide.accepted_tokens, str(wide.refused)) == (
@@ -162,7 +166,7 @@ async def test_failures_of_the_engine_are_no_refusals(
     async with serving_near(tmp_path / "box", 4, engine) as box:
         use(box, monkeypatch)
         measured, _ = await bench.run(SIZES[:1])
-    assert {row.reply.outcome for row in measured.rows} == {Outcome.FAILED}
+    assert {row.reply.outcome for row in measured.rows} == {ReplyOutcome.FAILED}
     assert measured.agreeing == 0
     assert measured.keeps_room is None
     assert all("CUDA error" in each.trouble for each in measured.confirmed)
@@ -207,7 +211,7 @@ async def test_an_interrupted_measurement_goes_on_where_it_was(
         await asyncio.gather(running, return_exceptions=True)
         assert bench.measuring().kept >= 5
 
-        measured, talk = await bench.run(seen=Seen(box.journal.id, -1))
+        measured, talk = await bench.run(seen=JournalCursor(box.journal.id, -1))
         answered = box.told("finished")
 
     assert measured.is_as_reckoned
@@ -225,7 +229,7 @@ async def test_what_failed_is_asked_again_by_the_next_try(
         use(box, monkeypatch)
         failed, _ = await bench.run(SIZES[:1])
         engine.fails = False
-        measured, _ = await bench.run(SIZES[:1], seen=Seen(box.journal.id, -1))
+        measured, _ = await bench.run(SIZES[:1], seen=JournalCursor(box.journal.id, -1))
     assert failed.agreeing == 0
     assert measured.is_as_reckoned
 

@@ -10,10 +10,10 @@ import pytest
 
 from backend.errors import ResultError
 from backend.limits.notes import Notes
-from backend.limits.reply import Outcome, Reply
+from backend.limits.reply import Reply, ReplyOutcome
 
-ACCEPTED = Reply(Outcome.ACCEPTED, 523, "vllm 0.32.0")
-REFUSED = Reply(Outcome.REFUSED, 4699, words="too long\nby far")
+ACCEPTED = Reply(ReplyOutcome.ACCEPTED, 523, "vllm 0.32.0")
+REFUSED = Reply(ReplyOutcome.REFUSED, 4699, words="too long\nby far")
 
 
 def test_an_interrupted_measurement_goes_on(tmp_path: Path) -> None:

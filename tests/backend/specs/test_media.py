@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.specs.media import Media, Shown, choose_media
+from backend.specs.media import Media, ShownMedia, choose_media
 from backend.specs.model import Spec, SpecFormat
 
 RGB, EDGE, DEPTH = Path("rgb.mp4"), Path("edge.mp4"), Path("depth.mp4")
@@ -19,22 +19,22 @@ def spec(video: Path | None, **controls: Path) -> Spec:
 @pytest.mark.parametrize(
     ("media", "shown"),
     [
-        (Media.RGB, Shown(RGB, None, "rgb")),
-        (Media.CONTROL, Shown(EDGE, None, "edge")),
-        (Media.BOTH, Shown(RGB, EDGE, "rgb+edge")),
+        (Media.RGB, ShownMedia(RGB, None, "rgb")),
+        (Media.CONTROL, ShownMedia(EDGE, None, "edge")),
+        (Media.BOTH, ShownMedia(RGB, EDGE, "rgb+edge")),
     ],
 )
-def test_the_setting_decides_and_edge_comes_before_depth(media: Media, shown: Shown) -> None:
+def test_the_setting_decides_and_edge_comes_before_depth(media: Media, shown: ShownMedia) -> None:
     assert choose_media(spec(RGB, depth=DEPTH, edge=EDGE), media) == shown
 
 
 @pytest.mark.parametrize("media", Media)
 def test_what_is_missing_is_stood_in_for(media: Media) -> None:
-    assert choose_media(spec(RGB), media) == Shown(RGB, None, "rgb")
+    assert choose_media(spec(RGB), media) == ShownMedia(RGB, None, "rgb")
     # A spec without an RGB video has its first control in its place.
-    assert choose_media(spec(DEPTH, depth=DEPTH), media) == Shown(DEPTH, None, "depth")
-    assert choose_media(spec(None), media) == Shown(None)
+    assert choose_media(spec(DEPTH, depth=DEPTH), media) == ShownMedia(DEPTH, None, "depth")
+    assert choose_media(spec(None), media) == ShownMedia(None)
 
 
 def test_a_control_that_nobody_knows_is_not_looked_at() -> None:
-    assert choose_media(spec(RGB, style=EDGE), Media.BOTH) == Shown(RGB, None, "rgb")
+    assert choose_media(spec(RGB, style=EDGE), Media.BOTH) == ShownMedia(RGB, None, "rgb")

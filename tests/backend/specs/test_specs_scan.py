@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from backend.specs import source
 from backend.specs.missing_media import missing_media_hint
-from backend.specs.model import Broken, Scan, Skipped, SpecFormat
+from backend.specs.model import BrokenSpec, Scan, Skipped, SpecFormat
 from backend.specs.scan import scan, scan_files
 
 GOOD = '{"prompt":"p","input_video_path":"v.mp4","edge":{}}'
@@ -221,4 +221,4 @@ def test_no_content_stops_a_scan(tmp_path: Path, name: str, content: bytes) -> N
         skipped.reason for skipped in result.skipped
     ]:
         assert problem.isprintable()
-        assert "\n" not in str(Broken(tmp_path, 1, problem))
+        assert "\n" not in str(BrokenSpec(tmp_path, 1, problem))

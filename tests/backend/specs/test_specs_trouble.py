@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.specs.model import Broken, Skipped, Spec
+from backend.specs.model import BrokenSpec, Skipped, Spec
 from backend.specs.reading import Finding, read_file
 from remote.protocol import Json
 
@@ -32,9 +32,9 @@ def read_spec(folder: Path, name: str, content: str | Json) -> Spec:
     return found
 
 
-def read_broken(folder: Path, name: str, content: str | Json) -> Broken:
+def read_broken(folder: Path, name: str, content: str | Json) -> BrokenSpec:
     (found,) = read(folder, name, content)
-    assert isinstance(found, Broken), found
+    assert isinstance(found, BrokenSpec), found
     return found
 
 
@@ -114,8 +114,8 @@ def test_what_is_wrong_is_said_with_its_line(
 def test_a_broken_line_does_not_stop_the_others(folder: Path) -> None:
     good = '{"visual_input":"a.mp4","prompt":"p"}'
     found = read(folder, "a.jsonl", f"{good}\n{{oops\n\n[]\n{good}\n")
-    assert [type(each) for each in found] == [Spec, Broken, Broken, Spec]
-    assert [each.line for each in found if isinstance(each, Broken)] == [2, 4]
+    assert [type(each) for each in found] == [Spec, BrokenSpec, BrokenSpec, Spec]
+    assert [each.line for each in found if isinstance(each, BrokenSpec)] == [2, 4]
     assert [each.entry for each in found if isinstance(each, Spec)] == [0, 3]
 
 
@@ -123,7 +123,7 @@ def test_a_broken_entry_does_not_stop_the_others(folder: Path) -> None:
     good: Json = {"input_video": "a.jpg", "prompt": "p"}
     text = json.dumps([good, {"prompt": 1, "input_video": "b"}, 7, good], indent=1)
     found = read(folder, "a.json", text)
-    assert [type(each) for each in found] == [Spec, Broken, Broken, Spec]
+    assert [type(each) for each in found] == [Spec, BrokenSpec, BrokenSpec, Spec]
 
 
 def test_nesting_without_end_is_broken(folder: Path) -> None:
@@ -134,7 +134,7 @@ def test_nesting_without_end_is_broken(folder: Path) -> None:
 @pytest.mark.parametrize("depth", range(900, 1000, 7))
 def test_nesting_at_the_decoders_limit_never_raises(folder: Path, depth: int) -> None:
     text = '{"input_video_path":5,"prompt":"p","a":' + "[" * depth + "]" * depth + "}"
-    assert isinstance(read(folder, "a.json", text)[0], Broken)
+    assert isinstance(read(folder, "a.json", text)[0], BrokenSpec)
 
 
 def test_numbers_that_python_finds_hard_do_no_harm(folder: Path) -> None:
@@ -148,4 +148,4 @@ def test_the_last_of_two_equal_keys_counts(folder: Path) -> None:
 
 
 def test_a_message_about_a_file_with_a_hostile_name_is_printable() -> None:
-    assert str(Broken(Path("a\x1b[2J\udcff.json"), 3, "no")) == r"a\x1b[2J\udcff.json:3: no"
+    assert str(BrokenSpec(Path("a\x1b[2J\udcff.json"), 3, "no")) == r"a\x1b[2J\udcff.json:3: no"

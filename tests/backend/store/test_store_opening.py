@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.dispatch.lock import sole_dispatcher
+from backend.dispatch.lock import dispatcher_lock
 from backend.errors import QueueError
 from backend.store import SCHEMA_VERSION, State, Store, Written, opening, schema
 from backend.store.decision import Decision
@@ -40,7 +40,7 @@ def modes(folder: Path) -> dict[str, int]:
 
 @pytest.mark.usefixtures("umask")
 def test_every_file_of_the_queue_is_for_its_owner_alone(path: Path) -> None:
-    with closing(Store(path)) as store, sole_dispatcher(store):
+    with closing(Store(path)) as store, dispatcher_lock(store):
         store.queue([new_job()])
         opening.mark_damaged(path)
         found = modes(path.parent)

@@ -14,8 +14,8 @@ import pytest
 
 from backend.sizes import Bound, Size
 from backend.tokens import MISTRAL_SMALL, fit
-from backend.troubles import Facts, Trouble, translate
-from backend.troubles.entries import Entry, all_entries, all_groups
+from backend.troubles import ExplainedTrouble, Facts, translate
+from backend.troubles.entries import KnownTrouble, all_entries, all_groups
 from backend.troubles.page import troubleshooting_page
 from backend.troubles.translating import LAST_CHARACTERS, LAST_LINES, LONGEST_VALUE
 from backend.troubles.wording import UNKNOWN, fill, placeholders
@@ -42,13 +42,13 @@ TOO_LONG = [
 ]
 
 
-def explained(raw: str, facts: Facts = CLIP) -> Trouble:
+def explained(raw: str, facts: Facts = CLIP) -> ExplainedTrouble:
     trouble = translate(raw, facts)
     assert trouble is not None
     return trouble
 
 
-def text_of(trouble: Trouble) -> str:
+def text_of(trouble: ExplainedTrouble) -> str:
     return f"{trouble.what} {trouble.why} {trouble.do}"
 
 
@@ -61,7 +61,7 @@ def test_every_id_is_there_once() -> None:
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.id)
-def test_an_entry_is_whole(entry: Entry) -> None:
+def test_an_entry_is_whole(entry: KnownTrouble) -> None:
     assert set(entry.id) <= set(string.ascii_lowercase + string.digits + "-")
     assert entry.group in all_groups()
     for pattern in entry.patterns:
@@ -72,7 +72,7 @@ def test_an_entry_is_whole(entry: Entry) -> None:
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.id)
-def test_a_sentence_names_only_what_can_be_known(entry: Entry) -> None:
+def test_a_sentence_names_only_what_can_be_known(entry: KnownTrouble) -> None:
     known = {"frames", "limit", "reserve", "box", "model", "base_url", "gpu_processes"}
     known |= {"fitting_size", "fitting_tokens", "too_large_source"}
     for pattern in entry.patterns:
@@ -81,7 +81,7 @@ def test_a_sentence_names_only_what_can_be_known(entry: Entry) -> None:
 
 
 @pytest.mark.parametrize(("entry", "example"), EXAMPLES)
-def test_an_example_is_recognised_amid_other_lines(entry: Entry, example: str) -> None:
+def test_an_example_is_recognised_amid_other_lines(entry: KnownTrouble, example: str) -> None:
     for raw in (example, f"{NOISE * 50}ERROR 07-21 16:24:09 [core.py:632] {example}\n{NOISE * 3}"):
         trouble = explained(raw)
         assert trouble.id == entry.id
@@ -270,7 +270,7 @@ def test_a_long_name_is_cut() -> None:
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.id)
-def test_a_text_made_of_half_matches_ends(entry: Entry) -> None:
+def test_a_text_made_of_half_matches_ends(entry: KnownTrouble) -> None:
     for example in entry.examples:
         for part in (example[: len(example) // 2], example[:12], example[-12:]):
             entry.found_in(part * (LAST_CHARACTERS // len(part)))
@@ -282,7 +282,7 @@ def test_a_megabyte_of_one_character_ends(part: str) -> None:
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.id)
-def test_patterns_cannot_backtrack_without_end(entry: Entry) -> None:
+def test_patterns_cannot_backtrack_without_end(entry: KnownTrouble) -> None:
     parser = importlib.import_module("re._parser")
     for pattern in (*entry.patterns, *entry.beside):
         assert _ways(parser.parse(pattern.pattern)) <= 50_000, pattern.pattern

@@ -8,7 +8,7 @@ import pytest
 
 from remote.checks.examination import NotCheckedError, Wrong
 from remote.checks.gpu import (
-    Gpu,
+    FoundGpu,
     environment_of,
     find_driver,
     find_gpus,
@@ -38,8 +38,8 @@ def _setup(
     )
 
 
-def _gpu(index: int = 0, used: int = 0, total: int = 80 * _GIB) -> Gpu:
-    return Gpu(index, StandInGpu(index).uuid, "H100", used, total, "550")
+def _gpu(index: int = 0, used: int = 0, total: int = 80 * _GIB) -> FoundGpu:
+    return FoundGpu(index, StandInGpu(index).uuid, "H100", used, total, "550")
 
 
 @pytest.fixture

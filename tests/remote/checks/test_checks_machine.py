@@ -9,7 +9,7 @@ import pytest
 
 from remote.checks.examination import Wrong
 from remote.checks.machine import find_daemon, find_root, find_run_folder
-from remote.place import Place
+from remote.paths import DaemonPaths
 from remote.protocol import Setup
 
 SETUP = Setup("/x", "sketch", "", idle_timeout=60)
@@ -41,7 +41,7 @@ def test_a_daemon_that_does_not_greet_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("remote.checks.machine._DAEMON_SECONDS", 0.1)
-    place = Place(state=tmp_path, run=tmp_path, key="k")
+    place = DaemonPaths(state=tmp_path, run=tmp_path, key="k")
     assert find_daemon(place, SETUP).value is False
     with socket.socket(socket.AF_UNIX) as hung:
         hung.bind(str(place.socket))

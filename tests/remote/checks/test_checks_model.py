@@ -8,7 +8,7 @@ import pytest
 
 from remote.checks.container import read_container
 from remote.checks.examination import Good, Wrong
-from remote.checks.model import Place as ModelPlace
+from remote.checks.model import ModelLocation as ModelPlace
 from remote.checks.model import find_config, find_place, find_weights, flag_value, loaded_model
 from tests.support.safetensors_files import cut_in_half, write_index, write_safetensors
 

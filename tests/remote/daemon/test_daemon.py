@@ -17,7 +17,7 @@ from remote.daemon import daemon
 from remote.jobs.board import Board
 from remote.jobs.journal import Journal
 from remote.jobs.records import Damage, scan
-from remote.place import make_place
+from remote.paths import make_place
 from remote.protocol import (
     NEWEST_PROTOCOL,
     OLDEST_PROTOCOL,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from remote.jobs.records import scan
-from remote.place import PlaceError, make_place
+from remote.paths import PlaceError, make_place
 from remote.protocol import (
     MOST_FALLS,
     Accepted,

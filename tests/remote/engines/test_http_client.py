@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from remote.engines import EngineError
-from remote.engines.http import Broken, Client, Server, Silent, Unreachable
+from remote.engines.http import BrokenConnection, Client, Server, Silent, Unreachable
 from remote.protocol import Json
 from tests.remote.engines.openai_stand_in import (
     BOUND,
@@ -96,7 +96,7 @@ async def test_a_body_is_read_however_it_is_framed_and_cut(said: list[bytes]) ->
 )
 async def test_what_is_broken_off_or_no_http_is_told(said: bytes, told: str) -> None:
     async with standing_in(says(said)) as stand_in:
-        with pytest.raises(Broken) as caught:
+        with pytest.raises(BrokenConnection) as caught:
             await body_of(stand_in.server)
         assert told in str(caught.value)
         assert stand_in.server.label in str(caught.value)
@@ -108,7 +108,7 @@ async def test_a_reset_is_told() -> None:
         visit.hang_up()
 
     async with standing_in(script) as stand_in:
-        with pytest.raises(Broken):
+        with pytest.raises(BrokenConnection):
             await body_of(stand_in.server)
 
 
@@ -119,7 +119,7 @@ async def test_an_event_that_is_too_long_is_refused() -> None:
             await visit.send(chunk(b"data: " + b"x" * 50_000 + b"\n"))
 
     async with standing_in(script) as stand_in:
-        with pytest.raises(Broken, match="an event is over"):
+        with pytest.raises(BrokenConnection, match="an event is over"):
             await events_of(stand_in.server, [])
 
 

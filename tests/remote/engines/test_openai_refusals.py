@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from remote.engines import BadRequest, Completion, EngineError
-from remote.engines.http import Broken, Silent, Unreachable
+from remote.engines.http import BrokenConnection, Silent, Unreachable
 from remote.engines.openai import Limits
 from tests.remote.engines.openai_asking import QUICK, answer_of, engine_of, pieces_of
 from tests.remote.engines.openai_stand_in import (
@@ -210,7 +210,7 @@ async def test_a_server_that_dies_is_told() -> None:
         await visit.send(EVENTS, chunk(delta("x")))
         visit.hang_up()
 
-    assert isinstance(await failure(script), Broken)
+    assert isinstance(await failure(script), BrokenConnection)
     async with standing_in(script) as stand_in:
         pass
     with pytest.raises(Unreachable):

@@ -25,7 +25,7 @@ from remote.jobs.board import Board, Stand
 from remote.jobs.journal import Journal
 from remote.jobs.pictures import Pictures
 from remote.jobs.work import Work
-from remote.place import Place, make_place
+from remote.paths import DaemonPaths, make_place
 from remote.protocol import EngineStage, FromBox, Started, VllmSetup
 from tests.remote.attached import submit
 from tests.remote.engines import vllm_stand_in
@@ -41,7 +41,7 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.place: Place = make_place(str(folder / "root"), folder / "run")
+        self.place: DaemonPaths = make_place(str(folder / "root"), folder / "run")
         self.stages: list[str] = []
         self.setup = VllmSetup(
             command=(sys.executable, vllm_stand_in.__file__),

@@ -9,12 +9,12 @@ import time
 
 import pytest
 
-from remote.engines.vllm.outcome import Outcome, outcome_of
+from remote.engines.vllm.outcome import ServerEnd, outcome_of
 
 
 async def test_what_it_said_and_how_it_ended() -> None:
     code = "import os, sys; print('out'); print(os.environ['A'], file=sys.stderr); sys.exit(3)"
-    assert await outcome_of([sys.executable, "-c", code], 60, {"A": "b"}) == Outcome(
+    assert await outcome_of([sys.executable, "-c", code], 60, {"A": "b"}) == ServerEnd(
         3, "out\n", "b\n"
     )
 

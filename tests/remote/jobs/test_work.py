@@ -14,7 +14,7 @@ import pytest
 
 from remote.engines import Completion, EngineError, Piece
 from remote.jobs import board as board_module
-from remote.jobs.board import Attempt, Board, Stand
+from remote.jobs.board import Board, EngineAttempt, Stand
 from remote.jobs.journal import Journal, JournalError
 from remote.jobs.pictures import Pictures
 from remote.jobs.records import Record
@@ -110,7 +110,7 @@ async def test_a_job_that_is_cancelled_as_it_begins_does_not_run(
     begun, may_go_on = threading.Event(), threading.Event()
     start = Board.start
 
-    def slowly(board: Board, job: str) -> Attempt:
+    def slowly(board: Board, job: str) -> EngineAttempt:
         attempt = start(board, job)
         begun.set()
         may_go_on.wait(BOUND)

@@ -7,11 +7,11 @@ from PIL import Image, ImageDraw
 
 from remote.engines.sketch import terms
 from remote.engines.sketch.colours import NAMED, name_colour, to_lab
-from remote.engines.sketch.grid import Picture, read_picture
+from remote.engines.sketch.grid import GridPicture, read_picture
 from remote.engines.sketch.look import measure_detail, measure_light, measure_palette
 
 
-def picture(image: Image.Image) -> Picture:
+def picture(image: Image.Image) -> GridPicture:
     stream = io.BytesIO()
     image.save(stream, "PNG")
     return read_picture(stream.getvalue())

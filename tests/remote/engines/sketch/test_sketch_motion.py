@@ -8,13 +8,13 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance
 
 from remote.engines.sketch import terms
-from remote.engines.sketch.grid import Picture, read_picture
-from remote.engines.sketch.motion import Change, View, compare
+from remote.engines.sketch.grid import GridPicture, read_picture
+from remote.engines.sketch.motion import FrameChange, View, compare
 
 SIZE = (320, 180)
 
 
-def picture(image: Image.Image) -> Picture:
+def picture(image: Image.Image) -> GridPicture:
     stream = io.BytesIO()
     image.save(stream, "PNG")
     return read_picture(stream.getvalue())
@@ -34,13 +34,13 @@ def landscape(seed: int = 1) -> Image.Image:
     return image
 
 
-def window(left: int, top: int, zoom: float = 1) -> Picture:
+def window(left: int, top: int, zoom: float = 1) -> GridPicture:
     wide, high = int(SIZE[0] / zoom), int(SIZE[1] / zoom)
     left, top = left + (SIZE[0] - wide) // 2, top + (SIZE[1] - high) // 2
     return picture(landscape().crop((left, top, left + wide, top + high)).resize(SIZE))
 
 
-def with_ball(x: int, y: int, background: Image.Image | None = None) -> Picture:
+def with_ball(x: int, y: int, background: Image.Image | None = None) -> GridPicture:
     image = (background or Image.new("RGB", SIZE, "#5a6e78")).copy()
     draw = ImageDraw.Draw(image)
     draw.ellipse([x, y, x + 40, y + 40], fill="#f0e6c8", outline="#402010", width=5)
@@ -147,7 +147,7 @@ def test_directions_that_cancel_out_are_not_told() -> None:
 
 
 def test_a_clip_that_is_cut_says_nothing_of_its_light() -> None:
-    cut = Change(View.CUT, 1, 0, 0, 1, 0, (), None, 0.5)
+    cut = FrameChange(View.CUT, 1, 0, 0, 1, 0, (), None, 0.5)
     assert terms.lighting_change([cut]) == ""
 
 

@@ -11,25 +11,25 @@ from hypothesis import strategies as st
 from remote.engines.sketch import phrases
 from remote.engines.sketch.drift import Drift
 from remote.engines.sketch.look import Colour, Detail, Light, Palette
-from remote.engines.sketch.measure import Seen
-from remote.engines.sketch.motion import Change, View
+from remote.engines.sketch.measure import Measurements
+from remote.engines.sketch.motion import FrameChange, View
 from remote.engines.sketch.words import Voice, close_sentence, cut_to_words, join, pieces, write
 
 EVEN = (1 / 9,) * 9
-STILL = Change(View.STILL, 1.0, 0, 0, 1, 0, (), None, 0)
-PAN = Change(View.SHIFTS, 1.0, -0.1, 0, 1, 0, (), None, 0)
-CUT = Change(View.CUT, 1.0, 0, 0, 1, 0, (), None, 0.2)
-ZOOM = Change(View.NEARS, 1.0, 0, 0, 1.3, 0, (), None, 0)
+STILL = FrameChange(View.STILL, 1.0, 0, 0, 1, 0, (), None, 0)
+PAN = FrameChange(View.SHIFTS, 1.0, -0.1, 0, 1, 0, (), None, 0)
+CUT = FrameChange(View.CUT, 1.0, 0, 0, 1, 0, (), None, 0.2)
+ZOOM = FrameChange(View.NEARS, 1.0, 0, 0, 1.3, 0, (), None, 0)
 CORNER = (0.9, 0.1, 0, 0, 0, 0, 0, 0, 0)
-MOVING = Change(View.STILL, 1.0, 0, 0, 1, 0.1, CORNER, Drift(0.1, 0), 0)
+MOVING = FrameChange(View.STILL, 1.0, 0, 0, 1, 0.1, CORNER, Drift(0.1, 0), 0)
 
 
-def paragraph(prompt: str, found: Seen | None, voice: Voice, most_words: int = 300) -> str:
+def paragraph(prompt: str, found: Measurements | None, voice: Voice, most_words: int = 300) -> str:
     return write(prompt, found, voice, most_words)
 
 
-def seen(*changes: Change) -> Seen:
-    return Seen(
+def seen(*changes: FrameChange) -> Measurements:
+    return Measurements(
         width=640,
         height=360,
         light=Light(mean=0.15, spread=0.8, deviation=0.2, black=0.3, white=0),
@@ -107,7 +107,7 @@ def test_the_next_candidate_never_repeats_the_one_before() -> None:
         ((), r"[Ss]till|single"),
     ],
 )
-def test_what_the_camera_does_is_said(changes: tuple[Change, ...], said: str) -> None:
+def test_what_the_camera_does_is_said(changes: tuple[FrameChange, ...], said: str) -> None:
     for number in range(5):
         text = paragraph("a dock", seen(*changes), Voice("key", number))
         assert re.search(said, text)
@@ -145,7 +145,7 @@ def test_no_notice_stands_in_the_paragraph() -> None:
 
 
 every_change = st.builds(
-    Change,
+    FrameChange,
     view=st.sampled_from(View),
     seconds=st.floats(0, 10),
     right=st.floats(-0.5, 0.5),
@@ -158,7 +158,7 @@ every_change = st.builds(
 )
 share = st.floats(0, 1)
 everything = st.builds(
-    Seen,
+    Measurements,
     width=st.integers(1, 2000),
     height=st.integers(1, 2000),
     light=st.builds(Light, share, share, share, share, share),
@@ -178,7 +178,7 @@ everything = st.builds(
 
 
 @given(everything, st.integers(0, 50))
-def test_whatever_is_seen_reads_as_sentences(whatever: Seen, candidate: int) -> None:
+def test_whatever_is_seen_reads_as_sentences(whatever: Measurements, candidate: int) -> None:
     text = paragraph("A dock", whatever, Voice("key", candidate))
     assert not re.search(r"[{}]|  | [,.;]|,,|,\.|\.\.|\bNone\b", text)
     assert all(sentence[0] in string.ascii_uppercase for sentence in text.split(". "))

@@ -34,7 +34,7 @@ class PlaceFullError(PlaceError):
 
 
 @dataclass(frozen=True)
-class Place:
+class DaemonPaths:
     """The paths of one daemon: one root on one machine."""
 
     state: Path
@@ -75,7 +75,7 @@ class Place:
                 os.utime(file)
 
 
-def make_place(root: str, run: Path | None = None) -> Place:
+def make_place(root: str, run: Path | None = None) -> DaemonPaths:
     """The place for `root`, its folders made (0700). Raises PlaceError.
 
     `run` replaces the folder for socket and lock.
@@ -98,7 +98,7 @@ def make_place(root: str, run: Path | None = None) -> Place:
         raise kind(f"cannot make {error.filename}: {error.strerror}") from error
     _require_private(run)
     key = hashlib.sha256(f"{machine}\0{where.resolve()}".encode()).hexdigest()[:16]
-    return Place(state=state, run=run, key=key)
+    return DaemonPaths(state=state, run=run, key=key)
 
 
 def _require_private(folder: Path) -> None:
