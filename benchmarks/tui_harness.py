@@ -25,7 +25,7 @@ from backend.store import Job, State
 from backend.tokens import Budget
 from tui.app import UpsampleApp
 from tui.desk import Desk
-from tui.scanning import SpecSource
+from tui.specs.scanning import SpecSource
 
 OURS, OUR_LOG, DATA_TABLE, RICH_LOG = "specs", "log", "data-table", "rich-log"
 ENDED = "that was the last line"

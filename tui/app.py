@@ -30,29 +30,29 @@ from backend.events import (
     QueueChanged,
 )
 from backend.store import State
-from tui.asker import AppAsker
-from tui.beginning import make_demo
-from tui.commands import commands
+from tui.amounts import counted
 from tui.defects import TellsDefects, describe_defect, trace_defect
 from tui.desk import Desk
-from tui.harmless import one_line, paragraphs
-from tui.live import Live
-from tui.log_events import job_of, line_of
-from tui.log_file import LogFile
-from tui.logbook import LogBook, LogLine
-from tui.memory import Memory
+from tui.dialogs.demo import make_demo
+from tui.log.book import LogBook, LogLine
+from tui.log.events import job_of, line_of
+from tui.log.file import LogFile
 from tui.pages import PAGES
-from tui.screens.page import Page
-from tui.spans import counted
+from tui.palette import commands
+from tui.state.asker import AppAsker
+from tui.state.live import Live
+from tui.state.memory import Memory
 from tui.steady_app import CHANGES, SteadyApp
+from tui.text import one_line, paragraphs
 from tui.themes import DARK, HIGH_CONTRAST
+from tui.widgets.page import Page
 
 if TYPE_CHECKING:
     from backend.dispatch.runner import QueueRunner
     from backend.planning.summary import Summary
     from backend.store import Store
-    from tui.drafting import Chosen
-    from tui.screens.first_run import Begin
+    from tui.dialogs.first_run import Begin
+    from tui.send.draft import Chosen
 
 _THREADS = 32
 """Some stay as long as the app (watching, planning), and some hang for long (a dead disk): by asyncio's own
@@ -65,14 +65,14 @@ ASK_AGAIN_SECONDS = 300.0
 """After a question that nobody answered, until it is put again."""
 
 _LOOKS: list[str | PurePath] = [
-    "screens/page.tcss",
+    "widgets/page.tcss",
     "widgets/status_bar.tcss",
-    "screens/specs.tcss",
-    "widgets/spec_list.tcss",
-    "widgets/spec_detail.tcss",
-    "widgets/job_list.tcss",
-    "widgets/queue_pane.tcss",
-    "widgets/log_tail.tcss",
+    "specs/screen.tcss",
+    "specs/spec_list.tcss",
+    "specs/spec_detail.tcss",
+    "queue/job_list.tcss",
+    "queue/queue_pane.tcss",
+    "log/tail.tcss",
 ]
 """Of every page, and of the first. The others bring theirs, and with each of those all are parsed again."""
 
@@ -139,7 +139,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
         if page in PAGES and not self.desk.source.paths:
             self.switch_mode(page)
         if self._is_first_run():
-            from tui.screens.first_run import FirstRunScreen
+            from tui.dialogs.first_run import FirstRunScreen
 
             self.push_screen(FirstRunScreen(), self._begin)
         if not self.desk.source.paths:
@@ -169,7 +169,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
 
     async def action_log(self) -> None:
         """The log; of one job, if the page is about one."""
-        from tui.screens.log import LogPage
+        from tui.log.screen import LogPage
 
         page = self.screen
         job = page.current_job if isinstance(page, Page) else None
@@ -194,7 +194,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
 
     def ask_to_upsample(self, chosen: Sequence[Chosen], queued: Callable[[], object]) -> None:
         """Open the dialog on these specs; `queued` is called once they are in the queue."""
-        from tui.screens.upsample import UpsampleDialog
+        from tui.send.dialog import UpsampleDialog
 
         if not chosen:
             self.notify("There is no spec to upsample.", markup=False)
@@ -296,7 +296,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
         # SSH takes its time to import, and nobody waits for it before the first paint.
         with suppress(TimeoutError):
             await asyncio.wait_for(self.specs_shown.wait(), _PAINTED_WITHIN)
-        from tui.queue_session import queue_session
+        from tui.state.queue_session import queue_session
 
         try:
             async with queue_session(path, self.desk.reload, self.hear, self.asker) as (
@@ -361,7 +361,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
         return can_open and not self.desk.source.paths and not user_file().exists()
 
     def _begin(self, where: Begin | None) -> None:
-        from tui.screens.first_run import Begin
+        from tui.dialogs.first_run import Begin
 
         match where:
             case Begin.DEMO:
@@ -378,13 +378,13 @@ class UpsampleApp(TellsDefects, SteadyApp):
 
     def open_doctor(self) -> None:
         """Examine the box that is used."""
-        from tui.screens.doctor import DoctorScreen
+        from tui.dialogs.doctor import DoctorScreen
 
         self.push_screen(DoctorScreen(self.settings.box, self.asker, start=False))
 
     def ask_for_folder(self) -> None:
         """Ask which specs to list."""
-        from tui.screens.open_folder import OpenFolderDialog
+        from tui.dialogs.open_folder import OpenFolderDialog
 
         self.push_screen(
             OpenFolderDialog(self.desk.source.cwd),

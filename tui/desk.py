@@ -8,10 +8,10 @@ from pathlib import Path
 
 from backend.config import Settings, Table
 from backend.tokens import TextCounter
-from tui.pictures import PictureBook
-from tui.pixel_graphics import PixelGraphics
-from tui.planning import PromptPlanner
-from tui.scanning import SpecSource
+from tui.specs.frames.pictures import PictureBook
+from tui.specs.frames.pixel_graphics import PixelGraphics
+from tui.specs.planning import PromptPlanner
+from tui.specs.scanning import SpecSource
 
 
 @dataclass(frozen=True, slots=True)

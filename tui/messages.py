@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from backend.planning.summary import Summary
     from backend.results.review import Review
     from backend.specs.reading import Finding
-    from tui.ordering import Column
-    from tui.pictures import Picture
-    from tui.what_if import Subject
+    from tui.specs.frames.pictures import Picture
+    from tui.specs.ordering import Column
+    from tui.tokens.what_if import Subject
 
 
 @dataclass

@@ -14,11 +14,11 @@ from backend.planning.plan import Planner
 from backend.tokens import TextCounter
 from tui.app import UpsampleApp
 from tui.desk import Desk
-from tui.log_file import default_log_file
-from tui.memory import default_memory
-from tui.pictures import KEPT, KEPT_LARGE, PictureBook
-from tui.pixel_graphics import find_pixel_graphics
-from tui.scanning import SpecSource
+from tui.log.file import default_log_file
+from tui.specs.frames.pictures import KEPT, KEPT_LARGE, PictureBook
+from tui.specs.frames.pixel_graphics import find_pixel_graphics
+from tui.specs.scanning import SpecSource
+from tui.state.memory import default_memory
 
 _TURN_SECONDS = 0.0005
 """How long a thread may compute while another waits for its turn. By the usual 5 ms, each key and each read

@@ -8,35 +8,35 @@ from typing import TYPE_CHECKING
 from tui.desk import Desk
 
 if TYPE_CHECKING:
-    from tui.screens.page import Page
+    from tui.widgets.page import Page
 
 
 def _specs(desk: Desk) -> Page:
-    from tui.screens.specs import SpecsScreen
+    from tui.specs.screen import SpecsScreen
 
     return SpecsScreen(desk)
 
 
 def _queue(desk: Desk) -> Page:
-    from tui.screens.queue import QueuePage
+    from tui.queue.screen import QueuePage
 
     return QueuePage(desk)
 
 
 def _log(desk: Desk) -> Page:
-    from tui.screens.log import LogPage
+    from tui.log.screen import LogPage
 
     return LogPage(desk)
 
 
 def _review(desk: Desk) -> Page:
-    from tui.screens.review import ReviewPage
+    from tui.review.screen import ReviewPage
 
     return ReviewPage(desk)
 
 
 def _settings(desk: Desk) -> Page:
-    from tui.screens.settings import SettingsPage
+    from tui.settings.screen import SettingsPage
 
     return SettingsPage(desk)
 

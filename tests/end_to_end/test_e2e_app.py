@@ -19,9 +19,9 @@ from tests.support.pilots import until
 from tests.support.specs import write_batch
 from tui.app import UpsampleApp
 from tui.desk import Desk
-from tui.scanning import SpecSource
-from tui.screens.specs import SpecsScreen
-from tui.screens.upsample import UpsampleDialog
+from tui.send.dialog import UpsampleDialog
+from tui.specs.scanning import SpecSource
+from tui.specs.screen import SpecsScreen
 
 OpenApp = Callable[..., UpsampleApp]
 

@@ -19,8 +19,8 @@ from tests.support.pilots import until
 from tests.support.sshd import Sshd
 from tui.app import UpsampleApp
 from tui.desk import Desk
-from tui.scanning import SpecSource
-from tui.screens.questions import HostKeyDialog
+from tui.dialogs.box_questions import HostKeyDialog
+from tui.specs.scanning import SpecSource
 
 BOX = "test"
 

@@ -28,12 +28,12 @@ from tests.support.pilots import PATIENCE, make_patient, until, until_screen
 from tests.tui.looks import LOOKS, Look
 from tui.app import UpsampleApp
 from tui.desk import Desk
-from tui.planning import PromptPlanner
-from tui.scanning import SpecSource
-from tui.screens.page import Page
-from tui.screens.queue import QueuePage
-from tui.screens.settings import SettingsPage
-from tui.screens.specs import SpecsScreen
+from tui.queue.screen import QueuePage
+from tui.settings.screen import SettingsPage
+from tui.specs.planning import PromptPlanner
+from tui.specs.scanning import SpecSource
+from tui.specs.screen import SpecsScreen
+from tui.widgets.page import Page
 
 CWD = Path("/made/up")
 

@@ -13,13 +13,13 @@ from backend.specs.model import Spec
 from tests.support.pilots import until, until_screen
 from tests.tui.conftest import MakeApp, MakeSettingsApp, Settle, settled_settings
 from tui.app import UpsampleApp
-from tui.memory import Memory
-from tui.screens.add_box import AddBoxDialog
-from tui.screens.doctor import DoctorScreen
-from tui.screens.first_run import FirstRunScreen
-from tui.screens.help import HelpScreen
-from tui.screens.settings import SettingsPage
-from tui.screens.specs import SpecsScreen
+from tui.dialogs.doctor import DoctorScreen
+from tui.dialogs.first_run import FirstRunScreen
+from tui.dialogs.help import HelpScreen
+from tui.settings.add_box import AddBoxDialog
+from tui.settings.screen import SettingsPage
+from tui.specs.screen import SpecsScreen
+from tui.state.memory import Memory
 
 
 def commands(app: UpsampleApp) -> dict[str, object]:

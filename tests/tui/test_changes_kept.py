@@ -20,11 +20,11 @@ from tests.support.made_up_results import fill_review
 from tests.support.pilots import until
 from tui.app import UpsampleApp
 from tui.desk import Desk
-from tui.drafting import Chosen
-from tui.scanning import SpecSource
-from tui.screens.review import ReviewPage
-from tui.screens.specs import SpecsScreen
-from tui.screens.upsample import UpsampleDialog
+from tui.review.screen import ReviewPage
+from tui.send.dialog import UpsampleDialog
+from tui.send.draft import Chosen
+from tui.specs.scanning import SpecSource
+from tui.specs.screen import SpecsScreen
 
 MakeApp = Callable[..., UpsampleApp]
 Settle = Callable[[Pilot[None]], Awaitable[SpecsScreen]]
@@ -92,7 +92,7 @@ async def test_a_sum_that_breaks_down_is_told_and_the_app_stays(
     def broken(chosen: Sequence[Chosen], *_: object) -> None:
         raise ZeroDivisionError("of tokens")
 
-    monkeypatch.setattr("tui.screens.upsample.weigh", broken)
+    monkeypatch.setattr("tui.send.dialog.weigh", broken)
     app = make_app(street)
     async with app.run_test(size=(80, 24)) as pilot:
         with closing(Store(tmp_path / "queue.db")) as store:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tui.harmless import (
+from tui.text import (
     LONGEST_TEXT,
     cut,
     cut_middle,

@@ -37,14 +37,14 @@ from tests.support.specs import write_spec
 from tests.tui.conftest import CWD, MakeApp, MakeDesk, MakeSpec, SizePlanner
 from tests.tui.made_up_jobs import made_job
 from tui.app import UpsampleApp
-from tui.clipboard import copy
-from tui.harmless import one_line
-from tui.logbook import LogBook
+from tui.dialogs.box_questions import HostKeyDialog, SecretDialog
+from tui.dialogs.confirm import ConfirmScreen
+from tui.dialogs.question import QuestionScreen
+from tui.log.book import LogBook
 from tui.pages import PAGES as PAGES_BY_NAME
-from tui.scanning import SpecSource
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.question import QuestionScreen
-from tui.screens.questions import HostKeyDialog, SecretDialog
+from tui.specs.scanning import SpecSource
+from tui.terminal import copy
+from tui.text import one_line
 
 LAST = BEYOND_NUMBERS - 1
 TEXTS = {

@@ -14,7 +14,7 @@ from textual.widgets import OptionList
 from backend.specs.model import BrokenSpec, Spec
 from tests.support.pilots import until
 from tui.app import UpsampleApp
-from tui.screens.specs import SpecsScreen
+from tui.specs.screen import SpecsScreen
 
 MakeApp = Callable[..., UpsampleApp]
 Settle = Callable[[Pilot[None]], Awaitable[SpecsScreen]]

@@ -24,11 +24,11 @@ from tests.tui.made_up_log import STORY
 from tests.tui.wandering import Wandering
 from tui.app import UpsampleApp
 from tui.desk import Desk
-from tui.memory import Memory
-from tui.scanning import SpecSource
-from tui.screens.first_run import FirstRunScreen
-from tui.screens.questions import HostKeyDialog, SecretDialog
-from tui.screens.specs import SpecsScreen
+from tui.dialogs.box_questions import HostKeyDialog, SecretDialog
+from tui.dialogs.first_run import FirstRunScreen
+from tui.specs.scanning import SpecSource
+from tui.specs.screen import SpecsScreen
+from tui.state.memory import Memory
 
 Settle = Callable[[Pilot[None]], Awaitable[SpecsScreen]]
 

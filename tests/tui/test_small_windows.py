@@ -9,8 +9,8 @@ from textual.pilot import Pilot
 
 from backend.specs.model import Spec
 from tui.app import UpsampleApp
-from tui.screens.first_run import FirstRunScreen
-from tui.screens.specs import SpecsScreen
+from tui.dialogs.first_run import FirstRunScreen
+from tui.specs.screen import SpecsScreen
 
 MakeApp = Callable[..., UpsampleApp]
 Settle = Callable[[Pilot[None]], Awaitable[SpecsScreen]]

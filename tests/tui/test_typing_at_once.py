@@ -15,10 +15,10 @@ from tests.support.made_up_results import fill_review
 from tests.support.pilots import until
 from tui.app import UpsampleApp
 from tui.desk import Desk
-from tui.scanning import SpecSource
-from tui.screens.log import LogPage
-from tui.screens.review import ReviewPage
-from tui.screens.specs import SpecsScreen
+from tui.log.screen import LogPage
+from tui.review.screen import ReviewPage
+from tui.specs.scanning import SpecSource
+from tui.specs.screen import SpecsScreen
 
 MakeApp = Callable[..., UpsampleApp]
 Settle = Callable[[Pilot[None]], Awaitable[SpecsScreen]]

@@ -11,7 +11,7 @@ from textual.geometry import Size
 from textual.pilot import Pilot
 
 from tui.app import UpsampleApp
-from tui.listing import Listing
+from tui.specs.listing import Listing
 
 KEYS = (
     *"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/?,.<>[]+-:!\"'漢é",

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
-from tui.harmless import one_line
+from tui.text import one_line
 
 
 class Choice(Widget, can_focus=True):

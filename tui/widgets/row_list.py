@@ -18,7 +18,7 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.pieces import Piece
+from tui.widgets.pieces import Piece
 
 
 class Rows(Protocol):

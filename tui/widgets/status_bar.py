@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Static
 
-from tui.lines import box_line, limit_line, pages_line
+from tui.widgets.status_text import box_line, limit_line, pages_line
 
 if TYPE_CHECKING:
     from tui.app import UpsampleApp

@@ -1,0 +1,333 @@
+"""The review, driven by keys, on a real queue and real files."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import closing, nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from backend.results.review import load_review
+from backend.store import Store
+from backend.store.decision import Decision
+from tests.support.finished_jobs import Finisher
+from tests.support.made_up_results import HARBOUR, OFFICE, fill_review
+from tests.support.pilots import until, until_screen
+from tests.support.specs import write_spec
+from tui.app import UpsampleApp
+from tui.desk import Desk
+from tui.dialogs.question import QuestionScreen
+from tui.review.screen import ReviewPage
+from tui.specs.scanning import SpecSource
+from tui.specs.screen import SpecsScreen
+
+MakeSpec = Callable[..., object]
+Open = Callable[[Pilot[None]], Awaitable[ReviewPage]]
+
+
+@pytest.fixture
+def app(make_desk: Callable[..., Desk], planner: object, tmp_path: Path) -> UpsampleApp:
+    """The app on a queue with results, and no specs."""
+    fill_review(tmp_path / "queue.db", tmp_path)
+    desk = make_desk(SpecSource((), tmp_path, list), planner)
+    return UpsampleApp(replace(desk, queue=tmp_path / "queue.db"))
+
+
+async def review(pilot: Pilot[None]) -> ReviewPage:
+    """The page, with the results read."""
+    await pilot.press("4")
+    page = await until_screen(pilot, ReviewPage)
+    await until(pilot, lambda: page.listing.is_loaded)
+    return page
+
+
+def decisions(page: ReviewPage) -> dict[str, str]:
+    return {prompt.name: prompt.decision.value for prompt in page.listing.prompts}
+
+
+def current(page: ReviewPage) -> str:
+    assert page.listing.current is not None
+    return page.listing.current.name
+
+
+def text_of(page: ReviewPage, selector: str) -> str:
+    return str(page.query_one(selector, Static).render())
+
+
+def said(pilot: Pilot[None]) -> str:
+    return "\n".join(notification.message for notification in pilot.app._notifications)
+
+
+async def written(pilot: Pilot[None], tmp_path: Path, name: str) -> str:
+    """What is in the file of a result. That is written after it is known what was decided."""
+    file = tmp_path / "out" / f"{name}.json"
+    await until(pilot, file.exists, f"{file.name} is there")
+    prompt = json.loads(file.read_text())["prompt"]
+    assert isinstance(prompt, str)
+    return prompt
+
+
+async def taken_away(pilot: Pilot[None], tmp_path: Path, name: str) -> None:
+    file = tmp_path / "out" / f"{name}.json"
+    await until(pilot, lambda: not file.exists(), f"{file.name} is gone")
+
+
+async def test_accepting_writes_the_file_and_goes_on_to_the_next_undecided(
+    app: UpsampleApp, tmp_path: Path
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await review(pilot)
+        assert current(page) == "robot_office"
+        await pilot.press("enter")
+        assert current(page) == "neon_night"
+        await until(pilot, lambda: decisions(page)["robot_office"] == "accepted")
+        assert await written(pilot, tmp_path, "robot_office") == OFFICE
+        await until(pilot, lambda: "robot_office.json is written." in said(pilot))
+        assert current(page) == "neon_night"
+
+
+async def test_keys_pressed_quickly_decide_about_one_after_the_other(
+    app: UpsampleApp, tmp_path: Path
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await review(pilot)
+        await pilot.press("y", "y", "y")
+        await until(pilot, lambda: "undecided" not in decisions(page).values())
+        neon = await written(pilot, tmp_path, "neon_night")
+        assert neon.startswith("In the first image")
+        await until(pilot, lambda: "all decided" in text_of(page, "#title"))
+        await pilot.press("U", "U", "U")
+        await until(pilot, lambda: page.listing.undecided == 3)
+        await taken_away(pilot, tmp_path, "robot_office")
+
+
+async def test_rejecting_takes_the_file_away_and_undo_brings_it_back(
+    app: UpsampleApp, tmp_path: Path
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await review(pilot)
+        await pilot.press("j", "j", "j", "j")
+        assert current(page) == "light_snow"
+        await pilot.press("x")
+        await until(pilot, lambda: decisions(page)["light_snow"] == "rejected")
+        await taken_away(pilot, tmp_path, "light_snow")
+        await pilot.press("U")
+        await until(pilot, lambda: decisions(page)["light_snow"] == "accepted")
+        assert await written(pilot, tmp_path, "light_snow")
+        await until(pilot, lambda: "light_snow was rejected" in said(pilot))
+
+
+async def test_a_file_changed_by_hand_is_left_and_told(app: UpsampleApp, tmp_path: Path) -> None:
+    mine = tmp_path / "out" / "light_snow.json"
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await review(pilot)
+        mine.write_text("mine")
+        await pilot.press("j", "j", "j", "j", "x")
+        await until(pilot, lambda: "was changed since it was written" in said(pilot))
+        await until(pilot, lambda: not page._pending)
+        assert decisions(page)["light_snow"] == "accepted"
+        assert mine.read_text() == "mine"
+
+
+async def test_candidates_are_switched_and_one_of_them_is_accepted(
+    app: UpsampleApp, tmp_path: Path
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await review(pilot)
+        await pilot.press("right_square_bracket")
+        assert "plain coffee cup" in text_of(page, "#result")
+        await pilot.press("left_square_bracket", "left_square_bracket")
+        assert "refusal" in text_of(page, "#lints")
+        await pilot.press("left_square_bracket", "enter")
+        await until(pilot, lambda: decisions(page)["robot_office"] == "accepted")
+        assert "plain coffee cup" in await written(pilot, tmp_path, "robot_office")
+        await pilot.press("home")
+        assert "2 ✓" in text_of(page, "#tabs")
+        assert "1 ✗" in text_of(page, "#tabs")
+
+
+async def test_lints_are_gone_through_and_their_places_shown(app: UpsampleApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        page = await review(pilot)
+        await pilot.press("j", "j", "n", "n", "n")
+        assert "▸ ! control-video word" in text_of(page, "#lints")
+        await pilot.press("n")
+        assert page.listing.lint == 0
+        await pilot.press("N")
+        assert page.listing.lint == 3
+
+
+async def test_a_long_text_is_scrolled_to_the_lint(
+    make_desk: Callable[..., Desk], planner: object, tmp_path: Path
+) -> None:
+    store = Store(tmp_path / "queue.db")
+    spec = write_spec(tmp_path / "a.json", {"id": "ps_1", "prompt": "a dock"})
+    letters = "abcdefghijklmnopqrst"
+    text = " ".join(f"w{a}{b}" for a in letters for b in letters) + " as this prompt says."
+    Finisher(store, tmp_path / "out").finish(spec, text)
+    store.close()
+    desk = make_desk(SpecSource((), tmp_path, list), planner)
+    async with UpsampleApp(replace(desk, queue=tmp_path / "queue.db")).run_test() as pilot:
+        page = await review(pilot)
+        texts = page.pane.texts
+        await until(pilot, lambda: texts.max_scroll_y > 0)
+        assert texts.scroll_y == 0
+        await pilot.press("n")
+        await until(pilot, lambda: texts.scroll_y == texts.max_scroll_y > 0)
+
+
+async def test_the_texts_are_scrolled_from_the_list_and_by_themselves(app: UpsampleApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        page = await review(pilot)
+        await until(pilot, lambda: page.pane.texts.max_scroll_y > 0)
+        await pilot.press("J")
+        await until(pilot, lambda: page.pane.texts.scroll_y > 0)
+        await pilot.press("tab")
+        assert page.pane.texts.has_focus
+        await pilot.press("escape")
+        assert page.review_list.has_focus
+
+
+async def test_what_is_shown_can_be_narrowed(app: UpsampleApp) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await review(pilot)
+        await pilot.press("f")
+        assert {p.decision for p in page.listing.shown} == {Decision.UNDECIDED}
+        await pilot.press("f")
+        assert next(p.name for p in page.listing.shown) == "neon_night"
+        assert "with lints: shows 2" in text_of(page, "#title")
+        await pilot.press("escape", "slash", *"repetition xye", "enter")
+        assert "No result is among" in text_of(page, "#empty")
+        await pilot.press("enter", "x", "e", "g", "c", "n")
+        assert "There is no result to decide about." in said(pilot)
+        await pilot.press("escape")
+        assert len(page.listing.shown) == 7
+
+
+async def test_all_without_lints_are_accepted_after_a_question(app: UpsampleApp) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await review(pilot)
+        await pilot.press("A")
+        assert isinstance(pilot.app.screen, QuestionScreen)
+        await pilot.press("n")
+        assert page.listing.undecided == 3
+        await pilot.press("A", "y")
+        await until(pilot, lambda: page.listing.undecided == 2)
+        assert decisions(page)["robot_office"] == "accepted"
+        await pilot.press("A")
+        assert "Nothing that is shown is undecided and without lints." in said(pilot)
+
+
+@pytest.fixture
+def lent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test has no terminal to lend; the editor is a real program all the same."""
+    monkeypatch.setattr(App, "suspend", lambda self: nullcontext())
+
+
+def set_editor(monkeypatch: pytest.MonkeyPatch, change: str) -> None:
+    code = (
+        "import pathlib, sys; f = pathlib.Path(sys.argv[1]); "
+        f"t = f.read_text(); f.write_text({change})"
+    )
+    monkeypatch.setenv("EDITOR", f"'{sys.executable}' -c \"{code}\"")
+
+
+@pytest.mark.usefixtures("lent")
+async def test_an_edit_is_accepted_as_it_was_left(
+    app: UpsampleApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_editor(monkeypatch, "t.replace('coffee', 'tea')")
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await review(pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: decisions(page)["robot_office"] == "edited")
+        assert "tea cup" in await written(pilot, tmp_path, "robot_office")
+
+
+@pytest.mark.usefixtures("lent")
+@pytest.mark.parametrize(("change", "why"), [("t", "not changed"), ("''", "is empty")])
+async def test_an_edit_that_changes_nothing_decides_nothing(
+    app: UpsampleApp, monkeypatch: pytest.MonkeyPatch, change: str, why: str
+) -> None:
+    set_editor(monkeypatch, change)
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await review(pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: why in said(pilot))
+        assert decisions(page)["robot_office"] == "undecided"
+
+
+async def test_an_editor_that_is_not_there_is_told(
+    app: UpsampleApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDITOR", "no-such-editor")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await review(pilot)
+        await pilot.press("e")
+        assert "there is no program no-such-editor" in said(pilot)
+
+
+async def test_the_text_is_copied_through_the_terminal(app: UpsampleApp) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await review(pilot)
+        await pilot.press("j", "c")
+        assert pilot.app.clipboard == HARBOUR.replace("Tall", "Two tall")
+
+
+async def test_another_answer_is_queued_with_the_next_seed(
+    app: UpsampleApp, tmp_path: Path
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await review(pilot)
+        await until(pilot, lambda: app.runner is not None)
+        await pilot.press("g")
+        await until(pilot, lambda: "drawn again, with seed 3" in said(pilot))
+    store = Store(tmp_path / "queue.db")
+    try:
+        job = store.jobs()[-1]
+        assert (job.name, job.seed, job.held) == ("robot_office", 3, True)
+        assert len(load_review(store).prompts) == 7
+    finally:
+        store.close()
+
+
+async def test_nothing_to_review_says_what_to_do_first(
+    make_desk: Callable[..., Desk], planner: object, tmp_path: Path
+) -> None:
+    desk = make_desk(SpecSource((), tmp_path, list), planner)
+    async with UpsampleApp(desk).run_test() as pilot:
+        page = await review(pilot)
+        assert "Nothing to review yet" in text_of(page, "#empty")
+        await pilot.press("enter", "U", "A", "g", "1")
+        assert isinstance(pilot.app.screen, SpecsScreen)
+
+
+async def test_a_queue_that_cannot_be_read_is_told(
+    make_desk: Callable[..., Desk], planner: object, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "queue.db")) as db:
+        db.execute("CREATE TABLE songs (title)")
+    desk = replace(make_desk(SpecSource((), tmp_path, list), planner), queue=tmp_path / "queue.db")
+    async with UpsampleApp(desk).run_test() as pilot:
+        await pilot.press("4")
+        page = await until_screen(pilot, ReviewPage)
+        await until(pilot, lambda: "cannot be read" in text_of(page, "#empty"))
+
+
+async def test_r_on_a_spec_shows_its_result(app: UpsampleApp, tmp_path: Path) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.review_spec(tmp_path / "golden_hour.json", 0)
+        page = await until_screen(pilot, ReviewPage)
+        await until(pilot, lambda: page.listing.is_loaded)
+        assert current(page) == "golden_hour"
+        await pilot.press("1")
+        app.review_spec(tmp_path / "other.json", 0)
+        await until(pilot, lambda: "That spec has no result yet" in said(pilot))

@@ -1,0 +1,96 @@
+"""How the review looks. `pytest --snapshot-update` accepts a new look; look at the SVGs first."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.support.made_up_results import fill_review
+from tests.support.pilots import until, until_screen
+from tests.tui.looks import Look
+from tui.app import UpsampleApp
+from tui.desk import Desk
+from tui.review.screen import ReviewPage
+from tui.specs.scanning import SpecSource
+
+SnapCompare = Callable[..., bool]
+RunBefore = Callable[[Pilot[None]], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the terminal is in which the tests run."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+@pytest.fixture
+def app(make_desk: Callable[..., Desk], planner: object, tmp_path: Path) -> UpsampleApp:
+    """The app on a queue that is not there yet, and no specs."""
+    desk = make_desk(SpecSource((), tmp_path, list), planner)
+    return UpsampleApp(replace(desk, queue=tmp_path / "queue.db"))
+
+
+def then(*keys: str, theme: str = "textual-dark") -> RunBefore:
+    """Goes to the review, waits for the results, and presses keys."""
+
+    async def run(pilot: Pilot[None]) -> None:
+        pilot.app.theme = theme
+        await pilot.press("4")
+        page = await until_screen(pilot, ReviewPage)
+        await until(pilot, lambda: page.listing.is_loaded, "the results are read")
+        await pilot.press(*keys)
+        await pilot.pause()
+
+    return run
+
+
+def test_review(look: Look, snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path) -> None:
+    fill_review(tmp_path / "queue.db", tmp_path)
+    assert snap_compare(app, terminal_size=look.size, run_before=then(theme=look.theme))
+
+
+def test_review_in_the_smallest_window(
+    snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path
+) -> None:
+    fill_review(tmp_path / "queue.db", tmp_path)
+    assert snap_compare(app, terminal_size=(60, 16), run_before=then())
+
+
+def test_review_of_an_answer_with_lints(
+    look: Look, snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path
+) -> None:
+    fill_review(tmp_path / "queue.db", tmp_path)
+    run_before = then("j", "j", "n", theme=look.theme)
+    assert snap_compare(app, terminal_size=look.size, run_before=run_before)
+
+
+def test_review_of_text_from_hell(
+    snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path
+) -> None:
+    fill_review(tmp_path / "queue.db", tmp_path)
+    assert snap_compare(app, terminal_size=(100, 30), run_before=then("G"))
+
+
+def test_review_of_nothing(look: Look, snap_compare: SnapCompare, app: UpsampleApp) -> None:
+    assert snap_compare(app, terminal_size=look.size, run_before=then(theme=look.theme))
+
+
+def test_review_filter(snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path) -> None:
+    fill_review(tmp_path / "queue.db", tmp_path)
+    run_before = then("slash", *"repetition")
+    assert snap_compare(app, terminal_size=(80, 24), run_before=run_before)
+
+
+def test_review_question(
+    look: Look, snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path
+) -> None:
+    fill_review(tmp_path / "queue.db", tmp_path)
+    assert snap_compare(app, terminal_size=look.size, run_before=then("A", theme=look.theme))
+
+
+def test_review_help(snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path) -> None:
+    assert snap_compare(app, terminal_size=(80, 24), run_before=then("question_mark"))

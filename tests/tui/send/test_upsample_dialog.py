@@ -1,0 +1,209 @@
+"""The dialog that sends prompts: what it says, what its options change, and what comes of Enter."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
+
+from backend.box.asker import Nobody
+from backend.config import Fit, Settings
+from backend.dispatch.runner import QueueRunner
+from backend.errors import ConfigError, InputError, UpsampleError
+from backend.specs.model import Spec
+from backend.store import Store
+from tests.support.pilots import until, until_screen
+from tui.app import UpsampleApp
+from tui.send.dialog import UpsampleDialog
+from tui.send.draft import first_options, make_batch
+from tui.specs.screen import SpecsScreen
+
+MakeApp = Callable[..., UpsampleApp]
+Settle = Callable[[Pilot[None]], Awaitable[SpecsScreen]]
+Street = tuple[Spec, ...]
+CWD = Path("/made/up")
+
+
+def text_of(dialog: UpsampleDialog, selector: str) -> str:
+    return str(dialog.query_one(selector, Static).render())
+
+
+@asynccontextmanager
+async def with_queue(app: UpsampleApp, folder: Path) -> AsyncIterator[Store]:
+    """A real queue that nobody works on."""
+    with closing(Store(folder / "queue.db")) as store:
+        app.store = store
+        app.runner = QueueRunner(store, lambda: app.settings, Nobody(), app.hear)
+        yield store
+
+
+async def summed(pilot: Pilot[None]) -> UpsampleDialog:
+    """The dialog once it knows what would be queued."""
+    dialog = await until_screen(pilot, UpsampleDialog)
+    await until(pilot, lambda: dialog.summary is not None, "the prompts are weighed")
+    return dialog
+
+
+async def save_in(pilot: Pilot[None], dialog: UpsampleDialog, folder: Path) -> None:
+    """Have the results there, and wait for what that comes to."""
+    draft = dialog._draft
+    dialog.query_one("#save_dir", Input).value = str(folder)
+    await until(
+        pilot,
+        lambda: dialog._draft > draft and dialog.summary is not None,
+        "the prompts are weighed again",
+    )
+
+
+async def test_it_says_what_would_be_queued_and_what_is_refused(
+    make_app: MakeApp, settle: Settle, street: Street, tmp_path: Path
+) -> None:
+    app = make_app(street)
+    async with app.run_test(size=(80, 24)) as pilot, with_queue(app, tmp_path):
+        await settle(pilot)
+        await pilot.press("a", "u")
+        dialog = await summed(pilot)
+        text = text_of(dialog, "#summary")
+        assert text.startswith("8 jobs  8 prompts")
+        assert "tokens to read" in text
+        assert "≤ 2,400 tokens to write" in text
+        assert "by a guess" in text
+        assert "time: unknown yet" in text
+        refused = text_of(dialog, "#refused Static")
+        assert "✗ 1 with a video that cannot be read\n  gone: " in refused
+        assert "✗ 1 too long for the context\n  endless: " in refused
+
+
+async def test_an_option_changes_the_sum(
+    make_app: MakeApp, settle: Settle, street: Street, tmp_path: Path
+) -> None:
+    app = make_app(street)
+    async with app.run_test(size=(80, 24)) as pilot, with_queue(app, tmp_path):
+        await settle(pilot)
+        await pilot.press("u", "tab", "backspace", "3")
+        assert text_of(await summed(pilot), "#summary").startswith("3 jobs  1 prompt × 3")
+        await pilot.press("down", "backspace")
+        dialog = pilot.app.screen
+        assert isinstance(dialog, UpsampleDialog)
+        await until(pilot, lambda: "seed: nothing is no number" in text_of(dialog, "#summary"))
+        await pilot.press("enter")
+        assert app.screen is dialog
+
+
+async def test_enter_queues_and_takes_the_marks_away(
+    make_app: MakeApp, settle: Settle, street: Street, tmp_path: Path
+) -> None:
+    app = make_app(street)
+    async with app.run_test(size=(80, 24)) as pilot, with_queue(app, tmp_path) as store:
+        screen = await settle(pilot)
+        await pilot.press("space", "space", "u")
+        await save_in(pilot, await summed(pilot), tmp_path / "out")
+        await pilot.press("enter")
+        # All specs here stand in one place of one file, so it is the last one's job that counts.
+        await until(pilot, lambda: "· waiting" in screen.spec_list.render_line(1).text)
+        assert [job.name for job in store.jobs()] == ["golden_hour", "foggy_morning"]
+        assert screen.listing.marked == set()
+        assert [n.message for n in app._notifications] == [
+            "2 jobs queued on local; 2 shows the queue"
+        ]
+
+
+async def test_results_can_be_held_for_a_review(
+    make_app: MakeApp, settle: Settle, street: Street, tmp_path: Path
+) -> None:
+    app = make_app(street)
+    async with app.run_test(size=(80, 24)) as pilot, with_queue(app, tmp_path) as store:
+        await settle(pilot)
+        await pilot.press("u", *["tab"] * 7, "right")
+        await save_in(pilot, await summed(pilot), tmp_path / "out")
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(store.jobs()))
+        assert [job.held for job in store.jobs()] == [True]
+
+
+async def test_escape_queues_nothing(
+    make_app: MakeApp, settle: Settle, street: Street, tmp_path: Path
+) -> None:
+    app = make_app(street)
+    async with app.run_test(size=(80, 24)) as pilot, with_queue(app, tmp_path) as store:
+        screen = await settle(pilot)
+        await pilot.press("space", "u", "escape")
+        await pilot.pause()
+        assert app.screen is screen
+        assert (store.jobs(), screen.listing.marked) == ([], {0})
+
+
+async def test_a_folder_that_cannot_be_written_is_told(
+    make_app: MakeApp, settle: Settle, street: Street, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    app = make_app(street)
+    async with app.run_test(size=(80, 24)) as pilot, with_queue(app, tmp_path) as store:
+        await settle(pilot)
+        await pilot.press("u")
+        dialog = await summed(pilot)
+        await save_in(pilot, dialog, tmp_path / "file" / "out")
+        assert "cannot be written" in text_of(dialog, "#refused Static")
+        await pilot.press("enter")
+        assert app.screen is dialog
+        assert store.jobs() == []
+
+
+async def test_u_without_a_queue_says_why(
+    make_app: MakeApp, settle: Settle, street: Street
+) -> None:
+    app = make_app(street)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await settle(pilot)
+        app.queue_trouble = "another upsample (process 7) is working on the queue"
+        await pilot.press("u")
+        assert app.screen is screen
+        assert "process 7" in next(iter(app._notifications)).message
+
+
+# --- options -------------------------------------------------------------------------------------
+
+
+def test_options_become_a_batch(settings: Settings) -> None:
+    options = replace(
+        first_options(settings, Path("outputs")),
+        candidates="2", seed="7", frames="4", resize="safe", max_resolution="480", review=True, force=True,
+    )  # fmt: skip
+    batch = make_batch(options, settings, CWD)
+    assert (batch.candidates, batch.seed) == (2, 7)
+    assert (batch.review, batch.force) == (True, True)
+    assert (batch.settings.frames_to_extract, batch.settings.fit) == (4, Fit.SAFE)
+    assert batch.settings.bound.shorter == 480
+    assert batch.save_dir == CWD / "outputs"
+
+
+def test_the_first_options_change_nothing(settings: Settings) -> None:
+    batch = make_batch(first_options(settings, Path("out")), settings, CWD)
+    assert batch.settings == settings.upsampling
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "error"),
+    [
+        ("candidates", "0", InputError),
+        ("candidates", "", InputError),
+        ("seed", "-1", InputError),
+        ("seed", str(2**31), InputError),
+        ("frames", "65", InputError),
+        ("max_resolution", "big", InputError),
+        ("save_dir", " ", InputError),
+        ("box", "nowhere", ConfigError),
+    ],
+)
+def test_a_wrong_option_is_told(
+    settings: Settings, field: str, value: str, error: type[UpsampleError]
+) -> None:
+    options = first_options(settings, Path("outputs"))
+    wrong = {name: getattr(options, name) for name in options.__dataclass_fields__} | {field: value}
+    with pytest.raises(error):
+        make_batch(type(options)(**wrong), settings, CWD)

@@ -1,0 +1,178 @@
+"""What the app makes of the events that it hears."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backend.events import (
+    BoxStatus,
+    EngineStarting,
+    JobDone,
+    JobFailed,
+    JobStarted,
+    LinkChanged,
+    LinkState,
+    TextWritten,
+)
+from backend.store import Job, State
+from tui.state.live import Live, LiveJob
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def live(clock: Clock) -> Live:
+    live = Live(clock)
+    live.take_up([make_job(7)])
+    return live
+
+
+def make_job(number: int) -> Job:
+    return Job(
+        key=f"key{number}", box="h100", file=Path("a.json"), entry=0, name=f"job {number}",
+        prompt="dusk", video=None, candidate=0, seed=0, settings="{}", destination=Path("out/a.json"),
+        number=number, state=State.QUEUED, identity=None, estimate=0, error="", attempts=0,
+        queued=0.0, changed=0.0,
+    )  # fmt: skip
+
+
+def the(live: Live) -> LiveJob:
+    return live.jobs[7]
+
+
+def test_text_grows_as_it_is_written(live: Live) -> None:
+    live.hear(JobStarted(7, "job 7", 1))
+    for offset, text in ((0, "A warm "), (7, "dusk")):
+        live.hear(TextWritten(7, offset, text))
+    assert the(live).text == "A warm dusk"
+    assert the(live).state is State.RUNNING
+
+
+def test_text_that_comes_twice_stands_once(live: Live) -> None:
+    for offset, text in ((0, "A warm "), (7, "dusk"), (2, "warm dusk")):
+        live.hear(TextWritten(7, offset, text))
+    assert the(live).text == "A warm dusk"
+
+
+def test_another_attempt_begins_with_no_text(live: Live) -> None:
+    live.hear(JobStarted(7, "job 7", 1))
+    live.hear(TextWritten(7, 0, "half of it"))
+    live.hear(JobStarted(7, "job 7", 2))
+    assert (the(live).text, the(live).attempt) == ("", 2)
+
+
+def test_the_rate_counts_from_the_first_text_to_the_end(live: Live, clock: Clock) -> None:
+    live.hear(JobStarted(7, "job 7", 1))
+    for n in range(11):
+        clock.now += 0.5
+        live.hear(TextWritten(7, n, "x"))
+    live.hear(JobDone(7, "job 7", "x" * 11, "stop", "sketch 1", 5.5, 10, 11))
+    clock.now += 100
+    assert the(live).rate(clock.now) == 2.0
+    assert the(live).elapsed(clock.now) == 5.5
+
+
+def test_a_failed_job_says_why(live: Live) -> None:
+    live.hear(JobFailed(7, "job 7", "no such video"))
+    assert (the(live).state, the(live).error) == (State.FAILED, "no such video")
+
+
+def test_jobs_of_another_session_change_nothing(live: Live) -> None:
+    live.hear(TextWritten(8, 0, "who?"))
+    assert list(live.jobs) == [7]
+
+
+def test_a_box_that_is_tried_again_says_when(live: Live) -> None:
+    live.hear(LinkChanged("h100", LinkState.RETRYING, "no route", 4.0))
+    assert live.box("h100").retry_at == 104.0
+    assert live.box("h100").seconds(101.0) == 3.0
+
+
+def test_a_box_that_falls_silent_says_for_how_long_and_keeps_its_stage(live: Live) -> None:
+    live.hear(EngineStarting("h100", "compiling"))
+    live.hear(LinkChanged("h100", LinkState.STALE, "", silent_for=12.0))
+    assert live.box("h100").seconds(101.0) == 13.0
+    assert live.box("h100").stage == "compiling"
+    live.hear(LinkChanged("h100", LinkState.LIVE, "vllm 0.32.0"))
+    assert live.box("h100").seconds(101.0) is None
+
+
+def test_of_a_box_where_all_is_done_it_is_not_said_that_jobs_run(live: Live) -> None:
+    live.hear(LinkChanged("h100", LinkState.LIVE, "vllm 0.32.0"))
+    live.hear(BoxStatus("h100", 0.0, "ready", 2, 4, None, ()))
+    live.hear(LinkChanged("h100", LinkState.CLOSED, ""))
+    assert live.box("h100").status is None
+
+
+def test_a_box_that_is_live_is_not_tried_again(live: Live) -> None:
+    live.hear(LinkChanged("h100", LinkState.RETRYING, "no route", 4.0))
+    live.hear(LinkChanged("h100", LinkState.LIVE, "vllm 0.32.0"))
+    assert live.box("h100").retry_at is None
+    assert live.box("h100").detail == "vllm 0.32.0"
+
+
+def test_the_engines_stage_is_known(live: Live) -> None:
+    live.hear(EngineStarting("h100", "loading weights"))
+    assert live.boxes["h100"].stage == "loading weights"
+
+
+def test_another_start_of_the_engine_begins_its_stages_anew(live: Live, clock: Clock) -> None:
+    for stage in ("starting", "loading weights", "starting"):
+        clock.now += 1
+        live.hear(EngineStarting("h100", stage))
+    assert live.boxes["h100"].stages == {"starting": 103.0}
+
+
+def test_a_link_that_breaks_leaves_the_stage_unknown(live: Live) -> None:
+    live.hear(EngineStarting("h100", "compiling"))
+    live.hear(LinkChanged("h100", LinkState.RETRYING, "no route", 4.0))
+    assert (live.boxes["h100"].stage, live.boxes["h100"].stages) == ("", {})
+
+
+def test_a_changed_place_keeps_what_was_heard(live: Live) -> None:
+    live.hear(JobStarted(7, "job 7", 1))
+    live.hear(TextWritten(7, 0, "dusk"))
+    live.note_changed([make_job(7)])
+    assert (the(live).text, the(live).state) == ("dusk", State.QUEUED)
+
+
+# --- what other processes did --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("are_told", [True, False])
+def test_jobs_that_others_queued_are_there(live: Live, are_told: bool) -> None:
+    ended = replace(make_job(9), state=State.DONE)
+    live.learn([make_job(8), ended], are_told=are_told)
+    assert sorted(live.jobs) == [7, 8]
+
+
+def test_without_events_jobs_stand_as_the_queue_says(live: Live) -> None:
+    live.learn([replace(make_job(7), state=State.FAILED, error="why")], are_told=False)
+    assert (the(live).state, the(live).error) == (State.FAILED, "why")
+
+
+def test_what_events_told_is_newer_than_what_the_queue_said(live: Live) -> None:
+    live.hear(JobDone(7, "job 7", "x", "stop", "sketch 1", 5.5, 10, 11))
+    live.learn([replace(make_job(7), state=State.RUNNING)], are_told=True)
+    assert the(live).state is State.DONE
+
+
+@pytest.mark.parametrize("state", [State.PAUSED, State.FAILED, State.CANCELLED])
+def test_what_others_let_go_on_waits_again(live: Live, state: State) -> None:
+    live.note_changed([replace(make_job(7), state=state, error="why")])
+    live.learn([make_job(7)], are_told=True)
+    assert (the(live).state, the(live).error) == (State.QUEUED, "")

@@ -1,0 +1,1 @@
+"""Dialogs that belong to no single page: questions, help, the first run, the doctor."""

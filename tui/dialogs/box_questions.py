@@ -1,0 +1,150 @@
+"""What reaching a box can ask: is this its key, and what is the password."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from tui.text import one_line
+
+if TYPE_CHECKING:
+    from backend.box.asker import HostKeyQuestion
+
+T = TypeVar("T")
+
+_YES = ("y", "yes")
+SHORT = [(0, "-short"), (22, "-high")]
+"""In few lines, space between what matters is left out."""
+
+
+class Question(ModalScreen[T | None]):
+    """A dialog that somebody waits for, and may stop waiting for."""
+
+    CSS_PATH = "dialog.tcss"
+    VERTICAL_BREAKPOINTS = SHORT
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "give_up", "no", key_display="esc")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._withdrawn = False
+
+    @cached_property
+    def answered(self) -> asyncio.Future[T | None]:
+        """What the user says; None for nothing."""
+        return asyncio.get_running_loop().create_future()
+
+    def answer(self, value: T | None) -> None:
+        """Say it, and go."""
+        if not self.answered.done():
+            self.answered.set_result(value)
+        self.withdraw()
+
+    def withdraw(self) -> None:
+        """Go: at once, or when what lies on top has gone."""
+        self._withdrawn = True
+        if self.is_attached and self.app.screen is self:
+            self.dismiss(None)
+
+    def on_screen_resume(self) -> None:
+        """It is on top."""
+        if self._withdrawn:
+            self.withdraw()
+
+    def on_unmount(self) -> None:
+        """The app ends, and nobody answers any more."""
+        if not self.answered.done():
+            self.answered.set_result(None)
+
+    def action_give_up(self) -> None:
+        """Say nothing."""
+        self.answer(None)
+
+
+class HostKeyDialog(Question[bool]):
+    """Is this really the key of that host? Without a typed yes: no."""
+
+    def __init__(self, question: HostKeyQuestion) -> None:
+        super().__init__()
+        self._question = question
+
+    def compose(self) -> ComposeResult:
+        """Host, algorithm and fingerprint; what to compare them with; the answer."""
+        asked = self._question
+        facts = (
+            ("host", asked.host),
+            ("algorithm", asked.algorithm),
+            ("fingerprint", asked.fingerprint),
+        )
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "Is this the box that you mean?"
+            yield Static(
+                f"Nobody has vouched for the host key of {one_line(asked.host)} yet.", markup=False
+            )
+            yield Static(classes="gap")
+            for label, value in facts:
+                with Horizontal(classes="fact"):
+                    yield Static(label, classes="label", markup=False)
+                    yield Static(Content.styled(one_line(value), "bold"), markup=False)
+            yield Static(
+                "Compare the fingerprint with what the box's owner says, or with what is shown there by "
+                f"`ssh-keygen -lf {asked.public_key_file}`. If it is another one, somebody may be "
+                "listening in.",
+                classes="note",
+                markup=False,
+            )
+            yield Static(classes="gap")
+            with Horizontal(classes="row"):
+                yield Static("trust it?", classes="label", markup=False)
+                answer = Input(placeholder="no", compact=True)
+                answer.cursor_blink = False
+                yield answer
+            keys = Content.assemble(
+                ("yes ⏎", "bold $primary"), "  trust and remember it    ",
+                ("⏎", "bold $primary"), "  no, jobs stay queued",
+            )  # fmt: skip
+            yield Static(keys, classes="keys", markup=False)
+
+    @on(Input.Submitted)
+    def _take(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.answer(event.value.strip().lower() in _YES)
+
+
+class SecretDialog(Question[str]):
+    """A password or passphrase. It is shown as dots, kept nowhere and handed on once."""
+
+    def __init__(self, prompt: str) -> None:
+        super().__init__()
+        self._prompt = prompt
+
+    def compose(self) -> ComposeResult:
+        """What is asked for, and the line for it."""
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "A box asks"
+            yield Static(one_line(self._prompt.strip()), markup=False)
+            yield Static(classes="gap")
+            with Horizontal(classes="row"):
+                secret = Input(password=True, compact=True)
+                secret.cursor_blink = False
+                yield secret
+            keys = Content.assemble(
+                ("⏎", "bold $primary"),
+                "  hand it on     ",
+                ("Esc", "bold $primary"),
+                "  not now",
+            )
+            yield Static(keys, classes="keys", markup=False)
+
+    @on(Input.Submitted)
+    def _take(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.answer(event.value)

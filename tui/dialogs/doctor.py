@@ -1,0 +1,106 @@
+"""`upsample doctor` in the app: findings appear as they are made. Leaving ends the examination."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from remote.protocol import Finding
+from tui.defects import TellsDefects
+from tui.dialogs.doctor_text import finding_lines, summary
+from tui.text import one_line
+
+if TYPE_CHECKING:
+    from backend.box.asker import Asker
+
+_NOT_TRIED = "Not looked at: whether the model really loads and answers. D tries it."
+
+
+class DoctorScreen(TellsDefects, ModalScreen[None]):
+    """Runs one examination after the other, as often as the user likes."""
+
+    CSS_PATH = "doctor.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "dismiss", "close", key_display="esc"),
+        Binding("d", "examine(False)", "again"),
+        Binding("D", "examine(True)", "again, and start the model"),
+        Binding("j,down", "scroll(1)", "down", show=False),
+        Binding("k,up", "scroll(-1)", "up", show=False),
+        Binding("pagedown", "scroll(15)", "a page down", show=False),
+        Binding("pageup", "scroll(-15)", "a page up", show=False),
+    ]
+
+    def __init__(self, box: str, asker: Asker, *, start: bool) -> None:
+        super().__init__()
+        self._box = box
+        self._asker = asker
+        self._start = start
+        self._findings: list[Finding] = []
+        self._now = ""
+
+    def compose(self) -> ComposeResult:
+        """The findings, and what is being done below them."""
+        with Vertical(id="doctor") as panel:
+            panel.border_title = Content(f"Doctor · {one_line(self._box)}")
+            panel.border_subtitle = "d again · D and start the model · Esc closes"
+            with VerticalScroll(can_focus=False):
+                yield Static(id="findings", markup=False)
+            yield Static(id="doing", markup=False)
+
+    def on_mount(self) -> None:
+        """Begin, once the screen is drawn."""
+        self.call_after_refresh(self.action_examine, self._start)
+
+    def on_resize(self) -> None:
+        """Lines are wrapped to the width."""
+        self._draw()
+
+    def action_examine(self, start: bool) -> None:
+        """Begin anew."""
+        self._findings = []
+        self._draw()
+        # Exclusive: the former one is cancelled, and takes back what it asked of the box.
+        self.run_worker(self._examine(start=start), exclusive=True, exit_on_error=False)
+
+    def action_scroll(self, lines: int) -> None:
+        """Scroll by lines."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+    def tell(self, finding: Finding) -> None:
+        """Show a finding."""
+        self._findings.append(finding)
+        self._draw()
+        self.query_one(VerticalScroll).scroll_end(animate=False)
+
+    def doing(self, text: str) -> None:
+        """Show what is being done."""
+        now = Content.styled(f"… {one_line(text)}", "$foreground-muted")
+        self.query_one("#doing", Static).update(now)
+
+    def conclude(self, seconds: float, *, start: bool, whole: bool) -> None:
+        """Show how it ended."""
+        text = summary(self._findings, seconds)
+        if whole and not start:
+            text = Content("\n").join([text, Content.styled(_NOT_TRIED, "$foreground-muted")])
+        self.query_one("#doing", Static).update(text)
+
+    async def _examine(self, *, start: bool) -> None:
+        # It brings SSH with it.
+        from backend.doctor import ExaminationWatchers, examine
+
+        began = time.monotonic()
+        watchers = ExaminationWatchers(self.tell, self.doing)
+        diagnosis = await examine(self._box, self._asker, watchers, start=start)
+        self.conclude(time.monotonic() - began, start=start, whole=diagnosis.hindrance is None)
+
+    def _draw(self) -> None:
+        width = self.query_one(VerticalScroll).scrollable_content_region.width
+        if width > 0:
+            self.query_one("#findings", Static).update(finding_lines(self._findings, width))

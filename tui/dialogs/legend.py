@@ -1,0 +1,65 @@
+"""What the glyphs mean, for the help: everywhere a glyph stands with its word and its colour."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from backend.events import LinkState
+from backend.store import State
+from tui.queue.job_states import shown_state
+from tui.settings.rows import OVERRULED
+from tui.tokens.verdicts import Standing
+from tui.widgets.status_text import link_text
+
+_WIDTH = 18
+_VERDICTS = {
+    Standing.FITS: "prompt, frames and answer fit the limit",
+    Standing.NEAR: "they fit, and take nine tenths of it or more",
+    Standing.EXCEEDS: "they do not fit, at any size that may be sent",
+    Standing.REFUSED: "it cannot be sent for another reason",
+}
+_JOBS = {
+    State.QUEUED: "it waits for its turn",
+    State.PAUSED: "it waits until you let it go on",
+    State.PREPARING: "its frames are being drawn",
+    State.SENT: "the box has it, and does it whether you are there or not",
+    State.RUNNING: "the engine works on it",
+    State.DONE: "its result is there",
+    State.FAILED: "it says why",
+    State.CANCELLED: "you took it back",
+}
+_LINKS = {
+    LinkState.CONNECTING: "the box is being reached",
+    LinkState.WAITING: "a question is open: a host key, a password",
+    LinkState.LIVE: "it answers",
+    LinkState.STALE: "nothing comes any more; soon it is tried anew",
+    LinkState.RETRYING: "it could not be reached; it is tried again",
+    LinkState.STOPPED: "until you did what the detail says",
+    LinkState.CLOSED: "all is done there; more opens it again",
+}
+
+
+def legend(page: str) -> dict[str, list[Content]]:
+    """The groups of glyphs that a page has."""
+    groups: dict[str, list[Content]] = {}
+    if page == "specs":
+        groups["Verdicts"] = [
+            _line(Content.styled(standing.text, standing.colour), what)
+            for standing, what in _VERDICTS.items()
+        ]
+    if page in ("specs", "queue"):
+        groups["Jobs"] = [
+            _line(Content.styled(shown_state(state).text, shown_state(state).colour), what)
+            for state, what in _JOBS.items()
+        ]
+    groups["Boxes"] = [_line(link_text(state), what) for state, what in _LINKS.items()]
+    if page == "settings":
+        groups["Settings"] = [
+            _line(Content.styled("■ □", "bold"), "yes, no"),
+            _line(Content.styled(OVERRULED, "$text-warning"), "counts more than your own file"),
+        ]
+    return groups
+
+
+def _line(glyph: Content, what: str) -> Content:
+    return Content.assemble(glyph, " " * max(1, _WIDTH - glyph.cell_length), what)

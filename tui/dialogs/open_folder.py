@@ -1,0 +1,52 @@
+"""Asks for a file or folder with prompt specs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from tui.text import one_line
+
+
+class OpenFolderDialog(ModalScreen[Path | None]):
+    """Returns a path that is there."""
+
+    CSS_PATH = "dialog.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "give up", key_display="esc")
+    ]
+
+    def __init__(self, cwd: Path) -> None:
+        super().__init__()
+        self._cwd = cwd
+
+    def compose(self) -> ComposeResult:
+        """One line, and what is wrong with it."""
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "Open a folder of prompt specs"
+            dialog.border_subtitle = "⏎ opens · Esc gives up"
+            with Horizontal(classes="row"):
+                yield Static("path", classes="label", markup=False)
+                path = Input(placeholder=one_line(str(self._cwd)), compact=True)
+                path.cursor_blink = False
+                yield path
+            yield Static(classes="wrong", markup=False)
+
+    @on(Input.Submitted)
+    def _open(self, event: Input.Submitted) -> None:
+        try:
+            path = self._cwd / Path(event.value.strip() or ".").expanduser()
+            there = path.exists()
+        except (OSError, ValueError, RuntimeError):
+            there = False
+        if there:
+            self.dismiss(path)
+        else:
+            self.query_one(".wrong", Static).update(f"✗ {one_line(event.value)} is not there.")

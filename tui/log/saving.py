@@ -1,0 +1,36 @@
+"""Lines of the log, into a file of the user's. Blocks; raises OSError."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from tui.log.book import LogLine
+from tui.log.line_text import plain
+
+
+def as_text(lines: Iterable[LogLine]) -> str:
+    """The lines as they are copied and saved."""
+    return "".join(f"{plain(line)}\n" for line in lines)
+
+
+def save_lines(lines: Iterable[LogLine], path: Path, *, replace: bool) -> None:
+    """Write them to `path`. Raises FileExistsError when it is there and shall not be replaced."""
+    data = as_text(lines).encode("utf-8", "backslashreplace")
+    if not replace:
+        with path.open("xb") as file:
+            file.write(data)
+        return
+    # Whole or not at all: what is replaced is the user's.
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as part:
+        made = Path(part.name)
+        try:
+            part.write(data)
+            part.flush()
+            os.fsync(part.fileno())
+            made.replace(path)
+        except BaseException:
+            made.unlink(missing_ok=True)
+            raise

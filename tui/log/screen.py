@@ -1,0 +1,308 @@
+"""The log: what boxes, engines and jobs said, as it comes in; to be searched, filtered, copied and saved."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path, PurePath
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input, Static
+
+from tui.desk import Desk
+from tui.log.book import LogLine
+from tui.log.line_text import Times
+from tui.log.lines import IDENTITY_SHOWN, LogLines, Wanted
+from tui.log.prompt import Asked, LogPrompt
+from tui.log.saving import as_text, save_lines
+from tui.log.title import Around, empty_log_text, log_standing, log_title
+from tui.log.view import LogView
+from tui.messages import LogMoved
+from tui.steady_app import CHANGES
+from tui.terminal import copy
+from tui.text import one_line
+from tui.widgets.page import HELP, Page
+
+_LOOKS: list[str | PurePath] = ["screen.tcss", "view.tcss"]
+_MOST_COPIED = 1_000_000
+"""Characters for the terminal's clipboard; many terminals take less."""
+
+
+class LogPage(Page):
+    """A title, the lines, and one line to type into. Searching and filtering are in `LogLines`."""
+
+    AUTO_FOCUS = "LogView"
+    CSS_PATH = _LOOKS
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "ask('SEARCH')", "search", key_display="/"),
+        Binding("n", "next(1)", "next", show=False),
+        Binding("N", "next(-1)", "previous", show=False),
+        Binding("f", "ask('FILTER')", "filter"),
+        Binding("L", "level", "level"),
+        Binding("b", "box", "box", show=False),
+        Binding("tab", "job", "job", show=False, priority=True),
+        Binding("y", "copy", "copy"),
+        Binding("s", "ask('FILE')", "save"),
+        Binding("escape", "back", "back", show=False),
+        HELP,
+    ]
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._file = desk.log_file
+        self._folder = desk.source.cwd
+        self._to_replace: Path | None = None
+        """The file of which the user was told that it exists."""
+        self._before = ""
+        """The search or filter before something else was typed."""
+
+    def compose_body(self) -> ComposeResult:
+        """Title, text, and the line below."""
+        lines = LogLines(self.upsample.logs)
+        with Vertical(classes="body"):
+            with Horizontal(id="line"):
+                yield Static(id="title", markup=False)
+                yield Static(id="standing", markup=False)
+            yield Static(id="empty", markup=False)
+            yield LogView(lines)
+            with Horizontal(id="prompt"):
+                yield Static(id="asked", markup=False)
+                yield LogPrompt()
+
+    @property
+    def log_view(self) -> LogView:
+        """The lines."""
+        return self.query_one(LogView)
+
+    @property
+    def lines(self) -> LogLines:
+        """What the view shows."""
+        return self.log_view.lines
+
+    @property
+    def prompt(self) -> LogPrompt:
+        """The line to type into."""
+        return self.query_one(LogPrompt)
+
+    def on_mount(self) -> None:
+        """Show what there is."""
+        self.set_interval(1, self._tick)
+        self.show_live()
+
+    def on_screen_resume(self) -> None:
+        """While another page was shown, nothing was drawn."""
+        self.call_after_refresh(self.show_live)
+
+    def show_live(self) -> None:
+        """Draw what is new, unless nobody sees it."""
+        if not self.is_shown:
+            return
+        wanted = self.lines.wanted
+        if wanted.job is not None and not wanted.identity:
+            self.lines.want(replace(wanted, identity=self.upsample.identity_of(wanted.job)))
+        self.lines.update()
+        self._show_lines()
+
+    def show_job(self, number: int | None) -> None:
+        """Show the lines of one job, or of all."""
+        identity = "" if number is None else self.upsample.identity_of(number)[:IDENTITY_SHOWN]
+        self.lines.want(replace(self.lines.wanted, job=number, identity=identity))
+        self.log_view.following = True
+        self._show_lines()
+
+    def _tick(self) -> None:
+        if self.log_view.times is Times.AGO and self.is_shown:
+            self.log_view.refresh()
+
+    def _show_lines(self) -> None:
+        self.set_class(not self.lines.numbers, "-empty")
+        if not self.lines.numbers:
+            file = "" if self._file is None else str(self._file)
+            text = empty_log_text(self.lines, self._job_name, file)
+            self.query_one("#empty", Static).update(text)
+        self.log_view.show_lines()
+        self._show_title()
+
+    @on(LogMoved)
+    def _show_title(self) -> None:
+        view = self.log_view
+        around = Around(
+            view.following, view.new, len(view.chosen_lines), view.current, self._job_name
+        )
+        self.query_one("#title", Static).update(log_title(self.lines, around))
+        self.query_one("#standing", Static).update(log_standing(self.lines, around))
+
+    @property
+    def _job_name(self) -> str:
+        number = self.lines.wanted.job
+        if number is None:
+            return ""
+        job = self.upsample.live.jobs.get(number)
+        return job.job.name if job else f"{number}"
+
+    # --- choosing lines ---
+
+    def action_level(self) -> None:
+        """All lines, warnings and errors, errors alone; around and around."""
+        wanted = self.lines.wanted
+        self._want(replace(wanted, gravity=(wanted.gravity + 1) % 3))
+
+    def action_box(self) -> None:
+        """All boxes, then each alone."""
+        every = ["", *self.lines.book.boxes]
+        if len(every) < 3:
+            self.notify("No two boxes have said anything.", markup=False)
+            return
+        wanted = self.lines.wanted
+        following = every[(every.index(wanted.box) + 1) % len(every)]
+        self._want(replace(wanted, box=following))
+
+    def action_job(self) -> None:
+        """One job alone, or all: the one that the log was opened for, else the one last started."""
+        if self.lines.wanted.job is not None:
+            self.show_job(None)
+        elif self.upsample.log_job is None:
+            self.notify("No job has begun yet.", markup=False)
+        else:
+            self.show_job(self.upsample.log_job)
+
+    def _want(self, wanted: Wanted) -> None:
+        view = self.log_view
+        # What was at the top stays there, or the next line that is left of it.
+        self.lines.want(wanted)
+        view.chosen = None
+        self._show_lines()
+
+    # --- typing ---
+
+    def action_ask(self, asked: str) -> None:
+        """Open the line to type into."""
+        what = Asked[asked]
+        if what is Asked.FILE and not self.lines.numbers:
+            self.notify("There is no line to save.", markup=False)
+            return
+        value = {
+            Asked.SEARCH: "",
+            Asked.FILTER: " ".join(self.lines.wanted.words),
+            Asked.FILE: "upsample.log",
+        }[what]
+        self._before = self.lines.sought if what is Asked.SEARCH else value
+        self._to_replace = None
+        self._tell(what)
+        self.add_class("-asking")
+        self.prompt.ask(what, value)
+
+    def _tell(self, text: str) -> None:
+        self.query_one("#asked", Static).update(f"{text} ")
+
+    @on(Input.Changed)
+    def _use_as_typed(self, event: Input.Changed) -> None:
+        match self.prompt.asked:
+            case Asked.SEARCH:
+                self.lines.search(event.value)
+                self._show_lines()
+            case Asked.FILTER:
+                self._want(self.lines.wanted.with_text(event.value))
+            case Asked.FILE:
+                self._to_replace = None
+                self._tell(Asked.FILE)
+
+    @on(Input.Submitted)
+    def _use(self, event: Input.Submitted) -> None:
+        if self.prompt.asked is Asked.FILE:
+            self._save(event.value)
+            return
+        self._close()
+        if self.prompt.asked is Asked.SEARCH and event.value:
+            self.action_next(-1)
+
+    def _close(self) -> None:
+        self.remove_class("-asking")
+        self.prompt.end()
+        self.log_view.focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While something is typed, the keys of the page are letters of it."""
+        typing = self.has_class("-asking") and self.focused is self.prompt
+        return not (typing and action in {"ask", "next", "level", "box", "job", "copy", "help"})
+
+    def action_back(self) -> None:
+        """Undo what was asked for last: typing, the selection, the search, the filters."""
+        wanted = self.lines.wanted
+        if self.has_class("-asking"):
+            if self.prompt.asked is Asked.SEARCH:
+                self.lines.search(self._before)
+            elif self.prompt.asked is Asked.FILTER:
+                self.lines.want(wanted.with_text(self._before))
+            self._close()
+        elif self.log_view.chosen is not None:
+            self.log_view.unchoose()
+        elif self.lines.sought:
+            self.lines.search("")
+            self.log_view.current = None
+        else:
+            self.lines.want(Wanted())
+        self._show_lines()
+
+    def action_next(self, step: int) -> None:
+        """Go to the next line that has what is sought, or back to the one before."""
+        if not self.lines.sought:
+            self.notify("Nothing is searched for; / does.", markup=False)
+            return
+        view = self.log_view
+        start = view.current
+        if start is None:
+            # From what is in sight: backwards, as the newest is what one mostly looks for.
+            start = view.last_in_sight + 1 if step < 0 else view.first_in_sight - 1
+        number = self.lines.next_found(start, step)
+        if number is not None:
+            view.go_to(number)
+        self._show_title()
+
+    # --- copying and saving ---
+
+    def action_copy(self) -> None:
+        """The selected lines, or those in sight, to the clipboard of the terminal."""
+        chosen = self.log_view.chosen_lines
+        lines = chosen or self.log_view.in_sight
+        text = as_text(lines)
+        if not lines:
+            self.notify("There is no line to copy.", markup=False)
+        elif len(text) > _MOST_COPIED:
+            self.notify("Too much for a clipboard; s saves it to a file.", markup=False)
+        else:
+            copy(self.app, text)
+            which = "selected" if chosen else "in sight"
+            self.notify(f"{len(lines):,} lines copied, those {which}.", markup=False)
+            self.log_view.unchoose()
+
+    def _save(self, name: str) -> None:
+        if not name.strip():
+            return
+        path = self._folder / Path(name.strip()).expanduser()
+        book = self.lines.book
+        chosen = self.log_view.chosen_lines
+        lines = chosen or [it for n in self.lines.numbers if (it := book.line(n)) is not None]
+        writing = self._write(path, lines, replace=path == self._to_replace)
+        self.run_worker(writing, group=CHANGES, exit_on_error=False)
+
+    async def _write(self, path: Path, lines: list[LogLine], *, replace: bool) -> None:
+        shown = one_line(str(path))
+        try:
+            await asyncio.to_thread(save_lines, lines, path, replace=replace)
+        except FileExistsError:
+            self._to_replace = path
+            self._tell("it exists; ⏎ again replaces it:")
+        except OSError as error:
+            self.notify(
+                f"{shown} cannot be written: {error.strerror or error}",
+                severity="error",
+                markup=False,
+            )
+        else:
+            self._close()
+            self.notify(f"{len(lines):,} lines saved in {shown}", markup=False)

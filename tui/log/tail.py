@@ -1,0 +1,62 @@
+"""The last lines of the log at the foot of another page, where that has room to spare."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, cast
+
+from textual.content import Content
+from textual.widget import Widget
+
+from tui.log.book import LogLine
+from tui.log.line_text import Times, clean, gravity
+from tui.log.rows import Shape, label
+from tui.text import cut
+
+if TYPE_CHECKING:
+    from tui.app import UpsampleApp
+
+_COLOURS = ("$foreground", "$text-warning", "$text-error")
+
+
+class LogTail(Widget):
+    """Three lines at most; nothing at all before something was said."""
+
+    MOST = 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._count = -1
+
+    def on_mount(self) -> None:
+        """Follow the log."""
+        self._app.live_changed.subscribe(self, lambda _: self._show())
+        self._show()
+
+    def render(self) -> Content:
+        """The lines."""
+        room = self.size.width
+        return Content("\n").join([self._drawn(line, room) for line in self._last()])
+
+    def _show(self) -> None:
+        if self._count != self._app.logs.count:
+            self._count = self._app.logs.count
+            self.set_class(self._count > 0, "-said")
+            self.styles.height = min(self.MOST, self._count) + 1
+            self.refresh()
+
+    def _last(self) -> list[LogLine]:
+        return [line for _, line in self._app.logs.since(self._app.logs.count - self.MOST)]
+
+    def _drawn(self, line: LogLine, room: int) -> Content:
+        shape = Shape(Times.CLOCK, boxes=len(self._app.logs.boxes) > 1, sources=True)
+        when, level, who = label(line, shape, time.time())
+        colour = _COLOURS[gravity(line.level)]
+        text = cut(clean(line.text), room - shape.label_width)
+        return Content.assemble(
+            (when, "$foreground-muted"), (level, colour), (who, "$foreground-muted"), (text, colour)
+        )
+
+    @property
+    def _app(self) -> UpsampleApp:
+        return cast("UpsampleApp", self.app)

@@ -1,0 +1,110 @@
+"""A list of jobs: a line-API view that draws only what is in sight, so 10,000 jobs cost what 40 do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from tui.messages import CurrentJobChanged, JobMarksChanged
+from tui.queue.columns import cells, headings, lay_out
+from tui.queue.job_states import COLOURS
+from tui.queue.listing import JobListing
+from tui.widgets.pieces import GUTTER, Piece
+from tui.widgets.row_list import RowList
+
+
+class JobHeadings(Widget):
+    """The names of the columns, above the list and as wide as its rows."""
+
+    def render(self) -> str:
+        """One line."""
+        return headings(lay_out(self.size.width))
+
+
+class JobLines(RowList[JobListing], can_focus=False):
+    """Shows a JobListing, and no more: what waits and runs, in a few lines of another page."""
+
+    PREFIX = "job-list"
+    HAS_CURSOR: ClassVar[bool] = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"job-list--{part}"
+        for part in (
+            *("cursor", "cursor-glyph", "mark", "name", "remark", "number", "running"),
+            *COLOURS,
+        )
+    }
+
+    @property
+    def count(self) -> int:
+        """Jobs shown."""
+        return len(self._listing.shown)
+
+    def show_jobs(self) -> bool:
+        """Draw again; returns whether jobs came, went or changed places."""
+        changed = self._listing.refresh()
+        if changed:
+            self.show_rows()
+        else:
+            self.refresh()
+        return changed
+
+    def _pieces(self, position: int, width: int, *, current: bool) -> Sequence[Piece]:
+        job = self._listing.live.jobs.get(self._listing.shown[position])
+        if job is None:
+            return ()
+        return cells(
+            job,
+            lay_out(width, marks=self.HAS_CURSOR),
+            self._listing.live.clock(),
+            marked=job.job.number in self._listing.marked,
+            current=current,
+        )
+
+
+class JobList(JobLines, can_focus=True):
+    """The same with a cursor and marks. What these mean is for the page."""
+
+    HAS_CURSOR = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "mark", "mark"),
+        Binding("a", "mark_all", "all", show=False),
+        Binding("v", "invert", "invert", show=False),
+        Binding("g", "go_first", "first", show=False),
+    ]
+
+    def action_mark(self) -> None:
+        """Mark the current job, or take its mark away, and move on."""
+        self._listing.toggle_mark()
+        self._marked()
+        self.action_move(1)
+
+    def action_mark_all(self) -> None:
+        """Mark all jobs, or none of them if all are marked."""
+        self._listing.toggle_all()
+        self._marked()
+
+    def action_invert(self) -> None:
+        """Swap marked and unmarked."""
+        self._listing.invert()
+        self._marked()
+
+    def move_cursor(self, position: int) -> None:
+        """Put the cursor there, or at the end that is nearest, and say so."""
+        self._listing.follows = False
+        self._listing.move_to(position)
+        self._keep_in_sight()
+        self.refresh()
+        self.post_message(CurrentJobChanged())
+
+    def _clicked(self, event: events.Click) -> None:
+        if event.x < GUTTER:
+            self._listing.toggle_mark()
+            self._marked()
+
+    def _marked(self) -> None:
+        self.refresh()
+        self.post_message(JobMarksChanged())

@@ -1,0 +1,227 @@
+"""What the live view says: the current job's facts, how far the engine's start is, how the boxes do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.content import Content
+
+from backend.box.status_text import gpus_text
+from backend.events import BoxStatus, LinkState
+from backend.store import State
+from tui.amounts import about, clock, counted, size
+from tui.queue.columns import name_of
+from tui.queue.job_states import shown
+from tui.queue.listing import JobListing, count_states, seconds_left, total_rate
+from tui.state.live import Live, LiveBox, LiveJob
+from tui.text import one_line, paragraphs, short_path
+from tui.widgets.status_text import link_parts
+
+_LABEL = 10
+_MUTED = "$foreground-muted"
+_DOT = (" · ", "$foreground-disabled")
+READY = "ready"
+STAGES = (
+    ("starting", "starting"),
+    ("loading weights", "loading weights"),
+    ("compiling", "compiling"),
+    ("capturing graphs", "capturing graphs"),
+    ("answering a first request", "first request"),
+    (READY, READY),
+)
+"""Of an engine's start, in this order, with their short names; some starts skip some."""
+
+
+def queue_title(listing: JobListing, *, held: bool) -> Content:
+    """How many jobs stand how, how fast it goes, and when it will be done."""
+    live = listing.live
+    states = count_states(live.jobs.values())
+    waiting = states[State.QUEUED] + states[State.PREPARING]
+    counts = (
+        (states[State.RUNNING], "running", "$text-accent"),
+        (states[State.SENT], "on the box", ""),
+        (waiting, "waiting", ""),
+        (states[State.PAUSED], "paused", "$text-warning"),
+        (states[State.FAILED], "failed", "$text-error"),
+        (states[State.DONE], "done", "$text-success"),
+        (states[State.CANCELLED], "cancelled", _MUTED),
+    )
+    parts = [Content.styled(f"{count:,} {word}", colour) for count, word, colour in counts if count]
+    if listing.marked:
+        parts.append(Content.styled(f"{len(listing.marked):,} marked", "$text-accent"))
+    if held:
+        parts.append(Content.styled("‖ held: nothing new is sent", "bold $text-warning"))
+    return Content.assemble(Content.styled("Queue  ", "bold"), Content.assemble(_DOT).join(parts))
+
+
+def pace(live: Live) -> Content:
+    """Tokens a second in all, and how long the rest will take."""
+    rate, left = total_rate(live), seconds_left(live)
+    parts = [f"{rate:,.0f} tok/s"] if rate else []
+    if left is not None:
+        parts.append(f"{about(left)} left")
+    return Content.styled("  ·  ".join(parts), _MUTED)
+
+
+def box_words(box: LiveBox, now: float) -> Content:
+    """One line about a box: its link in words, and what answers there or when the next try is."""
+    glyph, state, colour = link_parts(box, now)
+    words = [Content.assemble((glyph, colour), " ", (one_line(box.name), "bold"))]
+    words.append(Content.styled(state or "not connected", colour))
+    if box.link is LinkState.LIVE and box.stage not in ("", READY):
+        words.append(Content.styled(f"◐ {short_stage(box.stage)}", "$text-warning"))
+    if box.detail:
+        words.append(Content.styled(one_line(box.detail.partition("\n")[0]), _MUTED))
+    if box.status is not None:
+        words += [Content(one_line(part)) for part in _status_parts(box.status)]
+    return Content("  ").join(words)
+
+
+def _status_parts(status: BoxStatus) -> list[str]:
+    parts = [gpus_text(status.gpus)]
+    if status.jobs_running or status.jobs_waiting:
+        parts.append(f"{status.jobs_running} running {status.jobs_waiting} waiting")
+    return [part for part in parts if part]
+
+
+def short_stage(stage: str) -> str:
+    """A stage by its short name."""
+    return dict(STAGES).get(stage, one_line(stage))
+
+
+def is_starting(box: LiveBox | None) -> bool:
+    """Whether the engine on the box is on its way up."""
+    return box is not None and box.link is LinkState.LIVE and box.stage not in ("", READY)
+
+
+def stepper(box: LiveBox, now: float) -> Content:
+    """The stages of the engine's start: which are past, which it is at, and for how long."""
+    names = [stage for stage, _ in STAGES]
+    at = names.index(box.stage) if box.stage in names else -1
+    began = min(box.stages.values(), default=now)
+    lines = [
+        Content.assemble(
+            ("The model is starting on ", "bold"),
+            (one_line(box.name), "bold"),
+            (f"  {clock(now - began)}", _MUTED),
+        )
+    ]
+    if at < 0:
+        return Content("\n").join([*lines, Content.styled(f"▶ {one_line(box.stage)}", "bold")])
+    for position, (stage, short) in enumerate(STAGES):
+        if position > at:
+            lines.append(Content.styled(f"· {short}", _MUTED))
+            continue
+        glyph, style = ("✓", "$text-success") if position < at else ("▶", "bold $text-accent")
+        if stage not in box.stages and position < at:
+            lines.append(Content.styled(f"✓ {short}", _MUTED))  # skipped, or before we came
+            continue
+        lines.append(
+            Content.assemble(
+                (f"{glyph} {short:<18}", style), (f"{clock(_took(box, position, now)):>6}", _MUTED)
+            )
+        )
+    return Content("\n").join(lines)
+
+
+def _took(box: LiveBox, position: int, now: float) -> float:
+    """Seconds from the beginning of the stage to that of the next one heard of, or to now."""
+    began = box.stages[STAGES[position][0]]
+    later = [box.stages[stage] for stage, _ in STAGES[position + 1 :] if stage in box.stages]
+    return min(later, default=now) - began
+
+
+def heading(job: LiveJob) -> Content:
+    """Name and state."""
+    stands = shown(job)
+    return Content.assemble((name_of(job), "bold"), "  ", (stands.text, stands.colour))
+
+
+def facts(job: LiveJob, now: float, cwd: Path, width: int, *, brief: bool = False) -> Content:
+    """Everything about the job but its text; `brief`, in as few lines as it takes, without labels."""
+    lines: list[Content] = []
+    if job.error:
+        problem, _, remedy = job.error.partition("\n")
+        lines += Content.styled(one_line(problem), "$text-error").wrap(width)
+        if remedy.strip():
+            lines += Content(f"→ {one_line(remedy.strip())}").wrap(width)
+    elif job.note:
+        lines += Content.styled(one_line(job.note), "$text-warning").wrap(width)
+    if brief:
+        values = [value for _, value in _facts(job, now, cwd)[:3]]
+        return Content("\n").join([*lines, *Content.styled(" · ".join(values), _MUTED).wrap(width)])
+    for label, value in _facts(job, now, cwd):
+        first, *rest = Content(value).wrap(max(10, width - _LABEL)) or [Content()]
+        lines.append(Content.assemble((f"{label:<{_LABEL}}", _MUTED), first))
+        lines += [Content.assemble(" " * _LABEL, line) for line in rest]
+    return Content("\n").join(lines)
+
+
+def _facts(job: LiveJob, now: float, cwd: Path) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    if job.size_sent:
+        sent = f"{counted(job.frames, 'frame')} of {job.size_sent.replace('x', '×')}"
+        found.append(("sent", sent + (f", {size(job.image_bytes)}" if job.image_bytes else "")))
+    if job.prompt_tokens is not None:
+        found.append(("prompt", _prompt_tokens(job)))
+    if job.tokens:
+        found.append(("answer", _answer(job, now)))
+    if job.attempt > 1:
+        why = one_line(job.reason.partition("\n")[0])
+        found.append(
+            ("attempt", f"{job.attempt}; the one before: {why}" if why else str(job.attempt))
+        )
+    found.append(("box", one_line(job.job.box)))
+    found.append(("result", short_path(job.job.destination, cwd)))
+    return found
+
+
+def _prompt_tokens(job: LiveJob) -> str:
+    ours = f"{job.prompt_tokens:,} tokens by our count"
+    if job.reported_tokens is None:
+        return ours
+    if job.reported_tokens == job.prompt_tokens:
+        return f"{ours}, and by the engine's"
+    return f"{ours}, {job.reported_tokens:,} by the engine's"
+
+
+def _answer(job: LiveJob, now: float) -> str:
+    parts = [counted(job.tokens, "token")]
+    rate = job.rate(now)
+    if rate is not None:
+        parts.append(f"{rate:,.0f} a second")
+    if job.began is not None:
+        parts.append(clock(job.elapsed(now)))
+    if job.finish_reason == "length":
+        parts.append("cut off at the limit")
+    return " · ".join(parts)
+
+
+def answer_text(job: LiveJob, box: LiveBox | None, now: float) -> Content:
+    """The text as far as it is written, or what is waited for."""
+    if job.text:
+        return Content(paragraphs(job.text.lstrip()))
+    if job.state.ended or job.state is State.PAUSED:
+        return Content.styled(_NO_TEXT.get(job.state, ""), _MUTED)
+    if box is not None and is_starting(box):
+        return stepper(box, now)
+    if box is not None and box.link not in (None, LinkState.LIVE):
+        lines = [box_words(box, now)]
+        if box.link is LinkState.STOPPED:
+            lines.append(Content.styled("R tries again once that is mended.", _MUTED))
+        if box.link is LinkState.RETRYING:
+            lines.append(Content.styled("R tries at once. What the box has goes on there.", _MUTED))
+        return Content("\n").join(lines)
+    return Content.styled(_NO_TEXT.get(job.state, ""), _MUTED)
+
+
+_NO_TEXT = {
+    State.QUEUED: "It waits for its turn.",
+    State.PREPARING: "Its frames are drawn, and sent when the box has room.",
+    State.PAUSED: "It is paused: p lets it go on.",
+    State.SENT: "The box has it and will begin when a slot is free.",
+    State.RUNNING: "The model reads the prompt and the frames …",
+    State.FAILED: "r tries it again.",
+    State.CANCELLED: "It was cancelled; r queues it again.",
+    State.DONE: "It was done before; its file was written.",
+}

@@ -1,0 +1,131 @@
+"""The jobs of the queue page: in which order, which are marked, and which one is looked at. No widgets.
+
+What needs a look comes first: running, on their way, failed; then what waits, in the order in which it
+will be sent; then what is done, the newest first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from backend.store import State
+from tui.state.live import Live, LiveJob
+
+_RANKS = {
+    State.RUNNING: 0,
+    State.SENT: 1,
+    State.FAILED: 3,
+    State.PREPARING: 4,
+    State.QUEUED: 4,
+    State.PAUSED: 4,
+    State.DONE: 5,
+    State.CANCELLED: 6,
+}
+
+
+class JobListing:
+    """What a list of jobs shows. Only the app's thread touches it."""
+
+    def __init__(self, live: Live, *, only_going: bool = False) -> None:
+        """`only_going` leaves out what has ended."""
+        self.live = live
+        self.shown: list[int] = []
+        """Numbers of the jobs, in the order of the list."""
+        self.marked: set[int] = set()
+        self.position = 0
+        """Of the current job; 0 when nothing is shown."""
+        self.follows = True
+        """Whether the cursor goes to a job that runs, until the user moves it."""
+        self._only_going = only_going
+        self._version = -1
+
+    def refresh(self) -> bool:
+        """Take in what changed; returns whether the order did. The cursor keeps its job."""
+        if self._version == self.live.order_version:
+            return False
+        self._version = self.live.order_version
+        current = self.number
+        self.shown = [
+            job.job.number for job in sorted(self.live.jobs.values(), key=_place) if self._has(job)
+        ]
+        self.marked &= self.live.jobs.keys()
+        if self.follows and not self._is_running(current):
+            self.position = 0
+        elif current in self.live.jobs:
+            self.position = self.shown.index(current) if current in self.shown else self.position
+        self.move_to(self.position)
+        return True
+
+    @property
+    def number(self) -> int:
+        """Of the current job; 0 when there is none."""
+        return self.shown[self.position] if self.position < len(self.shown) else 0
+
+    @property
+    def current(self) -> LiveJob | None:
+        """The job that the cursor is on."""
+        return self.live.jobs.get(self.number)
+
+    @property
+    def chosen(self) -> list[LiveJob]:
+        """What a key acts on: the marked jobs, or the current one when none is marked."""
+        numbers = [n for n in self.shown if n in self.marked] if self.marked else [self.number]
+        return [self.live.jobs[number] for number in numbers if number in self.live.jobs]
+
+    def move_to(self, position: int) -> None:
+        """Put the cursor there, or at the end that is nearest."""
+        self.position = max(0, min(position, len(self.shown) - 1))
+
+    def toggle_mark(self) -> None:
+        """Mark the current job, or take its mark away."""
+        if self.shown:
+            self.marked ^= {self.number}
+
+    def toggle_all(self) -> None:
+        """Mark all jobs; where all are marked, take the marks away."""
+        self.marked = set() if self.marked >= set(self.shown) else set(self.shown)
+
+    def invert(self) -> None:
+        """Swap marked and unmarked."""
+        self.marked = set(self.shown) - self.marked
+
+    def unmark(self) -> None:
+        """Take all marks away."""
+        self.marked.clear()
+
+    def _has(self, job: LiveJob) -> bool:
+        return not (self._only_going and job.state.ended)
+
+    def _is_running(self, number: int) -> bool:
+        job = self.live.jobs.get(number)
+        return job is not None and job.state is State.RUNNING
+
+
+def _place(job: LiveJob) -> tuple[int, float, int]:
+    rank = _RANKS[job.state]
+    if job.state.ended:
+        return rank, -(job.ended or 0.0), -job.job.number
+    return rank, job.began or 0.0 if job.state is State.RUNNING else job.job.place, job.job.number
+
+
+def count_states(jobs: Iterable[LiveJob]) -> Counter[State]:
+    """How many jobs stand how."""
+    return Counter(job.state for job in jobs)
+
+
+def seconds_left(live: Live) -> float | None:
+    """About how long the jobs that are not paused will take; None when nothing tells."""
+    states = count_states(live.jobs.values())
+    left = sum(states[s] for s in (State.QUEUED, State.PREPARING, State.SENT, State.RUNNING))
+    if not live.recent or not left:
+        return None
+    took = sum(live.recent) / len(live.recent)
+    return took * left / max(1, states[State.RUNNING])
+
+
+def total_rate(live: Live) -> float:
+    """Tokens a second of all running jobs together."""
+    now = live.clock()
+    rates = (j.rate(now) for j in live.jobs.values() if j.state is State.RUNNING)
+    return sum(rate for rate in rates if rate is not None)

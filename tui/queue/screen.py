@@ -1,0 +1,322 @@
+"""The queue: which jobs run and wait, the text as it is written, and what can be done to them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from pathlib import PurePath
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from backend.dispatch.reorder import Move
+from backend.errors import UpsampleError
+from backend.store import Job, State
+from tui.amounts import counted
+from tui.desk import Desk
+from tui.messages import CurrentJobChanged, JobMarksChanged
+from tui.queue.job_list import JobHeadings, JobList
+from tui.queue.job_text import box_words, pace, queue_title
+from tui.queue.listing import JobListing
+from tui.queue.live_view import LiveView
+from tui.state.live import LiveJob
+from tui.steady_app import CHANGES
+from tui.text import one_line, paragraphs
+from tui.widgets.page import HELP, Page
+
+if TYPE_CHECKING:
+    from backend.dispatch.runner import QueueRunner
+
+_LOOKS: list[str | PurePath] = [
+    "screen.tcss",
+    "job_list.tcss",
+    "live_view.tcss",
+]
+_MOST_BOXES = 4
+"""Boxes that have a line."""
+
+Change = Callable[["QueueRunner", Collection[int]], Awaitable[Iterable[Job] | None]]
+
+
+class QueuePage(Page):
+    """List and live view. Its keys ask the app's runner; what comes of it is heard as events."""
+
+    AUTO_FOCUS = "JobList"
+    CSS_PATH = _LOOKS
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "read", "read", show=False),
+        Binding("c", "cancel", "cancel"),
+        Binding("p", "pause", "pause"),
+        Binding("P", "hold", "hold all", show=False),
+        Binding("r", "retry", "retry"),
+        Binding("K,less_than_sign", "arrange('up')", "up", show=False),
+        Binding("J,greater_than_sign", "arrange('down')", "down", show=False),
+        Binding("t", "arrange('top')", "to the top", show=False),
+        Binding("x", "clear", "clear"),
+        Binding("f", "follow", "follow", show=False),
+        Binding("R", "try_again", "reconnect", show=False),
+        Binding("escape", "back", "back", show=False),
+        HELP,
+    ]
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._cwd = desk.source.cwd
+        self.listing: JobListing | None = None
+
+    def compose_body(self) -> ComposeResult:
+        """Totals, boxes, and the list beside or above the live view."""
+        self.listing = JobListing(self.upsample.live)
+        with Vertical(classes="body"):
+            yield Static(id="title", markup=False)
+            with Horizontal(id="line"):
+                yield Static(id="boxes", markup=False)
+                yield Static(id="pace", markup=False)
+            yield Static(id="empty", markup=False)
+            with Horizontal(id="panes"):
+                with Vertical(id="jobs"):
+                    yield JobHeadings()
+                    yield JobList(self.listing, id="list")
+                yield LiveView(self.upsample.live, self._cwd)
+
+    @property
+    def job_list(self) -> JobList:
+        """The list."""
+        return self.query_one(JobList)
+
+    @property
+    def live_view(self) -> LiveView:
+        """The pane with the current job."""
+        return self.query_one(LiveView)
+
+    @property
+    def jobs(self) -> JobListing:
+        """What the list shows."""
+        assert self.listing is not None  # noqa: S101 - made before anything is shown
+        return self.listing
+
+    @property
+    def current_job(self) -> int | None:
+        """The number of the job that the cursor is on."""
+        job = self.jobs.current
+        return None if job is None else job.job.number
+
+    def on_mount(self) -> None:
+        """Show what there is, and keep clocks and countdowns going."""
+        self.set_interval(1, self._tick)
+        self.show_live()
+
+    def on_screen_resume(self) -> None:
+        """While another page was shown, nothing was drawn."""
+        self.call_after_refresh(self.show_live)
+
+    @on(events.Resize)
+    def wrap_lines(self) -> None:
+        """Lines are wrapped to the width."""
+        self.call_after_refresh(self.show_live)
+
+    def _tick(self) -> None:
+        if self.jobs.shown:
+            self.show_live()
+
+    @on(JobMarksChanged)
+    def show_live(self) -> None:
+        """Draw everything that may have changed, unless nobody sees it."""
+        if not self.is_shown:
+            return
+        self.job_list.show_jobs()
+        self.set_class(not self.jobs.shown, "-empty")
+        runner = self.upsample.runner
+        held = runner is not None and runner.is_held
+        self.query_one("#title", Static).update(queue_title(self.jobs, held=held))
+        self.query_one("#pace", Static).update(pace(self.upsample.live))
+        self.query_one("#boxes", Static).update(self._boxes())
+        if not self.jobs.shown:
+            self.query_one("#empty", Static).update(self._empty_text())
+        self._show_current()
+
+    @on(CurrentJobChanged)
+    def _show_current(self) -> None:
+        self.live_view.show(self.jobs.current)
+
+    def _boxes(self) -> Content:
+        live = self.upsample.live
+        with_work = {job.job.box for job in live.jobs.values() if not job.state.ended}
+        heard_of = [box for name, box in live.boxes.items() if name in with_work or box.link]
+        lines = [box_words(box, live.clock()) for box in heard_of[:_MOST_BOXES]]
+        if self.upsample.holder:
+            who = f"{one_line(self.upsample.holder)} works on this; what is asked for here is done there"
+            lines.insert(0, Content.styled(who, "$text-warning"))
+        return Content("\n").join(lines)
+
+    def _empty_text(self) -> Content:
+        trouble = self.upsample.queue_trouble
+        if trouble:
+            return Content.assemble(
+                ("The queue cannot be worked on from here.", "bold"), "\n\n", paragraphs(trouble)
+            )
+        return Content.assemble(
+            ("Nothing is in the queue.", "bold"),
+            "\n\n1 goes to the specs: mark some with space, and press u to upsample them.",
+            "\n",
+            (
+                "Jobs go on on their box when the app is closed; they are here again when it is opened.",
+                "$foreground-muted",
+            ),
+        )
+
+    # --- keys ---
+
+    def action_read(self) -> None:
+        """Go to the text, to scroll it."""
+        if self.jobs.shown:
+            self.live_view.answer.focus()
+
+    def action_back(self) -> None:
+        """To the list; from there, take the marks away."""
+        if self.job_list.has_focus:
+            self.jobs.unmark()
+            self.show_live()
+        self.job_list.focus()
+
+    def action_follow(self) -> None:
+        """Let the cursor go to what runs, as it did at first."""
+        self.jobs.follows = True
+        self.upsample.live.note_changed(())
+        self.show_live()
+
+    def action_cancel(self) -> None:
+        """Cancel the marked jobs, or the current one, wherever they are."""
+        self._change(
+            lambda job: not job.state.ended,
+            "Only what has not ended can be cancelled.",
+            lambda runner, numbers: runner.cancel(numbers),
+        )
+
+    def action_retry(self) -> None:
+        """Queue again what failed or was cancelled."""
+        self._change(
+            lambda job: job.state in (State.FAILED, State.CANCELLED),
+            "Only what failed or was cancelled can be tried again.",
+            lambda runner, numbers: runner.retry(numbers),
+            anew=True,
+        )
+
+    def action_pause(self) -> None:
+        """Pause what is not sent yet; where all of it is paused, let it go on."""
+        chosen = [job for job in self.jobs.chosen if job.state.unsent]
+        if chosen and all(job.state is State.PAUSED for job in chosen):
+            self._change(
+                lambda job: job.state is State.PAUSED,
+                "",
+                lambda runner, numbers: runner.resume(numbers),
+            )
+        else:
+            self._change(
+                lambda job: job.state.unsent,
+                "What a box has can be cancelled (c), not paused.",
+                lambda runner, numbers: runner.pause(numbers),
+            )
+
+    def action_arrange(self, where: str) -> None:
+        """Send the chosen jobs earlier or later."""
+        move = Move(where)
+        self._change(
+            lambda job: job.state.unsent,
+            "Only what is not sent yet can be moved.",
+            lambda runner, numbers: runner.move(numbers, move),
+            keep_marks=True,
+        )
+
+    def action_hold(self) -> None:
+        """Send nothing new, or send again."""
+        runner = self._runner()
+        if runner is None:
+            return
+        if not runner.works:
+            self.notify("Another upsample sends the jobs: p pauses them.", markup=False)
+        elif runner.is_held:
+            runner.let_go()
+            self.notify("Jobs are sent again.", markup=False)
+        else:
+            runner.hold()
+            self.notify(
+                "Held: what runs goes on, nothing new is sent until P is pressed again.",
+                markup=False,
+            )
+        self.show_live()
+
+    def action_clear(self) -> None:
+        """Take what has ended off the list."""
+        live = self.upsample.live
+        ended = [number for number, job in live.jobs.items() if job.state.ended]
+        if not ended:
+            self.notify("Nothing has ended yet.", markup=False)
+            return
+        live.forget(ended)
+        self.show_live()
+        self.notify(
+            f"{counted(len(ended), 'job')} cleared from the list; results and files stay.",
+            markup=False,
+        )
+
+    def action_try_again(self) -> None:
+        """Do not wait for the next try to reach a box."""
+        runner = self._runner()
+        if runner is not None:
+            for box in {
+                job.job.box for job in self.upsample.live.jobs.values() if not job.state.ended
+            }:
+                runner.try_again(box)
+
+    def _runner(self) -> QueueRunner | None:
+        runner = self.upsample.runner
+        if runner is None:
+            why = self.upsample.queue_trouble or "The queue is not open yet."
+            self.notify(paragraphs(why), severity="warning", markup=False)
+        return runner
+
+    def _change(
+        self,
+        can: Callable[[LiveJob], bool],
+        why_not: str,
+        change: Change,
+        *,
+        anew: bool = False,
+        keep_marks: bool = False,
+    ) -> None:
+        """Have the runner change those of the chosen jobs that it can, and say it where it cannot."""
+        chosen = self.jobs.chosen
+        numbers = [job.job.number for job in chosen if can(job)]
+        if not numbers:
+            self.notify(why_not if chosen else "There is no job.", markup=False)
+            return
+        if len(numbers) < len(chosen) and why_not:
+            passed = counted(len(chosen) - len(numbers), "job")
+            self.notify(f"{passed} left as they are: {why_not}", markup=False)
+        runner = self._runner()
+        if runner is None:
+            return
+        if not keep_marks:
+            self.jobs.unmark()
+        # The app's, so that it goes on whatever page is shown.
+        asking = self._ask(runner, numbers, change, anew=anew)
+        self.upsample.run_worker(asking, group=CHANGES, exit_on_error=False)
+
+    async def _ask(
+        self, runner: QueueRunner, numbers: Collection[int], change: Change, *, anew: bool
+    ) -> None:
+        live = self.upsample.live
+        try:
+            jobs = await change(runner, numbers)
+        except UpsampleError as error:
+            self.app.notify(one_line(str(error)), severity="error", markup=False)
+            return
+        if jobs is not None and anew:
+            live.take_up(jobs)
+        elif jobs is not None:
+            live.note_changed(jobs)

@@ -1,0 +1,1 @@
+"""The page that shows results beside their prompts, and takes decisions about them."""

@@ -1,0 +1,74 @@
+"""What the review page has done in threads: results read, decisions made, each on a queue opened for it.
+
+It needs no runner, so results can be reviewed while another process works on the queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from backend.errors import UpsampleError
+from backend.planning.orders import order_another
+from backend.results.review import (
+    Candidate,
+    FileChanges,
+    Review,
+    accept_all,
+    decide,
+    load_review,
+    undo,
+)
+from backend.store import Order, Store
+from backend.store.decision import Decision
+from tui.amounts import counted
+from tui.text import one_line
+
+
+def read_review(queue: Path, known: Mapping[int, Candidate]) -> Review:
+    """Everything there is to review. Raises QueueError."""
+    with closing(Store(queue)) as store:
+        return load_review(store, known)
+
+
+def decide_one(queue: Path, number: int, decision: Decision, text: str | None) -> str:
+    """Decide about one result; returns what that did to files. Raises UpsampleError."""
+    with closing(Store(queue)) as store:
+        return _told(decide(store, number, decision, text))
+
+
+def accept_many(queue: Path, numbers: Sequence[int]) -> tuple[str, list[UpsampleError]]:
+    """Accept these; returns how many that were, and what stood in the way of others."""
+    with closing(Store(queue)) as store:
+        _, troubles = accept_all(store, numbers)
+    accepted = counted(len(numbers) - len(troubles), "result")
+    return f"{accepted} accepted; U takes that back.", troubles
+
+
+def undo_last(queue: Path) -> str:
+    """Take the last decision back; returns what it was. Raises UpsampleError."""
+    with closing(Store(queue)) as store:
+        taken, outcome = undo(store)
+        jobs = store.jobs(one.job for one in taken)
+    if not taken:
+        return "There is no decision to take back."
+    what = one_line(jobs[0].name) if len(jobs) == 1 else counted(len(taken), "result")
+    said = f"Taken back: {what} was {taken[0].decision}"
+    files = _told(outcome)
+    return f"{said}; {files}" if files else f"{said}."
+
+
+def order_for(queue: Path, number: int) -> Order:
+    """The order for another answer to a job's prompt. Raises UpsampleError."""
+    with closing(Store(queue)) as store:
+        return order_another(store, number)
+
+
+def _told(outcome: FileChanges) -> str:
+    if outcome.written:
+        return f"{one_line(outcome.written[0].name)} is written."
+    if outcome.taken_back:
+        file = outcome.taken_back[0]
+        return f"{one_line(file.name)} is {'as it was before' if file.exists() else 'taken away'}."
+    return ""

@@ -1,0 +1,52 @@
+"""The list of results: a line-API view that draws only what is in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.widget import Widget
+
+from tui.messages import CurrentResultChanged
+from tui.review.listing import ReviewListing
+from tui.review.text import cells, headings, lay_out
+from tui.widgets.pieces import Piece
+from tui.widgets.row_list import RowList
+
+
+class ReviewHeadings(Widget):
+    """The names of the columns, above the list and as wide as its rows."""
+
+    def render(self) -> str:
+        """One line."""
+        return headings(lay_out(self.size.width))
+
+
+class ReviewList(RowList[ReviewListing]):
+    """Shows a ReviewListing and moves its cursor."""
+
+    PREFIX = "review-list"
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"review-list--{part}"
+        for part in (
+            *("cursor", "cursor-glyph", "name", "count", "lints"),
+            *("undecided", "accepted", "edited", "rejected"),
+        )
+    }
+
+    @property
+    def count(self) -> int:
+        """Prompts shown."""
+        return len(self._listing.shown)
+
+    def move_cursor(self, position: int) -> None:
+        """Put the cursor there, or at the end that is nearest, and say so."""
+        before = self._listing.position
+        self._listing.move_to(position)
+        if self._listing.position != before:
+            self.show_rows()
+            self.post_message(CurrentResultChanged())
+
+    def _pieces(self, position: int, width: int, *, current: bool) -> Sequence[Piece]:
+        prompt = self._listing.shown[position]
+        return cells(prompt, self._listing.candidate_of(prompt), lay_out(width), current=current)

@@ -1,0 +1,407 @@
+"""The review: what came back, beside what was asked, and the keys that decide about it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial
+from pathlib import Path, PurePath
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Input, Static
+from textual.worker import Worker
+
+from backend.config.editor import edit_text
+from backend.errors import UpsampleError
+from backend.results.review import Candidate
+from backend.store import State
+from backend.store.decision import Decision
+from tui.amounts import counted
+from tui.desk import Desk
+from tui.dialogs.question import QuestionScreen
+from tui.messages import CurrentResultChanged, ReviewFailed, ReviewRead, ReviewTold
+from tui.review.decisions import accept_many, decide_one, order_for, read_review, undo_last
+from tui.review.listing import ReviewListing, Show
+from tui.review.review_list import ReviewHeadings, ReviewList
+from tui.review.review_pane import ReviewPane
+from tui.review.text import empty_text, title
+from tui.steady_app import CHANGES
+from tui.terminal import copy, lend_terminal
+from tui.text import one_line, paragraphs
+from tui.widgets.filter_input import FilterInput
+from tui.widgets.page import HELP, Page
+
+Work = Callable[[], Coroutine[None, None, None]]
+
+_LOOKS: list[str | PurePath] = [
+    "screen.tcss",
+    "review_list.tcss",
+    "review_pane.tcss",
+]
+
+
+_FILTER_EXAMPLES = "words of a name or prompt; undecided, repetition …"
+
+
+class ReviewPage(Page):
+    """List and texts. Workers read and write in threads and post messages; handlers own the listing."""
+
+    AUTO_FOCUS = "ReviewList"
+    CSS_PATH = _LOOKS
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,y", "accept", "accept", key_display="⏎"),
+        Binding("x", "reject", "reject"),
+        Binding("e", "edit", "edit"),
+        Binding("U", "undo", "undo"),
+        Binding("g", "again", "again"),
+        Binding("A", "accept_all", "accept all", show=False),
+        Binding("left_square_bracket", "candidate(-1)", "candidate before", show=False),
+        Binding("right_square_bracket", "candidate(1)", "next candidate", show=False),
+        Binding("n", "lint(1)", "next lint", show=False),
+        Binding("N", "lint(-1)", "lint before", show=False),
+        Binding("J", "scroll_texts(1)", "scroll", show=False),
+        Binding("K", "scroll_texts(-1)", "scroll back", show=False),
+        Binding("c", "copy", "copy", show=False),
+        Binding("slash", "filter", "filter", show=False),
+        Binding("f", "show", "show", show=False),
+        Binding("escape", "back", "back", show=False),
+        HELP,
+    ]
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._queue = desk.queue
+        self.listing = ReviewListing()
+        self._trouble = ""
+        """Why the results could not be read."""
+        self._pending: set[int] = set()
+        """Jobs about which something is being decided."""
+        self._done = -1
+        """Jobs of this session that were done when the results were last read."""
+        self._in_order = asyncio.Lock()
+        """Decisions are made in the order in which they were asked for."""
+
+    def compose_body(self) -> ComposeResult:
+        """The list beside or above the texts."""
+        with Vertical(classes="body"):
+            yield Static(id="title", markup=False)
+            yield FilterInput(_FILTER_EXAMPLES)
+            yield Static(id="empty", markup=False)
+            with Horizontal(id="panes"):
+                with Vertical(id="results"):
+                    yield ReviewHeadings()
+                    yield ReviewList(self.listing, id="list")
+                yield ReviewPane(self.listing)
+
+    @property
+    def review_list(self) -> ReviewList:
+        """The list."""
+        return self.query_one(ReviewList)
+
+    @property
+    def pane(self) -> ReviewPane:
+        """The current result."""
+        return self.query_one(ReviewPane)
+
+    @property
+    def filter_input(self) -> FilterInput:
+        """The line that the filter is typed into."""
+        return self.query_one(FilterInput)
+
+    # --- reading ---
+
+    def on_mount(self) -> None:
+        """Show what is known, which is nothing yet; `on_screen_resume` begins to read."""
+        self._show_listing()
+
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        """Other pages and other programs may have changed what there is."""
+        self.call_after_refresh(self._read)
+
+    def show_live(self) -> None:
+        """Read again when another job is done."""
+        if self.is_shown and self._count_done() != self._done:
+            self._read()
+
+    def _count_done(self) -> int:
+        return sum(job.state is State.DONE for job in self.upsample.live.jobs.values())
+
+    def _read(self) -> None:
+        self._done = self._count_done()
+        if self._queue is not None:
+            self._start(partial(self._read_in_thread, self._queue), group="read")
+
+    def _start(self, work: Work, group: str = "") -> Worker[None]:
+        """As a worker of this page; of a group, it takes the place of the one before."""
+        # A function, and no coroutine: one that is replaced before it begins would never be awaited.
+        return self.run_worker(
+            work, group=group or CHANGES, exclusive=bool(group), exit_on_error=False
+        )
+
+    async def _read_in_thread(self, queue: Path) -> None:
+        known = {c.number: c for prompt in self.listing.prompts for c in prompt.candidates}
+        try:
+            review = await asyncio.to_thread(read_review, queue, known)
+        except UpsampleError as error:
+            self.post_message(ReviewFailed(error, None))
+        else:
+            self.post_message(ReviewRead(review))
+
+    @on(ReviewRead)
+    def _take_review(self, message: ReviewRead) -> None:
+        self._trouble = ""
+        self.listing.take(message.review)
+        self._go_to_asked()
+        self._show_listing()
+
+    def _go_to_asked(self) -> None:
+        asked, self.upsample.to_review = self.upsample.to_review, None
+        if asked is None or self.listing.go_to_spec(*asked):
+            return
+        if self.listing.filter or self.listing.show is not Show.ALL:
+            self._show_all()
+            if self.listing.go_to_spec(*asked):
+                return
+        self.notify("That spec has no result yet: upsample it first.", markup=False)
+
+    @on(ReviewFailed)
+    def _tell_trouble(self, message: ReviewFailed) -> None:
+        if message.job is None:
+            self._trouble = str(message.error)
+            self._show_listing()
+            return
+        self._pending.discard(message.job)
+        text = paragraphs(str(message.error))
+        self.notify(text, title="Not decided", severity="error", markup=False)
+        self._read()
+
+    @on(ReviewTold)
+    def _tell(self, message: ReviewTold) -> None:
+        if message.job is not None:
+            self._pending.discard(message.job)
+        if message.text:
+            self.notify(message.text, markup=False)
+        self._read()
+
+    # --- showing ---
+
+    def _show_listing(self) -> None:
+        self.set_class(not self.listing.shown, "-empty")
+        if not self.listing.shown:
+            if self._queue is None:
+                self.listing.is_loaded = True
+            text = empty_text(self.listing, self._trouble)
+            self.query_one("#empty", Static).update(text)
+        self.query_one("#title", Static).update(title(self.listing))
+        self.review_list.show_rows()
+        self.pane.show()
+
+    @on(CurrentResultChanged)
+    def _show_current(self) -> None:
+        self.pane.show()
+
+    # --- deciding ---
+
+    def action_accept(self) -> None:
+        """Write the result, and go on to the next that is undecided."""
+        if candidate := self._needed():
+            self._decide(candidate, Decision.ACCEPTED)
+
+    def action_reject(self) -> None:
+        """Take the result out of its file."""
+        candidate = self._needed()
+        if candidate is None:
+            return
+        if candidate.decision is Decision.REJECTED and not self._is_passed_over(candidate):
+            self.notify("It is rejected already; U takes the last decision back.", markup=False)
+        else:
+            self._decide(candidate, Decision.REJECTED)
+
+    def _is_passed_over(self, candidate: Candidate) -> bool:
+        """Whether it counts as rejected because another one was accepted."""
+        return bool(self.listing.current and self.listing.current.chosen not in (None, candidate))
+
+    async def action_edit(self) -> None:
+        """Have the user make a text of their own of it."""
+        candidate = self._needed()
+        if candidate is None:
+            return
+        text = await lend_terminal(self.app, partial(edit_text, candidate.result.prompt))
+        if text is not None:
+            self._take_edited(candidate, text)
+
+    def _take_edited(self, candidate: Candidate, text: str) -> None:
+        if not text:
+            self.notify("The text is empty, so nothing was changed; x rejects.", markup=False)
+        elif text == candidate.result.prompt.strip():
+            self.notify("The text was not changed, so nothing was decided.", markup=False)
+        else:
+            self._decide(candidate, Decision.EDITED, text)
+
+    def _decide(self, candidate: Candidate, decision: Decision, text: str | None = None) -> None:
+        if self._queue is None or candidate.number in self._pending:
+            return
+        self._pending.add(candidate.number)
+        number, queue = candidate.number, self._queue
+        self._work(lambda: decide_one(queue, number, decision, text), number)
+        self.listing.go_to_undecided(self._pending)
+        self._show_listing()
+
+    def action_undo(self) -> None:
+        """Take the last decision back."""
+        if self._queue is not None:
+            queue = self._queue
+            self._work(lambda: undo_last(queue), 0)
+
+    def action_accept_all(self) -> None:
+        """Accept what is shown and has no lint, if the user says so."""
+        numbers = self.listing.unlinted
+        if not numbers or self._queue is None:
+            self.notify("Nothing that is shown is undecided and without lints.", markup=False)
+            return
+        queue = self._queue
+        kept = sum(prompt.decision is Decision.UNDECIDED for prompt in self.listing.shown)
+        rest = kept - len(numbers)
+        question = Content.assemble(
+            "Accept ",
+            (counted(len(numbers), "result"), "bold"),
+            " that nothing speaks against?",
+            (f"\n{counted(rest, 'other')} stay undecided." if rest else "", "$foreground-muted"),
+        )
+
+        def take_answer(yes: bool | None) -> None:
+            if yes:
+                self._start(partial(self._accept_all, queue, numbers))
+
+        self.app.push_screen(QuestionScreen("Accept all without lints", question), take_answer)
+
+    async def _accept_all(self, queue: Path, numbers: list[int]) -> None:
+        async with self._in_order:
+            text, troubles = await asyncio.to_thread(accept_many, queue, numbers)
+        for error in troubles[:1]:
+            more = f"\n… and {len(troubles) - 1:,} more" if len(troubles) > 1 else ""
+            self.post_message(ReviewFailed(UpsampleError(f"{error}{more}"), 0))
+        self.post_message(ReviewTold(text))
+
+    def _work(self, change: Callable[[], str], job: int) -> None:
+        """Have it done after what was asked for before."""
+
+        async def work() -> None:
+            async with self._in_order:
+                try:
+                    text = await asyncio.to_thread(change)
+                except UpsampleError as error:
+                    self.post_message(ReviewFailed(error, job))
+                else:
+                    self.post_message(ReviewTold(text, job))
+
+        self._start(work)
+
+    def _needed(self) -> Candidate | None:
+        """The current candidate; says why nothing can be done where there is none."""
+        candidate = self.listing.candidate
+        if candidate is None:
+            self.notify("There is no result to decide about.", markup=False)
+        return candidate
+
+    # --- another answer ---
+
+    def action_again(self) -> None:
+        """Queue the same prompt with the next seed."""
+        candidate = self._needed()
+        if candidate is None or self._queue is None:
+            return
+        if self.upsample.runner is None:
+            why = "Nobody works on the queue from here, so nothing can be drawn again."
+            self.notify(why, severity="warning", markup=False)
+            return
+        self._start(partial(self._draw_again, self._queue, candidate.number))
+
+    async def _draw_again(self, queue: Path, number: int) -> None:
+        runner = self.upsample.runner
+        try:
+            order = await asyncio.to_thread(order_for, queue, number)
+            if runner is not None:
+                jobs = await runner.queue([order])
+                self.upsample.live.take_up(jobs)
+                text = f"{one_line(order.name)} is drawn again, with seed {order.seed}."
+                self.post_message(ReviewTold(text))
+        except UpsampleError as error:
+            self.post_message(ReviewFailed(error, 0))
+
+    # --- looking ---
+
+    def action_candidate(self, steps: int) -> None:
+        """Look at another candidate."""
+        if self.listing.current and len(self.listing.current.candidates) == 1:
+            self.notify("It is the only candidate; g draws another one.", markup=False)
+        self.listing.step_candidate(steps)
+        self._show_listing()
+
+    def action_lint(self, steps: int) -> None:
+        """Look at another lint, and scroll to its place."""
+        candidate = self._needed()
+        if candidate is None:
+            return
+        if not candidate.lints:
+            self.notify("It has no lints.", markup=False)
+            return
+        self.listing.step_lint(steps)
+        self.pane.show_lint()
+
+    def action_scroll_texts(self, pages: int) -> None:
+        """Scroll by half of what is in sight."""
+        texts = self.pane.texts
+        texts.scroll_relative(y=pages * max(1, texts.size.height // 2), animate=False)
+
+    def action_copy(self) -> None:
+        """Copy the result to the clipboard, through SSH too where the terminal lets it."""
+        if candidate := self._needed():
+            copy(self.app, candidate.result.prompt)
+            self.notify("The result is copied, if the terminal allows it (OSC 52).", markup=False)
+
+    def action_show(self) -> None:
+        """Show others: all, the undecided, those with lints."""
+        self.listing.set_show(self.listing.show.next)
+        self._show_listing()
+
+    # --- filter ---
+
+    @on(Input.Changed)
+    def _filter_as_typed(self, event: Input.Changed) -> None:
+        self.listing.set_filter(event.value)
+        self._show_listing()
+
+    @on(Input.Submitted)
+    def _close_filter(self) -> None:
+        self.remove_class("-filtering")
+        self.filter_input.end()
+        self.review_list.focus()
+
+    def action_filter(self) -> None:
+        """Type words that results must have."""
+        self.add_class("-filtering")
+        self.filter_input.begin()
+
+    def action_back(self) -> None:
+        """From the texts to the list; from there, to all results."""
+        if not self.pane.texts.has_focus:
+            self._show_all()
+        self._close_filter()
+
+    def _show_all(self) -> None:
+        with self.filter_input.prevent(Input.Changed):
+            self.filter_input.value = ""
+        self.listing.set_filter("")
+        self.listing.set_show(Show.ALL)
+        self._show_listing()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a filter is typed, the keys of the page are letters of it."""
+        typing = self.has_class("-filtering") and self.focused is self.filter_input
+        return not (typing and action not in {"back", "page", "quit", "command_palette"})

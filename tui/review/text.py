@@ -1,0 +1,305 @@
+"""What the review says of results: the columns of its list, facts, texts with their differences, lints."""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from textual.content import Content
+
+from backend.results.lints import Lint, Span
+from backend.results.review import Candidate, Reviewed
+from backend.store.decision import Decision
+from tui.review.listing import ReviewListing, Show
+from tui.review.word_diff import Change, Piece, WordDiff, says_something, words
+from tui.text import cut, cut_middle, left, one_line, paragraphs, right
+
+GLYPHS = {
+    Decision.UNDECIDED: "○",
+    Decision.ACCEPTED: "✓",
+    Decision.EDITED: "✎",
+    Decision.REJECTED: "✗",
+}
+COLOURS = {
+    Decision.UNDECIDED: "$foreground",
+    Decision.ACCEPTED: "$text-success",
+    Decision.EDITED: "$text-success",
+    Decision.REJECTED: "$text-error",
+}
+LINT_GLYPH = "!"
+_MUTED = "$foreground-muted"
+_DOT = ("  ·  ", "$foreground-disabled")
+
+_CURSOR = 2
+_STATE = 12
+_CANDIDATES = 4
+_LINTS = 5
+_TOKENS = 7
+_NAME = 12
+"""Columns give way when the name would be narrower than this."""
+
+_KEPT_STYLE = "underline $text-accent"
+_REMOVED_STYLE = "strike $text-error"
+_LOST_SIGN = "−"
+_LINT_STYLE = "on $warning 25%"
+_CURRENT_LINT_STYLE = "bold reverse $text-warning"
+
+
+# --- the list ---
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Cells of each column, the space before it included; 0 for one that gave way."""
+
+    state: int
+    name: int
+    candidates: int
+    lints: int
+    tokens: int
+
+
+def lay_out(width: int) -> Columns:
+    """The columns for a list of this width."""
+    spare = width - _CURSOR - _STATE - _NAME
+    given = {}
+    for column, cells in (("lints", _LINTS), ("tokens", _TOKENS), ("candidates", _CANDIDATES)):
+        given[column] = cells if cells <= spare else 0
+        spare -= given[column]
+    return Columns(state=_STATE, name=_NAME + spare, **given)
+
+
+def headings(columns: Columns) -> str:
+    """The names of the columns, each where its column is."""
+    return "".join(
+        (
+            " " * _CURSOR,
+            left("decision", columns.state),
+            left("name", columns.name),
+            right("×", columns.candidates),
+            right("lint", columns.lints),
+            right("tokens", columns.tokens),
+        )
+    )
+
+
+def cells(
+    prompt: Reviewed, candidate: Candidate, columns: Columns, *, current: bool
+) -> list[tuple[str, str]]:
+    """One line of the list: texts, each with the last part of the name of its style."""
+    decision = prompt.decision
+    tokens = candidate.result.answer.completion_tokens
+    several = len(prompt.candidates)
+    lints = f"{LINT_GLYPH}{len(candidate.lints)}" if candidate.lints else ""
+    name = cut_middle(one_line(prompt.name), columns.name - 1)
+    return [
+        ("▸ " if current else "  ", "cursor-glyph"),
+        (left(f"{GLYPHS[decision]} {decision}", columns.state), decision.value),
+        (left(name, columns.name), "name"),
+        (right(f"×{several}" if several > 1 else "", columns.candidates), "count"),
+        (right(lints, columns.lints), "lints"),
+        (right("" if tokens is None else f"{tokens:,}", columns.tokens), "count"),
+    ]
+
+
+def title(listing: ReviewListing) -> Content:
+    """How many results there are, and which of them are shown."""
+    parts = [Content.assemble(("Review ", "bold"), (f"{len(listing.prompts):,}", "bold"))]
+    if listing.prompts:
+        undecided, linted = listing.undecided, listing.linted
+        parts.append(Content(f"{undecided:,} undecided" if undecided else "all decided"))
+        if linted:
+            parts.append(Content.styled(f"{LINT_GLYPH} {linted:,} with lints", "$text-warning"))
+    if listing.show is not Show.ALL or listing.filter:
+        which = [listing.show.value] if listing.show is not Show.ALL else []
+        which += [f"/{one_line(listing.filter)}"] if listing.filter else []
+        shows = f"{' '.join(which)}: shows {len(listing.shown):,}"
+        parts.append(Content.styled(shows, "$text-accent"))
+    if listing.troubles:
+        parts.append(Content.styled(f"✗ {len(listing.troubles):,} unreadable", "$text-error"))
+    return Content.assemble(_DOT).join(parts)
+
+
+def empty_text(listing: ReviewListing, trouble: str) -> Content:
+    """What stands in place of the list when it has nothing to show."""
+    if trouble:
+        return Content.assemble(
+            ("The results cannot be read", "bold"), "\n\n", (paragraphs(trouble), "$text-error")
+        )
+    if not listing.is_loaded:
+        return Content.styled("Reading the results …", _MUTED)
+    if listing.prompts:
+        return Content.assemble(
+            ("No result is among what is shown", "bold"),
+            "\n\n",
+            ("f shows others, Esc all of them.", _MUTED),
+        )
+    steps = (
+        ("1", "the specs: upsample some of them"),
+        ("4", "come back here when the first is done"),
+    )
+    lines = [
+        Content.assemble((f"{key:<3}", "bold $primary"), (does, _MUTED)) for key, does in steps
+    ]
+    why = (
+        "With upsample --no-ui --review, results wait here, too; without --review they are "
+        "written at once, and can still be looked at, edited and rejected."
+    )
+    return Content("\n").join(
+        [
+            Content.styled("Nothing to review yet", "bold"),
+            Content(),
+            *lines,
+            Content(),
+            Content.styled(why, _MUTED),
+        ]
+    )
+
+
+# --- one result ---
+
+
+def heading(prompt: Reviewed, candidate: Candidate, width: int) -> Content:
+    """The name, and what was decided."""
+    state = f"{GLYPHS[candidate.decision]} {candidate.decision}"
+    name = cut_middle(one_line(prompt.name), max(8, width - len(state) - 3))
+    return Content.assemble((name, "bold"), "   ", (state, f"bold {COLOURS[candidate.decision]}"))
+
+
+def tabs(prompt: Reviewed, candidate: Candidate) -> Content:
+    """The candidates, the one that is looked at among them."""
+    parts = []
+    for n, one in enumerate(prompt.candidates, 1):
+        lints = f" {LINT_GLYPH}{len(one.lints)}" if one.lints else ""
+        style = "bold reverse" if one is candidate else COLOURS[one.decision]
+        parts.append(Content.styled(f" {n} {GLYPHS[one.decision]}{lints} ", style))
+    return Content.assemble(("candidates ", _MUTED), Content(" ").join(parts), (" [ ]", _MUTED))
+
+
+def facts(candidate: Candidate, width: int) -> Content:
+    """Where the result comes from, broken between two facts."""
+    job, answer = candidate.result.job, candidate.result.answer
+    provenance = candidate.result.provenance
+    model = str(provenance["model"] or "").rstrip("/").rpartition("/")[2]
+    parts = [one_line(part) for part in (model, answer.engine) if part]
+    parts.append(f"seed {job.seed + job.candidate}")
+    if answer.prompt_tokens is not None and answer.completion_tokens is not None:
+        parts.append(f"{answer.prompt_tokens:,} + {answer.completion_tokens:,} tokens")
+    parts.append(f"{max(0.0, answer.ended - answer.started):.1f} s")
+    if size := provenance["size_sent"]:
+        parts.append(f"sent {one_line(str(size)).replace('x', '×')}")
+    parts.append(f"job {job.number}")
+    lines = [""]
+    for part in parts:
+        joined = f"{lines[-1]} · {part}" if lines[-1] else part
+        if lines[-1] and cell_len(joined) > width:
+            lines.append(part)
+        else:
+            lines[-1] = joined
+    text = Content.styled("\n".join(cut(line, width) for line in lines), _MUTED)
+    if answer.notice:
+        return text + "\n" + Content.styled(one_line(answer.notice), "$text-warning")
+    return text
+
+
+def lint_lines(lints: Sequence[Lint], current: int, width: int, most: int) -> Content:
+    """What to look at twice, a line each; no more than `most`, the current one among them."""
+    if not lints:
+        return Content.styled("✓ nothing to look at twice", "$text-success")
+    first = max(0, min(current - most + 1, len(lints) - most)) if len(lints) > most else 0
+    lines = []
+    for n, lint in list(enumerate(lints))[first : first + most]:
+        more = len(lints) - most if n == first + most - 1 else 0
+        note = f"  (n, N: {more} more)" if more > 0 else ""
+        text = cut(one_line(lint.message), max(8, width - len(lint.kind) - len(note) - 6))
+        lines.append(
+            Content.assemble(
+                ("▸ " if n == current else "  ", "bold $primary"),
+                (f"{LINT_GLYPH} {lint.kind}", "bold $text-warning"),
+                "  ",
+                (text, "bold" if n == current else ""),
+                (note, _MUTED),
+            )
+        )
+    return Content("\n").join(lines)
+
+
+def original_text(diff: WordDiff) -> Content:
+    """The prompt as it was, with the words that are lost."""
+    count = sum(len(words(piece.text)) for piece in diff.original)
+    pieces: list[tuple[str, str]] = []
+    for piece in diff.original:
+        text = paragraphs(piece.text)
+        if piece.change is Change.REMOVED and says_something(piece.text):
+            pieces.append((f"{_LOST_SIGN}{text}", _REMOVED_STYLE))
+        else:
+            pieces.append((text, ""))
+    return Content.assemble(
+        ("Original", "bold"),
+        (f"  {count:,} words", _MUTED),
+        (f", {_LOST_SIGN}{diff.lost:,} lost" if diff.lost else "", "$text-error"),
+        "\n\n",
+        *pieces,
+    )
+
+
+def result_text(diff: WordDiff, lints: Sequence[Lint], current: int) -> tuple[Content, int | None]:
+    """The result, with the words of the prompt and the places of its lints; and where in that the current
+    lint's first place begins, in characters.
+    """
+    count = sum(len(words(piece.text)) for piece in diff.result)
+    made = Content.assemble(
+        ("Result", "bold"),
+        (f"  {count:,} words, ", _MUTED),
+        (f"{diff.taken_up:,} of the prompt", _KEPT_STYLE),
+        "\n\n",
+    )
+    here = set(lints[current].spans) if current < len(lints) else set()
+    others = {span for lint in lints for span in lint.spans} - here
+    first = min((span.start for span in here), default=None)
+    place = None
+    parts: list[tuple[str, str]] = []
+    length = len(made)
+    start = 0
+    for text, style in _cut_at(diff.result, here, others):
+        if first == start:
+            place = length
+        shown = paragraphs(text)
+        parts.append((shown, style))
+        start += len(text)
+        length += len(shown)
+    return Content.assemble(made, *parts), place
+
+
+def _cut_at(
+    pieces: Iterable[Piece], here: set[Span], others: set[Span]
+) -> Iterator[tuple[str, str]]:
+    """The result in parts, each of one style; one begins wherever a span does."""
+    edges = sorted({edge for span in here | others for edge in span})
+    start = 0
+    for piece in pieces:
+        end = start + len(piece.text)
+        kept = piece.change is not Change.ADDED and says_something(piece.text)
+        # The line under a word ends with it.
+        text = piece.text.strip()
+        word = start + piece.text.find(text)
+        own = {word, word + len(text)} - {start, end} if kept else set()
+        inner = own | set(edges[bisect_right(edges, start) : bisect_right(edges, end - 1)])
+        for a, b in itertools.pairwise([start, *sorted(inner), end]):
+            style = _KEPT_STYLE if kept and word <= a < word + len(text) else ""
+            yield (
+                piece.text[a - start : b - start],
+                f"{style} {_lint_style(a, here, others)}".strip(),
+            )
+        start = end
+
+
+def _lint_style(at: int, here: set[Span], others: set[Span]) -> str:
+    if any(span.start <= at < span.end for span in here):
+        return _CURRENT_LINT_STYLE
+    if any(span.start <= at < span.end for span in others):
+        return _LINT_STYLE
+    return ""

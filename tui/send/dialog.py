@@ -1,0 +1,237 @@
+"""The dialog that sends prompts: how, where to, what it costs, and what is refused and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+from textual.worker import get_current_worker
+
+from backend.errors import UpsampleError
+from backend.planning.orders import Batch
+from backend.planning.summary import Summary
+from backend.store import Store
+from tui.amounts import counted
+from tui.defects import TellsDefects
+from tui.messages import SummaryFailed, SummaryMade, Weighed
+from tui.send.draft import RESIZES, Chosen, Options, first_options, make_batch, weigh
+from tui.send.summary_text import refused_text, summary_text
+from tui.text import one_line, paragraphs
+from tui.widgets.choice import Choice
+
+if TYPE_CHECKING:
+    from tui.app import UpsampleApp
+
+_LABELS = {
+    "box": "box",
+    "candidates": "candidates",
+    "seed": "seed",
+    "frames": "frames",
+    "resize": "resize",
+    "max_resolution": "at most",
+    "save_dir": "results in",
+    "review": "review first",
+    "force": "replace files",
+}
+
+
+class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
+    """Returns what is to be queued, or None."""
+
+    CSS_PATH = "dialog.tcss"
+    AUTO_FOCUS = "#box"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "send", "send", priority=True),
+        Binding("escape", "dismiss(None)", "close"),
+        Binding("down", "app.focus_next", "next", show=False),
+        Binding("up", "app.focus_previous", "before", show=False),
+    ]
+
+    def __init__(self, chosen: Sequence[Chosen], store: Store) -> None:
+        super().__init__()
+        self._chosen = chosen
+        self._store = store
+        self._draft = 0
+        self.summary: Summary | None = None
+        """None while it is being made, and where it cannot be."""
+
+    @property
+    def upsample(self) -> UpsampleApp:
+        """The app, as what it is."""
+        return cast("UpsampleApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """Options on the left, what they come to on the right, what is refused below."""
+        first = first_options(self.upsample.settings, self.upsample.desk.save_dir)
+        with Vertical(classes="panel") as panel:
+            panel.border_title = Content(f"Upsample {counted(len(self._chosen), 'prompt')}")
+            panel.border_subtitle = "⏎ sends · Tab ↑ ↓ go round · ← → change · Esc closes"
+            with Horizontal(id="top"):
+                with Vertical(id="options"):
+                    for name, label in _LABELS.items():
+                        with Horizontal(classes="option"):
+                            yield Static(label, classes="label", markup=False)
+                            yield self._field(name, first)
+                with Vertical(id="outcome"):
+                    yield Static(id="engine", markup=False)
+                    yield Static(id="summary", markup=False)
+            with VerticalScroll(id="refused"):
+                yield Static(markup=False)
+
+    def _field(self, name: str, first: Options) -> Choice | Input:
+        match name:
+            case "box":
+                return Choice(sorted(self.upsample.settings.boxes), first.box, id=name)
+            case "resize":
+                return Choice(RESIZES, first.resize, id=name)
+            case "review" | "force":
+                return Choice(("no", "yes"), "no", id=name)
+            case "max_resolution":
+                return _line(name, first.max_resolution, "854x480, or 480")
+            case "save_dir":
+                return _line(name, first.save_dir, "a folder")
+            case "candidates":
+                return _line(name, first.candidates, "1", integer=True)
+            case "seed":
+                return _line(name, first.seed, "0", integer=True)
+            case _:
+                return _line(name, first.frames, "2", integer=True)
+
+    @property
+    def options(self) -> Options:
+        """As they are filled in now."""
+
+        def choice(name: str) -> str:
+            return self.query_one(f"#{name}", Choice).value
+
+        def text(name: str) -> str:
+            return self.query_one(f"#{name}", Input).value
+
+        return Options(
+            box=choice("box"),
+            candidates=text("candidates"),
+            seed=text("seed"),
+            frames=text("frames"),
+            resize=choice("resize"),
+            max_resolution=text("max_resolution"),
+            save_dir=text("save_dir"),
+            review=choice("review") == "yes",
+            force=choice("force") == "yes",
+        )
+
+    def on_mount(self) -> None:
+        """Begin to weigh."""
+        self._recompute()
+
+    @on(Input.Changed)
+    @on(Choice.Changed)
+    def _recompute(self) -> None:
+        self._draft += 1
+        self.summary = None
+        options = self.options
+        try:
+            batch = make_batch(options, self.upsample.settings, self.upsample.desk.source.cwd)
+        except UpsampleError as error:
+            self.workers.cancel_group(self, "weigh")
+            self._show_trouble(error)
+            return
+        engine = [
+            batch.box_settings.engine,
+            batch.box_settings.model.rstrip("/").rpartition("/")[2],
+        ]
+        self.query_one("#engine", Static).update(
+            Content.assemble(
+                (one_line(batch.box), "bold"),
+                (f"  {' · '.join(one_line(part) for part in engine if part)}", "$foreground-muted"),
+            )
+        )
+        self.query_one("#summary", Static).update(Content.styled("weighing …", "$foreground-muted"))
+        self.run_worker(
+            partial(self._weigh, self._draft, batch),
+            thread=True,
+            group="weigh",
+            exclusive=True,
+            exit_on_error=False,
+        )
+
+    def _weigh(self, draft: int, batch: Batch) -> None:
+        worker = get_current_worker()
+        total = len(self._chosen)
+
+        def tell(count: int) -> None:
+            if worker.is_cancelled:
+                raise _Void
+            self.post_message(Weighed(draft, count, total))
+
+        desk = self.upsample.desk
+        try:
+            summary = weigh(
+                self._chosen,
+                desk.source.paths,
+                batch,
+                self.upsample.settings,
+                desk.make_planner,
+                self._store,
+                tell,
+            )
+        except _Void:
+            return
+        except UpsampleError as error:
+            self.post_message(SummaryFailed(draft, error))
+            return
+        self.post_message(SummaryMade(draft, summary))
+
+    @on(Weighed)
+    def _show_progress(self, message: Weighed) -> None:
+        if message.draft == self._draft:
+            text = f"weighing {message.count:,} of {message.total:,} …"
+            self.query_one("#summary", Static).update(Content.styled(text, "$foreground-muted"))
+
+    @on(SummaryMade)
+    def _show_summary(self, message: SummaryMade) -> None:
+        if message.draft != self._draft:
+            return
+        self.summary = message.summary
+        self.query_one("#summary", Static).update(summary_text(message.summary))
+        refused = self.query_one("#refused", VerticalScroll)
+        refused.display = bool(message.summary.refused)
+        refused.query_one(Static).update(refused_text(message.summary))
+
+    @on(SummaryFailed)
+    def _take_failure(self, message: SummaryFailed) -> None:
+        if message.draft == self._draft:
+            self._show_trouble(message.error)
+
+    def _show_trouble(self, error: UpsampleError) -> None:
+        self.query_one("#summary", Static).update(
+            Content.styled(paragraphs(str(error)), "$text-error")
+        )
+
+    def action_send(self) -> None:
+        """Return what is to be queued."""
+        if self.summary is None:
+            self.notify("It is not weighed yet, or an option is wrong.", markup=False)
+        elif not self.summary.orders:
+            self.notify("Nothing can be queued: see the reasons below.", markup=False)
+        else:
+            self.dismiss(self.summary)
+
+
+class _Void(Exception):
+    """Nobody waits for this draft any more."""
+
+
+def _line(name: str, value: str, example: str, *, integer: bool = False) -> Input:
+    field = Input(
+        value, placeholder=example, type="integer" if integer else "text", compact=True, id=name
+    )
+    field.cursor_blink = False
+    return field

@@ -1,0 +1,138 @@
+"""What the upsample dialog's options come to: a batch, or what is wrong with them. No widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from backend.config import Fit, Settings, Upsampling
+from backend.errors import InputError
+from backend.planning.admission import assess
+from backend.planning.orders import GREATEST_SEED, Batch
+from backend.planning.plan import Plan, Planner
+from backend.planning.summary import Summary, summarise
+from backend.sizes import Bound
+from backend.specs.model import Spec
+from backend.store import Store
+from tui.specs.planning import PromptPlanner
+from tui.text import one_line
+
+MOST_FRAMES = 64
+MOST_CANDIDATES = 99
+TELL_EVERY = 0.1
+"""Seconds between two words about how far the weighing is."""
+RESIZES = ("auto", "safe", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The dialog's fields, as they were filled in."""
+
+    box: str
+    candidates: str
+    seed: str
+    frames: str
+    resize: str
+    """One of RESIZES."""
+    max_resolution: str
+    save_dir: str
+    review: bool
+    """Whether results wait until they are accepted."""
+    force: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A spec that is to be upsampled."""
+
+    spec: Spec
+    plan: Plan | None
+    """Under the settings of the app; None when it is not made yet."""
+
+
+def first_options(settings: Settings, save_dir: Path) -> Options:
+    """What the dialog begins with."""
+    own = settings.upsampling
+    resize = "off" if not own.auto_resize else "safe" if own.fit is Fit.SAFE else "auto"
+    return Options(
+        box=settings.box,
+        candidates="1",
+        seed="0",
+        frames=str(own.frames_to_extract),
+        resize=resize,
+        max_resolution=own.max_upsample_resolution,
+        save_dir=str(save_dir),
+        review=False,
+        force=False,
+    )
+
+
+def make_batch(options: Options, settings: Settings, cwd: Path) -> Batch:
+    """The batch that the options stand for. Raises InputError and ConfigError with what is wrong."""
+    name, box = settings.box_named(options.box)
+    changes: dict[str, object] = {
+        "max_tokens": settings.max_tokens_on(name),
+        "frames_to_extract": _number(options.frames, "frames", 1, MOST_FRAMES),
+        "max_upsample_resolution": str(Bound.parse(options.max_resolution.strip())),
+        "auto_resize": options.resize != "off",
+        "fit": Fit.SAFE if options.resize == "safe" else Fit.LARGEST,
+    }
+    if not options.save_dir.strip():
+        raise InputError("the results need a folder", "Type one after `results in`.")
+    return Batch(
+        box=name,
+        box_settings=box,
+        settings=Upsampling.model_validate(settings.upsampling.model_dump() | changes),
+        save_dir=cwd / Path(options.save_dir.strip()).expanduser(),
+        candidates=_number(options.candidates, "candidates", 1, MOST_CANDIDATES),
+        seed=_number(options.seed, "seed", 0, GREATEST_SEED),
+        force=options.force,
+        review=options.review,
+    )
+
+
+def weigh(
+    chosen: Sequence[Chosen],
+    named: Sequence[Path],
+    batch: Batch,
+    settings: Settings,
+    make_planner: Callable[[Settings], PromptPlanner],
+    store: Store,
+    tell: Callable[[int], object],
+) -> Summary:
+    """What would be queued. Blocks; `tell` hears now and then how many specs are weighed."""
+    specs = [each.spec for each in chosen]
+    assessment = assess(specs, named, batch, store, force=batch.force)
+    plans = {id(each.spec): each.plan for each in chosen}
+    planner = make_planner(settings.model_copy(update={"upsampling": batch.settings}))
+    same = batch.settings == settings.upsampling
+    told = monotonic()
+
+    def plan(spec: Spec) -> Plan:
+        known = plans[id(spec)]
+        if known is not None and isinstance(planner, Planner):
+            return planner.plan_anew(known)  # what is known of the video stays true
+        return known if known is not None and same else planner.plan_spec(spec)
+
+    def weighed(count: int) -> None:
+        nonlocal told
+        if monotonic() - told > TELL_EVERY:
+            told = monotonic()
+            tell(count)
+
+    durations = store.durations(batch.box_settings.engine)
+    return summarise(assessment, plan, batch, durations, weighed)
+
+
+def _number(text: str, what: str, least: int, most: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if not least <= value <= most:
+        raise InputError(
+            f"{what}: {one_line(text) or 'nothing'} is no number from {least} to {most:,}"
+        )
+    return value

@@ -1,0 +1,78 @@
+"""What the upsample dialog says about what would be queued."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from backend.planning.admission import Ground, RefusedSpec
+from backend.planning.summary import Summary
+from tui.amounts import about, counted, size
+from tui.text import one_line
+
+_MUTED = "$foreground-muted"
+_MOST_NAMED = 200
+"""Refused specs that are listed; nobody reads more, and they would take long to wrap."""
+
+
+def summary_text(summary: Summary) -> Content:
+    """What would be queued, and what it costs."""
+    jobs = len(summary.orders)
+    if not jobs:
+        return Content.styled("Nothing can be queued.", "bold $text-error")
+    times = f" × {jobs // summary.prompts}" if jobs > summary.prompts else ""
+    lines = [
+        Content.assemble(
+            (counted(jobs, "job"), "bold"),
+            (f"  {counted(summary.prompts, 'prompt')}{times}", _MUTED),
+        ),
+        _line(f"{summary.prompt_tokens:,}", "tokens to read"),
+        _line(f"≤ {summary.answer_tokens:,}", "tokens to write"),
+        _line(*_bytes(summary)),
+        _line(*_time(summary)),
+    ]
+    return Content("\n").join(lines)
+
+
+def refused_text(summary: Summary) -> Content:
+    """What is refused and why, grouped; empty when nothing is."""
+    lines: list[Content] = []
+    for ground, refused in summary.refused_by_ground().items():
+        lines.append(
+            Content.assemble(
+                ("✗ ", "$text-error"),
+                (f"{len(refused):,} {ground.value}", "bold"),
+                (_what_helps(ground), _MUTED),
+            )
+        )
+        lines += [_reason(each) for each in refused[:_MOST_NAMED]]
+        if len(refused) > _MOST_NAMED:
+            lines.append(Content.styled(f"  … and {len(refused) - _MOST_NAMED:,} more", _MUTED))
+    return Content("\n").join(lines)
+
+
+def _reason(refused: RefusedSpec) -> Content:
+    why = refused.reason.partition("\n")[0]
+    return Content.assemble("  ", one_line(refused.spec.name), (f": {one_line(why)}", _MUTED))
+
+
+def _what_helps(ground: Ground) -> str:
+    return "  (`replace files` takes it all the same)" if ground.helped_by_force else ""
+
+
+def _bytes(summary: Summary) -> tuple[str, str]:
+    if not summary.bytes:
+        return "0", "bytes of frames"
+    if summary.bytes_are_exact:
+        return size(summary.bytes), "of frames"
+    return f"≈ {size(summary.bytes)}", "of frames, by a guess"
+
+
+def _time(summary: Summary) -> tuple[str, str]:
+    if summary.seconds is None or summary.seconds_an_answer is None:
+        return "?", "time: unknown yet"
+    each = f"{summary.seconds_an_answer:.1f} s each, {summary.slots} at once"
+    return about(summary.seconds).replace("about", "≈"), each
+
+
+def _line(amount: str, what: str) -> Content:
+    return Content.assemble(f"{amount:>11} ", (what, _MUTED))

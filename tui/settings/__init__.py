@@ -1,0 +1,1 @@
+"""The page that shows and changes config.toml and the boxes."""

@@ -1,0 +1,157 @@
+"""The form for a new box: where it is, what it is called, and what answers there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.suggester import SuggestFromList
+from textual.widgets import Input, Static
+
+from backend.config.survey import ENGINES, dotted
+from backend.errors import ConfigError
+from tui.text import cut, one_line, paragraphs
+from tui.widgets.choice import Choice
+
+_MOST_OFFERED = 12
+
+
+@dataclass(frozen=True, slots=True)
+class NewBox:
+    """A box as the form has it."""
+
+    name: str
+    host: str
+    engine: str
+    model: str
+
+    def changes(self) -> dict[str, str | None]:
+        """What is to be written for it."""
+        given = {"host": self.host, "engine": self.engine, "model": self.model}
+        return {
+            dotted(("boxes", self.name, key)): value
+            for key, value in given.items()
+            if value or key == "host"
+        }
+
+
+class HostInput(Input):
+    """Offers the hosts of the ssh config: ↓ and ↑ go through them, → takes what is suggested."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "offer(1)", "next host", show=False),
+        Binding("up", "offer(-1)", "previous host", show=False),
+    ]
+
+    def __init__(self, hosts: Sequence[str]) -> None:
+        super().__init__(
+            id="host",
+            placeholder="a name, an address, user@host",
+            compact=True,
+            suggester=SuggestFromList(hosts),
+        )
+        self._hosts = hosts
+
+    def action_offer(self, steps: int) -> None:
+        """Put the next host there."""
+        if not self._hosts:
+            return
+        known = self.value in self._hosts
+        at = self._hosts.index(self.value) + steps if known else 0 if steps > 0 else -1
+        self.value = self._hosts[at % len(self._hosts)]
+        self.cursor_position = len(self.value)
+
+
+class AddBoxDialog(ModalScreen[NewBox | None]):
+    """Returns the box, checked; None when it was given up."""
+
+    CSS_PATH = "../dialogs/dialog.tcss"
+    AUTO_FOCUS = "#host"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "give up", key_display="esc"),
+        Binding("enter", "add", "add", key_display="⏎", show=False),
+    ]
+
+    def __init__(
+        self,
+        hosts: Sequence[str],
+        taken: Collection[str],
+        check: Callable[[dict[str, str | None]], object],
+    ) -> None:
+        """`hosts` are offered; names in `taken` are refused; `check` raises ConfigError."""
+        super().__init__()
+        self._hosts = hosts
+        self._taken = taken
+        self._check = check
+        self._suggested = ""
+
+    def compose(self) -> ComposeResult:
+        """Four lines, what is offered, and what is wrong."""
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "Add a box"
+            dialog.border_subtitle = "⏎ adds · Tab next · Esc gives up"
+            for label, field in (
+                ("host", HostInput(self._hosts)),
+                ("name", Input(id="name", compact=True, placeholder="how you will call it")),
+                ("engine", Choice(ENGINES, ENGINES[0], id="engine")),
+                ("model", Input(id="model", compact=True, placeholder="a folder there, or a name")),
+            ):
+                if isinstance(field, Input):
+                    field.cursor_blink = False
+                with Horizontal(classes="row"):
+                    yield Static(label, classes="label", markup=False)
+                    yield field
+            if self._hosts:
+                offered = one_line(", ".join(self._hosts[:_MOST_OFFERED]))
+                text = Content.assemble(
+                    ("↓ ", "bold $primary"), f"from ~/.ssh/config: {cut(offered, 150)}"
+                )
+                yield Static(text, classes="note", markup=False)
+            yield Static(classes="wrong", markup=False)
+
+    @on(Input.Changed, "#host")
+    def _suggest_name(self) -> None:
+        """A box is called like its host, unless the user says otherwise."""
+        name = self.query_one("#name", Input)
+        if name.value == self._suggested:
+            host = self.query_one(HostInput).value.rpartition("@")[2]
+            self._suggested = name.value = host if host.replace("-", "").isalnum() else ""
+
+    @on(Input.Changed)
+    @on(Choice.Changed)
+    def _forget_complaint(self) -> None:
+        self.query_one(".wrong", Static).update("")
+
+    @on(Input.Submitted)
+    def action_add(self) -> None:
+        """Close with the box, if nothing is wrong with it."""
+        box = NewBox(
+            name=self.query_one("#name", Input).value.strip(),
+            host=self.query_one(HostInput).value.strip(),
+            engine=self.query_one(Choice).value,
+            model=self.query_one("#model", Input).value.strip(),
+        )
+        if wrong := self._wrong_with(box):
+            self.query_one(".wrong", Static).update(f"✗ {wrong}")
+        else:
+            self.dismiss(box)
+
+    def _wrong_with(self, box: NewBox) -> str:
+        if not box.name:
+            return "The box needs a name."
+        if box.name in self._taken:
+            return f"There is a box named {one_line(box.name)} already."
+        if box.engine == "vllm" and not box.model:
+            return "vllm needs a model: a folder on the box, or a name of the Hugging Face Hub."
+        try:
+            self._check(box.changes())
+        except ConfigError as error:
+            return paragraphs(error.problem)
+        return ""

@@ -1,0 +1,96 @@
+"""The line that a setting's new value is typed into, checked at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from backend.config import user_file
+from backend.config.survey import SettingEntry
+from backend.errors import ConfigError
+from tui.text import paragraphs
+
+
+class ValueInput(Input):
+    """An Input whose keys say what becomes of the value."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "save", key_display="⏎"),
+        Binding("escape", "give_up", "leave it as it was", key_display="esc"),
+    ]
+
+    def action_give_up(self) -> None:
+        """Leave the value as it was."""
+        self.post_message(SettingEditor.GivenUp())
+
+
+class SettingEditor(Vertical):
+    """Asks for one value at a time. What is wrong with it stands below, and it cannot be saved so."""
+
+    @dataclass
+    class Edited(Message):
+        """The user wants this value."""
+
+        entry: SettingEntry
+        text: str
+
+    class GivenUp(Message):
+        """The value is to stay."""
+
+    def __init__(self, check: Callable[[SettingEntry, str], None]) -> None:
+        """`check` raises ConfigError for a value that cannot be."""
+        super().__init__(disabled=True)
+        self._check = check
+        self._entry: SettingEntry | None = None
+
+    def compose(self) -> ComposeResult:
+        """The line, and what is wrong with it."""
+        value = ValueInput(compact=True, select_on_focus=False)
+        value.cursor_blink = False
+        yield value
+        yield Static(id="wrong", markup=False)
+
+    def edit(self, entry: SettingEntry) -> None:
+        """Begin with the value that it has."""
+        self._entry = entry
+        self.disabled = False
+        value = self.query_one(ValueInput)
+        value.value = entry.text
+        value.cursor_position = len(value.value)
+        self.query_one("#wrong", Static).update("")
+        value.focus()
+
+    def close(self) -> None:
+        """Out of use, until the next one."""
+        self.disabled = True
+        self._entry = None
+
+    @on(Input.Changed)
+    def _check_as_typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.query_one("#wrong", Static).update(self._complaint(event.value))
+
+    @on(Input.Submitted)
+    def _save(self, event: Input.Submitted) -> None:
+        event.stop()
+        if self._entry is not None and not self._complaint(event.value):
+            self.post_message(self.Edited(self._entry, event.value))
+
+    def _complaint(self, text: str) -> str:
+        if self._entry is None or text == self._entry.text:
+            return ""
+        try:
+            self._check(self._entry, text)
+        except ConfigError as error:
+            # The complaint begins with the file that it would be in, and there is only one here.
+            problem = error.problem.removeprefix(f"{user_file()}: ")
+            return f"✗ {paragraphs(problem)}"
+        return ""

@@ -1,0 +1,107 @@
+"""What the settings page says beside its list, about a setting or a box."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from backend.config import BoxSettings, Origin
+from backend.config.survey import SettingEntry, ValueKind
+from backend.events import LinkState
+from tui.settings.rows import DEFAULTS, Group, shown_value, why_not_here
+from tui.state.live import LiveBox
+from tui.text import one_line, paragraphs
+from tui.widgets.status_text import link_text
+
+_MUTED = "$foreground-muted"
+_HINTS = {
+    ValueKind.FLAG: "Space changes it.",
+    ValueKind.CHOICE: "Space goes to the next one.",
+    ValueKind.NUMBER: "Enter edits it.",
+    ValueKind.TEXT: "Enter edits it.",
+    ValueKind.TOML: "Enter edits it, as TOML.",
+}
+_DEFAULTS_HELP = "What every box has unless its own settings say otherwise."
+
+
+def describe_setting(entry: SettingEntry) -> Content:
+    """What a setting is for, what it may be, and where its value comes from."""
+    name = Content.styled(one_line(entry.name), "bold")
+    lines = [Content.assemble(name, "  ", _value(entry)), Content()]
+    if entry.kind is ValueKind.CHOICE:
+        lines += [Content("  ").join(_choice(choice, entry) for choice in entry.choices), Content()]
+    lines += [Content(one_line(entry.help)), Content(), _origin(entry)]
+    why = why_not_here(entry.name, entry.source)
+    lines.append(Content.styled(f"▲ {one_line(why)}", "$text-warning") if why else _hint(entry))
+    return Content("\n").join(lines)
+
+
+def describe_group(group: Group, live: LiveBox | None) -> Content:
+    """A box, how the link to it stands, and what can be done with it."""
+    if group.box is None:
+        lines = [Content.styled(DEFAULTS, "bold"), Content(), Content(_DEFAULTS_HELP)]
+        return Content("\n").join([*lines, Content(), _muted("→ shows them.")])
+    lines = [Content.styled(one_line(group.name), "bold"), Content(), *_facts(group.box, live)]
+    lines += [Content(), _muted("This box is used when none is named.")] if group.chosen else []
+    keys = [] if group.chosen else [("Enter", "use this box")]
+    keys += [
+        ("→", "show its settings"),
+        ("d", "look at everything that a batch needs there"),
+        ("D", "the same, and start the model"),
+        ("r", "reach it now"),
+        ("x", "remove it"),
+    ]
+    lines.append(Content())
+    lines += [Content.assemble((f"{key:<7}", "bold $primary"), what) for key, what in keys]
+    return Content("\n").join(lines)
+
+
+def host_text(box: BoxSettings) -> str:
+    """Where a box is."""
+    return one_line(box.host) if box.host else "this machine"
+
+
+def engine_text(box: BoxSettings) -> str:
+    """What answers there."""
+    model = box.model.rstrip("/").rpartition("/")[2]
+    return " · ".join(one_line(part) for part in (box.engine, model) if part)
+
+
+def _facts(box: BoxSettings, live: LiveBox | None) -> list[Content]:
+    facts = [("host", host_text(box)), ("engine", engine_text(box))]
+    lines = [Content.assemble((f"{label:<9}", _MUTED), value) for label, value in facts]
+    if live is not None and live.link is not None:
+        lines.append(Content.assemble((f"{'link':<9}", _MUTED), link_text(live.link)))
+        if live.detail and live.link is not LinkState.LIVE:
+            lines += [Content(), Content(paragraphs(live.detail))]
+    return lines
+
+
+def _value(entry: SettingEntry) -> Content:
+    if entry.kind is ValueKind.CHOICE:
+        return Content()
+    if "\n" in entry.text:
+        return Content("\n").join([Content(), Content(paragraphs(entry.text))])
+    return Content(one_line(shown_value(entry)))
+
+
+def _choice(choice: str, entry: SettingEntry) -> Content:
+    if choice == entry.value:
+        return Content.styled(f"● {one_line(choice)}", "bold $primary")
+    return Content(f"○ {one_line(choice)}")
+
+
+def _origin(entry: SettingEntry) -> Content:
+    # The page's title has the path of the user's own file.
+    own = entry.source.origin is Origin.USER
+    told = f"from {'your file' if own else one_line(entry.source.name)}"
+    if entry.source.key != entry.key:
+        told += f", as {one_line(entry.source.key)}"
+    return _muted(told)
+
+
+def _hint(entry: SettingEntry) -> Content:
+    return _muted(_HINTS[entry.kind])
+
+
+def _muted(text: str) -> Content:
+    return Content.styled(text, _MUTED)

@@ -1,0 +1,208 @@
+"""The columns of the spec list: how wide each is, what stands in it, and which give way first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from backend.planning.plan import Plan
+from tui.queue.job_states import shown_state
+from tui.specs.listing import Row
+from tui.specs.ordering import Column, Order
+from tui.specs.rows import Group
+from tui.text import cut_middle, left, one_line, right
+from tui.tokens.bars import small_bar
+from tui.tokens.verdicts import Standing, standing
+from tui.widgets.pieces import GUTTER, Piece
+
+_PROMPT = 24
+_VIDEO = 18
+_SIZE = 11
+_SEND = 12
+_FRAMES = 10
+_TOKENS = 10
+_BAR = 9
+_WIDEST_BAR = 20
+_VERDICT = 12
+_STATE = 14
+_NAME = 18
+"""Columns give way when the name would be narrower than this."""
+_WIDE_NAME = 36
+"""What a name leaves over beyond this goes to the prompt, or makes the bar longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Cells of each column, the space before it included; 0 for one that gave way."""
+
+    name: int
+    prompt: int
+    video: int
+    size: int
+    send: int
+    frames: int
+    bar: int
+    state: int
+
+    @property
+    def spans(self) -> Iterator[tuple[int, Column | None]]:
+        """How many cells each column takes, from the left, and what a click on its heading sorts by."""
+        yield GUTTER, None
+        yield self.name, Column.NAME
+        yield self.prompt, None
+        yield self.video, Column.VIDEO
+        yield self.size, Column.SIZE
+        yield self.send, Column.SIZE
+        yield self.frames, Column.FRAMES
+        yield _TOKENS + self.bar, Column.TOKENS
+        yield _VERDICT, Column.VERDICT
+        yield self.state, Column.STATE
+
+
+def lay_out(width: int, *, states: bool = False) -> Columns:
+    """The columns for a list of this width; `states` when there is anything to say of jobs."""
+    spare = width - GUTTER - _TOKENS - _VERDICT - _NAME
+    given = {}
+    for column, cells in (
+        ("state", _STATE if states else 0),
+        ("size", _SIZE),
+        ("bar", _BAR),
+        ("send", _SEND),
+        ("frames", _FRAMES),
+        ("prompt", _PROMPT),
+        ("video", _VIDEO),
+    ):
+        given[column] = cells if cells <= spare else 0
+        spare -= given[column]
+    name = max(1, _NAME + spare)
+    more = max(0, name - _WIDE_NAME)
+    if given["prompt"]:
+        given["prompt"] += more
+        name -= more
+    elif given["bar"]:
+        longer = min(more, _WIDEST_BAR - _BAR)
+        given["bar"] += longer
+        name -= longer
+    return Columns(name, **given)
+
+
+def headings(columns: Columns, order: Order) -> str:
+    """The names of the columns, each where its column is; an arrow says what the list is sorted by."""
+
+    def named(column: Column, name: str = "") -> str:
+        arrow = f" {order.arrow}" if column is order.column else ""
+        return f"{name or column.value}{arrow}"
+
+    return "".join(
+        (
+            " " * GUTTER,
+            left(named(Column.NAME), columns.name),
+            left("  prompt", columns.prompt),
+            left(f"  {named(Column.VIDEO)}", columns.video),
+            right(named(Column.SIZE), columns.size),
+            left("   send as", columns.send),
+            right(named(Column.FRAMES), columns.frames),
+            right(named(Column.TOKENS), _TOKENS),
+            " " * columns.bar,
+            left(f"  {named(Column.VERDICT)}", _VERDICT),
+            left(f"  {named(Column.STATE)}", columns.state),
+        )
+    )
+
+
+def column_at(columns: Columns, x: int) -> Column | None:
+    """What a click on this cell of the headings sorts by."""
+    for cells, column in columns.spans:
+        if x < cells:
+            return column
+        x -= cells
+    return None
+
+
+def cells(
+    row: Row, columns: Columns, *, marked: bool, current: bool, chosen: bool = False
+) -> list[Piece]:
+    """One line of the list, as wide as the columns together. `chosen` is one of a range that is not
+    marked yet.
+    """
+    plan, stands = row.plan, standing(row.plan)
+    return [
+        ("▸" if current else " ", "cursor-glyph"),
+        ("■ " if marked else "□ " if chosen else "  ", "mark"),
+        (left(cut_middle(one_line(row.spec.name), columns.name - 1), columns.name), "name"),
+        *_text(row.spec.prompt, columns.prompt),
+        *_text(row.spec.video.name if row.spec.video else "", columns.video),
+        (right(_size(row), columns.size), "size"),
+        (left(_send(plan), columns.send), "send"),
+        (right(_frames(plan), columns.frames), "size"),
+        (right(_tokens(plan), _TOKENS), "tokens"),
+        *_bar(plan, columns.bar, stands),
+        (left(f"  {stands.text}", _VERDICT), stands.name.lower()),
+        *_state(row, columns.state),
+    ]
+
+
+def heading_cells(group: Group, width: int, *, marked: int, current: bool) -> list[Piece]:
+    """The heading of a group: its folder and how many specs are shown of it."""
+    count = len(group.numbers)
+    counts = f"  {count:,} {'spec' if count == 1 else 'specs'}"
+    if marked:
+        counts += f", {marked:,} marked"
+    folder = one_line(group.folder) or "."
+    return [
+        ("▸" if current else " ", "cursor-glyph"),
+        ("▶ " if group.folded else "▼ ", "mark"),
+        (cut_middle(folder, max(1, width - GUTTER - len(counts))), "folder"),
+        (counts, "size"),
+    ]
+
+
+def _text(text: str, width: int) -> list[Piece]:
+    if not width:
+        return []
+    return [("  ", "size"), (left(one_line(text[:width]), width - 2), "size")]
+
+
+def _size(row: Row) -> str:
+    if row.spec.video is None:
+        return "text only"
+    if row.plan is None:
+        return ""
+    if row.plan.video is None:
+        return "unread"
+    size = row.plan.video.size
+    return f"{size.width}×{size.height}"
+
+
+def _send(plan: Plan | None) -> str:
+    if plan is None or plan.video is None or plan.size is None or plan.size == plan.video.size:
+        return ""
+    return f" → {plan.size.width}×{plan.size.height}"
+
+
+def _frames(plan: Plan | None) -> str:
+    if plan is None or plan.video is None:
+        return ""
+    return f"{plan.frames}/{plan.video.frames}"
+
+
+def _tokens(plan: Plan | None) -> str:
+    return f"{plan.budget.prompt_tokens:,}" if plan and plan.budget else ""
+
+
+def _bar(plan: Plan | None, width: int, stands: Standing) -> list[Piece]:
+    if not width:
+        return []
+    if plan is None or plan.budget is None:
+        return [(" " * width, "track")]
+    filled, empty = small_bar(plan.budget, width - 1)
+    return [(f" {filled}", stands.name.lower()), (empty, "track")]
+
+
+def _state(row: Row, width: int) -> list[Piece]:
+    if not width:
+        return []
+    if row.state is not None:
+        shown = shown_state(row.state)
+        return [(left(f"  {shown.text}", width), f"job-{shown.part}")]
+    return [(left("  ✦ upsampled" if row.upsampled else "", width), "upsampled")]

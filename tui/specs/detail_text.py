@@ -1,0 +1,124 @@
+"""What the detail pane says about a spec: its verdict and budget first, in their fixed place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.content import Content
+
+from backend.config import Upsampling
+from backend.config.profiles import load_profile
+from backend.errors import ConfigError
+from backend.planning.advice import category_matrix
+from backend.planning.plan import Plan
+from backend.video import MediaKind, Video
+from tui.specs.listing import Row
+from tui.text import one_line, paragraphs, short_path
+from tui.tokens.budget_text import budget_lines, fact_lines, frames_text
+from tui.tokens.matrix_text import matrix_lines
+from tui.tokens.verdicts import standing
+
+
+def describe_verdict(row: Row, width: int) -> Content:
+    """Its name; whether it fits and why, or why it is refused and what to do."""
+    name = Content.styled(one_line(row.spec.name), "bold").wrap(width)
+    return Content("\n").join([*name, *_verdict(row.plan, width)])
+
+
+def describe_prompt(row: Row) -> Content:
+    """The whole prompt."""
+    if row.spec.prompt:
+        return Content(paragraphs(row.spec.prompt))
+    return Content.styled("(empty)", "$foreground-muted")
+
+
+def describe_facts(row: Row, cwd: Path, width: int) -> Content:
+    """The video, what is sent of it, and where everything is."""
+    lines: list[Content] = []
+    for label, value in _facts(row, cwd):
+        lines += fact_lines(label, value, width)
+    return Content("\n").join(lines)
+
+
+def describe_sizes(plan: Plan | None, settings: Upsampling, width: int) -> Content:
+    """What the sizes of Cosmos would cost with this prompt; empty where there is no room for it."""
+    if plan is None or plan.budget is None:
+        return Content()
+    try:
+        rule = load_profile(settings.profile).family.rule
+    except ConfigError:
+        # Told where plans are made.
+        return Content()
+    rows = category_matrix(
+        text=plan.budget.text,
+        limit=settings.max_tokens,
+        reserve=settings.reserve,
+        frames=plan.frames or settings.frames_to_extract,
+        rule=rule,
+        overhead=plan.budget.overhead,
+    )
+    lines = matrix_lines(rows, width, plan.video.size if plan.video else None, linear=False)
+    if not lines:
+        return Content()
+    frames = frames_text(plan.frames or settings.frames_to_extract)
+    title = f"Prompt tokens of Cosmos' sizes with {frames}; t shows more"
+    return Content("\n").join([Content.styled(title, "$foreground-muted"), *lines])
+
+
+def _verdict(plan: Plan | None, width: int) -> list[Content]:
+    stands = standing(plan)
+    if plan is None:
+        return [Content.styled(stands.text, stands.colour)]
+    if plan.budget is None:
+        lines = [Content.styled(stands.text, f"bold {stands.colour}")]
+    else:
+        lines = budget_lines(plan.budget, stands, width)
+    if plan.refusal is not None:
+        lines += Content.styled(one_line(plan.refusal.problem), "$text-error").wrap(width)
+        if plan.refusal.remedy:
+            lines += Content(f"→ {one_line(plan.refusal.remedy)}").wrap(width)
+    return lines
+
+
+def _facts(row: Row, cwd: Path) -> list[tuple[str, str]]:
+    spec, plan = row.spec, row.plan
+    facts: list[tuple[str, str]] = []
+    # What is shown may be a control: the setting `media` decides.
+    shown = plan.video.path if plan is not None and plan.video is not None else spec.video
+    if shown is not None:
+        facts.append(("video", short_path(shown, cwd)))
+    if plan is not None and plan.video is not None:
+        facts.append(("", media_text(plan.video)))
+        if plan.size is not None:
+            facts.append(("sent as", sent_text(plan)))
+        facts.append(("linear", f"{plan.linear:,} tokens by the rule of thumb"))
+    if row.better_folder is not None:
+        facts.append(("hint", f"it is there when started in {short_path(row.better_folder, cwd)}"))
+    facts += [(name, short_path(path, cwd)) for name, path in _controls(row)]
+    facts.append(("file", f"{short_path(spec.file, cwd)}:{spec.line}  ({spec.format})"))
+    if spec.prompt_file is not None:
+        facts.append(("prompt in", short_path(spec.prompt_file, cwd)))
+    if spec.is_upsampled:
+        facts.append(("note", "its file says that it was upsampled already"))
+    return facts
+
+
+def _controls(row: Row) -> list[tuple[str, Path]]:
+    return [(one_line(name), path) for name, path in row.spec.controls.items()]
+
+
+def media_text(video: Video) -> str:
+    """Its size, length and codec."""
+    size = f"{video.size.width}×{video.size.height}"
+    if video.kind is MediaKind.IMAGE:
+        return f"{size} image · {one_line(video.codec)}"
+    length = f"{video.fps:.4g} fps · {video.duration:.1f} s · {video.frames:,} frames"
+    return f"{size} · {length} · {one_line(video.codec)}"
+
+
+def sent_text(plan: Plan) -> str:
+    """How many frames of which size."""
+    frames = frames_text(plan.frames)
+    if plan.size is None or plan.video is None or plan.size == plan.video.size:
+        return f"{frames}, as large as they are"
+    return f"{frames} of {plan.size.width}×{plan.size.height}"

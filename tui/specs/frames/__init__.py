@@ -1,0 +1,1 @@
+"""The pictures of the frames that would be sent, in the detail of a spec."""

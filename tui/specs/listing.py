@@ -1,0 +1,413 @@
+"""The specs of the first screen: which there are, which are shown, in which order, marked and current.
+
+A spec's number stays with it. A position is a place among the lines that are drawn now, and changes with
+filter, order and grouping; cursor and marks follow their spec through all of that. No widgets.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from backend.catalog.catalog import same_specs
+from backend.catalog.filter import Filter, choose, parse_filter
+from backend.planning.history import LatestJob, Place, place_of
+from backend.planning.plan import Plan
+from backend.specs.model import BrokenSpec, Skipped, Spec
+from backend.specs.reading import Finding
+from tui.specs.marks import Marks
+from tui.specs.ordering import Order, sort_rows
+from tui.specs.rows import Group, Line, Row, group_rows, heading, lines_of
+
+__all__ = ["Listing", "Row"]
+
+_MANY = 5_000
+"""Rows that are not sorted anew for every few that come."""
+
+
+class Listing:
+    """What the list shows. Only the screen's thread touches it."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Row] = {}
+        """By number."""
+        self.shown: list[int] = []
+        """Numbers of the rows that pass the filter, in order; those in folded groups too."""
+        self.lines: list[Line] = []
+        """What is drawn: the same without groups; with them, headings and what is not folded."""
+        self.groups: list[Group] = []
+        """Empty without groups."""
+        self.grouped = False
+        self.order = Order()
+        self.filter = ""
+        """As it was typed."""
+        self.wanted = Filter()
+        """The same, understood."""
+        self.similar = False
+        """Whether nothing matches the filter, and what is shown is only similar."""
+        self.marks = Marks()
+        self.position = 0
+        """Of the cursor among `lines`; 0 when there are none."""
+        self.broken: list[BrokenSpec] = []
+        self.skipped: list[Skipped] = []
+        self.weighed = 0
+        """Rows that have a plan."""
+        self.jobs: dict[Place, LatestJob] = {}
+        """Of specs that have one."""
+        self.results: frozenset[Path] = frozenset()
+        """Files that are results of ours, absolute."""
+        self.has_states = False
+        """Whether there is anything to say in the column of states."""
+        self.stale = False
+        """Whether plans or jobs came that order and filter look at; `renew` heeds them."""
+        self.hidden_marks = 0
+        """Marked specs that the filter hides."""
+        self._cwd = str(Path.cwd())
+        self._sorted: list[Row] = []
+        self._of_file: dict[str, list[int]] = {}
+        self._next = 0
+        self._cursor: Line | None = None
+        """The line that `position` is on, or was on before nothing was shown."""
+        self._anchor: Line | None = None
+        self._folded: set[str] = set()
+
+    # --- what there is
+
+    def add(self, findings: Iterable[Finding]) -> list[Row]:
+        """Take in what a scan found, in its order; the specs among it are returned as rows."""
+        new: list[Row] = []
+        for finding in findings:
+            if isinstance(finding, Spec):
+                new.append(self._row(finding))
+            elif isinstance(finding, BrokenSpec):
+                self.broken.append(finding)
+            else:
+                self.skipped.append(finding)
+        self._place(new)
+        return new
+
+    def replace_files(
+        self, files: Mapping[Path, tuple[Finding, ...]]
+    ) -> tuple[list[Row], set[int]]:
+        """Take in what is in these files now; nothing, for one that is gone.
+
+        Returns the rows that are to be weighed, and the numbers of the specs that are gone.
+        """
+        self.broken = [found for found in self.broken if found.file not in files]
+        self.skipped = [found for found in self.skipped if found.file not in files]
+        changed: list[Row] = []
+        fresh: list[Finding] = []
+        gone: set[int] = set()
+        for file, findings in files.items():
+            old = [self.rows[number] for number in self._of_file.pop(self._place_of(file), ())]
+            new = [finding for finding in findings if isinstance(finding, Spec)]
+            kept = same_specs([row.spec for row in old], new)
+            for at, spec in enumerate(new):
+                if at in kept:
+                    changed += self._change(old[kept[at]], spec)
+                else:
+                    fresh.append(spec)
+            fresh += [finding for finding in findings if not isinstance(finding, Spec)]
+            if kept:
+                self._of_file[self._place_of(file)] = [old[at].number for at in kept.values()]
+            staying = set(kept.values())
+            gone |= {row.number for at, row in enumerate(old) if at not in staying}
+        self._remove(gone)
+        added = self.add(fresh)
+        self._sort()
+        return changed + added, gone
+
+    def forget_plans(self, videos: Collection[Path]) -> list[Row]:
+        """These videos are not what they were: the rows that look at them, which are to be weighed again."""
+        wanted = set(videos)
+        rows = [row for row in self.rows.values() if row.spec.video in wanted]
+        for row in rows:
+            self._forget_plan(row)
+        return rows
+
+    def take_plan(self, number: int, plan: Plan, better_folder: Path | None) -> None:
+        """Note the plan of a spec."""
+        row = self.rows.get(number)
+        if row is None or row.spec.prompt != plan.prompt:
+            return  # it is gone, or was edited meanwhile and will be weighed again
+        self.weighed += row.plan is None
+        row.plan, row.better_folder = plan, better_folder
+        self._note_news()
+
+    def take_jobs(self, jobs: Mapping[Place, LatestJob]) -> bool:
+        """Note how jobs stand; whether any of them is of a spec that is listed."""
+        listed = False
+        for place, job in jobs.items():
+            there = self.jobs.get(place)
+            if there is not None and there.number > job.number:
+                continue
+            self.jobs[place] = job
+            for number in self._of_file.get(str(place[0]), ()):
+                row = self.rows[number]
+                if row.spec.entry == place[1]:
+                    row.job = job
+                    self.has_states = listed = True
+        if listed:
+            self._note_news()
+        return listed
+
+    def take_results(self, files: Collection[Path], among: Collection[Path] | None = None) -> None:
+        """These files (absolute) are results of ours; of those `among`, no others are."""
+        stay = frozenset() if among is None else self.results - frozenset(among)
+        self.results = stay | frozenset(files)
+        for file in self.results if among is None else among:
+            for number in self._of_file.get(str(file), ()):
+                self.rows[number].is_result = file in self.results
+                self.has_states = self.has_states or file in self.results
+        self._note_news()
+
+    def renew(self) -> bool:
+        """Sort and filter again if plans or jobs call for it; whether they did."""
+        if not self.stale:
+            return False
+        self.stale = False
+        self._sort()
+        return True
+
+    # --- the cursor
+
+    @property
+    def current(self) -> Row | None:
+        """The row that the cursor is on; None on a heading and where nothing is shown."""
+        line = self.current_line
+        return self.rows[line] if line is not None and line >= 0 else None
+
+    @property
+    def current_line(self) -> Line | None:
+        """The line that the cursor is on."""
+        return self.lines[self.position] if self.lines else None
+
+    @property
+    def current_group(self) -> Group | None:
+        """The group that the cursor is on or in."""
+        line = self.current_line
+        if line is None or not self.groups:
+            return None
+        if line < 0:
+            return self.groups[heading(line)]
+        folder = self.rows[line].folder
+        return next(group for group in self.groups if group.folder == folder)
+
+    def move_to(self, position: int) -> None:
+        """Put the cursor there, or at the end that is nearest."""
+        self.position = max(0, min(position, len(self.lines) - 1))
+        if self.lines:
+            self._cursor = self.lines[self.position]
+
+    # --- marks
+
+    @property
+    def marked(self) -> set[int]:
+        """Numbers of the marked specs."""
+        return self.marks.numbers
+
+    @property
+    def at_cursor(self) -> set[int]:
+        """Numbers of the current spec, or of the specs below the current heading."""
+        return self._specs_at(self.position, self.position)
+
+    def toggle_mark(self) -> None:
+        """Mark what the cursor is on, or take the marks away."""
+        self.marks.toggle(self.at_cursor)
+
+    def toggle_all(self) -> None:
+        """Mark all that is shown; where all of it is marked, take the marks away."""
+        self.marks.toggle(set(self.shown))
+
+    def invert(self) -> None:
+        """Swap marked and unmarked in what is shown."""
+        self.marks.swap(set(self.shown))
+
+    def clear_marks(self) -> int:
+        """Take all marks away, hidden ones too; how many there were."""
+        count = len(self.marked)
+        self.marks.clear()
+        self._count_hidden()
+        return count
+
+    def undo_marks(self) -> int | None:
+        """Take the last change of marks back; how many it swapped, None when there is none."""
+        count = self.marks.undo(self.rows.keys())
+        self._count_hidden()
+        return count
+
+    @property
+    def choosing(self) -> bool:
+        """Whether a range is being chosen."""
+        return self._anchor is not None
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """First and last position of the range that is being chosen."""
+        anchor = self.position
+        if self._anchor is not None and self._anchor in self.lines:
+            anchor = self.lines.index(self._anchor)
+        return min(anchor, self.position), max(anchor, self.position)
+
+    def begin_range(self) -> None:
+        """From here on, moving chooses."""
+        self._anchor = self.current_line
+
+    def leave_range(self) -> None:
+        """Choose nothing."""
+        self._anchor = None
+
+    def mark_range(self) -> None:
+        """Mark what was chosen, or take the marks away where all of it is marked."""
+        self.marks.toggle(self._specs_at(*self.range))
+        self._anchor = None
+
+    # --- filter, order, groups
+
+    def set_filter(self, text: str) -> None:
+        """Show only what matches `text`. The cursor keeps its spec, or the one that takes its place."""
+        self.filter = text.strip()
+        before, self.wanted = self.wanted, parse_filter(self.filter)
+        # A longer word leaves less of what the shorter one left; jobs and plans may add to that.
+        narrower = self.wanted.narrows(before) and not before.changes
+        self._show(self._passing(self.shown_rows if narrower else self._sorted))
+
+    def set_order(self, order: Order) -> None:
+        """Sort by a column."""
+        self.order = order
+        self._sort()
+
+    def set_grouped(self, grouped: bool) -> None:
+        """Show folders as headings, or don't."""
+        self.grouped = grouped
+        self._lay_out()
+
+    def fold(self, folded: bool) -> None:
+        """Hide the specs of the current group, or show them."""
+        group = self.current_group
+        if group is None or group.folded is folded:
+            return
+        (self._folded.add if folded else self._folded.discard)(group.folder)
+        self._cursor = heading(self.groups.index(group))
+        self._lay_out()
+
+    @property
+    def shown_rows(self) -> list[Row]:
+        """The rows that pass the filter, in order."""
+        rows = self.rows
+        return [rows[number] for number in self.shown]
+
+    # --- how that is done
+
+    def _row(self, spec: Spec) -> Row:
+        row = Row(spec, number=self._next)
+        self._next += 1
+        self.rows[row.number] = row
+        self._of_file.setdefault(self._place_of(spec.file), []).append(row.number)
+        if self.jobs:
+            row.job = self.jobs.get(place_of(spec))
+        if self.results:
+            row.is_result = spec.file.absolute() in self.results
+        self.has_states = self.has_states or row.job is not None or row.upsampled
+        return row
+
+    def _place_of(self, file: Path) -> str:
+        # As file.absolute() would, which takes several times as long for a list of 100,000.
+        return os.path.join(self._cwd, file)  # noqa: PTH118
+
+    def _change(self, row: Row, spec: Spec) -> list[Row]:
+        before = row.spec
+        row.take(spec)
+        row.job = self.jobs.get(place_of(spec))
+        if (before.prompt, before.video) == (spec.prompt, spec.video):
+            return []
+        self._forget_plan(row)
+        return [row]
+
+    def _forget_plan(self, row: Row) -> None:
+        self.weighed -= row.plan is not None
+        row.plan = None
+
+    def _remove(self, numbers: set[int]) -> None:
+        for number in numbers:
+            self.weighed -= self.rows.pop(number).plan is not None
+        if numbers:
+            self.marks.forget(numbers)
+            self._sorted = [row for row in self._sorted if row.number in self.rows]
+            self.shown = [number for number in self.shown if number in self.rows]
+
+    def _place(self, new: list[Row]) -> None:
+        """Put new rows where order, filter and groups want them."""
+        if not new:
+            return
+        last = self._sorted[-1].place if self._sorted else new[0].place
+        as_found = [last, *(row.place for row in new)]
+        plain = self.order == Order() and not self.grouped and not self.wanted.words
+        self._sorted += new
+        if plain and all(map(operator.le, as_found, as_found[1:])):
+            # As a scan finds them, so nothing moves.
+            self.shown += [row.number for row in self._passing(new)]
+            self._lay_out()
+        elif len(self._sorted) < _MANY:
+            self._sort()
+        else:
+            self.stale = True
+
+    def _note_news(self) -> None:
+        self.stale = self.stale or self.wanted.changes or self.order.column.changes
+
+    def _sort(self) -> None:
+        self._sorted = sort_rows(self._sorted, self.order)
+        self._show(self._passing(self._sorted))
+
+    def _passing(self, rows: list[Row]) -> list[Row]:
+        found, similar = choose(self.wanted, self._as_marked(rows))
+        if similar or (not found and self.wanted.words):
+            # What matched a shorter word is not all that is similar to this one.
+            found, similar = choose(self.wanted, self._as_marked(self._sorted))
+        self.similar = similar
+        return found
+
+    def _as_marked(self, rows: list[Row]) -> list[Row]:
+        if self.wanted.marked is None:
+            return rows
+        return [row for row in rows if (row.number in self.marked) is self.wanted.marked]
+
+    def _show(self, rows: list[Row]) -> None:
+        self.shown = [row.number for row in rows]
+        self._count_hidden()
+        self._lay_out()
+
+    def _count_hidden(self) -> None:
+        all_shown = len(self.shown) == len(self.rows)
+        self.hidden_marks = 0 if all_shown else len(self.marked - set(self.shown))
+
+    def _lay_out(self) -> None:
+        before, position = self.lines, self.position
+        self.groups = group_rows(self.shown_rows, self._folded) if self.grouped else []
+        self.lines = lines_of(self.groups) if self.grouped else self.shown
+        self.position = self._find_again(before, position)
+        if self.lines:
+            self._cursor = self.lines[self.position]
+
+    def _find_again(self, before: list[Line], position: int) -> int:
+        """Where the cursor's line is now, or else the one that took its place."""
+        cursor = self._cursor
+        if cursor is None or not self.lines:
+            return 0
+        if position < len(self.lines) and self.lines[position] == cursor:
+            return position
+        with suppress(ValueError):
+            return self.lines.index(cursor)
+        there = {line: at for at, line in enumerate(self.lines)}
+        around = [*before[position + 1 :], *reversed(before[:position])]
+        return next((there[line] for line in around if line in there), 0)
+
+    def _specs_at(self, first: int, last: int) -> set[int]:
+        numbers: set[int] = set()
+        for line in self.lines[first : last + 1]:
+            numbers.update((line,) if line >= 0 else self.groups[heading(line)].numbers)
+        return numbers

@@ -1,0 +1,74 @@
+"""Broken and skipped files: each with its place and the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from backend.specs.model import BrokenSpec, Skipped
+from tui.text import one_line
+
+_MOST = 1_000
+"""Findings of a kind that are listed; all of them would take seconds to wrap."""
+
+
+class ProblemsScreen(ModalScreen[None]):
+    """Two lists, the broken ones first: only they need something done."""
+
+    CSS_PATH = "../dialogs/panel.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,e,enter", "dismiss", "close", key_display="esc"),
+        Binding("j", "scroll(1)", "down", show=False),
+        Binding("k", "scroll(-1)", "up", show=False),
+    ]
+
+    def __init__(self, broken: Sequence[BrokenSpec], skipped: Sequence[Skipped]) -> None:
+        super().__init__()
+        self._broken = broken
+        self._skipped = skipped
+
+    def compose(self) -> ComposeResult:
+        """One text."""
+        broken = [(_place(it), it.problem) for it in self._broken[:_MOST]]
+        skipped = [(one_line(str(it.file)), it.reason) for it in self._skipped[:_MOST]]
+        lines = [
+            *_group(f"✗ {len(self._broken):,} broken", "$text-error", broken, len(self._broken)),
+            *_group(
+                f"– {len(self._skipped):,} skipped",
+                "$foreground-muted",
+                skipped,
+                len(self._skipped),
+            ),
+        ]
+        with VerticalScroll(classes="panel") as panel:
+            panel.border_title = "Broken and skipped"
+            panel.border_subtitle = "Esc closes"
+            yield Static(Content("\n").join(lines[:-1]), markup=False)
+
+    def action_scroll(self, lines: int) -> None:
+        """Scroll by lines."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+
+def _place(broken: BrokenSpec) -> str:
+    file = one_line(str(broken.file))
+    return f"{file}:{broken.line}" if broken.line else file
+
+
+def _group(title: str, colour: str, found: list[tuple[str, str]], count: int) -> list[Content]:
+    """A title, two lines for each finding, and an empty line."""
+    if not found:
+        return []
+    lines = [Content.styled(title, f"bold {colour}"), Content()]
+    for place, reason in found:
+        lines += [Content.styled(place, "bold"), Content(f"  {one_line(reason)}")]
+    if count > len(found):
+        lines.append(Content.styled(f"… and {count - len(found):,} more", "$foreground-muted"))
+    return [*lines, Content()]

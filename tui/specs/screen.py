@@ -1,0 +1,419 @@
+"""The first screen: which specs there are, what each costs, and whether it fits.
+
+Dialogs are imported when they are opened: the first paint does not wait for them.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable
+from functools import partial
+from time import monotonic
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input, Static
+
+from backend.config import Settings, Upsampling
+from backend.planning.history import latest_job
+from tui.desk import Desk
+from tui.log.tail import LogTail
+from tui.messages import (
+    CurrentChanged,
+    FilesChanged,
+    FilesRead,
+    HistoryRead,
+    MarksChanged,
+    PlanningStopped,
+    PlansMade,
+    ReadAsked,
+    ScanEnded,
+    SightChanged,
+    SortAsked,
+)
+from tui.queue.queue_pane import QueuePane
+from tui.specs.listing import Listing
+from tui.specs.ordering import Order
+from tui.specs.rows import Row
+from tui.specs.spec_detail import SpecDetail
+from tui.specs.spec_list import ColumnHeadings, SpecList
+from tui.specs.threads import SpecThreads
+from tui.specs.title import Progress, empty_text, filter_hint, title_line
+from tui.terminal import copy
+from tui.text import paragraphs
+from tui.widgets.filter_input import FilterInput
+from tui.widgets.page import HELP, Page
+
+_FILTER_EXAMPLES = "words of a name or prompt, fits:no, state:failed, -without …"
+_VERY_MANY = 20_000
+"""Specs."""
+_RENEW_EVERY = 0.25
+"""Seconds, at least."""
+_EMPTY_AFTER = 0.2
+"""Seconds until a list without specs says so; most scans have found some by then."""
+_PATIENCE = 10
+"""Times as long as sorting and filtering took, it waits for the next time."""
+
+
+class SpecsScreen(Page):
+    """List, detail and the lines around them. Handlers own the listing; workers only post messages."""
+
+    AUTO_FOCUS = "SpecList"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "filter", key_display="/"),
+        Binding("enter", "read", "read", show=False),
+        Binding("u", "upsample", "send"),
+        Binding("t", "tokens", "tokens", show=False),
+        Binding("d", "toggle_detail", "detail", show=False),
+        Binding("s", "sort", "sort"),
+        Binding("S", "reverse", "reverse", show=False),
+        Binding("o", "group", "by folder", show=False),
+        Binding("y", "copy", "copy", show=False),
+        Binding("E", "edit", "edit", show=False),
+        Binding("e", "problems", "problems", show=False),
+        Binding("r", "review", "review", show=False),
+        Binding("escape", "back", "back", show=False),
+        HELP,
+    ]
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._source = source = desk.source
+        self._desk = desk
+        self._threads = SpecThreads(self, desk)
+        self.progress = Progress(ended=not source.paths)
+        self.listing = Listing()
+        self._heard = -1
+        """The version of what is live that the list shows."""
+        self._asked_history = False
+        self._next_renewal = 0.0
+
+    def compose_body(self) -> ComposeResult:
+        """The list beside or above the detail."""
+        with Horizontal(id="body", classes="body"):
+            with Vertical(id="specs"):
+                yield Static(id="title", markup=False)
+                yield FilterInput(_FILTER_EXAMPLES)
+                yield Static(id="hint", markup=False)
+                yield Static(id="empty", markup=False)
+                yield ColumnHeadings(self.listing)
+                yield SpecList(self.listing, id="list")
+                yield QueuePane(self.upsample.live)
+            yield SpecDetail(self._source.cwd, self._desk.pictures, self._desk.graphics)
+        yield LogTail()
+
+    @property
+    def spec_list(self) -> SpecList:
+        """The list."""
+        return self.query_one(SpecList)
+
+    @property
+    def detail(self) -> SpecDetail:
+        """The pane with the current spec."""
+        return self.query_one(SpecDetail)
+
+    @property
+    def filter_input(self) -> FilterInput:
+        """The line that the filter is typed into."""
+        return self.query_one(FilterInput)
+
+    def on_mount(self) -> None:
+        """Begin to read; most often something is there by the time that the list is drawn."""
+        self.upsample.settings_changed.subscribe(self, self._weigh_anew)
+        self.set_class(not self.upsample.memory.recall("specs.detail", default=True), "-no-detail")
+        self.set_interval(_RENEW_EVERY, self._renew)
+        if self._source.paths:
+            self._show_title()
+            self.set_timer(_EMPTY_AFTER, self._show_listing)
+            self._threads.start_reading()
+        else:
+            self._show_listing()
+
+    def on_unmount(self) -> None:
+        """Let the threads end."""
+        self._threads.stop()
+
+    def show_live(self) -> None:
+        """How jobs stand now; and once the queue is open, how those of earlier runs ended."""
+        store = self.upsample.store
+        if store is not None and not self._asked_history:
+            self._asked_history = True
+            self._threads.read_history(store, None)
+        self.query_one(QueuePane).show_jobs()
+        live = self.upsample.live
+        jobs = live.changed_since(self._heard)
+        self._heard = live.version
+        if self.listing.take_jobs(
+            {(it.job.file, it.job.entry): latest_job(it.job, it.state) for it in reversed(jobs)}
+        ):
+            self._show_states()
+
+    @on(FilesRead)
+    def _take_findings(self, message: FilesRead) -> None:
+        if not self.progress.read:
+            self.run_worker(self._go_on_when_drawn())
+        self._weigh(self.listing.add(message.findings))
+        self.progress.read, self.progress.total = message.read, message.total
+        self._show_listing()
+
+    async def _go_on_when_drawn(self) -> None:
+        """The first specs come first. The vocabulary, SSH and what else there is to read take their time, and
+        with it the only lock that Python has.
+        """
+        await self.upsample.first_frame.wait()
+        self.call_after_refresh(self._go_on)
+
+    def _go_on(self) -> None:
+        self._threads.start_planning()
+        self._threads.note_drawn()
+        self.upsample.specs_shown.set()
+
+    @on(FilesChanged)
+    def _take_changes(self, message: FilesChanged) -> None:
+        files, others = message.changes.files, message.changes.others
+        changed, gone = self.listing.replace_files(files)
+        self._threads.forget(gone)
+        self._weigh(changed)
+        self._weigh(self.listing.forget_plans(others))
+        store = self.upsample.store
+        if store is not None and files:
+            self._threads.read_history(store, frozenset(file.absolute() for file in files))
+        self._show_listing()
+
+    @on(HistoryRead)
+    def _take_history(self, message: HistoryRead) -> None:
+        self.listing.take_jobs(message.jobs)
+        self.listing.take_results(message.results, message.among)
+        self._show_states()
+
+    def _weigh(self, rows: Iterable[Row]) -> None:
+        self._threads.weigh(rows, self.spec_list.in_sight)
+
+    def _weigh_anew(self, settings: Settings) -> None:
+        self._threads.plan_anew(settings, self.listing.rows.values(), self.spec_list.in_sight)
+
+    def _renew(self) -> None:
+        """Plans and jobs may change what is shown, and where. Most of the time is the keyboard's."""
+        began = monotonic()
+        if began >= self._next_renewal and self.listing.renew():
+            self._show_listing()
+            self._next_renewal = monotonic() + _PATIENCE * (monotonic() - began)
+
+    def _show_states(self) -> None:
+        self.query_one(ColumnHeadings).refresh()
+        self.spec_list.refresh()
+
+    @on(ScanEnded)
+    def _end_scan(self) -> None:
+        self.progress.ended = True
+        if len(self.listing.rows) >= _VERY_MANY:
+            # They stay as long as the app; looking through them for garbage again and again costs keys.
+            gc.freeze()
+        self._return_to_last()
+        self._show_listing()
+
+    def _return_to_last(self) -> None:
+        """Go to the spec that was looked at last, unless the user is somewhere already."""
+        last = self.upsample.memory.recall("specs.last", "")
+        if last and self.listing.position == 0:
+            for position, number in enumerate(self.listing.shown):
+                if _place(self.listing.rows[number]) == last:
+                    self.listing.move_to(position)
+                    break
+
+    @on(PlansMade)
+    def _take_plans(self, message: PlansMade) -> None:
+        for made in message.plans:
+            self.listing.take_plan(made.number, made.plan, made.better_folder)
+        self.spec_list.refresh()
+        self._show_title()
+        self._show_current()
+
+    @on(PlanningStopped)
+    def _tell_trouble(self, message: PlanningStopped) -> None:
+        self.notify(
+            paragraphs(str(message.error)), title="No tokens", severity="error", markup=False
+        )
+
+    @on(SightChanged)
+    def _weigh_in_sight_first(self) -> None:
+        self._threads.look_at(self.spec_list.in_sight)
+
+    @on(CurrentChanged)
+    def _show_current(self) -> None:
+        self.detail.show(self.listing.current)
+        if self.listing.choosing:
+            self._show_title()
+        if self.progress.ended and self.listing.current is not None:
+            self.upsample.memory.note("specs.last", _place(self.listing.current))
+
+    @on(MarksChanged)
+    def _show_title(self) -> None:
+        # It is always one line, so nothing else moves.
+        self.query_one("#title", Static).update(
+            title_line(self.listing, self.progress), layout=False
+        )
+
+    def _show_listing(self) -> None:
+        self.set_class(not self.listing.shown, "-empty")
+        if not self.listing.shown:
+            text = empty_text(self.listing, self.progress, self._source.paths)
+            self.query_one("#empty", Static).update(text)
+        self.spec_list.show_rows()
+        self.query_one(ColumnHeadings).refresh()
+        self._show_title()
+        self._show_current()
+
+    @on(Input.Changed)
+    def _filter_as_typed(self, event: Input.Changed) -> None:
+        self.listing.set_filter(event.value)
+        self.query_one("#hint", Static).update(filter_hint(self.listing.wanted))
+        self.set_class(bool(self.listing.wanted.problems), "-hinting")
+        self._show_listing()
+
+    @on(Input.Submitted)
+    def _keep_filter(self) -> None:
+        self._close_filter()
+
+    def _close_filter(self) -> None:
+        self.remove_class("-filtering")
+        self.filter_input.end()
+        self.spec_list.focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a filter is typed, the keys of the list are letters of it."""
+        typing = self.has_class("-filtering") and self.focused is self.filter_input
+        keys = {"filter", "problems", "help", "read", "sort", "reverse", "group", "upsample"}
+        keys |= {"tokens", "copy", "edit", "review"}
+        return not (typing and action in keys)
+
+    def action_upsample(self) -> None:
+        """Ask how to upsample the marked specs, or the current one when none is marked."""
+        from tui.send.draft import Chosen
+
+        listing = self.listing
+        rows = [listing.rows[number] for number in sorted(listing.marked or listing.at_cursor)]
+        self.upsample.ask_to_upsample([Chosen(row.spec, row.plan) for row in rows], self._queued)
+
+    def _queued(self) -> None:
+        """The marked specs are on their way."""
+        self.listing.clear_marks()
+        self.spec_list.refresh()
+        self._show_title()
+
+    def action_filter(self) -> None:
+        """Type words that names or prompts must have."""
+        self.add_class("-filtering")
+        self.filter_input.begin()
+
+    def action_back(self) -> None:
+        """From a range to none; from the detail to the list; from there, to all specs."""
+        if self.listing.choosing:
+            self.listing.leave_range()
+            self.spec_list.refresh()
+            self._show_title()
+            return
+        if not self.detail.has_focus:
+            # Setting the value is what clears the filter, by way of Input.Changed.
+            self.filter_input.value = ""
+        self._close_filter()
+
+    def action_read(self) -> None:
+        """Go to the detail, to scroll it; on a folder, fold or unfold it."""
+        group = self.listing.current_group
+        if self.listing.current is None and group is not None:
+            self.spec_list.action_fold(not group.folded)
+            return
+        self.remove_class("-no-detail")
+        self.detail.focus()
+
+    def action_toggle_detail(self) -> None:
+        """Show or hide the detail."""
+        self.toggle_class("-no-detail")
+        self.upsample.memory.remember("specs.detail", not self.has_class("-no-detail"))
+        self.spec_list.focus()
+
+    def action_sort(self) -> None:
+        """Choose the column to sort by."""
+        from tui.specs.sort_chooser import SortChooser
+
+        self.app.push_screen(SortChooser(self.listing.order), self._sort)
+
+    def action_reverse(self) -> None:
+        """Sort the other way round."""
+        self._sort(self.listing.order.by(self.listing.order.column))
+
+    @on(SortAsked)
+    def _sort_by_heading(self, message: SortAsked) -> None:
+        self._sort(self.listing.order.by(message.column))
+
+    @on(ReadAsked)
+    def _read_clicked(self) -> None:
+        self.action_read()
+
+    def _sort(self, order: Order | None) -> None:
+        if order is not None:
+            self.listing.set_order(order)
+            self._show_listing()
+
+    def action_group(self) -> None:
+        """Show folders as headings, or don't."""
+        self.listing.set_grouped(not self.listing.grouped)
+        self._show_listing()
+
+    def action_tokens(self) -> None:
+        """Show what the current spec takes, and what it would take under other settings."""
+        from tui.tokens.screen import TokensScreen
+
+        if row := self._current_or_tell():
+            panel = TokensScreen(row.spec, self.upsample.settings, self._desk.counter)
+            self.app.push_screen(panel, self._use)
+
+    def _use(self, upsampling: Upsampling | None) -> None:
+        if upsampling is not None:
+            settings = self.upsample.settings.model_copy(update={"upsampling": upsampling})
+            self.upsample.change_settings(settings)
+
+    def action_copy(self) -> None:
+        """Copy the prompt, over SSH too."""
+        if row := self._current_or_tell():
+            copy(self.app, row.spec.prompt)
+            self.notify(f"{len(row.spec.prompt):,} characters copied.", markup=False)
+
+    async def action_edit(self) -> None:
+        """Open the file with the prompt in the user's editor."""
+        from backend.config.editor import edit_file
+        from tui.terminal import lend_terminal
+
+        if row := self._current_or_tell():
+            file = row.spec.prompt_file or row.spec.file
+            await lend_terminal(self.app, partial(edit_file, file))
+
+    def _current_or_tell(self) -> Row | None:
+        if self.listing.current is None:
+            self.notify("No spec is chosen.", markup=False)
+        return self.listing.current
+
+    def action_problems(self) -> None:
+        """Show what is broken or skipped, and why."""
+        from tui.specs.problems import ProblemsScreen
+
+        if self.listing.broken or self.listing.skipped:
+            self.app.push_screen(ProblemsScreen(self.listing.broken, self.listing.skipped))
+        else:
+            self.notify("Nothing is broken, and nothing was skipped.", markup=False)
+
+    def action_review(self) -> None:
+        """Go to the review, to the result of the current spec."""
+        if row := self.listing.current:
+            self.upsample.review_spec(self._source.cwd / row.spec.file, row.spec.entry)
+        else:
+            self.notify("There is no spec whose result could be reviewed.", markup=False)
+
+
+def _place(row: Row) -> str:
+    """Where the spec stands on disk, to be found again."""
+    return f"{row.spec.file.absolute()}:{row.spec.entry}"

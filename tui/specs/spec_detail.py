@@ -1,0 +1,112 @@
+"""The pane beside or below the list: everything about the current spec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from backend.config import Settings
+from backend.planning.plan import Plan
+from backend.specs.model import Spec
+from tui.specs.detail_text import describe_facts, describe_prompt, describe_sizes, describe_verdict
+from tui.specs.frames.frames_view import FramesView
+from tui.specs.frames.pictures import PictureBook, look_at
+from tui.specs.listing import Row
+
+if TYPE_CHECKING:
+    from tui.app import UpsampleApp
+    from tui.specs.frames.pixel_graphics import PixelGraphics
+
+_LEAST_PICTURES = 8
+_MOST_PICTURES = 32
+"""Lines that pictures are given, labels included: at least and at most."""
+_TALL = 30
+"""Lines of a pane that has room for the sizes of Cosmos."""
+
+
+class SpecDetail(VerticalScroll, can_focus=True):
+    """Shows one row. It scrolls when it has the focus."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_down", "down", show=False),
+        Binding("k", "scroll_up", "up", show=False),
+        Binding("g", "scroll_home", "top", show=False),
+        Binding("G", "scroll_end", "bottom", show=False),
+    ]
+
+    def __init__(
+        self, cwd: Path, pictures: PictureBook | None, graphics: PixelGraphics | None = None
+    ) -> None:
+        super().__init__()
+        self._pictures = pictures
+        self._graphics = graphics
+        self._cwd = cwd
+        self._row: Row | None = None
+        self._shown: tuple[Spec | None, Plan | None] = (None, None)
+
+    def compose(self) -> ComposeResult:
+        """The verdict first, then prompt and pictures, then what is looked up now and then."""
+        yield Static(id="verdict", markup=False)
+        yield Static(id="prompt", markup=False)
+        yield FramesView(self._pictures, self._graphics)
+        yield Static(id="facts", markup=False)
+        yield Static(id="sizes", markup=False)
+
+    def on_mount(self) -> None:
+        """Follow the settings: they say which frames are sent."""
+        self._upsample.settings_changed.subscribe(self, self._heed)
+
+    def show(self, row: Row | None) -> None:
+        """Show this row, from its top if it is another one than before."""
+        shown = (row.spec, row.plan) if row else (None, None)
+        if row is self._row and all(a is b for a, b in zip(shown, self._shown, strict=True)):
+            return
+        if row is not self._row:
+            self.scroll_home(animate=False)
+        self._row, self._shown = row, shown
+        self._draw()
+
+    def on_resize(self) -> None:
+        """The bar, the pictures and the wrapped facts follow the width."""
+        self._draw()
+
+    @property
+    def _upsample(self) -> UpsampleApp:
+        return cast("UpsampleApp", self.app)
+
+    def _heed(self, _: Settings) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        region = self.scrollable_content_region
+        # Before the first layout there is no width; the resize that ends it comes back here.
+        if region.width <= 0:
+            return
+        row, settings = self._row, self._upsample.settings.upsampling
+        if row is None:
+            texts = [Content()] * 4
+        else:
+            tall = region.height >= _TALL
+            texts = [
+                describe_verdict(row, region.width),
+                describe_prompt(row),
+                describe_facts(row, self._cwd, region.width),
+                describe_sizes(row.plan, settings, region.width) if tall else Content(),
+            ]
+        taken = 0
+        for name, text in zip(("verdict", "prompt", "facts", "sizes"), texts, strict=True):
+            part = self.query_one(f"#{name}", Static)
+            part.update(text)
+            part.display = bool(text.plain)
+            if text.plain:
+                # An empty line stands above each.
+                taken += len(text.wrap(region.width)) + 1
+        room = max(_LEAST_PICTURES, min(_MOST_PICTURES, region.height - taken))
+        look = look_at(row.plan, settings.frame_sampling) if row else None
+        self.query_one(FramesView).show(look, region.width, room)

@@ -1,0 +1,121 @@
+"""The threads behind the list of specs: one reads files and follows them, one plans, others read the history.
+
+They own nothing that is shown. What they find they post to the screen, which takes it in on the app's loop.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
+
+from textual.screen import Screen
+from textual.worker import get_current_worker
+
+from backend.config import Settings
+from backend.errors import QueueError, UpsampleError
+from backend.planning.history import latest_jobs, own_results
+from tui.desk import Desk
+from tui.messages import (
+    FilesChanged,
+    HistoryRead,
+    MadePlan,
+    PlanningStopped,
+    PlansMade,
+    ScanEnded,
+)
+from tui.specs.planning import PlanQueue, make_plans
+from tui.specs.rows import Row
+from tui.specs.scanning import read_files
+
+if TYPE_CHECKING:
+    from backend.store import Store
+
+
+class SpecThreads:
+    """Those of one screen; they end with it."""
+
+    def __init__(self, screen: Screen[None], desk: Desk) -> None:
+        self._screen = screen
+        self._desk = desk
+        self._planner = desk.make_planner(desk.settings)
+        self._queue = PlanQueue()
+        self._planning = False
+        self._stop = Event()
+        self._drawn = Event()
+
+    def start_reading(self) -> None:
+        """Read all files, then whichever changes."""
+        self._screen.run_worker(self._read, thread=True, group="scan", exit_on_error=False)
+
+    def note_drawn(self) -> None:
+        """The first specs are on the screen: now for the rest."""
+        self._drawn.set()
+
+    def start_planning(self) -> None:
+        """Plan what waits and what comes to wait."""
+        self._planning = True
+        self._screen.run_worker(self._plan, thread=True, group="plan", exit_on_error=False)
+
+    def read_history(self, store: Store, files: frozenset[Path] | None) -> None:
+        """How earlier jobs ended, and which results of these files are ours; None stands for all files."""
+
+        def read() -> None:
+            # The queue is closed when the app ends, and then nobody asks any more.
+            with suppress(QueueError, sqlite3.ProgrammingError):
+                jobs = latest_jobs(store) if files is None else {}
+                self._screen.post_message(HistoryRead(jobs, own_results(store, files), files))
+
+        self._screen.run_worker(read, thread=True, group="history", exit_on_error=False)
+
+    def plan_anew(self, settings: Settings, rows: Iterable[Row], in_sight: Iterable[int]) -> None:
+        """Plans that were made under other settings stand until the new ones come."""
+        self._queue.close()
+        self._queue = PlanQueue()
+        self.weigh(rows, in_sight)
+        self._planner = self._desk.make_planner(settings)
+        if self._planning:
+            self.start_planning()
+
+    def weigh(self, rows: Iterable[Row], in_sight: Iterable[int]) -> None:
+        """Plan these, too; first those that somebody looks at."""
+        self._queue.add({row.number: row.spec for row in rows})
+        self._queue.look_at(in_sight)
+
+    def look_at(self, in_sight: Iterable[int]) -> None:
+        """Plan what somebody looks at first."""
+        self._queue.look_at(in_sight)
+
+    def forget(self, numbers: Iterable[int]) -> None:
+        """These specs are gone."""
+        self._queue.forget(numbers)
+
+    def stop(self) -> None:
+        """Let all of them end; nothing is posted any more."""
+        self._stop.set()
+        self._drawn.set()
+        self._queue.close()
+
+    def _read(self) -> None:
+        worker = get_current_worker()
+        post = self._screen.post_message
+        read_files(self._desk.source, post, lambda: worker.is_cancelled, self._drawn)
+        post(ScanEnded())
+        for changes in self._desk.source.changes(self._stop):
+            post(FilesChanged(changes))
+
+    def _plan(self) -> None:
+        queue = self._queue
+
+        def post(plans: tuple[MadePlan, ...]) -> None:
+            if queue is self._queue:
+                self._screen.post_message(PlansMade(plans))
+
+        try:
+            make_plans(queue, self._planner, self._desk.source.cwd, post)
+        except UpsampleError as error:
+            if queue is self._queue:
+                self._screen.post_message(PlanningStopped(error))

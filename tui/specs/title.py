@@ -1,0 +1,105 @@
+"""The lines around the list of specs: what is listed, and what to do when nothing is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual.content import Content
+
+from backend.catalog.filter import Filter
+from tui.specs.listing import Listing
+from tui.specs.ordering import Column
+from tui.text import one_line
+
+_DOT = ("  ·  ", "$foreground-disabled")
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far the scan is."""
+
+    read: int = 0
+    """Files."""
+    total: int = 0
+    """Files; 0 until the first is read."""
+    ended: bool = False
+
+
+def title_line(listing: Listing, progress: Progress) -> Content:
+    """How many specs there are, and what is different from a plain list of them."""
+    parts = [Content.assemble(("Specs ", "bold"), (f"{len(listing.rows):,}", "bold"))]
+    if listing.marked:
+        hidden = f", {listing.hidden_marks:,} hidden" if listing.hidden_marks else ""
+        parts.append(Content.styled(f"{len(listing.marked):,} marked{hidden}", "$text-accent"))
+    if listing.choosing:
+        first, last = listing.range
+        parts.append(Content.styled(f"range of {last - first + 1:,}", "$text-accent"))
+    if listing.filter:
+        shows = "shows similar names," if listing.similar else "shows"
+        parts.append(Content(f"/{one_line(listing.filter)} {shows} {len(listing.shown):,}"))
+    if listing.order.column is Column.PLACE and listing.order.descending:
+        parts.append(Content.styled("last file first", "$foreground-muted"))
+    if trouble := troubles(listing):
+        parts.append(
+            Content.styled(
+                f"{trouble} (e)", "$text-warning" if listing.broken else "$foreground-muted"
+            )
+        )
+    if now := _going_on(listing, progress):
+        parts.append(Content.styled(now, "$foreground-muted"))
+    return Content.assemble(_DOT).join(parts)
+
+
+def filter_hint(wanted: Filter) -> Content:
+    """What of a filter was not understood, and how it could be."""
+    return Content.styled("; ".join(one_line(text) for text in wanted.problems), "$text-warning")
+
+
+def troubles(listing: Listing) -> str:
+    """How many findings are no specs; empty when all are."""
+    counts = ((len(listing.broken), "broken"), (len(listing.skipped), "skipped"))
+    return ", ".join(f"{count:,} {what}" for count, what in counts if count)
+
+
+def _going_on(listing: Listing, progress: Progress) -> str:
+    if not progress.ended:
+        return f"reading {progress.read:,} of {progress.total:,} files" if progress.total else ""
+    if listing.weighed < len(listing.rows):
+        return f"weighed {listing.weighed:,}"
+    return ""
+
+
+def empty_text(listing: Listing, progress: Progress, paths: Iterable[Path]) -> Content:
+    """What stands in place of the list when it has nothing to show."""
+    named = ", ".join(one_line(str(path)) for path in paths)
+    if not named:
+        return _first_steps()
+    if not progress.ended:
+        return Content.styled(f"Reading {named} …", "$foreground-muted")
+    if listing.rows:
+        return Content.assemble(
+            (f"Nothing matches {one_line(listing.filter)}", "bold"),
+            "\n\n",
+            ("/ changes the filter, Esc shows all specs again.", "$foreground-muted"),
+        )
+    why = f"{troubles(listing)}: press e to see where and why." if troubles(listing) else ""
+    return Content.assemble(
+        (f"No prompt specs in {named}", "bold"), "\n\n", (why, "$foreground-muted")
+    )
+
+
+def _first_steps() -> Content:
+    steps = (
+        ("upsample FOLDER", "lists the prompt specs of a folder"),
+        ("upsample demo", "makes a folder of examples to try"),
+        ("upsample --help", "tells what else there is"),
+    )
+    lines = [
+        Content.assemble((f"{command:<18}", "bold"), (what, "$foreground-muted"))
+        for command, what in steps
+    ]
+    return Content("\n").join(
+        [Content("Nothing to list yet: no path was given."), Content(), *lines]
+    )

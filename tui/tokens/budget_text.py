@@ -1,0 +1,88 @@
+"""A budget in words and as a bar, and the lines with facts about what is sent."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from backend.tokens import Budget, Verdict
+from tui.tokens.bars import ANSWER, BEYOND, FREE, TEXT, VISION, budget_bar
+from tui.tokens.verdicts import Standing
+
+_LONGEST_BAR = 96
+_LABEL = 10
+_BAR_COLOURS = {
+    VISION: "$primary",
+    TEXT: "$accent",
+    ANSWER: "$foreground-muted",
+    FREE: "$foreground-disabled",
+    BEYOND: "$text-error",
+}
+
+
+def verdict_standing(verdict: Verdict) -> Standing:
+    """Glyph, word and colour of a verdict."""
+    return Standing[verdict.name]
+
+
+def budget_lines(budget: Budget, stands: Standing, width: int) -> list[Content]:
+    """The verdict with its sum, the bar, and what the parts of the bar are."""
+    verdict = Content.assemble((stands.text, f"bold {stands.colour}"), f"  {sum_text(budget)}")
+    if verdict.cell_length > width:
+        brief = sum_text(budget).replace(" tokens", "")
+        verdict = Content.assemble((stands.text, f"bold {stands.colour}"), f"  {brief}")
+    return [
+        *verdict.wrap(width),
+        bar(budget, min(width, _LONGEST_BAR)),
+        *_legend(budget, width),
+    ]
+
+
+def sum_text(budget: Budget) -> str:
+    """ "4,084 of 4,096 tokens, 12 free"; with ≈ where the count is an estimate."""
+    rest = f"{budget.free:,} free" if budget.fits else f"{-budget.free:,} too many"
+    return f"{about(budget.estimated)}{budget.needed:,} of {budget.limit:,} tokens, {rest}"
+
+
+def about(estimated: bool) -> str:
+    """What stands before a number that is an upper estimate."""
+    return "≈" if estimated else ""
+
+
+def bar(budget: Budget, width: int) -> Content:
+    """The bar, each part in its glyph and colour."""
+    parts = budget_bar(budget, width)
+    return Content.assemble(*((glyph * count, _BAR_COLOURS[glyph]) for glyph, count in parts))
+
+
+def frames_text(count: int) -> str:
+    """ "1 frame", "2 frames"."""
+    return "1 frame" if count == 1 else f"{count} frames"
+
+
+def fact_lines(label: str, value: str | Content, width: int) -> list[Content]:
+    """A label and what it stands for, which goes on below itself."""
+    content = value if isinstance(value, Content) else Content(value)
+    lines = content.wrap(max(10, width - _LABEL))
+    labels = [label] + [""] * (len(lines) - 1)
+    return [
+        Content.assemble((f"{name[: _LABEL - 1]:<{_LABEL}}", "$foreground-muted"), line)
+        for name, line in zip(labels, lines, strict=True)
+    ]
+
+
+def _legend(budget: Budget, width: int) -> list[Content]:
+    named = [
+        (VISION, f"vision {budget.vision:,}"),
+        (TEXT, f"text {about(budget.estimated)}{budget.text + budget.overhead:,}"),
+        (ANSWER, f"answer {budget.reserve:,}"),
+    ]
+    parts = [Content.assemble((glyph, _BAR_COLOURS[glyph]), f" {what}") for glyph, what in named]
+    lines, row = [], parts[0]
+    for part in parts[1:]:
+        # A part stays whole: its glyph says nothing without its number.
+        if row.cell_length + 2 + part.cell_length > width:
+            lines.append(row)
+            row = part
+        else:
+            row = Content("  ").join([row, part])
+    return [*lines, row]

@@ -1,0 +1,87 @@
+"""What the pages of the app have in common: the line about the box, the footer, and a smallest size.
+
+A page is the base of a mode, so it stays as it was left while another one is shown.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from tui.defects import TellsDefects
+from tui.widgets.footer import PageFooter
+from tui.widgets.status_bar import StatusBar
+
+if TYPE_CHECKING:
+    from tui.app import UpsampleApp
+
+SMALLEST = (60, 16)
+"""Columns and lines below which a page only says that it is too small."""
+
+_WIDTHS = [(0, "-too-narrow"), (SMALLEST[0], "-narrow"), (110, "-wide")]
+_HEIGHTS = [(0, "-too-short"), (SMALLEST[1], "-tall-enough"), (36, "-tall")]
+
+
+HELP = Binding("question_mark", "help", "help", key_display="?")
+"""The last of each page's keys, so that it stands at the end of the footer."""
+
+
+class Page(TellsDefects, Screen[None]):
+    """A page: pages add what stands between the status bar and the footer in `compose_body`."""
+
+    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    VERTICAL_BREAKPOINTS = _HEIGHTS
+
+    def compose(self) -> ComposeResult:
+        """Status bar, body, footer; or the one line that the window is too small."""
+        yield StatusBar()
+        yield from self.compose_body()
+        yield PageFooter()
+        yield Static(
+            f"The window is too small: {SMALLEST[0]} × {SMALLEST[1]} at least.",
+            id="small",
+            markup=False,
+        )
+
+    def compose_body(self) -> ComposeResult:
+        """What this page is about."""
+        raise NotImplementedError
+
+    @property
+    def upsample(self) -> UpsampleApp:
+        """The app, as what it is."""
+        return cast("UpsampleApp", self.app)
+
+    def on_mount(self) -> None:
+        """Follow what goes on."""
+        self.upsample.live_changed.subscribe(self, lambda _: self.show_live())
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether this is the page that is shown, perhaps below a dialog; none is when the app ends."""
+        return self.app.screen_stack[:1] == [self]
+
+    def show_live(self) -> None:
+        """Something new is known of boxes, jobs or logs; called some times a second at most."""
+
+    @property
+    def current_job(self) -> int | None:
+        """The number of the job that the page is about; None where it is about none."""
+        return None
+
+    def on_resize(self, event: events.Resize) -> None:
+        """In a slim window the keys of the page matter more than the gaps between them."""
+        footer = self.query_one(Footer)
+        footer.compact = event.size.width < 80
+        footer.show_command_palette = event.size.width >= 90
+
+    def action_help(self) -> None:
+        """Show the keys."""
+        from tui.dialogs.help import HelpScreen
+
+        self.app.push_screen(HelpScreen(self.upsample.current_mode))

@@ -1,0 +1,78 @@
+"""How a link to a box stands, in words and colours, and the parts of the status bar."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.style import Style
+
+from backend.box.status_text import LINK_SIGNS, link_words
+from backend.config import Settings
+from backend.events import LinkState
+from tui.pages import PAGES
+from tui.state.live import LiveBox
+from tui.text import one_line
+
+_LINK_COLOURS = {
+    LinkState.CONNECTING: "$text-warning",
+    LinkState.WAITING: "bold $text-warning",
+    LinkState.LIVE: "$text-success",
+    LinkState.STALE: "$text-warning",
+    LinkState.RETRYING: "$text-warning",
+    LinkState.STOPPED: "$text-error",
+    LinkState.CLOSED: "$foreground-muted",
+}
+
+
+def link_text(state: LinkState) -> Content:
+    """How a link stands: glyph, word and colour."""
+    sign = LINK_SIGNS[state]
+    return Content.styled(f"{sign.glyph} {sign.word}", _LINK_COLOURS[state])
+
+
+def link_parts(box: LiveBox | None, now: float) -> tuple[str, str, str]:
+    """The glyph, the words with their countdown by the clock of `Live`, and the colour of both."""
+    if box is None or box.link is None:  # nothing was heard of it yet
+        return "○", "", "$foreground-muted"
+    words = link_words(box.link, box.seconds(now))
+    return LINK_SIGNS[box.link].glyph, words, _LINK_COLOURS[box.link]
+
+
+def box_line(settings: Settings, live: LiveBox | None, now: float) -> Content:
+    """The box that would be used, how the link to it stands, and what answers there.
+
+    Raises ConfigError when there is no such box.
+    """
+    name, box = settings.box_named(None)
+    # A model in a folder is known by the folder's name.
+    model = box.model.rstrip("/").rpartition("/")[2]
+    parts = [one_line(part) for part in (box.engine, model) if part]
+    glyph, words, colour = link_parts(live, now)
+    return Content.assemble(
+        (" upsample ", "bold $primary"),
+        "  ",
+        (glyph, colour),
+        " ",
+        (one_line(name), "bold"),
+        (f" {words}", colour),
+        (f"  {' · '.join(parts)}", "$foreground-muted"),
+    )
+
+
+def pages_line(current: str) -> Content:
+    """The pages and their keys; a click goes there."""
+    names = [f"{number} {page}" for number, page in enumerate(PAGES, start=1)]
+    return Content("  ").join(
+        Content.styled(name, "bold $primary")
+        if page == current
+        else Content.styled(name, Style.from_meta({"@click": f"app.page('{page}')"}))
+        for page, name in zip(PAGES, names, strict=True)
+    )
+
+
+def limit_line(settings: Settings) -> Content:
+    """The limit that every budget is held against."""
+    limits = settings.upsampling
+    return Content.assemble(
+        f"{limits.max_tokens:,} tokens",
+        (f", {limits.reserve:,} for the answer ", "$foreground-muted"),
+    )
