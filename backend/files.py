@@ -67,20 +67,14 @@ def write_whole(path: Path, data: bytes, *, private: bool = False) -> None:
     followed.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
-        with os.fdopen(
-            os.open(
-                part,
-                os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC,
-                0o600 if private else 0o666,
-            ),
-            "wb",
-        ) as file:
+        with os.fdopen(os.open(part, flags, 0o600 if private else 0o666), "wb") as file:
+            if path.is_file() and not path.is_symlink():
+                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        with contextlib.suppress(FileNotFoundError):
-            part.chmod(stat.S_IMODE(path.lstat().st_mode) if not path.is_symlink() else 0o600)
         part.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):

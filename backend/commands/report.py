@@ -132,7 +132,7 @@ class BatchReport:
         say(("Interrupted. " if self.interrupted else "") + ", ".join(parts) + ".")
         left = [job for job in jobs if not job.state.ended]
         if left:
-            on_box = sum(job.state in (State.SENT, State.RUNNING) for job in left)
+            on_box = sum(job.state.on_box for job in left)
             there = f", {on_box} of them on the box, which goes on" if on_box else ""
             stay = "stays" if len(left) == 1 else "stay"
             again = f"`upsample --no-ui --box {safe(left[0].box)}`"

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -18,6 +15,7 @@ from tomlkit.items import Item
 from backend.config import Layer, check_layers, user_file
 from backend.config.editor import edit_file
 from backend.errors import ConfigError
+from backend.files import write_whole
 
 
 def set_value(key: str, value: str, file: Path | None = None) -> Path:
@@ -183,18 +181,7 @@ def _write(file: Path, text: str) -> None:
         target = file.resolve()  # a link to the file (as dotfiles are kept) stays a link
         # Its env may hold a token.
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        part = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as opened:
-                opened.write(text.encode())
-            if target.exists():
-                shutil.copymode(target, part)
-            part.replace(target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                part.unlink()
-            raise
+        write_whole(target, text.encode(), private=True)
     except OSError as error:
         raise ConfigError(f"{file} cannot be written: {error.strerror}") from error
     except UnicodeEncodeError as error:

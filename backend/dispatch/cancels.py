@@ -17,7 +17,7 @@ from collections.abc import Iterable, MutableMapping
 from backend.box.link import Link
 from backend.dispatch.ledger import Ledger
 from backend.dispatch.prepare import Ready
-from backend.store import Job, State, Store
+from backend.store import Job, Store
 from remote.protocol import Cancel
 
 _LOOK_SECONDS = 0.25
@@ -99,7 +99,7 @@ class Cancels:
 
     def _adopt(self, job: Job) -> None:
         """Take in a job of another run, unless another box or the run there has it."""
-        if job.state not in (State.SENT, State.RUNNING):
+        if not job.state.on_box:
             if self._alone or job.box == self._box:
                 self._ledger.adopt(job)
         elif job.box == self._box and job.identity:

@@ -165,10 +165,9 @@ class Dispatcher:
         """Heed what other processes asked for: that jobs wait, of this box or another, and in which order."""
         asked = await asyncio.to_thread(self._store.asked_to_pause)
         await self.pause([job.number for job in asked if job.box == self._box.name])
-        for job in asked:
-            if job.box != self._box.name and job.state.unsent:
-                await asyncio.to_thread(self._store.set_state, job.number, State.PAUSED)
-        # What is on its way already is not paused, and whoever asked sees that.
+        others = [job.number for job in asked if job.box != self._box.name]
+        await asyncio.to_thread(self._store.pause_unsent, others)
+        # A job on its way is not paused; the process that asked sees that its request is gone.
         await asyncio.to_thread(self._store.withdraw_pauses, [job.number for job in asked])
         self.arrange(await asyncio.to_thread(self._store.places))
 
@@ -183,7 +182,7 @@ class Dispatcher:
 
     async def _take_up(self, unended: Sequence[Job]) -> None:
         for job in unended:
-            if not (job.identity and job.state in (State.SENT, State.RUNNING)):
+            if not (job.identity and job.state.on_box):
                 self._to_prepare.put_nowait(job)
             elif not await self._ledger.answer_from_store(job.identity):
                 self._in_flight[job.identity] = None

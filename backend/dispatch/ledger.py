@@ -98,7 +98,7 @@ class Ledger:
         self.all_ended.clear()
 
     def _note_answered_by(self, job: Job) -> None:
-        if job.identity and job.state in (State.SENT, State.RUNNING):
+        if job.identity and job.state.on_box:
             self._answered_by.setdefault(job.identity, set()).add(job.number)
 
     async def lay_down(self) -> None:

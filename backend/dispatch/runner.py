@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from backend.box.asker import Asker
 from backend.box.backoff import Backoff
@@ -25,7 +25,7 @@ from backend.dispatch.poll import poll_queue_changes
 from backend.dispatch.reorder import Move, move_jobs
 from backend.dispatch.retries import RETRIES, TroubleKind, trouble_of
 from backend.errors import QueueTaken, UpsampleError, first_of
-from backend.events import DispatcherChanged, Event, LinkChanged, LinkState, QueueChanged
+from backend.events import DispatcherChanged, Event, JobPaused, LinkChanged, LinkState, QueueChanged
 from backend.planning.orders import same_frames_together
 from backend.store import Job, Order, State, Store
 
@@ -132,7 +132,7 @@ class QueueRunner:
                 if box in self._dispatchers:
                     await self._dispatchers[box].cancel(numbers)
                 else:
-                    await self._change_here(box, jobs, Ledger.cancel)
+                    await self._cancel_here(box, jobs)
                 self._keep(box)
 
     async def retry(self, numbers: Collection[int]) -> list[Job]:
@@ -155,7 +155,7 @@ class QueueRunner:
                 if box in self._dispatchers:
                     await self._dispatchers[box].pause(numbers)
                 else:
-                    await self._change_here(box, jobs, Ledger.pause)
+                    await self._pause_here([job.number for job in jobs if job.box == box])
         return await self._jobs(numbers)
 
     async def resume(self, numbers: Collection[int]) -> list[Job]:
@@ -194,18 +194,18 @@ class QueueRunner:
         """The user changed something, or asks: do not wait for the next try."""
         self._keep(box)
 
-    async def _change_here(
-        self,
-        box: str,
-        jobs: Iterable[Job],
-        change: Callable[[Ledger, Iterable[Job]], Awaitable[None]],
-    ) -> None:
-        """Change jobs of a box that nobody works on now, as far as no box has them."""
+    async def _pause_here(self, numbers: Collection[int]) -> None:
+        """Pause jobs of a box that no dispatcher works for now."""
+        for job in await asyncio.to_thread(self._store.pause_unsent, numbers):
+            self._watch(JobPaused(job.number, job.name))
+
+    async def _cancel_here(self, box: str, jobs: Iterable[Job]) -> None:
+        """Cancel jobs of a box that no dispatcher works for now, unless a box has them."""
         of_box = [job for job in jobs if job.box == box and job.state.unsent]
         ledger = Ledger(self._store, box, self._watch, force=False)
         for job in of_box:
             ledger.adopt(job)
-        await change(ledger, of_box)
+        await ledger.cancel(of_box)
 
     async def _jobs(self, numbers: Collection[int]) -> list[Job]:
         return await asyncio.to_thread(self._store.jobs, list(numbers))
@@ -226,7 +226,7 @@ class QueueRunner:
         to_cancel = await asyncio.to_thread(self._store.asked_to_cancel)
         async with self._changing:
             for box in {job.box for job in to_cancel} - self._dispatchers.keys():
-                await self._change_here(box, to_cancel, Ledger.cancel)
+                await self._cancel_here(box, to_cancel)
         for box in {job.box for job in (*to_do, *to_cancel)}:
             self._keep(box)
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from backend.store import Job, State
-
-_ON_BOX = (State.SENT, State.RUNNING)
+from backend.store import Job
 
 
 def describe_still_running(jobs: Iterable[Job], again: str) -> list[str]:
@@ -17,8 +15,8 @@ def describe_still_running(jobs: Iterable[Job], again: str) -> list[str]:
     caller sanitises them before they are shown.
     """
     left = [job for job in jobs if not job.state.ended]
-    on_box = Counter(job.box for job in left if job.state in _ON_BOX)
-    waiting = sum(job.state not in _ON_BOX for job in left)
+    on_box = Counter(job.box for job in left if job.state.on_box)
+    waiting = sum(not job.state.on_box for job in left)
     lines = [
         f"{_jobs(count)} {'goes' if count == 1 else 'go'} on on {box}; {again} to see "
         f"{'it' if count == 1 else 'them'}."

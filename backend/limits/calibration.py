@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from backend.config import Settings
 from backend.config.profiles import load_profile
 from backend.errors import ResultError
+from backend.files import write_whole
 from backend.limits.measurement import Measurement
 from backend.sizes import Size
 from backend.tokens import Budget, GreatestRule, VisionRule
@@ -149,11 +149,9 @@ def save_calibration(calibration: Calibration) -> Path:
         asked = {(sample.size, sample.frames) for sample in calibration.samples}
         kept = [s for s in before.samples if (s.size, s.frames) not in asked]
         calibration = calibration.model_copy(update={"samples": (*calibration.samples, *kept)})
-    part = file.with_suffix(".part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        os.replace(part, file)  # noqa: PTH105 - as a whole or not at all
+        write_whole(file, calibration.model_dump_json(indent=1).encode() + b"\n")
     except OSError as error:
         raise ResultError(f"{file} cannot be written: {error.strerror}") from error
     return file

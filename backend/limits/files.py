@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from backend.errors import ResultError
+from backend.files import write_whole
 from backend.limits.picture import draw_picture
 from backend.limits.report import LimitsReport, report_json
 from backend.limits.tables import report_page
@@ -25,7 +26,7 @@ def write_report(report: LimitsReport, folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             files.append(folder / name)
-            files[-1].write_text(text, encoding="utf-8")
+            write_whole(files[-1], text.encode())
     except OSError as error:
         raise ResultError(
             f"{folder} cannot be written: {error.strerror}", "Choose another --output-dir."

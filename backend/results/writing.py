@@ -7,10 +7,7 @@ file appears whole or not at all.
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +17,7 @@ from backend.config import queued_settings
 from backend.config.profiles import load_profile
 from backend.config.profiles.cleaning import Cleaned, upsampled_prompt
 from backend.errors import ResultError
-from backend.files import read_regular
+from backend.files import read_regular, write_whole
 from backend.specs.model import Spec
 from backend.specs.quoting import json_spelled
 from backend.specs.reading import SIDECAR_SUFFIX, read_file
@@ -116,7 +113,7 @@ def take_away_results(store: Store, destination: Path) -> list[Path]:
         written = store.written(file)
         try:
             if written and written.replaced is not None:
-                _replace(file, written.replaced)
+                write_whole(file, written.replaced)
             else:
                 file.unlink(missing_ok=True)
         except OSError as error:
@@ -255,7 +252,7 @@ def _write(file: OutputFile) -> None:
     try:
         file.path.parent.mkdir(parents=True, exist_ok=True)
         if not _holds(file.path, data):
-            _replace(file.path, data)
+            write_whole(file.path, data)
     except OSError as error:
         raise _unwritable(file.path, error) from error
 
@@ -270,17 +267,3 @@ def _unwritable(path: Path, error: OSError) -> ResultError:
 def _holds(path: Path, data: bytes) -> bool:
     """Whether the file is as it should be already; then whoever watches it need not wake."""
     return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
-
-
-def _replace(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with part.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink()
-        raise

@@ -28,6 +28,11 @@ class State(StrEnum):
         return self in (State.DONE, State.FAILED, State.CANCELLED)
 
     @property
+    def on_box(self) -> bool:
+        """A box has the job, and works on it whether this program runs or not."""
+        return self in (State.SENT, State.RUNNING)
+
+    @property
     def unsent(self) -> bool:
         """No box knows of it yet, so it can be paused and moved."""
         return self in (State.QUEUED, State.PREPARING, State.PAUSED)

@@ -246,6 +246,19 @@ class Jobs(Database):
         """The jobs that are asked to be paused."""
         return self._select("number IN (SELECT job FROM pauses)")
 
+    def pause_unsent(self, numbers: Iterable[int]) -> list[Job]:
+        """Pause those of these jobs that no box has, and answer every request to pause one of them.
+
+        Returns the jobs that are paused by this call, as they were before.
+        """
+        numbers = list(numbers)
+        with self._transaction() as db:
+            waiting = self._select(f"number IN {EACH} AND state IN {_UNPAUSED}", array(numbers))
+            for job in waiting:
+                self._set_state(db, job.number, State.PAUSED)
+            self.withdraw_pauses(numbers)
+        return waiting
+
     def withdraw_pauses(self, numbers: Iterable[int]) -> None:
         """Nobody need pause these any more: they go on, or cannot be paused."""
         numbers = list(numbers)

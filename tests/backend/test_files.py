@@ -1,14 +1,15 @@
-"""Files with names from outside: only regular ones are read, and never more than is wanted."""
+"""Only regular files are read, never more than is wanted; a file is written as a whole or not at all."""
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from pathlib import Path
 
 import pytest
 
-from backend.files import NotRegular, TooLarge, read_regular
+from backend.files import NotRegular, TooLarge, read_regular, write_whole
 
 
 def test_a_file_is_read_up_to_the_limit(tmp_path: Path) -> None:
@@ -55,3 +56,49 @@ def test_a_file_of_proc_without_an_end_in_its_size_is_bounded() -> None:
     assert Path("/proc/self/maps").stat().st_size == 0
     with pytest.raises(TooLarge):
         read_regular(Path("/proc/self/maps"), 10)
+
+
+def test_a_whole_file_replaces_the_one_before_and_keeps_its_permissions(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_bytes(b"before")
+    file.chmod(0o640)
+
+    write_whole(file, b"after")
+
+    assert file.read_bytes() == b"after"
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_new_private_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    write_whole(tmp_path / "key", b"secret", private=True)
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(b"somebody's")
+    (tmp_path / "link").symlink_to(other)
+
+    write_whole(tmp_path / "link", b"ours")
+
+    assert other.read_bytes() == b"somebody's"
+    assert (tmp_path / "link").read_bytes() == b"ours"
+    assert not (tmp_path / "link").is_symlink()
+
+
+def test_a_file_that_cannot_be_written_whole_stays_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    file = tmp_path / "a.json"
+    file.write_bytes(b"before")
+    monkeypatch.setattr("backend.files.os.fsync", fail)
+
+    with pytest.raises(OSError, match="No space"):
+        write_whole(file, b"after")
+
+    assert file.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [file]

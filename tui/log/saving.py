@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
+from backend.files import write_whole
 from tui.log.book import LogLine
 from tui.log.line_text import plain
 
@@ -23,14 +22,4 @@ def save_lines(lines: Iterable[LogLine], path: Path, *, replace: bool) -> None:
         with path.open("xb") as file:
             file.write(data)
         return
-    # Whole or not at all: what is replaced is the user's.
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as part:
-        made = Path(part.name)
-        try:
-            part.write(data)
-            part.flush()
-            os.fsync(part.fileno())
-            made.replace(path)
-        except BaseException:
-            made.unlink(missing_ok=True)
-            raise
+    write_whole(path, data)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 import platformdirs
+
+from backend.files import write_whole
 
 VERSION = 1
 _MOST_BYTES = 64 * 1024
@@ -81,14 +81,4 @@ def _read(file: Path) -> dict[str, Fact]:
 
 def _write(file: Path, text: str) -> None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # mkstemp's file is 0600.
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    part = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-            opened.write(text)
-        part.replace(file)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise
+    write_whole(file, text.encode(), private=True)

@@ -86,7 +86,7 @@ async def _see_to(store: Store, asked: set[int], asker: Asker) -> UpsampleError 
 
 async def _cancel_here(store: Store, jobs: Sequence[Job], asker: Asker) -> UpsampleError | None:
     trouble: UpsampleError | None = None
-    sent = [job for job in jobs if job.state in (State.SENT, State.RUNNING)]
+    sent = [job for job in jobs if job.state.on_box]
     await _cancel_unsent(store, [job for job in jobs if job not in sent])
     for box in dict.fromkeys(job.box for job in sent):
         try:

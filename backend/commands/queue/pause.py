@@ -48,14 +48,10 @@ def pause_jobs(numbers: Sequence[int], *, everything: bool, as_json: bool) -> Ex
 
 def _see_to(store: Store, numbers: set[int]) -> None:
     deadline = time.monotonic() + _HEEDED_SECONDS
-    while asked := [job for job in store.asked_to_pause() if job.number in numbers]:
+    while any(job.number in numbers for job in store.asked_to_pause()):
         try:
             with dispatcher_lock(store):
-                for job in asked:
-                    # What a box has stays where it is.
-                    if job.state.unsent:
-                        store.set_state(job.number, State.PAUSED)
-                store.withdraw_pauses(numbers)
+                store.pause_unsent(numbers)
                 return
         except QueueTaken as taken:
             if time.monotonic() > deadline:

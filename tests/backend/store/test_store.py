@@ -397,3 +397,18 @@ def test_the_leave_to_replace_files_is_kept(store: Store) -> None:
     (again,) = store.queue([new_job("a", force=True)])
     assert again.force
     assert store.queue([new_job("a")])[0].force
+
+
+def test_only_jobs_that_no_box_has_are_paused_and_every_request_is_answered(store: Store) -> None:
+    states = [State.QUEUED, State.PREPARING, State.SENT, State.RUNNING, State.PAUSED, State.DONE]
+    jobs = store.queue([new_job(f"key {n}") for n in range(len(states))])
+    for job, state in zip(jobs, states, strict=True):
+        store.set_state(job.number, state)
+    numbers = [job.number for job in jobs]
+    store.ask_to_pause(numbers)
+
+    paused = store.pause_unsent(numbers)
+
+    assert [job.number for job in paused] == numbers[:2]
+    assert [job.state for job in store.jobs(numbers)] == [State.PAUSED] * 2 + states[2:]
+    assert store.asked_to_pause() == []
