@@ -21,3 +21,36 @@ def test_the_box_needs_nothing_but_the_standard_library(file: Path) -> None:
             names = [node.module or ""]
         for name in names:
             assert name.partition(".")[0] in sys.stdlib_module_names | {"remote"}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports inside functions and those for types alone count too."""
+    imports = {module: imports_of(file) for module, file in MODULES.items()}
+    # Modules that import nothing that is left are taken out, until only circles and what needs them are left.
+    while free := [module for module, needs in imports.items() if not needs & imports.keys()]:
+        for module in free:
+            del imports[module]
+    assert imports == {}
+
+
+def imports_of(file: Path) -> set[str]:
+    """The modules of the three rooms that the file imports anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            parts = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= (parts & MODULES.keys()) or {node.module}
+    return (names & MODULES.keys()) - {module_of(file)}
+
+
+def module_of(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {
+    module_of(file): file
+    for room in ("backend", "remote", "tui")
+    for file in sorted((ROOT / room).rglob("*.py"))
+}

@@ -38,7 +38,7 @@ from tui.log.book import LogBook, LogLine
 from tui.log.events import job_of, line_of
 from tui.log.file import LogFile
 from tui.pages import PAGES
-from tui.palette import commands
+from tui.palette import list_commands
 from tui.state.asker import AppAsker
 from tui.state.live import Live
 from tui.state.memory import Memory
@@ -127,13 +127,18 @@ class UpsampleApp(TellsDefects, SteadyApp):
         for name, make in PAGES.items():
             self.add_mode(name, partial(make, desk))
 
+    @property
+    def pages(self) -> Sequence[str]:
+        """The names of the pages, in the order of their keys."""
+        return tuple(PAGES)
+
     def on_mount(self) -> None:
         """The specs are shown; only then is the queue opened."""
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
         if self.desk.log_file is not None:
             self._log_file = LogFile(self.desk.log_file, self._tell_of_log_file)
         self.register_theme(HIGH_CONTRAST)
-        self.use_theme(self.memory.recall("theme", DARK))
+        self.action_use_theme(self.memory.recall("theme", DARK))
         self.theme_changed_signal.subscribe(self, lambda theme: self._remember("theme", theme.name))
         page = self.memory.recall("page", self.DEFAULT_MODE)
         if page in PAGES and not self.desk.source.paths:
@@ -347,14 +352,14 @@ class UpsampleApp(TellsDefects, SteadyApp):
     def _remember(self, name: str, fact: str) -> None:
         self.memory.remember(name, fact)
 
-    def use_theme(self, name: str) -> None:
+    def action_use_theme(self, name: str) -> None:
         """Another theme, if there is one of that name."""
         if name in self.available_themes:
             self.theme = name
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers."""
-        return commands(self, screen)
+        return list_commands(self, screen, self.pages)
 
     def _is_first_run(self) -> bool:
         can_open = self.desk.open_source is not None
@@ -365,9 +370,9 @@ class UpsampleApp(TellsDefects, SteadyApp):
 
         match where:
             case Begin.DEMO:
-                self.open_demo()
+                self.action_open_demo()
             case Begin.FOLDER:
-                self.ask_for_folder()
+                self.action_open_folder()
             case Begin.BOX:
                 self.add_box()
 
@@ -376,13 +381,13 @@ class UpsampleApp(TellsDefects, SteadyApp):
         self.action_page("settings")
         self.call_after_refresh(self.run_action, "screen.add_box")
 
-    def open_doctor(self) -> None:
+    def action_doctor(self) -> None:
         """Examine the box that is used."""
         from tui.dialogs.doctor import DoctorScreen
 
         self.push_screen(DoctorScreen(self.settings.box, self.asker, start=False))
 
-    def ask_for_folder(self) -> None:
+    def action_open_folder(self) -> None:
         """Ask which specs to list."""
         from tui.dialogs.open_folder import OpenFolderDialog
 
@@ -391,7 +396,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
             lambda path: self.open_paths([path]) if path is not None else None,
         )
 
-    def open_demo(self) -> None:
+    def action_open_demo(self) -> None:
         """List three specs that are made for it."""
 
         def make() -> None:

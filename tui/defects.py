@@ -5,12 +5,10 @@ app stays: what is marked, decided or written is worth more than a clean end.
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING, cast
 
 from textual.worker import Worker, WorkerState
 
-if TYPE_CHECKING:
-    from tui.app import UpsampleApp
+from tui.host import host_of
 
 
 class TellsDefects:
@@ -20,7 +18,7 @@ class TellsDefects:
         """Tell what ended a worker."""
         error = event.worker.error
         if event.state is WorkerState.ERROR and error is not None:
-            cast("UpsampleApp", event.worker.node.app).tell_defect(error)
+            host_of(event.worker.node).tell_defect(error)
 
 
 def describe_defect(error: BaseException) -> str:

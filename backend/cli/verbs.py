@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from backend import __version__
 from backend.cli import box, config, queue, results
-from backend.cli.completion import completion
+from backend.cli.completion import add_completion
 from backend.cli.demo import demo
 from backend.cli.deploy import deploy
 from backend.cli.doctor import DOCTOR_HELP, doctor
@@ -38,7 +38,8 @@ app = App(
 )
 app.default(upsample)
 app.command(doctor, help=DOCTOR_HELP)
-for verb in (estimate, fit, hint, limits, deploy, demo, completion):
+for verb in (estimate, fit, hint, limits, deploy, demo):
     app.command(verb)
+add_completion(app)
 for group in (config, queue, box, results):
     app.command(group.app)

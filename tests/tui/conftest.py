@@ -306,7 +306,7 @@ async def opened_queue(pilot: Pilot[None]) -> QueuePage:
     page = await until_screen(pilot, QueuePage)
 
     def is_drawn() -> bool:
-        if not page.upsample.live.jobs:
+        if not page.host.live.jobs:
             return page.has_class("-empty")
         is_listed = bool(page.jobs.shown) and page.job_list.size.height > 0
         return is_listed and page.live_view._job is page.jobs.current

@@ -20,8 +20,7 @@ from tui.log.lines import IDENTITY_SHOWN, LogLines, Wanted
 from tui.log.prompt import Asked, LogPrompt
 from tui.log.saving import as_text, save_lines
 from tui.log.title import Around, empty_log_text, log_standing, log_title
-from tui.log.view import LogView
-from tui.messages import LogMoved
+from tui.log.view import LogMoved, LogView
 from tui.steady_app import CHANGES
 from tui.terminal import copy
 from tui.text import one_line
@@ -62,7 +61,7 @@ class LogPage(Page):
 
     def compose_body(self) -> ComposeResult:
         """Title, text, and the line below."""
-        lines = LogLines(self.upsample.logs)
+        lines = LogLines(self.host.logs)
         with Vertical(classes="body"):
             with Horizontal(id="line"):
                 yield Static(id="title", markup=False)
@@ -103,13 +102,13 @@ class LogPage(Page):
             return
         wanted = self.lines.wanted
         if wanted.job is not None and not wanted.identity:
-            self.lines.want(replace(wanted, identity=self.upsample.identity_of(wanted.job)))
+            self.lines.want(replace(wanted, identity=self.host.identity_of(wanted.job)))
         self.lines.update()
         self._show_lines()
 
     def show_job(self, number: int | None) -> None:
         """Show the lines of one job, or of all."""
-        identity = "" if number is None else self.upsample.identity_of(number)[:IDENTITY_SHOWN]
+        identity = "" if number is None else self.host.identity_of(number)[:IDENTITY_SHOWN]
         self.lines.want(replace(self.lines.wanted, job=number, identity=identity))
         self.log_view.following = True
         self._show_lines()
@@ -141,7 +140,7 @@ class LogPage(Page):
         number = self.lines.wanted.job
         if number is None:
             return ""
-        job = self.upsample.live.jobs.get(number)
+        job = self.host.live.jobs.get(number)
         return job.job.name if job else f"{number}"
 
     # --- choosing lines ---
@@ -165,10 +164,10 @@ class LogPage(Page):
         """One job alone, or all: the one that the log was opened for, else the one last started."""
         if self.lines.wanted.job is not None:
             self.show_job(None)
-        elif self.upsample.log_job is None:
+        elif self.host.log_job is None:
             self.notify("No job has begun yet.", markup=False)
         else:
-            self.show_job(self.upsample.log_job)
+            self.show_job(self.host.log_job)
 
     def _want(self, wanted: Wanted) -> None:
         view = self.log_view

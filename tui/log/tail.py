@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, cast
 
 from textual.content import Content
 from textual.widget import Widget
 
+from tui.host import AppHost, host_of
 from tui.log.book import LogLine
 from tui.log.line_text import Times, clean, gravity
 from tui.log.rows import Shape, label
 from tui.text import cut
-
-if TYPE_CHECKING:
-    from tui.app import UpsampleApp
 
 _COLOURS = ("$foreground", "$text-warning", "$text-error")
 
@@ -30,7 +27,7 @@ class LogTail(Widget):
 
     def on_mount(self) -> None:
         """Follow the log."""
-        self._app.live_changed.subscribe(self, lambda _: self._show())
+        self._host.live_changed.subscribe(self, lambda _: self._show())
         self._show()
 
     def render(self) -> Content:
@@ -39,17 +36,17 @@ class LogTail(Widget):
         return Content("\n").join([self._drawn(line, room) for line in self._last()])
 
     def _show(self) -> None:
-        if self._count != self._app.logs.count:
-            self._count = self._app.logs.count
+        if self._count != self._host.logs.count:
+            self._count = self._host.logs.count
             self.set_class(self._count > 0, "-said")
             self.styles.height = min(self.MOST, self._count) + 1
             self.refresh()
 
     def _last(self) -> list[LogLine]:
-        return [line for _, line in self._app.logs.since(self._app.logs.count - self.MOST)]
+        return [line for _, line in self._host.logs.since(self._host.logs.count - self.MOST)]
 
     def _drawn(self, line: LogLine, room: int) -> Content:
-        shape = Shape(Times.CLOCK, boxes=len(self._app.logs.boxes) > 1, sources=True)
+        shape = Shape(Times.CLOCK, boxes=len(self._host.logs.boxes) > 1, sources=True)
         when, level, who = label(line, shape, time.time())
         colour = _COLOURS[gravity(line.level)]
         text = cut(clean(line.text), room - shape.label_width)
@@ -58,5 +55,5 @@ class LogTail(Widget):
         )
 
     @property
-    def _app(self) -> UpsampleApp:
-        return cast("UpsampleApp", self.app)
+    def _host(self) -> AppHost:
+        return host_of(self)

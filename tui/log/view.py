@@ -17,6 +17,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -24,10 +25,13 @@ from tui.log.book import LogLine
 from tui.log.line_text import Times, clean, gravity, is_marker
 from tui.log.lines import LogLines
 from tui.log.rows import Part, Shape, cut_row, label, rows_of
-from tui.messages import LogMoved
 
 _SIDEWAYS = 16
 """Cells that one key scrolls sideways."""
+
+
+class LogMoved(Message):
+    """Other lines of the log are in sight or selected, or it follows the end no longer, or again."""
 
 
 @dataclass(frozen=True, slots=True)

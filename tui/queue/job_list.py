@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.widget import Widget
 
-from tui.messages import CurrentJobChanged, JobMarksChanged
 from tui.queue.columns import cells, headings, lay_out
 from tui.queue.job_states import COLOURS
 from tui.queue.listing import JobListing
 from tui.widgets.pieces import GUTTER, Piece
-from tui.widgets.row_list import RowList
+from tui.widgets.row_list import CurrentChanged, RowList
+
+
+@dataclass
+class JobMarksChanged(Message):
+    """Jobs were marked or unmarked."""
 
 
 class JobHeadings(Widget):
@@ -98,7 +104,7 @@ class JobList(JobLines, can_focus=True):
         self._listing.move_to(position)
         self._keep_in_sight()
         self.refresh()
-        self.post_message(CurrentJobChanged())
+        self.post_message(CurrentChanged())
 
     def _clicked(self, event: events.Click) -> None:
         if event.x < GUTTER:

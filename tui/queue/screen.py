@@ -18,8 +18,7 @@ from backend.errors import UpsampleError
 from backend.store import Job, State
 from tui.amounts import counted
 from tui.desk import Desk
-from tui.messages import CurrentJobChanged, JobMarksChanged
-from tui.queue.job_list import JobHeadings, JobList
+from tui.queue.job_list import JobHeadings, JobList, JobMarksChanged
 from tui.queue.job_text import box_words, pace, queue_title
 from tui.queue.listing import JobListing
 from tui.queue.live_view import LiveView
@@ -27,6 +26,7 @@ from tui.state.live import LiveJob
 from tui.steady_app import CHANGES
 from tui.text import one_line, paragraphs
 from tui.widgets.page import HELP, Page
+from tui.widgets.row_list import CurrentChanged
 
 if TYPE_CHECKING:
     from backend.dispatch.runner import QueueRunner
@@ -70,7 +70,7 @@ class QueuePage(Page):
 
     def compose_body(self) -> ComposeResult:
         """Totals, boxes, and the list beside or above the live view."""
-        self.listing = JobListing(self.upsample.live)
+        self.listing = JobListing(self.host.live)
         with Vertical(classes="body"):
             yield Static(id="title", markup=False)
             with Horizontal(id="line"):
@@ -81,7 +81,7 @@ class QueuePage(Page):
                 with Vertical(id="jobs"):
                     yield JobHeadings()
                     yield JobList(self.listing, id="list")
-                yield LiveView(self.upsample.live, self._cwd)
+                yield LiveView(self.host.live, self._cwd)
 
     @property
     def job_list(self) -> JobList:
@@ -130,31 +130,33 @@ class QueuePage(Page):
             return
         self.job_list.show_jobs()
         self.set_class(not self.jobs.shown, "-empty")
-        runner = self.upsample.runner
+        runner = self.host.runner
         held = runner is not None and runner.is_held
         self.query_one("#title", Static).update(queue_title(self.jobs, held=held))
-        self.query_one("#pace", Static).update(pace(self.upsample.live))
+        self.query_one("#pace", Static).update(pace(self.host.live))
         self.query_one("#boxes", Static).update(self._boxes())
         if not self.jobs.shown:
             self.query_one("#empty", Static).update(self._empty_text())
         self._show_current()
 
-    @on(CurrentJobChanged)
+    @on(CurrentChanged)
     def _show_current(self) -> None:
         self.live_view.show(self.jobs.current)
 
     def _boxes(self) -> Content:
-        live = self.upsample.live
+        live = self.host.live
         with_work = {job.job.box for job in live.jobs.values() if not job.state.ended}
         heard_of = [box for name, box in live.boxes.items() if name in with_work or box.link]
         lines = [box_words(box, live.clock()) for box in heard_of[:_MOST_BOXES]]
-        if self.upsample.holder:
-            who = f"{one_line(self.upsample.holder)} works on this; what is asked for here is done there"
+        if self.host.holder:
+            who = (
+                f"{one_line(self.host.holder)} works on this; what is asked for here is done there"
+            )
             lines.insert(0, Content.styled(who, "$text-warning"))
         return Content("\n").join(lines)
 
     def _empty_text(self) -> Content:
-        trouble = self.upsample.queue_trouble
+        trouble = self.host.queue_trouble
         if trouble:
             return Content.assemble(
                 ("The queue cannot be worked on from here.", "bold"), "\n\n", paragraphs(trouble)
@@ -186,7 +188,7 @@ class QueuePage(Page):
     def action_follow(self) -> None:
         """Let the cursor go to what runs, as it did at first."""
         self.jobs.follows = True
-        self.upsample.live.note_changed(())
+        self.host.live.note_changed(())
         self.show_live()
 
     def action_cancel(self) -> None:
@@ -252,7 +254,7 @@ class QueuePage(Page):
 
     def action_clear(self) -> None:
         """Take what has ended off the list."""
-        live = self.upsample.live
+        live = self.host.live
         ended = [number for number, job in live.jobs.items() if job.state.ended]
         if not ended:
             self.notify("Nothing has ended yet.", markup=False)
@@ -268,15 +270,13 @@ class QueuePage(Page):
         """Do not wait for the next try to reach a box."""
         runner = self._runner()
         if runner is not None:
-            for box in {
-                job.job.box for job in self.upsample.live.jobs.values() if not job.state.ended
-            }:
+            for box in {job.job.box for job in self.host.live.jobs.values() if not job.state.ended}:
                 runner.try_again(box)
 
     def _runner(self) -> QueueRunner | None:
-        runner = self.upsample.runner
+        runner = self.host.runner
         if runner is None:
-            why = self.upsample.queue_trouble or "The queue is not open yet."
+            why = self.host.queue_trouble or "The queue is not open yet."
             self.notify(paragraphs(why), severity="warning", markup=False)
         return runner
 
@@ -305,12 +305,12 @@ class QueuePage(Page):
             self.jobs.unmark()
         # The app's, so that it goes on whatever page is shown.
         asking = self._ask(runner, numbers, change, anew=anew)
-        self.upsample.run_worker(asking, group=CHANGES, exit_on_error=False)
+        self.app.run_worker(asking, group=CHANGES, exit_on_error=False)
 
     async def _ask(
         self, runner: QueueRunner, numbers: Collection[int], change: Change, *, anew: bool
     ) -> None:
-        live = self.upsample.live
+        live = self.host.live
         try:
             jobs = await change(runner, numbers)
         except UpsampleError as error:

@@ -7,11 +7,10 @@ from typing import ClassVar
 
 from textual.widget import Widget
 
-from tui.messages import CurrentResultChanged
 from tui.review.listing import ReviewListing
 from tui.review.text import cells, headings, lay_out
 from tui.widgets.pieces import Piece
-from tui.widgets.row_list import RowList
+from tui.widgets.row_list import CurrentChanged, RowList
 
 
 class ReviewHeadings(Widget):
@@ -45,7 +44,7 @@ class ReviewList(RowList[ReviewListing]):
         self._listing.move_to(position)
         if self._listing.position != before:
             self.show_rows()
-            self.post_message(CurrentResultChanged())
+            self.post_message(CurrentChanged())
 
     def _pieces(self, position: int, width: int, *, current: bool) -> Sequence[Piece]:
         prompt = self._listing.shown[position]

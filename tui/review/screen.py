@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
 from typing import ClassVar
@@ -13,18 +14,18 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Input, Static
 from textual.worker import Worker
 
 from backend.config.editor import edit_text
 from backend.errors import UpsampleError
-from backend.results.review import Candidate
+from backend.results.review import Candidate, Review
 from backend.store import State
 from backend.store.decision import Decision
 from tui.amounts import counted
 from tui.desk import Desk
 from tui.dialogs.question import QuestionScreen
-from tui.messages import CurrentResultChanged, ReviewFailed, ReviewRead, ReviewTold
 from tui.review.decisions import accept_many, decide_one, order_for, read_review, undo_last
 from tui.review.listing import ReviewListing, Show
 from tui.review.review_list import ReviewHeadings, ReviewList
@@ -35,6 +36,7 @@ from tui.terminal import copy, lend_terminal
 from tui.text import one_line, paragraphs
 from tui.widgets.filter_input import FilterInput
 from tui.widgets.page import HELP, Page
+from tui.widgets.row_list import CurrentChanged
 
 Work = Callable[[], Coroutine[None, None, None]]
 
@@ -46,6 +48,31 @@ _LOOKS: list[str | PurePath] = [
 
 
 _FILTER_EXAMPLES = "words of a name or prompt; undecided, repetition …"
+
+
+@dataclass
+class ReviewRead(Message):
+    """The results of the queue, with what is decided about them."""
+
+    review: Review
+
+
+@dataclass
+class ReviewFailed(Message):
+    """The results could not be read, or a decision was not made."""
+
+    error: UpsampleError
+    job: int | None
+    """What was to be decided about; None when the results could not be read."""
+
+
+@dataclass
+class ReviewTold(Message):
+    """Something was decided."""
+
+    text: str
+    """What that did; empty for nothing worth saying."""
+    job: int | None = None
 
 
 class ReviewPage(Page):
@@ -129,7 +156,7 @@ class ReviewPage(Page):
             self._read()
 
     def _count_done(self) -> int:
-        return sum(job.state is State.DONE for job in self.upsample.live.jobs.values())
+        return sum(job.state is State.DONE for job in self.host.live.jobs.values())
 
     def _read(self) -> None:
         self._done = self._count_done()
@@ -160,7 +187,7 @@ class ReviewPage(Page):
         self._show_listing()
 
     def _go_to_asked(self) -> None:
-        asked, self.upsample.to_review = self.upsample.to_review, None
+        asked, self.host.to_review = self.host.to_review, None
         if asked is None or self.listing.go_to_spec(*asked):
             return
         if self.listing.filter or self.listing.show is not Show.ALL:
@@ -201,7 +228,7 @@ class ReviewPage(Page):
         self.review_list.show_rows()
         self.pane.show()
 
-    @on(CurrentResultChanged)
+    @on(CurrentChanged)
     def _show_current(self) -> None:
         self.pane.show()
 
@@ -316,19 +343,19 @@ class ReviewPage(Page):
         candidate = self._needed()
         if candidate is None or self._queue is None:
             return
-        if self.upsample.runner is None:
+        if self.host.runner is None:
             why = "Nobody works on the queue from here, so nothing can be drawn again."
             self.notify(why, severity="warning", markup=False)
             return
         self._start(partial(self._draw_again, self._queue, candidate.number))
 
     async def _draw_again(self, queue: Path, number: int) -> None:
-        runner = self.upsample.runner
+        runner = self.host.runner
         try:
             order = await asyncio.to_thread(order_for, queue, number)
             if runner is not None:
                 jobs = await runner.queue([order])
-                self.upsample.live.take_up(jobs)
+                self.host.live.take_up(jobs)
                 text = f"{one_line(order.name)} is drawn again, with seed {order.seed}."
                 self.post_message(ReviewTold(text))
         except UpsampleError as error:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
+from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
@@ -21,14 +23,11 @@ from backend.planning.summary import Summary
 from backend.store import Store
 from tui.amounts import counted
 from tui.defects import TellsDefects
-from tui.messages import SummaryFailed, SummaryMade, Weighed
+from tui.host import AppHost, host_of
 from tui.send.draft import RESIZES, Chosen, Options, first_options, make_batch, weigh
 from tui.send.summary_text import refused_text, summary_text
 from tui.text import one_line, paragraphs
 from tui.widgets.choice import Choice
-
-if TYPE_CHECKING:
-    from tui.app import UpsampleApp
 
 _LABELS = {
     "box": "box",
@@ -41,6 +40,32 @@ _LABELS = {
     "review": "review first",
     "force": "replace files",
 }
+
+
+@dataclass
+class Weighed(Message):
+    """The dialog's worker has weighed some more specs."""
+
+    draft: int
+    """Which of the drafts, counted from 1: an older one is void."""
+    count: int
+    total: int
+
+
+@dataclass
+class SummaryMade(Message):
+    """What would be queued is known."""
+
+    draft: int
+    summary: Summary
+
+
+@dataclass
+class SummaryFailed(Message):
+    """Nothing can be queued, whatever is chosen."""
+
+    draft: int
+    error: UpsampleError
 
 
 class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
@@ -64,13 +89,13 @@ class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
         """None while it is being made, and where it cannot be."""
 
     @property
-    def upsample(self) -> UpsampleApp:
-        """The app, as what it is."""
-        return cast("UpsampleApp", self.app)
+    def host(self) -> AppHost:
+        """The app, as dialogs know it."""
+        return host_of(self)
 
     def compose(self) -> ComposeResult:
         """Options on the left, what they come to on the right, what is refused below."""
-        first = first_options(self.upsample.settings, self.upsample.desk.save_dir)
+        first = first_options(self.host.settings, self.host.desk.save_dir)
         with Vertical(classes="panel") as panel:
             panel.border_title = Content(f"Upsample {counted(len(self._chosen), 'prompt')}")
             panel.border_subtitle = "⏎ sends · Tab ↑ ↓ go round · ← → change · Esc closes"
@@ -89,7 +114,7 @@ class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
     def _field(self, name: str, first: Options) -> Choice | Input:
         match name:
             case "box":
-                return Choice(sorted(self.upsample.settings.boxes), first.box, id=name)
+                return Choice(sorted(self.host.settings.boxes), first.box, id=name)
             case "resize":
                 return Choice(RESIZES, first.resize, id=name)
             case "review" | "force":
@@ -138,7 +163,7 @@ class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
         self.summary = None
         options = self.options
         try:
-            batch = make_batch(options, self.upsample.settings, self.upsample.desk.source.cwd)
+            batch = make_batch(options, self.host.settings, self.host.desk.source.cwd)
         except UpsampleError as error:
             self.workers.cancel_group(self, "weigh")
             self._show_trouble(error)
@@ -171,13 +196,13 @@ class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
                 raise _Void
             self.post_message(Weighed(draft, count, total))
 
-        desk = self.upsample.desk
+        desk = self.host.desk
         try:
             summary = weigh(
                 self._chosen,
                 desk.source.paths,
                 batch,
-                self.upsample.settings,
+                self.host.settings,
                 desk.make_planner,
                 self._store,
                 tell,

@@ -28,7 +28,6 @@ from backend.errors import ConfigError
 from tui.desk import Desk
 from tui.dialogs.confirm import ConfirmScreen
 from tui.dialogs.doctor import DoctorScreen
-from tui.messages import CurrentChanged
 from tui.settings.add_box import AddBoxDialog, NewBox
 from tui.settings.editor import SettingEditor
 from tui.settings.rows import Group, Setting, SettingsListing, why_not_here
@@ -38,6 +37,7 @@ from tui.steady_app import CHANGES
 from tui.terminal import lend_terminal
 from tui.text import one_line, paragraphs
 from tui.widgets.page import HELP, Page
+from tui.widgets.row_list import CurrentChanged
 
 _LOOKS: list[str | PurePath] = ["screen.tcss", "setting_list.tcss"]
 _LOCAL = "local"
@@ -79,7 +79,7 @@ class SettingsPage(Page):
         with Horizontal(id="body", classes="body"):
             with Vertical(id="settings"):
                 yield Static(id="title", markup=False)
-                yield SettingList(self.listing, lambda name: self.upsample.live.boxes.get(name))
+                yield SettingList(self.listing, lambda name: self.host.live.boxes.get(name))
             with VerticalScroll(id="about", can_focus=False):
                 yield SettingEditor(_check)
                 yield Static(id="text", markup=False)
@@ -138,7 +138,7 @@ class SettingsPage(Page):
         # Compared with what the files said before: for this session others may have been chosen.
         if survey.settings != self._read_before:
             self._read_before = survey.settings
-            self.upsample.change_settings(survey.settings)
+            self.host.change_settings(survey.settings)
 
     def _show(self) -> None:
         file = one_line(str(shown_file()))
@@ -157,7 +157,7 @@ class SettingsPage(Page):
         if isinstance(row, Setting):
             text = describe_setting(row.entry)
         elif isinstance(row, Group):
-            text = describe_group(row, self.upsample.live.boxes.get(row.name))
+            text = describe_group(row, self.host.live.boxes.get(row.name))
         self.query_one("#text", Static).update(text)
 
     def _tell(self, error: ConfigError) -> None:
@@ -356,17 +356,17 @@ class SettingsPage(Page):
         survey = self.listing.survey
         if survey is not None:
             name = self.listing.box or survey.settings.box
-            self.app.push_screen(DoctorScreen(name, self.upsample.asker, start=start))
+            self.app.push_screen(DoctorScreen(name, self.host.asker, start=start))
 
     def action_reach(self) -> None:
         """Reach the box now, where jobs wait for it."""
         name = self.listing.box
         if not name:
             self.notify("Move to a box to reach it.", markup=False)
-        elif self.upsample.runner is None:
+        elif self.host.runner is None:
             self.notify("The queue is not open, so no box is reached.", markup=False)
         else:
-            self.upsample.runner.try_again(name)
+            self.host.runner.try_again(name)
             self.notify(f"{one_line(name)} is reached now if jobs wait for it.", markup=False)
 
 

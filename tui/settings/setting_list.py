@@ -9,7 +9,6 @@ from textual import events
 from textual.binding import Binding, BindingType
 
 from backend.events import LinkState
-from tui.messages import CurrentChanged
 from tui.settings.rows import (
     DEFAULTS,
     Group,
@@ -23,7 +22,7 @@ from tui.settings.text import engine_text, host_text
 from tui.state.live import LiveBox
 from tui.text import cut, left, one_line
 from tui.widgets.pieces import Piece
-from tui.widgets.row_list import RowList
+from tui.widgets.row_list import CurrentChanged, RowList
 from tui.widgets.status_text import link_text
 
 _FOLD_CELLS = 4

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from backend.planning.plan import Plan
 from tui.queue.job_states import shown_state
-from tui.specs.listing import Row
 from tui.specs.ordering import Column, Order
-from tui.specs.rows import Group
+from tui.specs.rows import Group, Row
 from tui.text import cut_middle, left, one_line, right
 from tui.tokens.bars import small_bar
 from tui.tokens.verdicts import Standing, standing

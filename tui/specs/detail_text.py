@@ -12,7 +12,7 @@ from backend.errors import ConfigError
 from backend.planning.advice import category_matrix
 from backend.planning.plan import Plan
 from backend.video import MediaKind, Video
-from tui.specs.listing import Row
+from tui.specs.rows import Row
 from tui.text import one_line, paragraphs, short_path
 from tui.tokens.budget_text import budget_lines, fact_lines, frames_text
 from tui.tokens.matrix_text import matrix_lines

@@ -22,8 +22,6 @@ from tui.specs.marks import Marks
 from tui.specs.ordering import Order, sort_rows
 from tui.specs.rows import Group, Line, Row, group_rows, heading, lines_of
 
-__all__ = ["Listing", "Row"]
-
 _MANY = 5_000
 """Rows that are not sorted anew for every few that come."""
 

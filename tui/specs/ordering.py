@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from tui.tokens.verdicts import Standing, standing
 
 if TYPE_CHECKING:
-    from tui.specs.listing import Row
+    from tui.specs.rows import Row
 
 Key = tuple[int | str, ...] | int | str
 

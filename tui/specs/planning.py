@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Condition
 from time import monotonic
@@ -12,10 +13,20 @@ from typing import NamedTuple, Protocol
 from backend.planning.plan import Plan
 from backend.specs.missing_media import missing_media_hint
 from backend.specs.model import Spec
-from tui.messages import MadePlan
 
 POST_EVERY = 0.1
 """Seconds between two batches of plans that nobody sees yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadePlan:
+    """The plan of one spec."""
+
+    number: int
+    """The list's number of the spec."""
+    plan: Plan
+    better_folder: Path | None
+    """The folder from which its missing video would be found."""
 
 
 class PromptPlanner(Protocol):

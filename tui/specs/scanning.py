@@ -9,11 +9,12 @@ from pathlib import Path
 from threading import Event
 from time import monotonic
 
+from textual.message import Message
+
 from backend.catalog.cache import SpecIndex
 from backend.catalog.catalog import Catalog, Changes
 from backend.specs.reading import Finding
 from backend.specs.scan import FileFindings
-from tui.messages import FilesRead
 
 POST_EVERY = 0.05
 """Seconds between two batches."""
@@ -23,6 +24,17 @@ _SCREENFUL = 200
 """Findings that are posted first."""
 _DRAWN_WITHIN = 1.0
 """Seconds after which the rest is read, whether or not they are drawn."""
+
+
+@dataclass
+class FilesRead(Message):
+    """The scan has read some more files."""
+
+    findings: tuple[Finding, ...]
+    read: int
+    """Files read so far."""
+    total: int
+    """Files of the scan."""
 
 
 @dataclass(frozen=True, slots=True)

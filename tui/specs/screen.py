@@ -21,31 +21,34 @@ from backend.config import Settings, Upsampling
 from backend.planning.history import latest_job
 from tui.desk import Desk
 from tui.log.tail import LogTail
-from tui.messages import (
-    CurrentChanged,
-    FilesChanged,
-    FilesRead,
-    HistoryRead,
-    MarksChanged,
-    PlanningStopped,
-    PlansMade,
-    ReadAsked,
-    ScanEnded,
-    SightChanged,
-    SortAsked,
-)
 from tui.queue.queue_pane import QueuePane
 from tui.specs.listing import Listing
 from tui.specs.ordering import Order
 from tui.specs.rows import Row
+from tui.specs.scanning import FilesRead
 from tui.specs.spec_detail import SpecDetail
-from tui.specs.spec_list import ColumnHeadings, SpecList
-from tui.specs.threads import SpecThreads
+from tui.specs.spec_list import (
+    ColumnHeadings,
+    MarksChanged,
+    ReadAsked,
+    SightChanged,
+    SortAsked,
+    SpecList,
+)
+from tui.specs.threads import (
+    FilesChanged,
+    HistoryRead,
+    PlanningStopped,
+    PlansMade,
+    ScanEnded,
+    SpecThreads,
+)
 from tui.specs.title import Progress, empty_text, filter_hint, title_line
 from tui.terminal import copy
 from tui.text import paragraphs
 from tui.widgets.filter_input import FilterInput
 from tui.widgets.page import HELP, Page
+from tui.widgets.row_list import CurrentChanged
 
 _FILTER_EXAMPLES = "words of a name or prompt, fits:no, state:failed, -without …"
 _VERY_MANY = 20_000
@@ -101,7 +104,7 @@ class SpecsScreen(Page):
                 yield Static(id="empty", markup=False)
                 yield ColumnHeadings(self.listing)
                 yield SpecList(self.listing, id="list")
-                yield QueuePane(self.upsample.live)
+                yield QueuePane(self.host.live)
             yield SpecDetail(self._source.cwd, self._desk.pictures, self._desk.graphics)
         yield LogTail()
 
@@ -122,8 +125,8 @@ class SpecsScreen(Page):
 
     def on_mount(self) -> None:
         """Begin to read; most often something is there by the time that the list is drawn."""
-        self.upsample.settings_changed.subscribe(self, self._weigh_anew)
-        self.set_class(not self.upsample.memory.recall("specs.detail", default=True), "-no-detail")
+        self.host.settings_changed.subscribe(self, self._weigh_anew)
+        self.set_class(not self.host.memory.recall("specs.detail", default=True), "-no-detail")
         self.set_interval(_RENEW_EVERY, self._renew)
         if self._source.paths:
             self._show_title()
@@ -138,12 +141,12 @@ class SpecsScreen(Page):
 
     def show_live(self) -> None:
         """How jobs stand now; and once the queue is open, how those of earlier runs ended."""
-        store = self.upsample.store
+        store = self.host.store
         if store is not None and not self._asked_history:
             self._asked_history = True
             self._threads.read_history(store, None)
         self.query_one(QueuePane).show_jobs()
-        live = self.upsample.live
+        live = self.host.live
         jobs = live.changed_since(self._heard)
         self._heard = live.version
         if self.listing.take_jobs(
@@ -163,13 +166,13 @@ class SpecsScreen(Page):
         """The first specs come first. The vocabulary, SSH and what else there is to read take their time, and
         with it the only lock that Python has.
         """
-        await self.upsample.first_frame.wait()
+        await self.host.first_frame.wait()
         self.call_after_refresh(self._go_on)
 
     def _go_on(self) -> None:
         self._threads.start_planning()
         self._threads.note_drawn()
-        self.upsample.specs_shown.set()
+        self.host.specs_shown.set()
 
     @on(FilesChanged)
     def _take_changes(self, message: FilesChanged) -> None:
@@ -178,7 +181,7 @@ class SpecsScreen(Page):
         self._threads.forget(gone)
         self._weigh(changed)
         self._weigh(self.listing.forget_plans(others))
-        store = self.upsample.store
+        store = self.host.store
         if store is not None and files:
             self._threads.read_history(store, frozenset(file.absolute() for file in files))
         self._show_listing()
@@ -217,7 +220,7 @@ class SpecsScreen(Page):
 
     def _return_to_last(self) -> None:
         """Go to the spec that was looked at last, unless the user is somewhere already."""
-        last = self.upsample.memory.recall("specs.last", "")
+        last = self.host.memory.recall("specs.last", "")
         if last and self.listing.position == 0:
             for position, number in enumerate(self.listing.shown):
                 if _place(self.listing.rows[number]) == last:
@@ -248,7 +251,7 @@ class SpecsScreen(Page):
         if self.listing.choosing:
             self._show_title()
         if self.progress.ended and self.listing.current is not None:
-            self.upsample.memory.note("specs.last", _place(self.listing.current))
+            self.host.memory.note("specs.last", _place(self.listing.current))
 
     @on(MarksChanged)
     def _show_title(self) -> None:
@@ -296,7 +299,7 @@ class SpecsScreen(Page):
 
         listing = self.listing
         rows = [listing.rows[number] for number in sorted(listing.marked or listing.at_cursor)]
-        self.upsample.ask_to_upsample([Chosen(row.spec, row.plan) for row in rows], self._queued)
+        self.host.ask_to_upsample([Chosen(row.spec, row.plan) for row in rows], self._queued)
 
     def _queued(self) -> None:
         """The marked specs are on their way."""
@@ -333,7 +336,7 @@ class SpecsScreen(Page):
     def action_toggle_detail(self) -> None:
         """Show or hide the detail."""
         self.toggle_class("-no-detail")
-        self.upsample.memory.remember("specs.detail", not self.has_class("-no-detail"))
+        self.host.memory.remember("specs.detail", not self.has_class("-no-detail"))
         self.spec_list.focus()
 
     def action_sort(self) -> None:
@@ -369,13 +372,13 @@ class SpecsScreen(Page):
         from tui.tokens.screen import TokensScreen
 
         if row := self._current_or_tell():
-            panel = TokensScreen(row.spec, self.upsample.settings, self._desk.counter)
+            panel = TokensScreen(row.spec, self.host.settings, self._desk.counter)
             self.app.push_screen(panel, self._use)
 
     def _use(self, upsampling: Upsampling | None) -> None:
         if upsampling is not None:
-            settings = self.upsample.settings.model_copy(update={"upsampling": upsampling})
-            self.upsample.change_settings(settings)
+            settings = self.host.settings.model_copy(update={"upsampling": upsampling})
+            self.host.change_settings(settings)
 
     def action_copy(self) -> None:
         """Copy the prompt, over SSH too."""
@@ -409,7 +412,7 @@ class SpecsScreen(Page):
     def action_review(self) -> None:
         """Go to the review, to the result of the current spec."""
         if row := self.listing.current:
-            self.upsample.review_spec(self._source.cwd / row.spec.file, row.spec.entry)
+            self.host.review_spec(self._source.cwd / row.spec.file, row.spec.entry)
         else:
             self.notify("There is no spec whose result could be reviewed.", markup=False)
 

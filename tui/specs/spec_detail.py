@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,13 +14,13 @@ from textual.widgets import Static
 from backend.config import Settings
 from backend.planning.plan import Plan
 from backend.specs.model import Spec
+from tui.host import AppHost, host_of
 from tui.specs.detail_text import describe_facts, describe_prompt, describe_sizes, describe_verdict
 from tui.specs.frames.frames_view import FramesView
 from tui.specs.frames.pictures import PictureBook, look_at
-from tui.specs.listing import Row
+from tui.specs.rows import Row
 
 if TYPE_CHECKING:
-    from tui.app import UpsampleApp
     from tui.specs.frames.pixel_graphics import PixelGraphics
 
 _LEAST_PICTURES = 8
@@ -60,7 +60,7 @@ class SpecDetail(VerticalScroll, can_focus=True):
 
     def on_mount(self) -> None:
         """Follow the settings: they say which frames are sent."""
-        self._upsample.settings_changed.subscribe(self, self._heed)
+        self._host.settings_changed.subscribe(self, self._heed)
 
     def show(self, row: Row | None) -> None:
         """Show this row, from its top if it is another one than before."""
@@ -77,8 +77,8 @@ class SpecDetail(VerticalScroll, can_focus=True):
         self._draw()
 
     @property
-    def _upsample(self) -> UpsampleApp:
-        return cast("UpsampleApp", self.app)
+    def _host(self) -> AppHost:
+        return host_of(self)
 
     def _heed(self, _: Settings) -> None:
         self._draw()
@@ -88,7 +88,7 @@ class SpecDetail(VerticalScroll, can_focus=True):
         # Before the first layout there is no width; the resize that ends it comes back here.
         if region.width <= 0:
             return
-        row, settings = self._row, self._upsample.settings.upsampling
+        row, settings = self._row, self._host.settings.upsampling
         if row is None:
             texts = [Content()] * 4
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -9,10 +10,10 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.messages import CurrentChanged, MarksChanged, ReadAsked, SightChanged, SortAsked
 from tui.queue.job_states import COLOURS
 from tui.specs.columns import (
     Columns,
@@ -23,11 +24,34 @@ from tui.specs.columns import (
     lay_out,
 )
 from tui.specs.listing import Listing
+from tui.specs.ordering import Column
 from tui.specs.rows import heading
 from tui.widgets.pieces import GUTTER, Piece
-from tui.widgets.row_list import RowList
+from tui.widgets.row_list import CurrentChanged, RowList
 
 _NO_RANGE = (-1, -1)
+
+
+@dataclass
+class MarksChanged(Message):
+    """Specs were marked or unmarked."""
+
+
+@dataclass
+class SortAsked(Message):
+    """The heading of a column was clicked."""
+
+    column: Column
+
+
+@dataclass
+class ReadAsked(Message):
+    """A spec was double-clicked: its detail is asked for."""
+
+
+@dataclass
+class SightChanged(Message):
+    """Other rows of the list are in sight."""
 
 
 class ColumnHeadings(Widget):

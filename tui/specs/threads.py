@@ -8,31 +8,63 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
+from textual.message import Message
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
+from backend.catalog.catalog import Changes
 from backend.config import Settings
 from backend.errors import QueueError, UpsampleError
-from backend.planning.history import latest_jobs, own_results
+from backend.planning.history import LatestJob, Place, latest_jobs, own_results
 from tui.desk import Desk
-from tui.messages import (
-    FilesChanged,
-    HistoryRead,
-    MadePlan,
-    PlanningStopped,
-    PlansMade,
-    ScanEnded,
-)
-from tui.specs.planning import PlanQueue, make_plans
+from tui.specs.planning import MadePlan, PlanQueue, make_plans
 from tui.specs.rows import Row
 from tui.specs.scanning import read_files
 
 if TYPE_CHECKING:
     from backend.store import Store
+
+
+@dataclass
+class ScanEnded(Message):
+    """Everything is read."""
+
+
+@dataclass
+class FilesChanged(Message):
+    """Files were made, changed or removed after they were read."""
+
+    changes: Changes
+
+
+@dataclass
+class HistoryRead(Message):
+    """What earlier runs left in the queue, or what is known of more files."""
+
+    jobs: dict[Place, LatestJob]
+    results: frozenset[Path]
+    """Files that are results of ours, absolute."""
+    among: frozenset[Path] | None = None
+    """The files that were looked at for `results`; None for all."""
+
+
+@dataclass
+class PlansMade(Message):
+    """Some more specs are weighed."""
+
+    plans: tuple[MadePlan, ...]
+
+
+@dataclass
+class PlanningStopped(Message):
+    """No plan can be made at all, for instance because the tokenizer is missing."""
+
+    error: UpsampleError
 
 
 class SpecThreads:

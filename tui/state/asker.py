@@ -10,9 +10,10 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from textual.app import App
+
 if TYPE_CHECKING:
     from backend.box.asker import HostKeyQuestion
-    from tui.app import UpsampleApp
     from tui.dialogs.box_questions import Question
 
 T = TypeVar("T")
@@ -28,7 +29,7 @@ class AppAsker:
 
     is_there = True
 
-    def __init__(self, app: UpsampleApp, unanswered: Callable[[], object]) -> None:
+    def __init__(self, app: App[None], unanswered: Callable[[], object]) -> None:
         """`unanswered` is told when nobody answered in time."""
         self._app = app
         self._unanswered = unanswered

@@ -5,7 +5,7 @@ What is changed here is a what-if until it is used; the screen closes by returni
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from textual import on
@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -22,11 +23,20 @@ from backend.limits.calibration import find_calibration
 from backend.specs.model import Spec
 from backend.tokens import TextCounter
 from tui.defects import TellsDefects
-from tui.messages import SubjectRead
 from tui.terminal import copy
 from tui.text import one_line
 from tui.tokens.text import describe_what_if
-from tui.tokens.what_if import WhatIf, read_subject
+from tui.tokens.what_if import Subject, WhatIf, read_subject
+
+
+@dataclass
+class SubjectRead(Message):
+    """What the token panel is about was read and counted."""
+
+    subject: Subject | None
+    """None when it cannot be."""
+    error: UpsampleError | None = None
+    """Why not."""
 
 
 class TokensScreen(TellsDefects, ModalScreen[Upsampling | None]):

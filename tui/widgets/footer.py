@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from textual.screen import Screen
 from textual.widgets import Footer
 
-if TYPE_CHECKING:
-    from tui.app import UpsampleApp
+from tui.host import AppHost, host_of
 
 
 class PageFooter(Footer):
@@ -16,19 +13,19 @@ class PageFooter(Footer):
 
     def on_mount(self) -> None:
         """Show the keys once there is a frame."""
-        if not self._upsample.first_frame.is_set():
+        if not self._host.first_frame.is_set():
             self.run_worker(self._show_when_drawn())
 
     async def _show_when_drawn(self) -> None:
-        await self._upsample.first_frame.wait()
+        await self._host.first_frame.wait()
         # Not from here: a worker is the app's, and so would be the widgets that it makes.
         self.call_later(self.bindings_changed, self.screen)
 
     def bindings_changed(self, screen: Screen[object]) -> None:
         """Other keys work now."""
-        if self._upsample.first_frame.is_set():
+        if self._host.first_frame.is_set():
             super().bindings_changed(screen)
 
     @property
-    def _upsample(self) -> UpsampleApp:
-        return cast("UpsampleApp", self.app)
+    def _host(self) -> AppHost:
+        return host_of(self)

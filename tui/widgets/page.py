@@ -5,8 +5,6 @@ A page is the base of a mode, so it stays as it was left while another one is sh
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -14,11 +12,9 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from tui.defects import TellsDefects
+from tui.host import AppHost, host_of
 from tui.widgets.footer import PageFooter
 from tui.widgets.status_bar import StatusBar
-
-if TYPE_CHECKING:
-    from tui.app import UpsampleApp
 
 SMALLEST = (60, 16)
 """Columns and lines below which a page only says that it is too small."""
@@ -53,13 +49,13 @@ class Page(TellsDefects, Screen[None]):
         raise NotImplementedError
 
     @property
-    def upsample(self) -> UpsampleApp:
-        """The app, as what it is."""
-        return cast("UpsampleApp", self.app)
+    def host(self) -> AppHost:
+        """The app, as pages know it."""
+        return host_of(self)
 
     def on_mount(self) -> None:
         """Follow what goes on."""
-        self.upsample.live_changed.subscribe(self, lambda _: self.show_live())
+        self.host.live_changed.subscribe(self, lambda _: self.show_live())
 
     @property
     def is_shown(self) -> bool:
@@ -84,4 +80,4 @@ class Page(TellsDefects, Screen[None]):
         """Show the keys."""
         from tui.dialogs.help import HelpScreen
 
-        self.app.push_screen(HelpScreen(self.upsample.current_mode))
+        self.app.push_screen(HelpScreen(self.app.current_mode))

@@ -8,6 +8,7 @@ first base alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from rich.segment import Segment
@@ -15,10 +16,16 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.widgets.pieces import Piece
+
+
+@dataclass
+class CurrentChanged(Message):
+    """The cursor of the list is on another spec."""
 
 
 class Rows(Protocol):

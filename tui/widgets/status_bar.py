@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Static
 
+from tui.host import AppHost, host_of
 from tui.widgets.status_text import box_line, limit_line, pages_line
-
-if TYPE_CHECKING:
-    from tui.app import UpsampleApp
 
 
 class StatusBar(Horizontal):
@@ -20,25 +16,27 @@ class StatusBar(Horizontal):
     def compose(self) -> ComposeResult:
         """The box on the left, the limit on the right; the pages between them where there is room."""
         yield Static(id="box", markup=False)
-        yield Static(pages_line(self.app.current_mode), id="pages", markup=False)
+        yield Static(
+            pages_line(self.app.current_mode, host_of(self).pages), id="pages", markup=False
+        )
         yield Static(id="limit", markup=False)
 
     def on_mount(self) -> None:
         """Show what is known, and follow it."""
-        app = cast("UpsampleApp", self.app)
-        app.live_changed.subscribe(self, lambda _: self._show(app))
-        app.settings_changed.subscribe(self, lambda _: self._show(app))
-        self.set_interval(1, lambda: self._count(app))
-        self._show(app)
+        host = host_of(self)
+        host.live_changed.subscribe(self, lambda _: self._show(host))
+        host.settings_changed.subscribe(self, lambda _: self._show(host))
+        self.set_interval(1, lambda: self._count(host))
+        self._show(host)
 
-    def _show(self, app: UpsampleApp) -> None:
-        name, _ = app.settings.box_named(None)
-        live = app.live
-        line = box_line(app.settings, live.boxes.get(name), live.clock())
+    def _show(self, host: AppHost) -> None:
+        name, _ = host.settings.box_named(None)
+        live = host.live
+        line = box_line(host.settings, live.boxes.get(name), live.clock())
         self.query_one("#box", Static).update(line)
-        self.query_one("#limit", Static).update(limit_line(app.settings))
+        self.query_one("#limit", Static).update(limit_line(host.settings))
 
-    def _count(self, app: UpsampleApp) -> None:
+    def _count(self, host: AppHost) -> None:
         """Seconds go by."""
-        if any(box.seconds(0.0) is not None for box in app.live.boxes.values()):
-            self._show(app)
+        if any(box.seconds(0.0) is not None for box in host.live.boxes.values()):
+            self._show(host)

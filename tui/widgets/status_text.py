@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.content import Content
 from textual.style import Style
 
 from backend.box.status_text import LINK_SIGNS, link_words
 from backend.config import Settings
 from backend.events import LinkState
-from tui.pages import PAGES
 from tui.state.live import LiveBox
 from tui.text import one_line
 
@@ -58,14 +59,14 @@ def box_line(settings: Settings, live: LiveBox | None, now: float) -> Content:
     )
 
 
-def pages_line(current: str) -> Content:
+def pages_line(current: str, pages: Sequence[str]) -> Content:
     """The pages and their keys; a click goes there."""
-    names = [f"{number} {page}" for number, page in enumerate(PAGES, start=1)]
+    names = [f"{number} {page}" for number, page in enumerate(pages, start=1)]
     return Content("  ").join(
         Content.styled(name, "bold $primary")
         if page == current
         else Content.styled(name, Style.from_meta({"@click": f"app.page('{page}')"}))
-        for page, name in zip(PAGES, names, strict=True)
+        for page, name in zip(pages, names, strict=True)
     )
 
 

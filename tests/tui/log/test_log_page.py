@@ -213,7 +213,7 @@ async def test_a_filter_is_used_as_typed_and_escape_ends_it(make_app: MakeApp) -
 async def test_one_box_or_one_job_can_be_looked_at(make_app: MakeApp) -> None:
     async with make_app().run_test(size=(120, 24)) as pilot:
         page = await opened(pilot)
-        app = page.upsample
+        app = page.host
         app.live.take_up([make_job(7), make_job(8)])
         await hear(pilot, page, (*STORY, said(1, box="a10"), *job_story(8, identity="cd" * 32)))
         await hear(pilot, page, job_story(7))

@@ -13,9 +13,9 @@ from tests.support.pilots import until
 from tests.tui.conftest import MakeSettingsApp, settled_settings
 from tui.app import UpsampleApp
 from tui.dialogs.confirm import ConfirmScreen
-from tui.messages import CurrentChanged
 from tui.settings.add_box import AddBoxDialog
 from tui.settings.screen import SettingsPage
+from tui.widgets.row_list import CurrentChanged
 
 OWN = """\
 # My settings.
@@ -62,7 +62,7 @@ async def test_space_switches_a_flag(make_settings_app: MakeSettingsApp) -> None
         await pilot.press("space")
         expected = OWN.replace("# for long prompts\n", "# for long prompts\nauto_resize = false\n")
         assert await changed(pilot) == expected
-        assert page.upsample.settings.upsampling.auto_resize is False
+        assert page.host.settings.upsampling.auto_resize is False
 
 
 async def test_space_goes_through_the_choices(make_settings_app: MakeSettingsApp) -> None:
@@ -73,7 +73,7 @@ async def test_space_goes_through_the_choices(make_settings_app: MakeSettingsApp
         assert 'media = "control"' in once
         await pilot.press("space")
         assert 'media = "both"' in await changed(pilot, once)
-        assert page.upsample.settings.upsampling.media == "both"
+        assert page.host.settings.upsampling.media == "both"
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ async def test_undo_brings_the_file_back_step_by_step(make_settings_app: MakeSet
         twice = await changed(pilot, once)
         await pilot.press("u")
         assert await changed(pilot, twice) == once
-        assert page.upsample.settings.upsampling.auto_resize is False
+        assert page.host.settings.upsampling.auto_resize is False
         await pilot.press("U")
         assert await changed(pilot, once) == OWN
         await pilot.press("u")
@@ -157,7 +157,7 @@ async def test_a_setting_taken_out_has_its_default_again(
         page = await at(pilot, "upsampling.max_tokens")
         await pilot.press("backspace")
         assert "max_tokens" not in await changed(pilot)
-        assert page.upsample.settings.upsampling.max_tokens == 4096
+        assert page.host.settings.upsampling.max_tokens == 4096
         await pilot.press("delete")
         await until(pilot, lambda: "max_tokens is not set in your file." in toasts(page))
 
@@ -190,7 +190,7 @@ async def test_enter_on_a_box_uses_it(make_settings_app: MakeSettingsApp) -> Non
         page = await at(pilot, "h100")
         await pilot.press("enter")
         assert 'box = "h100"' in await changed(pilot)
-        assert page.upsample.settings.box == "h100"
+        assert page.host.settings.box == "h100"
 
 
 async def test_a_box_is_added_with_what_the_form_says(
@@ -208,8 +208,8 @@ async def test_a_box_is_added_with_what_the_form_says(
         await pilot.press("tab", "tab", "right", "right", "enter")
         text = await changed(pilot)
         assert text.startswith(OWN)
-        assert page.upsample.settings.boxes["lab"].host == "lab"
-        assert page.upsample.settings.boxes["lab"].engine == "sketch"
+        assert page.host.settings.boxes["lab"].host == "lab"
+        assert page.host.settings.boxes["lab"].engine == "sketch"
         assert page.listing.box == "lab"
 
 
@@ -230,11 +230,11 @@ async def test_a_box_is_removed_after_a_yes_only(make_settings_app: MakeSettings
         await pilot.press("x")
         assert isinstance(page.app.screen, ConfirmScreen)
         await pilot.press("enter")
-        assert "h100" in page.upsample.settings.boxes
+        assert "h100" in page.host.settings.boxes
         await pilot.press("x", "y")
         await changed(pilot, f'box = "h100"\n{OWN}')
-        assert page.upsample.settings.boxes.keys() == {"local"}
-        assert page.upsample.settings.box == "local"
+        assert page.host.settings.boxes.keys() == {"local"}
+        assert page.host.settings.box == "local"
 
 
 async def test_the_embedded_box_cannot_be_removed(make_settings_app: MakeSettingsApp) -> None:
@@ -264,7 +264,7 @@ async def test_a_box_that_is_not_there_is_told_and_not_used(
         user_file().write_text('box = "typo"\n')
         await pilot.press("1", "5")
         await until(pilot, lambda: "no box is named 'typo'" in toasts(page))
-        assert page.upsample.settings.box == "local"
+        assert page.host.settings.box == "local"
         await pilot.press("2", "3", "4")
 
 
@@ -280,8 +280,8 @@ async def test_what_was_chosen_for_the_session_outlives_a_visit(
         assert app.settings.upsampling.reserve == 77
         # What is changed in the files counts from then on.
         await pilot.press("space")
-        await until(pilot, lambda: page.upsample.settings.upsampling.auto_resize is False)
-        assert page.upsample.settings.upsampling.reserve == 300
+        await until(pilot, lambda: page.host.settings.upsampling.auto_resize is False)
+        assert page.host.settings.upsampling.reserve == 300
 
 
 async def test_an_undo_that_is_refused_can_be_asked_for_again(

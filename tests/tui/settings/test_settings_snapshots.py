@@ -78,9 +78,9 @@ def keys(*pressed: str, theme: str = "textual-dark") -> Before:
     async def run(pilot: Pilot[None]) -> None:
         pilot.app.theme = theme
         page = await settled_settings(pilot)
-        page.upsample.hear(LinkChanged("h100", LinkState.LIVE, "vllm"))
-        page.upsample.hear(LinkChanged("lab", LinkState.RETRYING, "lab cannot be reached", 5))
-        page.upsample.live_changed.publish(None)
+        page.host.live.hear(LinkChanged("h100", LinkState.LIVE, "vllm"))
+        page.host.live.hear(LinkChanged("lab", LinkState.RETRYING, "lab cannot be reached", 5))
+        page.host.live_changed.publish(None)
         await pilot.press(*pressed)
         await pilot.pause()
 
@@ -156,7 +156,7 @@ def _doctor(app_theme: str = "textual-dark") -> Before:
     async def run(pilot: Pilot[None]) -> None:
         page = await settled_settings(pilot)
         pilot.app.theme = app_theme
-        told = Told("h100", page.upsample.asker, start=False)
+        told = Told("h100", page.host.asker, start=False)
         await pilot.app.push_screen(told)
         await until(pilot, lambda: len(told._findings) == len(FINDINGS))
 

@@ -8,8 +8,7 @@ from threading import Thread
 
 from backend.specs.model import Spec
 from tests.support.pilots import PATIENCE
-from tui.messages import MadePlan
-from tui.specs.planning import PlanQueue, PromptPlanner, make_plans
+from tui.specs.planning import MadePlan, PlanQueue, PromptPlanner, make_plans
 
 
 def taken(queue: PlanQueue) -> list[int]:

@@ -7,9 +7,9 @@ from rich.cells import cell_len
 
 from backend.specs.model import Spec
 from tui.specs.columns import cells, headings, lay_out
-from tui.specs.listing import Row
 from tui.specs.ordering import Order
 from tui.specs.planning import PromptPlanner
+from tui.specs.rows import Row
 
 
 def line(row: Row, width: int) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from backend.specs.model import Spec
 from tui.specs.detail_text import describe_facts, describe_prompt, describe_verdict
-from tui.specs.listing import Row
 from tui.specs.planning import PromptPlanner
+from tui.specs.rows import Row
 
 CWD = Path("/made/up")
 

@@ -10,6 +10,7 @@ from time import monotonic
 from rich.segment import Segment
 from textual import on
 from textual.content import Content
+from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
@@ -18,7 +19,6 @@ from backend.errors import UpsampleError
 from backend.sizes import Size
 from backend.video.thumbnails import TIME_LIMIT, LookEnded
 from tui.defects import TellsDefects
-from tui.messages import PicturesRead
 from tui.specs.frames.half_blocks import draw_half_blocks
 from tui.specs.frames.pictures import GAP, Grid, Look, Picture, PictureBook, lay_out
 from tui.specs.frames.pixel_graphics import PixelGraphics
@@ -26,6 +26,20 @@ from tui.text import left, one_line
 
 REST = 0.08
 """Seconds that the cursor rests on a spec before its pictures are read."""
+
+
+@dataclass
+class PicturesRead(Message):
+    """Some more frames of a spec were decoded."""
+
+    task: object
+    """What they were read for; whoever wants something else by now passes them over."""
+    pictures: tuple[Picture, ...]
+    """All so far, in the order in which they are sent."""
+    trouble: str = ""
+    """Why there are no more, when they cannot be read."""
+    ended: bool = False
+    """Whether the thread is done."""
 
 
 @dataclass(frozen=True, slots=True)
