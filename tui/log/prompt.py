@@ -11,7 +11,7 @@ from textual.widgets import Input
 from tui.widgets.typed_line import TypedLine
 
 
-class Asked(StrEnum):
+class PromptPurpose(StrEnum):
     """What is typed."""
 
     SEARCH = "search for"
@@ -31,12 +31,12 @@ class LogPrompt(TypedLine):
 
     def __init__(self) -> None:
         super().__init__(select_on_focus=False)
-        self.asked = Asked.SEARCH
+        self.asked = PromptPurpose.SEARCH
 
     def action_stay(self) -> None:
         """Do nothing."""
 
-    def ask(self, asked: Asked, value: str) -> None:
+    def ask(self, asked: PromptPurpose, value: str) -> None:
         """Ask for this; `value` is what stands there to begin with."""
         self.asked = asked
         self.placeholder = asked

@@ -17,7 +17,7 @@ from tui.desk import Desk
 from tui.log.book import LogLine
 from tui.log.line_text import Times
 from tui.log.lines import IDENTITY_SHOWN, LogLines, Wanted
-from tui.log.prompt import Asked, LogPrompt
+from tui.log.prompt import LogPrompt, PromptPurpose
 from tui.log.saving import as_text, save_lines
 from tui.log.title import Around, empty_log_text, log_standing, log_title
 from tui.log.view import LogMoved, LogView
@@ -180,16 +180,16 @@ class LogPage(Page):
 
     def action_ask(self, asked: str) -> None:
         """Open the line to type into."""
-        what = Asked[asked]
-        if what is Asked.FILE and not self.lines.numbers:
+        what = PromptPurpose[asked]
+        if what is PromptPurpose.FILE and not self.lines.numbers:
             self.notify("There is no line to save.", markup=False)
             return
         value = {
-            Asked.SEARCH: "",
-            Asked.FILTER: " ".join(self.lines.wanted.words),
-            Asked.FILE: "upsample.log",
+            PromptPurpose.SEARCH: "",
+            PromptPurpose.FILTER: " ".join(self.lines.wanted.words),
+            PromptPurpose.FILE: "upsample.log",
         }[what]
-        self._before = self.lines.sought if what is Asked.SEARCH else value
+        self._before = self.lines.sought if what is PromptPurpose.SEARCH else value
         self._to_replace = None
         self._tell(what)
         self.add_class("-asking")
@@ -201,22 +201,22 @@ class LogPage(Page):
     @on(Input.Changed)
     def _use_as_typed(self, event: Input.Changed) -> None:
         match self.prompt.asked:
-            case Asked.SEARCH:
+            case PromptPurpose.SEARCH:
                 self.lines.search(event.value)
                 self._show_lines()
-            case Asked.FILTER:
+            case PromptPurpose.FILTER:
                 self._want(self.lines.wanted.with_text(event.value))
-            case Asked.FILE:
+            case PromptPurpose.FILE:
                 self._to_replace = None
-                self._tell(Asked.FILE)
+                self._tell(PromptPurpose.FILE)
 
     @on(Input.Submitted)
     def _use(self, event: Input.Submitted) -> None:
-        if self.prompt.asked is Asked.FILE:
+        if self.prompt.asked is PromptPurpose.FILE:
             self._save(event.value)
             return
         self._close()
-        if self.prompt.asked is Asked.SEARCH and event.value:
+        if self.prompt.asked is PromptPurpose.SEARCH and event.value:
             self.action_next(-1)
 
     def _close(self) -> None:
@@ -233,9 +233,9 @@ class LogPage(Page):
         """Undo what was asked for last: typing, the selection, the search, the filters."""
         wanted = self.lines.wanted
         if self.has_class("-asking"):
-            if self.prompt.asked is Asked.SEARCH:
+            if self.prompt.asked is PromptPurpose.SEARCH:
                 self.lines.search(self._before)
-            elif self.prompt.asked is Asked.FILTER:
+            elif self.prompt.asked is PromptPurpose.FILTER:
                 self.lines.want(wanted.with_text(self._before))
             self._close()
         elif self.log_view.chosen is not None:

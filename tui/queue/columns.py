@@ -22,7 +22,7 @@ _WIDE_NAME = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class JobColumns:
     """Cells of each column, the space before it included; 0 for one that gave way."""
 
     gutter: int
@@ -33,7 +33,7 @@ class Columns:
     time: int
 
 
-def lay_out(width: int, *, marks: bool = True) -> Columns:
+def lay_out(width: int, *, marks: bool = True) -> JobColumns:
     """The columns for a list of this width; `marks`: whether jobs can be marked in it."""
     gutter = GUTTER if marks else 1
     spare = width - gutter - _STATE - _NAME
@@ -45,10 +45,10 @@ def lay_out(width: int, *, marks: bool = True) -> Columns:
     remark = max(0, name - _WIDE_NAME)
     if remark < 12:
         remark = 0
-    return Columns(gutter, name - remark, remark, given["tokens"], given["rate"], given["time"])
+    return JobColumns(gutter, name - remark, remark, given["tokens"], given["rate"], given["time"])
 
 
-def headings(columns: Columns) -> str:
+def headings(columns: JobColumns) -> str:
     """The names of the columns, each where its column is."""
     return "".join(
         (
@@ -64,7 +64,7 @@ def headings(columns: Columns) -> str:
 
 
 def cells(
-    job: LiveJob, columns: Columns, now: float, *, marked: bool, current: bool
+    job: LiveJob, columns: JobColumns, now: float, *, marked: bool, current: bool
 ) -> list[Piece]:
     """One line of the list, as wide as the columns together."""
     stands = shown(job)

@@ -9,7 +9,7 @@ from tui.state.live import LiveJob
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class StateSign:
     """How a state is shown."""
 
     glyph: str
@@ -38,20 +38,20 @@ COLOURS = {
 }
 
 _STATES = {
-    State.QUEUED: Shown("·", "waiting", "waiting"),
-    State.PAUSED: Shown("‖", "paused", "paused"),
-    State.PREPARING: Shown("◦", "drawing", "going"),
-    State.SENT: Shown("↑", "on the box", "going"),
-    State.RUNNING: Shown("▶", "reading", "running"),
-    State.DONE: Shown("✓", "done", "done"),
-    State.FAILED: Shown("✗", "failed", "failed"),
-    State.CANCELLED: Shown("–", "cancelled", "waiting"),
+    State.QUEUED: StateSign("·", "waiting", "waiting"),
+    State.PAUSED: StateSign("‖", "paused", "paused"),
+    State.PREPARING: StateSign("◦", "drawing", "going"),
+    State.SENT: StateSign("↑", "on the box", "going"),
+    State.RUNNING: StateSign("▶", "reading", "running"),
+    State.DONE: StateSign("✓", "done", "done"),
+    State.FAILED: StateSign("✗", "failed", "failed"),
+    State.CANCELLED: StateSign("–", "cancelled", "waiting"),
 }
-_WRITING = Shown("▶", "writing", "running")
-_READY = Shown("◦", "ready", "going")
+_WRITING = StateSign("▶", "writing", "running")
+_READY = StateSign("◦", "ready", "going")
 
 
-def shown(job: LiveJob) -> Shown:
+def shown(job: LiveJob) -> StateSign:
     """How the job is shown: an engine first reads prompt and frames, and then writes."""
     if job.state is State.RUNNING and job.text:
         return _WRITING
@@ -60,6 +60,6 @@ def shown(job: LiveJob) -> Shown:
     return _STATES[job.state]
 
 
-def shown_state(state: State) -> Shown:
+def shown_state(state: State) -> StateSign:
     """How the state is shown of a job that nothing more is known of."""
     return _STATES[state]

@@ -39,7 +39,7 @@ _LOOKS: list[str | PurePath] = [
 _MOST_BOXES = 4
 """Boxes that have a line."""
 
-Change = Callable[["QueueRunner", Collection[int]], Awaitable[Iterable[Job] | None]]
+QueueChange = Callable[["QueueRunner", Collection[int]], Awaitable[Iterable[Job] | None]]
 
 
 class QueuePage(Page):
@@ -284,7 +284,7 @@ class QueuePage(Page):
         self,
         can: Callable[[LiveJob], bool],
         why_not: str,
-        change: Change,
+        change: QueueChange,
         *,
         anew: bool = False,
         keep_marks: bool = False,
@@ -308,7 +308,7 @@ class QueuePage(Page):
         self.app.run_worker(asking, group=CHANGES, exit_on_error=False)
 
     async def _ask(
-        self, runner: QueueRunner, numbers: Collection[int], change: Change, *, anew: bool
+        self, runner: QueueRunner, numbers: Collection[int], change: QueueChange, *, anew: bool
     ) -> None:
         live = self.host.live
         try:

@@ -14,7 +14,7 @@ from backend.results.lints import Lint, Span
 from backend.results.review import Candidate, Reviewed
 from backend.store.decision import Decision
 from tui.review.listing import ReviewListing, Show
-from tui.review.word_diff import Change, Piece, WordDiff, says_something, words
+from tui.review.word_diff import DiffKind, DiffPiece, WordDiff, says_something, words
 from tui.text import cut, cut_middle, left, one_line, paragraphs, right
 
 GLYPHS = {
@@ -52,7 +52,7 @@ _CURRENT_LINT_STYLE = "bold reverse $text-warning"
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class ReviewColumns:
     """Cells of each column, the space before it included; 0 for one that gave way."""
 
     state: int
@@ -62,17 +62,17 @@ class Columns:
     tokens: int
 
 
-def lay_out(width: int) -> Columns:
+def lay_out(width: int) -> ReviewColumns:
     """The columns for a list of this width."""
     spare = width - _CURSOR - _STATE - _NAME
     given = {}
     for column, cells in (("lints", _LINTS), ("tokens", _TOKENS), ("candidates", _CANDIDATES)):
         given[column] = cells if cells <= spare else 0
         spare -= given[column]
-    return Columns(state=_STATE, name=_NAME + spare, **given)
+    return ReviewColumns(state=_STATE, name=_NAME + spare, **given)
 
 
-def headings(columns: Columns) -> str:
+def headings(columns: ReviewColumns) -> str:
     """The names of the columns, each where its column is."""
     return "".join(
         (
@@ -87,7 +87,7 @@ def headings(columns: Columns) -> str:
 
 
 def cells(
-    prompt: Reviewed, candidate: Candidate, columns: Columns, *, current: bool
+    prompt: Reviewed, candidate: Candidate, columns: ReviewColumns, *, current: bool
 ) -> list[tuple[str, str]]:
     """One line of the list: texts, each with the last part of the name of its style."""
     decision = prompt.decision
@@ -233,7 +233,7 @@ def original_text(diff: WordDiff) -> Content:
     pieces: list[tuple[str, str]] = []
     for piece in diff.original:
         text = paragraphs(piece.text)
-        if piece.change is Change.REMOVED and says_something(piece.text):
+        if piece.change is DiffKind.REMOVED and says_something(piece.text):
             pieces.append((f"{_LOST_SIGN}{text}", _REMOVED_STYLE))
         else:
             pieces.append((text, ""))
@@ -275,14 +275,14 @@ def result_text(diff: WordDiff, lints: Sequence[Lint], current: int) -> tuple[Co
 
 
 def _cut_at(
-    pieces: Iterable[Piece], here: set[Span], others: set[Span]
+    pieces: Iterable[DiffPiece], here: set[Span], others: set[Span]
 ) -> Iterator[tuple[str, str]]:
     """The result in parts, each of one style; one begins wherever a span does."""
     edges = sorted({edge for span in here | others for edge in span})
     start = 0
     for piece in pieces:
         end = start + len(piece.text)
-        kept = piece.change is not Change.ADDED and says_something(piece.text)
+        kept = piece.change is not DiffKind.ADDED and says_something(piece.text)
         # The line under a word ends with it.
         text = piece.text.strip()
         word = start + piece.text.find(text)

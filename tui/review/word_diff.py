@@ -34,7 +34,7 @@ _LITTLE = frozenset(
 )
 
 
-class Change(StrEnum):
+class DiffKind(StrEnum):
     """What became of a piece of text."""
 
     KEPT = "kept"
@@ -44,31 +44,31 @@ class Change(StrEnum):
     ADDED = "added"
 
 
-class Piece(NamedTuple):
+class DiffPiece(NamedTuple):
     """A part of a text that is to be drawn in one way."""
 
     text: str
-    change: Change
+    change: DiffKind
 
 
 @dataclass(frozen=True, slots=True)
 class WordDiff:
     """Both texts in pieces; joined, they are the texts."""
 
-    original: tuple[Piece, ...]
+    original: tuple[DiffPiece, ...]
     """Kept, moved and removed."""
-    result: tuple[Piece, ...]
+    result: tuple[DiffPiece, ...]
     """Kept, moved and added."""
 
     @property
     def lost(self) -> int:
         """Words of the original that are nowhere in the result, little ones not counted."""
-        return _count(self.original, Change.REMOVED)
+        return _count(self.original, DiffKind.REMOVED)
 
     @property
     def taken_up(self) -> int:
         """Words of the result that the original has, little ones not counted."""
-        return _count(self.result, Change.KEPT, Change.MOVED)
+        return _count(self.result, DiffKind.KEPT, DiffKind.MOVED)
 
 
 def words(text: str) -> list[str]:
@@ -84,30 +84,30 @@ def says_something(text: str) -> bool:
 def diff_words(original: str, result: str) -> WordDiff:
     """Compare two texts."""
     before, after = words(original), words(result)
-    of_original = [Change.REMOVED] * len(before)
-    of_result = [Change.ADDED] * len(after)
+    of_original = [DiffKind.REMOVED] * len(before)
+    of_result = [DiffKind.ADDED] * len(after)
     most = MOST_WORDS
     while _equal_pairs(before[:most], after[:most]) > MOST_PAIRS:
         most //= 2
     # Nothing of it is junk: words that come often are words, too.
     matcher = SequenceMatcher(None, before[:most], after[:most], autojunk=False)
     for at, other, size in matcher.get_matching_blocks():
-        of_original[at : at + size] = [Change.KEPT] * size
-        of_result[other : other + size] = [Change.KEPT] * size
+        of_original[at : at + size] = [DiffKind.KEPT] * size
+        of_result[other : other + size] = [DiffKind.KEPT] * size
     in_both = set(before) & set(after)
     for n, word in enumerate(before):
-        if of_original[n] is Change.REMOVED and word in in_both:
-            of_original[n] = Change.MOVED
+        if of_original[n] is DiffKind.REMOVED and word in in_both:
+            of_original[n] = DiffKind.MOVED
     for n, word in enumerate(after):
-        if of_result[n] is Change.ADDED and word in in_both:
-            of_result[n] = Change.MOVED
+        if of_result[n] is DiffKind.ADDED and word in in_both:
+            of_result[n] = DiffKind.MOVED
     return WordDiff(
         tuple(_pieces(original, of_original)),
         tuple(_pieces(result, of_result)),
     )
 
 
-def _count(pieces: Iterable[Piece], *changes: Change) -> int:
+def _count(pieces: Iterable[DiffPiece], *changes: DiffKind) -> int:
     return sum(
         says_something(word)
         for piece in pieces
@@ -121,24 +121,24 @@ def _equal_pairs(before: Sequence[str], after: Sequence[str]) -> int:
     return sum(count * counts[word] for word, count in Counter(before).items())
 
 
-def _pieces(text: str, changes: Sequence[Change]) -> Iterable[Piece]:
+def _pieces(text: str, changes: Sequence[DiffKind]) -> Iterable[DiffPiece]:
     """The text cut where words of another fate begin. White space goes with the words on both sides of it
     when they share one, and is kept otherwise.
     """
-    cuts: list[tuple[int, Change]] = []
-    end, before = 0, Change.KEPT
+    cuts: list[tuple[int, DiffKind]] = []
+    end, before = 0, DiffKind.KEPT
     for match, change in zip(_WORD.finditer(text), changes, strict=True):
         if match.start() > end:
-            cuts.append((end, change if change is before else Change.KEPT))
+            cuts.append((end, change if change is before else DiffKind.KEPT))
         cuts.append((match.start(), change))
         end, before = match.end(), change
     if end < len(text):
-        cuts.append((end, Change.KEPT))
+        cuts.append((end, DiffKind.KEPT))
     start, current = 0, None
     for place, change in cuts:
         if change is not current:
             if current is not None:
-                yield Piece(text[start:place], current)
+                yield DiffPiece(text[start:place], current)
             start, current = place, change
     if current is not None:
-        yield Piece(text[start:], current)
+        yield DiffPiece(text[start:], current)

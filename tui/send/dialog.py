@@ -24,7 +24,7 @@ from backend.store import Store
 from tui.amounts import counted
 from tui.defects import TellsDefects
 from tui.host import AppHost, host_of
-from tui.send.draft import RESIZES, Chosen, Options, first_options, make_batch, weigh
+from tui.send.draft import RESIZES, Chosen, SendOptions, first_options, make_batch, weigh
 from tui.send.summary_text import refused_text, summary_text
 from tui.text import one_line, paragraphs
 from tui.widgets.choice import Choice
@@ -111,7 +111,7 @@ class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
             with VerticalScroll(id="refused"):
                 yield Static(markup=False)
 
-    def _field(self, name: str, first: Options) -> Choice | Input:
+    def _field(self, name: str, first: SendOptions) -> Choice | Input:
         match name:
             case "box":
                 return Choice(sorted(self.host.settings.boxes), first.box, id=name)
@@ -131,7 +131,7 @@ class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
                 return _line(name, first.frames, "2", integer=True)
 
     @property
-    def options(self) -> Options:
+    def options(self) -> SendOptions:
         """As they are filled in now."""
 
         def choice(name: str) -> str:
@@ -140,7 +140,7 @@ class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
         def text(name: str) -> str:
             return self.query_one(f"#{name}", Input).value
 
-        return Options(
+        return SendOptions(
             box=choice("box"),
             candidates=text("candidates"),
             seed=text("seed"),

@@ -27,7 +27,7 @@ RESIZES = ("auto", "safe", "off")
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class SendOptions:
     """The dialog's fields, as they were filled in."""
 
     box: str
@@ -52,11 +52,11 @@ class Chosen:
     """Under the settings of the app; None when it is not made yet."""
 
 
-def first_options(settings: Settings, save_dir: Path) -> Options:
+def first_options(settings: Settings, save_dir: Path) -> SendOptions:
     """What the dialog begins with."""
     own = settings.upsampling
     resize = "off" if not own.auto_resize else "safe" if own.fit is Fit.SAFE else "auto"
-    return Options(
+    return SendOptions(
         box=settings.box,
         candidates="1",
         seed="0",
@@ -69,7 +69,7 @@ def first_options(settings: Settings, save_dir: Path) -> Options:
     )
 
 
-def make_batch(options: Options, settings: Settings, cwd: Path) -> Batch:
+def make_batch(options: SendOptions, settings: Settings, cwd: Path) -> Batch:
     """The batch that the options stand for. Raises InputError and ConfigError with what is wrong."""
     name, box = settings.box_named(options.box)
     changes: dict[str, object] = {

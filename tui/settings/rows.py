@@ -22,7 +22,7 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class BoxGroup:
     """A box, or box_defaults: its settings can be folded away."""
 
     name: str
@@ -41,7 +41,7 @@ class Setting:
     """The group that it stands in; empty when in none."""
 
 
-SettingRow = Heading | Group | Setting
+SettingRow = Heading | BoxGroup | Setting
 
 
 @dataclass(slots=True)
@@ -70,7 +70,9 @@ class SettingsListing:
     def box(self) -> str:
         """The box that the cursor is on or in; empty when on none."""
         row = self.current
-        name = row.name if isinstance(row, Group) else row.group if isinstance(row, Setting) else ""
+        name = (
+            row.name if isinstance(row, BoxGroup) else row.group if isinstance(row, Setting) else ""
+        )
         return "" if name == DEFAULTS else name
 
     def move_to(self, position: int, towards: int = 1) -> None:
@@ -92,7 +94,9 @@ class SettingsListing:
     def fold(self, folded: bool | None = None) -> None:
         """Fold or unfold the group that the cursor is on or in; None is the other way than it is."""
         row = self.current
-        name = row.name if isinstance(row, Group) else row.group if isinstance(row, Setting) else ""
+        name = (
+            row.name if isinstance(row, BoxGroup) else row.group if isinstance(row, Setting) else ""
+        )
         if not name or self.survey is None:
             return
         if folded if folded is not None else name in self.unfolded:
@@ -104,7 +108,7 @@ class SettingsListing:
 
 
 def _identity(row: SettingRow | None) -> str:
-    if isinstance(row, Group):
+    if isinstance(row, BoxGroup):
         return row.name
     return row.entry.key if isinstance(row, Setting) else ""
 
@@ -127,7 +131,7 @@ def _rows(survey: Survey, unfolded: set[str]) -> Iterator[SettingRow]:
 
 def _group(section: Section, name: str, survey: Survey, unfolded: set[str]) -> Iterator[SettingRow]:
     box = survey.settings.boxes.get(section.box)
-    yield Group(name, box, section.box == survey.settings.box, name not in unfolded)
+    yield BoxGroup(name, box, section.box == survey.settings.box, name not in unfolded)
     if name in unfolded:
         yield from (Setting(entry, name) for entry in section.entries)
 

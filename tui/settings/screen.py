@@ -30,7 +30,7 @@ from tui.dialogs.confirm import ConfirmScreen
 from tui.dialogs.doctor import DoctorScreen
 from tui.settings.add_box import AddBoxDialog, NewBox
 from tui.settings.editor import SettingEditor
-from tui.settings.rows import Group, Setting, SettingsListing, why_not_here
+from tui.settings.rows import BoxGroup, Setting, SettingsListing, why_not_here
 from tui.settings.setting_list import SettingList
 from tui.settings.text import describe_group, describe_setting
 from tui.steady_app import CHANGES
@@ -106,7 +106,7 @@ class SettingsPage(Page):
     def show_live(self) -> None:
         """A link stands otherwise."""
         self.setting_list.refresh()
-        if isinstance(self.listing.current, Group):
+        if isinstance(self.listing.current, BoxGroup):
             self._show_current()
 
     # --- reading and showing ---
@@ -156,7 +156,7 @@ class SettingsPage(Page):
         text = Content()
         if isinstance(row, Setting):
             text = describe_setting(row.entry)
-        elif isinstance(row, Group):
+        elif isinstance(row, BoxGroup):
             text = describe_group(row, self.host.live.boxes.get(row.name))
         self.query_one("#text", Static).update(text)
 
@@ -205,14 +205,14 @@ class SettingsPage(Page):
     def action_choose(self) -> None:
         """Edit the setting, or use the box."""
         row = self.listing.current
-        if isinstance(row, Group):
+        if isinstance(row, BoxGroup):
             self._use(row)
         else:
             self.action_change()
 
     def action_change(self) -> None:
         """Give the setting its next value, or begin to edit it; unfold a box."""
-        if isinstance(self.listing.current, Group):
+        if isinstance(self.listing.current, BoxGroup):
             self.action_fold(None)
             return
         entry = self._changeable()
@@ -299,7 +299,7 @@ class SettingsPage(Page):
 
     # --- boxes ---
 
-    def _use(self, group: Group) -> None:
+    def _use(self, group: BoxGroup) -> None:
         survey = self.listing.survey
         if survey is None or group.box is None or group.chosen:
             return

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from backend.events import LinkState
 from tui.settings.rows import (
     DEFAULTS,
-    Group,
+    BoxGroup,
     Heading,
     Setting,
     SettingsListing,
@@ -71,12 +71,12 @@ class SettingList(RowList[SettingsListing]):
         match row:
             case Heading():
                 return [(f" {row.title}", "title")]
-            case Group():
+            case BoxGroup():
                 return [cursor, *self._group(row, width)]
             case Setting():
                 return [cursor, *_setting(row, width)]
 
-    def _group(self, row: Group, width: int) -> list[Piece]:
+    def _group(self, row: BoxGroup, width: int) -> list[Piece]:
         fold = "▹ " if row.folded else "▿ "
         name = left(cut(one_line(row.name), _BOX - 1), _BOX)
         if row.box is None:
@@ -99,7 +99,7 @@ class SettingList(RowList[SettingsListing]):
         ]
 
     def _clicked(self, event: events.Click) -> None:
-        if isinstance(self._listing.current, Group) and event.x < _FOLD_CELLS:
+        if isinstance(self._listing.current, BoxGroup) and event.x < _FOLD_CELLS:
             self._listing.fold()
             self.show_rows()
 

@@ -7,7 +7,7 @@ from textual.content import Content
 from backend.config import BoxSettings, Origin
 from backend.config.survey import SettingEntry, ValueKind
 from backend.events import LinkState
-from tui.settings.rows import DEFAULTS, Group, shown_value, why_not_here
+from tui.settings.rows import DEFAULTS, BoxGroup, shown_value, why_not_here
 from tui.state.live import LiveBox
 from tui.text import one_line, paragraphs
 from tui.widgets.status_text import link_text
@@ -35,7 +35,7 @@ def describe_setting(entry: SettingEntry) -> Content:
     return Content("\n").join(lines)
 
 
-def describe_group(group: Group, live: LiveBox | None) -> Content:
+def describe_group(group: BoxGroup, live: LiveBox | None) -> Content:
     """A box, how the link to it stands, and what can be done with it."""
     if group.box is None:
         lines = [Content.styled(DEFAULTS, "bold"), Content(), Content(_DEFAULTS_HELP)]

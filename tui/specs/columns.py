@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from backend.planning.plan import Plan
 from tui.queue.job_states import shown_state
-from tui.specs.ordering import Column, Order
-from tui.specs.rows import Group, Row
+from tui.specs.ordering import Column, SortOrder
+from tui.specs.rows import FolderGroup, Row
 from tui.text import cut_middle, left, one_line, right
 from tui.tokens.bars import small_bar
 from tui.tokens.verdicts import Standing, standing
@@ -31,7 +31,7 @@ _WIDE_NAME = 36
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class SpecColumns:
     """Cells of each column, the space before it included; 0 for one that gave way."""
 
     name: int
@@ -58,7 +58,7 @@ class Columns:
         yield self.state, Column.STATE
 
 
-def lay_out(width: int, *, states: bool = False) -> Columns:
+def lay_out(width: int, *, states: bool = False) -> SpecColumns:
     """The columns for a list of this width; `states` when there is anything to say of jobs."""
     spare = width - GUTTER - _TOKENS - _VERDICT - _NAME
     given = {}
@@ -82,10 +82,10 @@ def lay_out(width: int, *, states: bool = False) -> Columns:
         longer = min(more, _WIDEST_BAR - _BAR)
         given["bar"] += longer
         name -= longer
-    return Columns(name, **given)
+    return SpecColumns(name, **given)
 
 
-def headings(columns: Columns, order: Order) -> str:
+def headings(columns: SpecColumns, order: SortOrder) -> str:
     """The names of the columns, each where its column is; an arrow says what the list is sorted by."""
 
     def named(column: Column, name: str = "") -> str:
@@ -109,7 +109,7 @@ def headings(columns: Columns, order: Order) -> str:
     )
 
 
-def column_at(columns: Columns, x: int) -> Column | None:
+def column_at(columns: SpecColumns, x: int) -> Column | None:
     """What a click on this cell of the headings sorts by."""
     for cells, column in columns.spans:
         if x < cells:
@@ -119,7 +119,7 @@ def column_at(columns: Columns, x: int) -> Column | None:
 
 
 def cells(
-    row: Row, columns: Columns, *, marked: bool, current: bool, chosen: bool = False
+    row: Row, columns: SpecColumns, *, marked: bool, current: bool, chosen: bool = False
 ) -> list[Piece]:
     """One line of the list, as wide as the columns together. `chosen` is one of a range that is not
     marked yet.
@@ -141,7 +141,7 @@ def cells(
     ]
 
 
-def heading_cells(group: Group, width: int, *, marked: int, current: bool) -> list[Piece]:
+def heading_cells(group: FolderGroup, width: int, *, marked: int, current: bool) -> list[Piece]:
     """The heading of a group: its folder and how many specs are shown of it."""
     count = len(group.numbers)
     counts = f"  {count:,} {'spec' if count == 1 else 'specs'}"

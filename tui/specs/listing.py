@@ -19,8 +19,8 @@ from backend.planning.plan import Plan
 from backend.specs.model import BrokenSpec, Skipped, Spec
 from backend.specs.reading import Finding
 from tui.specs.marks import Marks
-from tui.specs.ordering import Order, sort_rows
-from tui.specs.rows import Group, Line, Row, group_rows, heading, lines_of
+from tui.specs.ordering import SortOrder, sort_rows
+from tui.specs.rows import FolderGroup, Line, Row, group_rows, heading, lines_of
 
 _MANY = 5_000
 """Rows that are not sorted anew for every few that come."""
@@ -36,10 +36,10 @@ class Listing:
         """Numbers of the rows that pass the filter, in order; those in folded groups too."""
         self.lines: list[Line] = []
         """What is drawn: the same without groups; with them, headings and what is not folded."""
-        self.groups: list[Group] = []
+        self.groups: list[FolderGroup] = []
         """Empty without groups."""
         self.grouped = False
-        self.order = Order()
+        self.order = SortOrder()
         self.filter = ""
         """As it was typed."""
         self.wanted = Filter()
@@ -184,7 +184,7 @@ class Listing:
         return self.lines[self.position] if self.lines else None
 
     @property
-    def current_group(self) -> Group | None:
+    def current_group(self) -> FolderGroup | None:
         """The group that the cursor is on or in."""
         line = self.current_line
         if line is None or not self.groups:
@@ -273,7 +273,7 @@ class Listing:
         narrower = self.wanted.narrows(before) and not before.changes
         self._show(self._passing(self.shown_rows if narrower else self._sorted))
 
-    def set_order(self, order: Order) -> None:
+    def set_order(self, order: SortOrder) -> None:
         """Sort by a column."""
         self.order = order
         self._sort()
@@ -343,7 +343,7 @@ class Listing:
             return
         last = self._sorted[-1].place if self._sorted else new[0].place
         as_found = [last, *(row.place for row in new)]
-        plain = self.order == Order() and not self.grouped and not self.wanted.words
+        plain = self.order == SortOrder() and not self.grouped and not self.wanted.words
         self._sorted += new
         if plain and all(map(operator.le, as_found, as_found[1:])):
             # As a scan finds them, so nothing moves.

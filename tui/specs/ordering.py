@@ -35,15 +35,15 @@ class Column(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SortOrder:
     """How the list is sorted."""
 
     column: Column = Column.PLACE
     descending: bool = False
 
-    def by(self, column: Column) -> Order:
+    def by(self, column: Column) -> SortOrder:
         """The order by that column; where it is that already, the other way round."""
-        return Order(column, descending=column is self.column and not self.descending)
+        return SortOrder(column, descending=column is self.column and not self.descending)
 
     @property
     def arrow(self) -> str:
@@ -51,7 +51,7 @@ class Order:
         return "▼" if self.descending else "▲"
 
 
-def sort_rows(rows: Iterable[Row], order: Order) -> list[Row]:
+def sort_rows(rows: Iterable[Row], order: SortOrder) -> list[Row]:
     """The rows in that order, which keeps those that are equal as they are. What has no value yet comes
     last, whichever the direction.
     """

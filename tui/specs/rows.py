@@ -65,7 +65,7 @@ class Row:
 
 
 @dataclass(slots=True)
-class Group:
+class FolderGroup:
     """The specs of one folder."""
 
     folder: str
@@ -83,20 +83,20 @@ def heading(index: int) -> Line:
     return -1 - index
 
 
-def group_rows(rows: Iterable[Row], folded: Collection[str]) -> list[Group]:
+def group_rows(rows: Iterable[Row], folded: Collection[str]) -> list[FolderGroup]:
     """The rows by folder, the folders by name, the rows of each in the order that they come in."""
-    groups: dict[str, Group] = {}
+    groups: dict[str, FolderGroup] = {}
     for row in rows:
         # The place is at hand, and its folder serves as well for telling folders apart.
         key = row.place[0].rpartition("\0")[0]
         group = groups.get(key)
         if group is None:
-            group = groups[key] = Group(row.folder, folded=row.folder in folded)
+            group = groups[key] = FolderGroup(row.folder, folded=row.folder in folded)
         group.numbers.append(row.number)
     return [groups[key] for key in sorted(groups)]
 
 
-def lines_of(groups: Iterable[Group]) -> list[Line]:
+def lines_of(groups: Iterable[FolderGroup]) -> list[Line]:
     """Headings, and below each the specs of its group unless that is folded."""
     lines: list[Line] = []
     for index, group in enumerate(groups):

@@ -23,7 +23,7 @@ from tui.desk import Desk
 from tui.log.tail import LogTail
 from tui.queue.queue_pane import QueuePane
 from tui.specs.listing import Listing
-from tui.specs.ordering import Order
+from tui.specs.ordering import SortOrder
 from tui.specs.rows import Row
 from tui.specs.scanning import FilesRead
 from tui.specs.spec_detail import SpecDetail
@@ -357,7 +357,7 @@ class SpecsScreen(Page):
     def _read_clicked(self) -> None:
         self.action_read()
 
-    def _sort(self, order: Order | None) -> None:
+    def _sort(self, order: SortOrder | None) -> None:
         if order is not None:
             self.listing.set_order(order)
             self._show_listing()

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from tui.specs.ordering import Column, Order
+from tui.specs.ordering import Column, SortOrder
 from tui.widgets.choices import Choices
 
 _LETTERS = {
@@ -27,7 +27,7 @@ _LETTERS = {
 }
 
 
-class SortChooser(ModalScreen[Order | None]):
+class SortChooser(ModalScreen[SortOrder | None]):
     """Closes with the order that was chosen, or None."""
 
     CSS_PATH = "sort_chooser.tcss"
@@ -36,7 +36,7 @@ class SortChooser(ModalScreen[Order | None]):
         *(Binding(letter, f"sort('{letter}')", show=False) for letter in _LETTERS),
     ]
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: SortOrder) -> None:
         super().__init__()
         self._order = order
 

@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from tui.queue.job_states import COLOURS
 from tui.specs.columns import (
-    Columns,
+    SpecColumns,
     cells,
     column_at,
     heading_cells,
@@ -72,7 +72,7 @@ class ColumnHeadings(Widget):
             self.post_message(SortAsked(column))
 
     @property
-    def _columns(self) -> Columns:
+    def _columns(self) -> SpecColumns:
         return lay_out(self.size.width, states=self._listing.has_states)
 
 

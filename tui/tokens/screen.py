@@ -26,14 +26,14 @@ from tui.defects import TellsDefects
 from tui.terminal import copy
 from tui.text import one_line
 from tui.tokens.text import describe_what_if
-from tui.tokens.what_if import Subject, WhatIf, read_subject
+from tui.tokens.what_if import MeasuredSpec, WhatIf, read_subject
 
 
 @dataclass
 class SubjectRead(Message):
     """What the token panel is about was read and counted."""
 
-    subject: Subject | None
+    subject: MeasuredSpec | None
     """None when it cannot be."""
     error: UpsampleError | None = None
     """Why not."""

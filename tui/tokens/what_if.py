@@ -32,7 +32,7 @@ BOUNDS = ("", "720", "512", "480", "256")
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class MeasuredSpec:
     """A spec, and what had to be read and counted to weigh it under any settings."""
 
     spec: Spec
@@ -53,7 +53,7 @@ class Subject:
         return tuple(self.text)
 
 
-def read_subject(spec: Spec, config: Upsampling, counter: TextCounter) -> Subject:
+def read_subject(spec: Spec, config: Upsampling, counter: TextCounter) -> MeasuredSpec:
     """Reads the headers of what may be shown, and counts the text as each profile sends it. Blocks.
 
     Raises ConfigError when the tokenizer cannot be read.
@@ -83,11 +83,11 @@ def read_subject(spec: Spec, config: Upsampling, counter: TextCounter) -> Subjec
         system = {"profile": name, "system_prompt": config.system_prompt}
         planner = Planner(fresh[name].model_copy(update=system), counter)
         text[name] = planner.text_tokens(spec.prompt)
-    return Subject(spec, videos, troubles, text, fresh)
+    return MeasuredSpec(spec, videos, troubles, text, fresh)
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SettingChange:
     """A setting that is not as the config has it."""
 
     key: str
@@ -105,14 +105,14 @@ class Change:
 class WhatIf:
     """A spec under settings that may differ from the config's. Each `with_` gives another one."""
 
-    subject: Subject
+    subject: MeasuredSpec
     config: Upsampling
     """What holds in the app."""
     settings: Upsampling
     """What is tried."""
 
     @classmethod
-    def of(cls, subject: Subject, config: Upsampling) -> WhatIf:
+    def of(cls, subject: MeasuredSpec, config: Upsampling) -> WhatIf:
         """Nothing changed yet."""
         return cls(subject, config, config)
 
@@ -179,10 +179,10 @@ class WhatIf:
         return self._planner.profile.family.estimated
 
     @property
-    def changes(self) -> tuple[Change, ...]:
+    def changes(self) -> tuple[SettingChange, ...]:
         """What differs from the config, in the order of the config's keys."""
         return tuple(
-            Change(key, getattr(self.config, key), getattr(self.settings, key))
+            SettingChange(key, getattr(self.config, key), getattr(self.settings, key))
             for key in _differing(self.config, self.settings)
         )
 

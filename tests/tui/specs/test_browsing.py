@@ -17,7 +17,7 @@ from backend.store import Job, State
 from tests.support.pilots import until
 from tui.app import UpsampleApp
 from tui.desk import Desk
-from tui.specs.ordering import Column, Order
+from tui.specs.ordering import Column, SortOrder
 from tui.specs.planning import PromptPlanner
 from tui.specs.scanning import SpecSource
 from tui.specs.screen import SpecsScreen
@@ -83,17 +83,17 @@ async def test_s_and_a_letter_sort_and_the_heading_says_so(
     async with make_app(street).run_test(size=(120, 40)) as pilot:
         screen = await settle(pilot)
         await pilot.press("s", "t")
-        assert screen.listing.order == Order(Column.TOKENS)
+        assert screen.listing.order == SortOrder(Column.TOKENS)
         assert "tokens ▲" in str(screen.query_one("ColumnHeadings").render())
         await pilot.press("S")
-        assert screen.listing.order == Order(Column.TOKENS, descending=True)
+        assert screen.listing.order == SortOrder(Column.TOKENS, descending=True)
         assert screen.listing.rows[screen.listing.shown[0]].spec.name == "endless"
         await pilot.press("s")
         assert isinstance(pilot.app.screen, SortChooser)
         await pilot.press("enter")
-        assert screen.listing.order == Order(Column.TOKENS)
+        assert screen.listing.order == SortOrder(Column.TOKENS)
         await pilot.press("s", "escape")
-        assert screen.listing.order == Order(Column.TOKENS)
+        assert screen.listing.order == SortOrder(Column.TOKENS)
 
 
 async def test_a_click_on_a_heading_sorts_and_a_second_turns_it_round(
@@ -102,9 +102,9 @@ async def test_a_click_on_a_heading_sorts_and_a_second_turns_it_round(
     async with make_app(street).run_test(size=(120, 40)) as pilot:
         screen = await settle(pilot)
         await pilot.click("ColumnHeadings", offset=(5, 0))
-        assert screen.listing.order == Order(Column.NAME)
+        assert screen.listing.order == SortOrder(Column.NAME)
         await pilot.click("ColumnHeadings", offset=(5, 0))
-        assert screen.listing.order == Order(Column.NAME, descending=True)
+        assert screen.listing.order == SortOrder(Column.NAME, descending=True)
         assert screen.listing.current is screen.listing.rows[0]
 
 

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 
 from backend.specs.model import Spec
 from tui.specs.columns import cells, headings, lay_out
-from tui.specs.ordering import Order
+from tui.specs.ordering import SortOrder
 from tui.specs.planning import PromptPlanner
 from tui.specs.rows import Row
 
@@ -20,7 +20,7 @@ def line(row: Row, width: int) -> str:
 def test_every_row_is_as_wide_as_the_headings(
     width: int, street: tuple[Spec, ...], planner: PromptPlanner
 ) -> None:
-    assert cell_len(headings(lay_out(width), Order())) == width
+    assert cell_len(headings(lay_out(width), SortOrder())) == width
     for spec in street:
         assert cell_len(line(Row(spec), width)) == width
         assert cell_len(line(Row(spec, planner.plan_spec(spec)), width)) == width

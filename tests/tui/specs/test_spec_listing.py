@@ -15,7 +15,7 @@ from backend.specs.model import BrokenSpec, Skipped, Spec, SpecFormat
 from backend.store import State
 from backend.tokens import Budget
 from tui.specs.listing import Listing
-from tui.specs.ordering import Column, Order
+from tui.specs.ordering import Column, SortOrder
 from tui.specs.rows import heading
 
 
@@ -123,25 +123,25 @@ def drawn(listing: Listing) -> list[str]:
 def test_sorting_keeps_cursor_and_marks_on_their_specs(town: Listing) -> None:
     town.move_to(2)
     town.toggle_mark()
-    town.set_order(Order(Column.NAME))
+    town.set_order(SortOrder(Column.NAME))
     assert names(town) == ["alpha", "bravo", "charlie", "delta", "echo"]
     assert town.current is town.rows[2]
     assert town.marked == {2}
-    town.set_order(Order(Column.NAME).by(Column.NAME))
+    town.set_order(SortOrder(Column.NAME).by(Column.NAME))
     assert names(town) == ["echo", "delta", "charlie", "bravo", "alpha"]
-    town.set_order(Order())
+    town.set_order(SortOrder())
     assert town.shown == [0, 1, 2, 3, 4]
 
 
 def test_what_is_not_weighed_comes_last_either_way(town: Listing) -> None:
-    town.set_order(Order(Column.TOKENS))
+    town.set_order(SortOrder(Column.TOKENS))
     assert names(town) == ["charlie", "echo", "delta", "alpha", "bravo"]
-    town.set_order(Order(Column.TOKENS, descending=True))
+    town.set_order(SortOrder(Column.TOKENS, descending=True))
     assert names(town) == ["delta", "echo", "charlie", "alpha", "bravo"]
 
 
 def test_plans_are_sorted_in_when_it_is_renewed(town: Listing) -> None:
-    town.set_order(Order(Column.TOKENS))
+    town.set_order(SortOrder(Column.TOKENS))
     town.take_plan(1, plan("alpha", 20), None)
     assert names(town)[0] == "charlie"
     assert town.renew()
@@ -159,7 +159,7 @@ def test_folders_are_headings_that_fold(town: Listing) -> None:
     assert town.current is None
     town.toggle_mark()
     assert town.marked == {3, 4}
-    town.set_order(Order(Column.NAME))
+    town.set_order(SortOrder(Column.NAME))
     assert drawn(town) == ["[x]", "alpha", "charlie", "delta", "[y]"]
     town.fold(False)
     town.move_to(6)
@@ -303,7 +303,7 @@ def test_typing_on_shows_what_typing_at_once_does(
         listing = Listing()
         listing.add(spec(name, f"{name[0]}/x.json") for name in ("alpha", "bravo", "charlie"))
         listing.take_plan(0, plan("alpha", 10), None)
-        listing.set_order(Order(column))
+        listing.set_order(SortOrder(column))
         listing.set_grouped(grouped)
         for text in texts:
             listing.set_filter(" ".join(text))

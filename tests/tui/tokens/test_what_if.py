@@ -17,7 +17,7 @@ from backend.tokens import TextCounter, Verdict
 from backend.video import MediaKind, Video
 from tests.support.specs import draw_three_clips
 from tui.tokens.text import describe_what_if
-from tui.tokens.what_if import Subject, WhatIf, read_subject
+from tui.tokens.what_if import MeasuredSpec, WhatIf, read_subject
 
 MakeSpec = Callable[..., Spec]
 MakeWhatIf = Callable[..., WhatIf]
@@ -162,7 +162,7 @@ def test_media_are_read_once_and_broken_ones_told(
     gone = tmp_path / "gone.mp4"
     spec = replace(make_spec("a", COFFEE), video=rgb, controls={"edge": edge})
     subject = read_subject(spec, settings.upsampling, counter)
-    assert isinstance(subject, Subject)
+    assert isinstance(subject, MeasuredSpec)
     assert set(subject.videos) == {rgb, edge}
     both = WhatIf.of(subject, settings.upsampling).with_media().with_media()
     assert both.settings.media is Media.BOTH
