@@ -25,7 +25,7 @@ from remote.jobs.board import Board
 from remote.jobs.journal import Journal, JournalError
 from remote.jobs.pictures import Pictures
 from remote.jobs.records import Damage
-from remote.jobs.work import Work
+from remote.jobs.slots import Work
 from remote.paths import DaemonPaths
 from remote.protocol import (
     NEWEST_PROTOCOL,

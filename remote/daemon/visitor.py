@@ -14,7 +14,7 @@ from typing import Protocol
 
 from remote.daemon.outbox import Outbox
 from remote.daemon.pieces import joined
-from remote.jobs.work import Work
+from remote.jobs.slots import Work
 from remote.protocol import (
     NEWEST_PROTOCOL,
     OLDEST_PROTOCOL,

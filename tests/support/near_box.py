@@ -21,7 +21,7 @@ from remote.engines import BadRequest, Completion, EngineError, Piece
 from remote.jobs.board import Board
 from remote.jobs.journal import Journal
 from remote.jobs.pictures import Pictures
-from remote.jobs.work import Work
+from remote.jobs.slots import Work
 from remote.protocol import (
     NEWEST_PROTOCOL,
     Decoder,

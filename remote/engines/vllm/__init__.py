@@ -8,6 +8,7 @@ container     the same line completed, and the container's end
 launch        command, environment and address of one start
 process       the process group, and the note of it
 stages        its log, read
+hangs         when a server is lost and must be replaced
 engine        brings these together
 """
 

@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from remote.engines import BadRequest, EngineError, Piece
-from remote.engines.http import Silent
 from remote.engines.openai import Limits, OpenAIEngine
 from remote.engines.vllm.container import ContainerStaysError
+from remote.engines.vllm.hangs import is_lost
 from remote.engines.vllm.history import LastStart, note_start, start_file
 from remote.engines.vllm.installation import NEWEST_KNOWN, Version, find_version
 from remote.engines.vllm.launch import Launcher
@@ -131,8 +131,7 @@ class VllmEngine:
                 async for piece in running.client.generate(request, images):
                     yield piece
             except EngineError as error:
-                # A hung engine still answers /health; that it says nothing is the sign.
-                if isinstance(error, Silent) or not await running.client.is_healthy():
+                if await is_lost(running.client, error):
                     await self._discard(running, f"vLLM is given up: {error}")
                     raise EngineError(f"{error}\n{running.process.last_lines}") from error
                 raise

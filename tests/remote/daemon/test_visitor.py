@@ -14,12 +14,12 @@ from remote.daemon import visitor as module
 from remote.daemon.pieces import joined
 from remote.daemon.visitor import Visitor
 from remote.engines.sketch import SketchEngine
-from remote.jobs import work as work_module
+from remote.jobs import slots as work_module
 from remote.jobs.board import Board
 from remote.jobs.journal import Journal
 from remote.jobs.pictures import Pictures
 from remote.jobs.records import Record
-from remote.jobs.work import Work
+from remote.jobs.slots import Work
 from remote.protocol import (
     Accepted,
     Cancel,

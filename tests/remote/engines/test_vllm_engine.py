@@ -24,7 +24,7 @@ from remote.engines.vllm.history import read_last_start, start_file
 from remote.jobs.board import Board, Stand
 from remote.jobs.journal import Journal
 from remote.jobs.pictures import Pictures
-from remote.jobs.work import Work
+from remote.jobs.slots import Work
 from remote.paths import DaemonPaths, make_place
 from remote.protocol import EngineStage, FromBox, Started, VllmSetup
 from tests.remote.attached import submit

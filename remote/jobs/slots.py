@@ -1,4 +1,4 @@
-"""The work itself: waiting jobs go to the engine, as many at once as it has slots."""
+"""Fills the engine's slots: starts waiting jobs, ends cancelled ones, and writes how each attempt ended."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _DISK_PAUSE = 5.0
 
 
 class Work:
-    """The jobs of one board being done by one engine.
+    """Has one engine do the jobs of one board.
 
     Board and pictures block on the disk, so every call of theirs runs on one thread of their own: the
     loop stays free, and they see one caller at a time.

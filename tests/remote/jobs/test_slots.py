@@ -18,7 +18,7 @@ from remote.jobs.board import Board, EngineAttempt, Stand
 from remote.jobs.journal import Journal, JournalError
 from remote.jobs.pictures import Pictures
 from remote.jobs.records import Record
-from remote.jobs.work import Work
+from remote.jobs.slots import Work
 from remote.protocol import MOST_FALLS, FromBox, Refused, Request, Started, Submit
 from tests.remote.attached import BOUND, ask, png
 
