@@ -89,7 +89,9 @@ class UpsampleApp(TellsDefects, SteadyApp):
         Binding("3", "page('log')", "log", show=False),
         Binding("l", "log", "log", show=False),
         Binding("4", "page('review')", "review", show=False),
-        Binding("5,comma", "page('settings')", "settings", show=False),
+        Binding("5", "page('settings')", "settings", show=False),
+        Binding("comma", "settings", "settings", show=False),
+        Binding("ctrl+p", "command_palette", "palette", show=False, priority=True),
         Binding("ctrl+z", "suspend_process", "suspend", show=False),
         Binding("q", "quit", "quit"),
     ]
@@ -171,6 +173,10 @@ class UpsampleApp(TellsDefects, SteadyApp):
         """Go to another page; it is as it was left."""
         self.switch_mode(name)
         self._remember("page", name)
+
+    def action_settings(self) -> None:
+        """Go to the settings."""
+        self.action_page("settings")
 
     async def action_log(self) -> None:
         """The log; of one job, if the page is about one."""

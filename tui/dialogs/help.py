@@ -1,22 +1,24 @@
-"""The keys of the page that it was asked on, then those that hold everywhere, then the glyphs."""
+"""The help: the keys of the page that is shown, then those of every page, then the glyphs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.dom import DOMNode
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.dialogs.keys import KEYS
+from tui.dialogs.keys import EVERYWHERE, HelpGroups, spell_keys
 from tui.dialogs.legend import legend
 
 
 class HelpScreen(ModalScreen[None]):
-    """Goes with any of the keys that close things."""
+    """A panel over the page. Several keys close it."""
 
     CSS_PATH = "panel.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -27,17 +29,21 @@ class HelpScreen(ModalScreen[None]):
         Binding("pageup", "scroll(-15)", "a page up", show=False),
     ]
 
-    def __init__(self, page: str) -> None:
-        """`page` is its name among the pages of the app."""
+    def __init__(self, page: str, groups: HelpGroups, owners: Sequence[type[DOMNode]]) -> None:
+        """`page` is the name of the page, `groups` are about its keys, and `owners` bind these."""
         super().__init__()
         self._page = page
+        self._groups = groups
+        self._owners = owners
 
     def compose(self) -> ComposeResult:
         """One text."""
+        owners = [*self._owners, type(self.app)]
         lines: list[Content] = []
-        for title, keys in (KEYS.get(self._page, {}) | KEYS["app"]).items():
+        for title, rows in {**self._groups, **EVERYWHERE}.items():
             told = [
-                Content.assemble((f"{key.keys:<14}", "bold $primary"), key.does) for key in keys
+                Content.assemble((f"{spell_keys(row, owners):<14}", "bold $primary"), row.does)
+                for row in rows
             ]
             lines += [Content.styled(title, "bold"), *told, Content()]
         for title, glyphs in legend(self._page).items():

@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 
 from tui.desk import Desk
 from tui.log.book import LogLine
+from tui.log.help import HELP
 from tui.log.line_text import Times
 from tui.log.lines import IDENTITY_SHOWN, LogLines, Wanted
 from tui.log.prompt import LogPrompt, PromptPurpose
@@ -24,7 +25,7 @@ from tui.log.view import LogMoved, LogView
 from tui.steady_app import CHANGES
 from tui.terminal import copy
 from tui.text import one_line
-from tui.widgets.page import HELP, Page
+from tui.widgets.page import HELP_KEY, Page
 
 _LOOKS: list[str | PurePath] = ["screen.tcss", "view.tcss"]
 _MOST_COPIED = 1_000_000
@@ -35,6 +36,8 @@ class LogPage(Page):
     """A title, the lines, and one line to type into. Searching and filtering are in `LogLines`."""
 
     AUTO_FOCUS = "LogView"
+    HELP_GROUPS = HELP
+    LIST = LogView
     CSS_PATH = _LOOKS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "ask('SEARCH')", "search", key_display="/"),
@@ -47,7 +50,7 @@ class LogPage(Page):
         Binding("y", "copy", "copy"),
         Binding("s", "ask('FILE')", "save"),
         Binding("escape", "back", "back", show=False),
-        HELP,
+        HELP_KEY,
     ]
 
     def __init__(self, desk: Desk) -> None:

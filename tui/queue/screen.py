@@ -18,6 +18,7 @@ from backend.errors import UpsampleError
 from backend.store import Job, State
 from tui.amounts import counted
 from tui.desk import Desk
+from tui.queue.help import HELP
 from tui.queue.job_list import JobHeadings, JobList, JobMarksChanged
 from tui.queue.job_text import box_words, pace, queue_title
 from tui.queue.listing import JobListing
@@ -25,7 +26,7 @@ from tui.queue.live_view import LiveView
 from tui.state.live import LiveJob
 from tui.steady_app import CHANGES
 from tui.text import one_line, paragraphs
-from tui.widgets.page import HELP, Page
+from tui.widgets.page import HELP_KEY, Page
 from tui.widgets.row_list import CurrentChanged
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class QueuePage(Page):
     """List and live view. Its keys ask the app's runner; what comes of it is heard as events."""
 
     AUTO_FOCUS = "JobList"
+    HELP_GROUPS = HELP
+    LIST = JobList
     CSS_PATH = _LOOKS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "read", "read", show=False),
@@ -60,7 +63,7 @@ class QueuePage(Page):
         Binding("f", "follow", "follow", show=False),
         Binding("R", "try_again", "reconnect", show=False),
         Binding("escape", "back", "back", show=False),
-        HELP,
+        HELP_KEY,
     ]
 
     def __init__(self, desk: Desk) -> None:

@@ -27,6 +27,7 @@ from tui.amounts import counted
 from tui.desk import Desk
 from tui.dialogs.question import QuestionScreen
 from tui.review.decisions import accept_many, decide_one, order_for, read_review, undo_last
+from tui.review.help import HELP
 from tui.review.listing import ReviewListing, Show
 from tui.review.review_list import ReviewHeadings, ReviewList
 from tui.review.review_pane import ReviewPane
@@ -35,7 +36,7 @@ from tui.steady_app import CHANGES
 from tui.terminal import copy, lend_terminal
 from tui.text import one_line, paragraphs
 from tui.widgets.filter_input import FilterInput
-from tui.widgets.page import HELP, Page
+from tui.widgets.page import HELP_KEY, Page
 from tui.widgets.row_list import CurrentChanged
 
 Work = Callable[[], Coroutine[None, None, None]]
@@ -79,6 +80,8 @@ class ReviewPage(Page):
     """List and texts. Workers read and write in threads and post messages; handlers own the listing."""
 
     AUTO_FOCUS = "ReviewList"
+    HELP_GROUPS = HELP
+    LIST = ReviewList
     CSS_PATH = _LOOKS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,y", "accept", "accept", key_display="⏎"),
@@ -97,7 +100,7 @@ class ReviewPage(Page):
         Binding("slash", "filter", "filter", show=False),
         Binding("f", "show", "show", show=False),
         Binding("escape", "back", "back", show=False),
-        HELP,
+        HELP_KEY,
     ]
 
     def __init__(self, desk: Desk) -> None:

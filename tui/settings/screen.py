@@ -30,13 +30,14 @@ from tui.dialogs.confirm import ConfirmScreen
 from tui.dialogs.doctor import DoctorScreen
 from tui.settings.add_box import AddBoxDialog, NewBox
 from tui.settings.editor import SettingEditor
+from tui.settings.help import HELP
 from tui.settings.rows import BoxGroup, Setting, SettingsListing, why_not_here
 from tui.settings.setting_list import SettingList
 from tui.settings.text import describe_group, describe_setting
 from tui.steady_app import CHANGES
 from tui.terminal import lend_terminal
 from tui.text import one_line, paragraphs
-from tui.widgets.page import HELP, Page
+from tui.widgets.page import HELP_KEY, Page
 from tui.widgets.row_list import CurrentChanged
 
 _LOOKS: list[str | PurePath] = ["screen.tcss", "setting_list.tcss"]
@@ -48,6 +49,8 @@ class SettingsPage(Page):
     """A list beside or above what is said of its current row. Every change goes to the user's file."""
 
     AUTO_FOCUS = "SettingList"
+    HELP_GROUPS = HELP
+    LIST = SettingList
     CSS_PATH = _LOOKS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "choose", "edit", key_display="⏎"),
@@ -62,7 +65,7 @@ class SettingsPage(Page):
         Binding("D", "doctor(True)", "doctor, and start the model", show=False),
         Binding("r", "reach", "reach", show=False),
         Binding("e", "open_file", "open the file", show=False),
-        HELP,
+        HELP_KEY,
     ]
 
     def __init__(self, desk: Desk) -> None:

@@ -22,6 +22,7 @@ from backend.planning.history import latest_job
 from tui.desk import Desk
 from tui.log.tail import LogTail
 from tui.queue.queue_pane import QueuePane
+from tui.specs.help import HELP
 from tui.specs.listing import Listing
 from tui.specs.ordering import SortOrder
 from tui.specs.rows import Row
@@ -47,7 +48,7 @@ from tui.specs.title import Progress, empty_text, filter_hint, title_line
 from tui.terminal import copy
 from tui.text import paragraphs
 from tui.widgets.filter_input import FilterInput
-from tui.widgets.page import HELP, Page
+from tui.widgets.page import HELP_KEY, Page
 from tui.widgets.row_list import CurrentChanged
 
 _FILTER_EXAMPLES = "words of a name or prompt, fits:no, state:failed, -without …"
@@ -65,6 +66,8 @@ class SpecsScreen(Page):
     """List, detail and the lines around them. Handlers own the listing; workers only post messages."""
 
     AUTO_FOCUS = "SpecList"
+    HELP_GROUPS = HELP
+    LIST = SpecList
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", key_display="/"),
         Binding("enter", "read", "read", show=False),
@@ -79,7 +82,7 @@ class SpecsScreen(Page):
         Binding("e", "problems", "problems", show=False),
         Binding("r", "review", "review", show=False),
         Binding("escape", "back", "back", show=False),
-        HELP,
+        HELP_KEY,
     ]
 
     def __init__(self, desk: Desk) -> None:

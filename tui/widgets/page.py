@@ -5,13 +5,17 @@ A page is the base of a mode, so it stays as it was left while another one is sh
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from tui.defects import TellsDefects
+from tui.dialogs.keys import HelpGroups
 from tui.host import AppHost, host_of
 from tui.widgets.footer import PageFooter
 from tui.widgets.status_bar import StatusBar
@@ -23,7 +27,7 @@ _WIDTHS = [(0, "-too-narrow"), (SMALLEST[0], "-narrow"), (110, "-wide")]
 _HEIGHTS = [(0, "-too-short"), (SMALLEST[1], "-tall-enough"), (36, "-tall")]
 
 
-HELP = Binding("question_mark", "help", "help", key_display="?")
+HELP_KEY = Binding("question_mark", "help", "help", key_display="?")
 """The last of each page's keys, so that it stands at the end of the footer."""
 
 
@@ -32,6 +36,10 @@ class Page(TellsDefects, Screen[None]):
 
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     VERTICAL_BREAKPOINTS = _HEIGHTS
+    HELP_GROUPS: ClassVar[HelpGroups]
+    """What the help says about the keys of the page."""
+    LIST: ClassVar[type[DOMNode]]
+    """The widget with the keys that move in the page."""
 
     def compose(self) -> ComposeResult:
         """Status bar, body, footer; or the one line that the window is too small."""
@@ -80,4 +88,5 @@ class Page(TellsDefects, Screen[None]):
         """Show the keys."""
         from tui.dialogs.help import HelpScreen
 
-        self.app.push_screen(HelpScreen(self.app.current_mode))
+        owners = (type(self), self.LIST)
+        self.app.push_screen(HelpScreen(self.app.current_mode, self.HELP_GROUPS, owners))

@@ -19,7 +19,6 @@ from tests.tui.looks import Look
 from tui.dialogs.box_questions import HostKeyDialog, SecretDialog
 from tui.dialogs.doctor import DoctorScreen
 from tui.dialogs.first_run import FirstRunScreen
-from tui.dialogs.help import HelpScreen
 
 T = TypeVar("T")
 SnapCompare = Callable[..., bool]
@@ -201,7 +200,7 @@ def test_a_password(
 def test_settings_help(
     look: Look, snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
 ) -> None:
-    run_before = shows(lambda: HelpScreen("settings"), look.theme)
+    run_before = keys("question_mark", theme=look.theme)
     assert snap_compare(make_settings_app(OWN), terminal_size=look.size, run_before=run_before)
 
 

@@ -13,6 +13,7 @@ from tests.tui.conftest import MakeApp
 from tui.app import UpsampleApp
 from tui.dialogs.box_questions import HostKeyDialog, SecretDialog
 from tui.dialogs.help import HelpScreen
+from tui.specs.screen import SpecsScreen
 from tui.state.asker import AppAsker
 
 QUESTION = HostKeyQuestion("gpu-box", "ssh-ed25519", "SHA256:" + "A" * 43)
@@ -89,7 +90,7 @@ async def test_a_question_below_another_screen_goes_once_that_has_gone(make_app:
         page = app.screen
         answer = asked(app)
         await until_screen(pilot, HostKeyDialog)
-        app.push_screen(HelpScreen("specs"))
+        app.push_screen(HelpScreen("specs", {}, (SpecsScreen,)))
         await until_screen(pilot, HelpScreen)
         answer.cancel()
         await asyncio.gather(answer, return_exceptions=True)

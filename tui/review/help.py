@@ -1,0 +1,29 @@
+"""The sentences about the keys of the review, in the groups and order in which the help shows them."""
+
+from __future__ import annotations
+
+from tui.dialogs.keys import HelpGroups, HelpRow
+
+HELP: HelpGroups = {
+    "Decide": (
+        HelpRow("accept: its file is written; on to the next", "accept accept"),
+        HelpRow("reject: its file is as it was before", "reject"),
+        HelpRow("edit in $EDITOR, and accept that", "edit"),
+        HelpRow("undo the last decision", "undo"),
+        HelpRow("accept all shown that have no lint", "accept_all"),
+        HelpRow("draw another answer, with the next seed", "again"),
+    ),
+    "Look": (
+        HelpRow("next, previous result", "move(1) move(-1) move(1) move(-1)"),
+        HelpRow("the candidate before, the next one", "candidate(-1) candidate(1)"),
+        HelpRow("the next lint, the one before", "lint(1) lint(-1)"),
+        HelpRow("the texts, to scroll them; and back", "app.focus_next"),
+        HelpRow("scroll the texts from the list", "scroll_texts(1) scroll_texts(-1)"),
+        HelpRow("copy the result", "copy"),
+    ),
+    "Find": (
+        HelpRow("filter by words, decisions, lints", "filter"),
+        HelpRow("show all, undecided, with lints", "show"),
+        HelpRow("back to the list; show all", "back"),
+    ),
+}
