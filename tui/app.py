@@ -276,7 +276,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
         if self.store is None or self.runner is None:
             return
         jobs = await asyncio.to_thread(self.store.jobs, numbers)
-        self.live.learn(jobs, are_told=self.runner.works)
+        self.live.learn(jobs, are_told=self.runner.is_dispatching)
 
     def _note_dispatcher(self, holder: str) -> None:
         self.holder = holder

@@ -1,2 +1,5 @@
-"""The way of queued jobs to the box and back: one request's path, the lock that lets one process work on the
-queue, and how other processes follow it."""
+"""Sends queued jobs to boxes and stores what comes back.
+
+The package holds the dispatcher of one box, the runner that keeps all boxes busy, the lock that lets only one
+process send jobs, and the code by which other processes follow that one.
+"""

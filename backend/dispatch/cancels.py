@@ -1,10 +1,10 @@
-"""What is asked to be cancelled while a run goes on, by whomever, and how that is done.
+"""Carries out cancel requests while a run goes on, whichever process made them.
 
-A request lies in the queue's file until its job has ended, so it outlives the process that left it and
-the one that heeds it. A job that is here alone is cancelled here. One whose request may be on the box is
-cancelled there, when no other job wants that request. A box that does not have a request says nothing to
-its cancel, so it is told only of what was sent over the same link; then it answers with one of Cancelled,
-Finished, Failed and Refused.
+A cancel request stays in the queue's file until its job has ended, so it survives the process that made
+it and the process that carries it out. A job that was not sent is cancelled in the queue's file. A job
+whose request may be on the box is cancelled there, unless another job needs that request. A box ignores
+the Cancel of a request that it does not have, so a Cancel is sent only for requests that were sent over the
+same link; the box then answers with Cancelled, Finished, Failed or Refused.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from backend.dispatch.prepare import Ready
 from backend.store import Job, Store
 from remote.protocol import Cancel
 
-_LOOK_SECONDS = 0.25
-"""Between two looks at what other processes ask for."""
+_POLL_SECONDS = 0.25
+"""Seconds between two polls for cancel requests of other processes."""
 
 
 class Cancels:
-    """The cancels of one run on one box."""
+    """The cancel requests of one run on one box."""
 
     def __init__(
         self,
@@ -36,9 +36,11 @@ class Cancels:
         *,
         alone: bool,
     ) -> None:
-        """`in_flight`: by identity, what may be on the box; None once it is known to be.
+        """`in_flight` maps the identity of each request that may be on the box to its Ready, or to None once
+        the box has accepted it.
 
-        When it is not `alone`, runs on other boxes see to the jobs of these.
+        With `alone`, this run also cancels unsent jobs of other boxes; otherwise those boxes have runs of
+        their own.
         """
         self._store = store
         self._ledger = ledger
@@ -46,59 +48,64 @@ class Cancels:
         self._in_flight = in_flight
         self._alone = alone
         self._asked: set[int] = set()
+        """Numbers of the jobs that had a cancel request at the last poll."""
         self._asked_anew = asyncio.Event()
         self._wanted: dict[str, frozenset[int]] = {}
-        """By identity: the jobs for which the request is to be cancelled on the box."""
-        self._held: defaultdict[str, list[Job]] = defaultdict(list)
+        """The jobs for which a request is to be cancelled on the box, by the request's identity."""
+        self._deferred: defaultdict[str, list[Job]] = defaultdict(list)
+        """Jobs that need a request which is being cancelled, by its identity; they send it again later."""
         self._reached: set[str] = set()
-        """Requests that are on the box, or were sent over this link."""
+        """Identities of the requests that are on the box, or were sent over this link."""
         self._told: set[str] = set()
-        """Requests whose cancel was sent over this link."""
+        """Identities of the requests whose Cancel was sent over this link."""
         self._changed = asyncio.Event()
 
-    # --- here ---
+    # --- in the queue's file ---
 
     async def ask(self, numbers: Iterable[int]) -> None:
-        """Ask for jobs to be cancelled; the request is on the disk when this returns."""
+        """Request that jobs be cancelled; the request is on the disk when this returns."""
         await asyncio.to_thread(self._store.ask_to_cancel, list(numbers))
         self._asked_anew.set()
 
-    def is_asked(self, number: int) -> bool:
-        """Whether the job was asked to be cancelled when that was last looked at."""
+    def is_requested(self, number: int) -> bool:
+        """Whether the job had a cancel request at the last poll."""
         return number in self._asked
 
-    def take_back(self, numbers: Iterable[int]) -> None:
-        """These jobs are queued anew, which took back the request; of one made since, the next look tells."""
+    def forget_requests(self, numbers: Iterable[int]) -> None:
+        """Clear the cancel requests of jobs that were queued again.
+
+        Queuing removed them from the file. The next poll finds requests that were made after that.
+        """
         self._asked.difference_update(numbers)
 
-    async def look(self) -> None:
-        """Heed requests as they come, until cancelled."""
+    async def poll(self) -> None:
+        """Poll for cancel requests and apply them, until this task is cancelled."""
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_SECONDS):
+                async with asyncio.timeout(_POLL_SECONDS):
                     await self._asked_anew.wait()
             self._asked_anew.clear()
-            await self.heed()
+            await self.apply_requests()
 
-    async def heed(self) -> None:
-        """Cancel what is here alone, and see to it that the box is told of the rest."""
+    async def apply_requests(self) -> None:
+        """Cancel the jobs that no box has, and mark the other requests for `send`."""
         jobs = await asyncio.to_thread(self._store.asked_to_cancel)
         self._asked = {job.number for job in jobs}
         for job in jobs:
             if not self._ledger.knows(job.number):
                 self._adopt(job)
-        here = {job.number: job for job in jobs if self._ledger.is_left(job.number)}
+        unsent = {job.number: job for job in jobs if self._ledger.is_active(job.number)}
         for identity in self._in_flight:
             answered = frozenset(job.number for job in self._ledger.jobs_of(identity))
             if answered and answered <= self._asked and identity not in self._wanted:
                 self._wanted[identity] = answered
                 self._changed.set()
             for number in self.wanted_for(identity):
-                here.pop(number, None)
-        await self._ledger.cancel(here.values())
+                unsent.pop(number, None)
+        await self._ledger.cancel(unsent.values())
 
     def _adopt(self, job: Job) -> None:
-        """Take in a job of another run, unless another box or the run there has it."""
+        """Add a job of another run to this run, unless another box or its run has the job."""
         if not job.state.on_box:
             if self._alone or job.box == self._box:
                 self._ledger.adopt(job)
@@ -110,7 +117,7 @@ class Cancels:
     # --- on the box ---
 
     async def send(self, link: Link) -> None:
-        """Tell the box what to cancel, until cancelled. Raises BoxUnreachable."""
+        """Send a Cancel for each marked request, until this task is cancelled. Raises BoxUnreachable."""
         while True:
             self._changed.clear()
             for identity in self._wanted.keys() & self._reached - self._told:
@@ -119,27 +126,27 @@ class Cancels:
             await self._changed.wait()
 
     def begin_link(self) -> None:
-        """A new link: nothing was told over it yet."""
+        """Start anew on a new link: no request and no Cancel was sent over it yet."""
         self._reached = {identity for identity, ready in self._in_flight.items() if ready is None}
         self._told.clear()
 
     def note_reached(self, identity: str) -> None:
-        """The request was sent over the link."""
+        """Note that the request was sent over the link."""
         self._reached.add(identity)
         self._changed.set()
 
     def wanted_for(self, identity: str) -> frozenset[int]:
-        """The jobs for which the request is to be cancelled; none when it is not."""
+        """The jobs for which the request is being cancelled; empty when it is not being cancelled."""
         return self._wanted.get(identity, frozenset())
 
-    def hold(self, identity: str, job: Job) -> None:
-        """Another job wants the request; if that is being cancelled, it must be made anew after that."""
+    def defer(self, identity: str, job: Job) -> None:
+        """Note that another job needs the request; if it is being cancelled, the job must send it again."""
         if identity in self._wanted:
-            self._held[identity].append(job)
+            self._deferred[identity].append(job)
 
     def forget(self, identity: str) -> list[Job]:
-        """The request is not on its way any more. Returns the jobs that were held."""
+        """Drop a request that is no longer in flight. Returns the jobs that were deferred until then."""
         self._wanted.pop(identity, None)
         self._reached.discard(identity)
         self._told.discard(identity)
-        return self._held.pop(identity, [])
+        return self._deferred.pop(identity, [])

@@ -1,8 +1,8 @@
-"""The engine under every front end: queued jobs → frames → box → results.
+"""Brings a set of jobs to one box and its answers back: queued jobs → frames → box → results.
 
-Three things go on at once: frames are drawn for the jobs ahead, requests are kept in flight on the box,
-and answers are stored and written as they come. Stopping it at any moment loses nothing: a job is in
-the queue's file, on the box's disk, or both, and the next run goes on from there.
+Three things happen at the same time: frames are drawn for the next jobs, requests are kept in flight on the
+box, and answers are stored and written as they arrive. Stopping it at any moment loses nothing: each job is
+in the queue's file, on the box's disk, or in both, and the next run continues from there.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ from remote.protocol import (
 )
 
 PREPARED_AT_ONCE = 2
-"""Runs of ffmpeg side by side."""
+"""How many ffmpeg processes run at the same time."""
 PREPARED_AHEAD = 16
-"""Jobs whose frames are drawn before the box takes them."""
+"""How many jobs may have their frames drawn before the box takes them."""
 SENT_AHEAD = 2
-"""Requests that wait on the box beyond the ones it works on, so that no slot stands empty."""
+"""How many requests wait on the box beyond those that it works on, so that no slot is idle."""
 _PICTURES_ONCE_SINCE = 4
-"""The protocol with which a box need not be sent a picture again."""
+"""The first protocol version in which a picture that the box has need not be sent again."""
 
 
 class Dispatcher:
-    """Sees a set of jobs through on one box. For one run."""
+    """Runs a set of jobs on one box until each has ended or is postponed. An instance is used for one run."""
 
     def __init__(
         self,
@@ -60,14 +60,14 @@ class Dispatcher:
         *,
         force: bool = False,
         look: bool = False,
-        go: asyncio.Event | None = None,
+        may_send: asyncio.Event | None = None,
         alone: bool = True,
     ) -> None:
-        """`watch` hears of everything, on the loop; `force` lets results replace files.
+        """`watch` is called with every event, on the event loop; `force` lets results replace files.
 
-        With `look` the box's daemon is taken as it is, whatever its setup: to follow what is there.
-        While `go` is cleared, nothing new is sent. One that is `alone` at work on the queue cancels jobs of
-        other boxes, too.
+        With `look`, the box's daemon is used whatever its setup is, in order to follow its jobs. While
+        `may_send` is cleared, no new request is sent. A dispatcher that is the only one of the queue
+        (`alone`) also cancels jobs of other boxes.
         """
         self._store = store
         self._box = box
@@ -75,112 +75,116 @@ class Dispatcher:
         self._keeper = LinkKeeper(box, asker, watch, look=look)
         self._ledger = Ledger(store, box.name, watch, force=force)
         self._preparer = Preparer(box.setup.model)
-        self._places: dict[int, float] = {}
-        """Of jobs that were moved since they were taken up."""
+        self._moved: dict[int, float] = {}
+        """Places in the queue of the jobs that were moved after they joined the run, by job number."""
         self._to_prepare: PriorityQueue[Job] = PriorityQueue(self._place)
         self._ready: PriorityQueue[Ready] = PriorityQueue(
             lambda ready: self._place(ready.job), PREPARED_AHEAD
         )
         self._in_flight: dict[str, Ready | None] = {}
-        """By identity. What was sent and not acknowledged yet keeps its Ready, to be sent again."""
-        self._known: set[str] = set()
-        """Of what was sent, that which the box's past tells of: perhaps of an earlier try that ended."""
+        """Requests that may be on the box, by identity. A request keeps its Ready until the box accepts it,
+        so that it can be sent again."""
+        self._replayed: set[str] = set()
+        """Identities that the journal replay has mentioned. An entry may belong to an earlier attempt that
+        has ended."""
         self._pictures: dict[str, Set[str]] = {}
-        """By identity: those that the box has for what was sent over the link that there is now. What it has
-        not acknowledged counts for what it brought, and not for what it was sent without."""
+        """Pictures that the box has for each request sent over the current link, as SHA-256, by identity. A
+        request that is not accepted yet counts only the pictures that it brought itself."""
         self._room = asyncio.Event()
-        self._go = go or asyncio.Event()
-        if go is None:
-            self._go.set()
+        self._may_send = may_send or asyncio.Event()
+        if may_send is None:
+            self._may_send.set()
         self._cancels = Cancels(store, self._ledger, box.name, self._in_flight, alone=alone)
 
     async def run(self, jobs: Sequence[Job]) -> None:
-        """Work until every one of these jobs has ended or is postponed.
+        """Run until each of these jobs has ended or is postponed.
 
-        Jobs that are done already only have their results written. Raises BoxError when the box
-        cannot be used at all; a link that breaks later is made again for as long as it takes.
+        Jobs that are done already only have their results written. Raises BoxError when the box cannot be
+        used at all; a link that breaks later is made again for as long as that takes.
         """
         try:
-            await self._take_up(await self._ledger.take_up(jobs))
-            await self._cancels.heed()
+            await self._enqueue(await self._ledger.begin(jobs))
+            await self._cancels.apply_requests()
             if self._ledger.all_ended.is_set():
                 return
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._prepare()) for _ in range(PREPARED_AT_ONCE)]
-                tasks.append(group.create_task(self._keeper.keep(self._how_far, self._visit)))
-                tasks.append(group.create_task(self._cancels.look()))
+                tasks.append(
+                    group.create_task(self._keeper.keep(self._journal_cursor, self._visit))
+                )
+                tasks.append(group.create_task(self._cancels.poll()))
                 await self._ledger.all_ended.wait()
                 for task in tasks:
                     task.cancel()
         except ExceptionGroup as errors:
             raise first_of(errors) from None
         finally:
-            await self._ledger.lay_down()
+            await self._ledger.close()
 
     async def add(self, jobs: Sequence[Job]) -> int:
-        """More jobs for the run; those that it has already are left as they are. Returns how many it took."""
+        """Add jobs to the run, except those that it has already. Returns how many were added."""
         new = self._ledger.add(jobs)
         for job in new:
-            # One that is queued again stands at the end, wherever it stood before.
-            self._places.pop(job.number, None)
-        self._cancels.take_back(job.number for job in new)
-        await self._take_up(new)
+            # A job that is queued again goes to the end of the queue, wherever it was before.
+            self._moved.pop(job.number, None)
+        self._cancels.forget_requests(job.number for job in new)
+        await self._enqueue(new)
         return len(new)
 
     @property
     def numbers(self) -> Collection[int]:
-        """Of the jobs of the run that have not ended."""
+        """Numbers of the jobs of the run that have not ended."""
         return self._ledger.numbers
 
     @property
     def has_postponed(self) -> bool:
-        """Whether jobs left the run that the box could not take."""
+        """Whether some jobs were postponed because the box could not take them."""
         return self._ledger.has_postponed
 
     async def cancel(self, numbers: Iterable[int]) -> None:
-        """Ask for these jobs to be cancelled, whether they are of this run or not.
+        """Request that these jobs be cancelled, whether they belong to this run or not.
 
-        The request is on the disk when this returns; JobCancelled tells that it was heeded. A job that
-        ends first keeps its end.
+        The request is on the disk when this returns; a JobCancelled event follows when it was carried out.
+        A job that ends before that keeps its own end.
         """
         await self._cancels.ask(numbers)
 
     async def pause(self, numbers: Iterable[int]) -> None:
-        """Let these jobs of the box wait, except those that are on their way to it already.
+        """Pause those of these jobs that belong to the box and are not in flight.
 
-        They leave the run; those that were about to join it will not.
+        They leave the run, and jobs that are not in the run yet do not join it.
         """
         found = await asyncio.to_thread(self._store.jobs, numbers)
         jobs = [job for job in found if job.box == self._box.name and not job.state.ended]
         for job in jobs:
             if not self._ledger.knows(job.number) and job.state is State.QUEUED:
                 self._ledger.adopt(job)
-        # Looked at after the wait: what is sent meanwhile goes on.
+        # Computed after the await: a job that was sent during it is not paused.
         sent = {
             job.number for identity in self._in_flight for job in self._ledger.jobs_of(identity)
         }
         await self._ledger.pause([job for job in jobs if job.number not in sent])
 
-    async def heed(self) -> None:
-        """Heed what other processes asked for: that jobs wait, of this box or another, and in which order."""
+    async def apply_requests(self) -> None:
+        """Apply what other processes requested: pauses of jobs, of this box or another, and a new order."""
         asked = await asyncio.to_thread(self._store.asked_to_pause)
         await self.pause([job.number for job in asked if job.box == self._box.name])
-        others = [job.number for job in asked if job.box != self._box.name]
-        await asyncio.to_thread(self._store.pause_unsent, others)
-        # A job on its way is not paused; the process that asked sees that its request is gone.
+        of_other_boxes = [job.number for job in asked if job.box != self._box.name]
+        await asyncio.to_thread(self._store.pause_unsent, of_other_boxes)
+        # A job in flight is not paused; the process that asked sees that its request is gone.
         await asyncio.to_thread(self._store.withdraw_pauses, [job.number for job in asked])
-        self.arrange(await asyncio.to_thread(self._store.places))
+        self.reorder(await asyncio.to_thread(self._store.places))
 
-    def arrange(self, places: Mapping[int, float]) -> None:
-        """From now on these jobs stand elsewhere among those that wait."""
-        self._places |= places
+    def reorder(self, places: Mapping[int, float]) -> None:
+        """Give these waiting jobs, by number, new places in the queue."""
+        self._moved |= places
         self._to_prepare.sort_again()
         self._ready.sort_again()
 
     def _place(self, job: Job) -> float:
-        return self._places.get(job.number, job.place)
+        return self._moved.get(job.number, job.place)
 
-    async def _take_up(self, unended: Sequence[Job]) -> None:
+    async def _enqueue(self, unended: Sequence[Job]) -> None:
         for job in unended:
             if not (job.identity and job.state.on_box):
                 self._to_prepare.put_nowait(job)
@@ -192,9 +196,9 @@ class Dispatcher:
     async def _prepare(self) -> None:
         while True:
             job = await self._to_prepare.get()
-            if self._cancels.is_asked(job.number):
+            if self._cancels.is_requested(job.number):
                 await self._ledger.cancel([job])
-            if not self._ledger.is_left(job.number):
+            if not self._ledger.is_active(job.number):
                 continue
             await self._ledger.prepare(job)
             try:
@@ -208,15 +212,15 @@ class Dispatcher:
 
     # --- the box ---
 
-    async def _how_far(self) -> JournalCursor:
+    async def _journal_cursor(self) -> JournalCursor:
         return JournalCursor(*await asyncio.to_thread(self._store.seen, self._box.name))
 
     async def _visit(self, link: Link, seen: JournalCursor) -> None:
-        """Work with the box until the link breaks; raises BoxUnreachable then."""
-        await self._ledger.settled()
+        """Send and receive over one link until it breaks; raises BoxUnreachable then."""
+        await self._ledger.wait_for_endings()
         if link.welcome.journal != seen.journal:
             await self._begin_journal(link.welcome.journal)
-        self._known.clear()
+        self._replayed.clear()
         self._pictures.clear()
         self._cancels.begin_link()
         try:
@@ -228,7 +232,7 @@ class Dispatcher:
             raise first_of(errors) from None
 
     async def _begin_journal(self, journal: str) -> None:
-        """What was accepted under another journal, this one has never heard of: prepare it anew."""
+        """Prepare accepted requests again: they were accepted in another journal, which this one replaced."""
         await asyncio.to_thread(self._store.begin_journal, self._box.name, journal)
         for identity in [key for key, ready in self._in_flight.items() if ready is None]:
             self._prepare_again(identity)
@@ -241,13 +245,13 @@ class Dispatcher:
                 self._room.clear()
                 await self._room.wait()
             ready = await self._next_ready()
-            if not self._ledger.is_left(ready.job.number):
+            if not self._ledger.is_active(ready.job.number):
                 continue
             if ready.identity in self._in_flight:
-                # Another job with the same request is on its way; its answer ends both.
-                self._cancels.hold(ready.identity, ready.job)
+                # Another job with the same request is in flight; its answer ends both.
+                self._cancels.defer(ready.identity, ready.job)
                 continue
-            # Before the next await: if the link breaks there, this is what remembers the job.
+            # Set before the next await: if the link breaks there, this entry keeps the job.
             self._in_flight[ready.identity] = ready
             if await self._ledger.answer_from_store(ready.identity):
                 self._release(ready.identity)
@@ -255,29 +259,29 @@ class Dispatcher:
                 await self._submit(link, ready)
 
     async def _next_ready(self) -> Ready:
-        await self._go.wait()
+        await self._may_send.wait()
         ready = await self._ready.get()
         try:
-            await self._go.wait()
+            await self._may_send.wait()
         except asyncio.CancelledError:
-            # The link broke while it was held back.
+            # The link broke while nothing could be sent.
             self._to_prepare.put_nowait(ready.job)
             raise
         return ready
 
     async def _submit(self, link: Link, ready: Ready) -> None:
-        leaves_out = link.welcome.protocol >= _PICTURES_ONCE_SINCE
-        there = frozenset().union(*self._pictures.values()) if leaves_out else frozenset()
+        sends_once = link.welcome.protocol >= _PICTURES_ONCE_SINCE
+        on_box = frozenset().union(*self._pictures.values()) if sends_once else frozenset()
         try:
-            message = await asyncio.to_thread(ready.message, there)
+            message = await asyncio.to_thread(ready.message, on_box)
         except OSError:
-            # The frames were removed since they were drawn.
+            # The frames were removed after they were drawn.
             self._prepare_again(ready.identity)
             return
         await asyncio.to_thread(self._store.count_attempt, ready.job.number)
         try:
             await link.send(message)
-            self._pictures[ready.identity] = ready.pictures - there
+            self._pictures[ready.identity] = ready.pictures - on_box
             self._cancels.note_reached(ready.identity)
         except ProtocolError as error:
             self._release(ready.identity)
@@ -290,7 +294,7 @@ class Dispatcher:
     async def _listen(self, link: Link) -> None:
         async for message in link.messages():
             if isinstance(message, (Accepted, Finished, Failed, Cancelled)):
-                await self._ledger.see_through(self._hear_of_journal(message, link.welcome))
+                await self._ledger.run_shielded(self._hear_of_journal(message, link.welcome))
             else:
                 await self._hear_of_moment(message)
         raise BoxUnreachable(f"{self._box.name} hung up")
@@ -304,12 +308,14 @@ class Dispatcher:
                 self._release(message.job)
                 await self._ledger.finish(message.job, message.answer)
             case Failed() if message.job not in self._in_flight:
-                await self._ledger.end_elsewhere(message.job, State.FAILED, message.message)
+                await self._ledger.end_jobs_of_earlier_runs(
+                    message.job, State.FAILED, message.message
+                )
             case Cancelled() if message.job not in self._in_flight:
-                await self._ledger.end_elsewhere(message.job, State.CANCELLED)
+                await self._ledger.end_jobs_of_earlier_runs(message.job, State.CANCELLED)
             case Failed() | Cancelled() if not self._is_accepted(message.job, is_past=is_past):
-                # It is queued anew, and this is how an earlier try at it ended.
-                self._known.discard(message.job)
+                # The request is queued again, and this message tells how its earlier attempt ended.
+                self._replayed.discard(message.job)
                 await self._ledger.note_unsent(message.job)
             case Failed():
                 self._release(message.job)
@@ -322,7 +328,7 @@ class Dispatcher:
         ready = self._in_flight.get(identity)
         if ready is not None:
             if is_past:
-                self._known.add(identity)
+                self._replayed.add(identity)
             else:
                 self._in_flight[identity] = None
                 self._pictures[identity] = ready.pictures
@@ -355,13 +361,13 @@ class Dispatcher:
     async def _hear_refused(self, refused: Refused) -> None:
         ready = self._in_flight[refused.job]
         if refused.kind == "pictures" and ready is not None:
-            # The jobs that brought them have ended, which the box is about to tell.
-            self._pictures = {key: there - ready.pictures for key, there in self._pictures.items()}
+            # The jobs that brought these pictures have ended; the box is about to report that.
+            self._pictures = {key: has - ready.pictures for key, has in self._pictures.items()}
             self._prepare_again(refused.job)
             return
         jobs = self._ledger.jobs_of(refused.job)
         self._release(refused.job)
-        await self._ledger.cancel([job for job in jobs if self._cancels.is_asked(job.number)])
+        await self._ledger.cancel([job for job in jobs if self._cancels.is_requested(job.number)])
         if RETRIES[trouble_of_refusal(refused.kind)].attempts is None:
             await self._ledger.postpone(refused.job, refused.message)
         else:
@@ -369,7 +375,7 @@ class Dispatcher:
 
     def _is_accepted(self, identity: str, *, is_past: bool) -> bool:
         ready = self._in_flight[identity]
-        return ready is None or (identity in self._known and not is_past)
+        return ready is None or (identity in self._replayed and not is_past)
 
     def _prepare_again(self, identity: str) -> None:
         self._release(identity)
@@ -377,9 +383,11 @@ class Dispatcher:
             self._to_prepare.put_nowait(job)
 
     def _release(self, identity: str) -> list[Job]:
-        """The request is no longer on its way, so another one may be; returns the jobs held for that."""
+        """Drop a request that is no longer in flight, which makes room for another one. Returns the jobs that
+        were deferred until then.
+        """
         self._in_flight.pop(identity, None)
         self._pictures.pop(identity, None)
-        self._known.discard(identity)
+        self._replayed.discard(identity)
         self._room.set()
         return self._cancels.forget(identity)

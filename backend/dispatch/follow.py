@@ -1,6 +1,7 @@
-"""Jobs as another process works on them: what the queue's file says of them, as events.
+"""Reports jobs that another process runs: reads their changes from the queue's file and makes events of them.
 
-It holds how jobs stand and what came back, not the text while it is written, nor how boxes do.
+The file holds the states of jobs and their answers. It holds neither the text while it is being written nor
+the status of boxes.
 """
 
 from __future__ import annotations
@@ -27,72 +28,72 @@ from backend.results.writing import prompt_in
 from backend.store import Job, State, Store
 
 _OVERLAP = 60.0
-"""Seconds that are looked at again, because clocks are set back now and then."""
-_WHOLE_LOOK = 40
-"""Looks after which all jobs are looked at, because clocks are set back by more than that, too."""
+"""Seconds before the last known change that each poll reads again, because a clock may be set back."""
+_WHOLE_POLL = 40
+"""Every so many polls reads all jobs, because a clock may be set back by more than the overlap."""
 
 
-class News:
-    """Which jobs changed since one looked last, whoever changed them."""
+class JobChanges:
+    """Finds the jobs that changed since the last poll, in whichever process."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._since = time.time()
         self._known: dict[int, tuple[float, State]] = {}
-        self._looks = itertools.count(1)
+        self._polls = itertools.count(1)
 
-    def look(self) -> list[Job]:
-        """The jobs that changed, in that order, each as it stands now. Blocks."""
-        whole = not next(self._looks) % _WHOLE_LOOK
+    def poll(self) -> list[Job]:
+        """Return the jobs that changed since the last poll, in the order of their changes. Blocks."""
+        whole = not next(self._polls) % _WHOLE_POLL
         changes = self._store.changes_since(0.0 if whole else self._since - _OVERLAP)
         new = {n: change for n, change in changes.items() if self._known.get(n) != change}
         self._known |= new
         self._since = max([self._since, *(changed for changed, _ in new.values())])
         return sorted(self._store.jobs(new), key=lambda job: job.changed) if new else []
 
-    def take_as_known(self, jobs: Iterable[Job]) -> None:
-        """Nobody need be told how these stand."""
+    def mark_as_known(self, jobs: Iterable[Job]) -> None:
+        """Do not report the current states of these jobs."""
         self._known |= {job.number: (job.changed, job.state) for job in jobs}
 
 
 class Follower:
-    """Follows a set of jobs until they have ended."""
+    """Reports the changes of a set of jobs until all have ended."""
 
     def __init__(self, store: Store, jobs: Sequence[Job], watch: Callable[[Event], None]) -> None:
-        """`jobs` as they stand now; `watch` hears of everything, on the loop."""
+        """`jobs` in their current states; `watch` is called with every event, on the event loop."""
         self._store = store
         self._watch = watch
         self._jobs = {job.number: job for job in jobs}
-        self._left = {job.number for job in jobs if not job.state.ended}
+        self._unended = {job.number for job in jobs if not job.state.ended}
         self._unwritten = {job.destination for job in jobs}
-        self._news = News(store)
-        self._news.take_as_known(jobs)
+        self._job_changes = JobChanges(store)
+        self._job_changes.mark_as_known(jobs)
         self._version = -1
 
     @property
-    def left(self) -> list[int]:
-        """The jobs that had not ended when that was last looked at, by number."""
-        return sorted(self._left)
+    def unended(self) -> list[int]:
+        """Numbers of the jobs that had not ended at the last poll."""
+        return sorted(self._unended)
 
-    async def have_ended(self) -> bool:
-        """Tell what happened since the last look; returns whether all jobs have ended or are paused."""
+    async def report_changes(self) -> bool:
+        """Report the changes since the last poll. Returns whether all jobs have ended or are paused."""
         version = await asyncio.to_thread(self._store.others_version)
         if version != self._version:
             self._version = version
-            for job in await asyncio.to_thread(self._news.look):
+            for job in await asyncio.to_thread(self._job_changes.poll):
                 if job.number in self._jobs:
                     await self._note(job)
-            # What ended and was cleared between two looks changes no more.
-            self._left = await asyncio.to_thread(self._store.still_there, self._left)
-            await self._see_to_files()
-        return not self._left
+            # A job that ended and was cleared from the queue between two polls is not among the changes.
+            self._unended = await asyncio.to_thread(self._store.still_there, self._unended)
+            await self._write_files()
+        return not self._unended
 
     async def _note(self, job: Job) -> None:
         self._jobs[job.number] = job
         if job.state.ended or job.state is State.PAUSED:
-            self._left.discard(job.number)
+            self._unended.discard(job.number)
         else:
-            self._left.add(job.number)
+            self._unended.add(job.number)
         event = await asyncio.to_thread(self._event, job)
         if event is not None:
             self._watch(event)
@@ -134,9 +135,12 @@ class Follower:
             completion_tokens=answer.completion_tokens,
         )
 
-    async def _see_to_files(self) -> None:
-        """Whoever worked on the jobs writes these, too; doing it again changes nothing."""
-        waiting = {self._jobs[number].destination for number in self._left}
+    async def _write_files(self) -> None:
+        """Write the results of files whose jobs have all ended.
+
+        The process that runs the jobs writes them, too; writing them twice changes nothing.
+        """
+        waiting = {self._jobs[number].destination for number in self._unended}
         for file in sorted(self._unwritten - waiting):
             self._unwritten.discard(file)
             try:

@@ -1,8 +1,8 @@
-"""The jobs of one run: which are left, which request answers which, and how each of them ends.
+"""Keeps account of the jobs of one run: which have not ended, which request answers which, how each ends.
 
-Every change goes to the queue's file first and to whoever watches second. An ending is seen through once
-it has begun, even when the link that brought it breaks or Ctrl-C comes: half an ending would leave a job
-done and its file unwritten.
+Every change goes to the queue's file first and to the `watch` callback second. An ending that has begun is
+always completed, even when the link that brought it breaks or the user presses Ctrl-C: half an ending would
+leave a job done and its file unwritten.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from remote.protocol import Answer
 
 
 class Ledger:
-    """Keeps the books of one run on one box."""
+    """The jobs of one run on one box, and their changes of state."""
 
     def __init__(
         self, store: Store, box: str, watch: Callable[[Event], None], *, force: bool
@@ -47,25 +47,25 @@ class Ledger:
         self._force = force
         self._remaining: dict[int, Job] = {}
         self._answered_by: dict[str, set[int]] = {}
-        """Which of the remaining jobs a request answers; most often one."""
+        """Numbers of the remaining jobs that a request answers, by its identity; mostly one job."""
         self._unwritten: Counter[Path] = Counter()
-        """Remaining jobs of each file of results."""
+        """How many remaining jobs each result file has."""
         self._claimed: set[int] = set()
-        """Jobs whose end has begun."""
+        """Numbers of the jobs whose ending has begun."""
         self._heard: dict[str, int] = {}
-        """By identity: characters of the answer that came without a gap."""
+        """How many characters of an answer arrived without a gap, by the request's identity."""
         self._endings: set[asyncio.Task[None]] = set()
         self._broken: BaseException | None = None
-        """What ended an ending early (disk full); whoever awaited it may have gone."""
+        """The first error that an ending raised (disk full); the task that awaited it may be cancelled."""
         self.has_postponed = False
-        """Whether jobs left the run that the box could not take."""
+        """Whether some jobs were postponed because the box could not take them."""
         self.all_ended = asyncio.Event()
-        """Set when no job of the run is left."""
+        """Set when the run has no jobs any more."""
 
-    # --- taking up, and laying down ---
+    # --- the jobs of the run ---
 
-    async def take_up(self, jobs: Sequence[Job]) -> list[Job]:
-        """Begin the run; returns the jobs that are to be done. Done ones have their results written."""
+    async def begin(self, jobs: Sequence[Job]) -> list[Job]:
+        """Begin the run. Writes the results of jobs that are done already; returns the jobs to be done."""
         unended = self.add(jobs)
         if not unended:
             self.all_ended.set()
@@ -73,15 +73,15 @@ class Ledger:
         for destination in named:
             if not self._unwritten[destination]:
                 await self._deliver(destination)
-        # Of earlier runs that were ended between an answer and its file.
+        # Earlier runs may have been killed after they stored an answer and before they wrote its file.
         for job in self._store.never_written(self._box):
             if job.destination not in named and is_undelivered(self._store, job):
                 named[job.destination] = None
-                await self._deliver(job.destination, only_try=True)
+                await self._deliver(job.destination, is_of_other_run=True)
         return unended
 
     def add(self, jobs: Sequence[Job]) -> list[Job]:
-        """More jobs for the run, unless it has come to its end; returns those that are new to it."""
+        """Add jobs to the run, unless it has ended; returns those that were not part of it."""
         if self.all_ended.is_set():
             return []
         new = [job for job in jobs if not job.state.ended and job.number not in self._remaining]
@@ -90,7 +90,7 @@ class Ledger:
         return new
 
     def adopt(self, job: Job) -> None:
-        """Let a job of another run, or one that had left this one, belong to it."""
+        """Make a job part of this run, whether it was in another run or has left this one."""
         self._remaining[job.number] = job
         self._claimed.discard(job.number)
         self._unwritten[job.destination] += 1
@@ -101,13 +101,13 @@ class Ledger:
         if job.identity and job.state.on_box:
             self._answered_by.setdefault(job.identity, set()).add(job.number)
 
-    async def lay_down(self) -> None:
-        """End the run: endings that have begun are seen through, the rest goes back to the queue."""
-        await self.settled()
+    async def close(self) -> None:
+        """End the run: complete the endings that have begun, and put the other jobs back into the queue."""
+        await self.wait_for_endings()
         self._store.back_to_queued(self._remaining)
 
-    async def settled(self) -> None:
-        """Wait for the endings that have begun. Raises what one of them raised, so far."""
+    async def wait_for_endings(self) -> None:
+        """Wait for the endings that have begun. Raises the first error that any ending has raised."""
         if self._endings:
             await asyncio.wait(self._endings)
         if self._broken is not None:
@@ -116,34 +116,34 @@ class Ledger:
     def jobs_of(self, identity: str) -> list[Job]:
         """The jobs of this run that the request answers, until they end."""
         numbers = sorted(self._answered_by.get(identity, ()))
-        return [self._remaining[number] for number in numbers if self.is_left(number)]
+        return [self._remaining[number] for number in numbers if self.is_active(number)]
 
     @property
     def numbers(self) -> Collection[int]:
-        """Of the jobs that have not left this run."""
+        """Numbers of the jobs that have not left this run."""
         return self._remaining.keys()
 
     def knows(self, number: int) -> bool:
-        """Whether the job is or was one of this run."""
+        """Whether the job is or was part of this run."""
         return number in self._remaining or number in self._claimed
 
-    def is_left(self, number: int) -> bool:
-        """Whether the job is one of this run and its end has not begun."""
+    def is_active(self, number: int) -> bool:
+        """Whether the job is part of this run and its ending has not begun."""
         return number in self._remaining and number not in self._claimed
 
-    # --- going on ---
+    # --- progress ---
 
     async def prepare(self, job: Job) -> None:
-        """The job's frames are about to be drawn."""
+        """Note that the job's frames are about to be drawn."""
         await self._set_state(job, State.PREPARING)
 
     async def note_prepared(self, ready: Ready) -> None:
-        """The job's frames are drawn, and it has an identity now."""
+        """Note that the job's frames are drawn, and store its request and identity."""
         job = ready.job
         await asyncio.to_thread(
             self._store.set_request, job.number, ready.request, ready.prompt_tokens
         )
-        if not self.is_left(job.number):
+        if not self.is_active(job.number):
             return
         self._answered_by.setdefault(ready.identity, set()).add(job.number)
         self._watch(
@@ -158,20 +158,22 @@ class Ledger:
         )
 
     async def note_sent(self, identity: str) -> None:
-        """The box has the request on its disk."""
+        """Note that the box has the request on its disk."""
         for job in self.jobs_of(identity):
-            # It may be told to run before it is told to be there.
+            # Started may arrive before Accepted: then the state stays as it is.
             if await self._set_state(job, State.SENT):
                 self._watch(JobSent(job.number, job.name, identity))
 
     async def note_unsent(self, identity: str) -> None:
-        """What the box had on its disk was an earlier try, which has ended."""
+        """Note that the box does not have the request: what it had was an earlier attempt, which has ended.
+        """
         for job in self.jobs_of(identity):
             await self._set_state(job, State.PREPARING)
 
     async def note_started(self, identity: str, attempt: int, reason: str) -> None:
-        """The engine works on the request; text of an earlier attempt is void. `reason` is why it failed
-        at that, if it did.
+        """Note that the engine works on the request; text of an earlier attempt is void.
+
+        `reason` says why the earlier attempt failed; empty when none did.
         """
         if jobs := self.jobs_of(identity):
             self._heard[identity] = 0
@@ -181,7 +183,7 @@ class Ledger:
             self._watch(JobStarted(job.number, job.name, attempt, why))
 
     def note_text(self, identity: str, offset: int, text: str) -> None:
-        """A piece of the answer came."""
+        """Report a piece of the answer."""
         jobs = self.jobs_of(identity)
         if jobs and 0 <= offset <= self._heard.get(identity, 0):
             self._heard[identity] = offset + len(text)
@@ -191,15 +193,16 @@ class Ledger:
     # --- ending ---
 
     async def answer_from_store(self, identity: str) -> bool:
-        """End the jobs of this request with an answer that is there already, if there is one."""
+        """End the jobs of this request if its answer is stored; returns whether it is."""
         answer = await asyncio.to_thread(self._store.answer, identity)
         if answer is not None:
             jobs = self._claim(self.jobs_of(identity))
-            await self.see_through(self._finish(jobs, identity, answer))
+            await self.run_shielded(self._finish(jobs, identity, answer))
         return answer is not None
 
     async def finish(self, identity: str, answer: Answer) -> None:
-        """Keep the answer and end the jobs that it is for; what this box was never asked is not kept."""
+        """Store the answer and end the jobs that it is for. Ignores answers that nobody asked this box for.
+        """
         known = bool(self.jobs_of(identity))
         if not (known or await asyncio.to_thread(self._store.was_asked, self._box, identity)):
             return
@@ -207,40 +210,40 @@ class Ledger:
         await self.answer_from_store(identity)
 
     async def fail(self, identity: str, reason: str) -> None:
-        """The box has given the request up, for the reason that its engine gave."""
+        """Fail the jobs of a request that the box has given up, for the reason that its engine gave."""
         jobs = self._claim(self.jobs_of(identity))
-        await self.see_through(self._fail(jobs, [explain(self._store, j, reason) for j in jobs]))
+        await self.run_shielded(self._fail(jobs, [explain(self._store, j, reason) for j in jobs]))
 
     async def fail_job(self, job: Job, error: UpsampleError) -> None:
-        """The job cannot even be sent."""
+        """Fail a job that cannot even be sent."""
         jobs = self._claim([job])
-        await self.see_through(self._fail(jobs, [str(error)] * len(jobs)))
+        await self.run_shielded(self._fail(jobs, [str(error)] * len(jobs)))
 
     async def cancel(self, jobs: Iterable[Job]) -> None:
-        """The jobs were taken back; those whose end has begun end as they would have."""
-        await self.see_through(self._cancel(self._claim(jobs)))
+        """Mark the jobs as cancelled, except those whose ending has begun."""
+        await self.run_shielded(self._cancel(self._claim(jobs)))
 
-    async def end_elsewhere(self, identity: str, state: State, reason: str = "") -> None:
-        """Note how the box ended jobs that an earlier run sent; it will not tell it again."""
-        await self.see_through(self._end_elsewhere(identity, state, reason))
+    async def end_jobs_of_earlier_runs(self, identity: str, state: State, reason: str = "") -> None:
+        """Note how the box ended jobs that an earlier run sent; the box does not report it again."""
+        await self.run_shielded(self._end_jobs_of_earlier_runs(identity, state, reason))
 
     async def postpone(self, identity: str, reason: str) -> None:
-        """The box cannot take the request now; its jobs stay in the queue and leave this run."""
+        """Put the jobs of a request that the box cannot take now back into the queue; they leave this run."""
         jobs = self._claim(self.jobs_of(identity))
-        await self.see_through(self._postpone(jobs, reason))
+        await self.run_shielded(self._postpone(jobs, reason))
 
     async def pause(self, jobs: Iterable[Job]) -> None:
-        """The user wants these to wait; they leave this run, those whose end has begun excepted."""
-        await self.see_through(self._pause(self._claim(jobs)))
+        """Pause the jobs, except those whose ending has begun; they leave this run."""
+        await self.run_shielded(self._pause(self._claim(jobs)))
 
     def _claim(self, jobs: Iterable[Job]) -> list[Job]:
-        """Those of the jobs that are left, for whoever ends them; only the first one gets them."""
-        claimed = [job for job in jobs if self.is_left(job.number)]
+        """Return the active jobs among these, and mark them: each job is ended by the first caller only."""
+        claimed = [job for job in jobs if self.is_active(job.number)]
         self._claimed.update(job.number for job in claimed)
         return claimed
 
-    async def see_through(self, ending: Coroutine[None, None, None]) -> None:
-        """Await it, and let it go on if whoever awaits it is cancelled."""
+    async def run_shielded(self, ending: Coroutine[None, None, None]) -> None:
+        """Await the coroutine, which runs to its end even when the task that awaits it is cancelled."""
         task = asyncio.create_task(ending)
         self._endings.add(task)
         task.add_done_callback(self._note_ended)
@@ -249,14 +252,16 @@ class Ledger:
     def _note_ended(self, task: asyncio.Task[None]) -> None:
         self._endings.discard(task)
         if not task.cancelled():
-            error = task.exception()  # asked for each, or Python complains that nobody did
+            error = (
+                task.exception()
+            )  # read for each task, or Python logs that it was never retrieved
             self._broken = self._broken or error
 
     async def _finish(self, jobs: Sequence[Job], identity: str, answer: Answer) -> None:
         heard = self._heard.pop(identity, 0)
         for job in jobs:
             if heard < len(answer.text):
-                # Its end was told ahead of its last words, or they were lost with a link.
+                # Finished overtook the last pieces of text, or they were lost with a link.
                 self._watch(TextWritten(job.number, heard, answer.text[heard:]))
             try:
                 cleaned = await asyncio.to_thread(prompt_in, answer, job)
@@ -291,12 +296,12 @@ class Ledger:
             self._watch(JobCancelled(job.number, job.name))
         await self._end(jobs)
 
-    async def _end_elsewhere(self, identity: str, state: State, reason: str) -> None:
+    async def _end_jobs_of_earlier_runs(self, identity: str, state: State, reason: str) -> None:
         for job in await asyncio.to_thread(self._store.sent, self._box, identity):
             if not self.knows(job.number):
                 error = explain(self._store, job, reason) if reason else ""
                 await self._set_state(job, state, error)
-                await self._deliver(job.destination, only_try=True)
+                await self._deliver(job.destination, is_of_other_run=True)
 
     async def _postpone(self, jobs: Sequence[Job], reason: str) -> None:
         self.has_postponed = True
@@ -310,7 +315,7 @@ class Ledger:
             await self._set_state(job, State.PAUSED)
             self._watch(JobPaused(job.number, job.name))
         await self._end(jobs)
-        # They may come back to this run.
+        # Resumed jobs may come back to this run.
         self._claimed.difference_update(job.number for job in jobs)
 
     async def _end(self, jobs: Sequence[Job]) -> None:
@@ -318,9 +323,9 @@ class Ledger:
             self._unwritten[job.destination] -= 1
             if not self._unwritten[job.destination]:
                 await self._deliver(job.destination)
-        self._leave(jobs)
+        self._remove(jobs)
 
-    def _leave(self, jobs: Sequence[Job]) -> None:
+    def _remove(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
             self._remaining.pop(job.number, None)
         if not self._remaining:
@@ -328,15 +333,15 @@ class Ledger:
 
     # --- files ---
 
-    async def _deliver(self, destination: Path, *, only_try: bool = False) -> None:
-        """Write the results that there are for this file; others, of another run, join them later.
+    async def _deliver(self, destination: Path, *, is_of_other_run: bool = False) -> None:
+        """Write the results of this file that there are; results of another run are added to it later.
 
-        `only_try`: it is another run's file, so it is no trouble of this run if that cannot be done.
+        With `is_of_other_run`, the file belongs to another run, so a failure is not reported here.
         """
         try:
             files = await asyncio.to_thread(deliver, self._store, destination, force=self._force)
         except UpsampleError as error:
-            if not only_try:
+            if not is_of_other_run:
                 self._watch(WritingFailed(destination, str(error)))
             return
         if files:

@@ -1,6 +1,7 @@
-"""One dispatcher at a time: two would send the same jobs and write the same files.
+"""The lock that lets one process at a time dispatch jobs: two would send the same jobs and write the same
+files.
 
-Others may look at the queue, add to it, and ask for changes, which the one that works on it heeds.
+Other processes may read the queue, add jobs, and request changes, which the process with the lock applies.
 """
 
 from __future__ import annotations
@@ -21,22 +22,22 @@ from backend.files import open_private
 from backend.store import Store
 
 _LONGEST_COMMAND = 120
-"""Characters of a command line that are told."""
+"""The most characters of a command line that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The process that works on the queue."""
+    """The process that holds the lock, as the lock file describes it."""
 
     process: int
-    """0 where it did not say."""
+    """Process id; 0 where the file does not say."""
     since: float
-    """Unix time; 0 where it did not say."""
+    """Unix time at which it took the lock; 0 where the file does not say."""
     command: str
-    """Its command line, as a shell would take it. Data: sanitise before showing."""
+    """Command line, as a shell would take it. Data: sanitise before showing."""
 
     def describe(self) -> str:
-        """Who that is, in words."""
+        """Describe the process in words."""
         facts = [f"process {self.process}"] if self.process else []
         facts += [f"`{self.command}`"] if self.command else []
         facts += [f"since {_clock(self.since)}"] if self.since else []
@@ -45,7 +46,7 @@ class Holder:
 
 @contextlib.contextmanager
 def dispatcher_lock(store: Store) -> Iterator[None]:
-    """The right to work on the queue. Raises QueueTaken when another process has it."""
+    """Hold the lock of the queue for a block of code. Raises QueueTaken when another process holds it."""
     descriptor = open_private(store.path.with_suffix(".lock"))
     try:
         try:
@@ -65,7 +66,7 @@ def dispatcher_lock(store: Store) -> Iterator[None]:
 
 
 def _holder(told: bytes) -> Holder:
-    """Who wrote that. It may be half written, or by an earlier version, which told its number alone."""
+    """Read the text of a lock file. It may be half written; an earlier version wrote only its process id."""
     with contextlib.suppress(ValueError, TypeError):
         found = json.loads(told)
         if isinstance(found, int):
@@ -81,7 +82,7 @@ def _own_command() -> str:
 
 
 def _clock(unix_time: float) -> str:
-    """The time of day, with the date where it was another day."""
+    """Format as the time of day, with the date unless it is today's."""
     then, now = time.localtime(unix_time), time.localtime()
     same_day = then[:3] == now[:3]
     return time.strftime("%H:%M" if same_day else "%Y-%m-%d %H:%M", then)

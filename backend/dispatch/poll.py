@@ -7,16 +7,17 @@ from collections.abc import Awaitable, Callable
 
 from backend.store import Store
 
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 """Seconds between two polls. A poll costs some microseconds; rows are read only after a change."""
 
 
 async def poll_queue_changes(store: Store, changed: Callable[[], Awaitable[object]]) -> None:
-    """Call `changed` at once, and again after each change by another process, until cancelled."""
+    """Call `changed` at once, and again after each change by another process, until this task is cancelled.
+    """
     known = -1
     while True:
         version = await asyncio.to_thread(store.others_version)
         if version != known:
             known = version
             await changed()
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""From a queued job to a request that can be sent: weigh it, draw its frames."""
+"""Prepares a queued job for sending: counts its tokens, draws its frames and makes its request."""
 
 from __future__ import annotations
 
@@ -29,47 +29,47 @@ class Ready:
     images: tuple[Path, ...]
     """PNG files in the order of the request's frames."""
     image_bytes: int
-    """What the frames add to a message that brings them all, before base64."""
+    """Size of all frames together in bytes, before base64."""
     identity: str
     """The hash by which the box knows the job."""
 
     @property
     def pictures(self) -> Set[str]:
-        """SHA-256 of its frames' files."""
+        """SHA-256 of each frame's file."""
         return frozenset(frame.sha256 for frame in self.request.frames)
 
     @property
     def prompt_tokens(self) -> int:
-        """By our count."""
+        """Prompt tokens by our own count."""
         return self.plan.budget.prompt_tokens if self.plan.budget else 0
 
-    def message(self, there: Set[str] = frozenset()) -> Submit:
-        """The message that submits the job, without the frames whose SHA-256 is among those `there`.
+    def message(self, on_box: Set[str] = frozenset()) -> Submit:
+        """Make the message that submits the job, without the frames whose SHA-256 is in `on_box`.
 
-        Reads the others; raises OSError when they are gone.
+        Reads the other frames' files; raises OSError when one is gone.
         """
         images = tuple(
-            "" if frame.sha256 in there else base64.b64encode(path.read_bytes()).decode()
+            "" if frame.sha256 in on_box else base64.b64encode(path.read_bytes()).decode()
             for frame, path in zip(self.request.frames, self.images, strict=True)
         )
         return Submit(self.identity, self.request, images)
 
 
 class Preparer:
-    """Makes jobs ready for a box with this model. One tokenizer serves all jobs."""
+    """Prepares jobs for a box with this model. All jobs share one tokenizer."""
 
     def __init__(self, model: str) -> None:
         self._model = model
         self._counter = TextCounter()
         self._videos = RecentVideos()
         self._planners: dict[str, Planner] = {}
-        # Specs often share a video: the second one waits for the first and then finds the frames kept.
+        # Specs often share a video: the second waits for the first and then finds its frames in the cache.
         self._drawing: defaultdict[Path, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def prepare(self, job: Job) -> Ready:
         """Plan the job and draw its frames.
 
-        Raises InputError, MediaError or ConfigError with the reason why not.
+        Raises InputError, MediaError or ConfigError when the job cannot be sent.
         """
         planner = self._planner(job.settings)
         plan = await asyncio.to_thread(planner.plan, job.prompt, job.video, job.control)
@@ -104,7 +104,7 @@ class Preparer:
 async def _draw(
     video: Video, size: Size, count: int, settings: Upsampling, videos: RecentVideos
 ) -> Prepared:
-    # Never more frames than were weighed, even if the video has more than its header says.
+    # Never more frames than were counted, even if the video has more than its header says.
     chosen = await asyncio.to_thread(videos.choose_frames, video, count, settings.frame_sampling)
     if not chosen:
         raise MediaError(f"{video.path} has no frame to show")

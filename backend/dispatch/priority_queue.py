@@ -11,18 +11,21 @@ T = TypeVar("T")
 
 
 class PriorityQueue(asyncio.Queue[T]):
-    """`get` returns the item with the smallest place; of equal places, the item that was put first."""
+    """A queue whose `get` returns the item with the smallest place.
+
+    Items with equal places come in the order in which they were put.
+    """
 
     _queue: list[tuple[float, int, T]]
 
     def __init__(self, place: Callable[[T], float], maxsize: int = 0) -> None:
         super().__init__(maxsize)
         self._place = place
-        self._came = 0
+        self._put_count = 0
 
     def sort_again(self) -> None:
-        """Ask for the place of every item again, after some have changed."""
-        self._queue = [(self._place(item), came, item) for _, came, item in self._queue]
+        """Read the place of every item again, after some have changed."""
+        self._queue = [(self._place(item), order, item) for _, order, item in self._queue]
         heapq.heapify(self._queue)
 
     # asyncio.Queue calls these three to keep its items.
@@ -31,8 +34,8 @@ class PriorityQueue(asyncio.Queue[T]):
         self._queue = []
 
     def _put(self, item: T) -> None:
-        self._came += 1
-        heapq.heappush(self._queue, (self._place(item), self._came, item))
+        self._put_count += 1
+        heapq.heappush(self._queue, (self._place(item), self._put_count, item))
 
     def _get(self) -> T:
         return heapq.heappop(self._queue)[2]

@@ -12,17 +12,20 @@ class Move(StrEnum):
     """Where jobs are moved to."""
 
     UP = "up"
-    """Before the job that they follow now."""
+    """One position up: before the job that they follow now."""
     DOWN = "down"
+    """One position down: after the job that follows them now."""
     TOP = "top"
-    """Before all others."""
+    """Before all other waiting jobs."""
     BOTTOM = "bottom"
-    """After all others."""
+    """After all other waiting jobs."""
 
 
 def move_jobs(store: Store, numbers: Collection[int], move: Move) -> tuple[list[int], set[int]]:
-    """Move these of the jobs that wait. Returns all that wait in their order now, and those that stand
-    elsewhere than before, by number. Blocks; raises QueueError.
+    """Move some of the waiting jobs, and store their new places.
+
+    Returns the numbers of all waiting jobs in their new order, and the numbers of the jobs whose place has
+    changed. Blocks; raises QueueError.
     """
     with store.at_once():
         waiting = [job for job in store.unended() if job.state.unsent]
@@ -34,10 +37,10 @@ def move_jobs(store: Store, numbers: Collection[int], move: Move) -> tuple[list[
 
 
 def rearrange(jobs: Sequence[Job], numbers: Collection[int], move: Move) -> dict[int, float]:
-    """The new places of the jobs that stand elsewhere after the move, by number.
+    """Compute the new places of the jobs whose place changes, by number.
 
-    `jobs` are all that wait, in their order; `numbers` those that are moved. These keep their order
-    among themselves, and what is at the end already stays there.
+    `jobs` are all waiting jobs in their order, and `numbers` are the jobs to move. The moved jobs keep their
+    order among each other; a job that is at the end already stays there.
     """
     chosen = {job.number for job in jobs} & set(numbers)
     order = [job.number for job in jobs]

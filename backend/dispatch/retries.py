@@ -1,7 +1,7 @@
-"""What is tried again by itself: how often, and after which pause. One row a kind of trouble.
+"""Says what is retried automatically, how often, and after which pause: one row for each kind of trouble.
 
-What never helps is not tried: bad input stays bad, and a request that was answered with nonsense is
-answered with the same again, because its seed is part of it. `upsample queue retry` tries anything again.
+A retry that cannot help is not made: bad input stays bad, and a request that was answered with nonsense gets
+the same answer again, because the seed is part of it. `upsample queue retry` retries any job.
 """
 
 from __future__ import annotations
@@ -16,33 +16,34 @@ from remote.protocol import ENGINE_ATTEMPTS, MOST_FALLS
 
 
 class TroubleKind(StrEnum):
-    """What can end an attempt, or keep a job from one."""
+    """A kind of trouble that ends an attempt at a job or prevents it."""
 
     INPUT = "input"
-    """The spec, its video, its profile or its size: the job fails."""
+    """The spec, its video, its profile or its size cannot be used: the job fails."""
     ANSWER = "answer"
-    """An answer came, and there is no upsampled prompt in it: the job fails."""
+    """An answer arrived and contains no upsampled prompt: the job fails."""
     ENGINE = "engine"
     """The model server failed, broke off or hung. The box tries again, then the job fails."""
     RUNNER = "runner"
-    """The runner died while it did the job. The box tries again, then it takes the job for the cause."""
+    """The runner died during the job. The box tries again, then it treats the job as the cause."""
     DISK = "disk"
-    """The box has no room to keep the job: it stays in the queue. `--no-ui` leaves it there."""
+    """The box has no disk space to keep the job: the job stays in the queue. `--no-ui` leaves it there."""
     CONNECTION = "connection"
-    """No way to the box, or it was lost: jobs wait, and those on the box go on. At the very beginning of a
-    `--no-ui` somebody is there to mend it, and is told."""
+    """The box cannot be reached, or the connection was lost: jobs wait, and jobs on the box go on. A
+    `--no-ui` run that cannot connect at its beginning reports it at once, because a user is there to mend
+    it."""
     TRUST = "trust"
-    """A host key, a login, a box that is set up wrong: jobs wait until the user changes something."""
+    """A host key or a login is refused, or the box is set up wrong: jobs wait until the user changes that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """What is done about one kind of trouble."""
+    """How one kind of trouble is retried."""
 
     attempts: int | None
-    """In all; None for as long as it takes."""
+    """The most attempts, the first included; None for no limit."""
     pauses: Pauses | None = None
-    """Between two of them; None where there is none."""
+    """Pauses between two attempts; None where there are none."""
 
 
 RETRIES: Mapping[TroubleKind, Retry] = {
@@ -57,7 +58,7 @@ RETRIES: Mapping[TroubleKind, Retry] = {
 
 
 def trouble_of(error: UpsampleError) -> TroubleKind:
-    """What kind of trouble this is."""
+    """Return the kind of trouble that an error belongs to."""
     match error:
         case BoxUnreachable():
             return TroubleKind.CONNECTION
@@ -70,5 +71,5 @@ def trouble_of(error: UpsampleError) -> TroubleKind:
 
 
 def trouble_of_refusal(kind: str) -> TroubleKind:
-    """What kind of trouble `Refused.kind` is."""
+    """Return the kind of trouble that a `Refused.kind` belongs to."""
     return TroubleKind.DISK if kind == "disk" else TroubleKind.INPUT

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.follow import Follower
 from backend.dispatch.lock import dispatcher_lock
-from backend.dispatch.poll import LOOK_SECONDS, poll_queue_changes
+from backend.dispatch.poll import POLL_SECONDS, poll_queue_changes
 from backend.errors import QueueTaken, first_of
 from backend.events import DispatcherChanged, Event
 from backend.store import Job, Store
@@ -21,10 +21,10 @@ async def run_or_follow(
     watch: Callable[[Event], None],
     dispatcher: Callable[[], Dispatcher],
 ) -> None:
-    """Return when these jobs of one box have ended or are postponed, whoever did them.
+    """Wait until these jobs of one box have ended or are postponed, whichever process runs them.
 
     `watch` is called with every event. `dispatcher` makes the Dispatcher that runs the jobs once this
-    process holds the lock. Raises what `Dispatcher.run` raises.
+    process holds the lock. Raises the errors of `Dispatcher.run`.
     """
     try:
         with dispatcher_lock(store):
@@ -34,23 +34,23 @@ async def run_or_follow(
         holder = taken.holder
     watch(DispatcherChanged(holder))
     follower = Follower(store, jobs, watch)
-    while not await follower.have_ended():
+    while not await follower.report_changes():
         try:
             with dispatcher_lock(store):
-                # Once more: it may have ended between the two.
-                if not await follower.have_ended():
+                # Check again: the other process may have ended the jobs before it released the lock.
+                if not await follower.report_changes():
                     watch(DispatcherChanged(""))
-                    await _run(store, follower.left, dispatcher())
+                    await _run(store, follower.unended, dispatcher())
                 return
         except QueueTaken as taken:
             if taken.holder != holder:
                 holder = taken.holder
                 watch(DispatcherChanged(holder))
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
 
 
 async def _run(store: Store, numbers: Sequence[int], dispatcher: Dispatcher) -> None:
-    # Read again: the process that held the lock before may have finished some jobs and forgotten others.
+    # Read again: the process that held the lock before may have finished some jobs and removed others.
     jobs = await asyncio.to_thread(store.jobs, numbers)
     if not jobs:
         return
@@ -62,13 +62,16 @@ async def _run(store: Store, numbers: Sequence[int], dispatcher: Dispatcher) -> 
 async def _obeying_requests(
     store: Store, numbers: set[int], box: str, dispatcher: Dispatcher
 ) -> AsyncIterator[None]:
-    """Do what other processes ask for while the block runs; of these jobs, requeued ones join the run."""
+    """Apply the requests of other processes while the block runs.
+
+    Jobs among `numbers` that another process queues again join the run.
+    """
 
     async def obey() -> None:
-        await dispatcher.heed()
-        # Not in a thread: a job that ends meanwhile would be taken for one to be done.
-        there = store.to_do(box, but=dispatcher.numbers)
-        await dispatcher.add([job for job in there if job.number in numbers])
+        await dispatcher.apply_requests()
+        # Not in a thread: a job that ends during the query would look as if it were still to be done.
+        waiting = store.to_do(box, but=dispatcher.numbers)
+        await dispatcher.add([job for job in waiting if job.number in numbers])
 
     try:
         async with asyncio.TaskGroup() as group:

@@ -1,8 +1,8 @@
-"""Keeps every box that has work busy, for as long as a front end is open.
+"""Runs the whole queue on all boxes for as long as the terminal app is open.
 
-`--no-ui` sees one batch through with one Dispatcher. An app goes on: jobs are added while others run, on
-any box, and a box that cannot be reached now is tried again. This is what it holds for that; closing it
-loses nothing.
+`--no-ui` runs one batch with one Dispatcher. The app needs more: jobs are added while others run, on any box,
+and a box that cannot be reached is tried again later. The app holds a QueueRunner for that; closing it loses
+nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from backend.box.link import Box
 from backend.box.setup import make_box
 from backend.config import Settings
 from backend.dispatch.dispatcher import Dispatcher
-from backend.dispatch.follow import News
+from backend.dispatch.follow import JobChanges
 from backend.dispatch.ledger import Ledger
 from backend.dispatch.lock import dispatcher_lock
 from backend.dispatch.poll import poll_queue_changes
@@ -31,11 +31,11 @@ from backend.store import Job, Order, State, Store
 
 _ADDED_AT_ONCE = 500
 _TRY_SECONDS = 1.0
-"""Between two tries to take over the queue."""
+"""Seconds between two attempts to take the lock of the queue."""
 
 
 class QueueRunner:
-    """Works on the whole queue. For one run."""
+    """Runs the jobs of the whole queue. An instance is used for one run."""
 
     def __init__(
         self,
@@ -44,87 +44,87 @@ class QueueRunner:
         asker: Asker,
         watch: Callable[[Event], None],
     ) -> None:
-        """`settings` are asked for anew when a box is taken up; `watch` hears of everything."""
+        """`settings` is called again for each run on a box; `watch` is called with every event."""
         self._store = store
         self._settings = settings
         self._asker = asker
         self._watch = watch
-        self._news: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        self._news_of_queue = News(store)
-        self._looks_on = False
-        self._keepers: asyncio.TaskGroup | None = None
-        self._kept: set[str] = set()
+        self._wake_ups: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._job_changes = JobChanges(store)
+        self._is_following = False
+        self._box_tasks: asyncio.TaskGroup | None = None
+        self._served: set[str] = set()
         self._dispatchers: dict[str, Dispatcher] = {}
-        """By box: what works on its jobs right now."""
-        self._go = asyncio.Event()
-        self._go.set()
+        """The dispatcher that runs a box's jobs right now, by the box's name."""
+        self._may_send = asyncio.Event()
+        self._may_send.set()
         self._changing = asyncio.Lock()
-        """Held while jobs are taken out of the runs, or put back, so that neither overtakes the other."""
+        """Held while jobs leave a run or join one, so that the two do not interleave."""
 
     async def run(self) -> None:
-        """Work until cancelled. While another process works on the queue, look on, and then take over.
+        """Run jobs until this task is cancelled.
 
-        QueueChanged tells what others did; DispatcherChanged who works on it, if that is not this one. Raises
-        QueueError when the queue cannot be used any more.
+        While another process holds the lock, this one only reports its changes, and takes over when the lock
+        is free. QueueChanged events tell what other processes changed, DispatcherChanged events which process
+        holds the lock. Raises QueueError when the queue cannot be used any more.
         """
         holder = ""
         while True:
             try:
                 with dispatcher_lock(self._store):
-                    self._looks_on = False
+                    self._is_following = False
                     if holder:
                         self._watch(DispatcherChanged(""))
-                    async with asyncio.TaskGroup() as keepers:
-                        self._keepers = keepers
+                    async with asyncio.TaskGroup() as box_tasks:
+                        self._box_tasks = box_tasks
                         for box in await asyncio.to_thread(self._store.boxes_with_work):
-                            self._keep(box)
-                        await poll_queue_changes(self._store, self._heed)
+                            self._wake_box(box)
+                        await poll_queue_changes(self._store, self._apply_requests)
             except ExceptionGroup as errors:
                 raise first_of(errors) from None
             except QueueTaken as taken:
-                self._looks_on = True
+                self._is_following = True
                 if holder != taken.holder:
                     holder = taken.holder
                     self._watch(DispatcherChanged(holder))
-            await self._look_on()
+            await self._follow_holder()
 
     @property
-    def works(self) -> bool:
-        """Whether it falls to this one to work on the queue; else it looks on, and asks for changes."""
-        return not self._looks_on
+    def is_dispatching(self) -> bool:
+        """Whether this process runs the jobs; otherwise another one does, and this one requests changes."""
+        return not self._is_following
 
-    async def _look_on(self) -> None:
-        """Tell what the process does that works on the queue, for a moment."""
+    async def _follow_holder(self) -> None:
+        """Report for a short time what the process that holds the lock changes."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_TRY_SECONDS):
-                await poll_queue_changes(self._store, self._tell_news)
+                await poll_queue_changes(self._store, self._report_changes)
 
     async def queue(self, orders: Sequence[Order]) -> list[Job]:
-        """Put these into the queue and set to work on them.
+        """Put these into the queue and run them.
 
-        Returns the jobs as they stand there. One that is done already has its result written, and is
-        not done again.
+        Returns the queued jobs. A job that is done already has its result written and is not run again.
         """
         together = same_frames_together(orders)
         jobs = await asyncio.to_thread(self._store.queue, together)
-        self._news_of_queue.take_as_known(jobs)
+        self._job_changes.mark_as_known(jobs)
         done = [job for job in jobs if job.state is State.DONE]
         for box in {job.box for job in done}:
             ledger = Ledger(self._store, box, self._watch, force=False)
-            await ledger.take_up([job for job in done if job.box == box])
+            await ledger.begin([job for job in done if job.box == box])
         for box in {job.box for job in jobs}:
-            self._keep(box)
+            self._wake_box(box)
         return jobs
 
     # --- what the user asks for ---
 
     async def cancel(self, numbers: Collection[int]) -> None:
-        """Cancel these jobs, wherever they are. JobCancelled tells when it is so.
+        """Cancel these jobs, wherever they are. A JobCancelled event follows for each that is cancelled.
 
-        What a box has is cancelled there when the box is reached, by the next run if need be.
+        A job that a box has is cancelled there when the box is reached, in a later run if need be.
         """
         await asyncio.to_thread(self._store.ask_to_cancel, numbers)
-        if not self.works:
+        if not self.is_dispatching:
             return
         async with self._changing:
             jobs = await self._jobs(numbers)
@@ -133,20 +133,20 @@ class QueueRunner:
                     await self._dispatchers[box].cancel(numbers)
                 else:
                     await self._cancel_here(box, jobs)
-                self._keep(box)
+                self._wake_box(box)
 
     async def retry(self, numbers: Collection[int]) -> list[Job]:
-        """Queue those of these jobs again that failed or were cancelled; returns them."""
+        """Queue the failed and cancelled ones of these jobs again; returns the queued jobs."""
         ended = (State.FAILED, State.CANCELLED)
         return await self.queue([job for job in await self._jobs(numbers) if job.state in ended])
 
     async def pause(self, numbers: Collection[int]) -> list[Job]:
-        """Let these jobs wait until they are resumed; JobPaused tells of each that does.
+        """Pause these jobs until they are resumed. A JobPaused event follows for each that is paused.
 
-        Those that are on their way to a box or ended already are left as they are: what runs can be
-        cancelled, not paused. Returns all of them as they stand now.
+        Jobs that are in flight or have ended stay as they are: a running job can be cancelled, not paused.
+        Returns all these jobs with their new states.
         """
-        if not self.works:
+        if not self.is_dispatching:
             await asyncio.to_thread(self._store.ask_to_pause, numbers)
             return await self._jobs(numbers)
         async with self._changing:
@@ -159,48 +159,48 @@ class QueueRunner:
         return await self._jobs(numbers)
 
     async def resume(self, numbers: Collection[int]) -> list[Job]:
-        """Let paused jobs go on; returns all of these as they stand now."""
+        """Resume the paused ones of these jobs; returns all of them with their new states."""
         async with self._changing:
             resumed = await asyncio.to_thread(self._store.resume, numbers)
-            self._news_of_queue.take_as_known(resumed)
+            self._job_changes.mark_as_known(resumed)
             for box in {job.box for job in resumed}:
-                self._keep(box)
+                self._wake_box(box)
         return await self._jobs(numbers)
 
     async def move(self, numbers: Collection[int], move: Move) -> list[Job]:
-        """Change the order of the jobs that are not sent yet; returns those that stand elsewhere now."""
+        """Move jobs that are not sent yet up or down; returns the jobs whose place in the queue changed."""
         _, moved = await asyncio.to_thread(move_jobs, self._store, numbers, move)
         places = await asyncio.to_thread(self._store.places)
         for dispatcher in self._dispatchers.values():
-            dispatcher.arrange(places)
+            dispatcher.reorder(places)
         return await self._jobs(moved)
 
     @property
-    def is_held(self) -> bool:
-        """Whether nothing new is sent."""
-        return not self._go.is_set()
+    def may_send(self) -> bool:
+        """Whether new requests are sent."""
+        return self._may_send.is_set()
 
-    def hold(self) -> None:
-        """Send nothing new, to no box, until `let_go`; what is sent goes on."""
-        self._go.clear()
+    def stop_sending(self) -> None:
+        """Send no new request to any box until `resume_sending` is called; requests in flight go on."""
+        self._may_send.clear()
 
-    def let_go(self) -> None:
-        """Send again."""
-        self._go.set()
-        for news in self._news.values():
-            news.set()
+    def resume_sending(self) -> None:
+        """Send new requests again."""
+        self._may_send.set()
+        for wake_up in self._wake_ups.values():
+            wake_up.set()
 
     def try_again(self, box: str) -> None:
-        """The user changed something, or asks: do not wait for the next try."""
-        self._keep(box)
+        """Try the box now instead of after the pause: the user changed something, or asks for it."""
+        self._wake_box(box)
 
     async def _pause_here(self, numbers: Collection[int]) -> None:
-        """Pause jobs of a box that no dispatcher works for now."""
+        """Pause jobs of a box that has no dispatcher now."""
         for job in await asyncio.to_thread(self._store.pause_unsent, numbers):
             self._watch(JobPaused(job.number, job.name))
 
     async def _cancel_here(self, box: str, jobs: Iterable[Job]) -> None:
-        """Cancel jobs of a box that no dispatcher works for now, unless a box has them."""
+        """Cancel the unsent jobs of a box that has no dispatcher now."""
         of_box = [job for job in jobs if job.box == box and job.state.unsent]
         ledger = Ledger(self._store, box, self._watch, force=False)
         for job in of_box:
@@ -212,81 +212,82 @@ class QueueRunner:
 
     # --- the work ---
 
-    async def _heed(self) -> None:
-        """Do what other processes asked for, and take up what they queued."""
+    async def _apply_requests(self) -> None:
+        """Apply the requests of other processes, and run the jobs that they queued."""
         asked = [job.number for job in await asyncio.to_thread(self._store.asked_to_pause)]
         if asked:
             await self.pause(asked)
-            # What is on its way already is not paused, and whoever asked sees that.
+            # A job in flight is not paused; the process that asked sees that its request is gone.
             await asyncio.to_thread(self._store.withdraw_pauses, asked)
         places = await asyncio.to_thread(self._store.places)
         for dispatcher in self._dispatchers.values():
-            dispatcher.arrange(places)
-        to_do = [job for job in await self._tell_news() if job.state is State.QUEUED]
+            dispatcher.reorder(places)
+        to_do = [job for job in await self._report_changes() if job.state is State.QUEUED]
         to_cancel = await asyncio.to_thread(self._store.asked_to_cancel)
         async with self._changing:
             for box in {job.box for job in to_cancel} - self._dispatchers.keys():
                 await self._cancel_here(box, to_cancel)
         for box in {job.box for job in (*to_do, *to_cancel)}:
-            self._keep(box)
+            self._wake_box(box)
 
-    async def _tell_news(self) -> list[Job]:
-        jobs = await asyncio.to_thread(self._news_of_queue.look)
+    async def _report_changes(self) -> list[Job]:
+        jobs = await asyncio.to_thread(self._job_changes.poll)
         if jobs:
             self._watch(QueueChanged(tuple(job.number for job in jobs)))
         return jobs
 
-    def _keep(self, box: str) -> None:
-        self._news[box].set()
-        if self._keepers is not None and box not in self._kept:
-            self._kept.add(box)
-            self._keepers.create_task(self._keep_busy(box))
+    def _wake_box(self, box: str) -> None:
+        self._wake_ups[box].set()
+        if self._box_tasks is not None and box not in self._served:
+            self._served.add(box)
+            self._box_tasks.create_task(self._serve_box(box))
 
-    async def _keep_busy(self, name: str) -> None:
+    async def _serve_box(self, name: str) -> None:
         backoff, full = Backoff(), Backoff(pauses=RETRIES[TroubleKind.DISK].pauses)
         while True:
-            self._news[name].clear()
+            self._wake_ups[name].clear()
             if not await asyncio.to_thread(self._is_worth_a_run, name):
-                await self._news[name].wait()
+                await self._wake_ups[name].wait()
                 continue
             try:
-                has_postponed = await self._work(name)
+                has_postponed = await self._run_dispatcher(name)
                 backoff.reset()
             except UpsampleError as error:
                 if RETRIES[trouble_of(error)].attempts is not None:
-                    # A refused host key, a box that is gone from the config: trying alone helps nothing.
+                    # For example a refused host key, or a box that is gone from the config: a retry alone
+                    # does not help.
                     self._watch(LinkChanged(name, LinkState.STOPPED, str(error)))
-                    await self._news[name].wait()
+                    await self._wake_ups[name].wait()
                     continue
                 wait = backoff.next()
                 self._watch(LinkChanged(name, LinkState.RETRYING, error.problem, wait))
-                await backoff.wait(wait, self._news[name])
+                await backoff.wait(wait, self._wake_ups[name])
                 continue
             if has_postponed:
-                await full.wait(full.next(), self._news[name])
+                await full.wait(full.next(), self._wake_ups[name])
             else:
                 full.reset()
 
     def _is_worth_a_run(self, name: str) -> bool:
-        """While nothing new is sent, only what a box has already is."""
-        if self.is_held:
-            return any(not job.state.unsent for job in self._store.to_do(name))
-        return bool(self._store.to_do(name, most=1))
+        """Whether the box has jobs to run; while sending is stopped, only jobs that it has already count."""
+        if self.may_send:
+            return bool(self._store.to_do(name, most=1))
+        return any(not job.state.unsent for job in self._store.to_do(name))
 
-    async def _work(self, name: str) -> bool:
-        """Returns whether jobs were left that the box cannot take now."""
+    async def _run_dispatcher(self, name: str) -> bool:
+        """Run the jobs of a box; returns whether some were postponed because the box cannot take them now."""
         settings = await asyncio.to_thread(self._settings)
         async with self._changing:
-            # Asked for again: some may have been cancelled or paused since.
+            # Read again: some may have been cancelled or paused in the meantime.
             jobs = await asyncio.to_thread(self._store.to_do, name)
             box = make_box(*settings.box_named(name), settings, {job.settings for job in jobs})
             dispatcher = Dispatcher(
-                self._store, box, self._asker, self._watch, go=self._go, alone=False
+                self._store, box, self._asker, self._watch, may_send=self._may_send, alone=False
             )
             self._dispatchers[name] = dispatcher
         try:
             async with asyncio.TaskGroup() as group:
-                adding = group.create_task(self._keep_adding(dispatcher, box, settings))
+                adding = group.create_task(self._add_new_until_cancelled(dispatcher, box, settings))
                 await dispatcher.run(jobs)
                 adding.cancel()
         except ExceptionGroup as errors:
@@ -296,21 +297,23 @@ class QueueRunner:
         self._watch(LinkChanged(name, LinkState.CLOSED, ""))
         return dispatcher.has_postponed
 
-    async def _keep_adding(self, dispatcher: Dispatcher, box: Box, settings: Settings) -> None:
-        """Jobs queued for the box that can be done as it is set up join the others, until cancelled."""
+    async def _add_new_until_cancelled(
+        self, dispatcher: Dispatcher, box: Box, settings: Settings
+    ) -> None:
+        """Add newly queued jobs that need no other setup of the box, until this task is cancelled."""
         while True:
-            await self._news[box.name].wait()
-            self._news[box.name].clear()
+            await self._wake_ups[box.name].wait()
+            self._wake_ups[box.name].clear()
             await self._add_new(dispatcher, box, settings)
 
     async def _add_new(self, dispatcher: Dispatcher, box: Box, settings: Settings) -> None:
         joined = 1
         while joined:
-            # Not in a thread: a job that ends meanwhile would be taken for one to be done. So few at a
-            # time.
+            # Not in a thread: a job that ends during the query would look as if it were still to be done.
+            # Few at a time, because the query blocks.
             queued = self._store.settings_to_do(box.name)
             if make_box(*settings.box_named(box.name), settings, queued) != box:
                 return
             jobs = self._store.to_do(box.name, but=dispatcher.numbers, most=_ADDED_AT_ONCE)
             joined = await dispatcher.add(jobs)
-            await asyncio.sleep(0)  # others have their turn
+            await asyncio.sleep(0)  # let other tasks run

@@ -1,4 +1,4 @@
-"""Says what still runs on boxes, and what waits here, when the program exits."""
+"""Describes the jobs that still run on boxes, and those that wait here, when the program exits."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ def describe_still_running(jobs: Iterable[Job], again: str) -> list[str]:
     `again` tells how to come back: "open upsample again". Names of boxes are the user's own data: the
     caller sanitises them before they are shown.
     """
-    left = [job for job in jobs if not job.state.ended]
-    on_box = Counter(job.box for job in left if job.state.on_box)
-    waiting = sum(not job.state.on_box for job in left)
+    unended = [job for job in jobs if not job.state.ended]
+    on_box = Counter(job.box for job in unended if job.state.on_box)
+    waiting = sum(not job.state.on_box for job in unended)
     lines = [
         f"{_jobs(count)} {'goes' if count == 1 else 'go'} on on {box}; {again} to see "
         f"{'it' if count == 1 else 'them'}."
         for box, count in sorted(on_box.items())
     ]
     if waiting:
-        it = "it" if waiting == 1 else "them"
         lines.append(
-            f"{_jobs(waiting)} {'waits' if waiting == 1 else 'wait'} in the queue; {again} to send {it}."
+            f"{_jobs(waiting)} {'waits' if waiting == 1 else 'wait'} in the queue; {again} to send "
+            f"{'it' if waiting == 1 else 'them'}."
         )
     return lines
 

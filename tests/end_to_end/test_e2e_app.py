@@ -113,7 +113,7 @@ async def test_what_was_left_is_taken_up_when_the_app_is_opened_again(
     async with open_app(tmp_path / "specs").run_test(size=(120, 40)) as pilot:
         app = await weighed(pilot, 2)
         assert app.runner is not None
-        app.runner.hold()
+        app.runner.stop_sending()
         await pilot.press("a")
         # Two candidates of each.
         await send(pilot, "tab", "backspace", "2")

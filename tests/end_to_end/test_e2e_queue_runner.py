@@ -132,12 +132,12 @@ async def test_a_second_one_looks_on_and_takes_over_when_the_first_ends(
         looking_on = asyncio.create_task(runner.run())
         try:
             await until(lambda: any(isinstance(e, DispatcherChanged) for e in events))
-            assert not runner.works
+            assert not runner.is_dispatching
             await desk.queue([first])
             await until(lambda: any(isinstance(e, QueueChanged) and 1 in e.jobs for e in events))
             await desk.until(lambda: bool(desk.of(ResultsWritten)))
             await desk.stop()
-            await until(lambda: runner.works)
+            await until(lambda: runner.is_dispatching)
             await runner.queue(desk.orders([second]))
             await until(lambda: any(isinstance(e, ResultsWritten) for e in events))
         finally:

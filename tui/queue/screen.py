@@ -134,7 +134,7 @@ class QueuePage(Page):
         self.job_list.show_jobs()
         self.set_class(not self.jobs.shown, "-empty")
         runner = self.host.runner
-        held = runner is not None and runner.is_held
+        held = runner is not None and not runner.may_send
         self.query_one("#title", Static).update(queue_title(self.jobs, held=held))
         self.query_one("#pace", Static).update(pace(self.host.live))
         self.query_one("#boxes", Static).update(self._boxes())
@@ -242,13 +242,13 @@ class QueuePage(Page):
         runner = self._runner()
         if runner is None:
             return
-        if not runner.works:
+        if not runner.is_dispatching:
             self.notify("Another upsample sends the jobs: p pauses them.", markup=False)
-        elif runner.is_held:
-            runner.let_go()
+        elif not runner.may_send:
+            runner.resume_sending()
             self.notify("Jobs are sent again.", markup=False)
         else:
-            runner.hold()
+            runner.stop_sending()
             self.notify(
                 "Held: what runs goes on, nothing new is sent until P is pressed again.",
                 markup=False,

@@ -103,9 +103,9 @@ async def _cancel_unsent(store: Store, jobs: Sequence[Job]) -> None:
     for box in dict.fromkeys(job.box for job in jobs):
         of_box = [job for job in jobs if job.box == box]
         ledger = Ledger(store, box, _tell, force=False)
-        await ledger.take_up(of_box)
+        await ledger.begin(of_box)
         await ledger.cancel(of_box)
-        await ledger.lay_down()
+        await ledger.close()
 
 
 async def _cancel_sent(store: Store, name: str, jobs: Sequence[Job], asker: Asker) -> None:

@@ -12,7 +12,7 @@ import pytest
 from backend.box.asker import Nobody
 from backend.dispatch import follow
 from backend.dispatch.dispatcher import Dispatcher
-from backend.dispatch.follow import Follower, News
+from backend.dispatch.follow import Follower, JobChanges
 from backend.dispatch.run_or_follow import run_or_follow
 from backend.events import Event, JobCancelled, JobDone, JobFailed, JobPaused, JobStarted
 from backend.store import State, Store
@@ -34,26 +34,26 @@ def other(store: Store) -> Iterator[Store]:
 
 
 def test_each_change_is_news_once(store: Store, other: Store) -> None:
-    news = News(store)
+    changes = JobChanges(store)
     jobs = other.queue([new_job("a"), new_job("b")])
-    assert news.look() == jobs
-    assert news.look() == []
+    assert changes.poll() == jobs
+    assert changes.poll() == []
     other.set_state(2, State.RUNNING)
-    assert [job.state for job in news.look()] == [State.RUNNING]
+    assert [job.state for job in changes.poll()] == [State.RUNNING]
 
 
 def test_what_changed_while_the_clock_was_wrong_is_news_in_the_end(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "_WHOLE_LOOK", 3)
-    news = News(store)
+    monkeypatch.setattr(follow, "_WHOLE_POLL", 3)
+    changes = JobChanges(store)
     store.queue([new_job()])
-    news.look()
+    changes.poll()
     with closing(sqlite3.connect(store.path)) as db:
         db.execute("UPDATE jobs SET state = 'failed', changed = changed - 100000")
         db.commit()
-    assert news.look() == []
-    assert [job.state for job in news.look()] == [State.FAILED]
+    assert changes.poll() == []
+    assert [job.state for job in changes.poll()] == [State.FAILED]
 
 
 async def test_what_another_process_does_is_told_as_events(
@@ -63,17 +63,17 @@ async def test_what_another_process_does_is_told_as_events(
     jobs = other.queue(orders)
     events: list[Event] = []
     follower = Follower(store, jobs, events.append)
-    assert not await follower.have_ended()
+    assert not await follower.report_changes()
     identity = other.set_request(1, REQUEST, 9)
     other.set_state(1, State.SENT)
     other.begin_attempt(1, 2, "")
     other.set_state(2, State.FAILED, "why")
-    assert not await follower.have_ended()
+    assert not await follower.report_changes()
     other.keep_answer(identity, ANSWER)
     other.finish(1, ANSWER)
     other.set_state(3, State.CANCELLED)
     other.set_state(4, State.PAUSED)
-    assert await follower.have_ended()
+    assert await follower.report_changes()
     told = [event for event in events if isinstance(event, JobStarted | JobFailed | JobDone)]
     assert [(type(event), event.job) for event in told] == [
         (JobStarted, 1),
@@ -91,11 +91,11 @@ async def test_jobs_that_are_cancelled_and_cleared_between_two_looks_have_ended(
 ) -> None:
     events: list[Event] = []
     follower = Follower(store, other.queue([new_job("a"), new_job("b")]), events.append)
-    assert not await follower.have_ended()
+    assert not await follower.report_changes()
     for number in (1, 2):
         other.set_state(number, State.CANCELLED)
     other.forget([1])
-    assert await follower.have_ended()
+    assert await follower.report_changes()
     assert events == [JobCancelled(2, "dusk")]
 
 

@@ -30,9 +30,9 @@ async def test_of_several_failures_that_nobody_awaits_python_has_nothing_to_comp
         ledger = Ledger(store, "h100", lambda _: None, force=False)
 
         async def ending() -> None:
-            await ledger.see_through(within())
+            await ledger.run_shielded(within())
 
-        hearing = asyncio.create_task(ledger.see_through(ending()))
+        hearing = asyncio.create_task(ledger.run_shielded(ending()))
         await asyncio.sleep(0.01)
         hearing.cancel()
         await asyncio.gather(hearing, return_exceptions=True)
@@ -42,7 +42,7 @@ async def test_of_several_failures_that_nobody_awaits_python_has_nothing_to_comp
         gc.collect()
         assert complaints == []
         with pytest.raises(QueueError, match="full"):
-            await ledger.settled()
+            await ledger.wait_for_endings()
 
 
 @pytest.mark.parametrize("when", ["while it is waited for", "before anybody waits"])
@@ -55,7 +55,7 @@ async def test_a_failure_that_nobody_awaits_any_more_is_not_lost(tmp_path: Path,
 
     with closing(Store(tmp_path / "queue.db")) as store:
         ledger = Ledger(store, "h100", lambda _: None, force=False)
-        hearing = asyncio.create_task(ledger.see_through(ending()))
+        hearing = asyncio.create_task(ledger.run_shielded(ending()))
         await asyncio.sleep(0)
         hearing.cancel()  # the link broke meanwhile
         await asyncio.gather(hearing, return_exceptions=True)
@@ -64,4 +64,4 @@ async def test_a_failure_that_nobody_awaits_any_more_is_not_lost(tmp_path: Path,
             await asyncio.sleep(0.01)
         asyncio.get_running_loop().call_soon(full.set)
         with pytest.raises(QueueError, match="full"):
-            await ledger.settled()
+            await ledger.wait_for_endings()

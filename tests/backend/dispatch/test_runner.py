@@ -142,7 +142,7 @@ async def test_another_process_cancels_jobs_of_two_boxes_at_work(scene: Scene) -
 
 
 async def test_another_process_cancels_a_paused_job_of_a_box_at_rest(scene: Scene) -> None:
-    scene.runner.hold()
+    scene.runner.stop_sending()
     jobs = await scene.queue("one")
     await scene.runner.pause([jobs[0].number])
     with closing(Store(scene.store.path)) as of_another:
@@ -184,22 +184,22 @@ async def test_the_new_order_holds_when_the_queue_is_opened_again(scene: Scene) 
 async def test_while_held_what_runs_goes_on_and_nothing_new_is_sent(scene: Scene) -> None:
     jobs = await scene.queue("one", "two")
     await scene.box.engine.until_running("one")
-    scene.runner.hold()
+    scene.runner.stop_sending()
     scene.box.engine.let("one")
     await scene.until_states(jobs, State.DONE, State.PREPARING)
-    assert scene.runner.is_held
+    assert not scene.runner.may_send
     assert scene.box.engine.begun == ["one"]
     # Not even after the link was made anew.
     scene.box.cut()
     await until(lambda: sum(isinstance(event, LinkChanged) for event in scene.events) >= 4)
     assert scene.box.engine.begun == ["one"]
-    scene.runner.let_go()
+    scene.runner.resume_sending()
     scene.box.engine.let()
     await scene.until_states(jobs, State.DONE, State.DONE)
 
 
 async def test_while_held_no_box_is_called_for_new_work(scene: Scene) -> None:
-    scene.runner.hold()
+    scene.runner.stop_sending()
     jobs = await scene.queue("one")
     await scene.runner.cancel([jobs[0].number])
     await scene.until_states(jobs, State.CANCELLED)

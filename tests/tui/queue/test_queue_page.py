@@ -234,10 +234,10 @@ async def test_the_whole_queue_is_held_and_let_go(make_app: MakeApp, tmp_path: P
         page = await opened_queue(pilot)
         await pilot.press("P")
         assert app.runner is not None
-        assert app.runner.is_held
+        assert not app.runner.may_send
         assert "held: nothing new is sent" in text_of(page, "#title")
         await pilot.press("P")
-        assert not app.runner.is_held
+        assert app.runner.may_send
 
 
 @pytest.mark.parametrize("width", [60, 80])
@@ -275,7 +275,7 @@ async def test_while_another_process_works_it_is_named_and_what_it_does_is_shown
             # What is asked for here is left to the one that works.
             await pilot.press("c")
             await until(pilot, lambda: bool(store.asked_to_cancel()))
-            assert not runner.works
-        await until(pilot, lambda: runner.works)
+            assert not runner.is_dispatching
+        await until(pilot, lambda: runner.is_dispatching)
         await until(pilot, lambda: "works on this" not in text_of(page, "#boxes"))
         running.cancel()
