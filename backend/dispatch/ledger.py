@@ -165,7 +165,7 @@ class Ledger:
                 self._watch(JobSent(job.number, job.name, identity))
 
     async def note_unsent(self, identity: str) -> None:
-        """Note that the box does not have the request: what it had was an earlier attempt, which has ended."""
+        """Note that the box does not have the request: it had an earlier attempt, which has ended."""
         for job in self.jobs_of(identity):
             await self._set_state(job, State.PREPARING)
 
@@ -200,7 +200,7 @@ class Ledger:
         return answer is not None
 
     async def finish(self, identity: str, answer: Answer) -> None:
-        """Store the answer and end the jobs that it is for. Ignores answers that nobody asked this box for."""
+        """Store the answer and end the jobs that it is for. Ignores an answer that nobody asked for."""
         known = bool(self.jobs_of(identity))
         if not (known or await asyncio.to_thread(self._store.was_asked, self._box, identity)):
             return

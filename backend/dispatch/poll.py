@@ -12,7 +12,7 @@ POLL_SECONDS = 0.25
 
 
 async def poll_queue_changes(store: Store, changed: Callable[[], Awaitable[object]]) -> None:
-    """Call `changed` at once, and again after each change by another process, until this task is cancelled."""
+    """Call `changed` at once and after each change by another process, until this task is cancelled."""
     known = -1
     while True:
         version = await asyncio.to_thread(store.others_version)
