@@ -21,7 +21,7 @@ from tests.support.laptop import UPSAMPLE, JsonObject, Laptop
 from tests.support.sshd import running_sshd
 from tests.support.tiny_pixtral import TinyPixtral, make_tiny_pixtral
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.vllm, pytest.mark.xdist_group("vllm"), pytest.mark.timeout(300)]
 
 _IDLE_SECONDS = 120
 """Longer than it takes to begin the next examination."""

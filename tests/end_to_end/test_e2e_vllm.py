@@ -30,7 +30,7 @@ from tests.support.sshd import BOUND, running_sshd
 from tests.support.tiny_pixtral import TinyPixtral, make_tiny_pixtral
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.vllm, pytest.mark.xdist_group("vllm"), pytest.mark.timeout(600)]
 
 _IDLE_SECONDS = 60
 """Longer than it takes to begin the next batch."""

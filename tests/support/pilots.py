@@ -82,6 +82,12 @@ def make_patient(monkeypatch: pytest.MonkeyPatch) -> None:
         if delay is None:
             await at_rest(pilot.app)
 
+    async def go_on(*_: float) -> None:
+        await asyncio.sleep(0)
+
+    # These wait until the process is idle, 20 ms each time; `at_rest` knows what is left to do.
+    monkeypatch.setattr("textual.app.wait_for_idle", go_on)
+    monkeypatch.setattr("textual.pilot.wait_for_idle", go_on)
     monkeypatch.setattr(Pilot, "press", press_patiently)
     monkeypatch.setattr(Pilot, "pause", pause_patiently)
 

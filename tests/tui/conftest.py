@@ -120,7 +120,12 @@ def lasting_notes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(UpsampleApp, "NOTIFICATION_TIMEOUT", 600)
 
 
-@pytest.fixture(params=LOOKS, ids=str)
+_ONE, *_OTHERS = LOOKS
+
+
+@pytest.fixture(
+    params=[_ONE, *(pytest.param(other, marks=pytest.mark.looks) for other in _OTHERS)], ids=str
+)
 def look(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Look:
     """Each look in turn. The app sees whether there are colours when it is made."""
     look: Look = request.param

@@ -1,4 +1,7 @@
-"""The looks in which every screen is drawn: three sizes, a light theme, and a terminal without colours."""
+"""The looks in which screens are drawn: three sizes, a light theme, and a terminal without colours.
+
+The main state of each page is drawn in all of them, by the marker `looks`; everything else in one.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,14 @@ class Look:
         return f"{self.size[0]}x{self.size[1]}{theme}{'' if self.colours else '-no-colour'}"
 
 
+MEDIUM = (120, 40)
+"""The size in which a state is drawn that is drawn once."""
+
 LOOKS = (
+    Look(MEDIUM),
     Look((80, 24)),
-    Look((120, 40)),
     Look((200, 50)),
-    Look((120, 40), "textual-light"),
-    Look((120, 40), colours=False),
+    Look(MEDIUM, "textual-light"),
+    Look(MEDIUM, colours=False),
 )
+"""The first one is the look that `make test` compares."""

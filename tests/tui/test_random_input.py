@@ -149,6 +149,7 @@ async def queue_all(pilot: Pilot[None]) -> None:
 # Textual's palette, when the app ends while it searches.
 @pytest.mark.filterwarnings("default::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.filterwarnings("default:coroutine 'CommandPalette.:RuntimeWarning")
+@pytest.mark.random_keys
 @pytest.mark.timeout(600)
 @pytest.mark.impatient
 @pytest.mark.parametrize("place", PLACES)

@@ -26,7 +26,7 @@ SHORT = [(0, "-short"), (22, "-high")]
 """In few lines, space between what matters is left out."""
 
 
-class BoxQuestion(ModalScreen[T | None]):
+class Question(ModalScreen[T | None]):
     """A dialog that somebody waits for, and may stop waiting for."""
 
     CSS_PATH = "dialog.tcss"
@@ -69,7 +69,7 @@ class BoxQuestion(ModalScreen[T | None]):
         self.answer(None)
 
 
-class HostKeyDialog(BoxQuestion[bool]):
+class HostKeyDialog(Question[bool]):
     """Is this really the key of that host? Without a typed yes: no."""
 
     def __init__(self, question: HostKeyQuestion) -> None:
@@ -119,7 +119,7 @@ class HostKeyDialog(BoxQuestion[bool]):
         self.answer(event.value.strip().lower() in _YES)
 
 
-class SecretDialog(BoxQuestion[str]):
+class SecretDialog(Question[str]):
     """A password or passphrase. It is shown as dots, kept nowhere and handed on once."""
 
     def __init__(self, prompt: str) -> None:

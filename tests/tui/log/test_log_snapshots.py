@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from backend.specs.model import Spec
 from tests.tui.conftest import Settle
-from tests.tui.looks import Look
+from tests.tui.looks import MEDIUM, Look
 from tests.tui.made_up_log import STORY, at_nine, job_story, link_story, said
 from tests.tui.state.test_live import make_job
 from tui.app import UpsampleApp
@@ -88,13 +88,12 @@ def test_log_no_colour(
     assert snap_compare(make_app(), run_before=then("slash", *"eng", "enter"))
 
 
-def test_log_empty(look: Look, snap_compare: SnapCompare, make_app: MakeApp) -> None:
+def test_log_empty(snap_compare: SnapCompare, make_app: MakeApp) -> None:
     async def run(pilot: Pilot[None]) -> None:
-        pilot.app.theme = look.theme
         await pilot.press("3")
         await pilot.pause()
 
-    assert snap_compare(make_app(), terminal_size=look.size, run_before=run)
+    assert snap_compare(make_app(), terminal_size=MEDIUM, run_before=run)
 
 
 def test_log_empty_in_the_smallest_window(snap_compare: SnapCompare, make_app: MakeApp) -> None:

@@ -17,7 +17,7 @@ from remote.protocol import Answer
 from tests.support.pilots import until, until_screen
 from tests.tui import made_up_jobs
 from tests.tui.conftest import opened_queue
-from tests.tui.looks import Look
+from tests.tui.looks import MEDIUM, Look
 from tui.app import UpsampleApp
 from tui.queue.queue_pane import QueuePane
 from tui.send.dialog import UpsampleDialog
@@ -27,7 +27,6 @@ MakeApp = Callable[..., UpsampleApp]
 Settle = Callable[[Pilot[None]], Awaitable[SpecsScreen]]
 SnapCompare = Callable[..., bool]
 Scene = Callable[[UpsampleApp], None]
-SIZES = [(80, 24), (120, 40), (200, 50)]
 
 
 @pytest.fixture(autouse=True)
@@ -46,12 +45,6 @@ def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def store(tmp_path: Path) -> Iterator[Store]:
     with closing(Store(tmp_path / "queue.db")) as store:
         yield store
-
-
-def name_of(value: object) -> str:
-    if isinstance(value, tuple):
-        return f"{value[0]}x{value[1]}"
-    return getattr(value, "__name__", str(value))
 
 
 def on_queue_page(
@@ -74,37 +67,30 @@ def nothing(app: UpsampleApp) -> None:
     """An empty queue."""
 
 
-@pytest.mark.parametrize(
-    "scene",
-    [made_up_jobs.running, made_up_jobs.loading, made_up_jobs.unreachable, nothing],
-    ids=name_of,
-)
-def test_queue(
-    look: Look,
-    scene: Scene,
-    snap_compare: SnapCompare,
-    make_app: MakeApp,
-    settle: Settle,
-) -> None:
-    run = on_queue_page(scene, settle, theme=look.theme)
+def test_queue(look: Look, snap_compare: SnapCompare, make_app: MakeApp, settle: Settle) -> None:
+    run = on_queue_page(made_up_jobs.running, settle, theme=look.theme)
     assert snap_compare(make_app(), terminal_size=look.size, run_before=run)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=name_of)
-def test_a_failed_job(
-    size: tuple[int, int], snap_compare: SnapCompare, make_app: MakeApp, settle: Settle
+@pytest.mark.parametrize(
+    "scene",
+    [made_up_jobs.loading, made_up_jobs.unreachable, nothing],
+    ids=lambda scene: scene.__name__,
+)
+def test_queue_when_it_is(
+    scene: Scene, snap_compare: SnapCompare, make_app: MakeApp, settle: Settle
 ) -> None:
+    run = on_queue_page(scene, settle)
+    assert snap_compare(make_app(), terminal_size=MEDIUM, run_before=run)
+
+
+def test_a_failed_job(snap_compare: SnapCompare, make_app: MakeApp, settle: Settle) -> None:
     run = on_queue_page(made_up_jobs.running, settle, "j", "j")
-    assert snap_compare(make_app(), terminal_size=size, run_before=run)
+    assert snap_compare(make_app(), terminal_size=MEDIUM, run_before=run)
 
 
-@pytest.mark.parametrize("size", [(120, 40), (200, 50)], ids=name_of)
 def test_specs_with_the_queue_below(
-    size: tuple[int, int],
-    snap_compare: SnapCompare,
-    make_app: MakeApp,
-    settle: Settle,
-    street: tuple[Spec, ...],
+    snap_compare: SnapCompare, make_app: MakeApp, settle: Settle, street: tuple[Spec, ...]
 ) -> None:
     async def run(pilot: Pilot[None]) -> None:
         assert isinstance(pilot.app, UpsampleApp)
@@ -112,7 +98,7 @@ def test_specs_with_the_queue_below(
         made_up_jobs.running(pilot.app)
         await until(pilot, lambda: screen.query_one(QueuePane).has_class("-going"))
 
-    assert snap_compare(make_app(street), terminal_size=size, run_before=run)
+    assert snap_compare(make_app(street), terminal_size=MEDIUM, run_before=run)
 
 
 def test_dialog(

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from tests.support.made_up_results import fill_review
 from tests.support.pilots import until, until_screen
-from tests.tui.looks import Look
+from tests.tui.looks import MEDIUM, Look
 from tui.app import UpsampleApp
 from tui.desk import Desk
 from tui.review.screen import ReviewPage
@@ -61,11 +61,11 @@ def test_review_in_the_smallest_window(
 
 
 def test_review_of_an_answer_with_lints(
-    look: Look, snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path
+    snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path
 ) -> None:
     fill_review(tmp_path / "queue.db", tmp_path)
-    run_before = then("j", "j", "n", theme=look.theme)
-    assert snap_compare(app, terminal_size=look.size, run_before=run_before)
+    run_before = then("j", "j", "n")
+    assert snap_compare(app, terminal_size=MEDIUM, run_before=run_before)
 
 
 def test_review_of_text_from_hell(
@@ -75,8 +75,8 @@ def test_review_of_text_from_hell(
     assert snap_compare(app, terminal_size=(100, 30), run_before=then("G"))
 
 
-def test_review_of_nothing(look: Look, snap_compare: SnapCompare, app: UpsampleApp) -> None:
-    assert snap_compare(app, terminal_size=look.size, run_before=then(theme=look.theme))
+def test_review_of_nothing(snap_compare: SnapCompare, app: UpsampleApp) -> None:
+    assert snap_compare(app, terminal_size=MEDIUM, run_before=then())
 
 
 def test_review_filter(snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path) -> None:
@@ -85,11 +85,9 @@ def test_review_filter(snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Pa
     assert snap_compare(app, terminal_size=(80, 24), run_before=run_before)
 
 
-def test_review_question(
-    look: Look, snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path
-) -> None:
+def test_review_question(snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path) -> None:
     fill_review(tmp_path / "queue.db", tmp_path)
-    assert snap_compare(app, terminal_size=look.size, run_before=then("A", theme=look.theme))
+    assert snap_compare(app, terminal_size=MEDIUM, run_before=then("A"))
 
 
 def test_review_help(snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path) -> None:

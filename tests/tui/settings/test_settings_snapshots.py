@@ -15,7 +15,7 @@ from backend.events import LinkChanged, LinkState
 from remote.protocol import FAILED, OK, SKIPPED, WARNING, Finding
 from tests.support.pilots import until, until_screen
 from tests.tui.conftest import MakeSettingsApp, settled_settings
-from tests.tui.looks import Look
+from tests.tui.looks import MEDIUM, Look
 from tui.dialogs.box_questions import HostKeyDialog, SecretDialog
 from tui.dialogs.doctor import DoctorScreen
 from tui.dialogs.first_run import FirstRunScreen
@@ -105,6 +105,7 @@ def test_settings(
     )
 
 
+@pytest.mark.looks
 @pytest.mark.parametrize("theme", THEMES)
 def test_settings_in_other_themes(
     theme: str, snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
@@ -114,31 +115,26 @@ def test_settings_in_other_themes(
     assert snap_compare(app, terminal_size=(120, 40), run_before=run_before)
 
 
-def test_a_box_unfolded(
-    look: Look, snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
-) -> None:
-    pressed = keys("down", "right", theme=look.theme)
-    assert snap_compare(make_settings_app(OWN), terminal_size=look.size, run_before=pressed)
+def test_a_box_unfolded(snap_compare: SnapCompare, make_settings_app: MakeSettingsApp) -> None:
+    pressed = keys("down", "right")
+    assert snap_compare(make_settings_app(OWN), terminal_size=MEDIUM, run_before=pressed)
 
 
-def test_a_wrong_value(
-    look: Look, snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
-) -> None:
+def test_a_wrong_value(snap_compare: SnapCompare, make_settings_app: MakeSettingsApp) -> None:
     pressed = ("down", "down", "down", "down", "enter", "ctrl+a", "ctrl+k", "1", "2")
-    run_before = keys(*pressed, theme=look.theme)
-    assert snap_compare(make_settings_app(OWN), terminal_size=look.size, run_before=run_before)
+    run_before = keys(*pressed)
+    assert snap_compare(make_settings_app(OWN), terminal_size=MEDIUM, run_before=run_before)
 
 
 def test_a_new_box(
-    look: Look,
     snap_compare: SnapCompare,
     make_settings_app: MakeSettingsApp,
     own_home: Path,
 ) -> None:
     (own_home / ".ssh").mkdir()
     (own_home / ".ssh" / "config").write_text("Host a100 lab2\nHost *.org\n")
-    pressed = keys("a", "down", "enter", theme=look.theme)
-    assert snap_compare(make_settings_app(OWN), terminal_size=look.size, run_before=pressed)
+    pressed = keys("a", "down", "enter")
+    assert snap_compare(make_settings_app(OWN), terminal_size=MEDIUM, run_before=pressed)
 
 
 def _doctor(app_theme: str = "textual-dark") -> Before:
@@ -182,6 +178,7 @@ def test_an_unknown_host_key_in_the_smallest_window(
     assert snap_compare(make_settings_app(OWN), terminal_size=(60, 16), run_before=run_before)
 
 
+@pytest.mark.looks
 @pytest.mark.parametrize("theme", THEMES)
 def test_an_unknown_host_key_in_other_themes(
     theme: str, snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
@@ -190,27 +187,20 @@ def test_an_unknown_host_key_in_other_themes(
     assert snap_compare(make_settings_app(OWN), terminal_size=(80, 24), run_before=run_before)
 
 
-def test_a_password(
-    look: Look, snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
-) -> None:
-    run_before = shows(lambda: SecretDialog("Password for ada@gpu-box: "), look.theme)
-    assert snap_compare(make_settings_app(OWN), terminal_size=look.size, run_before=run_before)
+def test_a_password(snap_compare: SnapCompare, make_settings_app: MakeSettingsApp) -> None:
+    run_before = shows(lambda: SecretDialog("Password for ada@gpu-box: "))
+    assert snap_compare(make_settings_app(OWN), terminal_size=MEDIUM, run_before=run_before)
 
 
-def test_settings_help(
-    look: Look, snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
-) -> None:
-    run_before = keys("question_mark", theme=look.theme)
-    assert snap_compare(make_settings_app(OWN), terminal_size=look.size, run_before=run_before)
+def test_settings_help(snap_compare: SnapCompare, make_settings_app: MakeSettingsApp) -> None:
+    run_before = keys("question_mark")
+    assert snap_compare(make_settings_app(OWN), terminal_size=MEDIUM, run_before=run_before)
 
 
-def test_the_first_run(
-    look: Look, snap_compare: SnapCompare, make_settings_app: MakeSettingsApp
-) -> None:
+def test_the_first_run(snap_compare: SnapCompare, make_settings_app: MakeSettingsApp) -> None:
     app = make_settings_app(None, openable=True)
 
     async def run(pilot: Pilot[None]) -> None:
-        pilot.app.theme = look.theme
         await until_screen(pilot, FirstRunScreen)
 
-    assert snap_compare(app, terminal_size=look.size, run_before=run)
+    assert snap_compare(app, terminal_size=MEDIUM, run_before=run)

@@ -13,7 +13,7 @@ from backend.planning.history import LatestJob, place_of
 from backend.specs.model import BrokenSpec, Spec
 from backend.store import State
 from tests.support.pilots import until
-from tests.tui.looks import Look
+from tests.tui.looks import MEDIUM, Look
 from tui.app import UpsampleApp
 from tui.specs.screen import SpecsScreen
 
@@ -22,7 +22,6 @@ Settle = Callable[[Pilot[None]], Awaitable[SpecsScreen]]
 SnapCompare = Callable[..., bool]
 Street = tuple[Spec, ...]
 Then = Callable[..., Callable[[Pilot[None]], Awaitable[None]]]
-SIZES = [(80, 24), (120, 40), (200, 50)]
 
 
 @pytest.fixture(autouse=True)
@@ -69,18 +68,11 @@ def then(settle: Settle) -> Then:
     return press  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize("theme", ["textual-dark", "textual-light"])
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_sorted_with_jobs(
-    size: tuple[int, int],
-    theme: str,
-    snap_compare: SnapCompare,
-    make_app: MakeApp,
-    town: Street,
-    then: Then,
+    snap_compare: SnapCompare, make_app: MakeApp, town: Street, then: Then
 ) -> None:
-    run_before = then("space", "s", "t", "S", theme=theme)
-    assert snap_compare(make_app(town), terminal_size=size, run_before=run_before)
+    run_before = then("space", "s", "t", "S")
+    assert snap_compare(make_app(town), terminal_size=MEDIUM, run_before=run_before)
 
 
 def test_grouped_with_a_range(
@@ -98,10 +90,10 @@ def test_wide_without_the_detail(
 
 
 def test_the_sort_chooser(
-    look: Look, snap_compare: SnapCompare, make_app: MakeApp, town: Street, then: Then
+    snap_compare: SnapCompare, make_app: MakeApp, town: Street, then: Then
 ) -> None:
-    run_before = then("s", theme=look.theme)
-    assert snap_compare(make_app(town), terminal_size=look.size, run_before=run_before)
+    run_before = then("s")
+    assert snap_compare(make_app(town), terminal_size=MEDIUM, run_before=run_before)
 
 
 def test_a_term_that_is_not_understood(
@@ -117,27 +109,24 @@ def test_names_that_are_only_similar(
 
 
 def test_nothing_matches(
-    look: Look, snap_compare: SnapCompare, make_app: MakeApp, town: Street, then: Then
+    snap_compare: SnapCompare, make_app: MakeApp, town: Street, then: Then
 ) -> None:
-    run_before = then("slash", *"xyz", "enter", theme=look.theme)
-    assert snap_compare(make_app(town), terminal_size=look.size, run_before=run_before)
+    run_before = then("slash", *"xyz", "enter")
+    assert snap_compare(make_app(town), terminal_size=MEDIUM, run_before=run_before)
 
 
-def test_only_broken_files(
-    look: Look, snap_compare: SnapCompare, make_app: MakeApp, then: Then
-) -> None:
+def test_only_broken_files(snap_compare: SnapCompare, make_app: MakeApp, then: Then) -> None:
     broken = BrokenSpec(Path("city/bad.json"), 3, '"prompt" must be text, not a number')
-    run_before = then(theme=look.theme)
-    assert snap_compare(make_app([broken]), terminal_size=look.size, run_before=run_before)
+    run_before = then()
+    assert snap_compare(make_app([broken]), terminal_size=MEDIUM, run_before=run_before)
 
 
 def test_ten_thousand_specs(
-    look: Look,
     snap_compare: SnapCompare,
     make_app: MakeApp,
     make_spec: Callable[..., Spec],
     then: Then,
 ) -> None:
     specs = [make_spec(f"spec_{n:05d}", f"prompt {n}", "") for n in range(10_000)]
-    run_before = then("a", "slash", *"99", "enter", "G", jobs=False, theme=look.theme)
-    assert snap_compare(make_app(specs), terminal_size=look.size, run_before=run_before)
+    run_before = then("a", "slash", *"99", "enter", "G", jobs=False)
+    assert snap_compare(make_app(specs), terminal_size=MEDIUM, run_before=run_before)

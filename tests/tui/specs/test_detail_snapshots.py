@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from backend.config import Settings
 from backend.tokens import TextCounter
-from tests.tui.looks import Look
+from tests.tui.looks import MEDIUM, Look
 from tests.tui.specs.detail_apps import (
     colourful,
     draw_clips,
@@ -27,8 +27,8 @@ Settle = Callable[[Pilot[None]], Awaitable[SpecsScreen]]
 SnapCompare = Callable[..., bool]
 MakeThisApp = Callable[..., UpsampleApp]
 Then = Callable[..., Callable[[Pilot[None]], Awaitable[None]]]
-SIZES = [(80, 24), (120, 40), (200, 50)]
-SPECS = {"fits": "", "smaller": "j", "text": "jj", "missing": "jjj", "image": "jjjj"}
+SPECS = {"fits": "", "has text alone": "jj", "misses its video": "jjj", "has an image": "jjjj"}
+"""What the specs below the first are like, and the keys that lead to them."""
 
 
 @pytest.fixture(autouse=True)
@@ -79,24 +79,26 @@ def then(settle: Settle) -> Then:
     return press
 
 
-@pytest.mark.parametrize("spec", SPECS)
 def test_detail(
-    spec: str,
-    look: Look,
-    snap_compare: SnapCompare,
-    make_this_app: MakeThisApp,
-    then: Then,
+    look: Look, snap_compare: SnapCompare, make_this_app: MakeThisApp, then: Then
 ) -> None:
-    run_before = then(*SPECS[spec], theme=look.theme)
+    run_before = then("j", theme=look.theme)
     assert snap_compare(make_this_app(), terminal_size=look.size, run_before=run_before)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("spec", SPECS)
+def test_detail_of_a_spec_that(
+    spec: str, snap_compare: SnapCompare, make_this_app: MakeThisApp, then: Then
+) -> None:
+    run_before = then(*SPECS[spec])
+    assert snap_compare(make_this_app(), terminal_size=MEDIUM, run_before=run_before)
+
+
 def test_an_original_that_exceeds(
-    size: tuple[int, int], snap_compare: SnapCompare, make_this_app: MakeThisApp, then: Then
+    snap_compare: SnapCompare, make_this_app: MakeThisApp, then: Then
 ) -> None:
     app = make_this_app(auto_resize=False)
-    assert snap_compare(app, terminal_size=size, run_before=then("j"))
+    assert snap_compare(app, terminal_size=MEDIUM, run_before=then("j"))
 
 
 def test_the_token_panel(

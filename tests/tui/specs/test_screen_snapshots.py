@@ -12,7 +12,7 @@ from textual.widgets import Input, OptionList
 
 from backend.specs.model import BrokenSpec, Skipped, Spec
 from tests.support.pilots import until, until_screen
-from tests.tui.looks import Look
+from tests.tui.looks import MEDIUM, Look
 from tui.app import UpsampleApp
 from tui.specs.screen import SpecsScreen
 
@@ -61,25 +61,23 @@ def test_specs(
 
 
 def test_nothing_to_list(
-    look: Look,
     snap_compare: SnapCompare,
     make_app: MakeApp,
     then: Callable[..., object],
 ) -> None:
-    run_before = then(theme=look.theme)
-    assert snap_compare(make_app(), terminal_size=look.size, run_before=run_before)
+    run_before = then()
+    assert snap_compare(make_app(), terminal_size=MEDIUM, run_before=run_before)
 
 
 def test_broken_files(
-    look: Look,
     snap_compare: SnapCompare,
     make_app: MakeApp,
     street: Street,
     then: Callable[..., object],
 ) -> None:
     app = make_app((*street, *TROUBLES))
-    run_before = then("e", theme=look.theme)
-    assert snap_compare(app, terminal_size=look.size, run_before=run_before)
+    run_before = then("e")
+    assert snap_compare(app, terminal_size=MEDIUM, run_before=run_before)
 
 
 def test_a_filter(
@@ -107,14 +105,12 @@ def test_help(
 
 
 def test_the_palette(
-    look: Look,
     snap_compare: SnapCompare,
     make_app: MakeApp,
     street: Street,
     settle: Settle,
 ) -> None:
     async def run(pilot: Pilot[None]) -> None:
-        pilot.app.theme = look.theme
         await settle(pilot)
         await pilot.press("ctrl+p", *"go to")
         palette = await until_screen(pilot, CommandPalette)
@@ -129,7 +125,7 @@ def test_the_palette(
         # Its field has a cursor that would blink.
         palette.query_one(Input).cursor_blink = False
 
-    assert snap_compare(make_app(street), terminal_size=look.size, run_before=run)
+    assert snap_compare(make_app(street), terminal_size=MEDIUM, run_before=run)
 
 
 def test_the_smallest_window(

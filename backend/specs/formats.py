@@ -1,12 +1,10 @@
-"""The seven formats, one module each. `recognise` tells them apart by the keys that an entry has."""
+"""The seven formats, and telling them apart by the keys of what is in the file."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from backend.specs.adapter import Adapter
-from backend.specs.entries import Contents, Layout
-from backend.specs.formats import (
+from backend.specs import (
     predict2,
     prompt_spec,
     text,
@@ -15,6 +13,8 @@ from backend.specs.formats import (
     transfer25,
     upsampler_batch,
 )
+from backend.specs.adapter import Adapter
+from backend.specs.entries import Contents, Layout
 
 # In each layout, the format with the more telling keys is asked first.
 ADAPTERS: Final[dict[Layout, tuple[Adapter, ...]]] = {
