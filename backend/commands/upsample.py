@@ -23,7 +23,7 @@ from backend.dispatch.run_or_follow import run_or_follow
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
 from backend.planning.admission import choose_usable, find_places, require_writable
-from backend.planning.orders import GREATEST_SEED, Batch, same_frames_together
+from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch, same_frames_together
 from backend.results.review import waiting_for_review
 from backend.results.writing import is_undelivered
 from backend.specs.model import Scan, Spec
@@ -147,9 +147,9 @@ async def _see_through(
 def _batch(options: UpsampleOptions, settings: Settings, name: str, box: BoxSettings) -> Batch:
     if not 0 <= options.seed <= GREATEST_SEED:
         raise InputError(f"--seed {options.seed} is no seed", f"Use 0 to {GREATEST_SEED:,}.")
-    if options.candidates < 1:
+    if not 1 <= options.candidates <= MOST_CANDIDATES:
         raise InputError(
-            f"--candidates {options.candidates} asks for nothing", "Ask for 1 or more."
+            f"--candidates {options.candidates} cannot be", f"Ask for 1 to {MOST_CANDIDATES}."
         )
     if options.num_gpu is not None and box.engine == "sketch":
         warn(f"the engine of {name} (sketch) uses no GPU; --num-gpu changes nothing")

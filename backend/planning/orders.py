@@ -18,6 +18,8 @@ from backend.store import Job, Order, Store
 
 T = TypeVar("T", bound=Order)
 
+MOST_CANDIDATES = 99
+"""Answers to one prompt that a batch may ask for."""
 GREATEST_SEED = 2**31 - 1
 """Every engine takes it."""
 

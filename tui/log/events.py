@@ -10,6 +10,7 @@ from backend.events import (
     JobCancelled,
     JobDone,
     JobFailed,
+    JobPaused,
     JobPostponed,
     JobPrepared,
     JobSent,
@@ -28,7 +29,16 @@ _LINK_LEVELS = {
     LinkState.STOPPED: "error",
 }
 
-JobEvent = JobPrepared | JobSent | JobStarted | JobDone | JobFailed | JobPostponed | JobCancelled
+JobEvent = (
+    JobPrepared
+    | JobSent
+    | JobStarted
+    | JobDone
+    | JobFailed
+    | JobPostponed
+    | JobPaused
+    | JobCancelled
+)
 
 
 def line_of(event: Event, box: str, now: float) -> LogLine | None:
@@ -54,6 +64,7 @@ def line_of(event: Event, box: str, now: float) -> LogLine | None:
             | JobDone()
             | JobFailed()
             | JobPostponed()
+            | JobPaused()
             | JobCancelled()
         ):
             level, text = _job_text(event)
@@ -86,6 +97,8 @@ def _job_text(event: JobEvent) -> tuple[str, str]:
             return "error", f"failed: {event.error}"
         case JobPostponed():
             return "warning", f"waits: {event.reason}"
+        case JobPaused():
+            return "info", "paused"
         case JobCancelled():
             return "info", "cancelled"
 

@@ -10,7 +10,7 @@ from time import monotonic
 from backend.config import Fit, Settings, Upsampling
 from backend.errors import InputError
 from backend.planning.admission import assess
-from backend.planning.orders import GREATEST_SEED, Batch
+from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch
 from backend.planning.plan import Plan, Planner
 from backend.planning.summary import Summary, summarise
 from backend.sizes import Bound
@@ -20,7 +20,6 @@ from tui.specs.planning import PromptPlanner
 from tui.text import one_line
 
 MOST_FRAMES = 64
-MOST_CANDIDATES = 99
 TELL_EVERY = 0.1
 """Seconds between two words about how far the weighing is."""
 RESIZES = ("auto", "safe", "off")

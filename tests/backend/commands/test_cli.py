@@ -145,6 +145,7 @@ def test_help_names_the_commands_and_options(capsys: Capsys) -> None:
         ["--no-ui", "nothing"],
         ["--no-ui", "--box", "nowhere"],
         ["--no-ui", "--candidates", "0"],
+        ["--no-ui", "--candidates", "100"],
         ["--no-ui", "--num-frames", "0"],
     ],
     ids=" ".join,
