@@ -84,7 +84,7 @@ class Follower:
                 if job.number in self._jobs:
                     await self._note(job)
             # A job that ended and was cleared from the queue between two polls is not among the changes.
-            self._unended = await asyncio.to_thread(self._store.still_there, self._unended)
+            self._unended = await asyncio.to_thread(self._store.existing, self._unended)
             await self._write_files()
         return not self._unended
 

@@ -263,7 +263,7 @@ def decide(
     try:
         return _follow(store, before, sure, force=force)
     except UpsampleError:
-        store.take_back([made])
+        store.remove_decisions([made])
         _restore(store, before)
         raise
 
@@ -295,11 +295,11 @@ def undo(store: Store) -> tuple[list[Decided], FileChanges]:
     """
     last = store.last_decisions()
     before = _contents(store, _files_for(store.jobs(one.job for one in last)))
-    store.take_back(last)
+    store.remove_decisions(last)
     try:
         return last, _follow(store, before, set(), force=False)
     except UpsampleError:
-        store.put_back(last)
+        store.restore_decisions(last)
         _restore(store, before)
         raise
 

@@ -1,10 +1,10 @@
-"""The local queue: which jobs there are, how each stands, and what came back. One SQLite file.
+"""The local queue: one SQLite file with the jobs, their states and the answers to them.
 
-A job is one prompt to be upsampled once. It is queued before its frames are drawn, so it has a number
-at once, and its identity (the hash that box and app know it by) only when its request is made. Two jobs
-can turn out to have one identity: they are answered by one result.
+A job is one prompt to be upsampled once. It is queued before its frames are drawn. So it gets its number at
+once, and its identity (the hash by which box and app know it) only when its request is made. Two jobs may
+have the same identity: then one answer serves both.
 
-Each subject has a file of its own here, a table or two and what is asked of them; `Store` is all of them.
+Each module here holds one subject, a table or two with their queries; `Store` combines them.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ __all__ = [
 
 
 def default_path() -> Path:
-    """Where the queue is kept."""
+    """Return the path of the queue's file."""
     return platformdirs.user_data_path("upsample") / "queue.db"
 
 
 class Store(Answers, Destinations, WrittenFiles):
-    """The open queue. Every method blocks for about a millisecond; threads may share it.
+    """The open queue. Each method blocks for about a millisecond; threads may share an instance.
 
-    Raises QueueError where the file cannot be used.
+    Each method raises QueueError when the file cannot be used.
     """

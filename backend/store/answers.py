@@ -1,4 +1,4 @@
-"""What boxes were asked, what they answered, and how far their journals were followed."""
+"""Stores the requests to boxes, the answers to them, and how far each box's journal was read."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from remote.protocol import Answer, ProtocolError, Request, parse
 T = TypeVar("T")
 
 _NEWEST_ANSWERS = 200
-"""That are looked at to know how long an answer takes."""
+"""How many of the newest answers are read to know how long an answer takes."""
 
 
 class Answers(Jobs):
-    """Requests belong to jobs; answers to requests, so that they outlive the jobs."""
+    """Requests and answers. A request belongs to a job, an answer to a request, so it outlives the job."""
 
     def set_request(self, number: int, request: Request, estimate: int) -> str:
-        """Note the request that was made for a job and the prompt tokens that we count for it.
+        """Store the request of a job and our own count of its prompt tokens.
 
         Returns the request's identity.
         """
@@ -36,7 +36,7 @@ class Answers(Jobs):
         return identity
 
     def request(self, number: int) -> Request:
-        """The request that was made for a job. Raises KeyError when none was."""
+        """Return the request of a job. Raises KeyError when it has none."""
         with self._using() as db:
             row = db.execute("SELECT request FROM jobs WHERE number = ?", (number,)).fetchone()
             if row is None or row["request"] is None:
@@ -44,7 +44,7 @@ class Answers(Jobs):
             return _parsed(Request, row["request"])
 
     def answer(self, identity: str) -> Answer | None:
-        """What came back for a request; None when nothing did yet."""
+        """Return the answer to a request; None when there is none yet."""
         with self._using() as db:
             row = db.execute(
                 "SELECT answer FROM results WHERE identity = ?", (identity,)
@@ -60,7 +60,7 @@ class Answers(Jobs):
         return found is not None
 
     def keep_answer(self, identity: str, answer: Answer) -> None:
-        """Keep an answer, unless there is one."""
+        """Store an answer, unless the request has one already."""
         text = json.dumps(asdict(answer))
         with self._transaction() as db:
             db.execute(
@@ -68,7 +68,7 @@ class Answers(Jobs):
             )
 
     def durations(self, engine: str) -> list[float]:
-        """Seconds that each of the newest answers of this engine ("vllm", any version) took."""
+        """Return how many seconds each of the newest answers of an engine ("vllm", any version) took."""
         with self._using() as db:
             rows = db.execute(
                 "SELECT json_extract(answer, '$.ended') - json_extract(answer, '$.started') AS took "
@@ -79,13 +79,13 @@ class Answers(Jobs):
         return [row["took"] for row in rows if row["took"] is not None]
 
     def seen(self, box: str) -> tuple[str, int]:
-        """The journal of a box that was last followed, and how far; ("", -1) at first."""
+        """Return the id of the box's journal that was read last, and the last seq; ("", -1) at first."""
         with self._using() as db:
             row = db.execute("SELECT * FROM seen WHERE box = ?", (box,)).fetchone()
         return (row["journal"], row["seq"]) if row else ("", -1)
 
     def note_seen(self, box: str, journal: str, seq: int) -> None:
-        """Note how far the box's journal was followed, after what it said was dealt with."""
+        """Store the seq of a journal event that was processed."""
         with self._transaction() as db:
             db.execute(
                 "INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT (box) "
@@ -95,8 +95,9 @@ class Answers(Jobs):
             )
 
     def begin_journal(self, box: str, journal: str) -> None:
-        """Follow another journal of the box from its beginning. What was sent is to be sent anew: only the
-        journal before is known to have it.
+        """Begin to read another journal of the box from its start.
+
+        Sent jobs become queued again: they were accepted in the earlier journal, and may not be in this one.
         """
         with self._transaction() as db:
             db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, -1)", (box, journal))

@@ -1,4 +1,4 @@
-"""The attempts at jobs: when each began, and what ended it. Within the transactions of the jobs."""
+"""Stores the attempts at jobs: when each began and how it ended. Called within transactions of `jobs`."""
 
 from __future__ import annotations
 
@@ -16,26 +16,27 @@ class Attempt:
     """One try at a job on a box."""
 
     number: int
-    """As the box counts, from 1; it begins anew when the job is queued again."""
+    """The box's count, from 1; it starts at 1 again when the job is queued again."""
     began: float
-    """Unix time here, when that was heard of."""
+    """Unix time, by this machine's clock, at which we heard that the attempt began."""
     ended: float | None
-    """The same; None while it goes on."""
+    """Unix time at which we heard that it ended; None while it runs."""
     outcome: str
-    """How the job stood after it: "done", "failed", "cancelled"; "again" when another attempt followed,
-    "queued" when it was put back. Empty while it goes on."""
+    """The job's state after it: "done", "failed" or "cancelled"; "again" when another attempt followed,
+    "queued" when the job was put back into the queue. Empty while it runs."""
     error: str
-    """Why it failed; empty otherwise, and where a box did not say it."""
+    """Why it failed; empty when it did not, or when the box did not say why."""
 
 
 AGAIN = "again"
+"""The outcome of an attempt that another one followed."""
 
 
 def begin_attempt(db: sqlite3.Connection, job: int, number: int, ended_before: str) -> None:
-    """An attempt begins, so the one before it has ended."""
+    """Store the beginning of an attempt, and the end of the attempt before it."""
     now = time.time()
     if _is_open(db, job, number):
-        return  # told twice, before and after a link was made anew
+        return  # reported twice, before and after a reconnect
     db.execute(
         "UPDATE attempts SET ended = ?, outcome = ?, error = ? WHERE job = ? AND ended IS NULL",
         (now, AGAIN, ended_before, job),
@@ -44,7 +45,7 @@ def begin_attempt(db: sqlite3.Connection, job: int, number: int, ended_before: s
 
 
 def end_attempt(db: sqlite3.Connection, job: int, state: State, error: str) -> None:
-    """The job stands so now, so no attempt at it goes on."""
+    """Store that the job's attempt has ended, because the job has this state now."""
     db.execute(
         "UPDATE attempts SET ended = ?, outcome = ?, error = ? WHERE job = ? AND ended IS NULL",
         (time.time(), state, error, job),
@@ -52,7 +53,7 @@ def end_attempt(db: sqlite3.Connection, job: int, state: State, error: str) -> N
 
 
 def ensure_attempt(db: sqlite3.Connection, job: int, number: int, seconds: float) -> None:
-    """An attempt of this length ends now, and perhaps nobody here heard it begin."""
+    """Store an attempt that ends now and took `seconds`, unless its beginning is stored already."""
     if not _is_open(db, job, number):
         db.execute(
             "INSERT INTO attempts (job, number, began) VALUES (?, ?, ?)",
@@ -61,7 +62,7 @@ def ensure_attempt(db: sqlite3.Connection, job: int, number: int, seconds: float
 
 
 def attempts_at(db: sqlite3.Connection, jobs: Iterable[int]) -> dict[int, list[Attempt]]:
-    """All attempts at these jobs, by job, oldest first."""
+    """Return all attempts at these jobs, by job number, oldest first."""
     found: dict[int, list[Attempt]] = {}
     rows = db.execute(
         f"SELECT * FROM attempts WHERE job IN {EACH} ORDER BY rowid",  # noqa: S608 - our own words

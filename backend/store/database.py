@@ -1,6 +1,6 @@
-"""The open file of the queue: its connection, its transactions, and what a failing one is called.
+"""Holds the open file of the queue: its connection, its lock and its transactions.
 
-Opening it is in `opening`, what is done about a damaged one in `salvage`.
+`opening` opens the file; `salvage` replaces a damaged one.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from backend.store.schema import transaction
 from backend.store.trouble import is_damage, unusable
 
 EACH = "(SELECT value FROM json_each(?))"
-"""Of a list of numbers, which SQLite takes only as JSON (`array`)."""
+"""SQL for the elements of a list of numbers. SQLite takes a list only as JSON, which `array` makes."""
 
 
 class Database:
-    """What the tables of the queue share: the connection, its lock, and the clock of what is asked for.
+    """The base class of all tables: the connection, its lock, and the counter behind `Job.asked`.
 
-    Every method of it and of those who build on it raises QueueError where the file cannot be used.
+    Each method of this class and of its subclasses raises QueueError when the file cannot be used.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,7 +37,7 @@ class Database:
             raise
         self._db = opened.db
         self.set_aside = opened.set_aside
-        """What happened to a damaged queue that was found here; None when it was whole."""
+        """What happened to a damaged queue that was found here; None when the file was whole."""
 
     def close(self) -> None:
         with self._lock:
@@ -45,13 +45,13 @@ class Database:
             self._users.leave()
 
     def others_version(self) -> int:
-        """Another number than before when another process, or another Store, changed the queue."""
+        """Return a version number, which changes when another process or another Store changes the queue."""
         with self._using() as db:
             (version,) = db.execute("PRAGMA data_version").fetchone()
         return int(version)
 
     def _last_asked(self) -> int:
-        """As `Job.asked` counts."""
+        """Return the highest number that `Job.asked` or `Decided.asked` has."""
         (last,) = self._db.execute(
             "SELECT max(coalesce((SELECT max(asked) FROM jobs), 0), "
             "coalesce((SELECT max(asked) FROM decisions), 0))"
@@ -60,18 +60,18 @@ class Database:
 
     @contextlib.contextmanager
     def at_once(self) -> Iterator[None]:
-        """What is done meanwhile, in this thread, is one change: no other process sees a part of it."""
+        """Make the changes of this thread within the block one transaction, which others see as a whole."""
         with self._transaction():
             yield
 
     @contextlib.contextmanager
     def _using(self) -> Iterator[sqlite3.Connection]:
-        """The connection, for one thread at a time."""
+        """Hold the connection's lock for a block of code. Turns errors of the file into QueueError."""
         with self._lock:
             try:
                 yield self._db
             except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
-                raise  # ours, and not the file's
+                raise  # an error in our code, not in the file
             except sqlite3.DatabaseError as error:
                 if is_damage(error):
                     mark_damaged(self.path)
@@ -79,7 +79,7 @@ class Database:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """The same, and what is changed meanwhile is on the disk afterwards, all of it or nothing."""
+        """Hold the lock and run the block as one transaction, which is on the disk when the block ends."""
         with self._using() as db:
             if db.in_transaction:
                 yield db
@@ -89,5 +89,5 @@ class Database:
 
 
 def array(numbers: Iterable[int]) -> str:
-    """Numbers as `EACH` takes them."""
+    """Return the numbers as JSON, for a parameter of `EACH`."""
     return json.dumps(list(numbers))

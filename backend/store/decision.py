@@ -1,4 +1,4 @@
-"""What a user can decide about a result, and what is kept of a decision."""
+"""Defines which decisions a user can make about a result, and what is stored of a decision."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Decision(StrEnum):
-    """How a result stands with its user; the value is the word that is shown."""
+    """What the user has decided about a result; the value is the word that is shown."""
 
     UNDECIDED = "undecided"
     ACCEPTED = "accepted"
@@ -17,24 +17,26 @@ class Decision(StrEnum):
 
     @property
     def is_wanted(self) -> bool:
-        """Whether it belongs into a file."""
+        """Whether the result is to be written to a file."""
         return self in (Decision.ACCEPTED, Decision.EDITED)
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision about one job."""
+    """A decision about one job, as it is stored."""
 
     number: int
-    """Counts up."""
+    """The decision's own number, which grows with each decision."""
     step: int
-    """Decisions of one step are taken back together."""
+    """Decisions with the same step number are undone together."""
     job: int
+    """The job's number."""
     decision: Decision
-    """Never UNDECIDED: that is the lack of a decision."""
+    """Never UNDECIDED, which means that there is no decision."""
     text: str | None
-    """The user's own text when EDITED."""
+    """The user's own text when EDITED, else None."""
     asked: int
-    """As `Job.asked`: of the results for one place, the one asked for or accepted last counts."""
+    """A number from the counter of `Job.asked`: of several results for one entry, the one that was requested
+    or accepted last is written."""
     time: float
-    """Unix time."""
+    """Unix time of the decision."""

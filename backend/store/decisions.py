@@ -1,4 +1,4 @@
-"""What was decided about results."""
+"""Stores the decisions about results, and removes those that the user undoes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from backend.store.trouble import Damaged
 
 
 class Decisions(Database):
-    """One row a decision; those of one step were made, and are taken back, together."""
+    """The table of decisions. Decisions of one step were made together and are undone together."""
 
     def decisions(self, numbers: Iterable[int] | None = None) -> dict[int, Decided]:
-        """The last decision about each of these jobs, or of all, that has one. What was rejected and
-        then asked for again is undecided.
+        """Return the last decision about each of these jobs, or of all jobs, by job number.
+
+        Undecided jobs are missing. A job that was rejected and then queued again is undecided.
         """
         among = "TRUE" if numbers is None else f"job IN {EACH}"
         with self._using() as db:
@@ -32,8 +33,8 @@ class Decisions(Database):
     def note_decision(
         self, job: int, decision: Decision, text: str | None = None, step: int | None = None
     ) -> Decided:
-        """Note what was decided about a job. Decisions of one `step` are taken back together; without
-        one, this is a step of its own.
+        """Store a decision about a job. Decisions with the same `step` are undone together; with None, this
+        decision is a step of its own.
         """
         with self._transaction() as db:
             (last,) = db.execute("SELECT coalesce(max(step), 0) FROM decisions").fetchone()
@@ -45,21 +46,21 @@ class Decisions(Database):
         return _decided(row)
 
     def last_decisions(self) -> list[Decided]:
-        """The decisions of the last step; nothing when there is none."""
+        """Return the decisions of the last step; empty when there are none."""
         with self._using() as db:
             rows = db.execute(
                 "SELECT * FROM decisions WHERE step = (SELECT max(step) FROM decisions)"
             ).fetchall()
             return [_decided(row) for row in rows]
 
-    def take_back(self, decisions: Iterable[Decided]) -> None:
-        """Remove these decisions, as if they had never been made."""
+    def remove_decisions(self, decisions: Iterable[Decided]) -> None:
+        """Remove these decisions from the table, as if they had never been made."""
         numbers = array(decided.number for decided in decisions)
         with self._transaction() as db:
             db.execute(f"DELETE FROM decisions WHERE number IN {EACH}", (numbers,))  # noqa: S608
 
-    def put_back(self, decisions: Iterable[Decided]) -> None:
-        """Have these decisions again that were taken back."""
+    def restore_decisions(self, decisions: Iterable[Decided]) -> None:
+        """Store decisions again that were removed."""
         with self._transaction() as db:
             db.executemany(
                 "INSERT INTO decisions VALUES (:number, :step, :job, :decision, :text, :asked, :time)",

@@ -1,4 +1,4 @@
-"""Which results belong into which files."""
+"""Decides which results belong in which files."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from backend.store.paths import stored_path
 
 
 def wanted_since(job: Job, file: Path, decided: Decided | None) -> int | None:
-    """When this result was last asked for, or accepted, in this file, as `Job.asked` counts; None when it
-    does not belong there. `decided` is the last decision about it.
+    """Return when this result was last requested or accepted for this file, as a number of `Job.asked`.
+
+    Returns None when the result does not belong in the file. `decided` is the last decision about the job.
     """
     if decided is None:
         return job.asked if job.destination == file and not job.held else None
@@ -21,13 +22,13 @@ def wanted_since(job: Job, file: Path, decided: Decided | None) -> int | None:
 
 
 class Destinations(Jobs, Decisions):
-    """Jobs and what was decided about them, looked at from their files."""
+    """Queries of jobs and decisions by the file that the results go to."""
 
     def never_written(self, box: str | None = None) -> list[Job]:
-        """The jobs that are done and whose destination we never wrote, as far as is known: we may have
-        been killed over it. On one box or on all.
+        """Return the done jobs, of one box or of all, whose destination was never written, as far as we know.
 
-        What waits for a review or was rejected is not among them: nobody wants it written.
+        A process may have been killed before it wrote the file. Jobs that wait for a review or were rejected
+        are not included, because their results are not to be written.
         """
         jobs = self._select(
             "state = ? AND box = coalesce(?, box) "
@@ -37,21 +38,21 @@ class Destinations(Jobs, Decisions):
         decided = self.decisions()
         return [job for job in jobs if wanted_since(job, job.destination, decided.get(job.number))]
 
-    def candidates_for(self, place: Path, entry: int) -> list[Job]:
-        """The jobs whose results may come to stand in this place of a file, oldest first."""
-        file = stored_path(place)
+    def candidates_for(self, file: Path, entry: int) -> list[Job]:
+        """Return the jobs whose results may be written to this entry of a file, oldest first."""
+        path = stored_path(file)
         return self._select(
-            "(choice = ? OR (destination = ? AND choice IS NULL)) AND entry = ?", file, file, entry
+            "(choice = ? OR (destination = ? AND choice IS NULL)) AND entry = ?", path, path, entry
         )
 
     def with_destination(self, destination: Path) -> list[Job]:
-        """The jobs whose results go into one file, by entry; of each entry the one asked for last.
+        """Return the jobs whose results go into one file, by entry: for each entry the one requested last.
 
-        What is held for review, and what has a file of its own, counts once it is accepted, and as if it
-        were asked for then; what is rejected counts no more.
+        A job that is held for review, or has a file of its own, counts only once it is accepted, and as if it
+        were requested then. A rejected job does not count.
         """
-        place = stored_path(destination)
-        jobs = self._select("destination = ? OR choice = ?", place, place)
+        path = stored_path(destination)
+        jobs = self._select("destination = ? OR choice = ?", path, path)
         decided = self.decisions(job.number for job in jobs)
         last: dict[int, tuple[int, Job]] = {}
         for job in jobs:

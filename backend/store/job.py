@@ -1,4 +1,4 @@
-"""What a job is, and how it stands."""
+"""Defines a job of the queue and its states."""
 
 from __future__ import annotations
 
@@ -8,87 +8,95 @@ from pathlib import Path
 
 
 class State(StrEnum):
-    """How a job stands. The names are pueue's where it has them."""
+    """The state of a job. The names are those of pueue where it has the state."""
 
     QUEUED = "queued"
+    """It waits for its frames to be drawn."""
     PAUSED = "paused"
-    """It waits until the user lets it go on; nothing of it was sent."""
+    """It waits until the user resumes it; it was not sent."""
     PREPARING = "preparing"
     """Its frames are being drawn, or it waits to be sent."""
     SENT = "sent"
-    """On the box's disk; it will be done there even if this app never comes back."""
+    """It is on the box's disk, and the box does it even if this app never comes back."""
     RUNNING = "running"
+    """The engine works on it."""
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
 
     @property
     def ended(self) -> bool:
-        """Nothing more happens to it unless it is queued again."""
+        """Whether nothing more happens to the job unless it is queued again."""
         return self in (State.DONE, State.FAILED, State.CANCELLED)
 
     @property
     def on_box(self) -> bool:
-        """A box has the job, and works on it whether this program runs or not."""
+        """Whether a box has the job; the box works on it whether this program runs or not."""
         return self in (State.SENT, State.RUNNING)
 
     @property
     def unsent(self) -> bool:
-        """No box knows of it yet, so it can be paused and moved."""
+        """Whether no box has the job yet, so that it can be paused and moved."""
         return self in (State.QUEUED, State.PREPARING, State.PAUSED)
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is known of a job when it is queued."""
+    """An order to upsample one prompt: the part of a job that is known when it is queued."""
 
     key: str
-    """Equal for equal orders, so that queueing one again finds the job that is there."""
+    """A hash that is equal for equal orders, so that an order that is queued twice finds its job."""
     box: str
+    """The box's name in the config."""
     file: Path
     """The spec's file, absolute."""
     entry: int
+    """The spec's position in its file, from 0."""
     name: str
     prompt: str
     video: Path | None
-    """Absolute; None for a prompt without one."""
+    """The video, absolute; None for a prompt without a video."""
     candidate: int
+    """The index of the candidate among those that were ordered together, from 0."""
     seed: int
     settings: str
     """`Upsampling` as JSON."""
     destination: Path
     """The file that the result goes to, absolute."""
     control: Path | None = field(default=None, kw_only=True)
-    """A second video, shown after the first one; absolute."""
+    """A second video, which the model sees after the first one; absolute."""
     media: str = field(default="", kw_only=True)
-    """What the videos are: "rgb", "edge", "rgb+edge"; empty for none, and in queues of earlier versions."""
+    """What the videos are: "rgb", "edge", "rgb+edge"; empty without a video, and in queues of earlier
+    versions."""
     force: bool = field(default=False, kw_only=True)
     """Whether the result may replace a file that somebody else made."""
     held: bool = field(default=False, kw_only=True)
-    """Whether its result waits for a review; else it is written as soon as it is there."""
+    """Whether the result waits for a review; otherwise it is written as soon as it arrives."""
     choice: Path | None = field(default=None, kw_only=True)
-    """The file for the one that is chosen, where each candidate has a file of its own; absolute."""
+    """The file for the chosen candidate, when each candidate also has a file of its own; absolute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job(Order):
-    """A job of the queue."""
+    """A job of the queue: an order with a number and a state."""
 
     number: int
+    """The number by which the user names the job."""
     state: State
     identity: str | None
-    """The request's hash; None until its frames are drawn."""
+    """The hash of the job's request; None until its frames are drawn."""
     estimate: int
-    """Prompt tokens by our count; 0 until its request is made."""
+    """Prompt tokens by our own count; 0 until the request is made."""
     error: str
-    """Why it failed; empty otherwise."""
+    """Why the job failed; empty when it did not."""
     attempts: int
-    """How often it was sent."""
+    """How often the job was sent."""
     queued: float
-    """Unix time."""
+    """Unix time at which the job was queued."""
     changed: float
     """Unix time of the last change of state."""
     place: float = field(default=0.0, kw_only=True)
-    """Where it stands among the jobs that wait: the one with the smallest is sent first."""
+    """The job's position in the queue: the waiting job with the smallest place is sent first."""
     asked: int = field(default=0, kw_only=True)
-    """Counts up with every job that is asked for and every decision: of several, the last one counts."""
+    """A counter that grows with each order and each decision: of several results for one entry of a file, the
+    one with the highest number is written."""

@@ -1,4 +1,4 @@
-"""The jobs: which there are, in which order they wait, how each stands, and what is asked of them."""
+"""Stores the jobs, their states, their order in the queue, and requests to cancel or pause them."""
 
 from __future__ import annotations
 
@@ -28,48 +28,48 @@ _UNPAUSED = str(tuple(str(state) for state in State if state.unsent and state is
 
 
 class Jobs(Database):
-    """One row a job; one a request to cancel or to pause it; one an attempt at it."""
+    """The tables of jobs, of requests to cancel and to pause them, and of attempts at them."""
 
     def queue(self, jobs: Sequence[Order]) -> list[Job]:
-        """Put jobs into the queue and return them as they stand there, in the same order.
+        """Put jobs into the queue and return them, in the same order.
 
-        One that is there already stays as it is, unless it failed or was cancelled, or is asked to be,
-        or is paused: then it is queued anew. They are sent in this order, after those that wait. Of
-        several jobs for one place in a file, the one asked for last counts.
+        A job that is in the queue already is queued again when it failed, was cancelled, is paused, or has a
+        cancel request; otherwise it stays as it is. The jobs are sent in this order, after those that wait.
+        Of several jobs for one entry of a file, the result of the one that was queued last is written.
         """
         with self._transaction() as db:
-            there = {row["key"]: row for row in _stands(db, [job.key for job in jobs])}
+            rows = {row["key"]: row for row in _rows_by_key(db, [job.key for job in jobs])}
             for asked, job in enumerate(jobs, self._last_asked() + 1):
-                if job.key not in there:
+                if job.key not in rows:
                     _insert(db, job, asked)
-                    (there[job.key],) = _stands(db, [job.key])
+                    (rows[job.key],) = _rows_by_key(db, [job.key])
                 else:
-                    self._queue_again(db, job, there[job.key], asked)
-            queued = {job.key: job for job in self.jobs(row["number"] for row in there.values())}
+                    self._queue_again(db, job, rows[job.key], asked)
+            queued = {job.key: job for job in self.jobs(row["number"] for row in rows.values())}
             return [queued[job.key] for job in jobs]
 
     def _queue_again(
-        self, db: sqlite3.Connection, job: Order, there: sqlite3.Row, asked: int
+        self, db: sqlite3.Connection, job: Order, row: sqlite3.Row, asked: int
     ) -> None:
-        number = there["number"]
+        number = row["number"]
         db.execute(
             "UPDATE jobs SET asked = ?, force = max(force, ?) WHERE number = ?",
             (asked, job.force, number),
         )
         withdrawn = _withdraw(db, number)
-        if withdrawn or there["state"] in _STOPPED:
+        if withdrawn or row["state"] in _STOPPED:
             self._change(
                 "state = ?, error = '', place = ? WHERE number = ?", State.QUEUED, asked, number
             )
 
     def jobs(self, numbers: Iterable[int] | None = None) -> list[Job]:
-        """The jobs with these numbers, or all, oldest first."""
+        """Return the jobs with these numbers, or all jobs, oldest first."""
         if numbers is None:
             return self._select("TRUE")
         return self._select(f"number IN {EACH}", array(numbers))
 
-    def still_there(self, numbers: Iterable[int]) -> set[int]:
-        """Those of these numbers whose jobs were not forgotten."""
+    def existing(self, numbers: Iterable[int]) -> set[int]:
+        """Return those of these numbers that jobs in the queue have."""
         with self._using() as db:
             rows = db.execute(
                 f"SELECT number FROM jobs WHERE number IN {EACH}",  # noqa: S608 - our own words
@@ -78,19 +78,20 @@ class Jobs(Database):
         return {row["number"] for row in rows}
 
     def in_states(self, states: Iterable[State]) -> list[Job]:
-        """The jobs that stand so, oldest first."""
+        """Return the jobs that are in one of these states, oldest first."""
         return self._select("state IN (SELECT value FROM json_each(?))", json.dumps(list(states)))
 
     def unended(self, box: str | None = None) -> list[Job]:
-        """The jobs that are still to be done, on one box or on all, oldest first."""
+        """Return the jobs of one box, or of all, that have not ended, oldest first."""
         return self._select(f"state NOT IN {_ENDED} AND box = coalesce(?, box)", box)
 
     def to_do(
         self, box: str | None = None, *, but: Iterable[int] = (), most: int = -1
     ) -> list[Job]:
-        """The unended jobs that are not paused, on one box or on all, in the order in which to send
-        them. A paused one is among them when it is asked to be cancelled. Without those of these
-        numbers; and at most so many, unless that is negative.
+        """Return the jobs of one box, or of all, that have not ended and are not paused, in sending order.
+
+        A paused job is included when it has a cancel request. The numbers in `but` are left out. At most
+        `most` jobs are returned, unless that is negative.
         """
         return self._select(
             f"{_TO_DO} AND number NOT IN {EACH}", box, State.PAUSED, array(but),
@@ -98,8 +99,9 @@ class Jobs(Database):
         )  # fmt: skip
 
     def changes_since(self, time: float) -> dict[int, tuple[float, State]]:
-        """By number, in the order in which they changed: the jobs whose state did so at or after this Unix
-        time, when, and to what.
+        """Return the jobs whose state changed at or after this Unix time, in the order of their changes.
+
+        The dictionary maps a job's number to the time of its last change and to its state.
         """
         with self._using() as db:
             rows = db.execute(
@@ -109,7 +111,7 @@ class Jobs(Database):
         return {row["number"]: (row["changed"], State(row["state"])) for row in rows}
 
     def settings_to_do(self, box: str) -> list[str]:
-        """The different `Job.settings` of `to_do`."""
+        """Return the different `Job.settings` of the jobs that `to_do` returns."""
         with self._using() as db:
             rows = db.execute(
                 f"SELECT DISTINCT settings FROM jobs WHERE {_TO_DO}",  # noqa: S608 - our own words
@@ -118,7 +120,7 @@ class Jobs(Database):
         return [row["settings"] for row in rows]
 
     def boxes_with_work(self) -> list[str]:
-        """The boxes that have unended jobs, by name."""
+        """Return the names of the boxes that have jobs which have not ended."""
         with self._using() as db:
             rows = db.execute(
                 f"SELECT DISTINCT box FROM jobs WHERE state NOT IN {_ENDED} ORDER BY box"  # noqa: S608
@@ -126,34 +128,35 @@ class Jobs(Database):
         return [row["box"] for row in rows]
 
     def latest(self) -> list[tuple[Path, int, int, str, State]]:
-        """Of every entry of every spec file that was ever queued: file, entry, and the number, prompt
-        and state of its latest job.
+        """Return the latest job of each entry of each spec file: file, entry, and the job's number, prompt
+        and state.
         """
         with self._using() as db:
-            # SQLite gives the row that has the maximum.
+            # With max() in the SELECT, SQLite takes the other columns from the row that has the maximum.
             rows = db.execute(
                 "SELECT file, entry, max(number), prompt, state FROM jobs GROUP BY file, entry"
             ).fetchall()
         return [(path_of(row[0]), row[1], row[2], row[3], State(row[4])) for row in rows]
 
     def sent(self, box: str, identity: str) -> list[Job]:
-        """The jobs that wait for a box to answer this request."""
+        """Return the jobs that wait for this box to answer this request."""
         return self._select(
             "identity = ? AND box = ? AND state IN (?, ?)",
             identity, box, State.SENT, State.RUNNING,
         )  # fmt: skip
 
     def set_state(self, number: int, state: State, error: str = "") -> bool:
-        """Note how a job stands now; returns whether it may stand so.
+        """Change the state of a job; returns whether the job's present state allows it.
 
-        What has ended or is paused makes no progress, unless it is queued again, and what runs has been
-        sent. What ends need not be cancelled or paused any more, and its attempt ends with it.
+        A job that has ended or is paused must be queued again before it can be prepared, sent or run, and a
+        running job does not become sent. A job that ends loses its cancel and pause requests, and its attempt
+        ends with it.
         """
         with self._transaction() as db:
             return self._set_state(db, number, state, error)
 
     def back_to_queued(self, numbers: Iterable[int]) -> None:
-        """Let those of these jobs wait again whose frames were drawn and that were not sent."""
+        """Put those of these jobs back into the queue that are preparing."""
         with self._transaction() as db:
             db.execute(
                 f"UPDATE jobs SET state = ?, changed = ? WHERE state = ? AND number IN {EACH}",  # noqa: S608
@@ -161,15 +164,17 @@ class Jobs(Database):
             )
 
     def begin_attempt(self, number: int, attempt: int, ended_before: str) -> None:
-        """Note that the box works on a job, as the `attempt`th time; `ended_before` is why the attempt
-        before that ended, empty when it is the first or nothing was said.
+        """Store that the box has begun an attempt at a job, and that the job is running.
+
+        `attempt` counts from 1. `ended_before` says why the attempt before it failed; it is empty at the
+        first attempt, or when the box did not say why.
         """
         with self._transaction() as db:
             self._set_state(db, number, State.RUNNING)
             begin_attempt(db, number, attempt, ended_before)
 
     def finish(self, number: int, answer: Answer) -> None:
-        """Note that a job is done, by this answer."""
+        """Store that a job is done with this answer, and the end of its attempt."""
         with self._transaction() as db:
             was_sent = db.execute(
                 "SELECT 1 FROM jobs WHERE number = ? AND state IN (?, ?)",
@@ -180,7 +185,7 @@ class Jobs(Database):
             self._set_state(db, number, State.DONE)
 
     def attempts(self, numbers: Iterable[int]) -> dict[int, list[Attempt]]:
-        """How often each of these jobs was tried, oldest first, and how that ended."""
+        """Return the attempts at each of these jobs, oldest first."""
         with self._using() as db:
             return attempts_at(db, numbers)
 
@@ -203,7 +208,7 @@ class Jobs(Database):
         return changed
 
     def set_places(self, places: Mapping[int, float]) -> None:
-        """Note where jobs stand among those that wait, by number."""
+        """Store new places of jobs in the queue, by number."""
         with self._transaction() as db:
             db.executemany(
                 "UPDATE jobs SET place = ? WHERE number = ?",
@@ -211,13 +216,14 @@ class Jobs(Database):
             )
 
     def count_attempt(self, number: int) -> None:
-        """Note that a job is being sent."""
+        """Count that a job is being sent once more."""
         self._change("attempts = attempts + 1 WHERE number = ?", number)
 
     def ask_to_cancel(self, numbers: Iterable[int]) -> None:
-        """Leave the request to cancel these jobs to whoever works on the queue, now or next.
+        """Store a cancel request for each of these jobs that has not ended.
 
-        It stays until the job has ended or is queued again; jobs that have ended already get none.
+        The process that runs the queue, now or later, applies it. A request stays until its job has ended or
+        is queued again.
         """
         with self._transaction() as db:
             db.execute(
@@ -227,13 +233,14 @@ class Jobs(Database):
             )
 
     def asked_to_cancel(self) -> list[Job]:
-        """The jobs that are asked to be cancelled and have not ended."""
+        """Return the jobs that have a cancel request; none of them has ended."""
         return self._select("number IN (SELECT job FROM cancels)")
 
     def ask_to_pause(self, numbers: Iterable[int]) -> None:
-        """Leave the request to pause these jobs to whoever works on the queue now.
+        """Store a pause request for each of these jobs that is not sent.
 
-        It stays until the job is paused, has ended, is sent or is resumed. Only what is not sent gets one.
+        The process that runs the queue applies it. A request stays until its job is paused, has ended, is
+        sent or is resumed.
         """
         with self._transaction() as db:
             db.execute(
@@ -243,13 +250,13 @@ class Jobs(Database):
             )
 
     def asked_to_pause(self) -> list[Job]:
-        """The jobs that are asked to be paused."""
+        """Return the jobs that have a pause request."""
         return self._select("number IN (SELECT job FROM pauses)")
 
     def pause_unsent(self, numbers: Iterable[int]) -> list[Job]:
-        """Pause those of these jobs that no box has, and answer every request to pause one of them.
+        """Pause those of these jobs that no box has, and remove all pause requests of these jobs.
 
-        Returns the jobs that are paused by this call, as they were before.
+        Returns the jobs that this call has paused, in their states before it.
         """
         numbers = list(numbers)
         with self._transaction() as db:
@@ -260,7 +267,7 @@ class Jobs(Database):
         return waiting
 
     def withdraw_pauses(self, numbers: Iterable[int]) -> None:
-        """Nobody need pause these any more: they go on, or cannot be paused."""
+        """Remove the pause requests of these jobs, because they go on or cannot be paused."""
         numbers = list(numbers)
         if not numbers:
             return
@@ -268,7 +275,7 @@ class Jobs(Database):
             db.execute(f"DELETE FROM pauses WHERE job IN {EACH}", (array(numbers),))  # noqa: S608
 
     def resume(self, numbers: Iterable[int]) -> list[Job]:
-        """Let those of these jobs go on that are paused, or asked to be; returns them as they stand now."""
+        """Resume those of these jobs that are paused or have a pause request; returns them in new states."""
         numbers = list(numbers)
         with self._transaction() as db:
             paused = self._select(
@@ -282,13 +289,13 @@ class Jobs(Database):
             return self.jobs(job.number for job in paused)
 
     def places(self) -> dict[int, float]:
-        """Where the jobs that have not ended stand among those that wait, by number."""
+        """Return the places in the queue of all jobs that have not ended, by number."""
         with self._using() as db:
             rows = db.execute(f"SELECT number, place FROM jobs WHERE state NOT IN {_ENDED}")  # noqa: S608
             return {row["number"]: row["place"] for row in rows}
 
     def forget(self, numbers: Iterable[int]) -> None:
-        """Remove jobs that have ended. Their answers stay, so that asking again costs nothing."""
+        """Remove those of these jobs that have ended. Their answers stay for when they are queued again."""
         with self._transaction() as db:
             db.execute(
                 f"DELETE FROM jobs WHERE number IN {EACH} AND state IN {_ENDED}",  # noqa: S608
@@ -338,12 +345,12 @@ def _insert(db: sqlite3.Connection, job: Order, asked: int) -> None:
 
 
 def _withdraw(db: sqlite3.Connection, number: int) -> bool:
-    """Drop what is asked of a job; returns whether it was to be cancelled."""
+    """Remove the requests to pause and to cancel a job; returns whether it had a cancel request."""
     db.execute("DELETE FROM pauses WHERE job = ?", (number,))
     return db.execute("DELETE FROM cancels WHERE job = ?", (number,)).rowcount > 0
 
 
-def _stands(db: sqlite3.Connection, keys: Sequence[str]) -> list[sqlite3.Row]:
+def _rows_by_key(db: sqlite3.Connection, keys: Sequence[str]) -> list[sqlite3.Row]:
     return db.execute(
         "SELECT key, number, state FROM jobs WHERE key IN (SELECT value FROM json_each(?))",
         (json.dumps(keys),),

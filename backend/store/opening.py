@@ -1,8 +1,8 @@
-"""Opening the queue's file: for its owner alone, brought up to date, and not damaged.
+"""Opens the queue's file: readable by its owner only, migrated to the newest schema, and checked for damage.
 
-A check of a whole queue of 20,000 jobs takes a tenth of a second, so it is made only after an end in
-disorder: SQLite leaves its -wal file behind then, and only a process that is alone can tell. Damage that
-shows later, in the middle of the work, is noted in a file beside the queue for whoever opens it next.
+A check of a queue of 20,000 jobs takes a tenth of a second. So it is made only when the last process did not
+close the file: SQLite leaves its -wal file behind then, which only a process that is alone can tell. A
+process that meets damage later writes a mark beside the queue, for the next process that opens it.
 """
 
 from __future__ import annotations
@@ -21,29 +21,32 @@ from backend.store.schema import SCHEMA_VERSION, transaction, upgrade, version_o
 from backend.store.trouble import Damaged, is_damage, unusable
 
 _TRIES, _PAUSE = 100, 0.05
-"""And seconds between them, for locks that others hold for a moment."""
+"""How often a lock is tried that other processes hold for a moment, and the seconds between two tries."""
 _SIDE_FILES = ("-wal", "-shm")
-"""What SQLite has beside the file while it is open."""
+"""Suffixes of the files that SQLite keeps beside the database while it is open."""
 _OTHERS_SECONDS = 30.0
-"""How long a change waits for another process's; one of 100,000 jobs takes 8."""
+"""Seconds that a change waits for the change of another process; a change of 100,000 jobs takes 8."""
 _LAST_VERSION = 1_000
-"""No upsample will ever have a later schema; what says so is damaged."""
+"""A schema version that upsample will never reach; a file with a higher one is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The queue, ready for use."""
+    """The opened queue, ready for use."""
 
     db: sqlite3.Connection
     set_aside: SetAside | None
-    """What happened to a damaged one; None when it was whole."""
+    """What happened to a damaged file; None when the file was whole."""
 
 
 class Users:
-    """Which processes have the queue open: a lock that they share. Alone, one may replace a damaged file."""
+    """A lock that all processes share which have the queue open.
+
+    A process that holds it alone may replace a damaged file.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Raises QueueError where the folder cannot be written."""
+        """Create the lock's file. Raises QueueError when the folder cannot be written."""
         self._path = path
         try:
             make_private_folder(path.parent)
@@ -52,7 +55,10 @@ class Users:
             raise unusable(path, error) from error
 
     def is_alone(self) -> bool:
-        """Whether no other one has it open; then none can open it before `share`."""
+        """Try to take the lock alone; returns whether no other process has the queue open.
+
+        Then no other process can open it until `share` is called.
+        """
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -60,7 +66,7 @@ class Users:
         return True
 
     def share(self) -> None:
-        """Let others open it. Raises QueueError when one holds it alone for too long."""
+        """Let other processes open the queue. Raises QueueError when one has the lock alone for too long."""
         for _ in range(_TRIES):
             try:
                 fcntl.flock(self._descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -74,14 +80,14 @@ class Users:
         )
 
     def leave(self) -> None:
-        """It is not used here any more."""
+        """Release the lock."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
 
 
 def open_queue(path: Path, users: Users) -> Opened:
-    """The queue's file, made if there is none. A damaged one is set aside. Raises QueueError."""
+    """Open the queue's file, or create it. Sets a damaged file aside. Raises QueueError."""
     set_aside = None
     try:
         alone = users.is_alone()
@@ -107,12 +113,12 @@ def open_queue(path: Path, users: Users) -> Opened:
 
 
 def new_queue(path: Path) -> sqlite3.Connection:
-    """A queue that is empty, or as it was left."""
+    """Open a queue without a check for damage, or create an empty one."""
     return _open(path, check=False)
 
 
 def mark_damaged(path: Path) -> None:
-    """Let whoever opens the queue next know that it is damaged."""
+    """Write the mark which tells the next process that the queue is damaged."""
     make_private(_damage_mark(path))
 
 
@@ -121,7 +127,7 @@ def _damage_mark(path: Path) -> Path:
 
 
 def _ended_in_disorder(path: Path) -> bool:
-    """While nobody has it open: whether the last one to have it did not close it."""
+    """Whether the last process did not close the file; only true while no process has it open."""
     return any(path.with_name(path.name + suffix).exists() for suffix in _SIDE_FILES)
 
 
@@ -137,7 +143,7 @@ def _open(path: Path, *, check: bool) -> sqlite3.Connection:
             _check(db)
         _migrate(path, db)
         _use_wal(db)
-        # FULL: a job that was told to be queued is on the disk.
+        # FULL: a job that is reported as queued is on the disk.
         db.execute("PRAGMA synchronous = FULL")
     except BaseException:
         db.close()
@@ -146,7 +152,10 @@ def _open(path: Path, *, check: bool) -> sqlite3.Connection:
 
 
 def _refuse_remains(path: Path) -> None:
-    """SQLite would begin anew without a word, and throw the -wal file away."""
+    """Raise Damaged when the file is marked, or when only its -wal file has content.
+
+    SQLite would create a new database in silence, and delete the -wal file.
+    """
     wal = path.with_name(path.name + "-wal")
     if _damage_mark(path).exists():
         raise Damaged("damage was met when it was last used")
@@ -164,14 +173,14 @@ def _migrate(path: Path, db: sqlite3.Connection) -> None:
     if _is_current(path, db):
         return
     with transaction(db):
-        # Asked again: another process may have been faster.
+        # Checked again: another process may have migrated the tables in the meantime.
         if not _is_current(path, db):
             _refuse_others(path, db)
             upgrade(db)
 
 
 def _is_current(path: Path, db: sqlite3.Connection) -> bool:
-    """Whether the tables are of this version. Raises QueueError when they are of a newer one."""
+    """Whether the tables have the newest schema. Raises QueueError when their schema is newer than that."""
     version = version_of(db)
     if not 0 <= version <= _LAST_VERSION:
         raise Damaged(f"it has no version ({version})")
@@ -190,7 +199,7 @@ def _refuse_others(path: Path, db: sqlite3.Connection) -> None:
 
 
 def _use_wal(db: sqlite3.Connection) -> None:
-    """SQLite waits for locks, but not for this one, while another process does the same."""
+    """Switch to WAL mode. Retries, because SQLite does not wait for this lock, only for others."""
     for tries_left in reversed(range(_TRIES)):
         try:
             db.execute("PRAGMA journal_mode = WAL")

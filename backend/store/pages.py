@@ -1,7 +1,7 @@
-"""The rows in a SQLite file, page by page, where the trees that lead to them are damaged.
+"""Reads rows from the pages of a SQLite file whose b-trees are damaged.
 
-What follows is SQLite's file format (https://www.sqlite.org/fileformat2.html), as far as leaves of tables
-need it. Rows that were deleted or moved may be found, too, and a row does not say of which table it is.
+It knows SQLite's file format (https://www.sqlite.org/fileformat2.html) as far as the leaf pages of tables
+need it. It may also find rows that were deleted or moved, and a row does not say to which table it belongs.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PAGE = 4096
-"""Bytes of a page, none of which is reserved."""
+"""Size of a page in bytes; none of them is reserved."""
 
 _HEADER = 100
-"""Bytes of the file's header, at the beginning of the first page."""
+"""Size of the file's header in bytes; it is at the beginning of the first page."""
 _TABLE_LEAF = 13
 _MOST_LOCAL = PAGE - 35
 _LEAST_LOCAL = (PAGE - 12) * 32 // 255 - 23
-"""Bytes of a row that are on its page at most; and at least, when the rest is elsewhere."""
+"""The most bytes of a row that its page holds, and the fewest when the rest is on overflow pages."""
 _INTEGER_BYTES = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
 _CONSTANTS = {0: None, 8: 0, 9: 1}
 
@@ -31,14 +31,14 @@ class RecoveredRow:
     """A row of some table."""
 
     number: int
-    """Its rowid."""
+    """The rowid."""
     values: tuple[Value, ...]
-    """In the order of the table's columns. Those that were added after it was written are missing, and one
-    that is the rowid is None."""
+    """Values in the order of the table's columns. Columns that were added after the row was written are
+    missing; a column that is the rowid is None."""
 
 
 def read_rows(path: Path) -> Iterator[RecoveredRow]:
-    """Every row that can be made out. Raises OSError."""
+    """Return every row that can be decoded. Raises OSError."""
     content = path.read_bytes()
     for start in range(0, len(content) - PAGE + 1, PAGE):
         head = start + (_HEADER if start == 0 else 0)
@@ -46,24 +46,24 @@ def read_rows(path: Path) -> Iterator[RecoveredRow]:
             continue
         count = int.from_bytes(content[head + 3 : head + 5], "big")
         for cell in range(count):
-            place = head + 8 + 2 * cell
-            offset = int.from_bytes(content[place : place + 2], "big")
+            position = head + 8 + 2 * cell
+            offset = int.from_bytes(content[position : position + 2], "big")
             if head - start + 8 <= offset < PAGE:
                 try:
                     yield _row(content, start + offset, start + PAGE)
                 except (ValueError, IndexError, struct.error):
-                    continue  # it is none, or is damaged
+                    continue  # not a row, or a damaged one
 
 
-def _row(content: bytes, place: int, end: int) -> RecoveredRow:
-    size, place = _varint(content, place)
-    number, place = _varint(content, place)
+def _row(content: bytes, position: int, end: int) -> RecoveredRow:
+    size, position = _varint(content, position)
+    number, position = _varint(content, position)
     local = _local(size)
-    if place + local > end:
+    if position + local > end:
         raise ValueError("it does not end on its page")
-    payload = content[place : place + local]
+    payload = content[position : position + local]
     if local < size:
-        (overflow,) = struct.unpack_from(">I", content, place + local)
+        (overflow,) = struct.unpack_from(">I", content, position + local)
         payload += _overflow(content, overflow, size - local)
     return RecoveredRow(number, tuple(_values(payload)))
 
@@ -91,45 +91,45 @@ def _overflow(content: bytes, page: int, size: int) -> bytes:
 
 
 def _values(payload: bytes) -> Iterator[Value]:
-    header, place = _varint(payload, 0)
+    header, position = _varint(payload, 0)
     kinds = []
-    while place < header:
-        kind, place = _varint(payload, place)
+    while position < header:
+        kind, position = _varint(payload, position)
         kinds.append(kind)
-    place = header
+    position = header
     for kind in kinds:
-        value, place = _value(payload, kind, place)
+        value, position = _value(payload, kind, position)
         yield value
-    if place != len(payload):
+    if position != len(payload):
         raise ValueError("it is not as long as it says")
 
 
-def _value(payload: bytes, kind: int, place: int) -> tuple[Value, int]:
+def _value(payload: bytes, kind: int, position: int) -> tuple[Value, int]:
     if kind in _CONSTANTS:
-        return _CONSTANTS[kind], place
+        return _CONSTANTS[kind], position
     if kind in _INTEGER_BYTES:
-        end = place + _INTEGER_BYTES[kind]
-        return int.from_bytes(payload[place:end], "big", signed=True), end
+        end = position + _INTEGER_BYTES[kind]
+        return int.from_bytes(payload[position:end], "big", signed=True), end
     if kind == 7:
-        (number,) = struct.unpack_from(">d", payload, place)
-        return float(number), place + 8
+        (number,) = struct.unpack_from(">d", payload, position)
+        return float(number), position + 8
     if kind < 12:
         raise ValueError("there is no such kind of value")
-    end = place + (kind - 12) // 2
-    data = payload[place:end]
+    end = position + (kind - 12) // 2
+    data = payload[position:end]
     return (data.decode() if kind % 2 else data), end
 
 
-def _varint(content: bytes, place: int) -> tuple[int, int]:
-    """An integer of one to nine bytes, and where it ends."""
+def _varint(content: bytes, position: int) -> tuple[int, int]:
+    """Decode an integer of one to nine bytes; returns it and the position after it."""
     value = 0
     for count in range(9):
-        byte = content[place + count]
+        byte = content[position + count]
         if count == 8:
-            return _signed(value << 8 | byte), place + 9
+            return _signed(value << 8 | byte), position + 9
         value = value << 7 | byte & 0x7F
         if byte < 0x80:
-            return value, place + count + 1
+            return value, position + count + 1
     raise ValueError("it never ends")
 
 

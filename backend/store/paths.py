@@ -1,4 +1,4 @@
-"""Paths as SQLite takes them."""
+"""Converts paths to values that SQLite can store, and back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def stored_path(path: Path) -> str | bytes:
-    """A path as SQLite takes it: text, or its bytes when its name is not UTF-8."""
+    """Return the value to store for a path: text, or bytes when the name is not UTF-8."""
     try:
         path.as_posix().encode()
     except UnicodeEncodeError:
@@ -18,5 +18,5 @@ def stored_path(path: Path) -> str | bytes:
 
 @lru_cache(maxsize=10_000)
 def path_of(stored: str | bytes) -> Path:
-    """The path as it was given. Many jobs have the same file, video or destination."""
+    """Return the path of a stored value. Cached, because many jobs share a file, video or destination."""
     return Path(os.fsdecode(stored))

@@ -1,9 +1,9 @@
-"""What is done about a damaged queue: it is set aside as it is, and what can be read of it saved.
+"""Replaces a damaged queue: keeps the damaged file, and copies the rows that can be read into a new one.
 
-SQLite stops at the first damaged page; what it does not reach is read from the pages themselves, and a
-row that is not as it was written is left out. The work is done on a copy, and the new queue takes the old
-one's place only when it is whole. What boxes have done is in their journals: they are asked to tell all
-of it again, so a job whose answer was lost is answered at once when it is sent again.
+SQLite stops at the first damaged page; rows behind it are read from the pages themselves, and a row that is
+not as it was written is left out. The work is done on a copy, and the new queue replaces the old one only
+when it is complete. What boxes have done is in their journals, which are read again from the start: a job
+whose answer was lost is answered at once when it is sent again.
 """
 
 from __future__ import annotations
@@ -37,15 +37,16 @@ class SetAside:
     """A damaged queue that was replaced by a new one."""
 
     path: Path
-    """The queue's."""
+    """The path of the queue."""
     kept: Path
-    """Where the damaged file is now, with what SQLite had beside it."""
+    """The path of the damaged file now; SQLite's side files are beside it."""
     problem: str
+    """What was found damaged."""
     saved: Mapping[str, int]
-    """Rows that could be read, by table."""
+    """How many rows were saved, by table."""
 
     def describe(self) -> str:
-        """What happened, and what to do."""
+        """Say what happened, and what the user can do."""
         saved = [
             f"{self.saved.get(table, 0):,} {name}"
             for table, name in (
@@ -65,21 +66,22 @@ class SetAside:
 def replace_damaged(
     path: Path, problem: str, make: Callable[[Path], sqlite3.Connection]
 ) -> SetAside:
-    """Put a new queue, from `make`, in the place of a damaged one, with what can be read of that.
+    """Replace a damaged queue by a new one, which `make` creates, with the rows that can be read.
 
-    Nobody else may have it open. Raises OSError and sqlite3.Error, and the damaged one is where it was.
+    No other process may have it open. When it raises OSError or sqlite3.Error, the damaged file is still in
+    its place.
     """
     with tempfile.TemporaryDirectory(prefix="mending-", dir=path.parent) as folder:
         copy, new = Path(folder) / "copy.db", Path(folder) / "new.db"
         for file, suffix in _files(path):
             shutil.copyfile(file, f"{copy}{suffix}")
         with closing(make(new)) as fresh:
-            saved = _save(copy, fresh)
+            saved = _copy_rows(copy, fresh)
         kept = _free_name(path)
-        # Last of all the file itself, in one step with the new one: there is always a queue.
+        # The main file comes last and is replaced in one step, so that there is always a queue.
         for file, suffix in _files(path)[1:]:
             file.rename(f"{kept}{suffix}")
-        _keep(path, kept)
+        _link_or_copy(path, kept)
         new.replace(path)
     return SetAside(path, kept, problem, saved)
 
@@ -97,14 +99,14 @@ def _free_name(path: Path) -> Path:
     return next(name for name in names if not name.exists())
 
 
-def _keep(path: Path, kept: Path) -> None:
+def _link_or_copy(path: Path, kept: Path) -> None:
     try:
         kept.hardlink_to(path)
     except OSError:  # a file system without links
         shutil.copy2(path, kept)
 
 
-def _save(damaged: Path, fresh: sqlite3.Connection) -> dict[str, int]:
+def _copy_rows(damaged: Path, fresh: sqlite3.Connection) -> dict[str, int]:
     saved = dict.fromkeys(_TABLES, 0)
     columns = {table: _columns(fresh, table) for table in _TABLES}
     unread = []
@@ -118,17 +120,17 @@ def _save(damaged: Path, fresh: sqlite3.Connection) -> dict[str, int]:
                 except sqlite3.DatabaseError:
                     unread.append(table)
             with suppress(sqlite3.DatabaseError):
-                # So that the pages are in one file.
+                # Moves all pages into one file, for `read_rows`.
                 db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         for row in read_rows(damaged) if unread else ():
             for table in unread:
-                saved[table] += _insert(fresh, table, _named(row, columns[table]))
+                saved[table] += _insert(fresh, table, _with_columns(row, columns[table]))
         _reconcile(fresh)
     return saved
 
 
 class _readable:  # noqa: N801 - used as a function
-    """A connection to a damaged file that reads what it can."""
+    """A context manager that opens a damaged file, and mends its header when that is needed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -149,13 +151,13 @@ class _readable:  # noqa: N801 - used as a function
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, isolation_level=None)
         db.row_factory = sqlite3.Row
-        # Lets SQLite pass over damage in the schema, and read a file that is shorter than it says.
+        # Lets SQLite ignore damage in the schema, and read a file that is shorter than its header says.
         db.execute("PRAGMA writable_schema = ON")
         return db
 
 
 def _mend_header(path: Path) -> None:
-    """Write those parts of the first 100 bytes anew that are the same in all files of ours."""
+    """Rewrite those parts of the header that are equal in all files of upsample."""
     size = path.stat().st_size
     if size < PAGE:
         return
@@ -173,8 +175,11 @@ def _columns(db: sqlite3.Connection, table: str) -> tuple[str, ...]:
     return tuple(str(row["name"]) for row in db.execute(f"PRAGMA table_info({table})"))
 
 
-def _named(row: RecoveredRow, columns: tuple[str, ...]) -> Values:
-    """A row as one of a table with these columns, whose number is its rowid; nothing if it cannot be."""
+def _with_columns(row: RecoveredRow, columns: tuple[str, ...]) -> Values:
+    """Return a row's values by column name; empty when the row has too many values for this table.
+
+    A column `number` is the rowid.
+    """
     if len(row.values) > len(columns):
         return {}
     values: dict[str, object] = dict(zip(columns, row.values, strict=False))
@@ -184,7 +189,7 @@ def _named(row: RecoveredRow, columns: tuple[str, ...]) -> Values:
 
 
 def _insert(db: sqlite3.Connection, table: str, values: Values) -> int:
-    """Returns how many rows that makes: none where it is not as it was written, or there already."""
+    """Insert a row if it is whole and not there yet; returns how many rows were inserted."""
     if not _TABLES[table](values):
         return 0
     names = ", ".join(values)
@@ -198,13 +203,13 @@ def _insert(db: sqlite3.Connection, table: str, values: Values) -> int:
 
 
 def _reconcile(db: sqlite3.Connection) -> None:
-    """What was saved belongs together: a job without its answer is to be done, and boxes tell all again."""
+    """Make the saved rows consistent: queue jobs again whose answer is missing, and reset journal cursors."""
     db.execute(
         "UPDATE jobs SET state = 'queued' WHERE state = 'done' "
         "AND (identity IS NULL OR identity NOT IN (SELECT identity FROM results))"
     )
-    # The box answers a request that it has already. Told from the beginning, how an earlier try at one
-    # ended would be taken for its end.
+    # All sent jobs are sent again; a box answers a request that it has done at once. If they stayed sent, the
+    # replay of the whole journal could end them with the end of an earlier attempt.
     db.execute("UPDATE jobs SET state = 'queued' WHERE state IN ('preparing', 'sent', 'running')")
     db.execute("UPDATE jobs SET place = number WHERE place = 0")
     for table in ("cancels", "pauses", "decisions", "attempts"):
@@ -263,7 +268,7 @@ def _has_a_job(row: Values) -> bool:
     return isinstance(row.get("job"), int)
 
 
-def _is_whole_place(row: Values) -> bool:
+def _is_whole_cursor(row: Values) -> bool:
     return isinstance(row.get("box"), str) and isinstance(row.get("journal"), str)
 
 
@@ -272,9 +277,9 @@ _TABLES: Mapping[str, Callable[[Values], bool]] = {
     "results": _is_whole_answer,
     "decisions": _is_whole_decision,
     "written": _is_whole_file,
-    "seen": _is_whole_place,
+    "seen": _is_whole_cursor,
     "cancels": _has_a_job,
     "pauses": _has_a_job,
     "attempts": _has_a_job,
 }
-"""What is saved, and how a row of it is known to be as it was written."""
+"""The tables that are saved, each with a check of whether a row is as it was written."""

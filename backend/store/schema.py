@@ -1,4 +1,4 @@
-"""The tables, and how those of earlier versions are brought up to date."""
+"""Defines the tables of the queue, and migrates those of earlier versions."""
 
 from __future__ import annotations
 
@@ -117,19 +117,21 @@ ALTER TABLE written ADD COLUMN pending TEXT;
 CREATE INDEX jobs_by_change ON jobs (changed);
 """,
 )
-"""What makes each version of the schema of the one before. A new step goes to the end; none ever changes."""
+"""SQL that makes each version of the schema from the one before. New steps go at the end; none is changed."""
 
 SCHEMA_VERSION = len(STEPS)
 
 
 def version_of(db: sqlite3.Connection) -> int:
-    """The version of the schema; 0 where there are no tables of ours."""
+    """Return the version of the schema; 0 when there are no tables of upsample."""
     (version,) = db.execute("PRAGMA user_version").fetchone()
     return int(version)
 
 
 def upgrade(db: sqlite3.Connection) -> None:
-    """Bring the tables to this version. Within a transaction: the steps are taken all or not at all."""
+    """Migrate the tables to the newest version. Call it within a transaction, so that all steps or none
+    apply.
+    """
     for step in STEPS[version_of(db) :]:
         # Not executescript, which would end the transaction.
         for statement in step.split(";"):
@@ -139,12 +141,12 @@ def upgrade(db: sqlite3.Connection) -> None:
 
 @contextlib.contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """What is changed meanwhile is on the disk afterwards, all of it or nothing."""
+    """Run the block as one transaction: its changes are on the disk afterwards, all of them or none."""
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
         db.execute("COMMIT")
     except BaseException:
-        if db.in_transaction:  # where the disk was full, SQLite has ended it
+        if db.in_transaction:  # SQLite ends the transaction itself when the disk is full
             db.execute("ROLLBACK")
         raise

@@ -1,4 +1,4 @@
-"""What SQLite's errors mean for the queue's file, in words that say what to do."""
+"""Translates SQLite's errors into errors that say what happened to the queue and what to do."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from backend.errors import QueueError
 
 
 class Damaged(sqlite3.DatabaseError):
-    """A row is not as it was written, though SQLite has no objection."""
+    """A row or the file is not as it was written, although SQLite can read it."""
 
 
 _NOT_TEXT = "Could not decode to UTF-8"
-"""What Python says of a text that is none, without a code; the text follows."""
+"""The beginning of Python's message for text that is not UTF-8; the error has no SQLite code."""
 _MAKE_ROOM = "Make room on the disk of {}; what was in the queue before is in it still."
 
 
 def is_damage(error: BaseException) -> bool:
-    """Whether the file is damaged, or is none of SQLite's."""
+    """Whether the error means that the file is damaged, or is not an SQLite file."""
     return (
         isinstance(error, Damaged)
         or _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -28,7 +28,7 @@ def is_damage(error: BaseException) -> bool:
 
 
 def unusable(path: Path, error: Exception) -> QueueError:
-    """The trouble that ends whatever needed the queue."""
+    """Return the error to raise when the queue cannot be used."""
     problem = _NOT_TEXT if str(error).startswith(_NOT_TEXT) else str(error)
     return QueueError(f"the queue {path} cannot be used: {problem}", _remedy(path, error))
 
@@ -49,6 +49,6 @@ def _remedy(path: Path, error: Exception) -> str:
 
 
 def _code(error: BaseException) -> int:
-    """SQLite's result code, without what it adds in the upper bits; 0 for other errors."""
+    """Return SQLite's primary result code, without the extension in the upper bits; 0 for other errors."""
     code = getattr(error, "sqlite_errorcode", 0)
     return int(code) & 0xFF

@@ -1,4 +1,4 @@
-"""Which files we wrote, and what they held when we left them."""
+"""Stores which files upsample wrote and the hashes of their contents, to notice later changes by others."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ _COLUMNS = "sha256, source, result, replaced, pending"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A file that we wrote."""
+    """A file that upsample wrote."""
 
     sha256: str
-    """Of its bytes when we left it; empty when it is not known that we ever did."""
+    """SHA-256 of its content after we wrote it; empty when it is not known that we finished."""
     source: Path
     """The spec file whose result it holds."""
     result: Path | None = None
     """The result's main file, to which this one belongs; None in queues of earlier versions."""
     replaced: bytes | None = None
-    """What somebody else had there before, where we were told to replace it."""
+    """The content that we replaced by the user's order, when it was not ours."""
     pending: str = ""
-    """SHA-256 of what we were about to put there; it is there, too, if we were killed just then."""
+    """SHA-256 of a content that we were about to write; the file has it if we were killed right after."""
 
     def is_left_as(self, sha256: str) -> bool:
-        """Whether a file with these bytes is as we left it."""
+        """Whether a file with this SHA-256 is unchanged since we wrote it."""
         return sha256 in (self.sha256, self.pending)
 
 
 class WrittenFiles(Database):
-    """One row a file."""
+    """The table of written files."""
 
     def written(self, path: Path) -> Written | None:
-        """What we last wrote to this path; None when we never did."""
+        """Return what we last wrote to this path; None when we never wrote to it."""
         with self._using() as db:
             row = db.execute(
                 f"SELECT {_COLUMNS} FROM written WHERE path = ?",  # noqa: S608 - our own words
@@ -46,7 +46,7 @@ class WrittenFiles(Database):
         return _written(row) if row else None
 
     def all_written(self) -> dict[Path, Written]:
-        """What we last wrote, by path; without what was replaced."""
+        """Return all files that we wrote, by path, without `result` and `replaced`."""
         with self._using() as db:
             rows = db.execute("SELECT path, sha256, source, pending FROM written").fetchall()
         return {
@@ -57,7 +57,7 @@ class WrittenFiles(Database):
         }
 
     def note_writing(self, files: Mapping[Path, Written]) -> None:
-        """Note what we are about to write. Whether we do or are killed before, the files are ours."""
+        """Store what we are about to write, so that the files count as ours even if we are killed then."""
         self._note(
             files,
             "INSERT INTO written (path, sha256, source, result, replaced, pending) "
@@ -66,9 +66,9 @@ class WrittenFiles(Database):
         )
 
     def note_written(self, files: Mapping[Path, Written]) -> None:
-        """Note what we wrote, so that we may write it anew as long as nobody else changed it.
+        """Store what we wrote, so that we may replace it as long as nobody else has changed it.
 
-        What we once replaced there stays known.
+        A `replaced` content that is stored already is kept.
         """
         self._note(
             files,
@@ -95,16 +95,16 @@ class WrittenFiles(Database):
             )
 
     def files_of(self, result: Path) -> list[Path]:
-        """The files that we wrote for a result, its main file among them, as far as that is known."""
-        place = stored_path(result)
+        """Return the files that we wrote for a result, including its main file, as far as they are known."""
+        stored = stored_path(result)
         with self._using() as db:
             rows = db.execute(
-                "SELECT path FROM written WHERE result = ? OR path = ?", (place, place)
+                "SELECT path FROM written WHERE result = ? OR path = ?", (stored, stored)
             ).fetchall()
         return [path_of(row["path"]) for row in rows]
 
     def forget_written(self, path: Path) -> None:
-        """It is not a file of ours any more."""
+        """Remove a file from the table, so that it does not count as ours any more."""
         with self._transaction() as db:
             db.execute("DELETE FROM written WHERE path = ?", (stored_path(path),))
 
