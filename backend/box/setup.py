@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from backend.box.link import Box
-from backend.config import BoxSettings, Settings, Upsampling, queued_settings
+from backend.config import BoxSettings, EngineName, Settings, Upsampling, queued_settings
 from backend.config.profiles import load_profile
 from backend.errors import ConfigError
 from remote.protocol import OpenAISetup, Patience, Setup, VllmSetup
@@ -28,9 +28,9 @@ def make_box(name: str, box: BoxSettings, settings: Settings, queued: Iterable[s
         engine=box.engine,
         model=box.model,
         idle_timeout=box.idle_timeout,
-        vllm=_vllm(name, box, settings, queued) if box.engine == "vllm" else None,
-        openai=_openai(box) if box.engine == "openai" else None,
-        patience=_patience(box) if box.engine in ("vllm", "openai") else None,
+        vllm=_vllm(name, box, settings, queued) if box.engine is EngineName.VLLM else None,
+        openai=_openai(box) if box.engine is EngineName.OPENAI else None,
+        patience=_patience(box) if box.engine is not EngineName.SKETCH else None,
         keep_days=box.keep_days,
     )
     return Box(name, box.host, setup)

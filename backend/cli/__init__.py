@@ -59,9 +59,8 @@ def _only_paths(arguments: Sequence[str]) -> bool:
 
 def _open(paths: Sequence[str]) -> ExitCode:
     from backend.commands.app import open_app
-    from backend.commands.options import UpsampleOptions
 
-    return open_app(UpsampleOptions(paths=[Path(path) for path in paths]))
+    return open_app([Path(path) for path in paths])
 
 
 def _parse_and_call(arguments: list[str]) -> ExitCode:

@@ -1,22 +1,33 @@
-"""The door to the terminal app. What the app does not need at once is not imported: people wait for it."""
+"""Opens the terminal app. Imports only what the app needs at once, because the user waits for it."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
 
-from backend.commands.options import UpsampleOptions
+from backend.config import Settings, Table, load_settings
 from backend.errors import ConfigError, InputError
 from backend.exit_codes import ExitCode
+from backend.results import DEFAULT_SAVE_DIR
 
 _PACKAGE = "cosmos-upsample"
 
 
-def open_app(options: UpsampleOptions) -> ExitCode:
-    """Open the terminal app on the given paths.
+def open_app(
+    paths: Sequence[Path],
+    save_dir: Path = DEFAULT_SAVE_DIR,
+    changes: Callable[[], Table] = dict,
+) -> ExitCode:
+    """Open the terminal app on the given paths. `changes` returns the settings that the command line changes.
 
     The app is found by its entry point: it builds on this package, so nothing here may import it.
     """
+
+    def reload() -> Settings:
+        return load_settings(changes())
+
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InputError("the app needs a terminal", "Use --no-ui to upsample without it.")
     try:
@@ -28,10 +39,10 @@ def open_app(options: UpsampleOptions) -> ExitCode:
             "the terminal app is not installed", f"Install {_PACKAGE} again."
         ) from None
     front_end.load()(
-        options.settings(),
-        options.paths,
-        options.settings,
-        save_dir=options.save_dir,
-        changes=options.changes,
+        reload(),
+        paths,
+        reload,
+        save_dir=save_dir,
+        changes=changes,
     )
     return ExitCode.OK

@@ -19,7 +19,7 @@ from backend.box.terminal_asker import TerminalAsker
 from backend.commands.bar import Bar
 from backend.commands.limits_tables import show_report
 from backend.commands.own_queue import own_queue
-from backend.config import Settings, Table, load_settings
+from backend.config import EngineName, Settings, Table, load_settings
 from backend.console import say, warn, write_json
 from backend.dispatch.journal_cursor import advance_journal_cursor
 from backend.errors import InputError
@@ -73,7 +73,7 @@ def show_limits(options: LimitsOptions) -> ExitCode:
     prompt = PROMPT if options.prompt is None else options.prompt
     lab = LimitsLab(planner, prompt, _contexts(options, settings))
     name, box = settings.box_named(None)
-    if options.measure and box.engine == "sketch":
+    if options.measure and box.engine is EngineName.SKETCH:
         raise InputError(
             f"the box {name} has no model that could be measured: its engine is sketch",
             "Name another one with --box; `upsample config show` lists them.",

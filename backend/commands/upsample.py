@@ -13,10 +13,10 @@ from backend.box.setup import make_box
 from backend.box.terminal_asker import TerminalAsker
 from backend.commands.dry_run import show_plans
 from backend.commands.filtered import keep_matching
-from backend.commands.options import DEFAULT_SAVE_DIR, UpsampleOptions
+from backend.commands.options import UpsampleOptions
 from backend.commands.own_queue import own_queue
 from backend.commands.report import BatchReport
-from backend.config import BoxSettings, Settings
+from backend.config import BoxSettings, EngineName, Settings
 from backend.console import say, warn
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.run_or_follow import run_or_follow
@@ -38,7 +38,7 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
     """Upsample the prompts of the given paths, or go on with the queue when none is given."""
     if not options.paths:
         _refuse_ignored(options)
-    settings = options.settings()
+    settings = options.load_settings()
     box_name, box_settings = settings.box_named(options.box)
     found = scan(options.paths, Path.cwd())
     if options.filter:
@@ -53,7 +53,7 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
             report = BatchReport(as_json=options.json)
             jobs = store.to_do(box_name) + _undelivered(store, box_name)
         else:
-            require_writable(options.save_dir)
+            require_writable(options.results_folder)
             placed = find_places(specs, options.paths, batch, store, force=options.force)
             for reason in {refused.reason: None for refused in placed.refused}:
                 warn(reason)
@@ -71,10 +71,10 @@ def _refuse_ignored(options: UpsampleOptions) -> None:
     ignored = [
         name
         for name, is_given in {
-            "--save-dir": options.save_dir != DEFAULT_SAVE_DIR,
+            "--save-dir": options.save_dir is not None,
             "--num-frames": options.num_frames is not None,
             "--max-resolution": options.max_resolution is not None,
-            "--resize": options.resize is not None,
+            "--resize": options.wanted_resize is not None,
             "--media": options.media is not None,
             "--filter": options.filter,
             "--ignore-budget": options.ignore_budget,
@@ -151,13 +151,13 @@ def _batch(options: UpsampleOptions, settings: Settings, name: str, box: BoxSett
         raise InputError(
             f"--candidates {options.candidates} cannot be", f"Ask for 1 to {MOST_CANDIDATES}."
         )
-    if options.num_gpu is not None and box.engine == "sketch":
+    if options.num_gpu is not None and box.engine is EngineName.SKETCH:
         warn(f"the engine of {name} (sketch) uses no GPU; --num-gpu changes nothing")
     return Batch(
         box=name,
         box_settings=box,
         settings=settings.upsampling,
-        save_dir=options.save_dir,
+        save_dir=options.results_folder,
         candidates=options.candidates,
         seed=options.seed,
         force=options.force,

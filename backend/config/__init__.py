@@ -20,6 +20,7 @@ from backend.config.layers import (
 from backend.config.settings import (
     LEAST_MAX_TOKENS,
     BoxSettings,
+    EngineName,
     Estimator,
     Fit,
     OpenAI,
@@ -32,6 +33,7 @@ __all__ = [
     "LEAST_MAX_TOKENS",
     "LOCAL_FILE",
     "BoxSettings",
+    "EngineName",
     "Estimator",
     "Fit",
     "Layer",

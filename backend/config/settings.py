@@ -40,6 +40,14 @@ class Estimator(StrEnum):
     LINEAR = "linear"
 
 
+class EngineName(StrEnum):
+    """The engines that can answer on a box."""
+
+    VLLM = "vllm"
+    OPENAI = "openai"
+    SKETCH = "sketch"
+
+
 class Upsampling(_Section):
     """[upsampling]: how prompts are upsampled, on whichever box. config.toml explains each key."""
 
@@ -126,7 +134,7 @@ class BoxSettings(_Section):
 
     host: str
     root: str = Field(min_length=1)
-    engine: str
+    engine: EngineName
     model: str
     max_tokens: int = Field(ge=0, le=1_048_576)
     idle_timeout: float = Field(gt=0, allow_inf_nan=False)

@@ -15,8 +15,6 @@ from backend.config.help import help_texts
 from backend.config.profiles import profile_names
 from remote.protocol import Json
 
-ENGINES = ("vllm", "openai", "sketch")
-
 
 class ValueKind(Enum):
     """What a value may be, as far as an editor must know."""
@@ -174,8 +172,6 @@ def _kind(field: str, value: object) -> tuple[ValueKind, tuple[str, ...]]:
         return ValueKind.CHOICE, tuple(str(each) for each in type(value))
     if field == "profile":
         return ValueKind.CHOICE, tuple(profile_names())
-    if field == "engine":
-        return ValueKind.CHOICE, ENGINES
     if isinstance(value, (int, float)):
         return ValueKind.NUMBER, ()
     return (ValueKind.TOML if isinstance(value, (list, dict)) else ValueKind.TEXT), ()

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from backend.config import BoxSettings
+from backend.config import BoxSettings, EngineName
 from backend.planning.admission import (
     AdmittedSpec,
     Assessment,
@@ -114,11 +114,11 @@ def summarise(
 def slots(box: BoxSettings) -> int:
     """Answers that the box's engine writes at once, as it is set up."""
     match box.engine:
-        case "vllm":
+        case EngineName.VLLM:
             return box.vllm.max_num_seqs
-        case "openai":
+        case EngineName.OPENAI:
             return box.openai.slots
-        case _:
+        case EngineName.SKETCH:
             return _SKETCH_SLOTS
 
 

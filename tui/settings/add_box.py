@@ -15,7 +15,8 @@ from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static
 
-from backend.config.survey import ENGINES, dotted
+from backend.config import EngineName
+from backend.config.survey import dotted
 from backend.errors import ConfigError
 from tui.text import cut, one_line, paragraphs
 from tui.widgets.choice import Choice
@@ -100,7 +101,7 @@ class AddBoxDialog(ModalScreen[NewBox | None]):
             for label, field in (
                 ("host", HostInput(self._hosts)),
                 ("name", Input(id="name", compact=True, placeholder="how you will call it")),
-                ("engine", Choice(ENGINES, ENGINES[0], id="engine")),
+                ("engine", Choice(tuple(EngineName), EngineName.VLLM, id="engine")),
                 ("model", Input(id="model", compact=True, placeholder="a folder there, or a name")),
             ):
                 if isinstance(field, Input):
@@ -148,7 +149,7 @@ class AddBoxDialog(ModalScreen[NewBox | None]):
             return "The box needs a name."
         if box.name in self._taken:
             return f"There is a box named {one_line(box.name)} already."
-        if box.engine == "vllm" and not box.model:
+        if box.engine == EngineName.VLLM and not box.model:
             return "vllm needs a model: a folder on the box, or a name of the Hugging Face Hub."
         try:
             self._check(box.changes())

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from rich.text import Text
 
-from backend.commands.options import DEFAULT_SAVE_DIR
 from backend.commands.own_queue import own_queue
 from backend.console import out, safe, say, table, write_json
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
+from backend.results import DEFAULT_SAVE_DIR
 from backend.results.verify import Verified, verify_results
 from backend.store import default_path
 from remote.protocol import Json

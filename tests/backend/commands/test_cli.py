@@ -596,6 +596,7 @@ def test_without_paths_the_queue_goes_on_and_json_is_heeded(
     "option",
     [
         "--save-dir=x",
+        "--save-dir=outputs",
         "--seed=3",
         "--candidates=2",
         "--num-frames=1",

@@ -137,6 +137,14 @@ def test_a_mistake_on_the_command_line_is_told_as_such() -> None:
         load_settings({"upsampling": {"frames_to_extract": 0}})
 
 
+def test_an_unknown_engine_is_told_with_its_layer_and_the_known_ones() -> None:
+    file = write_user_file('[boxes.h100]\nhost = "gpu-box"\nengine = "vlm"\n')
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert caught.value.problem.startswith(f"{file}: boxes.h100.engine = 'vlm': ")
+    assert "'vllm', 'openai' or 'sketch'" in caught.value.problem
+
+
 def test_an_unknown_profile_is_told_with_its_layer_and_the_known_ones() -> None:
     file = write_user_file('[upsampling]\nprofile = "gpt"\n')
     with pytest.raises(ConfigError) as caught:

@@ -115,6 +115,7 @@ def test_what_a_value_may_be_is_known() -> None:
     assert kinds["upsampling.max_tokens"] is ValueKind.NUMBER
     assert kinds["box_defaults.vllm.command"] is ValueKind.TOML
     assert entry("upsampling.fit").choices == ("largest", "safe")
+    assert entry("box_defaults.engine").choices == ("vllm", "openai", "sketch")
     assert "transfer1" in entry("upsampling.profile").choices
 
 
