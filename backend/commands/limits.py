@@ -30,7 +30,8 @@ from backend.limits.estimating import LimitsLab
 from backend.limits.files import write_report
 from backend.limits.measurement import Measurement
 from backend.limits.measuring import MeasurementWatchers, Measuring
-from backend.limits.report import make_report, report_json
+from backend.limits.picture import draw_picture
+from backend.limits.report import LimitsReport, make_report, report_json
 from backend.limits.sizes import (
     CONTEXT_LENGTHS,
     FRAME_COUNTS,
@@ -89,7 +90,7 @@ def show_limits(options: LimitsOptions) -> ExitCode:
         files = []
         if options.output_dir is not None:
             screen.doing("writing the files")
-            files = write_report(report, options.output_dir)
+            files = _write_files(report, options.output_dir)
     if options.json:
         write_json(report_json(report))
     else:
@@ -98,6 +99,19 @@ def show_limits(options: LimitsOptions) -> ExitCode:
         say(f"{file} is written.")
     as_reckoned = measurement is None or measurement.is_as_reckoned
     return ExitCode.OK if as_reckoned else ExitCode.SOME_FAILED
+
+
+def _write_files(report: LimitsReport, folder: Path) -> list[Path]:
+    """Write the tables, and the picture where matplotlib is installed."""
+    files = write_report(report, folder)
+    try:
+        files += draw_picture(report, folder)
+    except ImportError:
+        warn(
+            "limits.svg and limits.png are not drawn: matplotlib is not installed. "
+            "Install it: pip install matplotlib"
+        )
+    return files
 
 
 def _changes(options: LimitsOptions) -> Table:

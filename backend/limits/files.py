@@ -1,4 +1,4 @@
-"""The report as files: limits.csv, limits.json, limits.md, and the picture."""
+"""Writes the tables of the report as files: limits.csv, limits.json and limits.md."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 from backend.errors import ResultError
 from backend.files import write_whole
-from backend.limits.picture import draw_picture
 from backend.limits.report import LimitsReport, report_json
 from backend.limits.tables import report_page
 
@@ -31,7 +30,7 @@ def write_report(report: LimitsReport, folder: Path) -> list[Path]:
         raise ResultError(
             f"{folder} cannot be written: {error.strerror}", "Choose another --output-dir."
         ) from error
-    return [*files, *draw_picture(report, folder)]
+    return files
 
 
 def _csv(report: LimitsReport) -> str:

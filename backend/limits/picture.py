@@ -1,6 +1,6 @@
 """The picture: prompt tokens over pixels, by our count, by the rule of thumb and as measured.
 
-Drawn by matplotlib, which writes SVG and PNG alike; it is imported here alone, when a picture is wanted.
+matplotlib draws it as SVG and as PNG. It comes with the extra `plots`, and only `draw_picture` imports it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ _LINEAR, _MEASURED, _LIMIT = "#c0392b", "#0b8a42", "#777777"
 
 
 def draw_picture(report: LimitsReport, folder: Path) -> list[Path]:
-    """Write limits.svg and limits.png into a folder, and return them. Raises ResultError. Takes seconds."""
+    """Write limits.svg and limits.png into a folder, and return their paths. Takes seconds.
+
+    Raises ResultError, and ImportError where matplotlib is not installed.
+    """
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import struct
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -56,6 +57,19 @@ def test_the_files_are_whole_and_the_videos_are_of_the_sizes_that_they_are_named
     assert width > height > 500
     for named in quick_sizes():
         assert probe(Path(f"out/videos/{named.size}.mp4")).size == named.size
+
+
+def test_without_matplotlib_the_tables_are_written_and_the_missing_extra_is_named(
+    capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert run(["limits", "--quick", "--output-dir", "out"]) == ExitCode.OK
+    assert {file.name for file in Path("out").iterdir()} == {
+        "limits.csv", "limits.json", "limits.md", "videos",
+    }  # fmt: skip
+    told = " ".join(capsys.readouterr().err.split())
+    assert "limits.svg and limits.png are not drawn: matplotlib is not installed" in told
+    assert "pip install matplotlib" in told
 
 
 def test_equal_reports_give_equal_files(capsys: Capsys) -> None:
