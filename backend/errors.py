@@ -1,21 +1,21 @@
-"""The kinds of trouble that a caller treats differently.
+"""Defines an exception class for each kind of trouble that callers treat differently.
 
-Every message says what happened to which file, job or box; `remedy` says what to do about it. Which
-exit code a kind becomes is decided in one place, `backend.exit_codes`.
+Each message says what happened to which file, job or box; `remedy` says what to do about it. One module,
+`backend.exit_codes`, decides which exit code each class becomes.
 """
 
 from __future__ import annotations
 
 
 class UpsampleError(Exception):
-    """Trouble that is explained to the user instead of being shown as a traceback."""
+    """An error that is explained to the user instead of being shown as a traceback."""
 
     def __init__(self, problem: str, remedy: str = "") -> None:
         super().__init__(problem)
         self.problem = problem
         """What happened, naming the file, job or box."""
         self.remedy = remedy
-        """What the user can do; empty when the problem says it."""
+        """What the user can do; empty when `problem` says it."""
 
     def __str__(self) -> str:
         return f"{self.problem}\n  {self.remedy}" if self.remedy else self.problem
@@ -34,7 +34,7 @@ class MediaError(InputError):
 
 
 class AnswerError(UpsampleError):
-    """An answer came, and there is no upsampled prompt in it."""
+    """An answer arrived that contains no upsampled prompt."""
 
 
 class ResultError(UpsampleError):
@@ -42,14 +42,14 @@ class ResultError(UpsampleError):
 
 
 class QueueError(UpsampleError):
-    """The local queue cannot be opened, or somebody else is working on it."""
+    """The local queue cannot be opened, or another process is working on it."""
 
 
 class QueueTaken(QueueError):
-    """Another process is working on the queue."""
+    """Another process holds the lock of the queue."""
 
     def __init__(self, holder: str, remedy: str = "") -> None:
-        """`holder` is who that is, in words."""
+        """`holder` describes the process in words."""
         super().__init__(f"{holder} is working on the queue", remedy)
         self.holder = holder
 
@@ -59,11 +59,11 @@ class BoxError(UpsampleError):
 
 
 class BoxUnreachable(BoxError):
-    """No connection, or it was lost. Trying again later may help."""
+    """The box could not be connected, or the connection was lost. A later try may succeed."""
 
 
 class BoxUntrusted(BoxError):
-    """The host key is unknown and was not accepted, or it is not the known one."""
+    """The host key is unknown and was not accepted, or it differs from the known one."""
 
 
 class BoxRefusedLogin(BoxError):
@@ -75,6 +75,6 @@ class BoxUnusable(BoxError):
 
 
 def first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What went wrong first in a group of tasks, and so ended the others."""
+    """Return the first error of a group of tasks, which is the one that ended the other tasks."""
     error = errors.exceptions[0]
     return first_of(error) if isinstance(error, BaseExceptionGroup) else error

@@ -1,4 +1,4 @@
-"""What happens to a batch while it is worked on, as every front end hears it."""
+"""Defines the events that report the progress of jobs and the state of boxes to every front end."""
 
 from __future__ import annotations
 
@@ -11,38 +11,39 @@ from remote.protocol import EngineLoad, Gpu, Json, Status
 
 
 class LinkState(StrEnum):
-    """How the link to the box stands."""
+    """The state of the link to a box."""
 
     CONNECTING = "connecting"
     WAITING = "waiting"
-    """For a person: whose host key it is, a password, a passphrase."""
+    """It waits for the user's answer: about a host key, a password or a passphrase."""
     LIVE = "live"
     STALE = "stale"
-    """Nothing comes any more. It is live again with the next sign, or given up."""
+    """The box has become silent. The link is live again when the box sends something, or it is given up."""
     RETRYING = "retrying"
+    """The connection failed; the next try comes after a pause."""
     STOPPED = "stopped"
-    """Not tried again until the user changes something; the detail says what."""
+    """The connection is not tried again until the user changes something; the detail says what."""
     CLOSED = "closed"
-    """All is done there; it is reached again when there is something to do."""
+    """All jobs of the box have ended; the next job opens the link again."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkChanged:
-    """The link to the box is in another state."""
+    """The link to a box has changed its state."""
 
     type: ClassVar[str] = "link"
     box: str
     state: LinkState
     detail: str
-    """The engine when live, what is asked when waiting, what went wrong when retrying or stopped."""
+    """The engine when live, the question when waiting, what went wrong when retrying or stopped."""
     retry_in: float = 0.0
     """Seconds until the next try, when retrying."""
     silent_for: float = 0.0
-    """Seconds since the last sign, when stale."""
+    """Seconds since the box last sent something, when stale."""
 
     @property
     def seconds(self) -> float | None:
-        """Those that go with the state."""
+        """`retry_in` when retrying, `silent_for` when stale, else None."""
         match self.state:
             case LinkState.RETRYING:
                 return self.retry_in
@@ -53,14 +54,14 @@ class LinkChanged:
 
 @dataclass(frozen=True, slots=True)
 class EngineStarting:
-    """An engine that takes long to start has come further."""
+    """An engine that starts has reached its next stage."""
 
     type: ClassVar[str] = "engine"
     box: str
     stage: str
     """"starting", "loading weights", …, "ready"."""
     time: float = 0.0
-    """Unix time of the box."""
+    """Unix time by the box's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,9 @@ class JobPrepared:
     """"910x512"; empty for a prompt without a video."""
     frames: int
     prompt_tokens: int
-    """By our count."""
+    """Prompt tokens by our own count."""
     image_bytes: int
+    """Size of all frames together in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,35 +88,36 @@ class JobSent:
     job: int
     name: str
     identity: str = ""
-    """Of the request, as the box's own log names it."""
+    """The identity of the request, as the box's log names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobStarted:
-    """The engine works on the job; text of an earlier attempt is void."""
+    """The engine has started an attempt at the job; text of an earlier attempt is void."""
 
     type: ClassVar[str] = "started"
     job: int
     name: str
     attempt: int
+    """The number of the attempt, from 1."""
     reason: str = ""
-    """Why the engine failed at the attempt before; empty where it did not, or nobody said so."""
+    """Why the engine failed at the attempt before; empty when it did not, or when that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextWritten:
-    """A piece of the answer."""
+    """The engine has written a piece of the answer."""
 
     type: ClassVar[str] = "text"
     job: int
     offset: int
-    """Characters of this attempt that came before."""
+    """How many characters of this attempt's answer come before the piece."""
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class JobDone:
-    """The result is in the queue's file."""
+    """The job is done: its result is in the queue's file."""
 
     type: ClassVar[str] = "done"
     job: int
@@ -124,14 +127,14 @@ class JobDone:
     finish_reason: str
     engine: str
     seconds: float
-    """That the engine took."""
+    """How long the engine took."""
     prompt_tokens: int | None
     completion_tokens: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class JobFailed:
-    """The job cannot be done as it is."""
+    """The job has failed."""
 
     type: ClassVar[str] = "failed"
     job: int
@@ -141,7 +144,7 @@ class JobFailed:
 
 @dataclass(frozen=True, slots=True)
 class JobPostponed:
-    """The job stays in the queue; trying again later may help."""
+    """The box cannot take the job now; it stays in the queue, and a later try may succeed."""
 
     type: ClassVar[str] = "postponed"
     job: int
@@ -151,7 +154,7 @@ class JobPostponed:
 
 @dataclass(frozen=True, slots=True)
 class JobPaused:
-    """The job stays in the queue until the user lets it go on."""
+    """The job is paused: it stays in the queue until the user resumes it."""
 
     type: ClassVar[str] = "paused"
     job: int
@@ -160,7 +163,7 @@ class JobPaused:
 
 @dataclass(frozen=True, slots=True)
 class JobCancelled:
-    """The job was taken back."""
+    """The job was cancelled."""
 
     type: ClassVar[str] = "cancelled"
     job: int
@@ -169,18 +172,18 @@ class JobCancelled:
 
 @dataclass(frozen=True, slots=True)
 class ResultsWritten:
-    """Files were written for a spec file whose jobs have all ended."""
+    """The results of a spec file were written, because all its jobs have ended."""
 
     type: ClassVar[str] = "written"
     file: Path
-    """The spec."""
+    """The new spec file."""
     beside: tuple[Path, ...]
-    """The sidecar, and whatever else the spec needs."""
+    """The sidecar, and other files that the new spec needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class WritingFailed:
-    """A result could not be written; it is kept in the queue."""
+    """A result file could not be written; the results are kept in the queue."""
 
     type: ClassVar[str] = "unwritten"
     file: Path
@@ -189,11 +192,12 @@ class WritingFailed:
 
 @dataclass(frozen=True, slots=True)
 class DispatcherChanged:
-    """Somebody else works on the queue now."""
+    """Another process runs the queue now, or this one does again."""
 
     type: ClassVar[str] = "dispatcher"
     holder: str
-    """Who that is, in words; empty when it is this process. Data from outside: sanitise before showing."""
+    """A description of the other process; empty when it is this one. Data from outside: sanitise before
+    showing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +206,12 @@ class QueueChanged:
 
     type: ClassVar[str] = "queue"
     jobs: tuple[int, ...]
-    """By number."""
+    """The numbers of the jobs."""
 
 
 @dataclass(frozen=True, slots=True)
 class BoxLog:
-    """A line of the runner's or the engine's log. Data from outside: sanitise before showing."""
+    """A line came from the runner's or the engine's log. Data from outside: sanitise before showing."""
 
     type: ClassVar[str] = "log"
     box: str
@@ -219,30 +223,32 @@ class BoxLog:
 
 @dataclass(frozen=True, slots=True)
 class BoxStatus:
-    """How the box does; comes every few seconds while the link is live."""
+    """The box has reported its load; this comes every few seconds while the link is live.
+
+    The fields are those of `remote.protocol.Status`.
+    """
 
     type: ClassVar[str] = "status"
     box: str
     time: float
-    """Unix time of the box."""
+    """Unix time by the box's clock."""
     stage: str
     jobs_waiting: int
     jobs_running: int
     load: EngineLoad | None
     gpus: tuple[Gpu, ...]
-    """These as in `remote.protocol.Status`."""
 
     @classmethod
-    def of(cls, box: str, told: Status) -> BoxStatus:
-        """What the box of this name told of itself."""
+    def of(cls, box: str, status: Status) -> BoxStatus:
+        """Make the event from the Status message of the box with this name."""
         return cls(
             box=box,
-            time=told.time,
-            stage=told.stage,
-            jobs_waiting=told.jobs_waiting,
-            jobs_running=told.jobs_running,
-            load=told.load,
-            gpus=told.gpus,
+            time=status.time,
+            stage=status.stage,
+            jobs_waiting=status.jobs_waiting,
+            jobs_running=status.jobs_running,
+            load=status.load,
+            gpus=status.gpus,
         )
 
 
@@ -268,7 +274,7 @@ Event = (
 
 
 def event_json(event: Event) -> dict[str, Json]:
-    """The event as a JSON object with its `type` first."""
+    """Return the event as a JSON object with its `type` first."""
     return {"type": event.type} | {name: _plain(value) for name, value in asdict(event).items()}
 
 

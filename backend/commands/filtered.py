@@ -11,7 +11,7 @@ from backend.commands.own_queue import own_queue
 from backend.config import Settings
 from backend.console import say
 from backend.errors import InputError
-from backend.planning.history import LatestJob, Place, latest_jobs, own_results, place_of
+from backend.planning.history import LatestJob, SpecKey, latest_jobs, own_results, spec_key
 from backend.planning.plan import Plan, Planner
 from backend.specs.model import Scan, Spec
 from backend.store import State, default_path
@@ -55,14 +55,14 @@ def understand(text: str) -> Filter:
 
 def _look_at(found: Scan, wanted: Filter, settings: Settings) -> Iterator[_Found]:
     planner = Planner(settings.upsampling, TextCounter()) if wanted.needs_plans else None
-    jobs: dict[Place, LatestJob] = {}
+    jobs: dict[SpecKey, LatestJob] = {}
     results: frozenset[Path] = frozenset()
     if wanted.needs_history and default_path().exists():
         with own_queue() as store:
             jobs = latest_jobs(store)
             results = own_results(store, {spec.file for spec in found.specs})
     for spec in found.specs:
-        job = jobs.get(place_of(spec))
+        job = jobs.get(spec_key(spec))
         yield _Found(
             spec,
             haystack_of(spec),

@@ -1,1 +1,1 @@
-"""What would be sent for each spec, which specs are refused and why, and which jobs follow."""
+"""Plans what would be sent for each spec, refuses specs with a reason, and makes the orders for the queue."""

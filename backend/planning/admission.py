@@ -1,7 +1,7 @@
-"""Which of the specs that a user chose can be queued, as which orders, and why the others cannot.
+"""Decides which of the chosen specs can be queued, as which orders, and why the others are refused.
 
-Only decides: nothing is printed, queued or written here, so that `--no-ui` and the app say the same.
-What it costs is in `backend.planning.summary`.
+It only decides and does not print, queue or write anything, so that `--no-ui` and the app give the same
+answer. `backend.planning.summary` computes what the orders cost.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from backend.store import Order, Store
 
 
 class Ground(StrEnum):
-    """What kind of reason a spec is refused for; the value is how a group of them is called."""
+    """The kind of reason for which a spec is refused; the value names a group of such specs."""
 
     UPSAMPLED = "upsampled already"
     OCCUPIED = "would replace a file"
@@ -31,7 +31,7 @@ class Ground(StrEnum):
 
     @property
     def helped_by_force(self) -> bool:
-        """Whether `force` takes it all the same."""
+        """Whether `force` admits a spec that has this reason."""
         return self in (Ground.UPSAMPLED, Ground.OCCUPIED)
 
 
@@ -42,7 +42,7 @@ class RefusedSpec:
     spec: Spec
     ground: Ground
     reason: str
-    """In words, with what to do where that is known."""
+    """The reason in words, with what to do where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,29 +51,29 @@ class AdmittedSpec:
 
     spec: Spec
     orders: tuple[Order, ...]
-    """One for each candidate whose result has a place."""
+    """An order for each candidate whose result can be written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What becomes of the specs of one batch. Whether each fits the context is not part of it."""
+    """The admitted and the refused specs of one batch. It does not say whether each fits the context."""
 
     accepted: tuple[AdmittedSpec, ...]
     refused: tuple[RefusedSpec, ...]
-    """In the order of the specs; one for each result that has no place."""
+    """Refused specs in their order; a spec is listed once for each result that cannot be written."""
 
     @property
     def orders(self) -> list[Order]:
-        """All that can be queued."""
+        """All orders of the admitted specs."""
         return [order for accepted in self.accepted for order in accepted.orders]
 
 
 def assess(
     specs: Iterable[Spec], named: Sequence[Path], batch: Batch, store: Store, *, force: bool
 ) -> Assessment:
-    """Decide what becomes of each spec. `named` are the paths that the user gave. Blocks.
+    """Admit or refuse each spec. `named` are the paths that the user gave. Blocks.
 
-    With `force`, what is upsampled already is taken again and files that are there are replaced.
+    With `force`, specs that are upsampled already are admitted, and existing files may be replaced.
     """
     usable, upsampled = choose_usable(specs, store, force=force)
     placed = find_places(usable, named, batch, store, force=force)
@@ -83,8 +83,10 @@ def assess(
 def choose_usable(
     specs: Iterable[Spec], store: Store | None, *, force: bool
 ) -> tuple[list[Spec], list[RefusedSpec]]:
-    """The specs to upsample, and those that are upsampled already, by their own word or because we
-    wrote them. `store` is None when there is no queue yet, and so no result of ours.
+    """Split specs into those to upsample and those that are upsampled already.
+
+    A spec counts as upsampled when its file says so, or when the file is a result of ours. `store` is None
+    when there is no queue yet, and so no result.
     """
     usable: list[Spec] = []
     refused: list[RefusedSpec] = []
@@ -101,7 +103,7 @@ def choose_usable(
 def find_places(
     specs: Sequence[Spec], named: Sequence[Path], batch: Batch, store: Store, *, force: bool
 ) -> Assessment:
-    """The orders for these specs whose results may go where they should."""
+    """Make the orders for these specs, and refuse those whose result file may not be written."""
     accepted: list[AdmittedSpec] = []
     refused: list[RefusedSpec] = []
     orders = iter(make_jobs(specs, named, batch))
@@ -111,7 +113,7 @@ def find_places(
         for _ in range(batch.candidates):
             order = next(orders)
             if order.destination not in troubles:
-                troubles[order.destination] = _trouble(store, order, force=force)
+                troubles[order.destination] = _why_not_writable(store, order, force=force)
             if trouble := troubles[order.destination]:
                 refused.append(RefusedSpec(spec, Ground.OCCUPIED, trouble))
             else:
@@ -122,7 +124,7 @@ def find_places(
 
 
 def refused_by_plan(spec: Spec, plan: Plan) -> RefusedSpec | None:
-    """Why the spec would fail before it is sent; None when it would not."""
+    """Return the reason why the spec's plan cannot be sent; None when it can."""
     if plan.refusal is None:
         return None
     ground = Ground.OTHER
@@ -134,7 +136,7 @@ def refused_by_plan(spec: Spec, plan: Plan) -> RefusedSpec | None:
 
 
 def require_writable(folder: Path) -> None:
-    """Find out before the work and not after it. Makes the folder; raises ResultError."""
+    """Check before the work that results can be written. Makes the folder; raises ResultError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -147,25 +149,25 @@ def require_writable(folder: Path) -> None:
 
 
 class _Upsampled:
-    """Knows which prompts are upsampled already."""
+    """Tells which specs are upsampled already; checks each file once."""
 
     def __init__(self, store: Store | None) -> None:
         self._store = store
         self._is_result: dict[Path, bool] = {}
 
     def reason(self, spec: Spec) -> str:
-        """Why the spec need not be upsampled; empty when it should be."""
+        """Return why the spec need not be upsampled; empty when it should be."""
         if spec.is_upsampled:
             return "it says that its prompt is upsampled already"
         if self._store is None:
             return ""
-        # Most formats cannot say so, and the folder for results is often below the one that is named.
+        # Most formats cannot say so, and the folder for results is often below the folder that is named.
         if spec.file not in self._is_result:
             self._is_result[spec.file] = is_own_result(self._store, spec.file.absolute())
         return "it is a result of upsample" if self._is_result[spec.file] else ""
 
 
-def _trouble(store: Store, order: Order, *, force: bool) -> str:
+def _why_not_writable(store: Store, order: Order, *, force: bool) -> str:
     try:
         check_destination(store, order.destination, order.file, force=force)
     except ResultError as error:

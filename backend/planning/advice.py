@@ -1,4 +1,4 @@
-"""What users are told before anything is sent: does this size fit, and which one would?"""
+"""Advises users before anything is sent: whether a size fits the context, and which size would."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from backend.tokens.vision import LINEAR, PIXTRAL, VisionRule
 
 @dataclass(frozen=True, slots=True)
 class SizeCheck:
-    """What frames of one size cost."""
+    """How many tokens frames of one size cost."""
 
     size: Size
     frames: int
     linear: int
     """Vision tokens by the users' rule of thumb, for comparison."""
     budget: Budget
-    """By the model's own rule."""
+    """Tokens by the model's own rule."""
 
     @property
     def verdict(self) -> Verdict:
-        """Whether it fits by the model's own rule."""
+        """Whether the size fits by the model's own rule."""
         return self.budget.verdict
 
 
@@ -43,18 +43,19 @@ class Validation:
 
     video: Path
     source: SizeCheck
-    """At the video's own size."""
+    """The check of the video's own size."""
     largest: SizeCheck | None
-    """At the largest size that fits and the bound allows; `source` when that does, None when none does."""
+    """The check of the largest size that fits and that the bound allows: `source` when its own size does,
+    None when no size does."""
 
     @property
     def verdict(self) -> Verdict:
-        """Of the video's own size."""
+        """Whether the video's own size fits."""
         return self.source.verdict
 
     @property
     def advice(self) -> str:
-        """One sentence for the user."""
+        """The advice to the user, in one sentence."""
         budget = self.source.budget
         has = f"{self.source.size} takes {budget.prompt_tokens:,} of {budget.limit:,} tokens"
         kept = f"{budget.reserve:,} kept for the answer"
@@ -83,7 +84,7 @@ def check_size(
     rule: VisionRule = PIXTRAL,
     overhead: int = OVERHEAD,
 ) -> SizeCheck:
-    """What `frames` pictures of this size cost beside `text` tokens of prompt."""
+    """Compute what `frames` pictures of this size cost, with `text` tokens of prompt."""
     budget = Budget(limit, reserve, text, rule.vision_tokens(size, frames), overhead)
     return SizeCheck(size, frames, LINEAR.vision_tokens(size, frames), budget)
 
@@ -97,7 +98,7 @@ def category_matrix(
     rule: VisionRule = PIXTRAL,
     overhead: int = OVERHEAD,
 ) -> tuple[CategoryRow, ...]:
-    """Every Cosmos size, largest category first: 5 categories × 5 aspect ratios = 25 rows."""
+    """Check each Cosmos size, largest category first: 5 categories × 5 aspect ratios = 25 rows."""
     return tuple(
         CategoryRow(
             category,
@@ -127,15 +128,15 @@ def validate_resolution(
     rule: VisionRule = PIXTRAL,
     bound: Bound = UNBOUNDED,
 ) -> Validation:
-    """Whether the video or image fits a context of `max_tokens`, and at which size it would.
+    """Check whether the video or image fits a context of `max_tokens`, and find the largest size that does.
 
-    `text` is the prompt's tokens, `reserve` what is kept free for the answer. An image counts as one
-    frame. Raises MediaError when the file cannot be read as media.
+    `text` is how many tokens the prompt has, and `reserve` how many are kept free for the answer. An image
+    counts as one frame. Raises MediaError when the file cannot be read as media.
     """
     from backend.video.probe import probe
 
     media = probe(Path(video))
-    # A still picture gives one frame however many are asked for.
+    # A still picture gives one frame, however many are requested.
     shown = min(frames, media.frames)
     source = check_size(
         media.size, text=text, frames=shown, limit=max_tokens, reserve=reserve, rule=rule

@@ -1,6 +1,6 @@
-"""What earlier runs did with specs: how the latest job of each stands, and which files are results of ours.
+"""Reads what earlier runs did with specs: the latest job of each spec, and which files are results of ours.
 
-Asked once for all specs, where `results.is_own_result` asks for one file.
+It reads this for all specs at once; `results.writing.is_own_result` does it for one file.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from backend.results.writing import MOST_BYTES
 from backend.specs.model import Spec
 from backend.store import Job, State, Store
 
-Place = tuple[Path, int]
-"""A spec file, absolute, and the entry in it."""
+SpecKey = tuple[Path, int]
+"""An absolute spec file and an entry in it, by which a job names its spec."""
 
 
 @dataclass(frozen=True, slots=True)
 class LatestJob:
-    """The job that was queued last for one place."""
+    """The job of a spec that was queued last."""
 
     number: int
     prompt: str
-    """What it was queued with; the spec may say something else by now."""
+    """The prompt when the job was queued; the spec's prompt may have changed since."""
     state: State
 
 
-def place_of(spec: Spec) -> Place:
-    """Where jobs say that this spec is."""
+def spec_key(spec: Spec) -> SpecKey:
+    """Return the key by which jobs name this spec."""
     return spec.file.absolute(), spec.entry
 
 
 def latest_job(job: Job, state: State | None = None) -> LatestJob:
-    """The part of a job that counts here; `state` when it is newer than the job's own."""
+    """Make a LatestJob from a job; `state` replaces the job's own state when it is newer."""
     return LatestJob(job.number, job.prompt, state or job.state)
 
 
-def latest_jobs(store: Store) -> dict[Place, LatestJob]:
-    """The latest job of every place that ever had one. Blocks; raises QueueError."""
+def latest_jobs(store: Store) -> dict[SpecKey, LatestJob]:
+    """Return the latest job of each spec that ever had one. Blocks; raises QueueError."""
     return {
         (file, entry): LatestJob(number, prompt, state)
         for file, entry, number, prompt, state in store.latest()
@@ -48,8 +48,10 @@ def latest_jobs(store: Store) -> dict[Place, LatestJob]:
 
 
 def own_results(store: Store, files: Iterable[Path] | None = None) -> frozenset[Path]:
-    """Those of these files (all that we ever wrote, when None is given) that are results of ours which
-    nobody changed since. Absolute paths. Reads them. Blocks; raises QueueError.
+    """Return those of these files that are results of ours and unchanged since we wrote them.
+
+    With None, checks all files that we ever wrote. Returns absolute paths. Reads the files. Blocks; raises
+    QueueError.
     """
     written = store.all_written()
     wanted = written.keys() if files is None else written.keys() & {f.absolute() for f in files}
@@ -57,7 +59,7 @@ def own_results(store: Store, files: Iterable[Path] | None = None) -> frozenset[
 
 
 def _sha256(path: Path) -> str:
-    """Something that is the hash of nothing where the file cannot be read."""
+    """Return the hash of a file; "unreadable", which no file's hash equals, when it cannot be read."""
     try:
         return hashlib.sha256(read_regular(path, MOST_BYTES)).hexdigest()
     except OSError:

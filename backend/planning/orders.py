@@ -1,4 +1,5 @@
-"""Specs and settings as jobs for the queue: where each result will go, and what makes two jobs the same."""
+"""Makes orders for the queue from specs and settings: where each result goes, and when two orders are
+equal."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from typing import TypeVar
 
 from backend.config import BoxSettings, Upsampling
 from backend.config.profiles import load_profile
-from backend.results.review import done_job, place_of
+from backend.results.review import chosen_file, done_job
 from backend.specs.media import choose_media
 from backend.specs.model import Spec
 from backend.store import Job, Order, Store
@@ -21,12 +22,12 @@ T = TypeVar("T", bound=Order)
 MOST_CANDIDATES = 99
 """Answers to one prompt that a batch may ask for."""
 GREATEST_SEED = 2**31 - 1
-"""Every engine takes it."""
+"""The greatest seed that all engines accept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is the same for all specs of one command."""
+    """The settings that all specs of one command share."""
 
     box: str
     box_settings: BoxSettings
@@ -41,36 +42,36 @@ class Batch:
 
 
 def make_jobs(specs: Iterable[Spec], named: Sequence[Path], batch: Batch) -> list[Order]:
-    """The jobs for these specs, `batch.candidates` for each.
+    """Make the orders for these specs, `batch.candidates` for each.
 
-    `named` are the files and folders that the user gave: results keep their place below a folder. Two
-    specs that would go to one file are told apart by a hash of their own path. Several candidates have
-    a file each, NAME-1 and so on, and NAME is for the one that is chosen; for a review they have only
-    that.
+    `named` are the files and folders that the user gave; a result has the same path below the folder for
+    results as its spec has below the named folder. When two specs would go to one file, a hash of the spec's
+    path is added to the name. Each of several candidates has a file of its own, NAME-1 and so on, and NAME is
+    for the chosen one; with a review, there is only NAME.
     """
-    places = _Places(named, batch)
+    destinations = _Destinations(named, batch)
     settings = batch.settings.model_copy(
         update={"hint_video_dir": batch.settings.hint_video_dir.absolute()}
     ).model_dump_json()
-    # A profile of the user's can change while its name stays; its memory is nothing that is asked.
+    # The user may change a profile without renaming it. Its `kv_cache` does not change answers.
     profile = load_profile(batch.settings.profile)
     asked = [settings, profile.model_dump_json(exclude={"kv_cache"})]
     return [
-        _job(spec, candidate, places.of(spec.file, candidate), asked, batch)
+        _order(spec, candidate, destinations.choose(spec.file, candidate), asked, batch)
         for spec in specs
         for candidate in range(batch.candidates)
     ]
 
 
 def same_frames_together(jobs: Sequence[T]) -> list[T]:
-    """The jobs in the order in which they are best worked on: those that show the same frames follow one
-    another, and among these the candidates of one prompt; otherwise in the order given.
+    """Sort jobs so that those with the same frames follow one another, and among them those with one prompt.
 
-    The frames stand at the beginning of what a model reads, and a server keeps that for a moment.
+    Otherwise they keep their order. The frames are at the beginning of what a model reads, and a server keeps
+    that beginning in its prefix cache for a short time.
     """
     first_of: dict[tuple[object, ...], int] = {}
 
-    def place(job: Order) -> tuple[int, int]:
+    def first_positions(job: Order) -> tuple[int, int]:
         frames = (job.video, job.settings) if job.video else (None, job.settings, job.prompt)
         prompt = (job.video, job.settings, job.prompt, "prompt")
         return (
@@ -78,15 +79,15 @@ def same_frames_together(jobs: Sequence[T]) -> list[T]:
             first_of.setdefault(prompt, len(first_of)),
         )
 
-    return sorted(jobs, key=place)
+    return sorted(jobs, key=first_positions)
 
 
 def draw_again(job: Job, others: Iterable[Job]) -> Order:
-    """The order for another answer to a job's prompt, for the same place in the same file, to be reviewed.
+    """Make the order for another answer to a job's prompt, for the same entry of the same file, for review.
 
-    Its seed is the first one after those of the job and of `others`, the candidates that there are.
+    Its seed is the next one after the seeds of the job and of `others`, the existing candidates.
     """
-    used = {one.seed + one.candidate for one in (job, *others)}
+    used = {candidate.seed + candidate.candidate for candidate in (job, *others)}
     seed = max(used) + 1
     if seed > GREATEST_SEED:
         seed = next(seed for seed in range(len(used) + 1) if seed not in used)
@@ -110,50 +111,52 @@ def order_another(store: Store, number: int) -> Order:
     Raises InputError when the job has no result. Blocks.
     """
     job = done_job(store, number)
-    others = store.candidates_for(place_of(job), job.entry)
+    others = store.candidates_for(chosen_file(job), job.entry)
     return draw_again(job, others)
 
 
-class _Places:
+class _Destinations:
+    """Chooses a file for each result, so that no two specs share one."""
+
     def __init__(self, named: Sequence[Path], batch: Batch) -> None:
         self._folders = [path for path in named if path.is_dir()]
         self._batch = batch
         self._owners: dict[str, Path] = {}
-        """By destination, small letters for all: some file systems know no others."""
+        """The spec file of each destination. Keys are casefolded, because some file systems ignore case."""
 
-    def of(self, file: Path, candidate: int) -> tuple[Path, Path | None]:
-        """The file that the result goes to, and the one for the candidate that is chosen."""
-        place = self._place(file)
+    def choose(self, file: Path, candidate: int) -> tuple[Path, Path | None]:
+        """Return the file that a candidate's result goes to, and the file for the chosen candidate."""
+        relative = self._relative_path(file)
         if self._batch.candidates == 1 or self._batch.review:
-            return self._own(place, file), None
-        numbered = place.with_stem(f"{place.stem}-{candidate + 1}")
-        return self._own(numbered, file), self._own(place, file)
+            return self._make_unique(relative, file), None
+        numbered = relative.with_stem(f"{relative.stem}-{candidate + 1}")
+        return self._make_unique(numbered, file), self._make_unique(relative, file)
 
-    def _own(self, place: Path, file: Path) -> Path:
-        destination = (self._batch.save_dir / place).absolute()
+    def _make_unique(self, relative: Path, file: Path) -> Path:
+        destination = (self._batch.save_dir / relative).absolute()
         if self._owners.setdefault(str(destination).casefold(), file) != file:
             digest = hashlib.sha256(str(file.absolute()).encode()).hexdigest()[:6]
             destination = destination.with_stem(f"{destination.stem}-{digest}")
         return destination
 
-    def _place(self, file: Path) -> Path:
+    def _relative_path(self, file: Path) -> Path:
         for folder in self._folders:
             if file.is_relative_to(folder):
-                place = file.relative_to(folder)
-                # "specs/../other.json" is not below specs, and its result not beside the folder.
-                return place if ".." not in place.parts else Path(file.name)
+                below = file.relative_to(folder)
+                # "specs/../other.json" is not below specs; its result must not be outside the save_dir.
+                return below if ".." not in below.parts else Path(file.name)
         return Path(file.name)
 
 
-def _job(
+def _order(
     spec: Spec,
     candidate: int,
-    place: tuple[Path, Path | None],
+    files: tuple[Path, Path | None],
     asked: Sequence[str],
     batch: Batch,
 ) -> Order:
-    """`asked` is the settings as JSON, and the profile as JSON."""
-    destination, choice = place
+    """Make one order. `asked` is the settings as JSON, and the profile as JSON."""
+    destination, choice = files
     shown = choose_media(spec, batch.settings.media)
     video = shown.video.absolute() if shown.video else None
     control = shown.control.absolute() if shown.control else None
@@ -171,7 +174,7 @@ def _job(
         batch.seed,
         *asked,
         str(destination),
-        # Somebody who asks for files gets them, even where the same waits for a review.
+        # An order without a review writes its file, even when an equal order waits for a review.
         *(["held"] if batch.review else []),
     ]
     return Order(
@@ -195,7 +198,7 @@ def _job(
 
 
 def _video_state(video: Path | None) -> list[str | int]:
-    """Differs when the video was changed, without reading all of it."""
+    """Return the video's path, size and time, which differ when the video was changed."""
     if video is None:
         return []
     try:

@@ -1,4 +1,5 @@
-"""What would be sent for a prompt, decided before anything is: the size, the budget, or why it is refused."""
+"""Plans what would be sent for a prompt: the size of its frames and its token budget, or why it is
+refused."""
 
 from __future__ import annotations
 
@@ -17,35 +18,36 @@ from backend.video import Frame, Video, probe
 from remote.protocol import FrameInfo, Request, Sampling
 
 _ANY_LENGTH = 1 << 40
-"""A context in which everything fits."""
+"""A context length in tokens in which everything fits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A prompt and its video, weighed against the context length."""
+    """What would be sent for a prompt and its video, and what it costs of the context length."""
 
     prompt: str
-    """As the spec has it."""
+    """The prompt as it is in the spec."""
     video: Video | None
-    """None for a prompt without a video."""
+    """The video; None for a prompt without one."""
     size: Size | None
-    """The size to send frames at; None when there is no video or nothing fits."""
+    """The size to send frames at; None when there is no video or no size fits."""
     frames: int
     """How many frames are sent."""
     budget: Budget | None
-    """At `size`, or at the source's size where that is refused; None when the video cannot be read."""
+    """The token budget at `size`, or at the video's own size when the spec is refused; None when the video
+    cannot be read."""
     linear: int
     """Vision tokens by the rule of thumb at the same size, for comparison."""
     refusal: UpsampleError | None
     """Why the spec cannot be sent; None when it can."""
     control: Video | None = None
-    """A second video, whose frames are sent after the first one's and at the same size."""
+    """A second video, whose frames are sent after those of the first and at the same size."""
     control_frames: int = 0
-    """How many of `frames` are the control's."""
+    """How many of `frames` are of the control video."""
 
 
 class Planner:
-    """Makes plans under one set of settings. Safe to share between threads."""
+    """Makes plans with one set of settings. Threads may share it."""
 
     def __init__(
         self,
@@ -65,20 +67,20 @@ class Planner:
 
     @property
     def rule(self) -> VisionRule:
-        """How vision tokens are counted: as the model does, or by the rule of thumb."""
+        """The rule that counts vision tokens: the model's own, or the rule of thumb."""
         linear = self.settings.estimator is Estimator.LINEAR
         return LINEAR if linear else self.profile.family.rule
 
     def plan_spec(self, spec: Spec) -> Plan:
-        """Weigh a spec with what the model is shown of it. See `plan`."""
+        """Plan a spec with the videos that the model is shown. See `plan`."""
         shown = choose_media(spec, self.settings.media)
         return self.plan(spec.prompt, shown.video, shown.control)
 
     def plan(self, prompt: str, path: Path | None, control: Path | None = None) -> Plan:
-        """Weigh a prompt and its video or image, and a second one that is shown at the first one's size.
+        """Plan a prompt with its video or image, and with a second one that is shown at the same size.
 
-        Reads the videos' headers and, the first time, the tokenizer. What is wrong with the spec is
-        the plan's refusal, and never raised.
+        Reads the videos' headers and, at the first call, the tokenizer. A problem of the spec becomes the
+        plan's refusal and is never raised.
         """
         if path is None:
             return self._without_video(prompt)
@@ -90,32 +92,36 @@ class Planner:
         return self._with_video(prompt, video, second)
 
     def plan_anew(self, plan: Plan) -> Plan:
-        """A plan that was made under other settings, as it is under these. Reads no file."""
+        """Make a plan again that was made with other settings. Reads no file."""
         if plan.budget is None:
-            return plan  # what cannot be read is refused under all settings
+            return plan  # a video that cannot be read is refused with all settings
         text = self.text_tokens(plan.prompt)
         return self.plan_read(plan.prompt, plan.video, plan.control, text)
 
     def plan_read(self, prompt: str, video: Video | None, control: Video | None, text: int) -> Plan:
-        """The same for what is read and counted already: arithmetic alone, some µs. See `text_tokens`."""
+        """Plan a prompt whose videos are probed and whose text is counted already (see `text_tokens`).
+
+        It only calculates, which takes some µs.
+        """
         if video is None:
             return self._without_video(prompt, text)
         return self._with_video(prompt, video, control, text)
 
     def text_tokens(self, prompt: str | None) -> int:
-        """Tokens of the text that is sent for a prompt, the system prompt among it.
+        """Count the tokens of the text that is sent for a prompt, including the system prompt.
 
-        None is no prompt at all, for a look at pictures alone; an empty one has a stand-in, which costs.
+        None counts no prompt at all, in order to count pictures alone; an empty prompt is replaced by a
+        stand-in text, which costs tokens.
         """
         sent = "" if prompt is None else self.profile.sent_prompt(prompt)
         return self.profile.family.text_tokens(self._counter, self.system, sent)
 
     def frames_of(self, video: Video, wanted: int | None = None) -> int:
-        """How many frames of a video are sent; `wanted` in place of frames_to_extract."""
+        """Return how many frames of a video are sent; `wanted` replaces frames_to_extract."""
         return min(wanted or self.settings.frames_to_extract, video.frames)
 
     def weigh(self, text: int, size: Size | None, frames: int, limit: int | None = None) -> Budget:
-        """What `text` tokens and frames of this size take; `limit` in place of max_tokens."""
+        """Compute the budget of `text` tokens and frames of this size; `limit` replaces max_tokens."""
         return Budget(
             limit=limit or self.settings.max_tokens,
             reserve=self.settings.reserve,
@@ -134,7 +140,7 @@ class Planner:
         bound: Bound | None = None,
         limit: int | None = None,
     ) -> Size | None:
-        """The largest size that fits; `bound` and `limit` in place of those of the settings."""
+        """Find the largest size that fits; `bound` and `limit` replace those of the settings."""
         return fit(
             source,
             text=text,
@@ -198,9 +204,9 @@ class Planner:
 def make_request(
     plan: Plan, frames: Sequence[Frame], planner: Planner, model: str, seed: int, candidate: int
 ) -> Request:
-    """The request that a box is sent for this plan and its frames; a prompt without a video has none.
+    """Make the request that is sent to a box for this plan; `frames` is empty for a prompt without a video.
 
-    Candidates differ by their seed: candidate `c` is drawn with `seed + c`.
+    Candidates differ by their seed: candidate `c` has `seed + c`.
     """
     profile = planner.profile
     return Request(

@@ -1,4 +1,4 @@
-"""What a batch comes to before it is queued: jobs, tokens, bytes and time. Decides and never prints."""
+"""Sums up what a batch costs before it is queued: jobs, tokens, bytes and time. It never prints."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ from backend.store import Order
 from backend.video import DrawnFrames, Video
 
 BYTES_PER_PIXEL = 1.1
-"""Of a PNG of a street or workshop video; measured 0.9 to 1.5, and 0.4 for a segmentation."""
+"""Bytes of a PNG for each pixel, for a street or workshop video; measured 0.9 to 1.5, and 0.4 for a
+segmentation."""
 _SKETCH_SLOTS = 4
+"""How many answers the engine `sketch` writes at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,34 +35,34 @@ class Summary:
     box: str
     engine: str
     orders: tuple[Order, ...]
-    """What is to be queued, in order."""
+    """The orders to be queued, in their order."""
     prompts: int
-    """Specs that these are for."""
+    """How many specs the orders are for."""
     prompt_tokens: int
-    """Of all requests together."""
+    """Prompt tokens of all requests together."""
     answer_tokens: int
-    """The most that may come back, all together."""
+    """The most answer tokens of all requests together."""
     bytes: int
-    """Of all frames together, as they are sent (in base64). Those that jobs share count once."""
+    """Size of all frames in bytes, as they are sent (in base64). Frames that jobs share count once."""
     bytes_are_exact: bool
-    """False when some frames are not drawn yet, so that their size is a guess."""
+    """False when some frames are not drawn yet, so that their size is estimated."""
     refused: tuple[RefusedSpec, ...]
-    """Everything that is not queued."""
+    """The specs that are not queued."""
     seconds_an_answer: float | None
-    """Median of earlier answers of this engine; None when there are none."""
+    """The median time of this engine's earlier answers; None when there are none."""
     slots: int
-    """Answers that the engine writes at once."""
+    """How many answers the engine writes at the same time."""
 
     @property
     def seconds(self) -> float | None:
-        """About how long the engine will take; None when nothing is known of it."""
+        """About how long the engine will take; None without earlier answers."""
         if self.seconds_an_answer is None or not self.orders:
             return None
         at_once = min(self.slots, len(self.orders))
         return self.seconds_an_answer * len(self.orders) / at_once
 
     def refused_by_ground(self) -> dict[Ground, list[RefusedSpec]]:
-        """The refused ones in groups, the largest first."""
+        """Group the refused specs by their ground, the largest group first."""
         groups: dict[Ground, list[RefusedSpec]] = {}
         for refused in self.refused:
             groups.setdefault(refused.ground, []).append(refused)
@@ -76,7 +78,7 @@ class _Sums:
     bytes: int = 0
     bytes_are_exact: bool = True
     shown: set[tuple[Video, Video | None, Size, int]] = field(default_factory=set)
-    """Frames whose bytes are counted: the videos that they are of, their size and how many there are."""
+    """Frames whose bytes are counted already, by video, control video, size and number of frames."""
 
 
 def summarise(
@@ -86,10 +88,10 @@ def summarise(
     durations: Sequence[float],
     weighed: Callable[[int], object] = lambda count: None,
 ) -> Summary:
-    """What the assessed specs come to. Blocks for as long as `plan` does, once for each spec.
+    """Sum up what the assessed specs cost. Blocks, because it calls `plan` for each spec.
 
-    `durations`: seconds of earlier answers of this engine. `weighed` is told after each spec how many
-    are weighed; what it raises ends the work.
+    `durations` are the seconds that earlier answers of this engine took. `weighed` is a callback that is
+    called after each spec with the number of planned specs; an error that it raises ends the work.
     """
     sums = _Sums(refused=list(assessment.refused))
     drawn = DrawnFrames(batch.settings.hint_video_dir, batch.settings.frame_sampling)
@@ -112,7 +114,7 @@ def summarise(
 
 
 def slots(box: BoxSettings) -> int:
-    """Answers that the box's engine writes at once, as it is set up."""
+    """Return how many answers the box's engine writes at the same time with its settings."""
     match box.engine:
         case EngineName.VLLM:
             return box.vllm.max_num_seqs

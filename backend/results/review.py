@@ -130,7 +130,7 @@ def load_review(store: Store, known: Mapping[int, Candidate] | None = None) -> R
     return Review(tuple(_with_duplicates(prompts)), tuple(troubles))
 
 
-def place_of(job: Job) -> Path:
+def chosen_file(job: Job) -> Path:
     """The file for which the job is a candidate."""
     return job.choice or job.destination
 
@@ -150,7 +150,7 @@ def _done_jobs(store: Store) -> dict[tuple[Path, int], list[Job]]:
     """By place and entry."""
     together: defaultdict[tuple[Path, int], list[Job]] = defaultdict(list)
     for job in store.in_states([State.DONE]):
-        together[place_of(job), job.entry].append(job)
+        together[chosen_file(job), job.entry].append(job)
     return together
 
 
@@ -259,7 +259,7 @@ def decide(
     before = _contents(store, _files_for([job]))
     made = store.note_decision(number, decision, text, step)
     # Whoever accepts a result wants the file to be there, even if it should be already.
-    sure = {place_of(job)} if decision.is_wanted else set()
+    sure = {chosen_file(job)} if decision.is_wanted else set()
     try:
         return _follow(store, before, sure, force=force)
     except UpsampleError:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from backend.catalog.catalog import same_specs
 from backend.catalog.filter import Filter, choose, parse_filter
-from backend.planning.history import LatestJob, Place, place_of
+from backend.planning.history import LatestJob, SpecKey, spec_key
 from backend.planning.plan import Plan
 from backend.specs.model import BrokenSpec, Skipped, Spec
 from backend.specs.reading import Finding
@@ -53,7 +53,7 @@ class Listing:
         self.skipped: list[Skipped] = []
         self.weighed = 0
         """Rows that have a plan."""
-        self.jobs: dict[Place, LatestJob] = {}
+        self.jobs: dict[SpecKey, LatestJob] = {}
         """Of specs that have one."""
         self.results: frozenset[Path] = frozenset()
         """Files that are results of ours, absolute."""
@@ -135,7 +135,7 @@ class Listing:
         row.plan, row.better_folder = plan, better_folder
         self._note_news()
 
-    def take_jobs(self, jobs: Mapping[Place, LatestJob]) -> bool:
+    def take_jobs(self, jobs: Mapping[SpecKey, LatestJob]) -> bool:
         """Note how jobs stand; whether any of them is of a spec that is listed."""
         listed = False
         for place, job in jobs.items():
@@ -306,7 +306,7 @@ class Listing:
         self.rows[row.number] = row
         self._of_file.setdefault(self._place_of(spec.file), []).append(row.number)
         if self.jobs:
-            row.job = self.jobs.get(place_of(spec))
+            row.job = self.jobs.get(spec_key(spec))
         if self.results:
             row.is_result = spec.file.absolute() in self.results
         self.has_states = self.has_states or row.job is not None or row.upsampled
@@ -319,7 +319,7 @@ class Listing:
     def _change(self, row: Row, spec: Spec) -> list[Row]:
         before = row.spec
         row.take(spec)
-        row.job = self.jobs.get(place_of(spec))
+        row.job = self.jobs.get(spec_key(spec))
         if (before.prompt, before.video) == (spec.prompt, spec.video):
             return []
         self._forget_plan(row)

@@ -20,7 +20,7 @@ from textual.worker import get_current_worker
 from backend.catalog.catalog import Changes
 from backend.config import Settings
 from backend.errors import QueueError, UpsampleError
-from backend.planning.history import LatestJob, Place, latest_jobs, own_results
+from backend.planning.history import LatestJob, SpecKey, latest_jobs, own_results
 from tui.desk import Desk
 from tui.specs.planning import MadePlan, PlanQueue, make_plans
 from tui.specs.rows import Row
@@ -46,7 +46,7 @@ class FilesChanged(Message):
 class HistoryRead(Message):
     """What earlier runs left in the queue, or what is known of more files."""
 
-    jobs: dict[Place, LatestJob]
+    jobs: dict[SpecKey, LatestJob]
     results: frozenset[Path]
     """Files that are results of ours, absolute."""
     among: frozenset[Path] | None = None

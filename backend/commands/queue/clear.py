@@ -13,7 +13,7 @@ from backend.commands.own_queue import own_queue
 from backend.commands.queue.outcomes import JobOutcome, show_outcomes
 from backend.console import say
 from backend.exit_codes import ExitCode
-from backend.results.review import place_of, waiting_for_review
+from backend.results.review import chosen_file, waiting_for_review
 from backend.store import Job, State, Store
 
 
@@ -49,13 +49,13 @@ def _kept(store: Store, jobs: Sequence[Job]) -> dict[int, str]:
         job.destination
         for job in everything
         if job.number not in forgotten and job.state is not State.DONE
-    } | {place_of(job) for job in everything if job.number in waiting}
+    } | {chosen_file(job) for job in everything if job.number in waiting}
     reasons: dict[int, str] = {}
     for job in jobs:
         if job.number in unwritten:
             reasons[job.number] = f"kept: its result was never written to {job.destination}"
         elif job.number in waiting:
             reasons[job.number] = "kept: it waits for a review"
-        elif job.state is State.DONE and {job.destination, place_of(job)} & shared:
+        elif job.state is State.DONE and {job.destination, chosen_file(job)} & shared:
             reasons[job.number] = f"kept: other jobs for {job.destination} are not done"
     return reasons

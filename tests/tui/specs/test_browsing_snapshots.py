@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from backend.planning.history import LatestJob, place_of
+from backend.planning.history import LatestJob, spec_key
 from backend.specs.model import BrokenSpec, Spec
 from backend.store import State
 from tests.support.pilots import until
@@ -52,7 +52,7 @@ def then(settle: Settle) -> Then:
                 specs = [row.spec for row in screen.listing.rows.values()]
                 screen.listing.take_jobs(
                     {
-                        place_of(spec): LatestJob(number, spec.prompt, state)
+                        spec_key(spec): LatestJob(number, spec.prompt, state)
                         for number, (spec, state) in enumerate(
                             zip(specs, (State.DONE, State.RUNNING, State.FAILED), strict=False)
                         )
