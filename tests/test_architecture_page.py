@@ -1,4 +1,4 @@
-"""docs/architecture.md names modules, functions and classes: each of them exists."""
+"""What docs/architecture.md and CONTRIBUTING.md name is there: modules, functions, classes, files."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 NAMED = sorted(set(re.findall(r"`((?:backend|remote|tui)(?:\.\w+)+(?::[\w.]+)?)`", PAGE)))
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+PLACES = sorted(set(re.findall(r"`((?:backend|remote|tui)/[\w/.]*)`", CONTRIBUTING)))
 
 
 def file_of(module: str) -> Path:
@@ -36,6 +38,11 @@ def test_what_the_page_names_is_there(named: str) -> None:
         found = definitions(body).get(name)
         assert found is not None, f"{module} has no {path}"
         body = found.body if isinstance(found, ast.ClassDef) else []
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_what_contributing_points_at_is_there(place: str) -> None:
+    assert ROOT.joinpath(place).exists()
 
 
 def test_the_page_has_its_walks_and_its_nouns() -> None:

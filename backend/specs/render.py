@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from backend.errors import InputError
-from backend.specs import prompt_spec
 from backend.specs.adapter import Adapter, EntryFault, OutputFile, Replacement, Rewrite
 from backend.specs.entries import Contents, Entry, Layout, blank_lines, divide
-from backend.specs.formats import recognise
+from backend.specs.formats import prompt_spec, recognise
 from backend.specs.json_edit import Edit, splice
 from backend.specs.model import BrokenSpec
 from backend.specs.quoting import printable

@@ -13,7 +13,7 @@ import logging.handlers
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from remote.daemon.gpus import NvidiaSmi, visible_devices
@@ -72,6 +72,8 @@ class Daemon:
         self._strange = dict(board.strange)
         pictures = Pictures(place.images, board.unfinished_requests())
         self._visitors: dict[Visitor, asyncio.Task[None] | None] = {}
+        self._stoppers: set[Visitor] = set()
+        """Visitors that asked the daemon to end; they stay until the engine has ended."""
         self._ended = asyncio.Event()
         self._began = time.time()
         self._idle_since = time.monotonic()
@@ -115,12 +117,15 @@ class Daemon:
                 self._ended.set()
                 server.close()
                 self._place.socket.unlink(missing_ok=True)
-                await self._see_off()
+                await self._see_off(self._visitors.keys() - self._stoppers)
+                for stopper in self._stoppers:
+                    await stopper.fall_silent()
                 looking.cancel()
                 await asyncio.gather(looking, return_exceptions=True)
                 working.cancel()
                 await asyncio.gather(working, return_exceptions=True)
                 self._journal.close()
+                await self._see_off(self._visitors.keys())
 
     async def welcome(self, hello: Hello) -> Welcome | Fatal:
         """The answer to an app's greeting; a daemon that the app would replace makes room if idle."""
@@ -148,9 +153,13 @@ class Daemon:
         )
 
     async def stop(self, visitor: Visitor, only_idle: bool) -> None:
-        """End, for an app that asked; with `only_idle`, unless there is work or another app."""
+        """End, for an app that asked; with `only_idle`, unless there is work or another app.
+
+        The app's connection closes last: it tells that the engine's processes are gone, too.
+        """
         alone = self._visitors.keys() <= {visitor}
         if not only_idle or (alone and not await self.work.unfinished()):
+            self._stoppers.add(visitor)
             self._ended.set()
 
     async def _visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -173,9 +182,9 @@ class Daemon:
             del self._visitors[visitor]
             self._idle_since = time.monotonic()
 
-    async def _see_off(self) -> None:
-        """End the visits while there still is a journal to serve them from."""
-        visits = [visit for visit in self._visitors.values() if visit is not None]
+    async def _see_off(self, visitors: Iterable[Visitor]) -> None:
+        """End these visits. Visits that read the journal must end before it is closed."""
+        visits = [visit for visitor in visitors if (visit := self._visitors.get(visitor))]
         for visit in visits:
             visit.cancel()
         if visits:

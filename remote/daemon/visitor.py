@@ -79,6 +79,7 @@ class Visitor:
         self._outbox = Outbox(self._news.set)
         self._protocol = OLDEST_PROTOCOL
         self._seen = -1
+        self._telling: asyncio.Task[None] | None = None
         self.looks = False
         """Whether the app only looks, and would replace no daemon."""
 
@@ -108,13 +109,18 @@ class Visitor:
     async def _serve(self, messages: AsyncIterator[Message]) -> None:
         if not await self._greet(messages):
             return
-        telling = asyncio.create_task(self._tell_on())
+        self._telling = asyncio.create_task(self._tell_on())
         try:
             async for message in messages:
                 await self._handle(message)
         finally:
-            telling.cancel()
-            await asyncio.gather(telling, return_exceptions=True)
+            await self.fall_silent()
+
+    async def fall_silent(self) -> None:
+        """Send no more news. The connection stays open, and pings are answered."""
+        if self._telling is not None:
+            self._telling.cancel()
+            await asyncio.gather(self._telling, return_exceptions=True)
 
     async def _greet(self, messages: AsyncIterator[Message]) -> bool:
         with self._hanging_up_after(_GREETING_SECONDS):

@@ -234,6 +234,8 @@ def test_a_start_that_is_interrupted_is_taken_back(
         assert process.wait(BOUND) == 130
     wait_until(lambda: len(journal_records(box_root, "cancelled")) == 1)
     assert gpu_box.run("box", "stop").returncode == 0
+    # Its child ignores SIGTERM, as EngineCore may; "has ended" means that this one is gone, too.
+    assert vllm_stand_in.running_servers(tmp_path) == []
 
 
 def test_a_box_that_is_busy_with_other_settings_is_not_started_anew(

@@ -144,6 +144,19 @@ class Box:
                     found.append(int(process.name))
         return found
 
+    def daemon(self) -> int:
+        """The one process that serves this box. A process that it forks, and the one that started it, have
+        the same command line for a moment.
+        """
+        found: list[int] = []
+
+        def is_alone() -> bool:
+            found[:] = self.daemons()
+            return len(found) == 1
+
+        wait_until(is_alone)
+        return found[0]
+
     def kill(self) -> None:
         """Kill the daemon, and return when it is gone."""
         for process in self.daemons():

@@ -38,8 +38,7 @@ from tests.tui.conftest import CWD, MakeApp, MakeDesk, MakeSpec, SizePlanner
 from tests.tui.made_up_jobs import made_job
 from tui.app import UpsampleApp
 from tui.dialogs.box_questions import HostKeyDialog, SecretDialog
-from tui.dialogs.confirm import ConfirmScreen
-from tui.dialogs.question import QuestionScreen
+from tui.dialogs.question import QuestionDialog
 from tui.log.book import LogBook
 from tui.pages import PAGES as PAGES_BY_NAME
 from tui.specs.scanning import SpecSource
@@ -166,8 +165,8 @@ async def test_no_question_shows_anything_raw(make_app: MakeApp, kind: str) -> N
     questions: tuple[ModalScreen[Any], ...] = (
         HostKeyDialog(HostKeyQuestion(text, text, text)),
         SecretDialog(text),
-        ConfirmScreen(text, text, "yes"),
-        QuestionScreen(text, Content(one_line(text))),
+        QuestionDialog(text, text, "yes", default=False),
+        QuestionDialog(text, Content(one_line(text)), "yes", default=True),
     )
     app = make_app()
     async with app.run_test(size=(100, 30)) as pilot:

@@ -26,7 +26,7 @@ SHORT = [(0, "-short"), (22, "-high")]
 """In few lines, space between what matters is left out."""
 
 
-class Question(ModalScreen[T | None]):
+class BoxQuestion(ModalScreen[T | None]):
     """A dialog that somebody waits for, and may stop waiting for."""
 
     CSS_PATH = "dialog.tcss"
@@ -69,7 +69,7 @@ class Question(ModalScreen[T | None]):
         self.answer(None)
 
 
-class HostKeyDialog(Question[bool]):
+class HostKeyDialog(BoxQuestion[bool]):
     """Is this really the key of that host? Without a typed yes: no."""
 
     def __init__(self, question: HostKeyQuestion) -> None:
@@ -119,7 +119,7 @@ class HostKeyDialog(Question[bool]):
         self.answer(event.value.strip().lower() in _YES)
 
 
-class SecretDialog(Question[str]):
+class SecretDialog(BoxQuestion[str]):
     """A password or passphrase. It is shown as dots, kept nowhere and handed on once."""
 
     def __init__(self, prompt: str) -> None:

@@ -1,4 +1,4 @@
-"""A question that is answered with yes or no."""
+"""The dialog for a question that is answered with yes or no."""
 
 from __future__ import annotations
 
@@ -11,26 +11,41 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.text import one_line
+from tui.text import one_line, paragraphs
 
 
-class QuestionScreen(ModalScreen[bool]):
-    """Returns whether the answer is yes."""
+class QuestionDialog(ModalScreen[bool]):
+    """Returns whether the answer is yes. Enter gives the default answer, which its last line shows.
 
-    CSS_PATH = "panel.tcss"
+    The default is no wherever a yes is dangerous.
+    """
+
+    CSS_PATH = "dialog.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y,enter", "dismiss(True)", "yes", key_display="y"),
-        Binding("n,escape", "dismiss(False)", "no", key_display="n"),
+        Binding("y", "dismiss(True)", "yes"),
+        Binding("n,escape", "dismiss(False)", "no"),
+        Binding("enter", "take_default", "the default", show=False),
     ]
 
-    def __init__(self, title: str, question: Content) -> None:
+    def __init__(self, title: str, question: str | Content, yes: str, *, default: bool) -> None:
+        """`question` is made harmless if it is a string; `yes` says in a few words what a yes does."""
         super().__init__()
         self._title = title
-        self._question = question
+        self._question = Content(paragraphs(question)) if isinstance(question, str) else question
+        self._yes = yes
+        self._default = default
 
     def compose(self) -> ComposeResult:
-        """The question, and the keys in the frame."""
-        with Vertical(classes="panel") as panel:
-            panel.border_title = Content(one_line(self._title))
-            panel.border_subtitle = "y yes · n no"
+        """Compose the question, and a line with the keys and what each of them does."""
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = Content(one_line(self._title))
             yield Static(self._question, markup=False)
+            yes_key, no_key = ("⏎", "n") if self._default else ("y", "⏎")
+            keys = Content.assemble(
+                (yes_key, "bold $primary"), f"  {self._yes}     ", (no_key, "bold $primary"), "  no"
+            )
+            yield Static(keys, classes="keys", markup=False)
+
+    def action_take_default(self) -> None:
+        """Close with the default answer."""
+        self.dismiss(self._default)

@@ -25,7 +25,7 @@ from backend.store import State
 from backend.store.decision import Decision
 from tui.amounts import counted
 from tui.desk import Desk
-from tui.dialogs.question import QuestionScreen
+from tui.dialogs.question import QuestionDialog
 from tui.review.decisions import accept_many, decide_one, order_for, read_review, undo_last
 from tui.review.help import HELP
 from tui.review.listing import ReviewListing, Show
@@ -308,7 +308,9 @@ class ReviewPage(Page):
             if yes:
                 self._start(partial(self._accept_all, queue, numbers))
 
-        self.app.push_screen(QuestionScreen("Accept all without lints", question), take_answer)
+        title = "Accept all without lints"
+        dialog = QuestionDialog(title, question, "accept", default=True)
+        self.app.push_screen(dialog, take_answer)
 
     async def _accept_all(self, queue: Path, numbers: list[int]) -> None:
         async with self._in_order:

@@ -26,8 +26,8 @@ from backend.config.edit import (
 from backend.config.survey import SettingEntry, Survey, ValueKind, dotted, survey_settings
 from backend.errors import ConfigError
 from tui.desk import Desk
-from tui.dialogs.confirm import ConfirmScreen
 from tui.dialogs.doctor import DoctorScreen
+from tui.dialogs.question import QuestionDialog
 from tui.settings.add_box import AddBoxDialog, NewBox
 from tui.settings.editor import SettingEditor
 from tui.settings.help import HELP
@@ -352,7 +352,9 @@ class SettingsPage(Page):
             f"{one_line(name)} and its settings are taken out of your file. Jobs for it stay in the "
             "queue. Nothing changes on the box itself."
         )
-        self.app.push_screen(ConfirmScreen(f"Remove {one_line(name)}?", text, "remove it"), remove)
+        title = f"Remove {one_line(name)}?"
+        question = QuestionDialog(title, text, "remove it", default=False)
+        self.app.push_screen(question, remove)
 
     def action_doctor(self, start: bool) -> None:
         """Look at everything that a batch needs."""

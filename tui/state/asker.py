@@ -14,7 +14,7 @@ from textual.app import App
 
 if TYPE_CHECKING:
     from backend.box.asker import HostKeyQuestion
-    from tui.dialogs.box_questions import Question
+    from tui.dialogs.box_questions import BoxQuestion
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class AppAsker:
 
         return await self._ask(SecretDialog(prompt), SECRET_SECONDS)
 
-    async def _ask(self, dialog: Question[T], seconds: float) -> T | None:
+    async def _ask(self, dialog: BoxQuestion[T], seconds: float) -> T | None:
         try:
             async with asyncio.timeout(seconds), self._turn:
                 try:

@@ -39,7 +39,7 @@ async def test_a_job_whose_daemon_is_killed_is_finished_by_the_next_one_once(box
         await app.until(Started, slow.job)
         while not app.durable:  # what the journal says may be told a moment later
             await app.next()
-        (daemon,) = box.daemons()
+        daemon = box.daemon()
         os.kill(daemon, signal.SIGKILL)
         await app.hung_up()
         assert app.welcome is not None
@@ -265,8 +265,7 @@ async def test_what_the_box_keeps_is_for_its_owner_alone(box: Box) -> None:
 
 async def test_the_daemon_holds_on_to_nothing_of_the_app_that_started_it(box: Box) -> None:
     async with box.visited():
-        wait_until(lambda: len(box.daemons()) == 1)  # whoever started it ends
-        (daemon,) = box.daemons()
+        daemon = box.daemon()
         assert os.getsid(daemon) != os.getsid(0)
         assert os.getsid(daemon) != daemon  # it can never get a terminal
         held = {

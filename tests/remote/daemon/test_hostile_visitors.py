@@ -12,7 +12,6 @@ import pytest
 
 from remote.protocol import MAX_MESSAGE, Hello, Ping, encode
 from tests.remote.attached import Box, ask, png, submit
-from tests.support.waiting import wait_until
 
 JOB = ask("a harbour at dusk", [png()])
 HELLO = encode(Hello(1, 4, "", -1, "", ""))
@@ -96,8 +95,7 @@ def status_of(process: int) -> dict[str, str]:
 @pytest.mark.timeout(200)
 async def test_an_app_is_served_whatever_others_do(box: Box) -> None:
     async with box.visited() as app:
-        wait_until(lambda: len(box.daemons()) == 1)
-        (daemon,) = box.daemons()
+        daemon = box.daemon()
         others = asyncio.gather(*(visit(box) for visit in VISITS))
         async with asyncio.timeout(_SECONDS):
             for number in range(20):
@@ -107,7 +105,7 @@ async def test_an_app_is_served_whatever_others_do(box: Box) -> None:
             await others
         await app.send(JOB)
         await app.done(JOB)
-        assert box.daemons() == [daemon]
+        assert box.daemon() == daemon
         most = int(status_of(daemon)["VmHWM"].split()[0])
         assert most < MOST_KIB
     assert (box.place.state / "daemon.err").read_text() == ""

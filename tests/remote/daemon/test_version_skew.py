@@ -94,13 +94,13 @@ async def test_a_busy_daemon_of_another_version_is_spoken_with_and_works_on(
     async with running.visited() as its_own:
         await its_own.send(slow)
         await its_own.until(Accepted, slow.job)
-        (daemon,) = running.daemons()
+        daemon = running.daemon()
         async with box.visited() as app:
             assert app.welcome is not None
             assert (app.welcome.runner, app.welcome.protocol) == (running.hash, spoken)
             await app.send(JOB)
             await all_done(app, slow, JOB)
-        assert running.daemons() == [daemon]
+        assert running.daemon() == daemon
 
 
 @pytest.mark.parametrize("there", ["older", "newer"])

@@ -88,14 +88,24 @@ def read_orders(folder: Path) -> dict[str, Any]:
 
 
 def end_servers(folder: Path) -> None:
-    """Kill those that noted their start in this folder and run still."""
-    for file in folder.glob("start-*"):
-        note = json.loads(file.read_text())
-        for pid in (note["pid"], note["child"]):
-            # The number may be somebody else's by now.
-            with contextlib.suppress(OSError):
-                if Path(__file__).name.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    os.kill(pid, signal.SIGKILL)
+    """Kill the servers, and their children, that noted their start in this folder and still run."""
+    for pid in running_servers(folder):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def running_servers(folder: Path) -> list[int]:
+    """The processes of servers, and of their children, that noted their start here and still run."""
+    notes = [json.loads(file.read_text()) for file in folder.glob("start-*")]
+    return [pid for note in notes for pid in (note["pid"], note["child"]) if _is_stand_in(pid)]
+
+
+def _is_stand_in(pid: int) -> bool:
+    """Whether the process is one of ours: its number may have been given out again."""
+    try:
+        return Path(__file__).name.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 class _UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):

@@ -24,7 +24,7 @@ from tests.support.pilots import until, until_screen
 from tests.support.specs import write_spec
 from tui.app import UpsampleApp
 from tui.desk import Desk
-from tui.dialogs.question import QuestionScreen
+from tui.dialogs.question import QuestionDialog
 from tui.review.screen import ReviewPage
 from tui.specs.scanning import SpecSource
 from tui.specs.screen import SpecsScreen
@@ -216,7 +216,7 @@ async def test_all_without_lints_are_accepted_after_a_question(app: UpsampleApp)
     async with app.run_test(size=(120, 40)) as pilot:
         page = await review(pilot)
         await pilot.press("A")
-        assert isinstance(pilot.app.screen, QuestionScreen)
+        assert isinstance(pilot.app.screen, QuestionDialog)
         await pilot.press("n")
         assert page.listing.undecided == 3
         await pilot.press("A", "y")

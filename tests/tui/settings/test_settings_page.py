@@ -12,7 +12,7 @@ from backend.config import LOCAL_FILE, user_file
 from tests.support.pilots import until
 from tests.tui.conftest import MakeSettingsApp, settled_settings
 from tui.app import UpsampleApp
-from tui.dialogs.confirm import ConfirmScreen
+from tui.dialogs.question import QuestionDialog
 from tui.settings.add_box import AddBoxDialog
 from tui.settings.screen import SettingsPage
 from tui.widgets.row_list import CurrentChanged
@@ -228,7 +228,7 @@ async def test_a_box_is_removed_after_a_yes_only(make_settings_app: MakeSettings
     async with make_settings_app(f'box = "h100"\n{OWN}').run_test() as pilot:
         page = await at(pilot, "h100")
         await pilot.press("x")
-        assert isinstance(page.app.screen, ConfirmScreen)
+        assert isinstance(page.app.screen, QuestionDialog)
         await pilot.press("enter")
         assert "h100" in page.host.settings.boxes
         await pilot.press("x", "y")

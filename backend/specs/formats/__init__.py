@@ -1,10 +1,12 @@
-"""The seven formats, and telling them apart by the keys of what is in the file."""
+"""The seven formats, one module each. `recognise` tells them apart by the keys that an entry has."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from backend.specs import (
+from backend.specs.adapter import Adapter
+from backend.specs.entries import Contents, Layout
+from backend.specs.formats import (
     predict2,
     prompt_spec,
     text,
@@ -13,8 +15,6 @@ from backend.specs import (
     transfer25,
     upsampler_batch,
 )
-from backend.specs.adapter import Adapter
-from backend.specs.entries import Contents, Layout
 
 # In each layout, the format with the more telling keys is asked first.
 ADAPTERS: Final[dict[Layout, tuple[Adapter, ...]]] = {
