@@ -1,1 +1,1 @@
-"""Which specs are on disk: the live listing, its cache between runs, and the filter that a user types."""
+"""Lists the specs on disk and watches them for changes, caches what was read, and filters specs."""

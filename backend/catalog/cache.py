@@ -1,7 +1,7 @@
-"""What was read from files before, so that 100,000 specs need not be parsed again, nor their videos opened.
+"""Caches parsed specs and probed videos, so that 100,000 specs need not be read again at each start.
 
-A row holds as long as its file has the same size, time and inode. The index is a cache: what cannot be used
-of it is thrown away without a word, and everything is read anew. One thread uses an index at a time.
+A row is valid as long as its file has the same size, time and inode. A cache that cannot be used is deleted
+in silence, and everything is read again. One thread uses an index at a time.
 """
 
 from __future__ import annotations
@@ -25,35 +25,36 @@ from backend.specs.reading import Finding, read_file
 from backend.video import MediaKind, Video, probe
 
 _SCHEMA = f"2 {__version__}"
-"""Another version may read files otherwise."""
+"""The version of the cache; another version of the program may read files differently."""
 _MOST_ROWS = 400_000
-"""About 150 MB. The ones that were not asked for the longest go first."""
+"""The most rows of a table, about 150 MB. Rows that were not used for the longest time are deleted first."""
 _SAVE_AFTER = 2_000
-"""New rows."""
+"""How many new rows are kept in memory before they are saved."""
 _PART = 1_000
-"""Specs of a file that are handed on together."""
+"""How many specs of a file are returned together."""
 
 _Fields = tuple[str, int, int, str, str, str | None, dict[str, str], bool]
-"""Of a Spec, but for its file."""
+"""The fields of a Spec except its file."""
 _VideoFields = tuple[str, int, int, float, float, int, str, int]
+"""The fields of a Video except its path."""
 _DAMAGED = (ValueError, TypeError, LookupError, AttributeError)
-"""What a row that is not as we wrote it may raise."""
+"""Exceptions that a damaged row may raise."""
 
 
 class _Row(NamedTuple):
     stamp: str
     seen: int
-    """Day on which it was last asked for."""
+    """The day on which the row was last used, in days since 1970."""
     value: str
 
 
 def default_index() -> Path:
-    """Where the index is kept."""
+    """Return the path of the cache's file."""
     return platformdirs.user_cache_path("upsample") / "index.db"
 
 
 class Index:
-    """Text by file, in one table of the index."""
+    """A table of the cache, which stores a text for each file."""
 
     def __init__(self, path: Path, table: str) -> None:
         self._path = path
@@ -62,13 +63,13 @@ class Index:
         self._opened = False
         self._folder: str | None = None
         self._known: dict[str, _Row] = {}
-        """Of that folder. A scan asks for one file after the other of each."""
+        """The rows of that folder, by file name. A scan reads all files of a folder one after the other."""
         self._new: dict[tuple[str, str], _Row] = {}
         self._today = int(time.time() // 86_400)
 
-    def get(self, place: str, stamp: str) -> str | None:
-        """What was put for the file at this absolute path while it had this stamp."""
-        folder, name = os.path.split(place)
+    def get(self, path: str, stamp: str) -> str | None:
+        """Return the text of the file at this absolute path; None when there is none for this stamp."""
+        folder, name = os.path.split(path)
         if folder != self._folder:
             self._folder, self._known = folder, self._load(folder)
         row = self._known.get(name)
@@ -78,12 +79,12 @@ class Index:
             self._put(folder, name, _Row(stamp, self._today, row.value))
         return row.value
 
-    def put(self, place: str, stamp: str, value: str) -> None:
-        """Keep this for the file."""
-        self._put(*os.path.split(place), _Row(stamp, self._today, value))
+    def put(self, path: str, stamp: str, value: str) -> None:
+        """Store a text for the file."""
+        self._put(*os.path.split(path), _Row(stamp, self._today, value))
 
     def save(self) -> None:
-        """Write what is new. An index that another process holds is left as it is."""
+        """Write the new rows, unless another process has locked the file."""
         db, rows = self._open(), self._new
         self._new = {}
         if db is None or not rows:
@@ -95,7 +96,7 @@ class Index:
             )
 
     def close(self) -> None:
-        """Save, and let go of the file."""
+        """Save, and close the file."""
         self.save()
         if self._db is not None:
             self._prune(self._db)
@@ -143,7 +144,7 @@ class Index:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path.touch(mode=0o600)
         db = sqlite3.connect(self._path, timeout=1, check_same_thread=False)
-        # A crash may cost the index, so nothing waits for the disk.
+        # The cache may be lost in a crash, so no write waits for the disk.
         db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;")
         db.execute("CREATE TABLE IF NOT EXISTS version (version TEXT PRIMARY KEY)")
         for table in ("specs", "videos"):
@@ -159,7 +160,7 @@ class Index:
         return db
 
     def _throw_away(self) -> None:
-        """It is damaged, or cannot be written here: go on without; the next one starts anew."""
+        """Delete a cache that is damaged or cannot be written; this run goes on without one."""
         if self._db is not None:
             self._db.close()
         self._db = None
@@ -169,18 +170,18 @@ class Index:
 
 
 class SpecIndex:
-    """`read_file`, which remembers."""
+    """`read_file` with a cache."""
 
     def __init__(self, path: Path) -> None:
         self._index = Index(path, "specs")
         self._paths: dict[str, Path] = {}
-        """Videos are often shared, and a Path takes longer to make than to find."""
+        """Paths by their text: specs often share videos, and a look-up is faster than a new Path."""
 
     def read(self, file: Path, cwd: Path) -> Iterator[tuple[Finding, ...]]:
-        """What `read_file` says of the file, part by part: the first of many is there before the last."""
-        place = os.path.abspath(os.path.join(cwd, file))  # noqa: PTH100, PTH118
-        stamp = _stamp(place, str(cwd))
-        known = self._index.get(place, stamp) if stamp and _is_text(place) else None
+        """Return the findings of `read_file` in parts, so that the first is there before the last is made."""
+        absolute = os.path.abspath(os.path.join(cwd, file))  # noqa: PTH100, PTH118
+        stamp = _stamp(absolute, str(cwd))
+        known = self._index.get(absolute, stamp) if stamp and _is_text(absolute) else None
         given = 0
         if known is not None:
             with suppress(*_DAMAGED):
@@ -191,13 +192,13 @@ class SpecIndex:
                     given += len(specs)
                 return
         found = read_file(file, cwd)
-        if stamp and _is_text(place) and (fields := _fields_of(found)):
-            parts = (fields[at : at + _PART] for at in range(0, len(fields), _PART))
-            self._index.put(place, stamp, "\n".join(map(json.dumps, parts)))
+        if stamp and _is_text(absolute) and (fields := _fields_of(found)):
+            parts = (fields[start : start + _PART] for start in range(0, len(fields), _PART))
+            self._index.put(absolute, stamp, "\n".join(map(json.dumps, parts)))
         yield found[given:]
 
     def close(self) -> None:
-        """Save what is new."""
+        """Save the new rows, and close the file."""
         self._index.close()
 
     def _spec(self, fields: _Fields, file: Path) -> Spec:
@@ -222,16 +223,16 @@ class SpecIndex:
 
 
 class VideoIndex:
-    """`probe`, which remembers."""
+    """`probe` with a cache."""
 
     def __init__(self, path: Path) -> None:
         self._index = Index(path, "videos")
 
     def probe(self, path: Path) -> Video:
-        """What `probe` says of the file. Raises MediaError."""
-        place = os.path.abspath(path)  # noqa: PTH100
-        stamp = _stamp(place, "")
-        known = self._index.get(place, stamp) if stamp and _is_text(place) else None
+        """Return what `probe` finds in the file. Raises MediaError."""
+        absolute = os.path.abspath(path)  # noqa: PTH100
+        stamp = _stamp(absolute, "")
+        known = self._index.get(absolute, stamp) if stamp and _is_text(absolute) else None
         if known is not None:
             with suppress(*_DAMAGED):
                 kept: _VideoFields = json.loads(known)
@@ -239,50 +240,60 @@ class VideoIndex:
                 size = Size(width, height)
                 return Video(path, MediaKind(kind), size, fps, duration, frames, codec, stream)
         found = probe(path)
-        if stamp and _is_text(place):
+        if stamp and _is_text(absolute):
             fields = (
                 *(found.kind, found.size.width, found.size.height, found.fps),
                 *(found.duration, found.frames, found.codec, found.stream),
             )
-            self._index.put(place, stamp, json.dumps(fields))
+            self._index.put(absolute, stamp, json.dumps(fields))
         return found
 
     def close(self) -> None:
-        """Save what is new."""
+        """Save the new rows, and close the file."""
         self._index.close()
 
 
 _FORMATS = {str(kind): kind for kind in SpecFormat}
 
 
-def _stamp(place: str, cwd: str) -> str:
-    """As `file_stamp`; differs also when that does which the file's paths start from."""
-    stamp = file_stamp(place)
+def _stamp(path: str, cwd: str) -> str:
+    """Return the file's identity (`file_stamp`) and the working directory, on which its paths depend."""
+    stamp = file_stamp(path)
     return stamp and f"{stamp} {cwd}"
 
 
-def _is_text(place: str) -> bool:
-    """Whether the path can be a key: names may be bytes that are no UTF-8."""
-    if place.isascii():
+def _is_text(path: str) -> bool:
+    """Whether the path can be a key: a name may consist of bytes that are not UTF-8."""
+    if path.isascii():
         return True
     try:
-        place.encode()
+        path.encode()
     except UnicodeEncodeError:
         return False
     return True
 
 
 def _fields_of(findings: Iterable[Finding]) -> list[_Fields]:
-    """The specs of a file; nothing where one of the findings hangs on another file, or is trouble, which is
-    rare and may hang on anything.
+    """Return the fields of a file's specs; empty when they must not be cached.
+
+    A Transfer2.5 spec may depend on another file, and a finding that is an error may depend on anything.
     """
     fields: list[_Fields] = []
-    for it in findings:
-        if not isinstance(it, Spec) or it.format is SpecFormat.TRANSFER25:
+    for spec in findings:
+        if not isinstance(spec, Spec) or spec.format is SpecFormat.TRANSFER25:
             return []
-        video = str(it.video) if it.video else None
-        controls = {name: str(path) for name, path in it.controls.items()}
+        video = str(spec.video) if spec.video else None
+        controls = {name: str(path) for name, path in spec.controls.items()}
         fields.append(
-            (it.format, it.entry, it.line, it.name, it.prompt, video, controls, it.is_upsampled)
+            (
+                spec.format,
+                spec.entry,
+                spec.line,
+                spec.name,
+                spec.prompt,
+                video,
+                controls,
+                spec.is_upsampled,
+            )
         )
     return fields

@@ -1,7 +1,7 @@
-"""Which specs are on disk: a scan of what the user named, then what changes there, as it comes.
+"""Lists the specs in the files and folders that the user named, and then reports changes on disk.
 
-Watching is watchfiles' part. It begins before the scan, so that nothing falls between the two. All of this
-blocks: it is run in a thread.
+The library watchfiles watches the disk. It starts before the scan, so that no change is missed between the
+two. All functions block and are run in a thread.
 """
 
 from __future__ import annotations
@@ -26,28 +26,29 @@ if TYPE_CHECKING:
     from watchfiles._rust_notify import RustNotify
 
 LONGEST_WAIT_MS = 400
-"""Changes are gathered for so long, that a checkout of a branch may come as one."""
+"""The longest time for which changes are collected, so that a `git checkout` is reported as one."""
 _STEP_MS = 50
-"""So much quiet ends the gathering sooner."""
+"""Collecting ends sooner when nothing has changed for this long."""
 _TIMEOUT_MS = 250
-"""How often it is looked whether to go on."""
+"""How often `stop` is checked while nothing changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What happened on disk."""
+    """The files that changed on disk."""
 
     files: dict[Path, tuple[Finding, ...]]
-    """What is in each spec file now, by its name as a scan would give it; nothing for one that is gone."""
+    """The findings of each changed spec file, by the name that a scan gives it; empty for a removed file."""
     others: frozenset[Path]
-    """Absolute paths of other files that were made, changed or removed; videos are among them."""
+    """Absolute paths of other files that were made, changed or removed, for example videos."""
 
 
 def same_specs(old: Sequence[Spec], new: Sequence[Spec]) -> dict[int, int]:
-    """Which specs of a changed file are which of those that it held before: indexes of `new` to `old`.
+    """Match the specs of a changed file to those that it prompt_files before: indexes of `new` to indexes of
+    `old`.
 
-    What is equal in more counts first: name and prompt, then the prompt (entries moved), then the name
-    (the prompt was edited), then the place in the file.
+    Specs that are equal in more fields are matched first: name and prompt, then the prompt (entries moved),
+    then the name (the prompt was edited), then the position in the file.
     """
     likenesses: tuple[Callable[[Spec], Hashable], ...] = (
         lambda spec: (spec.name, spec.prompt, spec.entry),
@@ -57,24 +58,24 @@ def same_specs(old: Sequence[Spec], new: Sequence[Spec]) -> dict[int, int]:
         lambda spec: spec.entry,
     )
     found: dict[int, int] = {}
-    left = dict(enumerate(old))
+    unmatched = dict(enumerate(old))
     for likeness in likenesses:
-        there: dict[Hashable, list[int]] = {}
-        for at, spec in reversed(left.items()):
-            there.setdefault(likeness(spec), []).append(at)
-        for at, spec in enumerate(new):
-            if at not in found and there.get(likeness(spec)):
-                found[at] = there[likeness(spec)].pop()
-                del left[found[at]]
+        candidates: dict[Hashable, list[int]] = {}
+        for index, spec in reversed(unmatched.items()):
+            candidates.setdefault(likeness(spec), []).append(index)
+        for index, spec in enumerate(new):
+            if index not in found and candidates.get(likeness(spec)):
+                found[index] = candidates[likeness(spec)].pop()
+                del unmatched[found[index]]
     return dict(sorted(found.items()))
 
 
 class Catalog:
-    """The specs in some files and folders. Used by one thread: first `scan`, then `watch`, then `close`."""
+    """The specs in some files and folders. One thread calls `scan`, then `watch`, then `close`."""
 
     def __init__(self, paths: Sequence[Path], cwd: Path, index: SpecIndex | None = None) -> None:
         self._index = index
-        """What remembers files that were read before."""
+        """The cache of files that were read before."""
         self._paths = tuple(paths)
         self._cwd = cwd
         self._folders: dict[Path, Path] = {}
@@ -82,34 +83,35 @@ class Catalog:
         self._singles: dict[Path, Path] = {}
         """The files that were named, by absolute path."""
         self._files: dict[str, Path] = {}
-        """The spec files by absolute path (text: there are many), with the names that a scan gives them."""
+        """The names that a scan gives to spec files, by absolute path (as text, because there are many)."""
         self._owners: dict[Path, set[Path]] = {}
-        """Text files that hold the prompts of specs, each with the files of those specs; all absolute."""
-        self._held: dict[Path, set[Path]] = {}
-        """The same the other way round."""
+        """The spec files whose prompts are in a text file, by that text file; all paths are absolute."""
+        self._prompt_files: dict[Path, set[Path]] = {}
+        """The text files that hold prompts of a spec file, by that spec file; all paths are absolute."""
         self._notifiers: list[RustNotify] = []
 
     def scan(self, *, watched: bool = True) -> Iterator[FileFindings]:
-        """Read everything, as `scan_files` does; `watched` when `watch` will be called."""
+        """Read all files, as `scan_files` does; `watched` says that `watch` will be called."""
         for path in self._paths:
-            place = self._place(path)
-            (self._folders if place.is_dir() else self._singles)[place] = path
+            absolute = self._absolute_path(path)
+            (self._folders if absolute.is_dir() else self._singles)[absolute] = path
         if watched:
-            self._listen()
+            self._start_notifiers()
         read = self._index.read if self._index else read_whole
         for file in scan_files(self._paths, self._cwd, read):
             if file.findings:
                 name = file.findings[0].file
                 self._files[self._absolute(name)] = name
-                if any(isinstance(it, Spec) and it.prompt_file for it in file.findings):
-                    self._note_prompt_files(self._place(name), file.findings)
+                if any(isinstance(spec, Spec) and spec.prompt_file for spec in file.findings):
+                    self._note_prompt_files(self._absolute_path(name), file.findings)
             yield file
         if self._index:
             self._index.close()
 
     def watch(self, stop: Event) -> Iterator[Changes]:
-        """What changed since `scan` began, and what changes from now on, until `stop` is set. It is
-        over at once where the system refused to watch: see `is_watching`.
+        """Yield the changes since `scan` began, and later changes, until `stop` is set.
+
+        Ends at once when the system refused to watch: see `is_watching`.
         """
         while self._notifiers and not stop.is_set():
             paths: set[Path] = set()
@@ -121,27 +123,27 @@ class Catalog:
 
     @property
     def is_watching(self) -> bool:
-        """Whether the system tells of changes."""
+        """Whether the system reports changes."""
         return bool(self._notifiers)
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         for notifier in self._notifiers:
             notifier.close()
         self._notifiers.clear()
 
-    def _listen(self) -> None:
+    def _start_notifiers(self) -> None:
         notifier = load_notifier()
-        # An editor may replace a file: then its folder tells of it, and the file no more.
-        around = {place.parent for place in self._singles if place.parent.is_dir()}
+        # When an editor replaces a file, only a watch of its folder reports later changes.
+        around = {absolute.parent for absolute in self._singles if absolute.parent.is_dir()}
         for folders, recursive in ((set(self._folders), True), (around, False)):
             if folders:
-                with suppress(OSError):  # too many folders for the system's limit, for instance
+                with suppress(OSError):  # for example when the folders exceed the system's limit
                     named = sorted(map(str, folders))
                     self._notifiers.append(notifier(named, False, False, 300, recursive, True))
 
     def _read(self, paths: Iterable[Path]) -> Changes:
-        """What is to be said of these paths now."""
+        """Read the spec files among these paths, and return what has changed."""
         specs: set[Path] = set()
         others: set[Path] = set()
         for path in paths:
@@ -158,76 +160,76 @@ class Catalog:
         return Changes(self._read_files(specs), frozenset(others))
 
     def _below(self, gone: set[Path]) -> set[Path]:
-        """The spec files that were in folders that are gone."""
+        """Return the known spec files that were in removed folders."""
         if not gone:
             return set()
         starts = tuple(f"{path}{os.sep}" for path in gone)
-        return {Path(place) for place in self._files if place.startswith(starts)}
+        return {Path(file) for file in self._files if file.startswith(starts)}
 
-    def _read_files(self, places: set[Path]) -> dict[Path, tuple[Finding, ...]]:
+    def _read_files(self, files: set[Path]) -> dict[Path, tuple[Finding, ...]]:
         found: dict[Path, tuple[Finding, ...]] = {}
-        # The spec whose prompt a text file holds changes with it; and what text file holds one is known
-        # only when the specs are read.
-        texts = {place for place in places if place.suffix.lower() == ".txt"}
-        for place in (places - texts).union(*(self._owners.get(text, set()) for text in texts)):
-            before = self._held.get(place, set())
-            self._take(place, found, self._findings(place))
-            texts |= before ^ self._held.get(place, set())
-        for place in texts:
-            if self._name(place) is not None:
-                self._take(place, found, self._text_findings(place))
+        # When a text file changes, the specs whose prompts it holds change, too. Which text files hold
+        # prompts is known only after the specs are read.
+        texts = {file for file in files if file.suffix.lower() == ".txt"}
+        for file in (files - texts).union(*(self._owners.get(text, set()) for text in texts)):
+            before = self._prompt_files.get(file, set())
+            self._add_findings(file, found, self._findings(file))
+            texts |= before ^ self._prompt_files.get(file, set())
+        for file in texts:
+            if self._name(file) is not None:
+                self._add_findings(file, found, self._text_findings(file))
         return found
 
-    def _take(
-        self, place: Path, found: dict[Path, tuple[Finding, ...]], findings: tuple[Finding, ...]
+    def _add_findings(
+        self, file: Path, found: dict[Path, tuple[Finding, ...]], findings: tuple[Finding, ...]
     ) -> None:
-        name = self._name(place)
+        name = self._name(file)
         if name is None:
             return
         found[name] = findings
-        self._note_prompt_files(place, findings)
+        self._note_prompt_files(file, findings)
         if findings:
-            self._files[str(place)] = name
+            self._files[str(file)] = name
         else:
-            self._files.pop(str(place), None)
+            self._files.pop(str(file), None)
 
-    def _findings(self, place: Path) -> tuple[Finding, ...]:
-        name = self._name(place)
-        if name is None or not (place.exists() or place in self._singles):
+    def _findings(self, file: Path) -> tuple[Finding, ...]:
+        name = self._name(file)
+        if name is None or not (file.exists() or file in self._singles):
             return ()
         return read_file(name, self._cwd)
 
-    def _text_findings(self, place: Path) -> tuple[Finding, ...]:
-        name, owners = self._name(place), self._owners.get(place)
-        if name is None or not owners or not place.exists():
-            return self._findings(place)
+    def _text_findings(self, file: Path) -> tuple[Finding, ...]:
+        name, owners = self._name(file), self._owners.get(file)
+        if name is None or not owners or not file.exists():
+            return self._findings(file)
         return (Skipped(name, f"the prompt of {printable(min(owners).name)}"),)
 
-    def _note_prompt_files(self, place: Path, findings: Iterable[Finding]) -> None:
-        held = {
-            self._place(finding.prompt_file)
+    def _note_prompt_files(self, file: Path, findings: Iterable[Finding]) -> None:
+        prompt_files = {
+            self._absolute_path(finding.prompt_file)
             for finding in findings
             if isinstance(finding, Spec) and finding.prompt_file is not None
         }
-        for text in self._held.pop(place, set()) - held:
-            self._owners[text].discard(place)
-        for text in held:
-            self._owners.setdefault(text, set()).add(place)
-        if held:
-            self._held[place] = held
+        for text in self._prompt_files.pop(file, set()) - prompt_files:
+            self._owners[text].discard(file)
+        for text in prompt_files:
+            self._owners.setdefault(text, set()).add(file)
+        if prompt_files:
+            self._prompt_files[file] = prompt_files
 
-    def _name(self, place: Path) -> Path | None:
-        """What a scan would call the file; None for one that it would pass over."""
-        known = self._files.get(str(place)) or self._singles.get(place)
+    def _name(self, file: Path) -> Path | None:
+        """Return the name that a scan would give to the file; None when it would skip the file."""
+        known = self._files.get(str(file)) or self._singles.get(file)
         if known is not None:
             return known
         for folder, named in self._folders.items():
-            if place.is_relative_to(folder):
-                below = place.relative_to(folder)
+            if file.is_relative_to(folder):
+                below = file.relative_to(folder)
                 return None if any(p.startswith(".") for p in below.parts) else named / below
         return None
 
-    def _place(self, path: Path) -> Path:
+    def _absolute_path(self, path: Path) -> Path:
         return Path(self._absolute(path))
 
     def _absolute(self, path: Path) -> str:
@@ -236,6 +238,6 @@ class Catalog:
 
 
 def _next_changes(notifier: RustNotify, stop: Event) -> set[Path]:
-    """Wait a moment for changes, gather what follows on each other's heels, and return the paths."""
+    """Wait a short time for changes, collect those that follow closely, and return their paths."""
     found = notifier.watch(LONGEST_WAIT_MS, _STEP_MS, _TIMEOUT_MS, stop)
     return {Path(path) for _, path in found} if isinstance(found, set) else set()

@@ -1,10 +1,11 @@
-"""Filters that a user types: which specs match. Pure, and the same for the app and for `--no-ui`.
+"""Parses the filter that a user types, and finds the specs that match. The app and `--no-ui` share it.
 
     rain "warm light" -fog fits:no format:transfer1 res:>480 state:failed upsampled:yes
 
-Every part must hold. A word, or a phrase in quotes, stands somewhere in the name or the prompt, in capital
-or small letters. Where no spec has all the words, names that have their letters in that order are taken
-instead (`glhr` for golden_hour): see `choose`. A `-` or `!` before a part turns it round.
+A spec matches when each part matches. A word, or a phrase in quotes, matches when the name or the prompt
+contains it, whatever the case of its letters. When no spec contains all words, specs match whose names
+contain the letters of a word in that order (`glhr` for golden_hour): see `choose`. A `-` or `!` negates a
+part.
 """
 
 from __future__ import annotations
@@ -23,22 +24,22 @@ from backend.tokens import Verdict
 
 
 class FilterSubject(Protocol):
-    """A spec and what is known of it."""
+    """A spec with its plan and its history, which a filter tests."""
 
     @property
     def spec(self) -> Spec: ...
 
     @property
     def haystack(self) -> str:
-        """Made by `haystack_of`, once."""
+        """The text that words are searched in; `haystack_of` makes it once."""
 
     @property
     def plan(self) -> Plan | None:
-        """None while it is not weighed: then it matches no `fits:` and no `res:`."""
+        """The spec's plan; None before it is made: then no `fits:` and no `res:` matches."""
 
     @property
     def state(self) -> State | None:
-        """Of its latest job; None when it never had one."""
+        """The state of the spec's latest job; None when it never had one."""
 
     @property
     def upsampled(self) -> bool: ...
@@ -58,50 +59,51 @@ class Condition:
     negated: bool
 
     def passes(self, subject: FilterSubject) -> bool:
-        """Whether the subject may stay."""
+        """Whether the subject fulfils the condition."""
         return self.holds(subject) is not self.negated
 
     @property
     def same_as(self) -> tuple[str, str, bool]:
-        """Equal for conditions that hold for the same subjects."""
+        """A key that is equal for conditions which the same subjects fulfil."""
         return self.key, self.value, self.negated
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What was typed, understood. The empty one lets everything pass."""
+    """A parsed filter. All specs match an empty filter."""
 
     words: tuple[str, ...] = ()
-    """Casefolded; each stands in the name or the prompt."""
+    """Casefolded words that the name or the prompt must contain."""
     unwanted: tuple[str, ...] = ()
-    """Casefolded; none of them does."""
+    """Casefolded words that neither may contain."""
     conditions: tuple[Condition, ...] = ()
     marked: bool | None = None
-    """Only marked specs, or only the others; None asks for neither. Marks are the app's, so it looks."""
+    """True for only marked specs, False for only unmarked ones, None for both. The app knows the marks, so it
+    tests this itself."""
     problems: tuple[str, ...] = ()
-    """What was not understood, and how it could be. Such a term filters nothing."""
+    """Messages about terms that cannot be parsed, with the right spelling. Such a term filters nothing."""
 
     def passes(self, subject: FilterSubject) -> bool:
-        """Whether the subject matches; `marked` is not looked at, nor are names that are only similar."""
+        """Whether the subject matches exactly; `marked` is ignored."""
         return bool(_passing(self, [subject], self.words))
 
     @property
     def needs_plans(self) -> bool:
-        """Whether specs must be weighed before it can be said which match."""
+        """Whether the plans of specs must be known before the filter can be applied."""
         return any(condition.key in ("fits", "res") for condition in self.conditions)
 
     @property
     def needs_history(self) -> bool:
-        """Whether it must be known what earlier runs did."""
+        """Whether the jobs and results of earlier runs must be known before the filter can be applied."""
         return any(condition.key in ("state", "upsampled") for condition in self.conditions)
 
     @property
     def changes(self) -> bool:
-        """Whether what matches may change with time: with plans, jobs and marks."""
+        """Whether the matching specs may change with time, as plans, jobs and marks do."""
         return bool(self.conditions) or self.marked is not None
 
     def narrows(self, other: Filter) -> bool:
-        """Whether all that this one lets pass, `other` does too. False when that is not certain."""
+        """Whether each spec that matches this filter also matches `other`. False when that is not certain."""
         conditions = {condition.same_as for condition in self.conditions}
         return (
             all(any(word in longer for longer in self.words) for word in other.words)
@@ -112,28 +114,28 @@ class Filter:
 
 
 def haystack_of(spec: Spec) -> str:
-    """What words are looked for in."""
+    """Return the text that words are searched in."""
     return f"{spec.name}\n{spec.prompt}".casefold()
 
 
 def choose(filter: Filter, subjects: Iterable[S]) -> tuple[list[S], bool]:  # noqa: A002
-    """The subjects that match, in their order, and whether they are only similar.
+    """Return the subjects that match, in their order, and whether they only match by similar names.
 
-    They are when no subject has all the words as they stand: then those are taken in whose name has the
-    letters of each missing word in that order. `filter.marked` is the caller's to look at.
+    When no subject contains all words, those match whose names contain the letters of each missing word in
+    that order. The caller must test `filter.marked`.
     """
     around = _passing(filter, subjects, ())
     exact = _passing(Filter(words=filter.words), around, filter.words)
     if exact or not filter.words:
         return exact, False
     for word in filter.words:
-        letters = _in_that_order(word)
-        around = [s for s in around if word in s.haystack or letters(s.haystack)]
+        has_letters = _match_letters(word)
+        around = [s for s in around if word in s.haystack or has_letters(s.haystack)]
     return around, bool(around)
 
 
 def parse_filter(text: str) -> Filter:
-    """Understand what was typed. Never raises: what makes no sense is among `problems`."""
+    """Parse a typed filter. Never raises: `problems` has a message for each term that cannot be parsed."""
     words: list[str] = []
     unwanted: list[str] = []
     conditions: list[Condition] = []
@@ -194,29 +196,29 @@ TERMS = {
     "upsampled": "upsampled:yes or upsampled:no",
     "marked": "marked:yes or marked:no",
 }
-"""The terms by name, each with how it is written."""
+"""The terms by name, each with its spelling for messages."""
 
 
 def _passing(filter: Filter, subjects: Iterable[S], words: Iterable[str]) -> list[S]:  # noqa: A002
-    # One list after the other: for 100,000 subjects that is several times as fast as one test of all.
-    left = list(subjects)
+    # One list for each part: for 100,000 subjects that is several times as fast as one test of all parts.
+    passing = list(subjects)
     for word in words:
-        left = [s for s in left if word in s.haystack]
+        passing = [s for s in passing if word in s.haystack]
     for word in filter.unwanted:
-        left = [s for s in left if word not in s.haystack]
+        passing = [s for s in passing if word not in s.haystack]
     for condition in filter.conditions:
-        left = [s for s in left if condition.passes(s)]
-    return left
+        passing = [s for s in passing if condition.passes(s)]
+    return passing
 
 
-def _in_that_order(word: str) -> Callable[[str], object]:
-    """Tells whether the first line of a haystack, the name, has these letters in that order."""
-    # Possessive, so that a name that has not costs no more than one that has.
+def _match_letters(word: str) -> Callable[[str], object]:
+    """Make a function that tests whether a haystack's first line, the name, has these letters in order."""
+    # Possessive quantifiers, so that a name that does not match costs no more than one that does.
     return re.compile("".join(f"[^{re.escape(c)}\n]*+{re.escape(c)}" for c in word)).match
 
 
 def _test(key: str, value: str) -> Test | None:
-    """None for a key or a value that there is not."""
+    """Return the test for a term; None when there is no such key or value."""
     match key:
         case "fits" if value in _FITS:
             return lambda subject: _verdict(subject) in _FITS[value]
@@ -234,7 +236,7 @@ def _test(key: str, value: str) -> Test | None:
 
 
 def _verdict(subject: FilterSubject) -> Verdict | None:
-    """How it fits; None when it cannot be sent or is not weighed."""
+    """Return how the subject fits the context; None when it cannot be sent or has no plan yet."""
     plan = subject.plan
     if plan is None or plan.refusal is not None or plan.budget is None:
         return None

@@ -1,6 +1,6 @@
-"""What tells of changes on disk: watchfiles' own notifier, without the loop that watchfiles puts around it.
+"""Loads the class of watchfiles that reports changes on disk, without importing the rest of watchfiles.
 
-That loop brings multiprocessing and anyio with it, and the first specs are drawn only after.
+The rest imports multiprocessing and anyio, which would delay the first specs on the screen.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _MODULE = "watchfiles._rust_notify"
 
 
 def load_notifier() -> type[RustNotify]:
-    """The class. Raises ImportError."""
+    """Import and return the class. Raises ImportError."""
     if _MODULE not in sys.modules:
-        package = find_spec("watchfiles")  # looked up, not imported
+        package = find_spec("watchfiles")  # finds the package without importing it
         places = package.submodule_search_locations if package else None
         spec = PathFinder.find_spec(_MODULE, places)
         if spec is None or spec.loader is None:
