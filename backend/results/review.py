@@ -1,19 +1,19 @@
-"""What a user decides about results, and the files that follow from it.
+"""Applies the decisions of users about results, and updates the result files accordingly.
 
-A result is undecided, accepted, edited (accepted with a text of the user's own) or rejected. What is held
-for a review (`--review`) goes into its file when it is accepted; what was asked for with plain `--no-ui`
-was written as soon as it was there, counts as accepted, and can be rejected or edited all the same. A
-rejected result leaves its file: other results stay in it, what was accepted for the place before is there
-again, and where nothing is left, the file goes, or what it replaced comes back. A file that is not as we
-left it is never touched; then the decision is refused, too.
+A result is undecided, accepted, edited (accepted with a text of the user's own) or rejected. A result that is
+held for a review (`--review`) is written to its file when it is accepted. A result of plain `--no-ui` is
+written as soon as it arrives and counts as accepted; it can still be rejected or edited. A rejected result is
+removed from its file: the other results stay, and the result that was accepted before it is written again.
+When the file has no result any more, it is deleted, or the content that it replaced is restored. A file that
+others have changed since we wrote it is never touched; then the decision is refused, too.
 
-The answers to one prompt are candidates for one place, an entry of a result file. One of them can be
-there: accepting it passes over the ones that were there to choose from. Candidates that are held have
-only that place. Without a review, each candidate was written to a file of its own (NAME-1, NAME-2 …); the
-one that is accepted goes into NAME as well, and rejecting one takes its own file away.
+The answers to one prompt are candidates for one place: an entry of a result file. The place holds at most one
+of them; accepting one rejects the others that existed then. Held candidates have only that place. Without a
+review, each candidate is also written to a file of its own (NAME-1, NAME-2 …); the accepted one is written to
+NAME as well, and rejecting one deletes its own file.
 
-Each decision is a row in the queue's file. Undo takes the last row back, and makes the files what they
-would be without it.
+Each decision is a row in the queue's file. Undo removes the rows of the last step, and makes the files what
+they would be without them.
 """
 
 from __future__ import annotations
@@ -33,51 +33,53 @@ from backend.store.decision import Decided, Decision
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One result, as it stands in the review."""
+    """A result in the review, with its decision and its lints."""
 
     result: Result
     decision: Decision
-    """For the place that it shares with the others; as is said above."""
+    """The decision about the result for the place that the prompt's candidates share."""
     lints: tuple[Lint, ...]
-    """About its text as it would be written; the gravest first."""
+    """Warnings about its text as it would be written; the gravest first."""
 
     @property
     def number(self) -> int:
-        """Of its job."""
+        """The number of its job."""
         return self.result.job.number
 
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """A prompt with what came of it."""
+    """A prompt with its candidates."""
 
     place: Path
-    """The file that the accepted candidate is in."""
+    """The file that the accepted candidate is written to."""
     entry: int
+    """The prompt's position in that file, from 0."""
     candidates: tuple[Candidate, ...]
-    """At least one, oldest first."""
+    """At least one candidate, oldest first."""
 
     @property
     def name(self) -> str:
-        """The prompt's."""
+        """The name of the prompt's spec."""
         return self.candidates[-1].result.job.name
 
     @property
     def chosen(self) -> Candidate | None:
-        """The candidate that is in the file; None when there is none."""
+        """The candidate that is written to the file; None when there is none."""
         return next((c for c in self.candidates if c.decision.is_wanted), None)
 
     @property
     def decision(self) -> Decision:
-        """Undecided as long as one of them is."""
+        """The decision about the prompt: undecided as long as one candidate is undecided."""
         if any(c.decision is Decision.UNDECIDED for c in self.candidates):
             return Decision.UNDECIDED
         return self.chosen.decision if self.chosen else Decision.REJECTED
 
     @property
     def unlinted(self) -> Candidate | None:
-        """Which to accept without a look: the first that is undecided and has no lint. None when another
-        one is accepted already.
+        """The candidate to accept without reading it: the first that is undecided and has no lint.
+
+        None when another candidate is accepted already.
         """
         if self.chosen:
             return None
@@ -90,28 +92,29 @@ class Review:
     """All results of the queue."""
 
     prompts: tuple[Reviewed, ...]
-    """Those whose first answer was asked for last come last."""
+    """The prompts, in the order in which their first answers were ordered."""
     troubles: tuple[str, ...]
-    """Why results are missing from it."""
+    """Messages about results that could not be loaded."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileChanges:
-    """What became of files when something was decided."""
+    """The files that changed because of a decision."""
 
     written: tuple[Path, ...] = ()
-    """The main file of each result first."""
+    """Written files; of each result, the main file comes first."""
     taken_back: tuple[Path, ...] = ()
-    """What is gone, or again what it was before us."""
+    """Files that were deleted, or that have the content again which they had before we wrote them."""
 
 
-# --- to look at ---
+# --- reading ---
 
 
 def load_review(store: Store, known: Mapping[int, Candidate] | None = None) -> Review:
-    """Everything that there is to review. Blocks; `known` candidates are not made anew if they need not be.
+    """Load all results with their decisions and lints. Blocks.
 
-    Near-duplicates are looked for among results of different prompts or videos.
+    `known` candidates of an earlier call are reused when they have not changed. Near-duplicates are searched
+    among results of different prompts or videos.
     """
     decided = store.decisions()
     prompts, troubles = [], []
@@ -131,12 +134,12 @@ def load_review(store: Store, known: Mapping[int, Candidate] | None = None) -> R
 
 
 def chosen_file(job: Job) -> Path:
-    """The file for which the job is a candidate."""
+    """Return the file for which the job is a candidate, and which holds the accepted one."""
     return job.choice or job.destination
 
 
 def waiting_for_review(store: Store) -> set[int]:
-    """The jobs whose results are held and undecided. Blocks."""
+    """Return the numbers of the jobs whose results are held and undecided. Blocks."""
     decided = store.decisions()
     return {
         job.number
@@ -147,17 +150,17 @@ def waiting_for_review(store: Store) -> set[int]:
 
 
 def _done_jobs(store: Store) -> dict[tuple[Path, int], list[Job]]:
-    """By place and entry."""
-    together: defaultdict[tuple[Path, int], list[Job]] = defaultdict(list)
+    """Return all done jobs, grouped by file and entry."""
+    groups: defaultdict[tuple[Path, int], list[Job]] = defaultdict(list)
     for job in store.in_states([State.DONE]):
-        together[chosen_file(job), job.entry].append(job)
-    return together
+        groups[chosen_file(job), job.entry].append(job)
+    return groups
 
 
 def _candidate(
     store: Store, job: Job, decided: Decided | None, known: Mapping[int, Candidate]
 ) -> Candidate:
-    """With its own lints; what the others say of it comes later."""
+    """Make a candidate with the lints about its own text; near-duplicates are added later."""
     before = known.get(job.number)
     text = decided.text if decided else None
     if before and before.result.job == job and text in (None, before.result.prompt):
@@ -168,35 +171,41 @@ def _candidate(
     answered = Answered(job.prompt, result.prompt, result.answer.finish_reason)
     found = lint(answered)
     if text is not None:
-        # The user has seen that, and ended the sentence.
-        found = [it for it in found if it.kind is not LintKind.CUT_OFF]
+        # The user has edited the text, and so has seen its end.
+        found = [own for own in found if own.kind is not LintKind.CUT_OFF]
     return Candidate(result, Decision.UNDECIDED, tuple(found))
 
 
 def _decisions(
     place: Path, jobs: Sequence[Job], decided: Mapping[int, Decided]
 ) -> dict[int, Decision]:
-    """How each of these candidates for one place stands."""
+    """Return the decision about each of these candidates for one place, by job number.
+
+    The candidate that was requested or accepted last is in the file. An undecided candidate counts as
+    rejected when another one was accepted after it was ordered.
+    """
     own = {job.number: decided.get(job.number) for job in jobs}
     since = {job.number: wanted_since(job, place, own[job.number]) for job in jobs}
-    there = max(jobs, key=lambda job: since[job.number] or 0)
-    accepted = max((one.asked for one in own.values() if one and one.decision.is_wanted), default=0)
+    in_file = max(jobs, key=lambda job: since[job.number] or 0)
+    accepted = max((d.asked for d in own.values() if d and d.decision.is_wanted), default=0)
     found = {}
     for job in jobs:
-        decision = own[job.number]
-        if job is there and since[job.number]:
-            stands = decision.decision if decision else Decision.ACCEPTED
-        elif since[job.number] or decision or accepted > job.asked:
-            stands = Decision.REJECTED
+        last = own[job.number]
+        if job is in_file and since[job.number]:
+            decision = last.decision if last else Decision.ACCEPTED
+        elif since[job.number] or last or accepted > job.asked:
+            decision = Decision.REJECTED
         else:
-            stands = Decision.UNDECIDED
-        found[job.number] = stands
+            decision = Decision.UNDECIDED
+        found[job.number] = decision
     return found
 
 
 def _with_duplicates(prompts: Sequence[Reviewed]) -> list[Reviewed]:
-    """With the lint about answers that say what another one says. First candidates are compared with first
-    ones, second with second ones: those of one prompt may well be alike.
+    """Add the lint about answers that nearly equal the answer to another prompt.
+
+    First candidates are compared with first ones, second with second ones; the candidates of one prompt are
+    not compared, because they may well be alike.
     """
     close: dict[int, Candidate] = {}
     for n in range(max((len(prompt.candidates) for prompt in prompts), default=0)):
@@ -213,14 +222,14 @@ def _with_duplicates(prompts: Sequence[Reviewed]) -> list[Reviewed]:
     return [
         replace(
             prompt,
-            candidates=tuple(_noting_duplicate(c, close.get(c.number)) for c in prompt.candidates),
+            candidates=tuple(_note_duplicate(c, close.get(c.number)) for c in prompt.candidates),
         )
         for prompt in prompts
     ]
 
 
-def _noting_duplicate(candidate: Candidate, other: Candidate | None) -> Candidate:
-    lints = [it for it in candidate.lints if it.kind is not LintKind.DUPLICATE]
+def _note_duplicate(candidate: Candidate, other: Candidate | None) -> Candidate:
+    lints = [own for own in candidate.lints if own.kind is not LintKind.DUPLICATE]
     if other is not None:
         job = other.result.job
         message = f"It says almost what the answer to {job.name} says (job {job.number})"
@@ -229,13 +238,14 @@ def _noting_duplicate(candidate: Candidate, other: Candidate | None) -> Candidat
 
 
 def unlinted(store: Store) -> list[int]:
-    """The jobs that can be accepted without a look: of each prompt that is undecided, the first candidate
-    that is undecided and has no lint. Blocks.
+    """Return the numbers of the jobs that can be accepted without reading them: see `Reviewed.unlinted`.
+
+    Blocks.
     """
     return [prompt.unlinted.number for prompt in load_review(store).prompts if prompt.unlinted]
 
 
-# --- to decide ---
+# --- deciding ---
 
 
 def decide(
@@ -247,21 +257,21 @@ def decide(
     step: int | None = None,
     force: bool = False,
 ) -> FileChanges:
-    """Accept, edit or reject the result of a job, and make its files what follows from that.
+    """Accept, edit or reject the result of a job, and update its files.
 
-    `text` is the user's own, for EDITED alone. Decisions of one `step` are undone together. With `force`,
-    files of others are replaced. Raises UpsampleError, and nothing is decided or written, when a file may
-    not be touched or the job has no result. Blocks.
+    `text` is the user's own text, for EDITED only. Decisions of one `step` are undone together. With `force`,
+    files that others made are replaced. Raises UpsampleError when a file may not be touched or the job has no
+    result; then nothing is decided or written. Blocks.
     """
     if (decision is Decision.EDITED) is (text is None) or (text is not None and not text.strip()):
         raise InputError(f"job {number} needs a text to be edited to, and only then")
     job = done_job(store, number)
     before = _contents(store, _files_for([job]))
     made = store.note_decision(number, decision, text, step)
-    # Whoever accepts a result wants the file to be there, even if it should be already.
-    sure = {chosen_file(job)} if decision.is_wanted else set()
+    # The file of an accepted result is written even when its contents do not change: it may be missing.
+    always = {chosen_file(job)} if decision.is_wanted else set()
     try:
-        return _follow(store, before, sure, force=force)
+        return _update_files(store, before, always, force=force)
     except UpsampleError:
         store.remove_decisions([made])
         _restore(store, before)
@@ -271,7 +281,7 @@ def decide(
 def accept_all(
     store: Store, numbers: Iterable[int], *, force: bool = False
 ) -> tuple[FileChanges, list[UpsampleError]]:
-    """Accept these results, as one step of undo; also what stood in the way of some. Blocks."""
+    """Accept these results as one step of undo. Returns the changes, and the errors about some. Blocks."""
     step = None
     troubles = []
     written: list[Path] = []
@@ -289,15 +299,16 @@ def accept_all(
 
 
 def undo(store: Store) -> tuple[list[Decided], FileChanges]:
-    """Take the last step back. Returns what had been decided, nothing when there is nothing to take back.
+    """Undo the last step. Returns its decisions, none when there is nothing to undo, and the changes of
+    files.
 
-    Raises UpsampleError, and all stays as it is, when a file may not be touched. Blocks.
+    Raises UpsampleError when a file may not be touched; then nothing changes. Blocks.
     """
     last = store.last_decisions()
-    before = _contents(store, _files_for(store.jobs(one.job for one in last)))
+    before = _contents(store, _files_for(store.jobs(decided.job for decided in last)))
     store.remove_decisions(last)
     try:
-        return last, _follow(store, before, set(), force=False)
+        return last, _update_files(store, before, set(), force=False)
     except UpsampleError:
         store.restore_decisions(last)
         _restore(store, before)
@@ -305,9 +316,10 @@ def undo(store: Store) -> tuple[list[Decided], FileChanges]:
 
 
 def deliver(store: Store, file: Path, *, force: bool = False) -> list[Path]:
-    """Write what belongs into a result file now, and its sidecar; as `write_results`. Blocks.
+    """Write a result file with the results that belong in it now, and its sidecar, by `write_results`.
+    Blocks.
 
-    Whoever decides something meanwhile gets their way.
+    Writes again when a decision of another process changes the contents during the write.
     """
     while True:
         before = _contents(store, [file])
@@ -318,7 +330,7 @@ def deliver(store: Store, file: Path, *, force: bool = False) -> list[Path]:
 
 
 _Contents = dict[Path, list[tuple[int, str | None]]]
-"""By file: the jobs whose results belong there, each with the user's own text for it."""
+"""The jobs whose results belong in a file, each with the user's own text or None, by file."""
 
 
 def done_job(store: Store, number: int) -> Job:
@@ -340,18 +352,20 @@ def _contents(store: Store, files: Iterable[Path]) -> _Contents:
     for file in files:
         jobs = [job for job in store.with_destination(file) if job.state is State.DONE]
         decided = store.decisions(job.number for job in jobs)
-        texts = {number: one.text for number, one in decided.items()}
+        texts = {number: decision.text for number, decision in decided.items()}
         found[file] = [(job.number, texts.get(job.number)) for job in jobs]
     return found
 
 
-def _follow(store: Store, before: _Contents, sure: set[Path], *, force: bool) -> FileChanges:
-    """Make those of the files right whose contents are to be others than `before`, and the `sure` ones."""
+def _update_files(
+    store: Store, before: _Contents, always: set[Path], *, force: bool
+) -> FileChanges:
+    """Write or take away the files whose contents differ from `before`, and the files in `always`."""
     written: list[Path] = []
     taken_back: list[Path] = []
     now = _contents(store, before)
     for file in before:
-        if now[file] == before[file] and file not in sure:
+        if now[file] == before[file] and file not in always:
             continue
         if now[file]:
             written += deliver(store, file, force=force)
@@ -361,7 +375,7 @@ def _follow(store: Store, before: _Contents, sure: set[Path], *, force: bool) ->
 
 
 def _restore(store: Store, files: Iterable[Path]) -> None:
-    """After some of them were changed and another one could not be: as they were, as far as may be."""
+    """Write the files again as they were, as far as possible, after one of them could not be changed."""
     for file in files:
         with suppress(UpsampleError):
             if any(_contents(store, [file]).values()):

@@ -1,7 +1,7 @@
-"""Whether a folder of results is whole: each is there, can be read, says how it was made, and is no stub.
+"""Verifies a folder of results: each result exists, can be read, says how it was made, and is not cut off.
 
-Looks at files alone, so that it works on a folder that was copied from another machine. Who has the queue
-may give what was written, to find out what is gone.
+It reads only files, so that it works on a folder that was copied from another machine. A caller that has the
+queue can pass the files that were written, to find those that are missing.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _ALWAYS_SAID = (
     "program", "written_by", "engine", "profile", "model", "box", "frames", "tokens", "temperature",
     "seed", "candidate", "finish_reason", "ended", "runner", "job",
 )  # fmt: skip
-"""Keys that the provenance of every version has."""
+"""Keys that the provenance of each version has."""
 _NUMBERED = re.compile(r"(.+)-[1-9][0-9]*")
-"""The stem of a candidate's own file; the chosen one is in a second file without the number."""
+"""The stem of a candidate's own file; the chosen candidate is also in a file without the number."""
 
 
 class Check(StrEnum):
-    """What is looked at; the value is what is wrong when it fails."""
+    """A check of a result; the value says what is wrong when the check fails."""
 
     PRESENT = "missing"
     PARSES = "cannot be read"
@@ -45,51 +45,52 @@ class Check(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ResultFault:
-    """One thing that is wrong."""
+    """A check that failed for a result."""
 
     check: Check
     detail: str
+    """What is wrong, in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """One result, or a file that none could be read from."""
+    """The faults of one result, or of a file from which no result could be read."""
 
     file: Path
     entry: int | None
-    """Its position in the file, from 0; None for a file as a whole."""
+    """The result's position in the file, from 0; None for a file as a whole."""
     name: str
     faults: tuple[ResultFault, ...]
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether no check failed."""
         return not self.faults
 
 
 @dataclass(slots=True)
 class _Result:
-    """A result with what belongs to it."""
+    """A result that was read, with its provenance and its faults."""
 
     file: Path
     entry: int
     name: str
     prompt: str
     original: str | None
-    """The prompt that it was made of; None when that is not kept."""
+    """The prompt that was upsampled; None when the files do not say it."""
     provenance: Mapping[str, Json]
     faults: list[ResultFault] = field(default_factory=list)
 
     @property
-    def place(self) -> str:
-        """For a message about another result."""
+    def location(self) -> str:
+        """The file and entry, for a message about another result."""
         return f"{self.file}:{self.entry + 1}" if self.entry else str(self.file)
 
 
 def verify_results(folder: Path, written: Collection[Path] = ()) -> tuple[Verified, ...]:
-    """Look at every result below `folder`, or in this one file. Blocks.
+    """Verify each result below `folder`, or in this one file. Blocks.
 
-    `written` are files that must be there.
+    `written` are files that must exist.
     """
     found = scan([folder], Path.cwd())
     verified = [
@@ -112,21 +113,22 @@ def verify_results(folder: Path, written: Collection[Path] = ()) -> tuple[Verifi
 
 
 class _Sidecars:
-    """What the files beside results say, by result file and entry."""
+    """The provenance in the sidecar files of a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.verified: list[Verified] = []
-        """Those with something wrong."""
-        self._told: dict[Path, dict[int, Mapping[str, Json]]] = {}
+        """The faults of the sidecar files, and of results that are missing."""
+        self._provenance: dict[Path, dict[int, Mapping[str, Json]]] = {}
+        """What the sidecars say, by result file and entry."""
         pattern = f"*{SIDECAR_SUFFIX}"
         files = folder.rglob(pattern) if folder.is_dir() else folder.parent.glob(pattern)
         for file in sorted(files):
             if folder.is_dir() or file.name == folder.with_suffix(SIDECAR_SUFFIX).name:
                 self._read(file)
 
-    def of(self, spec: Spec) -> Mapping[str, Json] | None:
-        """What is said about this result; None for nothing."""
-        return self._told.get(spec.file, {}).get(spec.entry)
+    def find(self, spec: Spec) -> Mapping[str, Json] | None:
+        """Return what a sidecar says about this result; None when no sidecar mentions it."""
+        return self._provenance.get(spec.file, {}).get(spec.entry)
 
     def _read(self, file: Path) -> None:
         try:
@@ -143,32 +145,32 @@ class _Sidecars:
             TypeError,
             RecursionError,
         ) as error:
-            fault = ResultFault(Check.PARSES, f"it is no file of ours: {type(error).__name__}")
+            fault = ResultFault(Check.PARSES, f"it is no sidecar file: {type(error).__name__}")
             self.verified.append(Verified(file, None, file.name, (fault,)))
             return
-        self._told[result] = entries
+        self._provenance[result] = entries
         if not result.exists():
-            fault = ResultFault(Check.PRESENT, f"{file.name} speaks of it, and it is gone")
+            fault = ResultFault(Check.PRESENT, f"{file.name} names it, and it is gone")
             self.verified.append(Verified(result, None, result.name, (fault,)))
 
 
 def _result(spec: Spec, sidecars: _Sidecars) -> _Result:
-    beside = sidecars.of(spec)
+    in_sidecar = sidecars.find(spec)
     raw = _raw_prompt_spec(spec) if spec.format is SpecFormat.PROMPT_SPEC else {}
     metadata = raw.get("metadata")
-    inside = metadata.get("upsample") if isinstance(metadata, dict) else None
-    provenance = inside if isinstance(inside, dict) else beside or {}
+    in_file = metadata.get("upsample") if isinstance(metadata, dict) else None
+    provenance = in_file if isinstance(in_file, dict) else in_sidecar or {}
     original: Json = None
     if spec.format is SpecFormat.PROMPT_SPEC:
         original = raw.get("parent_prompt_text")
-    elif beside is not None:
-        original = beside.get("prompt")
+    elif in_sidecar is not None:
+        original = in_sidecar.get("prompt")
     kept = original if isinstance(original, str) else None
     return _Result(spec.file, spec.entry, spec.name, spec.prompt, kept, provenance)
 
 
 def _raw_prompt_spec(spec: Spec) -> Mapping[str, Json]:
-    """The file's object: it was read as one a moment ago."""
+    """Read the JSON object of a spec's file again; empty when that has become impossible."""
     try:
         raw = json.loads(read_regular(spec.file, MOST_BYTES))
     except (OSError, ValueError, RecursionError):
@@ -216,7 +218,7 @@ def _token_faults(provenance: Mapping[str, Json]) -> Iterator[ResultFault]:
 
 
 def _is_estimated(profile: Json) -> bool:
-    """Whether the profile's counts are upper estimates; also when it is not known here."""
+    """Whether the profile's token counts are upper estimates; True for a profile that is not known here."""
     try:
         return not isinstance(profile, str) or load_profile(profile).family.estimated
     except ConfigError:
@@ -224,7 +226,7 @@ def _is_estimated(profile: Json) -> bool:
 
 
 def _find_duplicates(results: Sequence[_Result]) -> None:
-    """Note it on the later one of two that are the same answer, or the same text for two prompts."""
+    """Add a fault to a result whose answer, or whose text, an earlier result has already."""
     jobs: dict[str, _Result] = {}
     texts: dict[str, _Result] = {}
     for result in results:
@@ -233,11 +235,11 @@ def _find_duplicates(results: Sequence[_Result]) -> None:
         if first is result and result.provenance and text:
             first = texts.setdefault(text, result)
         if first is not result and not _is_choice(first.file, result.file):
-            result.faults.append(ResultFault(Check.UNIQUE, f"the same as {first.place}"))
+            result.faults.append(ResultFault(Check.UNIQUE, f"the same as {first.location}"))
 
 
 def _is_choice(one: Path, other: Path) -> bool:
-    """Whether one is a candidate's own file and the other the one for the candidate that is chosen."""
+    """Whether one is a candidate's own file, and the other the file for the chosen candidate."""
     if one.parent != other.parent:
         return False
     stems = [_NUMBERED.fullmatch(one.stem), _NUMBERED.fullmatch(other.stem)]

@@ -1,7 +1,7 @@
-"""Results back in the users' own files, with where they come from.
+"""Writes results into files of the users' own formats, with their provenance.
 
-A file that somebody else made, or changed since we wrote it, is never replaced without `force`. Each
-file appears whole or not at all.
+A file that others made, or changed after we wrote it, is never replaced without `force`. Each file appears as
+a whole or not at all.
 """
 
 from __future__ import annotations
@@ -27,32 +27,34 @@ from backend.store import Job, State, Store, Written
 from remote.protocol import Answer, Json
 
 MOST_BYTES = 4 * MAX_SPEC_BYTES
-"""Of a file that is compared with what we wrote, or kept before it is replaced. Results have fewer."""
+"""The most bytes that are read of a file to compare it with what we wrote, or to keep it before it is
+replaced. Results are smaller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One finished job with everything that is known of it."""
+    """The result of a job that is done."""
 
     job: Job
     answer: Answer
-    """As the model gave it."""
+    """The answer as the model gave it."""
     prompt: str
-    """The upsampled prompt that is in the answer, or what the user made of it."""
+    """The upsampled prompt in the answer, or the user's edited text."""
     provenance: Mapping[str, Json]
+    """How the prompt was made, as it is written beside the result."""
 
 
 def prompt_in(answer: Answer, job: Job) -> Cleaned:
-    """The upsampled prompt in an answer to this job, by the rules of the job's profile.
+    """Extract the upsampled prompt from an answer to this job, by the rules of the job's profile.
 
-    Raises AnswerError when there is none, and ConfigError when the profile cannot be used any more.
+    Raises AnswerError when it has none, and ConfigError when the profile cannot be used any more.
     """
     rules = load_profile(queued_settings(job.settings).profile).answer
     return upsampled_prompt(answer.text, answer.finish_reason, rules)
 
 
 def load_result(store: Store, job: Job) -> Result:
-    """The result of a job that is done. Raises KeyError when there is none; else as `prompt_in`."""
+    """Load the result of a job that is done. Raises KeyError when it has no answer, and as `prompt_in`."""
     answer = store.answer(job.identity or "")
     if answer is None:
         raise KeyError(job.number)
@@ -64,19 +66,19 @@ def load_result(store: Store, job: Job) -> Result:
 
 
 def write_results(store: Store, destination: Path, jobs: Sequence[Job], force: bool) -> list[Path]:
-    """Write the file that these jobs' results go to, and its sidecar where it needs one.
+    """Write the file that these jobs' results go to, and its sidecar when it needs one.
 
-    `jobs` are the ended ones of one destination; prompts whose job failed stay as they are. Returns
-    what was written, the spec first; nothing when no job is done. Raises UpsampleError.
+    `jobs` are the ended jobs of one destination; prompts whose job failed stay as they are. Returns the
+    written files, the spec first; empty when no job is done. Raises UpsampleError.
     """
     results = [load_result(store, job) for job in jobs if job.state is State.DONE]
     if not results:
         return []
     source = results[0].job.file
-    # Earlier jobs may stand for entries that were edited or removed since. When nothing else is left,
+    # Earlier jobs may belong to entries that were edited or removed since. When there are only such jobs,
     # `render` says what is wrong.
-    asked = _asked(source)
-    results = [r for r in results if (r.job.entry, r.job.prompt) in asked] or results
+    current = _current_entries(source)
+    results = [r for r in results if (r.job.entry, r.job.prompt) in current] or results
     replacements = {r.job.entry: Replacement(r.prompt, r.job.prompt, r.provenance) for r in results}
     files = list(render(source, replacements, destination))
     if not embeds_provenance(source):
@@ -85,7 +87,7 @@ def write_results(store: Store, destination: Path, jobs: Sequence[Job], force: b
         check_destination(store, file.path, source, force=force, text=file.text)
     written = {file.path: _written(store, file, source, destination) for file in files}
     store.note_writing(written)
-    # The spec goes last: whoever sees it finds what belongs to it.
+    # The spec is written last, so that the files that belong to it exist when it appears.
     for file in reversed(files):
         _write(file)
     store.note_written(written)
@@ -93,17 +95,17 @@ def write_results(store: Store, destination: Path, jobs: Sequence[Job], force: b
 
 
 def take_away_results(store: Store, destination: Path) -> list[Path]:
-    """Take a result's files away, or put back what they replaced: as if they had never been written.
+    """Delete a result's files, or restore the contents that they replaced.
 
-    Returns what was there and is not any more, or is as it was. Raises ResultError, and touches nothing,
-    when one of them is not as we left it.
+    Returns the files that existed and were deleted or restored. Raises ResultError when one of them has
+    changed since we wrote it; then no file is touched.
     """
     files = store.files_of(destination)
     sidecar = sidecar_path(destination)
     if sidecar not in files and store.written(sidecar):
-        files.append(sidecar)  # of a version that did not note what belongs together
-    there = [file for file in files if file.exists()]
-    for file in there:
+        files.append(sidecar)  # earlier versions did not store which files belong together
+    existing = [file for file in files if file.exists()]
+    for file in existing:
         if not is_own_result(store, file):
             raise ResultError(
                 f"{file} was changed since it was written, and stays as it is",
@@ -119,27 +121,27 @@ def take_away_results(store: Store, destination: Path) -> list[Path]:
         except OSError as error:
             raise ResultError(f"{file} cannot be taken back: {error.strerror}") from error
         store.forget_written(file)
-    return there
+    return existing
 
 
 def check_destination(
     store: Store, path: Path, source: Path, *, force: bool, text: str | None = None
 ) -> None:
-    """Make sure that the result of `source` may be written to `path`. Raises ResultError.
+    """Check that the result of `source` may be written to `path`. Raises ResultError.
 
-    What lies there already may be replaced when it is our own result of the same spec, when it is
+    An existing file may be replaced when it is our own result of the same spec, when it has the content
     `text` already, or with `force`.
     """
     try:
-        there = read_regular(path, MOST_BYTES)
+        present = read_regular(path, MOST_BYTES)
     except FileNotFoundError:
         return
     except OSError as error:
         raise ResultError(f"{path} cannot be written: {error.strerror}") from error
-    if force or (text is not None and there == text.encode()):
+    if force or (text is not None and present == text.encode()):
         return
     written = store.written(path)
-    if written is None or not written.is_left_as(hashlib.sha256(there).hexdigest()):
+    if written is None or not written.is_left_as(hashlib.sha256(present).hexdigest()):
         raise ResultError(
             f"{path} exists already and is not a result that was left as it was written",
             "Use --force to replace it, or another --save-dir.",
@@ -152,7 +154,7 @@ def check_destination(
 
 
 def is_own_result(store: Store, path: Path) -> bool:
-    """Whether the file is a result that nobody changed since we wrote it."""
+    """Whether the file is a result that is unchanged since we wrote it."""
     written = store.written(path)
     if written is None:
         return False
@@ -163,20 +165,20 @@ def is_own_result(store: Store, path: Path) -> bool:
 
 
 def is_undelivered(store: Store, job: Job) -> bool:
-    """Whether a job that was never written, as far as is known, has its place still: nobody else put a
-    file there.
+    """Whether the destination of a job that was never written is still free: no other program made a file
+    there.
     """
     return not job.destination.exists() or is_own_result(store, job.destination)
 
 
 def sidecar_path(destination: Path) -> Path:
-    """Where the provenance of a result goes whose format has no place for it."""
+    """Return the path of the file with the provenance of a result whose format cannot contain it."""
     name = destination.stem if destination.suffix == ".json" else destination.name
     return destination.with_name(name + SIDECAR_SUFFIX)
 
 
-def _asked(source: Path) -> set[tuple[int, str]]:
-    """The entries of the spec file with their prompts, as they are now."""
+def _current_entries(source: Path) -> set[tuple[int, str]]:
+    """Read the spec file, and return its entries with their present prompts."""
     found = read_file(source, Path())
     return {(spec.entry, spec.prompt) for spec in found if isinstance(spec, Spec)}
 
@@ -228,7 +230,7 @@ def _provenance(store: Store, job: Job, answer: Answer, cleaned: Cleaned) -> dic
 
 
 def _date(unix_time: float) -> str | None:
-    """None where a box's clock says what no calendar has."""
+    """Format a Unix time; None when a box's clock gave a time that no calendar has."""
     try:
         return datetime.fromtimestamp(unix_time, UTC).isoformat(timespec="seconds")
     except (ValueError, OverflowError, OSError):
@@ -236,7 +238,7 @@ def _date(unix_time: float) -> str | None:
 
 
 def _written(store: Store, file: OutputFile, source: Path, destination: Path) -> Written:
-    """What there will be to say of the file once it is written. Raises ResultError."""
+    """Make the Written that will describe the file once it is written. Raises ResultError."""
     data, replaced = file.text.encode(), None
     try:
         is_foreign = file.path.is_file() and not is_own_result(store, file.path)
@@ -265,5 +267,5 @@ def _unwritable(path: Path, error: OSError) -> ResultError:
 
 
 def _holds(path: Path, data: bytes) -> bool:
-    """Whether the file is as it should be already; then whoever watches it need not wake."""
+    """Whether the file has this content already; then it is not written, so that watchers are not woken."""
     return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
