@@ -9,8 +9,8 @@ from textual.content import Content
 from backend.config import Upsampling
 from backend.config.profiles import load_profile
 from backend.errors import ConfigError
-from backend.planning.advice import category_matrix
 from backend.planning.plan import Plan
+from backend.planning.size_costs import category_matrix
 from backend.video import MediaKind, Video
 from tui.specs.rows import Row
 from tui.text import one_line, paragraphs, short_path

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from textual.content import Content
 
-from backend.planning.advice import CategoryRow, SizeCheck
+from backend.planning.size_costs import CategoryRow, SizeCheck
 from backend.sizes import AspectRatio, Size, detect_aspect_ratio
 from tui.tokens.budget_text import verdict_standing
 

@@ -18,8 +18,8 @@ from backend.config.profiles import load_profile, profile_names
 from backend.errors import ConfigError, UpsampleError
 from backend.limits.calibration import Calibration
 from backend.limits.sizes import CONTEXT_LENGTHS
-from backend.planning.advice import CategoryRow, category_matrix
 from backend.planning.plan import Plan, Planner
+from backend.planning.size_costs import CategoryRow, category_matrix
 from backend.sizes import Size
 from backend.specs.media import Media, choose_media
 from backend.specs.model import Spec

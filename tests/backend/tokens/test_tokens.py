@@ -24,10 +24,8 @@ from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 from PIL import Image
 
 from backend.errors import ConfigError, InputError
-from backend.planning.advice import category_matrix, validate_resolution
-from backend.sizes import AspectRatio, Size
+from backend.sizes import Size
 from backend.tokens import (
-    LINEAR,
     MISTRAL_SMALL,
     PIXTRAL,
     Budget,
@@ -210,46 +208,3 @@ def test_the_verdict_turns_at_90_percent_and_above_the_limit(
     budget = Budget(limit=1000, reserve=90, text=10, vision=vision)
     assert (budget.verdict, budget.free) == (verdict, free)
     assert budget.fits is (verdict is not Verdict.EXCEEDS)
-
-
-# --- advice --------------------------------------------------------------------------------------
-
-
-def test_the_matrix_shows_which_cosmos_sizes_fit() -> None:
-    rows = category_matrix(text=16, limit=4096, reserve=300)
-    assert len(rows) == 25
-    by_place = {(row.category, row.aspect): row.check for row in rows}
-    wide = by_place[720, AspectRatio.WIDE]
-    assert (wide.budget.prompt_tokens, wide.linear) == (4699, 31_178)
-    assert wide.verdict is Verdict.EXCEEDS
-    assert by_place[720, AspectRatio.SQUARE].budget.prompt_tokens == 7339
-    assert {row.check.verdict for row in rows if row.category <= 512} == {Verdict.FITS}
-    assert all(row.check.linear == LINEAR.vision_tokens(row.check.size, 2) for row in rows)
-
-
-def test_a_video_that_fits_is_sent_as_it_is(counted_clip: Path) -> None:
-    validation = validate_resolution(counted_clip)
-    assert validation.verdict is Verdict.FITS
-    assert validation.largest == validation.source
-    assert validation.source.size == Size(64, 36)
-    assert validation.source.linear == estimate_tokens(64, 36)
-    assert validation.source.budget.vision == 30
-    assert "as it is" in validation.advice
-
-
-def test_a_video_that_exceeds_is_told_its_largest_size(counted_clip: Path) -> None:
-    validation = validate_resolution(str(counted_clip), max_tokens=320)
-    assert validation.verdict is Verdict.EXCEEDS
-    assert validation.largest is not None
-    assert validation.largest.verdict is not Verdict.EXCEEDS
-    assert str(validation.largest.size) in validation.advice
-
-
-def test_a_context_too_small_for_any_frame_is_told_so(counted_clip: Path) -> None:
-    validation = validate_resolution(counted_clip, max_tokens=300)
-    assert validation.largest is None
-    assert "fewer frames" in validation.advice
-
-
-def test_a_picture_counts_as_one_frame(picture: Path) -> None:
-    assert validate_resolution(picture).source.frames == 1
