@@ -1,4 +1,4 @@
-"""Lengths of time, amounts of bytes and counts, as they are read at a glance."""
+"""Lengths of time, amounts of bytes and counts, written to be read at a glance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def clock(seconds: float | None) -> str:
 
 
 def about(seconds: float) -> str:
-    """A guess, no more exact than it is: "about 20 s", "about 4 min", "about 2.5 h"."""
+    """Return a span as a rough guess: "about 20 s", "about 4 min", "about 2.5 h"."""
     if seconds < 1:
         return "about a second"
     if seconds < 90:

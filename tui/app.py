@@ -1,4 +1,6 @@
-"""The terminal app. It owns what outlives a page: settings, the queue's runner, what was heard of it."""
+"""The terminal app. It owns what outlives a page: the settings, the queue's runner, and what was heard of
+jobs and boxes.
+"""
 
 from __future__ import annotations
 
@@ -55,14 +57,15 @@ if TYPE_CHECKING:
     from tui.send.draft import Chosen
 
 _THREADS = 32
-"""Some stay as long as the app (watching, planning), and some hang for long (a dead disk): by asyncio's own
-count, six on two cores, the queue would come to wait for them."""
+"""Threads of the default executor. Some of them stay as long as the app (watching files, planning), and
+others hang for long (a dead disk). With asyncio's own count, six on two cores, the queue would have to wait
+for them."""
 LIVE_HZ = 12
-"""Times a second that pages are told of news, at most."""
+"""How many times a second pages are told of news, at most."""
 _PAINTED_WITHIN = 1.0
 """Seconds until the queue is opened, whether or not specs are shown."""
 ASK_AGAIN_SECONDS = 300.0
-"""After a question that nobody answered, until it is put again."""
+"""Seconds after an unanswered question until it is put again."""
 
 _LOOKS: list[str | PurePath] = [
     "widgets/page.tcss",
@@ -74,11 +77,12 @@ _LOOKS: list[str | PurePath] = [
     "queue/queue_pane.tcss",
     "log/tail.tcss",
 ]
-"""Of every page, and of the first. The others bring theirs, and with each of those all are parsed again."""
+"""The style sheets of every page and of the first one. The other pages bring their own, and each time all
+style sheets are parsed again."""
 
 
 class UpsampleApp(TellsDefects, SteadyApp):
-    """`upsample` without `--no-ui`."""
+    """The app that `upsample` opens without `--no-ui`. `AppHost` describes what pages use of it."""
 
     TITLE = "upsample"
     CSS_PATH = _LOOKS
@@ -105,37 +109,28 @@ class UpsampleApp(TellsDefects, SteadyApp):
         self.live_changed: Signal[None] = Signal(self, "live_changed")
         self.settings_changed: Signal[Settings] = Signal(self, "settings_changed")
         self.runner: QueueRunner | None = None
-        """Works on the queue; None before that is open, and where another process works on it."""
         self.store: Store | None = None
-        """The open queue; None before it is."""
         self.queue_trouble = ""
-        """Why the queue cannot be worked on; empty when it can."""
         self.holder = ""
-        """Which other process works on the queue, in words; empty when this one does."""
         self.log_job: int | None = None
-        """The job whose log is looked at: that of the page `l` was pressed on, else the last started."""
         self._identities: dict[int, str] = {}
-        """Of jobs, as their boxes' logs name them."""
+        """The identities of jobs, by which the logs of their boxes name them."""
         self._log_file: LogFile | None = None
         self.asker = AppAsker(self, self._ask_again_later)
         self.memory = Memory.load(desk.memory)
         self.to_review: tuple[Path, int] | None = None
-        """The spec (its file, absolute, and entry) whose result the review is to begin with."""
         self.first_frame = asyncio.Event()
-        """Set once anything has been drawn."""
         self.specs_shown = asyncio.Event()
-        """Set once the first specs have been drawn, or there are none."""
         self._shown = (0, 0)
         for name, make in PAGES.items():
             self.add_mode(name, partial(make, desk))
 
     @property
     def pages(self) -> Sequence[str]:
-        """The names of the pages, in the order of their keys."""
         return tuple(PAGES)
 
     def on_mount(self) -> None:
-        """The specs are shown; only then is the queue opened."""
+        """Show the specs, and open the queue only after them."""
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
         if self.desk.log_file is not None:
             self._log_file = LogFile(self.desk.log_file, self._tell_of_log_file)
@@ -160,17 +155,16 @@ class UpsampleApp(TellsDefects, SteadyApp):
             )
 
     def on_ready(self) -> None:
-        """The first frame is drawn."""
         self.first_frame.set()
 
     def on_unmount(self) -> None:
-        """Remember how it was left, and let what was heard reach its file."""
+        """Save how the app was left, and let the log lines reach their file."""
         self.memory.save()
         if self._log_file is not None:
             self._log_file.close()
 
     def action_page(self, name: str) -> None:
-        """Go to another page; it is as it was left."""
+        """Go to another page, which is as the user left it."""
         self.switch_mode(name)
         self._remember("page", name)
 
@@ -179,7 +173,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
         self.action_page("settings")
 
     async def action_log(self) -> None:
-        """The log; of one job, if the page is about one."""
+        """Go to the log; if the page is about a job, to the log of that job."""
         from tui.log.screen import LogPage
 
         page = self.screen
@@ -190,21 +184,19 @@ class UpsampleApp(TellsDefects, SteadyApp):
             self.screen.show_job(job)
 
     def review_spec(self, file: Path, entry: int) -> None:
-        """Go to the review, and there to the newest result of this spec."""
         self.to_review = file.absolute(), entry
         self.switch_mode("review")
 
     def action_help_quit(self) -> None:
-        """What ctrl+c does: people press it to copy, so it ends nothing."""
+        """Explain ctrl+c, which ends nothing because people press it to copy."""
         self.notify("q quits; ctrl+c does not.", markup=False)
 
     def change_settings(self, settings: Settings) -> None:
-        """From now on these hold; for jobs in the queue, those that they were queued with."""
+        """Use these settings from now on. Jobs in the queue keep those with which they were queued."""
         self.settings = settings
         self.settings_changed.publish(settings)
 
     def ask_to_upsample(self, chosen: Sequence[Chosen], queued: Callable[[], object]) -> None:
-        """Open the dialog on these specs; `queued` is called once they are in the queue."""
         from tui.send.dialog import UpsampleDialog
 
         if not chosen:
@@ -252,7 +244,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
         self.notify(text, markup=False)
 
     def hear(self, event: Event) -> None:
-        """Take note of what happens to boxes and jobs. Pages hear of it some times a second."""
+        """Take note of an event of a box or a job. Pages are told of news several times a second."""
         if isinstance(event, BoxLog):
             self._keep(self.logs.hear(event))
             return
@@ -272,7 +264,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
             self._keep(self.logs.add(line))
 
     async def _learn(self, numbers: Sequence[int]) -> None:
-        """Show what other processes did to jobs, and the jobs that they added."""
+        """Show what other processes did to jobs, and which jobs they added."""
         if self.store is None or self.runner is None:
             return
         jobs = await asyncio.to_thread(self.store.jobs, numbers)
@@ -287,7 +279,6 @@ class UpsampleApp(TellsDefects, SteadyApp):
         self.notify(one_line(text), title="The queue", timeout=10, markup=False)
 
     def identity_of(self, job: int) -> str:
-        """Of the job, as its box's log names it; empty while unknown."""
         known = self.live.jobs.get(job)
         return self._identities.get(job) or (known.job.identity if known else None) or ""
 
@@ -337,7 +328,6 @@ class UpsampleApp(TellsDefects, SteadyApp):
                 self.live.hear(LinkChanged(box, LinkState.CLOSED, ""))
 
     def tell_defect(self, error: BaseException) -> None:
-        """Work behind a page broke: say so, and keep in the log where."""
         line = LogLine("", time(), "error", "upsample", trace_defect(error))
         self._keep(self.logs.add(line))
         text = paragraphs(describe_defect(error))
@@ -359,12 +349,11 @@ class UpsampleApp(TellsDefects, SteadyApp):
         self.memory.remember(name, fact)
 
     def action_use_theme(self, name: str) -> None:
-        """Another theme, if there is one of that name."""
+        """Use the theme of that name, if there is one."""
         if name in self.available_themes:
             self.theme = name
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """What the palette offers."""
         return list_commands(self, screen, self.pages)
 
     def _is_first_run(self) -> bool:
@@ -383,7 +372,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
                 self.add_box()
 
     def add_box(self) -> None:
-        """Ask for a new box, on the page where it will stand."""
+        """Go to the settings page and ask there for a new box."""
         self.action_page("settings")
         self.call_after_refresh(self.run_action, "screen.add_box")
 
@@ -394,7 +383,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
         self.push_screen(DoctorScreen(self.settings.box, self.asker, start=False))
 
     def action_open_folder(self) -> None:
-        """Ask which specs to list."""
+        """Ask for a folder whose specs the app lists next."""
         from tui.dialogs.open_folder import OpenFolderDialog
 
         self.push_screen(
@@ -403,7 +392,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
         )
 
     def action_open_demo(self) -> None:
-        """List three specs that are made for it."""
+        """Draw three clips in a thread, and list their specs."""
 
         def make() -> None:
             try:
@@ -423,7 +412,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
         self.run_worker(make, thread=True, group="demo", exclusive=True, exit_on_error=False)
 
     def open_paths(self, paths: Sequence[Path]) -> None:
-        """List the specs of these files and folders instead."""
+        """List the specs of these files and folders in place of those listed now."""
         if self.desk.open_source is None:
             self.notify("Nothing else can be opened here.", markup=False)
             return

@@ -1,5 +1,7 @@
-"""Errors that only a defect of the program brings, in work that goes on behind a page. They are told, and the
-app stays: what is marked, decided or written is worth more than a clean end.
+"""Errors in the background work of pages that only a defect of the program can cause.
+
+The user is told of them and the app stays open: marks, decisions and written results are worth more than a
+clean exit.
 """
 
 from __future__ import annotations
@@ -12,17 +14,19 @@ from tui.host import host_of
 
 
 class TellsDefects:
-    """For apps and screens whose workers do not end the app: nobody else hears of their errors."""
+    """A base of apps and screens whose workers do not end the app. It tells the user of their errors, which
+    nobody else would see.
+    """
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """Tell what ended a worker."""
+        """Tell the user of the error that ended a worker."""
         error = event.worker.error
         if event.state is WorkerState.ERROR and error is not None:
             host_of(event.worker.node).tell_defect(error)
 
 
 def describe_defect(error: BaseException) -> str:
-    """What broke, in a sentence or two. Data may be in it: sanitise before showing."""
+    """Describe the error in a sentence or two. The text may hold data: make it harmless before showing it."""
     inmost = error
     while isinstance(inmost, BaseExceptionGroup):
         inmost = inmost.exceptions[0]
@@ -31,5 +35,5 @@ def describe_defect(error: BaseException) -> str:
 
 
 def trace_defect(error: BaseException) -> str:
-    """Where it broke, as Python tells it, in many lines."""
+    """Return Python's traceback of the error, in many lines."""
     return "".join(traceback.format_exception(error)).rstrip()

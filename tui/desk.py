@@ -1,4 +1,4 @@
-"""What the app is started with. Everything here can be made without a terminal, and replaced in tests."""
+"""What the app is started with. Everything here can be made without a terminal, and tests replace it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tui.specs.scanning import SpecSource
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The user's settings, specs and queue."""
+    """The settings, specs, queue and files that the app works with."""
 
     settings: Settings
-    """As they hold when the app starts."""
+    """The settings that hold when the app starts."""
     reload: Callable[[], Settings]
-    """Reads the settings anew, the command line's changes included. Blocks; raises ConfigError."""
+    """Reads the settings again, with the changes of the command line. Blocks; raises ConfigError."""
     source: SpecSource
     make_planner: Callable[[Settings], PromptPlanner]
     queue: Path | None
@@ -29,16 +29,17 @@ class Desk:
     save_dir: Path = Path("outputs")
     """Where results go unless the user says otherwise."""
     log_file: Path | None = None
-    """Where what boxes say is kept; None keeps it in memory alone."""
+    """The file for the log lines of boxes; None keeps them in memory alone."""
     pictures: PictureBook | None = field(default=None, kw_only=True)
-    """Keeps the pictures of frames; None for an app that shows none."""
+    """Reads and keeps the pictures of frames; None for an app that shows none."""
     graphics: PixelGraphics | None = field(default=None, kw_only=True)
-    """Draws them in pixels; None draws them in half-blocks."""
+    """Draws pictures in pixels; None draws them in half-blocks."""
     counter: TextCounter = field(default_factory=TextCounter, kw_only=True)
-    """Counts text for what is weighed outside the planner; one vocabulary in memory is enough."""
+    """Counts tokens for everything but the planner. All share it, because one vocabulary in memory is
+    enough."""
     changes: Callable[[], Table] = dict
-    """What the command line changes, as `reload` heeds it. Blocks; raises ConfigError."""
+    """Returns the settings that the command line changes. Blocks; raises ConfigError."""
     open_source: Callable[[Sequence[Path]], SpecSource] | None = None
-    """Makes a source of other files and folders; None where there are no others."""
+    """Makes a source of other files and folders; None if the app cannot open any."""
     memory: Path | None = None
-    """Where is kept how the app was left; None remembers nothing."""
+    """The file that remembers how the app was left; None remembers nothing."""

@@ -1,4 +1,4 @@
-"""Opens the app on what the user named, with all that it works with."""
+"""Opens the app on the files and folders that the user named, with everything that it works with."""
 
 from __future__ import annotations
 
@@ -21,9 +21,8 @@ from tui.specs.scanning import SpecSource
 from tui.state.memory import default_memory
 
 _TURN_SECONDS = 0.0005
-"""How long a thread may compute while another waits for its turn. By the usual 5 ms, each key and each read
-of a file waits for that long where a thread reads specs or counts tokens.
-"""
+"""Seconds that a thread may compute while another waits for the interpreter. With Python's usual 5 ms, each
+key and each read of a file would wait that long while a thread reads specs or counts tokens."""
 
 
 def run(
@@ -33,9 +32,9 @@ def run(
     save_dir: Path,
     changes: Callable[[], Table] = dict,
 ) -> None:
-    """Show the specs in these files and folders until the user quits; then say what goes on.
+    """Show the specs in these files and folders until the user quits; then say which work goes on.
 
-    Raises ConfigError before anything is drawn when the settings name no box or profile that exists.
+    Raises ConfigError before anything is drawn when the settings name a box or profile that does not exist.
     """
     from backend.dispatch.still_running import describe_still_running
     from backend.store import Store, default_path

@@ -1,4 +1,4 @@
-"""The pages by name. Each is imported when it is first shown: the specs do not wait for the others."""
+"""The pages by name. Each is imported when it is first shown, so that the specs need not wait for it."""
 
 from __future__ import annotations
 

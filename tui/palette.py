@@ -1,4 +1,4 @@
-"""What the command palette offers: pages, the keys of the current page by their words, themes."""
+"""The commands of the palette: pages, the keys of the current page by their words, themes."""
 
 from __future__ import annotations
 

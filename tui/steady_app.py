@@ -1,7 +1,7 @@
-"""Textual's App, where keys that come at once, as they do over a slow line, break nothing.
+"""Textual's App, made safe against keys that come all at once, as they do over a slow line.
 
-Such keys are given out before the first of them has done its work: to a dialog that it opens or closes, to a
-palette whose search still goes on, to an app that is about to end.
+Such keys are handled before the first of them has done its work: by a dialog that is about to open or
+close, by a palette that still searches, by an app that is about to end.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from textual.widgets import Input
 from textual.worker import ResultType, Worker, WorkType
 
 CHANGES = "changes"
-"""The group of the workers that bring to the disk what the user has asked for."""
+"""The group of the workers that write changes which the user has asked for."""
 _OPENS_WITHIN = 5.0
-"""Seconds that a screen may take to be there."""
+"""Seconds within which a screen has to open."""
 _CHANGES_WITHIN = 10.0
 """Seconds that changes may take before the app ends without them."""
 
 
 class SteadyApp(App[None]):
-    """The app's base: screens, modes and the palette."""
+    """The base of the app. It handles screens, modes and the palette."""
 
     async def on_event(self, event: events.Event) -> None:
-        """While the app ends, its screens are gone: what is typed or clicked is nobody's."""
+        """Ignore input while the app ends, because its screens are gone."""
         if not (self._ends and isinstance(event, events.InputEvent)):
             await super().on_event(event)
 
     def on_key(self, event: events.Key) -> None:
-        """What no widget took."""
+        """Handle a key that no widget took."""
         if self._ends:
             event.prevent_default()
         elif isinstance(self.focused, Input) and event.is_printable and event.character:
@@ -54,9 +54,7 @@ class SteadyApp(App[None]):
         default_namespace: DOMNode | None = None,
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
-        """Do what a key or a command stands for: on a screen that is not there yet, once it is; on one that
-        is gone, nothing.
-        """
+        """Run an action of a screen once the screen is there; if the screen has closed, do nothing."""
         screen = default_namespace
         if isinstance(screen, Screen):
             if screen not in self.screen_stack:
@@ -67,8 +65,8 @@ class SteadyApp(App[None]):
         return await super().run_action(action, default_namespace, namespaces)
 
     def pop_screen(self) -> AwaitComplete:
-        """Close the screen on top, unless it is a closed one that asks: a second Enter still reaches the
-        dialog that the first has closed, and would take the page below with it.
+        """Close the screen on top, unless a screen asks that has closed already. A second Enter still
+        reaches the dialog that the first one closed, and would close the page below as well.
         """
         asking = active_message_pump.get(None)
         if isinstance(asking, Screen) and asking not in self.screen_stack:
@@ -76,11 +74,11 @@ class SteadyApp(App[None]):
         return super().pop_screen()
 
     def switch_mode(self, mode: str) -> AwaitMount:
-        """Show another page; none while the app ends: a key after q would open it amid the closing."""
+        """Show another page, but none while the app ends: a key after q would open it amid the closing."""
         return AwaitMount(self.screen, []) if self._exit else super().switch_mode(mode)
 
     async def action_quit(self) -> None:
-        """End, once what was asked for is on the disk."""
+        """End once the changes that the user has asked for are written."""
         going = [w for w in self.workers if w.group == CHANGES and not w.is_finished]
         # Of one that fails is told by whoever waits for it; here it holds up nothing.
         with suppress(TimeoutError):
@@ -103,7 +101,7 @@ class SteadyApp(App[None]):
 
 
 class _Palette(CommandPalette):
-    """Textual's, which neither a search that outlives it nor an early key takes down."""
+    """Textual's palette, which stands a search that outlives it, and keys that come early."""
 
     def run_worker(
         self,
@@ -116,10 +114,10 @@ class _Palette(CommandPalette):
         exclusive: bool = False,
         thread: bool = False,
     ) -> Worker[ResultType]:
-        """Run the search. Its only errors are those of a list that is gone when it comes to show."""
+        """Run the search, whose errors are ignored: they come from a list that has closed."""
         return super().run_worker(work, name, group, description, False, start, exclusive, thread)
 
     def _action_command_list(self, action: str) -> None:
-        """Move in the list of commands; before it is laid out, it does not know where its pages are."""
+        """Move in the list of commands, but not before it is laid out and knows its pages."""
         if self.query_one(CommandList).scrollable_content_region:
             super()._action_command_list(action)

@@ -1,4 +1,4 @@
-"""The user's terminal: text for its clipboard, and lending it to the user's editor."""
+"""The user's terminal: it takes text for the clipboard, and is lent to the user's editor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ T = TypeVar("T")
 
 
 async def lend_terminal(app: App[None], edit: Callable[[list[str]], T]) -> T | None:
-    """What `edit`, in a thread, makes of the editor's command line; trouble is told, and None comes back."""
+    """Step aside while `edit` runs the editor in a thread, and return its result. On an error, tell the
+    user and return None.
+    """
     try:
         command = editor_command(os.environ)
         # Nothing is drawn meanwhile; but the queue goes on.

@@ -1,7 +1,7 @@
-"""Text from files, made fit for a terminal: it is data, so it draws nothing but itself.
+"""Makes text from files harmless for a terminal, where it draws nothing but itself.
 
-Markup is avoided elsewhere, by handing widgets Content and Segments. Here it is about control
-characters, bidi overrides and half surrogates, and about cells, which are not characters: 漢 takes two.
+Widgets get Content and Segments, so markup is no danger. This is about control characters, bidi overrides
+and half surrogates, and about cells, because some characters take two of them, as 漢 does.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from rich.cells import cell_len, set_cell_size, split_text
 from backend.specs.quoting import printable
 
 LONGEST_LINE = 400
-"""Characters of a foreign text that are looked at for one line; no screen is wider."""
+"""How many characters of a foreign text are looked at for one line; no screen is wider."""
 
 LONGEST_TEXT = 50_000
-"""Characters of a prompt that are shown; one of a tenth of that exceeds every model's context."""
+"""How many characters of a prompt are shown. A tenth of that exceeds every model's context."""
 
 _EMOJI_STYLE = "\ufe0f"
-"""Asks for the wide picture of a character. Terminals disagree on its width, so it is left out."""
+"""The selector for the wide picture of a character. Terminals disagree on its width, so it is removed."""
 
 
 def one_line(text: str) -> str:
-    """`text` on one line: everything in it that does not print is spelled out (`\\n`, `\\x1b`)."""
+    """Return `text` on one line, with everything that does not print spelled out (`\\n`, `\\x1b`)."""
     return printable(text[:LONGEST_LINE].replace(_EMOJI_STYLE, ""))
 
 
 def paragraphs(text: str) -> str:
-    """`text` with its own line breaks, and spelled out like `one_line` otherwise."""
+    """Return `text` with its line breaks, otherwise spelled out as by `one_line`."""
     lines = text[:LONGEST_TEXT].replace("\r\n", "\n").replace(_EMOJI_STYLE, "").split("\n")
     shown = "\n".join(printable(line.expandtabs(4)) for line in lines)
     more = len(text) - LONGEST_TEXT
@@ -36,19 +36,19 @@ def paragraphs(text: str) -> str:
 
 
 def short_path(path: Path, cwd: Path) -> str:
-    """`path` as the user would write it in `cwd`."""
+    """Return `path` as the user would write it in `cwd`."""
     return one_line(str(path.relative_to(cwd) if path.is_relative_to(cwd) else path))
 
 
 def cut(text: str, width: int) -> str:
-    """The beginning of `text` that fits into `width` cells, with an … where something is missing."""
+    """Return the beginning of `text` that fits into `width` cells, with an … where something is missing."""
     if cell_len(text) <= width:
         return text
     return split_text(text, width - 1)[0].rstrip() + "…" if width > 0 else ""
 
 
 def cut_middle(text: str, width: int) -> str:
-    """Both ends of `text`, with an … between them: long names often differ at their end only."""
+    """Return both ends of `text` with an … between them, because long names often differ at their end."""
     cells = cell_len(text)
     if cells <= width:
         return text
@@ -57,11 +57,11 @@ def cut_middle(text: str, width: int) -> str:
 
 
 def left(text: str, width: int) -> str:
-    """`text` cut or filled to exactly `width` cells."""
+    """Return `text` cut or filled to exactly `width` cells."""
     return set_cell_size(cut(text, width), width)
 
 
 def right(text: str, width: int) -> str:
-    """The same, against the right edge."""
+    """Return `text` cut or filled to exactly `width` cells, aligned to the right."""
     text = cut(text, width)
     return " " * (width - cell_len(text)) + text

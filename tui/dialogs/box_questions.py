@@ -1,4 +1,7 @@
-"""What reaching a box can ask: is this its key, and what is the password."""
+"""Questions about a box: is this its host key, and what is the password.
+
+The user types the answers to these, and a link waits for them, so they are not a `QuestionDialog`.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,11 @@ T = TypeVar("T")
 
 _YES = ("y", "yes")
 SHORT = [(0, "-short"), (22, "-high")]
-"""In few lines, space between what matters is left out."""
+"""Classes by the height of the window: in a low one, the space between lines is left out."""
 
 
 class BoxQuestion(ModalScreen[T | None]):
-    """A dialog that somebody waits for, and may stop waiting for."""
+    """A dialog whose answer a link waits for. The link may stop waiting and withdraw it."""
 
     CSS_PATH = "dialog.tcss"
     VERTICAL_BREAKPOINTS = SHORT
@@ -39,45 +42,44 @@ class BoxQuestion(ModalScreen[T | None]):
 
     @cached_property
     def answered(self) -> asyncio.Future[T | None]:
-        """What the user says; None for nothing."""
+        """The user's answer; None when the user gives none."""
         return asyncio.get_running_loop().create_future()
 
     def answer(self, value: T | None) -> None:
-        """Say it, and go."""
+        """Give the answer to the waiting link, and close."""
         if not self.answered.done():
             self.answered.set_result(value)
         self.withdraw()
 
     def withdraw(self) -> None:
-        """Go: at once, or when what lies on top has gone."""
+        """Close at once, or once the screens on top of it have closed."""
         self._withdrawn = True
         if self.is_attached and self.app.screen is self:
             self.dismiss(None)
 
     def on_screen_resume(self) -> None:
-        """It is on top."""
+        """Close if the dialog was withdrawn while another screen was on top of it."""
         if self._withdrawn:
             self.withdraw()
 
     def on_unmount(self) -> None:
-        """The app ends, and nobody answers any more."""
+        """Give no answer, because the app ends."""
         if not self.answered.done():
             self.answered.set_result(None)
 
     def action_give_up(self) -> None:
-        """Say nothing."""
+        """Close without an answer."""
         self.answer(None)
 
 
 class HostKeyDialog(BoxQuestion[bool]):
-    """Is this really the key of that host? Without a typed yes: no."""
+    """Asks whether a host key is the right one. Only a typed yes counts as yes; the default is no."""
 
     def __init__(self, question: HostKeyQuestion) -> None:
         super().__init__()
         self._question = question
 
     def compose(self) -> ComposeResult:
-        """Host, algorithm and fingerprint; what to compare them with; the answer."""
         asked = self._question
         facts = (
             ("host", asked.host),
@@ -120,14 +122,13 @@ class HostKeyDialog(BoxQuestion[bool]):
 
 
 class SecretDialog(BoxQuestion[str]):
-    """A password or passphrase. It is shown as dots, kept nowhere and handed on once."""
+    """Asks for a password or passphrase. It is shown as dots, kept nowhere and handed on once."""
 
     def __init__(self, prompt: str) -> None:
         super().__init__()
         self._prompt = prompt
 
     def compose(self) -> ComposeResult:
-        """What is asked for, and the line for it."""
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "A box asks"
             yield Static(one_line(self._prompt.strip()), markup=False)

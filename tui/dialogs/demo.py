@@ -1,4 +1,4 @@
-"""Where somebody begins who has nothing yet."""
+"""The demo: three clips and their specs, for somebody who has none of their own yet."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import platformdirs
 
 
 def demo_folder() -> Path:
-    """Where the demo's clips and specs lie; they can be thrown away at any time."""
+    """Return the folder for the demo's clips and specs. It may be deleted at any time."""
     return platformdirs.user_cache_path("upsample") / "demo"
 
 

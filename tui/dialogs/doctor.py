@@ -1,4 +1,6 @@
-"""`upsample doctor` in the app: findings appear as they are made. Leaving ends the examination."""
+"""The dialog that runs `upsample doctor`. It shows each finding as it is made; closing it ends the
+examination.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ _NOT_TRIED = "Not looked at: whether the model really loads and answers. D tries
 
 
 class DoctorScreen(TellsDefects, ModalScreen[None]):
-    """Runs one examination after the other, as often as the user likes."""
+    """Examines a box, and does so again whenever the user asks for it."""
 
     CSS_PATH = "doctor.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -46,7 +48,6 @@ class DoctorScreen(TellsDefects, ModalScreen[None]):
         self._now = ""
 
     def compose(self) -> ComposeResult:
-        """The findings, and what is being done below them."""
         with Vertical(id="doctor") as panel:
             panel.border_title = Content(f"Doctor · {one_line(self._box)}")
             panel.border_subtitle = "d again · D and start the model · Esc closes"
@@ -55,15 +56,13 @@ class DoctorScreen(TellsDefects, ModalScreen[None]):
             yield Static(id="doing", markup=False)
 
     def on_mount(self) -> None:
-        """Begin, once the screen is drawn."""
         self.call_after_refresh(self.action_examine, self._start)
 
     def on_resize(self) -> None:
-        """Lines are wrapped to the width."""
         self._draw()
 
     def action_examine(self, start: bool) -> None:
-        """Begin anew."""
+        """Discard the findings and examine the box again."""
         self._findings = []
         self._draw()
         # Exclusive: the former one is cancelled, and takes back what it asked of the box.
@@ -80,12 +79,12 @@ class DoctorScreen(TellsDefects, ModalScreen[None]):
         self.query_one(VerticalScroll).scroll_end(animate=False)
 
     def doing(self, text: str) -> None:
-        """Show what is being done."""
+        """Show which step the examination is at."""
         now = Content.styled(f"… {one_line(text)}", "$foreground-muted")
         self.query_one("#doing", Static).update(now)
 
     def conclude(self, seconds: float, *, start: bool, whole: bool) -> None:
-        """Show how it ended."""
+        """Show a summary of the findings, once the examination has ended."""
         text = summary(self._findings, seconds)
         if whole and not start:
             text = Content("\n").join([text, Content.styled(_NOT_TRIED, "$foreground-muted")])

@@ -1,4 +1,6 @@
-"""The findings of an examination as lines: areas, then sign, word, what was looked at and what was found."""
+"""The findings of an examination as lines: an area, then the sign, word, subject and result of each
+finding.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ _NAME = 13
 
 
 def finding_lines(findings: Sequence[Finding], width: int) -> Content:
-    """Everything found so far, for a pane of `width` cells."""
+    """Lay out all findings so far for a pane of `width` cells."""
     lines: list[Content] = []
     area = ""
     for finding in findings:
@@ -33,7 +35,7 @@ def finding_lines(findings: Sequence[Finding], width: int) -> Content:
 
 
 def summary(findings: Sequence[Finding], seconds: float) -> Content:
-    """How many of each kind, and how long it took."""
+    """Return how many findings of each kind there are, and how long the examination took."""
     counts = [
         Content.styled(f"{sign} {count} {verdict}", colour)
         for verdict, (sign, colour) in _SIGNS.items()

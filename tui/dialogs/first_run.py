@@ -1,4 +1,4 @@
-"""What somebody sees first who has no config file and named no path: what this is, and where to begin."""
+"""The welcome dialog for somebody who has no config file and named no path."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WHAT = (
 
 
 class Begin(Enum):
-    """Where to begin."""
+    """What a new user can begin with: a title, and a remark."""
 
     DEMO = ("Try the demo specs", "on the embedded box: no GPU, no SSH, no model")
     BOX = ("Add a box", "a GPU machine that you reach over SSH")
@@ -32,7 +32,7 @@ class Begin(Enum):
 
 
 class FirstRunScreen(ModalScreen[Begin | None]):
-    """Returns what was chosen."""
+    """Says what the program does, and returns what the user wants to begin with."""
 
     CSS_PATH = ["dialog.tcss", "first_run.tcss"]  # noqa: RUF012 - as Textual has it
     AUTO_FOCUS = "Choices"
@@ -43,7 +43,6 @@ class FirstRunScreen(ModalScreen[Begin | None]):
     ]
 
     def compose(self) -> ComposeResult:
-        """Three lines, then the choices."""
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Welcome to upsample"
             dialog.border_subtitle = "⏎ chooses · Esc looks around"
@@ -51,7 +50,7 @@ class FirstRunScreen(ModalScreen[Begin | None]):
             yield Choices(*(Option(_choice(begin), id=begin.name) for begin in Begin))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Begin there."""
+        """Close with the choice."""
         if event.option_id is not None:
             self.dismiss(Begin[event.option_id])
 

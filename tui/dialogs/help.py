@@ -18,7 +18,7 @@ from tui.dialogs.legend import legend
 
 
 class HelpScreen(ModalScreen[None]):
-    """A panel over the page. Several keys close it."""
+    """A panel over the page. Each of the usual closing keys closes it."""
 
     CSS_PATH = "panel.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -37,7 +37,6 @@ class HelpScreen(ModalScreen[None]):
         self._owners = owners
 
     def compose(self) -> ComposeResult:
-        """One text."""
         owners = [*self._owners, type(self.app)]
         lines: list[Content] = []
         for title, rows in {**self._groups, **EVERYWHERE}.items():

@@ -1,4 +1,4 @@
-"""What the glyphs mean, for the help: everywhere a glyph stands with its word and its colour."""
+"""The legend of the help: it explains each glyph beside its word and colour."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _LINKS = {
 
 
 def legend(page: str) -> dict[str, list[Content]]:
-    """The groups of glyphs that a page has."""
+    """Return the glyphs of a page, in lines by the title of their group."""
     groups: dict[str, list[Content]] = {}
     if page == "specs":
         groups["Verdicts"] = [

@@ -1,4 +1,4 @@
-"""Asks for a file or folder with prompt specs."""
+"""The dialog that asks for a file or folder with prompt specs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tui.text import one_line
 
 
 class OpenFolderDialog(ModalScreen[Path | None]):
-    """Returns a path that is there."""
+    """Returns a path that exists, or None when the user gives up."""
 
     CSS_PATH = "dialog.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -28,7 +28,6 @@ class OpenFolderDialog(ModalScreen[Path | None]):
         self._cwd = cwd
 
     def compose(self) -> ComposeResult:
-        """One line, and what is wrong with it."""
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Open a folder of prompt specs"
             dialog.border_subtitle = "⏎ opens · Esc gives up"

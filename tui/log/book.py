@@ -1,7 +1,7 @@
 """The log lines that the app has heard, newest last, as many as fit. No widgets.
 
-Lines keep their numbers while older ones make room, so that a view, a search or a filter can remember
-where it was. Nothing is made fit for a terminal here: 20,000 lines a second come in, and 50 are drawn.
+A line keeps its number when older lines are dropped, so that a view, a search or a filter can remember a
+place. Lines are not made harmless here, because 20,000 a second come in and 50 of them are drawn.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ LINK = "link"
 
 
 class LogLine(NamedTuple):
-    """A line of a log, without a line break. Data from outside: sanitise before showing."""
+    """A line of a log, without a line break. It is data from outside: make it harmless before showing it."""
 
     box: str
-    """Empty for what no box said."""
+    """The box that said it; empty for a line of the app."""
     time: float
-    """Unix time, of whoever said it."""
+    """Unix time, by the clock of the machine that said it."""
     level: str
     source: str
     text: str
     job: int | None = None
-    """The number of the job that it tells of; a box's own lines name jobs in their text, if at all."""
+    """The number of the job that the line is about. A box's own lines name jobs in their text only."""
 
 
 @dataclass(slots=True)
@@ -56,17 +56,19 @@ class LogBook:
     most: int = MOST_LINES
     lines: deque[LogLine] = field(default_factory=deque)
     count: int = 0
-    """Lines that were ever heard: the number of the next one."""
+    """How many lines were ever heard, which is the number of the next line."""
     boxes: dict[str, None] = field(default_factory=dict)
     """The boxes that lines came from, in the order in which they were first heard."""
     _characters: int = 0
 
     def hear(self, event: BoxLog) -> list[LogLine]:
-        """Take in what a box said, and say what lines that made."""
+        """Add what a box said, and return the lines that it became."""
         return self.add(LogLine(event.box, event.time, event.level, event.source, event.text))
 
     def add(self, line: LogLine) -> list[LogLine]:
-        """Take in a line, or several if its text has line breaks; the oldest make room if they must."""
+        """Add a line, or several if its text has line breaks. The oldest lines are dropped if there are too
+        many.
+        """
         if line.box and line.box not in self.boxes:
             self.boxes[line.box] = None
         if len(line.level) > LONGEST_WORD or len(line.source) > LONGEST_WORD:
@@ -91,7 +93,7 @@ class LogBook:
         return self.lines[place] if 0 <= place < len(self.lines) else None
 
     def since(self, number: int) -> Iterator[tuple[int, LogLine]]:
-        """The lines from this number on, those that are kept, each with its number."""
+        """Yield the kept lines from this number on, each with its number."""
         start = max(number, self.first)
         new = self.count - start
         if new < len(self.lines) // 2:
@@ -118,6 +120,6 @@ def _split(line: LogLine) -> list[LogLine]:
 
 
 def _cut(text: str) -> str:
-    """`text`, with its length said where it is cut."""
+    """Cut a text that is too long, and say its length in it."""
     more = len(text) - LONGEST_LINE
     return text if more <= 0 else f"{text[:LONGEST_LINE]} … and {more:,} more characters"

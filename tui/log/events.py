@@ -1,4 +1,4 @@
-"""What happens to jobs, boxes and files as lines of the log, so that it tells the whole story. No widgets."""
+"""Events of jobs, boxes and files as lines of the log, so that it tells the whole story. No widgets."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ JobEvent = (
 
 
 def line_of(event: Event, box: str, now: float) -> LogLine | None:
-    """The line for `event`, of a job on `box`; None for what has no place in a log."""
+    """Return the line for `event`, which is about a job on `box`; None for events that the log leaves out."""
     match event:
         case LinkChanged():
             level = _LINK_LEVELS.get(event.state, "info")
@@ -79,7 +79,7 @@ def _link_text(event: LinkChanged) -> str:
 
 
 def _job_text(event: JobEvent) -> tuple[str, str]:
-    """Level, and what became of the job."""
+    """Return the level of the event, and what happened to the job."""
     match event:
         case JobPrepared():
             frames = f"{event.frames} frames of {event.size}, " if event.size else ""
@@ -104,5 +104,5 @@ def _job_text(event: JobEvent) -> tuple[str, str]:
 
 
 def job_of(event: Event) -> int | None:
-    """The number of the job that the line for `event` tells of."""
+    """Return the number of the job that `event` is about; None when it is about none."""
     return event.job if isinstance(event, JobEvent) else None

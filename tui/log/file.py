@@ -1,6 +1,6 @@
-"""What was heard, on the laptop's disk: a text file of bounded size, written by a thread of its own.
+"""The log on the laptop's disk: a text file of bounded size, written by a thread of its own.
 
-Lines are made fit for a terminal before they are written: people look at such files with `cat`.
+Lines are made harmless before they are written, because people look at such files with `cat`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from tui.log.book import LogLine
 from tui.log.line_text import plain
 
 MOST_BYTES = 20_000_000
-"""Of the file; then it becomes the older one, and the older one goes."""
+"""Size of the log file at which it is renamed, in place of the older one."""
 
 MOST_WAITING = 200_000
-"""Lines that wait for a slow disk; more are counted and left out."""
+"""Lines that may wait for a slow disk. Further ones are counted and left out."""
 
 _BATCH = 5_000
 _PIECE_BYTES = 1_000_000
@@ -30,17 +30,19 @@ _END_SECONDS = 2.0
 
 
 def default_log_file() -> Path:
-    """Where the app keeps what it hears."""
+    """Return the path of the app's log file."""
     return platformdirs.user_log_path("upsample") / "boxes.log"
 
 
 class LogFile:
-    """Appends lines to `path`, and moves it to `path`.1 when it is full. Never blocks who writes."""
+    """Appends lines to `path`, and renames it to `path`.1 when it is full. Writing to it never blocks the
+    caller.
+    """
 
     def __init__(
         self, path: Path, tell: Callable[[str], None], most_bytes: int = MOST_BYTES
     ) -> None:
-        """`tell` is called once, in another thread, with what is wrong when the file cannot be written."""
+        """`tell` is called once at most, in another thread, with the reason why writing failed."""
         self.path = path
         self._tell = tell
         self._most_bytes = most_bytes
@@ -52,7 +54,7 @@ class LogFile:
         self._thread.start()
 
     def write(self, lines: Sequence[LogLine]) -> None:
-        """Have these written soon."""
+        """Queue the lines for the writing thread."""
         if self._waiting.qsize() > MOST_WAITING:
             self._left_out += len(lines)
             return
@@ -64,7 +66,7 @@ class LogFile:
         self._waiting.put(lines)
 
     def close(self) -> None:
-        """Write what waits, for a few seconds at most."""
+        """Write the waiting lines, and give up after a few seconds."""
         self._waiting.put(None)
         self._thread.join(_END_SECONDS)
 
@@ -93,7 +95,7 @@ class LogFile:
                 self._tell(f"{self.path} cannot be written: {error.strerror or error}")
 
     def _pieces(self, lines: Sequence[LogLine]) -> Iterator[bytes]:
-        """The lines as bytes, no piece larger than the file may be unless a single line is."""
+        """Yield the lines as bytes, in pieces that fit into the file. A single line may be larger."""
         piece = bytearray()
         for line in lines:
             data = f"{plain(line)}\n".encode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""How a log line reads: made fit for a terminal, its time and level, and whether it marks a gap."""
+"""The parts of a log line as harmless text: its time, its level, and whether it marks a gap."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from backend.specs.quoting import printable
 from tui.log.book import LINK, LogLine
 
 _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
-"""Colours and bold as terminals know them (SGR). Those go; other escapes are spelled out."""
+"""Escape sequences for colours and bold (SGR). They are removed; other escapes are spelled out."""
 _LEFT_OUT = re.compile(r"\+[\d,]+ lines left out")
 _GRAVE = {"warning": 1, "warn": 1, "error": 2, "critical": 2, "fatal": 2}
 
 
 class Times(StrEnum):
-    """What stands in front of a line."""
+    """Which kind of time stands in front of each line."""
 
     CLOCK = "clock"
     AGO = "ago"
@@ -25,36 +25,36 @@ class Times(StrEnum):
 
     @property
     def next(self) -> Times:
-        """The one after it, around and around."""
+        """The kind that follows this one; the first follows the last."""
         every = list(Times)
         return every[(every.index(self) + 1) % len(every)]
 
 
 def clean(text: str) -> str:
-    """`text` without colours, and everything else in it that does not print spelled out."""
+    """Return `text` without colours, with everything else in it that does not print spelled out."""
     if text.isprintable() and "\ufe0f" not in text:
         return text
     return printable(_COLOURS.sub("", text).replace("\ufe0f", "").expandtabs(8))
 
 
 def gravity(level: str) -> int:
-    """0 for what is only told, 1 for a warning, 2 for an error."""
+    """Return 0 for information, 1 for a warning, 2 for an error."""
     return _GRAVE.get(level.lower(), 0)
 
 
 def letter(level: str) -> str:
-    """The level in one letter; a dot for one that nobody knows."""
+    """Return the level as one letter; a dot for an unknown level."""
     known = level.lower() in {"debug", "info", *_GRAVE}
     return level[0].upper() if known else "·"
 
 
 def is_marker(line: LogLine) -> bool:
-    """Whether it tells of a gap in the log: lines that the box left out, or another state of the link."""
+    """Whether the line marks a gap: the box left lines out, or the state of the link changed."""
     return line.source == LINK or (line.text.startswith("+") and bool(_LEFT_OUT.match(line.text)))
 
 
 def stamp(line: LogLine, times: Times, now: float) -> str:
-    """When it was said, 8 cells wide; empty when times are not shown."""
+    """Return the time of the line, 8 cells wide; empty when times are not shown."""
     match times:
         case Times.CLOCK:
             return time.strftime("%H:%M:%S", local_time(line.time))
@@ -65,7 +65,9 @@ def stamp(line: LogLine, times: Times, now: float) -> str:
 
 
 def plain(line: LogLine) -> str:
-    """The whole line, as it is copied and kept in files: "2026-09-03 07:01:02 h100 warning vllm: text"."""
+    """Return the whole line as it is copied and written to files: "2026-09-03 07:01:02 h100 warning vllm:
+    text".
+    """
     when = time.strftime("%Y-%m-%d %H:%M:%S", local_time(line.time))
     who = " ".join(clean(part) for part in (line.box, line.level, line.source) if part)
     return f"{when} {who}: {clean(line.text)}"

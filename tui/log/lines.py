@@ -1,4 +1,4 @@
-"""Which lines of the log are shown, and which of those a search has found: only new lines are looked at."""
+"""The lines of the log that are shown, and those that a search has found. Each line is looked at once."""
 
 from __future__ import annotations
 
@@ -16,29 +16,30 @@ IDENTITY_SHOWN = 12
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a line must have to be shown."""
+    """The filters: what a line must have to be shown."""
 
     gravity: int = 0
-    """0 all, 1 warnings and errors, 2 errors. Markers are shown at any level."""
+    """The least gravity: 0 for all lines, 1 for warnings and errors, 2 for errors. Markers are always
+    shown."""
     box: str = ""
-    """Empty for all; what no box said is shown with each."""
+    """The box; empty for all. Lines of the app are shown with every box."""
     job: int | None = None
     identity: str = ""
-    """Of the job, as the box's lines name it; empty while unknown."""
+    """The identity of the job, by which the box's lines name it; empty while it is unknown."""
     words: tuple[str, ...] = ()
-    """Case-folded; all of them must be in the text."""
+    """Words in lower case. The text of a line must have all of them."""
 
     @property
     def is_all(self) -> bool:
-        """Whether nothing is left out."""
+        """Whether the filters let every line pass."""
         return self == Wanted()
 
     def with_text(self, text: str) -> Wanted:
-        """The same with the words of `text`."""
+        """Return these filters with the words of `text` in place of their own words."""
         return replace(self, words=tuple(text.casefold().split()))
 
     def has(self, line: LogLine) -> bool:
-        """Whether `line` is shown."""
+        """Whether `line` passes the filters."""
         if self.gravity and gravity(line.level) < self.gravity and not is_marker(line):
             return False
         if self.box and line.box and line.box != self.box:
@@ -58,16 +59,16 @@ class Wanted:
 
 @dataclass(slots=True)
 class Sieve:
-    """The numbers of the lines that pass, ascending. Looks at each line once."""
+    """Keeps the numbers of the lines that pass a test, in ascending order. It looks at each line once."""
 
     passes: Callable[[LogLine], bool] | None
-    """None lets everything pass, and costs nothing."""
+    """The test; None lets every line pass, at no cost."""
     _numbers: list[int] = field(default_factory=list)
     _everything: range = range(0)
     _seen: int = 0
 
     def take(self, book: LogBook) -> None:
-        """Look at what is new in `book`, and forget what it keeps no longer."""
+        """Look at the new lines of `book`, and forget those that it has dropped."""
         if self.passes is None:
             self._everything = range(book.first, book.count)
             return
@@ -78,13 +79,13 @@ class Sieve:
 
     @property
     def numbers(self) -> Sequence[int]:
-        """Of the lines that pass."""
+        """The numbers of the lines that pass."""
         return self._everything if self.passes is None else self._numbers
 
 
 @dataclass(slots=True)
 class LogLines:
-    """The lines of `book` as they are shown: chosen, numbered, searched. No widgets."""
+    """The lines of `book` that pass the filters, and those of them that a search finds. No widgets."""
 
     book: LogBook
     wanted: Wanted = Wanted()
@@ -94,13 +95,13 @@ class LogLines:
     _pattern: re.Pattern[str] | None = None
 
     def update(self) -> None:
-        """Take in what the book has heard since."""
+        """Look at the lines that the book has heard since the last call."""
         self._shown.take(self.book)
         if self._pattern is not None:
             self._found.take(self.book)
 
     def want(self, wanted: Wanted) -> None:
-        """Show these lines from now on."""
+        """Use these filters from now on."""
         if wanted != self.wanted:
             self.wanted = wanted
             self._shown = Sieve(None if wanted.is_all else wanted.has)
@@ -108,7 +109,7 @@ class LogLines:
             self.update()
 
     def search(self, text: str) -> None:
-        """Look for `text`, in any case, as it is shown; empty for nothing."""
+        """Search the shown lines for `text`, whatever its case; an empty text ends the search."""
         self.sought = text
         self._seek()
         self.update()
@@ -120,15 +121,17 @@ class LogLines:
 
     @property
     def found(self) -> Sequence[int]:
-        """Numbers of those of them that have what is sought."""
+        """The numbers of the shown lines that have the searched text, ascending."""
         return () if self._pattern is None else self._found.numbers
 
     def matches(self, text: str) -> list[tuple[int, int]]:
-        """Where in a clean text what is sought begins and ends."""
+        """Return where the searched text begins and ends in a harmless text."""
         return [] if self._pattern is None else [it.span() for it in self._pattern.finditer(text)]
 
     def next_found(self, number: int, step: int) -> int | None:
-        """The nearest found line after (`step` 1) or before (-1) this one, around the end if it must."""
+        """Return the nearest found line after (`step` 1) or before (-1) this one, going around the end if
+        necessary.
+        """
         found = self.found
         if not found:
             return None
@@ -136,7 +139,7 @@ class LogLines:
         return found[place % len(found)]
 
     def place_of(self, number: int) -> int:
-        """The place of the first shown line with this number or a higher one."""
+        """Return the index of the first shown line with this number or a higher one."""
         return bisect_left(self.numbers, number)
 
     def _seek(self) -> None:

@@ -12,7 +12,7 @@ from tui.widgets.typed_line import TypedLine
 
 
 class PromptPurpose(StrEnum):
-    """What is typed."""
+    """What the user types into the line."""
 
     SEARCH = "search for"
     FILTER = "only lines with"
@@ -20,7 +20,7 @@ class PromptPurpose(StrEnum):
 
 
 class LogPrompt(TypedLine):
-    """It knows what it asks for."""
+    """The input of the log page, and the purpose of what is typed into it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "go", key_display="⏎"),
@@ -34,10 +34,10 @@ class LogPrompt(TypedLine):
         self.asked = PromptPurpose.SEARCH
 
     def action_stay(self) -> None:
-        """Do nothing."""
+        """Keep the focus."""
 
     def ask(self, asked: PromptPurpose, value: str) -> None:
-        """Ask for this; `value` is what stands there to begin with."""
+        """Ask for a text of this purpose; the line begins with `value`."""
         self.asked = asked
         self.placeholder = asked
         with self.prevent(Input.Changed):

@@ -1,4 +1,4 @@
-"""How one log line is laid out on rows of the screen: its label, its text cut or wrapped. No widgets."""
+"""The layout of one log line on rows of the screen: a label, and the text cut or wrapped. No widgets."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ _SOURCE_CELLS = 7
 _BOX_CELLS = 10
 
 Span = tuple[int, int]
-"""Characters of a text: from the first to before the second."""
+"""A range of characters: the first one, and the one after the last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What stands in front of each text."""
+    """Which parts the label in front of each text has."""
 
     times: Times
     boxes: bool
     """Whether the box is named."""
     sources: bool
-    """Whether there is room for who said it."""
+    """Whether the source of the line is named."""
 
     @property
     def label_width(self) -> int:
-        """Cells in front of the text."""
+        """How many cells the label takes."""
         time = 0 if self.times is Times.NONE else 9
         return time + 2 + (_BOX_CELLS + 1) * self.boxes + (_SOURCE_CELLS + 1) * self.sources
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What of a line's text is on one row."""
+    """The part of a line's text that is on one row."""
 
     text: str
     matches: tuple[Span, ...]
-    """What is highlighted of it."""
+    """The ranges in it that are highlighted."""
     is_first: bool = True
     """Whether the label stands in front of it."""
 
 
 def label(line: LogLine, shape: Shape, now: float) -> tuple[str, str, str]:
-    """Time, level and who said it, `shape.label_width` cells together."""
+    """Return time, level and source, which together take `shape.label_width` cells."""
     when = stamp(line, shape.times, now)
     box = left(cut(clean(line.box), _BOX_CELLS), _BOX_CELLS + 1) if shape.boxes else ""
     who = ""
@@ -57,7 +57,9 @@ def label(line: LogLine, shape: Shape, now: float) -> tuple[str, str, str]:
 
 
 def cut_row(text: str, matches: Sequence[Span], start: int, room: int) -> Part:
-    """`text` from cell `start` on, as much as fits into `room`; an … where something is missing."""
+    """Return as much of `text` from cell `start` on as fits into `room`, with an … where something is
+    missing.
+    """
     front = 0
     if start:
         front = len(chop_cells(text, start)[0]) if cell_len(text) > start else len(text)
@@ -68,7 +70,7 @@ def cut_row(text: str, matches: Sequence[Span], start: int, room: int) -> Part:
 
 
 def rows_of(text: str, matches: Sequence[Span], room: int, most: int) -> list[Part]:
-    """`text` on rows of `room` cells, `most` of them; an … where something is missing."""
+    """Wrap `text` on rows of `room` cells, `most` of them, with an … where something is missing."""
     if room < 2 or cell_len(text) <= room:
         return [Part(text, tuple(matches))]
     rows: list[Part] = []
@@ -84,6 +86,6 @@ def rows_of(text: str, matches: Sequence[Span], room: int, most: int) -> list[Pa
 
 
 def _moved(matches: Sequence[Span], by: int, low: int, high: int) -> tuple[Span, ...]:
-    """The spans `by` characters further left, what of them is between `low` and `high`."""
+    """Move the ranges by `by` characters to the left, and cut them to those between `low` and `high`."""
     moved = ((max(low, begin - by), min(high, end - by)) for begin, end in matches)
     return tuple((begin, end) for begin, end in moved if begin < end)

@@ -1,4 +1,4 @@
-"""Lines of the log, into a file of the user's. Blocks; raises OSError."""
+"""Saves lines of the log to a file of the user's. Blocks; raises OSError."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tui.log.line_text import plain
 
 
 def as_text(lines: Iterable[LogLine]) -> str:
-    """The lines as they are copied and saved."""
+    """Return the lines as the text that is copied and saved."""
     return "".join(f"{plain(line)}\n" for line in lines)
 
 
 def save_lines(lines: Iterable[LogLine], path: Path, *, replace: bool) -> None:
-    """Write them to `path`. Raises FileExistsError when it is there and shall not be replaced."""
+    """Write the lines to `path`. Raises FileExistsError when the file exists and `replace` is false."""
     data = as_text(lines).encode("utf-8", "backslashreplace")
     if not replace:
         with path.open("xb") as file:

@@ -1,4 +1,4 @@
-"""The log: what boxes, engines and jobs said, as it comes in; to be searched, filtered, copied and saved."""
+"""The log page: lines of boxes, engines and jobs as they come in, to be searched, filtered and saved."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MOST_COPIED = 1_000_000
 
 
 class LogPage(Page):
-    """A title, the lines, and one line to type into. Searching and filtering are in `LogLines`."""
+    """Shows a title, the lines, and a line to type into. `LogLines` does the searching and filtering."""
 
     AUTO_FOCUS = "LogView"
     HELP_GROUPS = HELP
@@ -58,12 +58,11 @@ class LogPage(Page):
         self._file = desk.log_file
         self._folder = desk.source.cwd
         self._to_replace: Path | None = None
-        """The file of which the user was told that it exists."""
+        """The file that the user was told exists already, and may replace."""
         self._before = ""
-        """The search or filter before something else was typed."""
+        """The search or filter that held before the user began to type."""
 
     def compose_body(self) -> ComposeResult:
-        """Title, text, and the line below."""
         lines = LogLines(self.host.logs)
         with Vertical(classes="body"):
             with Horizontal(id="line"):
@@ -77,30 +76,26 @@ class LogPage(Page):
 
     @property
     def log_view(self) -> LogView:
-        """The lines."""
         return self.query_one(LogView)
 
     @property
     def lines(self) -> LogLines:
-        """What the view shows."""
         return self.log_view.lines
 
     @property
     def prompt(self) -> LogPrompt:
-        """The line to type into."""
         return self.query_one(LogPrompt)
 
     def on_mount(self) -> None:
-        """Show what there is."""
         self.set_interval(1, self._tick)
         self.show_live()
 
     def on_screen_resume(self) -> None:
-        """While another page was shown, nothing was drawn."""
+        """Draw what came while another page was shown."""
         self.call_after_refresh(self.show_live)
 
     def show_live(self) -> None:
-        """Draw what is new, unless nobody sees it."""
+        """Draw the new lines, if the page is shown."""
         if not self.is_shown:
             return
         wanted = self.lines.wanted
@@ -149,12 +144,12 @@ class LogPage(Page):
     # --- choosing lines ---
 
     def action_level(self) -> None:
-        """All lines, warnings and errors, errors alone; around and around."""
+        """Show all lines, then warnings and errors, then errors alone, then all again."""
         wanted = self.lines.wanted
         self._want(replace(wanted, gravity=(wanted.gravity + 1) % 3))
 
     def action_box(self) -> None:
-        """All boxes, then each alone."""
+        """Show the lines of all boxes, then of each box alone."""
         every = ["", *self.lines.book.boxes]
         if len(every) < 3:
             self.notify("No two boxes have said anything.", markup=False)
@@ -164,7 +159,9 @@ class LogPage(Page):
         self._want(replace(wanted, box=following))
 
     def action_job(self) -> None:
-        """One job alone, or all: the one that the log was opened for, else the one last started."""
+        """Show the lines of one job, or of all. The job is the one that the log was opened for, else the
+        last started.
+        """
         if self.lines.wanted.job is not None:
             self.show_job(None)
         elif self.host.log_job is None:
@@ -228,12 +225,12 @@ class LogPage(Page):
         self.log_view.focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """While something is typed, the keys of the page are letters of it."""
+        """Give the keys of the page to the line while the user types there."""
         typing = self.has_class("-asking") and self.focused is self.prompt
         return not (typing and action in {"ask", "next", "level", "box", "job", "copy", "help"})
 
     def action_back(self) -> None:
-        """Undo what was asked for last: typing, the selection, the search, the filters."""
+        """Leave the latest of these: typing, the selection, the search, the filters."""
         wanted = self.lines.wanted
         if self.has_class("-asking"):
             if self.prompt.asked is PromptPurpose.SEARCH:
@@ -251,7 +248,7 @@ class LogPage(Page):
         self._show_lines()
 
     def action_next(self, step: int) -> None:
-        """Go to the next line that has what is sought, or back to the one before."""
+        """Go to the next line that the search has found, or to the one before."""
         if not self.lines.sought:
             self.notify("Nothing is searched for; / does.", markup=False)
             return
@@ -268,7 +265,7 @@ class LogPage(Page):
     # --- copying and saving ---
 
     def action_copy(self) -> None:
-        """The selected lines, or those in sight, to the clipboard of the terminal."""
+        """Copy the selected lines to the clipboard of the terminal, or those in sight if none is selected."""
         chosen = self.log_view.chosen_lines
         lines = chosen or self.log_view.in_sight
         text = as_text(lines)

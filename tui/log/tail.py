@@ -1,4 +1,4 @@
-"""The last lines of the log at the foot of another page, where that has room to spare."""
+"""The last lines of the log, at the foot of another page that has room for them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COLOURS = ("$foreground", "$text-warning", "$text-error")
 
 
 class LogTail(Widget):
-    """Three lines at most; nothing at all before something was said."""
+    """Shows three lines at most, and takes no room before there are any."""
 
     MOST = 3
 
@@ -26,12 +26,10 @@ class LogTail(Widget):
         self._count = -1
 
     def on_mount(self) -> None:
-        """Follow the log."""
         self._host.live_changed.subscribe(self, lambda _: self._show())
         self._show()
 
     def render(self) -> Content:
-        """The lines."""
         room = self.size.width
         return Content("\n").join([self._drawn(line, room) for line in self._last()])
 

@@ -1,4 +1,4 @@
-"""The lines around the log: what is shown of it, and what to do when nothing is. No widgets."""
+"""The texts around the log: its title, its state, and what to do when there are no lines. No widgets."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _LEVELS = ("", "warnings", "errors")
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """How the view stands, and what it does not know itself."""
+    """The state of the view, and what it does not know itself."""
 
     following: bool
     new: int
-    """Lines since the reader scrolled up."""
+    """How many lines came since the reader scrolled up."""
     selected: int
-    """Lines of the selection."""
+    """How many lines are selected."""
     current: int | None
     """The number of the line that the search went to."""
     job: str
@@ -30,7 +30,7 @@ class Around:
 
 
 def log_title(lines: LogLines, around: Around) -> Content:
-    """Which lines are shown, and how many."""
+    """Say which lines are shown, and how many."""
     wanted, shown = lines.wanted, len(lines.numbers)
     parts: list[Content | str | tuple[str, str]] = [("Log", "bold")]
     if around.job:
@@ -50,7 +50,7 @@ def log_title(lines: LogLines, around: Around) -> Content:
 
 
 def log_standing(lines: LogLines, around: Around) -> Content:
-    """What the search found, the selection, and whether the end is followed."""
+    """Say what the search found, how many lines are selected, and whether the view follows the end."""
     parts: list[Content | str | tuple[str, str]] = []
     if lines.sought:
         parts += [(_search_text(lines, around.current), "$text-warning"), "  "]
@@ -76,7 +76,7 @@ def _search_text(lines: LogLines, current: int | None) -> str:
 
 
 def empty_log_text(lines: LogLines, job: str, file: str) -> Content:
-    """Why there is nothing to see, and what to do."""
+    """Say why there are no lines, and what to do."""
     if lines.book.lines:
         what = "No line is as wanted."
         if job:

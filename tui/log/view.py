@@ -1,7 +1,7 @@
-"""The log as a line-API view: it draws what is in sight and nothing else, however fast lines come in.
+"""The widget with the lines of the log. It draws the rows in sight only, however fast lines come in.
 
-It scrolls by log lines, wrapped or not, so a wrapped log needs no index of all its rows: only the lines
-in sight are ever wrapped.
+It scrolls by log lines, wrapped or not, so a wrapped log needs no index of all its rows: only the lines in
+sight are ever wrapped.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from tui.log.lines import LogLines
 from tui.log.rows import Part, Shape, cut_row, label, rows_of
 
 _SIDEWAYS = 16
-"""Cells that one key scrolls sideways."""
+"""How many cells one key scrolls sideways."""
 
 
 class LogMoved(Message):
-    """Other lines of the log are in sight or selected, or it follows the end no longer, or again."""
+    """Other lines are in sight or selected, or the view has begun or ceased to follow the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,13 @@ class _Row:
     """A row of the screen."""
 
     number: int
-    """Of the line."""
+    """The number of the line."""
     line: LogLine
     part: Part
 
 
 class LogView(ScrollView, can_focus=True):
-    """Shows LogLines. Follows the end until the reader scrolls up; then it holds still."""
+    """Shows `LogLines`. It follows the end until the reader scrolls up; then it keeps its place."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"log-view--{part}"
@@ -78,11 +78,11 @@ class LogView(ScrollView, can_focus=True):
         self.current: int | None = None
         """The number of the line that the search went to."""
         self.chosen: tuple[int, int] | None = None
-        """Numbers of the first line of a selection, and of the one that moves."""
+        """The numbers of the line where the selection began, and of the line where it ends."""
         self._seen = 0
-        """The number from which on lines are new to the reader."""
+        """The number of the first line that is new to the reader."""
         self._top: int | None = None
-        """The number of the line at the top, to hold it there when older ones go."""
+        """The number of the line at the top, which stays there when older lines are dropped."""
         self._left = 0
         self._placing = False
         self._rows: list[_Row] = []
@@ -90,7 +90,7 @@ class LogView(ScrollView, can_focus=True):
     # --- what is in sight ---
 
     def show_lines(self) -> None:
-        """Draw again: lines came, went, or others are wanted. Hold still or follow, as it is."""
+        """Draw the lines again, and keep the place or follow the end."""
         numbers = self.lines.numbers
         height = self._height
         tail = self._tail() if self.wraps else height
@@ -108,13 +108,13 @@ class LogView(ScrollView, can_focus=True):
 
     @property
     def new(self) -> int:
-        """Lines that came since the reader scrolled up."""
+        """How many lines came since the reader scrolled up."""
         numbers = self.lines.numbers
         return 0 if self.following else len(numbers) - bisect_left(numbers, self._seen)
 
     @property
     def in_sight(self) -> list[LogLine]:
-        """The lines that are in sight, whole."""
+        """The lines that are at least partly in sight."""
         return list({row.number: row.line for row in self._rows}.values())
 
     @property
@@ -138,7 +138,7 @@ class LogView(ScrollView, can_focus=True):
         return [line for number in wanted if (line := self.lines.book.line(number)) is not None]
 
     def go_to(self, number: int) -> None:
-        """Bring a line into sight, a third down, and hold still there."""
+        """Scroll until the line is a third down from the top, and stay there."""
         self.current = number
         place = self.lines.place_of(number)
         if not any(row.number == number for row in self._rows):
@@ -147,7 +147,6 @@ class LogView(ScrollView, can_focus=True):
         self._lay_out()
 
     def render_line(self, y: int) -> Strip:
-        """Row `y` of what is in sight."""
         width = self.scrollable_content_region.width
         if y >= len(self._rows):
             return Strip.blank(width, self.rich_style)
@@ -194,7 +193,7 @@ class LogView(ScrollView, can_focus=True):
         return rows[: self._height]
 
     def _rows_up(self, end: int) -> list[_Row]:
-        """The rows above this place, as many as are in sight."""
+        """Return the rows above this place, as many as the view has."""
         rows: list[_Row] = []
         for place in reversed(range(end)):
             rows[:0] = self._rows_of(self.lines.numbers[place])
@@ -203,7 +202,7 @@ class LogView(ScrollView, can_focus=True):
         return rows[max(0, len(rows) - self._height) :]
 
     def _tail(self) -> int:
-        """How many lines fill the view from the end."""
+        """Return how many lines fill the view when its end is in sight."""
         return len({row.number for row in self._rows_up(len(self.lines.numbers))})
 
     def _rows_of(self, number: int) -> list[_Row]:
@@ -250,7 +249,7 @@ class LogView(ScrollView, can_focus=True):
         self.post_message(LogMoved())
 
     def action_page(self, pages: int) -> None:
-        """Scroll by what is in sight; a line of it stays."""
+        """Scroll by the height of the view less one line."""
         step = max(1, len(self.in_sight) - 1)
         if self.chosen is not None:
             self.action_move(pages * step)
@@ -258,13 +257,13 @@ class LogView(ScrollView, can_focus=True):
             self._scroll(self.scroll_offset.y + pages * step)
 
     def action_go_first(self) -> None:
-        """To the oldest line that is kept."""
+        """Scroll to the oldest line."""
         if self.chosen is not None:
             self.action_move(-len(self.lines.numbers))
         self._scroll(0)
 
     def action_follow(self) -> None:
-        """To the end, and stay there."""
+        """Scroll to the end, and follow it."""
         if self.chosen is not None:
             self.action_move(len(self.lines.numbers))
             self._scroll(self.max_scroll_y)
@@ -275,7 +274,7 @@ class LogView(ScrollView, can_focus=True):
         self.post_message(LogMoved())
 
     def action_sideways(self, steps: int) -> None:
-        """Scroll sideways; wrapped lines are all in sight."""
+        """Scroll sideways, unless lines are wrapped and so all in sight."""
         if self.wraps:
             self.notify("Lines are wrapped; w shows each on one row.", markup=False)
             return
@@ -292,12 +291,12 @@ class LogView(ScrollView, can_focus=True):
         self.post_message(LogMoved())
 
     def action_times(self) -> None:
-        """Time of day, how long ago, or none."""
+        """Show the time of day, then how long ago each line came, then no times."""
         self.times = self.times.next
         self.show_lines()
 
     def action_choose(self) -> None:
-        """Begin a selection at the last line in sight, or give it up."""
+        """Begin a selection at the last line in sight, or end the one there is."""
         if self.chosen is not None:
             self.unchoose()
         elif self._rows:
@@ -326,7 +325,7 @@ class LogView(ScrollView, can_focus=True):
         self.post_message(LogMoved())
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """By key, wheel or scrollbar: the end is followed when the reader is there."""
+        """Follow the end if the reader scrolled there, by key, wheel or scrollbar."""
         super().watch_scroll_y(old_value, new_value)
         if self._placing or round(old_value) == round(new_value):
             return
@@ -339,7 +338,6 @@ class LogView(ScrollView, can_focus=True):
         self.post_message(LogMoved())
 
     def on_resize(self) -> None:
-        """Other lines are in sight."""
         self.show_lines()
 
     def _over(self) -> Style:

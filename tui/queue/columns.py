@@ -16,14 +16,14 @@ _TOKENS = 8
 _RATE = 8
 _TIME = 9
 _NAME = 16
-"""Columns give way when the name would be narrower than this."""
+"""The least width of the name. Columns are left out before it becomes narrower."""
 _WIDE_NAME = 40
-"""What a name leaves over beyond this goes to the remark."""
+"""The width of the name beyond which the cells go to the remark."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobColumns:
-    """Cells of each column, the space before it included; 0 for one that gave way."""
+    """The width of each column in cells, with the space before it; 0 for a column that is left out."""
 
     gutter: int
     name: int
@@ -34,7 +34,7 @@ class JobColumns:
 
 
 def lay_out(width: int, *, marks: bool = True) -> JobColumns:
-    """The columns for a list of this width; `marks`: whether jobs can be marked in it."""
+    """Return the columns for a list of this width. `marks` says whether jobs can be marked in it."""
     gutter = GUTTER if marks else 1
     spare = width - gutter - _STATE - _NAME
     given = {}
@@ -49,7 +49,7 @@ def lay_out(width: int, *, marks: bool = True) -> JobColumns:
 
 
 def headings(columns: JobColumns) -> str:
-    """The names of the columns, each where its column is."""
+    """Return the names of the columns, each where its column is."""
     return "".join(
         (
             " " * columns.gutter,
@@ -66,7 +66,7 @@ def headings(columns: JobColumns) -> str:
 def cells(
     job: LiveJob, columns: JobColumns, now: float, *, marked: bool, current: bool
 ) -> list[Piece]:
-    """One line of the list, as wide as the columns together."""
+    """Return one line of the list, as wide as all its columns."""
     stands = shown(job)
     gutter = ("▸" if current else " ") + ("■ " if marked else "  ")
     rate = job.rate(now) if job.state in (State.RUNNING, State.DONE) else None
@@ -83,13 +83,13 @@ def cells(
 
 
 def name_of(job: LiveJob) -> str:
-    """The spec's name, and which candidate where there are several."""
+    """Return the name of the spec, with the number of the candidate if there are several."""
     candidate = f" #{job.job.candidate + 1}" if job.job.candidate else ""
     return one_line(job.job.name) + candidate
 
 
 def remark(job: LiveJob) -> str:
-    """What is worth a word: why it failed or waits, or what is sent."""
+    """Return the most useful remark: why the job failed or waits, or what is sent."""
     if job.error:
         return one_line(job.error.partition("\n")[0])
     if job.note:

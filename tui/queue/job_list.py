@@ -1,4 +1,4 @@
-"""A list of jobs: a line-API view that draws only what is in sight, so 10,000 jobs cost what 40 do."""
+"""The lists of jobs. They draw the rows in sight only, so 10,000 jobs cost what 40 do."""
 
 from __future__ import annotations
 
@@ -24,15 +24,14 @@ class JobMarksChanged(Message):
 
 
 class JobHeadings(Widget):
-    """The names of the columns, above the list and as wide as its rows."""
+    """Shows the names of the columns above the list, as wide as its rows."""
 
     def render(self) -> str:
-        """One line."""
         return headings(lay_out(self.size.width))
 
 
 class JobLines(RowList[JobListing], can_focus=False):
-    """Shows a JobListing, and no more: what waits and runs, in a few lines of another page."""
+    """A list of jobs without a cursor, for a few lines of another page."""
 
     PREFIX = "job-list"
     HAS_CURSOR: ClassVar[bool] = False
@@ -46,11 +45,10 @@ class JobLines(RowList[JobListing], can_focus=False):
 
     @property
     def count(self) -> int:
-        """Jobs shown."""
         return len(self._listing.shown)
 
     def show_jobs(self) -> bool:
-        """Draw again; returns whether jobs came, went or changed places."""
+        """Draw the list again; return whether jobs came, went or changed places."""
         changed = self._listing.refresh()
         if changed:
             self.show_rows()
@@ -72,7 +70,7 @@ class JobLines(RowList[JobListing], can_focus=False):
 
 
 class JobList(JobLines, can_focus=True):
-    """The same with a cursor and marks. What these mean is for the page."""
+    """A list of jobs with a cursor and marks. The page decides what keys do to the marked jobs."""
 
     HAS_CURSOR = True
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -83,7 +81,7 @@ class JobList(JobLines, can_focus=True):
     ]
 
     def action_mark(self) -> None:
-        """Mark the current job, or take its mark away, and move on."""
+        """Mark the current job, or remove its mark, and move on."""
         self._listing.toggle_mark()
         self._marked()
         self.action_move(1)
@@ -99,7 +97,7 @@ class JobList(JobLines, can_focus=True):
         self._marked()
 
     def move_cursor(self, position: int) -> None:
-        """Put the cursor there, or at the end that is nearest, and say so."""
+        """Put the cursor there, or at the nearest end; it does not follow running jobs any more."""
         self._listing.follows = False
         self._listing.move_to(position)
         self._keep_in_sight()

@@ -1,4 +1,4 @@
-"""How a job stands, as glyph + word + colour: the three always stand together."""
+"""The state of a job as glyph, word and colour. The three always stand together."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from tui.state.live import LiveJob
 
 @dataclass(frozen=True, slots=True)
 class StateSign:
-    """How a state is shown."""
+    """The glyph, word and colour of a state."""
 
     glyph: str
     word: str
     part: str
-    """The last part of its style's name."""
+    """The last part of the name of its style."""
 
     @property
     def text(self) -> str:
-        """Glyph and word."""
         return f"{self.glyph} {self.word}"
 
     @property
     def colour(self) -> str:
-        """The theme's colour of it."""
+        """The theme's colour for it."""
         return COLOURS[self.part]
 
 
@@ -52,7 +51,7 @@ _READY = StateSign("◦", "ready", "going")
 
 
 def shown(job: LiveJob) -> StateSign:
-    """How the job is shown: an engine first reads prompt and frames, and then writes."""
+    """Return the sign for a job. An engine first reads the prompt and the frames, and then writes."""
     if job.state is State.RUNNING and job.text:
         return _WRITING
     if job.state is State.PREPARING and job.is_prepared:
@@ -61,5 +60,5 @@ def shown(job: LiveJob) -> StateSign:
 
 
 def shown_state(state: State) -> StateSign:
-    """How the state is shown of a job that nothing more is known of."""
+    """Return the sign for a state, when nothing more is known of the job."""
     return _STATES[state]

@@ -1,4 +1,4 @@
-"""What the live view says: the current job's facts, how far the engine's start is, how the boxes do."""
+"""The texts of the live view: the facts of the current job, the start of the engine, the state of boxes."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ STAGES = (
     ("answering a first request", "first request"),
     (READY, READY),
 )
-"""Of an engine's start, in this order, with their short names; some starts skip some."""
+"""The stages of an engine's start in their order, with their short names. Some starts skip some of them."""
 
 
 def queue_title(listing: JobListing, *, held: bool) -> Content:
-    """How many jobs stand how, how fast it goes, and when it will be done."""
+    """Say how many jobs are in which state, how fast they go, and when they will be done."""
     live = listing.live
     states = count_states(live.jobs.values())
     waiting = states[State.QUEUED] + states[State.PREPARING]
@@ -55,7 +55,7 @@ def queue_title(listing: JobListing, *, held: bool) -> Content:
 
 
 def pace(live: Live) -> Content:
-    """Tokens a second in all, and how long the rest will take."""
+    """Say how many tokens all jobs write a second, and how long the rest will take."""
     rate, left = total_rate(live), seconds_left(live)
     parts = [f"{rate:,.0f} tok/s"] if rate else []
     if left is not None:
@@ -64,7 +64,7 @@ def pace(live: Live) -> Content:
 
 
 def box_words(box: LiveBox, now: float) -> Content:
-    """One line about a box: its link in words, and what answers there or when the next try is."""
+    """Return a line about a box: the state of its link, and what answers there or when the next try is."""
     glyph, state, colour = link_parts(box, now)
     words = [Content.assemble((glyph, colour), " ", (one_line(box.name), "bold"))]
     words.append(Content.styled(state or "not connected", colour))
@@ -85,17 +85,17 @@ def _status_parts(status: BoxStatus) -> list[str]:
 
 
 def short_stage(stage: str) -> str:
-    """A stage by its short name."""
+    """Return the short name of a stage."""
     return dict(STAGES).get(stage, one_line(stage))
 
 
 def is_starting(box: LiveBox | None) -> bool:
-    """Whether the engine on the box is on its way up."""
+    """Return whether the engine on the box is starting."""
     return box is not None and box.link is LinkState.LIVE and box.stage not in ("", READY)
 
 
 def stepper(box: LiveBox, now: float) -> Content:
-    """The stages of the engine's start: which are past, which it is at, and for how long."""
+    """List the stages of the engine's start: the past ones, the present one, and how long each takes."""
     names = [stage for stage, _ in STAGES]
     at = names.index(box.stage) if box.stage in names else -1
     began = min(box.stages.values(), default=now)
@@ -125,20 +125,22 @@ def stepper(box: LiveBox, now: float) -> Content:
 
 
 def _took(box: LiveBox, position: int, now: float) -> float:
-    """Seconds from the beginning of the stage to that of the next one heard of, or to now."""
+    """Return the seconds from the beginning of a stage to that of the next known one, or to now."""
     began = box.stages[STAGES[position][0]]
     later = [box.stages[stage] for stage, _ in STAGES[position + 1 :] if stage in box.stages]
     return min(later, default=now) - began
 
 
 def heading(job: LiveJob) -> Content:
-    """Name and state."""
+    """Return the name and the state of a job."""
     stands = shown(job)
     return Content.assemble((name_of(job), "bold"), "  ", (stands.text, stands.colour))
 
 
 def facts(job: LiveJob, now: float, cwd: Path, width: int, *, brief: bool = False) -> Content:
-    """Everything about the job but its text; `brief`, in as few lines as it takes, without labels."""
+    """List the facts about a job, all but its text. If `brief`, they take as few lines as possible, without
+    labels.
+    """
     lines: list[Content] = []
     if job.error:
         problem, _, remedy = job.error.partition("\n")
@@ -198,7 +200,7 @@ def _answer(job: LiveJob, now: float) -> str:
 
 
 def answer_text(job: LiveJob, box: LiveBox | None, now: float) -> Content:
-    """The text as far as it is written, or what is waited for."""
+    """Return the text written so far, or what the job waits for."""
     if job.text:
         return Content(paragraphs(job.text.lstrip()))
     if job.state.ended or job.state is State.PAUSED:

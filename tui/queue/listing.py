@@ -1,7 +1,7 @@
-"""The jobs of the queue page: in which order, which are marked, and which one is looked at. No widgets.
+"""The list of jobs: their order, marks, and cursor. No widgets.
 
-What needs a look comes first: running, on their way, failed; then what waits, in the order in which it
-will be sent; then what is done, the newest first.
+Jobs that need attention come first: running, on their way, failed. Then come those that wait, in the order
+in which they will be sent, and then those that have ended, the newest first.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ _RANKS = {
 
 
 class JobListing:
-    """What a list of jobs shows. Only the app's thread touches it."""
+    """The jobs that a list shows, its marks and its cursor. Only the app's thread touches it."""
 
     def __init__(self, live: Live, *, only_going: bool = False) -> None:
-        """`only_going` leaves out what has ended."""
+        """`only_going` leaves out jobs that have ended."""
         self.live = live
         self.shown: list[int] = []
         """Numbers of the jobs, in the order of the list."""
         self.marked: set[int] = set()
         self.position = 0
-        """Of the current job; 0 when nothing is shown."""
+        """The position of the current job; 0 when the list is empty."""
         self.follows = True
         """Whether the cursor goes to a job that runs, until the user moves it."""
         self._only_going = only_going
         self._version = -1
 
     def refresh(self) -> bool:
-        """Take in what changed; returns whether the order did. The cursor keeps its job."""
+        """Take over changes of `live`; return whether the order changed. The cursor keeps its job."""
         if self._version == self.live.order_version:
             return False
         self._version = self.live.order_version
@@ -59,7 +59,7 @@ class JobListing:
 
     @property
     def number(self) -> int:
-        """Of the current job; 0 when there is none."""
+        """The number of the current job; 0 when there is none."""
         return self.shown[self.position] if self.position < len(self.shown) else 0
 
     @property
@@ -69,21 +69,21 @@ class JobListing:
 
     @property
     def chosen(self) -> list[LiveJob]:
-        """What a key acts on: the marked jobs, or the current one when none is marked."""
+        """The jobs that a key acts on: the marked ones, or the current one when none is marked."""
         numbers = [n for n in self.shown if n in self.marked] if self.marked else [self.number]
         return [self.live.jobs[number] for number in numbers if number in self.live.jobs]
 
     def move_to(self, position: int) -> None:
-        """Put the cursor there, or at the end that is nearest."""
+        """Put the cursor there, or at the nearest end."""
         self.position = max(0, min(position, len(self.shown) - 1))
 
     def toggle_mark(self) -> None:
-        """Mark the current job, or take its mark away."""
+        """Mark the current job, or remove its mark."""
         if self.shown:
             self.marked ^= {self.number}
 
     def toggle_all(self) -> None:
-        """Mark all jobs; where all are marked, take the marks away."""
+        """Mark all jobs; if all are marked, remove the marks."""
         self.marked = set() if self.marked >= set(self.shown) else set(self.shown)
 
     def invert(self) -> None:
@@ -91,7 +91,7 @@ class JobListing:
         self.marked = set(self.shown) - self.marked
 
     def unmark(self) -> None:
-        """Take all marks away."""
+        """Remove all marks."""
         self.marked.clear()
 
     def _has(self, job: LiveJob) -> bool:
@@ -110,12 +110,14 @@ def _place(job: LiveJob) -> tuple[int, float, int]:
 
 
 def count_states(jobs: Iterable[LiveJob]) -> Counter[State]:
-    """How many jobs stand how."""
+    """Return how many jobs are in which state."""
     return Counter(job.state for job in jobs)
 
 
 def seconds_left(live: Live) -> float | None:
-    """About how long the jobs that are not paused will take; None when nothing tells."""
+    """Estimate the seconds until all jobs that are not paused are done; None when there is nothing to go
+    by.
+    """
     states = count_states(live.jobs.values())
     left = sum(states[s] for s in (State.QUEUED, State.PREPARING, State.SENT, State.RUNNING))
     if not live.recent or not left:
@@ -125,7 +127,7 @@ def seconds_left(live: Live) -> float | None:
 
 
 def total_rate(live: Live) -> float:
-    """Tokens a second of all running jobs together."""
+    """Return the tokens a second of all running jobs together."""
     now = live.clock()
     rates = (j.rate(now) for j in live.jobs.values() if j.state is State.RUNNING)
     return sum(rate for rate in rates if rate is not None)

@@ -1,4 +1,4 @@
-"""The pane beside or below the list of jobs: the current job, and its text as it is written."""
+"""The pane beside or below the list of jobs: the current job, and its text while it is written."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from tui.queue.job_text import answer_text, facts, heading
 from tui.state.live import Live, LiveJob
 
 _LOW = 16
-"""Lines below which the facts leave their room to the text."""
+"""The height below which the facts are brief, to leave room for the text."""
 
 
 class AnswerScroll(VerticalScroll, can_focus=True):
-    """The text. It scrolls when it has the focus, and follows the end unless it was scrolled up."""
+    """The text of the answer. It scrolls when it has the focus, and follows the end unless it was scrolled
+    up.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "scroll_down", "down", show=False),
@@ -32,7 +34,7 @@ class AnswerScroll(VerticalScroll, can_focus=True):
     """Whether the end stays in sight as the text grows."""
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Who scrolls up reads there; who comes to the end follows it again."""
+        """Follow the end when the user has scrolled there; stop following when the user scrolls up."""
         super().watch_scroll_y(old_value, new_value)
         self.follows = self.is_vertical_scroll_end
 
@@ -44,7 +46,7 @@ class AnswerScroll(VerticalScroll, can_focus=True):
 
 
 class LiveView(Vertical):
-    """Shows one job. Its screen tells when there is something new."""
+    """Shows one job. Its page calls `show` when there is something new."""
 
     def __init__(self, live: Live, cwd: Path) -> None:
         super().__init__()
@@ -53,7 +55,6 @@ class LiveView(Vertical):
         self._job: LiveJob | None = None
 
     def compose(self) -> ComposeResult:
-        """Heading, facts, text."""
         yield Static(id="heading", markup=False)
         yield Static(id="facts", markup=False)
         with AnswerScroll(id="answer"):
@@ -61,15 +62,13 @@ class LiveView(Vertical):
 
     @property
     def answer(self) -> AnswerScroll:
-        """What scrolls."""
         return self.query_one(AnswerScroll)
 
     def on_resize(self) -> None:
-        """Facts are wrapped to the width."""
         self.show(self._job)
 
     def show(self, job: LiveJob | None) -> None:
-        """Show this job as it stands now; None shows nothing."""
+        """Show the present state of the job; None shows nothing."""
         answer = self.answer
         if job is not self._job:
             answer.follows = True

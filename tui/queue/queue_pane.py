@@ -1,4 +1,4 @@
-"""A few lines of the queue below the list of specs: what runs and waits, where there is room for it."""
+"""A few lines of the queue below the list of specs, on windows that have room for them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from tui.state.live import Live
 
 
 class QueuePane(Vertical):
-    """Shows itself only while something runs or waits."""
+    """Lists the jobs that run or wait. It is visible only while there are any."""
 
     def __init__(self, live: Live) -> None:
         super().__init__()
         self._going = JobListing(live, only_going=True)
 
     def compose(self) -> ComposeResult:
-        """How many, and which."""
         yield Static(id="going", markup=False)
         yield JobLines(self._going)
 
     def show_jobs(self) -> None:
-        """Draw again."""
+        """Draw the jobs again."""
         self.query_one(JobLines).show_jobs()
         self.set_class(bool(self._going.shown), "-going")
         self.query_one("#going", Static).update(queue_title(self._going, held=False))

@@ -1,4 +1,4 @@
-"""The queue: which jobs run and wait, the text as it is written, and what can be done to them."""
+"""The queue page: the jobs that run and wait, the text as it is written, and the keys that change jobs."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ _LOOKS: list[str | PurePath] = [
     "live_view.tcss",
 ]
 _MOST_BOXES = 4
-"""Boxes that have a line."""
+"""How many boxes have a line, at most."""
 
 QueueChange = Callable[["QueueRunner", Collection[int]], Awaitable[Iterable[Job] | None]]
 
 
 class QueuePage(Page):
-    """List and live view. Its keys ask the app's runner; what comes of it is heard as events."""
+    """Shows the list and the live view. Its keys call the app's runner, and events tell of the results."""
 
     AUTO_FOCUS = "JobList"
     HELP_GROUPS = HELP
@@ -72,7 +72,6 @@ class QueuePage(Page):
         self.listing: JobListing | None = None
 
     def compose_body(self) -> ComposeResult:
-        """Totals, boxes, and the list beside or above the live view."""
         self.listing = JobListing(self.host.live)
         with Vertical(classes="body"):
             yield Static(id="title", markup=False)
@@ -88,17 +87,15 @@ class QueuePage(Page):
 
     @property
     def job_list(self) -> JobList:
-        """The list."""
         return self.query_one(JobList)
 
     @property
     def live_view(self) -> LiveView:
-        """The pane with the current job."""
         return self.query_one(LiveView)
 
     @property
     def jobs(self) -> JobListing:
-        """What the list shows."""
+        """The listing that the list shows."""
         assert self.listing is not None  # noqa: S101 - made before anything is shown
         return self.listing
 
@@ -109,17 +106,17 @@ class QueuePage(Page):
         return None if job is None else job.job.number
 
     def on_mount(self) -> None:
-        """Show what there is, and keep clocks and countdowns going."""
+        """Show the jobs, and keep clocks and countdowns going."""
         self.set_interval(1, self._tick)
         self.show_live()
 
     def on_screen_resume(self) -> None:
-        """While another page was shown, nothing was drawn."""
+        """Draw what came while another page was shown."""
         self.call_after_refresh(self.show_live)
 
     @on(events.Resize)
     def wrap_lines(self) -> None:
-        """Lines are wrapped to the width."""
+        """Wrap the lines to the new width."""
         self.call_after_refresh(self.show_live)
 
     def _tick(self) -> None:
@@ -128,7 +125,7 @@ class QueuePage(Page):
 
     @on(JobMarksChanged)
     def show_live(self) -> None:
-        """Draw everything that may have changed, unless nobody sees it."""
+        """Draw everything that may have changed, if the page is shown."""
         if not self.is_shown:
             return
         self.job_list.show_jobs()
@@ -177,19 +174,19 @@ class QueuePage(Page):
     # --- keys ---
 
     def action_read(self) -> None:
-        """Go to the text, to scroll it."""
+        """Focus the text, so that keys scroll it."""
         if self.jobs.shown:
             self.live_view.answer.focus()
 
     def action_back(self) -> None:
-        """To the list; from there, take the marks away."""
+        """Focus the list; from there, remove the marks."""
         if self.job_list.has_focus:
             self.jobs.unmark()
             self.show_live()
         self.job_list.focus()
 
     def action_follow(self) -> None:
-        """Let the cursor go to what runs, as it did at first."""
+        """Let the cursor follow the running jobs, as it did at first."""
         self.jobs.follows = True
         self.host.live.note_changed(())
         self.show_live()
@@ -203,7 +200,7 @@ class QueuePage(Page):
         )
 
     def action_retry(self) -> None:
-        """Queue again what failed or was cancelled."""
+        """Queue those jobs again that failed or were cancelled."""
         self._change(
             lambda job: job.state in (State.FAILED, State.CANCELLED),
             "Only what failed or was cancelled can be tried again.",
@@ -212,7 +209,7 @@ class QueuePage(Page):
         )
 
     def action_pause(self) -> None:
-        """Pause what is not sent yet; where all of it is paused, let it go on."""
+        """Pause the jobs that are not sent yet; if all of them are paused, resume them."""
         chosen = [job for job in self.jobs.chosen if job.state.unsent]
         if chosen and all(job.state is State.PAUSED for job in chosen):
             self._change(
@@ -238,7 +235,7 @@ class QueuePage(Page):
         )
 
     def action_hold(self) -> None:
-        """Send nothing new, or send again."""
+        """Hold the queue, so that no new job is sent; if it is held, let it go on."""
         runner = self._runner()
         if runner is None:
             return
@@ -256,7 +253,7 @@ class QueuePage(Page):
         self.show_live()
 
     def action_clear(self) -> None:
-        """Take what has ended off the list."""
+        """Remove the jobs that have ended from the list."""
         live = self.host.live
         ended = [number for number, job in live.jobs.items() if job.state.ended]
         if not ended:
@@ -270,7 +267,7 @@ class QueuePage(Page):
         )
 
     def action_try_again(self) -> None:
-        """Do not wait for the next try to reach a box."""
+        """Reach the boxes with work now, without waiting for the next try."""
         runner = self._runner()
         if runner is not None:
             for box in {job.job.box for job in self.host.live.jobs.values() if not job.state.ended}:
@@ -292,7 +289,7 @@ class QueuePage(Page):
         anew: bool = False,
         keep_marks: bool = False,
     ) -> None:
-        """Have the runner change those of the chosen jobs that it can, and say it where it cannot."""
+        """Have the runner change those of the chosen jobs that it can; say why it leaves others out."""
         chosen = self.jobs.chosen
         numbers = [job.job.number for job in chosen if can(job)]
         if not numbers:

@@ -1,6 +1,7 @@
-"""What the review page has done in threads: results read, decisions made, each on a queue opened for it.
+"""The work that the review page does in threads: it reads results and makes decisions.
 
-It needs no runner, so results can be reviewed while another process works on the queue.
+Each function opens the queue for itself and needs no runner, so results can be reviewed while another
+process works on the queue.
 """
 
 from __future__ import annotations
@@ -27,19 +28,19 @@ from tui.text import one_line
 
 
 def read_review(queue: Path, known: Mapping[int, Candidate]) -> Review:
-    """Everything there is to review. Raises QueueError."""
+    """Read everything that there is to review. Raises QueueError."""
     with closing(Store(queue)) as store:
         return load_review(store, known)
 
 
 def decide_one(queue: Path, number: int, decision: Decision, text: str | None) -> str:
-    """Decide about one result; returns what that did to files. Raises UpsampleError."""
+    """Decide about one result; return what that did to files. Raises UpsampleError."""
     with closing(Store(queue)) as store:
         return _told(decide(store, number, decision, text))
 
 
 def accept_many(queue: Path, numbers: Sequence[int]) -> tuple[str, list[UpsampleError]]:
-    """Accept these; returns how many that were, and what stood in the way of others."""
+    """Accept these results; return how many were accepted, and the errors of the others."""
     with closing(Store(queue)) as store:
         _, troubles = accept_all(store, numbers)
     accepted = counted(len(numbers) - len(troubles), "result")
@@ -47,7 +48,7 @@ def accept_many(queue: Path, numbers: Sequence[int]) -> tuple[str, list[Upsample
 
 
 def undo_last(queue: Path) -> str:
-    """Take the last decision back; returns what it was. Raises UpsampleError."""
+    """Undo the last decision; return what it was. Raises UpsampleError."""
     with closing(Store(queue)) as store:
         taken, outcome = undo(store)
         jobs = store.jobs(one.job for one in taken)
@@ -60,7 +61,7 @@ def undo_last(queue: Path) -> str:
 
 
 def order_for(queue: Path, number: int) -> Order:
-    """The order for another answer to a job's prompt. Raises UpsampleError."""
+    """Return the order for another answer to a job's prompt. Raises UpsampleError."""
     with closing(Store(queue)) as store:
         return order_another(store, number)
 

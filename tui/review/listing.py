@@ -1,4 +1,4 @@
-"""What the review lists: which prompts are shown, which is current, which of its candidates and lints. No
+"""The list of the review: the prompts that are shown, and the current prompt, candidate and lint. No
 widgets.
 """
 
@@ -12,11 +12,11 @@ from backend.results.review import Candidate, Review, Reviewed
 from backend.store.decision import Decision
 
 Place = tuple[Path, int]
-"""What a prompt is known by: the file of its result, and the entry in it."""
+"""The identity of a prompt: the file of its result, and the entry in that file."""
 
 
 class Show(StrEnum):
-    """Which prompts are shown; the value is what the title says."""
+    """Which prompts are shown; the value is the title's word for it."""
 
     ALL = "all"
     UNDECIDED = "undecided"
@@ -24,32 +24,32 @@ class Show(StrEnum):
 
     @property
     def next(self) -> Show:
-        """The one after this, round and round."""
+        """The choice that follows this one; the first follows the last."""
         order = list(Show)
         return order[(order.index(self) + 1) % len(order)]
 
 
 class ReviewListing:
-    """Only the screen's thread touches it."""
+    """The prompts that the review lists, its filters and its cursor. Only the app's thread touches it."""
 
     def __init__(self) -> None:
         self.prompts: tuple[Reviewed, ...] = ()
         self.troubles: tuple[str, ...] = ()
         self.shown: list[Reviewed] = []
         self.position = 0
-        """Of the current prompt in what is shown; 0 when nothing is."""
+        """The position of the current prompt in `shown`; 0 when nothing is shown."""
         self.filter = ""
         self.show = Show.ALL
         self.is_loaded = False
         self.lint = 0
-        """Which of the current candidate's lints is looked at."""
+        """The index of the current lint among those of the current candidate."""
         self._candidates: dict[Place, int] = {}
-        """Job numbers of the candidates that were chosen to be looked at."""
+        """The job numbers of the candidates that the user chose to look at, by prompt."""
 
     # --- what there is ---
 
     def take(self, review: Review) -> None:
-        """These are the results now. The cursor keeps its prompt, or its position when that is gone."""
+        """Take over new results. The cursor keeps its prompt, or its position when the prompt is gone."""
         self.prompts, self.troubles, self.is_loaded = review.prompts, review.troubles, True
         self._refilter()
 
@@ -59,7 +59,7 @@ class ReviewListing:
         self._refilter()
 
     def set_show(self, show: Show) -> None:
-        """Show only these."""
+        """Show all prompts, or only the undecided, or only those with lints."""
         self.show = show
         self._refilter()
 
@@ -83,17 +83,17 @@ class ReviewListing:
 
     @property
     def undecided(self) -> int:
-        """How many of all prompts are."""
+        """How many of all prompts are undecided."""
         return sum(prompt.decision is Decision.UNDECIDED for prompt in self.prompts)
 
     @property
     def linted(self) -> int:
-        """How many of all prompts have a lint in the candidate that is looked at."""
+        """How many of all prompts have a lint in their shown candidate."""
         return sum(bool(self.candidate_of(prompt).lints) for prompt in self.prompts)
 
     @property
     def unlinted(self) -> list[int]:
-        """The jobs that can be accepted without a look, among what is shown."""
+        """The jobs among those shown that are undecided and have no lint."""
         return [prompt.unlinted.number for prompt in self.shown if prompt.unlinted]
 
     # --- where one is ---
@@ -105,16 +105,18 @@ class ReviewListing:
 
     @property
     def place(self) -> Place | None:
-        """Of the current prompt."""
+        """The identity of the current prompt."""
         return _place(self.current) if self.current else None
 
     @property
     def candidate(self) -> Candidate | None:
-        """The candidate of the current prompt that is looked at."""
+        """The shown candidate of the current prompt."""
         return self.candidate_of(self.current) if self.current else None
 
     def candidate_of(self, prompt: Reviewed) -> Candidate:
-        """The one that was chosen to be looked at; else the one that is in the file, or to be decided."""
+        """Return the candidate that the user chose; else the one that is in the file or waits for a
+        decision.
+        """
         chosen = self._candidates.get(_place(prompt))
         for candidate in prompt.candidates:
             if candidate.number == chosen:
@@ -123,13 +125,13 @@ class ReviewListing:
         return next(undecided, prompt.chosen or prompt.candidates[0])
 
     def move_to(self, position: int, *, keep_lint: bool = False) -> None:
-        """Put the cursor there, or at the end that is nearest."""
+        """Put the cursor there, or at the nearest end."""
         self.position = max(0, min(position, len(self.shown) - 1))
         if not keep_lint:
             self.lint = 0
 
     def go_to(self, place: Place) -> bool:
-        """Put the cursor on this prompt; whether it is shown."""
+        """Put the cursor on this prompt; return whether it is shown."""
         for position, prompt in enumerate(self.shown):
             if _place(prompt) == place:
                 self.move_to(position, keep_lint=True)
@@ -137,7 +139,7 @@ class ReviewListing:
         return False
 
     def go_to_spec(self, file: Path, entry: int) -> bool:
-        """Put the cursor on the newest result of a spec; whether there is one that is shown."""
+        """Put the cursor on the newest result of a spec; return whether one is shown."""
         for position in range(len(self.shown) - 1, -1, -1):
             job = self.shown[position].candidates[-1].result.job
             if (job.file, job.entry) == (file, entry):
@@ -146,8 +148,8 @@ class ReviewListing:
         return False
 
     def go_to_undecided(self, besides: Iterable[int] = ()) -> None:
-        """Put the cursor on the next undecided prompt, from the current one on and round; it stays where
-        it is when there is none. `besides`: jobs about which something is being decided.
+        """Put the cursor on the next undecided prompt, going around the end; it stays if there is none.
+        `besides` are jobs for which a decision is on its way.
         """
         pending = set(besides)
         for step in range(1, len(self.shown)):
@@ -160,7 +162,7 @@ class ReviewListing:
                 return
 
     def step_candidate(self, steps: int) -> None:
-        """Look at another candidate of the current prompt, round and round."""
+        """Show another candidate of the current prompt, going around the end."""
         if self.current is None or self.candidate is None:
             return
         candidates = self.current.candidates
@@ -170,7 +172,7 @@ class ReviewListing:
         self.lint = 0
 
     def step_lint(self, steps: int) -> None:
-        """Look at another lint, round and round."""
+        """Choose another lint, going around the end."""
         if self.candidate and self.candidate.lints:
             self.lint = (self.lint + steps) % len(self.candidate.lints)
 

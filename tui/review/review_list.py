@@ -1,4 +1,4 @@
-"""The list of results: a line-API view that draws only what is in sight."""
+"""The list of results. It draws the rows in sight only."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from tui.widgets.row_list import CurrentChanged, RowList
 
 
 class ReviewHeadings(Widget):
-    """The names of the columns, above the list and as wide as its rows."""
+    """Shows the names of the columns above the list, as wide as its rows."""
 
     def render(self) -> str:
-        """One line."""
         return headings(lay_out(self.size.width))
 
 
 class ReviewList(RowList[ReviewListing]):
-    """Shows a ReviewListing and moves its cursor."""
+    """Shows a `ReviewListing` and moves its cursor."""
 
     PREFIX = "review-list"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -35,7 +34,6 @@ class ReviewList(RowList[ReviewListing]):
 
     @property
     def count(self) -> int:
-        """Prompts shown."""
         return len(self._listing.shown)
 
     def move_cursor(self, position: int) -> None:

@@ -1,4 +1,4 @@
-"""The pane with one result: where it comes from, both texts, and what to look at twice."""
+"""The pane with one result: its origin, both texts, and its lints."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tui.review.word_diff import WordDiff, diff_words
 from tui.text import LONGEST_TEXT, cut
 
 _SMALL = 12
-"""Lines below which only the most important is shown."""
+"""The height below which only the most important facts are shown."""
 
 
 class Texts(VerticalScroll, can_focus=True):
-    """Original and result, which are scrolled together."""
+    """The original and the result, which scroll together."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "scroll_down", "down", show=False),
@@ -30,14 +30,13 @@ class Texts(VerticalScroll, can_focus=True):
     ]
 
     def compose(self) -> ComposeResult:
-        """Side by side, or one above the other."""
         with Container(id="both"):
             yield Static(id="original", markup=False)
             yield Static(id="result", markup=False)
 
 
 class ReviewPane(Vertical):
-    """Shows what the listing's cursor is on."""
+    """Shows the current candidate of the listing."""
 
     def __init__(self, listing: ReviewListing) -> None:
         super().__init__()
@@ -46,7 +45,6 @@ class ReviewPane(Vertical):
         self._diff: WordDiff | None = None
 
     def compose(self) -> ComposeResult:
-        """From the name down to the lints."""
         yield Static(id="heading", markup=False)
         yield Static(id="tabs", markup=False)
         yield Static(id="facts", markup=False)
@@ -55,11 +53,10 @@ class ReviewPane(Vertical):
 
     @property
     def texts(self) -> Texts:
-        """The texts, to be scrolled."""
         return self.query_one(Texts)
 
     def show(self) -> None:
-        """Show the current candidate, from its top if it is another one than before."""
+        """Show the current candidate, from its top if another one was shown before."""
         prompt, candidate = self._listing.current, self._listing.candidate
         self.display = prompt is not None
         if prompt is None or candidate is None:
@@ -87,7 +84,7 @@ class ReviewPane(Vertical):
         self._draw_texts(candidate)
 
     def show_lint(self) -> None:
-        """Show another lint, and scroll to its place."""
+        """Show the current lint, and scroll to its place."""
         self.show()
         # Only when it is laid out is it known where that is.
         self.call_after_refresh(self._scroll_to_lint)
@@ -105,7 +102,6 @@ class ReviewPane(Vertical):
             self.texts.scroll_to(y=max(0, above - height // 3), animate=False)
 
     def on_resize(self) -> None:
-        """Lines are cut to the width."""
         self.show()
 
     def _draw_texts(self, candidate: Candidate) -> None:

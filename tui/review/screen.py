@@ -1,4 +1,4 @@
-"""The review: what came back, beside what was asked, and the keys that decide about it."""
+"""The review page: results beside their prompts, and the keys that decide about them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _FILTER_EXAMPLES = "words of a name or prompt; undecided, repetition …"
 
 @dataclass
 class ReviewRead(Message):
-    """The results of the queue, with what is decided about them."""
+    """The results of the queue were read."""
 
     review: Review
 
@@ -64,20 +64,22 @@ class ReviewFailed(Message):
 
     error: UpsampleError
     job: int | None
-    """What was to be decided about; None when the results could not be read."""
+    """The job of the decision; None when the results could not be read."""
 
 
 @dataclass
 class ReviewTold(Message):
-    """Something was decided."""
+    """A decision was made."""
 
     text: str
-    """What that did; empty for nothing worth saying."""
+    """What the decision did; empty when there is nothing to say about it."""
     job: int | None = None
 
 
 class ReviewPage(Page):
-    """List and texts. Workers read and write in threads and post messages; handlers own the listing."""
+    """Shows a list and two texts. Workers read and write in threads and post messages; handlers own the
+    listing.
+    """
 
     AUTO_FOCUS = "ReviewList"
     HELP_GROUPS = HELP
@@ -110,14 +112,13 @@ class ReviewPage(Page):
         self._trouble = ""
         """Why the results could not be read."""
         self._pending: set[int] = set()
-        """Jobs about which something is being decided."""
+        """Jobs for which a decision is on its way."""
         self._done = -1
-        """Jobs of this session that were done when the results were last read."""
+        """How many jobs of this session were done when the results were last read."""
         self._in_order = asyncio.Lock()
-        """Decisions are made in the order in which they were asked for."""
+        """Makes decisions in the order in which the user asked for them."""
 
     def compose_body(self) -> ComposeResult:
-        """The list beside or above the texts."""
         with Vertical(classes="body"):
             yield Static(id="title", markup=False)
             yield FilterInput(_FILTER_EXAMPLES)
@@ -130,27 +131,24 @@ class ReviewPage(Page):
 
     @property
     def review_list(self) -> ReviewList:
-        """The list."""
         return self.query_one(ReviewList)
 
     @property
     def pane(self) -> ReviewPane:
-        """The current result."""
         return self.query_one(ReviewPane)
 
     @property
     def filter_input(self) -> FilterInput:
-        """The line that the filter is typed into."""
         return self.query_one(FilterInput)
 
     # --- reading ---
 
     def on_mount(self) -> None:
-        """Show what is known, which is nothing yet; `on_screen_resume` begins to read."""
+        """Show an empty page; `on_screen_resume` begins to read."""
         self._show_listing()
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
-        """Other pages and other programs may have changed what there is."""
+        """Read the results again, because other pages and programs may have changed them."""
         self.call_after_refresh(self._read)
 
     def show_live(self) -> None:
@@ -167,7 +165,7 @@ class ReviewPage(Page):
             self._start(partial(self._read_in_thread, self._queue), group="read")
 
     def _start(self, work: Work, group: str = "") -> Worker[None]:
-        """As a worker of this page; of a group, it takes the place of the one before."""
+        """Start a worker of this page. It replaces an earlier worker of its group, if it has a group."""
         # A function, and no coroutine: one that is replaced before it begins would never be awaited.
         return self.run_worker(
             work, group=group or CHANGES, exclusive=bool(group), exit_on_error=False
@@ -238,12 +236,12 @@ class ReviewPage(Page):
     # --- deciding ---
 
     def action_accept(self) -> None:
-        """Write the result, and go on to the next that is undecided."""
+        """Accept the result, which writes its file, and go on to the next undecided one."""
         if candidate := self._needed():
             self._decide(candidate, Decision.ACCEPTED)
 
     def action_reject(self) -> None:
-        """Take the result out of its file."""
+        """Reject the result, which restores its file."""
         candidate = self._needed()
         if candidate is None:
             return
@@ -253,11 +251,11 @@ class ReviewPage(Page):
             self._decide(candidate, Decision.REJECTED)
 
     def _is_passed_over(self, candidate: Candidate) -> bool:
-        """Whether it counts as rejected because another one was accepted."""
+        """Return whether the candidate counts as rejected because another one was accepted."""
         return bool(self.listing.current and self.listing.current.chosen not in (None, candidate))
 
     async def action_edit(self) -> None:
-        """Have the user make a text of their own of it."""
+        """Let the user edit the text, and accept the edited one."""
         candidate = self._needed()
         if candidate is None:
             return
@@ -283,13 +281,13 @@ class ReviewPage(Page):
         self._show_listing()
 
     def action_undo(self) -> None:
-        """Take the last decision back."""
+        """Undo the last decision."""
         if self._queue is not None:
             queue = self._queue
             self._work(lambda: undo_last(queue), 0)
 
     def action_accept_all(self) -> None:
-        """Accept what is shown and has no lint, if the user says so."""
+        """Ask, and then accept all shown results that are undecided and have no lint."""
         numbers = self.listing.unlinted
         if not numbers or self._queue is None:
             self.notify("Nothing that is shown is undecided and without lints.", markup=False)
@@ -321,7 +319,7 @@ class ReviewPage(Page):
         self.post_message(ReviewTold(text))
 
     def _work(self, change: Callable[[], str], job: int) -> None:
-        """Have it done after what was asked for before."""
+        """Make a change in a thread, after those that were asked for before it."""
 
         async def work() -> None:
             async with self._in_order:
@@ -335,7 +333,7 @@ class ReviewPage(Page):
         self._start(work)
 
     def _needed(self) -> Candidate | None:
-        """The current candidate; says why nothing can be done where there is none."""
+        """Return the current candidate; if there is none, tell the user so."""
         candidate = self.listing.candidate
         if candidate is None:
             self.notify("There is no result to decide about.", markup=False)
@@ -369,14 +367,14 @@ class ReviewPage(Page):
     # --- looking ---
 
     def action_candidate(self, steps: int) -> None:
-        """Look at another candidate."""
+        """Show another candidate."""
         if self.listing.current and len(self.listing.current.candidates) == 1:
             self.notify("It is the only candidate; g draws another one.", markup=False)
         self.listing.step_candidate(steps)
         self._show_listing()
 
     def action_lint(self, steps: int) -> None:
-        """Look at another lint, and scroll to its place."""
+        """Choose another lint, and scroll to its place."""
         candidate = self._needed()
         if candidate is None:
             return
@@ -387,18 +385,18 @@ class ReviewPage(Page):
         self.pane.show_lint()
 
     def action_scroll_texts(self, pages: int) -> None:
-        """Scroll by half of what is in sight."""
+        """Scroll the texts by half of their height."""
         texts = self.pane.texts
         texts.scroll_relative(y=pages * max(1, texts.size.height // 2), animate=False)
 
     def action_copy(self) -> None:
-        """Copy the result to the clipboard, through SSH too where the terminal lets it."""
+        """Copy the result to the clipboard. Where the terminal allows it, this works over SSH too."""
         if candidate := self._needed():
             copy(self.app, candidate.result.prompt)
             self.notify("The result is copied, if the terminal allows it (OSC 52).", markup=False)
 
     def action_show(self) -> None:
-        """Show others: all, the undecided, those with lints."""
+        """Show all prompts, then the undecided, then those with lints."""
         self.listing.set_show(self.listing.show.next)
         self._show_listing()
 
@@ -416,12 +414,12 @@ class ReviewPage(Page):
         self.review_list.focus()
 
     def action_filter(self) -> None:
-        """Type words that results must have."""
+        """Open the line for a filter."""
         self.add_class("-filtering")
         self.filter_input.begin()
 
     def action_back(self) -> None:
-        """From the texts to the list; from there, to all results."""
+        """Focus the list; from there, show all results."""
         if not self.pane.texts.has_focus:
             self._show_all()
         self._close_filter()
@@ -434,6 +432,6 @@ class ReviewPage(Page):
         self._show_listing()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """While a filter is typed, the keys of the page are letters of it."""
+        """Give the keys of the page to the filter while the user types it."""
         typing = self.has_class("-filtering") and self.focused is self.filter_input
         return not (typing and action not in {"back", "page", "quit", "command_palette"})

@@ -1,4 +1,4 @@
-"""What the review says of results: the columns of its list, facts, texts with their differences, lints."""
+"""The texts of the review: the columns of its list, facts, differences between texts, lints."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _CANDIDATES = 4
 _LINTS = 5
 _TOKENS = 7
 _NAME = 12
-"""Columns give way when the name would be narrower than this."""
+"""The least width of the name. Columns are left out before it becomes narrower."""
 
 _KEPT_STYLE = "underline $text-accent"
 _REMOVED_STYLE = "strike $text-error"
@@ -53,7 +53,7 @@ _CURRENT_LINT_STYLE = "bold reverse $text-warning"
 
 @dataclass(frozen=True, slots=True)
 class ReviewColumns:
-    """Cells of each column, the space before it included; 0 for one that gave way."""
+    """The width of each column in cells, with the space before it; 0 for a column that is left out."""
 
     state: int
     name: int
@@ -63,7 +63,7 @@ class ReviewColumns:
 
 
 def lay_out(width: int) -> ReviewColumns:
-    """The columns for a list of this width."""
+    """Return the columns for a list of this width."""
     spare = width - _CURSOR - _STATE - _NAME
     given = {}
     for column, cells in (("lints", _LINTS), ("tokens", _TOKENS), ("candidates", _CANDIDATES)):
@@ -73,7 +73,7 @@ def lay_out(width: int) -> ReviewColumns:
 
 
 def headings(columns: ReviewColumns) -> str:
-    """The names of the columns, each where its column is."""
+    """Return the names of the columns, each where its column is."""
     return "".join(
         (
             " " * _CURSOR,
@@ -89,7 +89,7 @@ def headings(columns: ReviewColumns) -> str:
 def cells(
     prompt: Reviewed, candidate: Candidate, columns: ReviewColumns, *, current: bool
 ) -> list[tuple[str, str]]:
-    """One line of the list: texts, each with the last part of the name of its style."""
+    """Return one line of the list: texts, each with the last part of the name of its style."""
     decision = prompt.decision
     tokens = candidate.result.answer.completion_tokens
     several = len(prompt.candidates)
@@ -106,7 +106,7 @@ def cells(
 
 
 def title(listing: ReviewListing) -> Content:
-    """How many results there are, and which of them are shown."""
+    """Say how many results there are, and which of them are shown."""
     parts = [Content.assemble(("Review ", "bold"), (f"{len(listing.prompts):,}", "bold"))]
     if listing.prompts:
         undecided, linted = listing.undecided, listing.linted
@@ -124,7 +124,7 @@ def title(listing: ReviewListing) -> Content:
 
 
 def empty_text(listing: ReviewListing, trouble: str) -> Content:
-    """What stands in place of the list when it has nothing to show."""
+    """Return the text that replaces an empty list."""
     if trouble:
         return Content.assemble(
             ("The results cannot be read", "bold"), "\n\n", (paragraphs(trouble), "$text-error")
@@ -206,7 +206,7 @@ def facts(candidate: Candidate, width: int) -> Content:
 
 
 def lint_lines(lints: Sequence[Lint], current: int, width: int, most: int) -> Content:
-    """What to look at twice, a line each; no more than `most`, the current one among them."""
+    """List the lints, one on each line and `most` lines at most, with the current lint among them."""
     if not lints:
         return Content.styled("✓ nothing to look at twice", "$text-success")
     first = max(0, min(current - most + 1, len(lints) - most)) if len(lints) > most else 0
@@ -228,7 +228,7 @@ def lint_lines(lints: Sequence[Lint], current: int, width: int, most: int) -> Co
 
 
 def original_text(diff: WordDiff) -> Content:
-    """The prompt as it was, with the words that are lost."""
+    """Return the original prompt, with its lost words marked."""
     count = sum(len(words(piece.text)) for piece in diff.original)
     pieces: list[tuple[str, str]] = []
     for piece in diff.original:
@@ -247,8 +247,8 @@ def original_text(diff: WordDiff) -> Content:
 
 
 def result_text(diff: WordDiff, lints: Sequence[Lint], current: int) -> tuple[Content, int | None]:
-    """The result, with the words of the prompt and the places of its lints; and where in that the current
-    lint's first place begins, in characters.
+    """Return the result with the words of the prompt and the lints marked, and the character at which the
+    first place of the current lint begins.
     """
     count = sum(len(words(piece.text)) for piece in diff.result)
     made = Content.assemble(
@@ -277,7 +277,7 @@ def result_text(diff: WordDiff, lints: Sequence[Lint], current: int) -> tuple[Co
 def _cut_at(
     pieces: Iterable[DiffPiece], here: set[Span], others: set[Span]
 ) -> Iterator[tuple[str, str]]:
-    """The result in parts, each of one style; one begins wherever a span does."""
+    """Cut the result into parts of one style each. A part begins wherever a span begins or ends."""
     edges = sorted({edge for span in here | others for edge in span})
     start = 0
     for piece in pieces:

@@ -1,7 +1,7 @@
-"""What a model kept of a prompt, word by word. No widgets.
+"""The difference between a prompt and its result, word by word. No widgets.
 
-A prompt of ten words becomes one of two hundred, so what matters is not what was added: it is which words
-are still there, and which are lost. Words that are there in another order are not lost.
+A prompt of ten words becomes one of two hundred, so the added words do not matter much. What matters is
+which words are still there and which are lost. Words that are there in another order are not lost.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from enum import StrEnum
 from typing import NamedTuple
 
 MOST_WORDS = 1_500
-"""Of either text that are compared; what is beyond counts as removed and added."""
+"""How many words of each text are compared. Those beyond count as removed and added."""
 
 MOST_PAIRS = 40_000
-"""Of equal words, one in each text. Two texts of 1,500 words have about so many; the time that it takes
-grows with them, and a model that repeats itself makes millions.
-"""
+"""How many pairs of equal words are compared, one in each text. Two texts of 1,500 words have about so
+many. The time grows with them, and a model that repeats itself makes millions."""
 
 # Chinese and Japanese write no spaces, so there each character is a word.
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -35,17 +34,17 @@ _LITTLE = frozenset(
 
 
 class DiffKind(StrEnum):
-    """What became of a piece of text."""
+    """What happened to a piece of text between the original and the result."""
 
     KEPT = "kept"
     MOVED = "moved"
-    """The other text has these words, too, but elsewhere."""
+    """The other text has these words too, but in another place."""
     REMOVED = "removed"
     ADDED = "added"
 
 
 class DiffPiece(NamedTuple):
-    """A part of a text that is to be drawn in one way."""
+    """A piece of text to which one thing happened."""
 
     text: str
     change: DiffKind
@@ -53,36 +52,36 @@ class DiffPiece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WordDiff:
-    """Both texts in pieces; joined, they are the texts."""
+    """Both texts in pieces. The pieces joined are the texts."""
 
     original: tuple[DiffPiece, ...]
-    """Kept, moved and removed."""
+    """Pieces that were kept, moved or removed."""
     result: tuple[DiffPiece, ...]
-    """Kept, moved and added."""
+    """Pieces that were kept, moved or added."""
 
     @property
     def lost(self) -> int:
-        """Words of the original that are nowhere in the result, little ones not counted."""
+        """How many words of the original are nowhere in the result. Little words do not count."""
         return _count(self.original, DiffKind.REMOVED)
 
     @property
     def taken_up(self) -> int:
-        """Words of the result that the original has, little ones not counted."""
+        """How many words of the result are in the original. Little words do not count."""
         return _count(self.result, DiffKind.KEPT, DiffKind.MOVED)
 
 
 def words(text: str) -> list[str]:
-    """The words and marks of a text, as they are compared."""
+    """Return the words and punctuation marks of a text, in the form in which they are compared."""
     return [match[0].casefold() for match in _WORD.finditer(text)]
 
 
 def says_something(text: str) -> bool:
-    """Whether it has more than little words and marks, whose coming and going says nothing."""
+    """Return whether the text has more than little words and marks, whose coming and going says nothing."""
     return any(word not in _LITTLE and word[0].isalnum() for word in words(text))
 
 
 def diff_words(original: str, result: str) -> WordDiff:
-    """Compare two texts."""
+    """Compare two texts word by word."""
     before, after = words(original), words(result)
     of_original = [DiffKind.REMOVED] * len(before)
     of_result = [DiffKind.ADDED] * len(after)
@@ -122,8 +121,8 @@ def _equal_pairs(before: Sequence[str], after: Sequence[str]) -> int:
 
 
 def _pieces(text: str, changes: Sequence[DiffKind]) -> Iterable[DiffPiece]:
-    """The text cut where words of another fate begin. White space goes with the words on both sides of it
-    when they share one, and is kept otherwise.
+    """Cut the text where something else happened to the words. White space joins the words on both sides if
+    the same happened to them; otherwise it counts as kept.
     """
     cuts: list[tuple[int, DiffKind]] = []
     end, before = 0, DiffKind.KEPT

@@ -1,4 +1,4 @@
-"""The dialog that sends prompts: how, where to, what it costs, and what is refused and why."""
+"""The dialog that sends prompts: its options, their costs, and the prompts that are refused."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ _LABELS = {
 
 @dataclass
 class Weighed(Message):
-    """The dialog's worker has weighed some more specs."""
+    """A worker of the dialog has planned some more specs."""
 
     draft: int
-    """Which of the drafts, counted from 1: an older one is void."""
+    """The number of the draft, counted from 1. Messages about an older draft are ignored."""
     count: int
     total: int
 
 
 @dataclass
 class SummaryMade(Message):
-    """What would be queued is known."""
+    """The summary of what would be queued is made."""
 
     draft: int
     summary: Summary
@@ -62,14 +62,14 @@ class SummaryMade(Message):
 
 @dataclass
 class SummaryFailed(Message):
-    """Nothing can be queued, whatever is chosen."""
+    """No summary can be made of this draft."""
 
     draft: int
     error: UpsampleError
 
 
 class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
-    """Returns what is to be queued, or None."""
+    """Returns the summary to queue, or None when the user gives up."""
 
     CSS_PATH = "dialog.tcss"
     AUTO_FOCUS = "#box"
@@ -86,15 +86,13 @@ class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
         self._store = store
         self._draft = 0
         self.summary: Summary | None = None
-        """None while it is being made, and where it cannot be."""
+        """None while it is made, and when it cannot be made."""
 
     @property
     def host(self) -> AppHost:
-        """The app, as dialogs know it."""
         return host_of(self)
 
     def compose(self) -> ComposeResult:
-        """Options on the left, what they come to on the right, what is refused below."""
         first = first_options(self.host.settings, self.host.desk.save_dir)
         with Vertical(classes="panel") as panel:
             panel.border_title = Content(f"Upsample {counted(len(self._chosen), 'prompt')}")
@@ -132,7 +130,7 @@ class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
 
     @property
     def options(self) -> SendOptions:
-        """As they are filled in now."""
+        """The options as they are filled in now."""
 
         def choice(name: str) -> str:
             return self.query_one(f"#{name}", Choice).value
@@ -153,7 +151,6 @@ class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
         )
 
     def on_mount(self) -> None:
-        """Begin to weigh."""
         self._recompute()
 
     @on(Input.Changed)
@@ -241,7 +238,7 @@ class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
         )
 
     def action_send(self) -> None:
-        """Return what is to be queued."""
+        """Close with the summary, if something can be queued."""
         if self.summary is None:
             self.notify("It is not weighed yet, or an option is wrong.", markup=False)
         elif not self.summary.orders:
@@ -251,7 +248,7 @@ class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
 
 
 class _Void(Exception):
-    """Nobody waits for this draft any more."""
+    """The draft is out of date."""
 
 
 def _line(name: str, value: str, example: str, *, integer: bool = False) -> Input:

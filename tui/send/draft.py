@@ -1,4 +1,4 @@
-"""What the upsample dialog's options come to: a batch, or what is wrong with them. No widgets."""
+"""The options of the upsample dialog, and the batch that they describe. No widgets."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tui.text import one_line
 
 MOST_FRAMES = 64
 TELL_EVERY = 0.1
-"""Seconds between two words about how far the weighing is."""
+"""Seconds between two reports of progress."""
 RESIZES = ("auto", "safe", "off")
 
 
 @dataclass(frozen=True, slots=True)
 class SendOptions:
-    """The dialog's fields, as they were filled in."""
+    """The fields of the dialog as they are filled in."""
 
     box: str
     candidates: str
@@ -44,15 +44,15 @@ class SendOptions:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A spec that is to be upsampled."""
+    """A spec that the user wants to upsample."""
 
     spec: Spec
     plan: Plan | None
-    """Under the settings of the app; None when it is not made yet."""
+    """Its plan under the settings of the app; None when it is not made yet."""
 
 
 def first_options(settings: Settings, save_dir: Path) -> SendOptions:
-    """What the dialog begins with."""
+    """Return the options that the dialog begins with."""
     own = settings.upsampling
     resize = "off" if not own.auto_resize else "safe" if own.fit is Fit.SAFE else "auto"
     return SendOptions(
@@ -69,7 +69,9 @@ def first_options(settings: Settings, save_dir: Path) -> SendOptions:
 
 
 def make_batch(options: SendOptions, settings: Settings, cwd: Path) -> Batch:
-    """The batch that the options stand for. Raises InputError and ConfigError with what is wrong."""
+    """Return the batch that the options describe. Raises InputError and ConfigError when an option is
+    wrong.
+    """
     name, box = settings.box_named(options.box)
     changes: dict[str, object] = {
         "max_tokens": settings.max_tokens_on(name),
@@ -101,7 +103,9 @@ def weigh(
     store: Store,
     tell: Callable[[int], object],
 ) -> Summary:
-    """What would be queued. Blocks; `tell` hears now and then how many specs are weighed."""
+    """Plan the specs and return what would be queued. Blocks; `tell` hears now and then how many are
+    planned.
+    """
     specs = [each.spec for each in chosen]
     assessment = assess(specs, named, batch, store, force=batch.force)
     plans = {id(each.spec): each.plan for each in chosen}

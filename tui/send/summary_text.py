@@ -1,4 +1,4 @@
-"""What the upsample dialog says about what would be queued."""
+"""The texts of the upsample dialog about what would be queued, and what is refused."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tui.text import one_line
 
 _MUTED = "$foreground-muted"
 _MOST_NAMED = 200
-"""Refused specs that are listed; nobody reads more, and they would take long to wrap."""
+"""How many refused specs are listed. Nobody reads more, and they would take long to wrap."""
 
 
 def summary_text(summary: Summary) -> Content:
-    """What would be queued, and what it costs."""
+    """Describe what would be queued, and what it costs."""
     jobs = len(summary.orders)
     if not jobs:
         return Content.styled("Nothing can be queued.", "bold $text-error")
@@ -34,7 +34,7 @@ def summary_text(summary: Summary) -> Content:
 
 
 def refused_text(summary: Summary) -> Content:
-    """What is refused and why, grouped; empty when nothing is."""
+    """List the refused specs by reason; empty when none is refused."""
     lines: list[Content] = []
     for ground, refused in summary.refused_by_ground().items():
         lines.append(

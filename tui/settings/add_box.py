@@ -1,4 +1,4 @@
-"""The form for a new box: where it is, what it is called, and what answers there."""
+"""The form for a new box: its host, its name, and the engine and model there."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOST_OFFERED = 12
 
 @dataclass(frozen=True, slots=True)
 class NewBox:
-    """A box as the form has it."""
+    """The box that the form describes."""
 
     name: str
     host: str
@@ -34,7 +34,7 @@ class NewBox:
     model: str
 
     def changes(self) -> dict[str, str | None]:
-        """What is to be written for it."""
+        """Return the settings to write for the box."""
         given = {"host": self.host, "engine": self.engine, "model": self.model}
         return {
             dotted(("boxes", self.name, key)): value
@@ -44,7 +44,7 @@ class NewBox:
 
 
 class HostInput(Input):
-    """Offers the hosts of the ssh config: ↓ and ↑ go through them, → takes what is suggested."""
+    """An input that offers the hosts of the ssh config: ↓ and ↑ change it, → takes the suggested one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "offer(1)", "next host", show=False),
@@ -61,7 +61,7 @@ class HostInput(Input):
         self._hosts = hosts
 
     def action_offer(self, steps: int) -> None:
-        """Put the next host there."""
+        """Fill in the next host."""
         if not self._hosts:
             return
         known = self.value in self._hosts
@@ -71,7 +71,7 @@ class HostInput(Input):
 
 
 class AddBoxDialog(ModalScreen[NewBox | None]):
-    """Returns the box, checked; None when it was given up."""
+    """Returns a box that was checked, or None when the user gives up."""
 
     CSS_PATH = "../dialogs/dialog.tcss"
     AUTO_FOCUS = "#host"
@@ -94,7 +94,6 @@ class AddBoxDialog(ModalScreen[NewBox | None]):
         self._suggested = ""
 
     def compose(self) -> ComposeResult:
-        """Four lines, what is offered, and what is wrong."""
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Add a box"
             dialog.border_subtitle = "⏎ adds · Tab next · Esc gives up"
@@ -119,7 +118,7 @@ class AddBoxDialog(ModalScreen[NewBox | None]):
 
     @on(Input.Changed, "#host")
     def _suggest_name(self) -> None:
-        """A box is called like its host, unless the user says otherwise."""
+        """Name the box after its host, unless the user has typed a name."""
         name = self.query_one("#name", Input)
         if name.value == self._suggested:
             host = self.query_one(HostInput).value.rpartition("@")[2]
@@ -132,7 +131,7 @@ class AddBoxDialog(ModalScreen[NewBox | None]):
 
     @on(Input.Submitted)
     def action_add(self) -> None:
-        """Close with the box, if nothing is wrong with it."""
+        """Close with the box, or say what is wrong with it."""
         box = NewBox(
             name=self.query_one("#name", Input).value.strip(),
             host=self.query_one(HostInput).value.strip(),

@@ -1,4 +1,4 @@
-"""The line that a setting's new value is typed into, checked at once."""
+"""The line for a setting's new value, which is checked while the user types."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tui.text import paragraphs
 
 
 class ValueInput(Input):
-    """An Input whose keys say what becomes of the value."""
+    """An input with keys to save the value or to give up."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "save", key_display="⏎"),
@@ -33,7 +33,9 @@ class ValueInput(Input):
 
 
 class SettingEditor(Vertical):
-    """Asks for one value at a time. What is wrong with it stands below, and it cannot be saved so."""
+    """Asks for the value of one setting. What is wrong with it stands below, and a wrong value cannot be
+    saved.
+    """
 
     @dataclass
     class Edited(Message):
@@ -43,23 +45,22 @@ class SettingEditor(Vertical):
         text: str
 
     class GivenUp(Message):
-        """The value is to stay."""
+        """The user wants to keep the old value."""
 
     def __init__(self, check: Callable[[SettingEntry, str], None]) -> None:
-        """`check` raises ConfigError for a value that cannot be."""
+        """`check` raises ConfigError for a value that is not allowed."""
         super().__init__(disabled=True)
         self._check = check
         self._entry: SettingEntry | None = None
 
     def compose(self) -> ComposeResult:
-        """The line, and what is wrong with it."""
         value = ValueInput(compact=True, select_on_focus=False)
         value.cursor_blink = False
         yield value
         yield Static(id="wrong", markup=False)
 
     def edit(self, entry: SettingEntry) -> None:
-        """Begin with the value that it has."""
+        """Edit the setting, beginning with its present value."""
         self._entry = entry
         self.disabled = False
         value = self.query_one(ValueInput)
@@ -69,7 +70,7 @@ class SettingEditor(Vertical):
         value.focus()
 
     def close(self) -> None:
-        """Out of use, until the next one."""
+        """Stop editing."""
         self.disabled = True
         self._entry = None
 

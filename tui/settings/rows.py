@@ -1,4 +1,4 @@
-"""The rows of the settings page: boxes with their settings folded away, then what holds on all of them."""
+"""The rows of the settings page: the boxes with their settings, then the settings that are not a box's."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from backend.config import BoxSettings, Origin
 from backend.config.survey import Section, SettingEntry, Survey, ValueKind, ValueSource
 
 DEFAULTS = "box_defaults"
-"""What the group of settings is called that every box has unless it says otherwise."""
+"""The group with the settings that all boxes share unless they have their own."""
 OVERRULED = "▲"
-"""Marks what the user's own file cannot change here."""
+"""Marks a value that the user's own file cannot change here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A title; the cursor passes it by. An empty one is a gap."""
+    """A title, which the cursor skips. An empty one is a gap."""
 
     title: str
 
 
 @dataclass(frozen=True, slots=True)
 class BoxGroup:
-    """A box, or box_defaults: its settings can be folded away."""
+    """A box, or box_defaults. The rows of its settings can be folded away."""
 
     name: str
     box: BoxSettings | None
@@ -34,11 +34,11 @@ class BoxGroup:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A key and its value."""
+    """A setting: a key and its value."""
 
     entry: SettingEntry
     group: str
-    """The group that it stands in; empty when in none."""
+    """The name of the group that it is in; empty when it is in none."""
 
 
 SettingRow = Heading | BoxGroup | Setting
@@ -46,7 +46,7 @@ SettingRow = Heading | BoxGroup | Setting
 
 @dataclass(slots=True)
 class SettingsListing:
-    """What is listed, and where the cursor is."""
+    """The rows of the page, and its cursor."""
 
     survey: Survey | None = None
     rows: list[SettingRow] = field(default_factory=list)
@@ -54,7 +54,7 @@ class SettingsListing:
     unfolded: set[str] = field(default_factory=set)
 
     def take(self, survey: Survey) -> None:
-        """Show these; the cursor stays on the row that it is on, if that is still there."""
+        """Take over new settings. The cursor stays on its row if that still exists."""
         current = _identity(self.current)
         self.survey = survey
         self.rows = list(_rows(survey, self.unfolded))
@@ -68,7 +68,7 @@ class SettingsListing:
 
     @property
     def box(self) -> str:
-        """The box that the cursor is on or in; empty when on none."""
+        """The box that the cursor is on or in; empty when there is none."""
         row = self.current
         name = (
             row.name if isinstance(row, BoxGroup) else row.group if isinstance(row, Setting) else ""
@@ -92,7 +92,9 @@ class SettingsListing:
                 self.move_to(number)
 
     def fold(self, folded: bool | None = None) -> None:
-        """Fold or unfold the group that the cursor is on or in; None is the other way than it is."""
+        """Fold or unfold the group that the cursor is on or in; None folds an unfolded one, and the other
+        way round.
+        """
         row = self.current
         name = (
             row.name if isinstance(row, BoxGroup) else row.group if isinstance(row, Setting) else ""
@@ -137,7 +139,7 @@ def _group(section: Section, name: str, survey: Survey, unfolded: set[str]) -> I
 
 
 def shown_value(entry: SettingEntry) -> str:
-    """The value as a list shows it."""
+    """Return the value as the list shows it."""
     value = entry.value
     if entry.kind is ValueKind.FLAG:
         return "■ yes" if value else "□ no"
@@ -147,7 +149,7 @@ def shown_value(entry: SettingEntry) -> str:
 
 
 def shown_source(source: ValueSource) -> str:
-    """Where a value comes from, in a few cells."""
+    """Return the origin of a value in a few cells."""
     mark = f"{OVERRULED} " if source.counts_more else ""
     match source.origin:
         case Origin.ENVIRONMENT:
@@ -160,7 +162,7 @@ def shown_source(source: ValueSource) -> str:
 
 
 def why_not_here(entry_name: str, source: ValueSource) -> str:
-    """Why the user's file does not change a value; empty when it does."""
+    """Return why the user's file cannot change a value; empty when it can."""
     if not source.counts_more:
         return ""
     match source.origin:

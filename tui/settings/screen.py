@@ -1,4 +1,4 @@
-"""The settings page: config.toml key by key, the boxes, and what can be done with a box."""
+"""The settings page: config.toml key by key, the boxes, and the keys that change them."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ from tui.widgets.row_list import CurrentChanged
 
 _LOOKS: list[str | PurePath] = ["screen.tcss", "setting_list.tcss"]
 _LOCAL = "local"
-"""The embedded box is always there."""
+"""The embedded box, which always exists."""
 
 
 class SettingsPage(Page):
-    """A list beside or above what is said of its current row. Every change goes to the user's file."""
+    """Shows a list, and a pane that describes the current row. Every change goes to the user's file."""
 
     AUTO_FOCUS = "SettingList"
     HELP_GROUPS = HELP
@@ -75,10 +75,9 @@ class SettingsPage(Page):
         self._read_before = desk.settings
         self._undoable: list[ConfigChange] = []
         self._turn = asyncio.Lock()
-        """One change after the other."""
+        """Makes one change after the other."""
 
     def compose_body(self) -> ComposeResult:
-        """The list, and the pane with the editor in it."""
         with Horizontal(id="body", classes="body"):
             with Vertical(id="settings"):
                 yield Static(id="title", markup=False)
@@ -89,25 +88,23 @@ class SettingsPage(Page):
 
     @property
     def setting_list(self) -> SettingList:
-        """The list."""
         return self.query_one(SettingList)
 
     @property
     def editor(self) -> SettingEditor:
-        """The line that a value is typed into."""
         return self.query_one(SettingEditor)
 
     def on_mount(self) -> None:
-        """Show the page first; then read the files."""
+        """Show the page first, and read the files afterwards."""
         self.call_after_refresh(self._read)
 
     def on_screen_resume(self) -> None:
-        """The files may have been changed meanwhile."""
+        """Read the files again, because they may have been changed meanwhile."""
         if self.listing.survey is not None:
             self._read()
 
     def show_live(self) -> None:
-        """A link stands otherwise."""
+        """Draw the state of the links again."""
         self.setting_list.refresh()
         if isinstance(self.listing.current, BoxGroup):
             self._show_current()
@@ -196,7 +193,7 @@ class SettingsPage(Page):
         self._change({entry.key: value}, f"{entry.key} = {value}")
 
     def _changeable(self) -> SettingEntry | None:
-        """The setting under the cursor; without one that can be changed here, it is said why."""
+        """Return the setting under the cursor; if it cannot be changed here, say why."""
         row = self.listing.current
         if not isinstance(row, Setting):
             return None
@@ -214,7 +211,7 @@ class SettingsPage(Page):
             self.action_change()
 
     def action_change(self) -> None:
-        """Give the setting its next value, or begin to edit it; unfold a box."""
+        """Give the setting its next value, or edit it; unfold a box."""
         if isinstance(self.listing.current, BoxGroup):
             self.action_fold(None)
             return
@@ -246,7 +243,7 @@ class SettingsPage(Page):
         self.editor.close()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """While a value is typed, the keys of the list are letters of it."""
+        """Give the keys of the list to the editor while the user types a value."""
         own = {binding.action.partition("(")[0] for binding in self._own_bindings()}
         return not (self.has_class("-editing") and action in own | {"help"})
 
@@ -254,7 +251,7 @@ class SettingsPage(Page):
         return [binding for binding in self.BINDINGS if isinstance(binding, Binding)]
 
     def action_unset(self) -> None:
-        """Take the setting out of the user's file."""
+        """Remove the setting from the user's file."""
         entry = self._changeable()
         if entry is None:
             return
@@ -281,7 +278,7 @@ class SettingsPage(Page):
             await self._take_files()
 
     async def _undo(self, change: ConfigChange) -> bool:
-        """Whether the file is what it was; if not, it is said why."""
+        """Undo a change; return whether that worked, and if not, say why."""
         try:
             await asyncio.to_thread(undo, change)
         except ConfigError as error:
@@ -325,7 +322,7 @@ class SettingsPage(Page):
         self.app.push_screen(AddBoxDialog(ssh_config_hosts(), taken, preview_values), add)
 
     def action_remove_box(self) -> None:
-        """Take a box out of the user's file, once the user has said yes."""
+        """Ask, and then remove a box from the user's file."""
         name, survey = self.listing.box, self.listing.survey
         if not name or survey is None:
             self.notify("Move to a box to remove it.", markup=False)
@@ -357,14 +354,14 @@ class SettingsPage(Page):
         self.app.push_screen(question, remove)
 
     def action_doctor(self, start: bool) -> None:
-        """Look at everything that a batch needs."""
+        """Examine the box that the cursor is on, or else the one that is used."""
         survey = self.listing.survey
         if survey is not None:
             name = self.listing.box or survey.settings.box
             self.app.push_screen(DoctorScreen(name, self.host.asker, start=start))
 
     def action_reach(self) -> None:
-        """Reach the box now, where jobs wait for it."""
+        """Reach the box now, if jobs wait for it."""
         name = self.listing.box
         if not name:
             self.notify("Move to a box to reach it.", markup=False)
@@ -376,7 +373,7 @@ class SettingsPage(Page):
 
 
 def shown_file() -> Path:
-    """The user's file, as the page names it."""
+    """Return the path of the user's file as the page shows it."""
     return user_file()
 
 

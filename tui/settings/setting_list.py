@@ -1,4 +1,4 @@
-"""The list of boxes and settings."""
+"""The list of boxes and their settings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tui.widgets.row_list import CurrentChanged, RowList
 from tui.widgets.status_text import link_text
 
 _FOLD_CELLS = 4
-"""A click on these cells of a group folds or unfolds it."""
+"""A click on the first cells of a group folds or unfolds it: so many cells."""
 _NAME = 28
 _SOURCE = 24
 _BOX = 16
@@ -36,7 +36,7 @@ _LINK_PARTS: dict[LinkState | None, str] = {LinkState.LIVE: "live", LinkState.ST
 
 
 class SettingList(RowList[SettingsListing]):
-    """Shows a SettingsListing and moves its cursor. What the keys change is for the page."""
+    """Shows a `SettingsListing` and moves its cursor. The page decides what keys change."""
 
     PREFIX = "setting-list"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -49,13 +49,12 @@ class SettingList(RowList[SettingsListing]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("g", "go_first", "first", show=False)]
 
     def __init__(self, listing: SettingsListing, live: Callable[[str], LiveBox | None]) -> None:
-        """`live` tells what was heard of a box."""
+        """`live` returns what is known of a box."""
         super().__init__(listing)
         self._live = live
 
     @property
     def count(self) -> int:
-        """Rows, the headings among them."""
         return len(self._listing.rows)
 
     def move_cursor(self, position: int) -> None:

@@ -1,4 +1,4 @@
-"""What the settings page says beside its list, about a setting or a box."""
+"""The texts of the settings page about a setting or a box."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DEFAULTS_HELP = "What every box has unless its own settings say otherwise."
 
 
 def describe_setting(entry: SettingEntry) -> Content:
-    """What a setting is for, what it may be, and where its value comes from."""
+    """Describe a setting: its purpose, the values it may have, and the origin of its value."""
     name = Content.styled(one_line(entry.name), "bold")
     lines = [Content.assemble(name, "  ", _value(entry)), Content()]
     if entry.kind is ValueKind.CHOICE:
@@ -36,7 +36,7 @@ def describe_setting(entry: SettingEntry) -> Content:
 
 
 def describe_group(group: BoxGroup, live: LiveBox | None) -> Content:
-    """A box, how the link to it stands, and what can be done with it."""
+    """Describe a box: its settings, the state of its link, and the keys that act on it."""
     if group.box is None:
         lines = [Content.styled(DEFAULTS, "bold"), Content(), Content(_DEFAULTS_HELP)]
         return Content("\n").join([*lines, Content(), _muted("→ shows them.")])
@@ -56,12 +56,12 @@ def describe_group(group: BoxGroup, live: LiveBox | None) -> Content:
 
 
 def host_text(box: BoxSettings) -> str:
-    """Where a box is."""
+    """Return the host of a box in words."""
     return one_line(box.host) if box.host else "this machine"
 
 
 def engine_text(box: BoxSettings) -> str:
-    """What answers there."""
+    """Return the engine and model of a box in words."""
     model = box.model.rstrip("/").rpartition("/")[2]
     return " · ".join(one_line(part) for part in (box.engine, model) if part)
 

@@ -25,14 +25,14 @@ _WIDEST_BAR = 20
 _VERDICT = 12
 _STATE = 14
 _NAME = 18
-"""Columns give way when the name would be narrower than this."""
+"""The least width of the name. Columns are left out before it becomes narrower."""
 _WIDE_NAME = 36
-"""What a name leaves over beyond this goes to the prompt, or makes the bar longer."""
+"""The width of the name beyond which the cells go to the prompt, or make the bar longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpecColumns:
-    """Cells of each column, the space before it included; 0 for one that gave way."""
+    """The width of each column in cells, with the space before it; 0 for a column that is left out."""
 
     name: int
     prompt: int
@@ -45,7 +45,7 @@ class SpecColumns:
 
     @property
     def spans(self) -> Iterator[tuple[int, Column | None]]:
-        """How many cells each column takes, from the left, and what a click on its heading sorts by."""
+        """The width of each column from the left, and the column that a click on its heading sorts by."""
         yield GUTTER, None
         yield self.name, Column.NAME
         yield self.prompt, None
@@ -59,7 +59,7 @@ class SpecColumns:
 
 
 def lay_out(width: int, *, states: bool = False) -> SpecColumns:
-    """The columns for a list of this width; `states` when there is anything to say of jobs."""
+    """Return the columns for a list of this width. `states` says whether any spec has a state to show."""
     spare = width - GUTTER - _TOKENS - _VERDICT - _NAME
     given = {}
     for column, cells in (
@@ -86,7 +86,7 @@ def lay_out(width: int, *, states: bool = False) -> SpecColumns:
 
 
 def headings(columns: SpecColumns, order: SortOrder) -> str:
-    """The names of the columns, each where its column is; an arrow says what the list is sorted by."""
+    """Return the names of the columns, each where its column is. An arrow marks the column of the order."""
 
     def named(column: Column, name: str = "") -> str:
         arrow = f" {order.arrow}" if column is order.column else ""
@@ -110,7 +110,7 @@ def headings(columns: SpecColumns, order: SortOrder) -> str:
 
 
 def column_at(columns: SpecColumns, x: int) -> Column | None:
-    """What a click on this cell of the headings sorts by."""
+    """Return the column that a click on this cell of the headings sorts by."""
     for cells, column in columns.spans:
         if x < cells:
             return column
@@ -121,8 +121,8 @@ def column_at(columns: SpecColumns, x: int) -> Column | None:
 def cells(
     row: Row, columns: SpecColumns, *, marked: bool, current: bool, chosen: bool = False
 ) -> list[Piece]:
-    """One line of the list, as wide as the columns together. `chosen` is one of a range that is not
-    marked yet.
+    """Return one line of the list, as wide as all its columns. `chosen` says whether the row is in a range
+    that is not marked yet.
     """
     plan, stands = row.plan, standing(row.plan)
     return [
@@ -142,7 +142,7 @@ def cells(
 
 
 def heading_cells(group: FolderGroup, width: int, *, marked: int, current: bool) -> list[Piece]:
-    """The heading of a group: its folder and how many specs are shown of it."""
+    """Return the heading of a group: its folder, and how many of its specs are shown."""
     count = len(group.numbers)
     counts = f"  {count:,} {'spec' if count == 1 else 'specs'}"
     if marked:

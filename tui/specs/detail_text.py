@@ -1,4 +1,4 @@
-"""What the detail pane says about a spec: its verdict and budget first, in their fixed place."""
+"""The texts of the detail pane about a spec. The verdict and the budget come first, in a fixed place."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from tui.tokens.verdicts import standing
 
 
 def describe_verdict(row: Row, width: int) -> Content:
-    """Its name; whether it fits and why, or why it is refused and what to do."""
+    """Describe the name of the spec, and whether it fits and why, or why it is refused and what helps."""
     name = Content.styled(one_line(row.spec.name), "bold").wrap(width)
     return Content("\n").join([*name, *_verdict(row.plan, width)])
 
 
 def describe_prompt(row: Row) -> Content:
-    """The whole prompt."""
+    """Return the whole prompt."""
     if row.spec.prompt:
         return Content(paragraphs(row.spec.prompt))
     return Content.styled("(empty)", "$foreground-muted")
 
 
 def describe_facts(row: Row, cwd: Path, width: int) -> Content:
-    """The video, what is sent of it, and where everything is."""
+    """List the video, the frames that are sent of it, and the files of the spec."""
     lines: list[Content] = []
     for label, value in _facts(row, cwd):
         lines += fact_lines(label, value, width)
@@ -41,7 +41,7 @@ def describe_facts(row: Row, cwd: Path, width: int) -> Content:
 
 
 def describe_sizes(plan: Plan | None, settings: Upsampling, width: int) -> Content:
-    """What the sizes of Cosmos would cost with this prompt; empty where there is no room for it."""
+    """Tabulate the cost of the sizes of Cosmos with this prompt; return nothing where there is no room."""
     if plan is None or plan.budget is None:
         return Content()
     try:
@@ -108,7 +108,7 @@ def _controls(row: Row) -> list[tuple[str, Path]]:
 
 
 def media_text(video: Video) -> str:
-    """Its size, length and codec."""
+    """Return the size, length and codec of the video."""
     size = f"{video.size.width}×{video.size.height}"
     if video.kind is MediaKind.IMAGE:
         return f"{size} image · {one_line(video.codec)}"
@@ -117,7 +117,7 @@ def media_text(video: Video) -> str:
 
 
 def sent_text(plan: Plan) -> str:
-    """How many frames of which size."""
+    """Return how many frames are sent, and of which size."""
     frames = frames_text(plan.frames)
     if plan.size is None or plan.video is None or plan.size == plan.video.size:
         return f"{frames}, as large as they are"

@@ -23,59 +23,60 @@ from tui.specs.ordering import SortOrder, sort_rows
 from tui.specs.rows import FolderGroup, Line, Row, group_rows, heading, lines_of
 
 _MANY = 5_000
-"""Rows that are not sorted anew for every few that come."""
+"""From so many rows on, the list is not sorted again for every few new rows."""
 
 
 class Listing:
-    """What the list shows. Only the screen's thread touches it."""
+    """The specs of the list, its cursor, marks, order and filter. Only the app's thread touches it."""
 
     def __init__(self) -> None:
         self.rows: dict[int, Row] = {}
-        """By number."""
+        """The rows by their numbers."""
         self.shown: list[int] = []
         """Numbers of the rows that pass the filter, in order; those in folded groups too."""
         self.lines: list[Line] = []
-        """What is drawn: the same without groups; with them, headings and what is not folded."""
+        """The lines that are drawn: with groups, headings and the rows of unfolded groups; without,
+        `shown`."""
         self.groups: list[FolderGroup] = []
-        """Empty without groups."""
+        """The groups; empty while specs are not grouped."""
         self.grouped = False
         self.order = SortOrder()
         self.filter = ""
-        """As it was typed."""
+        """The filter as it was typed."""
         self.wanted = Filter()
-        """The same, understood."""
+        """The filter as it was understood."""
         self.similar = False
-        """Whether nothing matches the filter, and what is shown is only similar."""
+        """Whether nothing matches the filter, so that similar specs are shown."""
         self.marks = Marks()
         self.position = 0
-        """Of the cursor among `lines`; 0 when there are none."""
+        """The position of the cursor among `lines`; 0 when there are none."""
         self.broken: list[BrokenSpec] = []
         self.skipped: list[Skipped] = []
         self.weighed = 0
-        """Rows that have a plan."""
+        """How many rows have a plan."""
         self.jobs: dict[SpecKey, LatestJob] = {}
-        """Of specs that have one."""
+        """The latest jobs of specs."""
         self.results: frozenset[Path] = frozenset()
         """Files that are results of ours, absolute."""
         self.has_states = False
-        """Whether there is anything to say in the column of states."""
+        """Whether any spec has a state to show."""
         self.stale = False
-        """Whether plans or jobs came that order and filter look at; `renew` heeds them."""
+        """Whether plans or jobs came that change the order or the filter; `renew` sorts and filters again."""
         self.hidden_marks = 0
-        """Marked specs that the filter hides."""
+        """How many marked specs the filter hides."""
         self._cwd = str(Path.cwd())
         self._sorted: list[Row] = []
         self._of_file: dict[str, list[int]] = {}
         self._next = 0
         self._cursor: Line | None = None
-        """The line that `position` is on, or was on before nothing was shown."""
+        """The line that the cursor is on, or was on before nothing was shown."""
         self._anchor: Line | None = None
         self._folded: set[str] = set()
 
     # --- what there is
 
     def add(self, findings: Iterable[Finding]) -> list[Row]:
-        """Take in what a scan found, in its order; the specs among it are returned as rows."""
+        """Add what a scan found, in its order; return the rows of its specs."""
         new: list[Row] = []
         for finding in findings:
             if isinstance(finding, Spec):
@@ -90,9 +91,9 @@ class Listing:
     def replace_files(
         self, files: Mapping[Path, tuple[Finding, ...]]
     ) -> tuple[list[Row], set[int]]:
-        """Take in what is in these files now; nothing, for one that is gone.
+        """Take over what is in these files now, which is nothing for a deleted file.
 
-        Returns the rows that are to be weighed, and the numbers of the specs that are gone.
+        Returns the rows that have to be planned, and the numbers of the specs that are gone.
         """
         self.broken = [found for found in self.broken if found.file not in files]
         self.skipped = [found for found in self.skipped if found.file not in files]
@@ -119,7 +120,9 @@ class Listing:
         return changed + added, gone
 
     def forget_plans(self, videos: Collection[Path]) -> list[Row]:
-        """These videos are not what they were: the rows that look at them, which are to be weighed again."""
+        """Forget the plans of the specs of these changed videos; return their rows, which have to be
+        planned again.
+        """
         wanted = set(videos)
         rows = [row for row in self.rows.values() if row.spec.video in wanted]
         for row in rows:
@@ -136,7 +139,7 @@ class Listing:
         self._note_news()
 
     def take_jobs(self, jobs: Mapping[SpecKey, LatestJob]) -> bool:
-        """Note how jobs stand; whether any of them is of a spec that is listed."""
+        """Take over the states of jobs; return whether any of them belongs to a listed spec."""
         listed = False
         for place, job in jobs.items():
             there = self.jobs.get(place)
@@ -153,7 +156,7 @@ class Listing:
         return listed
 
     def take_results(self, files: Collection[Path], among: Collection[Path] | None = None) -> None:
-        """These files (absolute) are results of ours; of those `among`, no others are."""
+        """Note that these files (absolute paths) are results of ours; of the files `among`, no others are."""
         stay = frozenset() if among is None else self.results - frozenset(among)
         self.results = stay | frozenset(files)
         for file in self.results if among is None else among:
@@ -163,7 +166,7 @@ class Listing:
         self._note_news()
 
     def renew(self) -> bool:
-        """Sort and filter again if plans or jobs call for it; whether they did."""
+        """Sort and filter again if plans or jobs changed the outcome; return whether that was so."""
         if not self.stale:
             return False
         self.stale = False
@@ -195,7 +198,7 @@ class Listing:
         return next(group for group in self.groups if group.folder == folder)
 
     def move_to(self, position: int) -> None:
-        """Put the cursor there, or at the end that is nearest."""
+        """Put the cursor there, or at the nearest end."""
         self.position = max(0, min(position, len(self.lines) - 1))
         if self.lines:
             self._cursor = self.lines[self.position]
@@ -209,30 +212,30 @@ class Listing:
 
     @property
     def at_cursor(self) -> set[int]:
-        """Numbers of the current spec, or of the specs below the current heading."""
+        """The number of the current spec, or of all specs below the current heading."""
         return self._specs_at(self.position, self.position)
 
     def toggle_mark(self) -> None:
-        """Mark what the cursor is on, or take the marks away."""
+        """Mark the specs at the cursor; if all of them are marked, remove the marks."""
         self.marks.toggle(self.at_cursor)
 
     def toggle_all(self) -> None:
-        """Mark all that is shown; where all of it is marked, take the marks away."""
+        """Mark all shown specs; if all of them are marked, remove the marks."""
         self.marks.toggle(set(self.shown))
 
     def invert(self) -> None:
-        """Swap marked and unmarked in what is shown."""
+        """Swap marked and unmarked among the shown specs."""
         self.marks.swap(set(self.shown))
 
     def clear_marks(self) -> int:
-        """Take all marks away, hidden ones too; how many there were."""
+        """Remove all marks, those of hidden specs too; return how many there were."""
         count = len(self.marked)
         self.marks.clear()
         self._count_hidden()
         return count
 
     def undo_marks(self) -> int | None:
-        """Take the last change of marks back; how many it swapped, None when there is none."""
+        """Undo the last change of marks; return how many marks that swapped, None when there is none."""
         count = self.marks.undo(self.rows.keys())
         self._count_hidden()
         return count
@@ -251,22 +254,22 @@ class Listing:
         return min(anchor, self.position), max(anchor, self.position)
 
     def begin_range(self) -> None:
-        """From here on, moving chooses."""
+        """Begin a range at the cursor; moving extends it."""
         self._anchor = self.current_line
 
     def leave_range(self) -> None:
-        """Choose nothing."""
+        """Give up the range."""
         self._anchor = None
 
     def mark_range(self) -> None:
-        """Mark what was chosen, or take the marks away where all of it is marked."""
+        """Mark the range; if all of it is marked, remove the marks."""
         self.marks.toggle(self._specs_at(*self.range))
         self._anchor = None
 
     # --- filter, order, groups
 
     def set_filter(self, text: str) -> None:
-        """Show only what matches `text`. The cursor keeps its spec, or the one that takes its place."""
+        """Show only specs that match `text`. The cursor keeps its spec, or the one that takes its place."""
         self.filter = text.strip()
         before, self.wanted = self.wanted, parse_filter(self.filter)
         # A longer word leaves less of what the shorter one left; jobs and plans may add to that.
@@ -279,7 +282,7 @@ class Listing:
         self._sort()
 
     def set_grouped(self, grouped: bool) -> None:
-        """Show folders as headings, or don't."""
+        """Show folders as headings, or no folders."""
         self.grouped = grouped
         self._lay_out()
 
@@ -338,7 +341,7 @@ class Listing:
             self.shown = [number for number in self.shown if number in self.rows]
 
     def _place(self, new: list[Row]) -> None:
-        """Put new rows where order, filter and groups want them."""
+        """Put new rows in the places that the order, filter and groups give them."""
         if not new:
             return
         last = self._sorted[-1].place if self._sorted else new[0].place
@@ -392,7 +395,7 @@ class Listing:
             self._cursor = self.lines[self.position]
 
     def _find_again(self, before: list[Line], position: int) -> int:
-        """Where the cursor's line is now, or else the one that took its place."""
+        """Return the position of the cursor's line, or of the line that took its place."""
         cursor = self._cursor
         if cursor is None or not self.lines:
             return 0

@@ -1,4 +1,4 @@
-"""Which specs are marked, and the way back from each change of that. No widgets."""
+"""The marked specs, and a history of changes that can be undone. No widgets."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ from collections import deque
 from collections.abc import Set
 
 _LONGEST_WAY_BACK = 100
-"""Changes that can be undone."""
+"""How many changes can be undone."""
 
 
 class Marks:
-    """Numbers of specs. Every change swaps the marks of some of them, so undoing it does so again."""
+    """The numbers of the marked specs. Each change swaps some marks, so swapping them again undoes it."""
 
     def __init__(self) -> None:
         self.numbers: set[int] = set()
         self._changes: deque[frozenset[int]] = deque(maxlen=_LONGEST_WAY_BACK)
 
     def swap(self, numbers: Set[int]) -> None:
-        """Mark what is not marked of these, and the other way round."""
+        """Mark those of these that are unmarked, and unmark the others."""
         if numbers:
             self.numbers ^= numbers
             self._changes.append(frozenset(numbers))
 
     def toggle(self, numbers: Set[int]) -> None:
-        """Mark all of these; where all of them are marked, take the marks away."""
+        """Mark all of these; if all of them are marked, remove the marks."""
         self.swap(numbers if numbers <= self.numbers else numbers - self.numbers)
 
     def clear(self) -> None:
-        """Take all marks away."""
+        """Remove all marks."""
         self.swap(set(self.numbers))
 
     def undo(self, there: Set[int]) -> int | None:
-        """Take the last change back for what is still there; how many marks that swapped, None when there
-        is nothing to undo.
+        """Undo the last change for the specs that still exist; return how many marks that swapped, None
+        when there is nothing to undo.
         """
         while self._changes:
             numbers = self._changes.pop() & there
@@ -42,5 +42,5 @@ class Marks:
         return None
 
     def forget(self, numbers: Set[int]) -> None:
-        """These specs are gone."""
+        """Remove the marks of specs that are gone."""
         self.numbers -= numbers

@@ -19,7 +19,7 @@ class Column(Enum):
     """A column; the value is its name in the heading and in the chooser."""
 
     PLACE = "file"
-    """Folder, file and entry: the order in which a scan finds specs."""
+    """The folder, file and entry: the order in which a scan finds specs."""
     NAME = "name"
     VIDEO = "video"
     SIZE = "size"
@@ -30,31 +30,29 @@ class Column(Enum):
 
     @property
     def changes(self) -> bool:
-        """Whether it fills as specs are weighed and jobs go on."""
+        """Whether its values change while specs are planned and jobs go on."""
         return self not in (Column.PLACE, Column.NAME, Column.VIDEO)
 
 
 @dataclass(frozen=True, slots=True)
 class SortOrder:
-    """How the list is sorted."""
+    """The order of the list: a column, and a direction."""
 
     column: Column = Column.PLACE
     descending: bool = False
 
     def by(self, column: Column) -> SortOrder:
-        """The order by that column; where it is that already, the other way round."""
+        """Return the order by that column; if it is the present column, in the other direction."""
         return SortOrder(column, descending=column is self.column and not self.descending)
 
     @property
     def arrow(self) -> str:
-        """For the heading."""
+        """The arrow in the heading of the column."""
         return "▼" if self.descending else "▲"
 
 
 def sort_rows(rows: Iterable[Row], order: SortOrder) -> list[Row]:
-    """The rows in that order, which keeps those that are equal as they are. What has no value yet comes
-    last, whichever the direction.
-    """
+    """Sort the rows stably. Rows without a value come last in both directions."""
     key_of = _KEYS[order.column]
     known: list[Row] = []
     unknown: list[Row] = []

@@ -1,4 +1,4 @@
-"""Plans for the specs on the screen, made by one thread: those in sight first, the rest in order."""
+"""Plans the specs of the list in one thread: those in sight first, the others in order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backend.specs.missing_media import missing_media_hint
 from backend.specs.model import Spec
 
 POST_EVERY = 0.1
-"""Seconds between two batches of plans that nobody sees yet."""
+"""Seconds between two batches of plans for specs out of sight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,71 +23,73 @@ class MadePlan:
     """The plan of one spec."""
 
     number: int
-    """The list's number of the spec."""
+    """The number of the spec in the list."""
     plan: Plan
     better_folder: Path | None
-    """The folder from which its missing video would be found."""
+    """The working directory from which its missing video would be found."""
 
 
 class PromptPlanner(Protocol):
-    """What makes plans: `backend.planning.plan.Planner`, or a stand-in in tests. Called from one thread."""
+    """Makes plans: `backend.planning.plan.Planner`, or a stand-in in tests. It is called from one thread."""
 
     def plan_spec(self, spec: Spec) -> Plan:
-        """Weigh a prompt and its video. May block; what is wrong with the spec is in the plan."""
+        """Plan a prompt and its video. May block; the plan tells what is wrong with the spec."""
 
 
 class Taken(NamedTuple):
-    """A spec to weigh."""
+    """A spec that is to be planned."""
 
     number: int
-    """The list's number of it."""
+    """The number of the spec in the list."""
     spec: Spec
     in_sight: bool
-    """Whether somebody looks at it."""
+    """Whether the spec is in sight."""
 
 
 class PlanQueue:
-    """Which spec is weighed next. Shared by the screen, which fills it, and the thread that empties it."""
+    """The specs that wait for a plan. The page fills it, and the planning thread empties it."""
 
     def __init__(self) -> None:
         self._changed = Condition()
         self._waiting: dict[int, Spec] = {}
         self._order: deque[int] = deque()
-        """Numbers as they came; some of them are not waiting any more."""
+        """The numbers in the order in which they were added. Some of them do not wait any more."""
         self._in_sight: deque[int] = deque()
         self._closed = False
 
     def add(self, specs: Mapping[int, Spec]) -> None:
-        """More specs by number, or those of which something changed."""
+        """Add new or changed specs, by their numbers."""
         with self._changed:
             self._order.extend(number for number in specs if number not in self._waiting)
             self._waiting.update(specs)
             self._changed.notify()
 
     def forget(self, numbers: Iterable[int]) -> None:
-        """These specs are gone."""
+        """Remove specs that are gone."""
         with self._changed:
             for number in numbers:
                 self._waiting.pop(number, None)
 
     def look_at(self, numbers: Iterable[int]) -> None:
-        """These are in sight now: they come first, and those that were in sight before wait again."""
+        """Put the specs that are in sight now first; those that were in sight before wait in their old
+        places.
+        """
         with self._changed:
             self._in_sight = deque(numbers)
 
     def close(self) -> None:
-        """Nothing is taken any more; who waits in `take` comes back."""
+        """End the queue. A thread that waits in `take` returns."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed."""
+        """Whether the queue has ended."""
         return self._closed
 
     def take(self, *, wait: bool) -> Taken | None:
-        """The next spec; None when it is closed, or empty and not to be waited for."""
+        """Return the next spec; None when the queue has ended, or is empty and `wait` is false."""
         with self._changed:
             while not self._closed:
                 taken = self._pick()
@@ -116,9 +118,10 @@ def make_plans(
     cwd: Path,
     post: Callable[[tuple[MadePlan, ...]], object],
 ) -> None:
-    """Weigh what the queue gives until it is closed. Blocks.
+    """Plan the specs of the queue until it is closed. Blocks.
 
-    A plan in sight is posted at once, since the next one may hang on a slow disk; others in batches.
+    A plan in sight is posted at once, because the next one may hang on a slow disk; others are posted in
+    batches.
 
     Raises UpsampleError when no plan can be made at all.
     """

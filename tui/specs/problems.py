@@ -1,4 +1,4 @@
-"""Broken and skipped files: each with its place and the reason."""
+"""The dialog with the broken and skipped files, and the reason for each."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from backend.specs.model import BrokenSpec, Skipped
 from tui.text import one_line
 
 _MOST = 1_000
-"""Findings of a kind that are listed; all of them would take seconds to wrap."""
+"""How many findings of each kind are listed; all of them would take seconds to wrap."""
 
 
 class ProblemsScreen(ModalScreen[None]):
-    """Two lists, the broken ones first: only they need something done."""
+    """Shows two lists, the broken files first, because only they need something done."""
 
     CSS_PATH = "../dialogs/panel.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -35,7 +35,6 @@ class ProblemsScreen(ModalScreen[None]):
         self._skipped = skipped
 
     def compose(self) -> ComposeResult:
-        """One text."""
         broken = [(_place(it), it.problem) for it in self._broken[:_MOST]]
         skipped = [(one_line(str(it.file)), it.reason) for it in self._skipped[:_MOST]]
         lines = [
@@ -63,7 +62,7 @@ def _place(broken: BrokenSpec) -> str:
 
 
 def _group(title: str, colour: str, found: list[tuple[str, str]], count: int) -> list[Content]:
-    """A title, two lines for each finding, and an empty line."""
+    """Return a title, two lines for each finding, and an empty line."""
     if not found:
         return []
     lines = [Content.styled(title, f"bold {colour}"), Content()]

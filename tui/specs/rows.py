@@ -1,4 +1,6 @@
-"""One spec of the list and what is known of it; and the lines that the rows are drawn on. No widgets."""
+"""The rows of the list, one for each spec, and the lines that it draws, which are rows and headings. No
+widgets.
+"""
 
 from __future__ import annotations
 
@@ -21,23 +23,23 @@ class Row:
     spec: Spec
     plan: Plan | None = None
     better_folder: Path | None = None
-    """The folder from which the spec's missing video would be found."""
+    """The working directory from which the spec's missing video would be found."""
     number: int = 0
-    """Stays as long as the spec is there, whatever is edited in it."""
+    """The number of the spec, which stays the same while its file is edited."""
     job: LatestJob | None = None
-    """Of this file and entry."""
+    """The latest job of this file and entry."""
     is_result: bool = False
     """Whether its file is a result of ours."""
     haystack: str = field(init=False)
-    """What the filter looks at."""
+    """The text that the filter searches."""
     place: tuple[str, int] = field(init=False)
-    """Its file, so spelled that sorting gives the order of a scan, and its entry."""
+    """Its file, spelled so that sorting gives the order of a scan, and its entry."""
 
     def __post_init__(self) -> None:
         self.take(self.spec)
 
     def take(self, spec: Spec) -> None:
-        """This is what the spec says now."""
+        """Take over a changed spec."""
         self.spec = spec
         self.haystack = haystack_of(spec)
         # No name holds a NUL, and no character comes before it.
@@ -45,22 +47,22 @@ class Row:
 
     @property
     def folded_name(self) -> str:
-        """For sorting without regard to capitals."""
+        """The name of the spec for sorting, with capitals folded."""
         return self.haystack.partition("\n")[0]
 
     @property
     def folder(self) -> str:
-        """The folder that its file is in, as it was named; empty for the working directory."""
+        """The folder of its file as the user named it; empty for the working directory."""
         return self.place[0].rpartition("\0")[0].replace("\0", os.sep)
 
     @property
     def state(self) -> State | None:
-        """Of the latest job for this prompt; None when there is none."""
+        """The state of the latest job for this prompt; None when there is none."""
         return self.job.state if self.job and self.job.prompt == self.spec.prompt else None
 
     @property
     def upsampled(self) -> bool:
-        """By its own word, or because we wrote it."""
+        """Whether its file says that it is upsampled, or is a result of ours."""
         return self.spec.is_upsampled or self.is_result
 
 
@@ -70,21 +72,21 @@ class FolderGroup:
 
     folder: str
     numbers: list[int] = field(default_factory=list)
-    """Of those that are shown, in their order."""
+    """The numbers of its shown specs, in their order."""
     folded: bool = False
 
 
 Line = int
-"""A spec's number; or, below zero, a heading: -1 is that of the first group."""
+"""A line of the list: the number of a spec, or, below zero, a heading: -1 is that of the first group."""
 
 
 def heading(index: int) -> Line:
-    """The line of a group's heading; and of a heading, the index of its group."""
+    """Return the line of the heading of a group, or the index of the group of a heading."""
     return -1 - index
 
 
 def group_rows(rows: Iterable[Row], folded: Collection[str]) -> list[FolderGroup]:
-    """The rows by folder, the folders by name, the rows of each in the order that they come in."""
+    """Group the rows by folder. Folders are sorted by name, and rows keep their order."""
     groups: dict[str, FolderGroup] = {}
     for row in rows:
         # The place is at hand, and its folder serves as well for telling folders apart.
@@ -97,7 +99,7 @@ def group_rows(rows: Iterable[Row], folded: Collection[str]) -> list[FolderGroup
 
 
 def lines_of(groups: Iterable[FolderGroup]) -> list[Line]:
-    """Headings, and below each the specs of its group unless that is folded."""
+    """Return the headings, each with the specs of its group below it unless the group is folded."""
     lines: list[Line] = []
     for index, group in enumerate(groups):
         lines.append(heading(index))

@@ -1,4 +1,4 @@
-"""Specs as they are found, handed on in batches by one thread."""
+"""Finds specs in one thread, and posts them in batches."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from backend.specs.scan import FileFindings
 POST_EVERY = 0.05
 """Seconds between two batches."""
 LARGEST_BATCH = 5_000
-"""Findings; taking in more at once would hold up the keyboard."""
+"""The largest batch; adding more findings at once would hold up the keyboard."""
 _SCREENFUL = 200
-"""Findings that are posted first."""
+"""The size of the first batch."""
 _DRAWN_WITHIN = 1.0
 """Seconds after which the rest is read, whether or not they are drawn."""
 
@@ -39,19 +39,19 @@ class FilesRead(Message):
 
 @dataclass(frozen=True, slots=True)
 class SpecSource:
-    """Where the specs come from."""
+    """The source of the specs: files and folders, their scan, and their changes."""
 
     paths: tuple[Path, ...]
-    """As the user named them; empty when none was named."""
+    """The files and folders that the user named; empty when none was named."""
     cwd: Path
     files: Callable[[], Iterable[FileFindings]]
-    """Starts the scan. Called and walked through in a thread; may block."""
+    """Starts the scan. A thread calls it and iterates over it; it may block."""
     changes: Callable[[Event], Iterable[Changes]] = lambda _: ()
-    """What changes after that, until the event is set. Walked through in the same thread."""
+    """Yields what changes after the scan, until the event is set. The same thread iterates over it."""
 
     @classmethod
     def on_disk(cls, paths: Iterable[Path], cwd: Path, index: Path | None = None) -> SpecSource:
-        """The files and folders themselves; `index` is where it is kept what they hold."""
+        """Make a source of files and folders. `index` is the file that caches what they hold."""
         named = tuple(paths)
         catalog = Catalog(named, cwd, SpecIndex(index) if index else None)
 
@@ -68,7 +68,7 @@ def read_files(
     stopped: Callable[[], bool],
     drawn: Event,
 ) -> None:
-    """Read every file of the source and post what is found, in batches, until stopped. Blocks.
+    """Read every file of the source and post its findings in batches, until stopped. Blocks.
 
     `drawn` is set once the first batch is on the screen.
     """

@@ -53,17 +53,17 @@ from tui.widgets.row_list import CurrentChanged
 
 _FILTER_EXAMPLES = "words of a name or prompt, fits:no, state:failed, -without …"
 _VERY_MANY = 20_000
-"""Specs."""
+"""From so many specs on, the garbage collector leaves them alone."""
 _RENEW_EVERY = 0.25
-"""Seconds, at least."""
+"""Seconds between two renewals of the list, at least."""
 _EMPTY_AFTER = 0.2
 """Seconds until a list without specs says so; most scans have found some by then."""
 _PATIENCE = 10
-"""Times as long as sorting and filtering took, it waits for the next time."""
+"""The list is renewed after this multiple of the time that the last renewal took."""
 
 
 class SpecsScreen(Page):
-    """List, detail and the lines around them. Handlers own the listing; workers only post messages."""
+    """Shows the list and the detail. Handlers own the listing; workers only post messages."""
 
     AUTO_FOCUS = "SpecList"
     HELP_GROUPS = HELP
@@ -93,12 +93,11 @@ class SpecsScreen(Page):
         self.progress = Progress(ended=not source.paths)
         self.listing = Listing()
         self._heard = -1
-        """The version of what is live that the list shows."""
+        """The version of `live` that the list shows."""
         self._asked_history = False
         self._next_renewal = 0.0
 
     def compose_body(self) -> ComposeResult:
-        """The list beside or above the detail."""
         with Horizontal(id="body", classes="body"):
             with Vertical(id="specs"):
                 yield Static(id="title", markup=False)
@@ -113,17 +112,14 @@ class SpecsScreen(Page):
 
     @property
     def spec_list(self) -> SpecList:
-        """The list."""
         return self.query_one(SpecList)
 
     @property
     def detail(self) -> SpecDetail:
-        """The pane with the current spec."""
         return self.query_one(SpecDetail)
 
     @property
     def filter_input(self) -> FilterInput:
-        """The line that the filter is typed into."""
         return self.query_one(FilterInput)
 
     def on_mount(self) -> None:
@@ -139,11 +135,10 @@ class SpecsScreen(Page):
             self._show_listing()
 
     def on_unmount(self) -> None:
-        """Let the threads end."""
         self._threads.stop()
 
     def show_live(self) -> None:
-        """How jobs stand now; and once the queue is open, how those of earlier runs ended."""
+        """Show the states of jobs; once the queue is open, those of earlier runs too."""
         store = self.host.store
         if store is not None and not self._asked_history:
             self._asked_history = True
@@ -166,8 +161,8 @@ class SpecsScreen(Page):
         self._show_listing()
 
     async def _go_on_when_drawn(self) -> None:
-        """The first specs come first. The vocabulary, SSH and what else there is to read take their time, and
-        with it the only lock that Python has.
+        """Start the other work once the first specs are drawn. The vocabulary, SSH and the other files take
+        time, and with it the interpreter's lock.
         """
         await self.host.first_frame.wait()
         self.call_after_refresh(self._go_on)
@@ -202,7 +197,9 @@ class SpecsScreen(Page):
         self._threads.plan_anew(settings, self.listing.rows.values(), self.spec_list.in_sight)
 
     def _renew(self) -> None:
-        """Plans and jobs may change what is shown, and where. Most of the time is the keyboard's."""
+        """Sort and filter again where plans and jobs require it, but leave most of the time to the
+        keyboard.
+        """
         began = monotonic()
         if began >= self._next_renewal and self.listing.renew():
             self._show_listing()
@@ -222,7 +219,7 @@ class SpecsScreen(Page):
         self._show_listing()
 
     def _return_to_last(self) -> None:
-        """Go to the spec that was looked at last, unless the user is somewhere already."""
+        """Go to the spec of the last session, unless the user has moved already."""
         last = self.host.memory.recall("specs.last", "")
         if last and self.listing.position == 0:
             for position, number in enumerate(self.listing.shown):
@@ -290,7 +287,7 @@ class SpecsScreen(Page):
         self.spec_list.focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """While a filter is typed, the keys of the list are letters of it."""
+        """Give the keys of the list to the filter while the user types it."""
         typing = self.has_class("-filtering") and self.focused is self.filter_input
         keys = {"filter", "problems", "help", "read", "sort", "reverse", "group", "upsample"}
         keys |= {"tokens", "copy", "edit", "review"}
@@ -305,18 +302,18 @@ class SpecsScreen(Page):
         self.host.ask_to_upsample([Chosen(row.spec, row.plan) for row in rows], self._queued)
 
     def _queued(self) -> None:
-        """The marked specs are on their way."""
+        """Remove the marks, because the marked specs are queued."""
         self.listing.clear_marks()
         self.spec_list.refresh()
         self._show_title()
 
     def action_filter(self) -> None:
-        """Type words that names or prompts must have."""
+        """Open the line for a filter."""
         self.add_class("-filtering")
         self.filter_input.begin()
 
     def action_back(self) -> None:
-        """From a range to none; from the detail to the list; from there, to all specs."""
+        """Leave the range; or leave the detail; or show all specs."""
         if self.listing.choosing:
             self.listing.leave_range()
             self.spec_list.refresh()
@@ -328,7 +325,7 @@ class SpecsScreen(Page):
         self._close_filter()
 
     def action_read(self) -> None:
-        """Go to the detail, to scroll it; on a folder, fold or unfold it."""
+        """Focus the detail, so that keys scroll it; on a folder, fold or unfold it."""
         group = self.listing.current_group
         if self.listing.current is None and group is not None:
             self.spec_list.action_fold(not group.folded)
@@ -343,7 +340,7 @@ class SpecsScreen(Page):
         self.spec_list.focus()
 
     def action_sort(self) -> None:
-        """Choose the column to sort by."""
+        """Ask for the column to sort by."""
         from tui.specs.sort_chooser import SortChooser
 
         self.app.push_screen(SortChooser(self.listing.order), self._sort)
@@ -366,12 +363,12 @@ class SpecsScreen(Page):
             self._show_listing()
 
     def action_group(self) -> None:
-        """Show folders as headings, or don't."""
+        """Show folders as headings, or no folders."""
         self.listing.set_grouped(not self.listing.grouped)
         self._show_listing()
 
     def action_tokens(self) -> None:
-        """Show what the current spec takes, and what it would take under other settings."""
+        """Show what the current spec costs, and what it would cost under other settings."""
         from tui.tokens.screen import TokensScreen
 
         if row := self._current_or_tell():
@@ -384,7 +381,7 @@ class SpecsScreen(Page):
             self.host.change_settings(settings)
 
     def action_copy(self) -> None:
-        """Copy the prompt, over SSH too."""
+        """Copy the prompt to the clipboard of the terminal."""
         if row := self._current_or_tell():
             copy(self.app, row.spec.prompt)
             self.notify(f"{len(row.spec.prompt):,} characters copied.", markup=False)
@@ -421,5 +418,5 @@ class SpecsScreen(Page):
 
 
 def _place(row: Row) -> str:
-    """Where the spec stands on disk, to be found again."""
+    """Return the place of the spec on disk, by which the next session finds it."""
     return f"{row.spec.file.absolute()}:{row.spec.entry}"

@@ -1,4 +1,4 @@
-"""What to sort the list by. Choosing the column that it is sorted by already turns the order round."""
+"""The dialog that asks for the column to sort by. Choosing the present column reverses the order."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LETTERS = {
 
 
 class SortChooser(ModalScreen[SortOrder | None]):
-    """Closes with the order that was chosen, or None."""
+    """Returns the chosen order, or None."""
 
     CSS_PATH = "sort_chooser.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -41,7 +41,6 @@ class SortChooser(ModalScreen[SortOrder | None]):
         self._order = order
 
     def compose(self) -> ComposeResult:
-        """A line a column."""
         options = [
             Option(self._line(letter, column, what), id=letter)
             for letter, (column, what) in _LETTERS.items()

@@ -1,4 +1,4 @@
-"""The pane beside or below the list: everything about the current spec."""
+"""The pane beside or below the list, with everything about the current spec."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 _LEAST_PICTURES = 8
 _MOST_PICTURES = 32
-"""Lines that pictures are given, labels included: at least and at most."""
+"""The least and the greatest height of the pictures in lines, labels included."""
 _TALL = 30
-"""Lines of a pane that has room for the sizes of Cosmos."""
+"""The height from which a pane has room for the sizes of Cosmos."""
 
 
 class SpecDetail(VerticalScroll, can_focus=True):
@@ -51,7 +51,6 @@ class SpecDetail(VerticalScroll, can_focus=True):
         self._shown: tuple[Spec | None, Plan | None] = (None, None)
 
     def compose(self) -> ComposeResult:
-        """The verdict first, then prompt and pictures, then what is looked up now and then."""
         yield Static(id="verdict", markup=False)
         yield Static(id="prompt", markup=False)
         yield FramesView(self._pictures, self._graphics)
@@ -59,11 +58,11 @@ class SpecDetail(VerticalScroll, can_focus=True):
         yield Static(id="sizes", markup=False)
 
     def on_mount(self) -> None:
-        """Follow the settings: they say which frames are sent."""
+        """Follow the settings, because they decide which frames are sent."""
         self._host.settings_changed.subscribe(self, self._heed)
 
     def show(self, row: Row | None) -> None:
-        """Show this row, from its top if it is another one than before."""
+        """Show this row, from its top if another one was shown before."""
         shown = (row.spec, row.plan) if row else (None, None)
         if row is self._row and all(a is b for a, b in zip(shown, self._shown, strict=True)):
             return
@@ -73,7 +72,6 @@ class SpecDetail(VerticalScroll, can_focus=True):
         self._draw()
 
     def on_resize(self) -> None:
-        """The bar, the pictures and the wrapped facts follow the width."""
         self._draw()
 
     @property

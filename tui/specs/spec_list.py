@@ -1,4 +1,4 @@
-"""The list of specs: a line-API view that draws only what is in sight, so 100,000 rows cost what 40 do."""
+"""The list of specs. It draws the lines in sight only, so 100,000 rows cost what 40 do."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class SortAsked(Message):
 
 @dataclass
 class ReadAsked(Message):
-    """A spec was double-clicked: its detail is asked for."""
+    """A spec was double-clicked, or a heading was clicked."""
 
 
 @dataclass
@@ -55,18 +55,17 @@ class SightChanged(Message):
 
 
 class ColumnHeadings(Widget):
-    """The names of the columns, above the list and as wide as its rows. A click sorts."""
+    """Shows the names of the columns above the list, as wide as its rows. A click on a name sorts."""
 
     def __init__(self, listing: Listing) -> None:
         super().__init__()
         self._listing = listing
 
     def render(self) -> str:
-        """One line."""
         return headings(self._columns, self._listing.order)
 
     def on_click(self, event: events.Click) -> None:
-        """Ask for the list to be sorted by this column."""
+        """Ask the page to sort the list by this column."""
         column = column_at(self._columns, event.x)
         if column is not None:
             self.post_message(SortAsked(column))
@@ -77,7 +76,9 @@ class ColumnHeadings(Widget):
 
 
 class SpecList(RowList[Listing]):
-    """Shows a Listing, moves its cursor and sets its marks. What that means is for the screen."""
+    """Shows a `Listing`, moves its cursor and sets its marks. The page decides what happens to marked
+    specs.
+    """
 
     PREFIX = "spec-list"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -103,12 +104,12 @@ class SpecList(RowList[Listing]):
     def __init__(self, listing: Listing, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(listing, id=id)
         self._styles: dict[tuple[str, bool, bool], Style] = {}
-        """By part, whether the cursor is there, and whether the row is chosen for a range."""
+        """The styles by part, whether the cursor is there, and whether the row is in the range."""
         self._drawn_position = 0
         self._range = _NO_RANGE
 
     def show_rows(self) -> None:
-        """Draw again: rows, filter or cursor of the listing are not what they were."""
+        """Draw the list again after a change of its listing."""
         # Rows are as wide as the list, so there is nothing to scroll to sideways.
         was_in_sight = self._drawn_position in range(
             self.scroll_offset.y, self.scroll_offset.y + max(1, self.size.height)
@@ -127,23 +128,21 @@ class SpecList(RowList[Listing]):
 
     @property
     def in_sight(self) -> list[int]:
-        """Numbers of the specs that are in sight now."""
+        """The numbers of the specs that are in sight now."""
         top = self.scroll_offset.y
         return [n for n in self._listing.lines[top : top + max(1, self.size.height)] if n >= 0]
 
     def notify_style_update(self) -> None:
-        """Another theme, or the focus."""
+        """Forget the styles, because the theme or the focus has changed."""
         self._styles.clear()
         super().notify_style_update()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines that are drawn anew."""
         # Found once for all of them: it is looked for in the whole list.
         self._range = self._listing.range if self._listing.choosing else _NO_RANGE
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
-        """Line `y` of what is in sight."""
         position = y + self.scroll_offset.y
         # Not `size`, which has the scrollbar in it.
         width = self.scrollable_content_region.width
@@ -175,11 +174,10 @@ class SpecList(RowList[Listing]):
 
     @property
     def count(self) -> int:
-        """Lines, the headings among them."""
         return len(self._listing.lines)
 
     def action_mark(self) -> None:
-        """Mark the current spec, or take its mark away, and move on; in a range, mark the range."""
+        """Mark the current spec, or remove its mark, and move on; in a range, mark the range."""
         if self._listing.choosing:
             self._listing.mark_range()
             self._marked()
@@ -199,7 +197,7 @@ class SpecList(RowList[Listing]):
         self._marked()
 
     def action_range(self) -> None:
-        """Begin a range, or mark the one that was begun."""
+        """Begin a range, or mark the present one."""
         if self._listing.choosing:
             self._listing.mark_range()
         else:
@@ -207,7 +205,7 @@ class SpecList(RowList[Listing]):
         self._marked()
 
     def action_clear_marks(self) -> None:
-        """Take all marks away, and say how to have them back."""
+        """Remove all marks, and say how to restore them."""
         count = self._listing.clear_marks()
         self._marked()
         self.notify(
@@ -216,7 +214,7 @@ class SpecList(RowList[Listing]):
         )
 
     def action_undo_marks(self) -> None:
-        """Take the last change of marks back."""
+        """Undo the last change of marks."""
         if self._listing.undo_marks() is None:
             self.notify("There is no change of marks to undo.", markup=False)
         self._marked()
@@ -228,7 +226,7 @@ class SpecList(RowList[Listing]):
         self.post_message(CurrentChanged())
 
     def on_resize(self) -> None:
-        """Other rows are in sight, and the cursor may be out of it."""
+        """Tell which rows are in sight."""
         self.post_message(SightChanged())
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
@@ -237,7 +235,7 @@ class SpecList(RowList[Listing]):
         self.post_message(SightChanged())
 
     def move_cursor(self, position: int) -> None:
-        """Put the cursor there, or at the end that is nearest, and say so."""
+        """Put the cursor there, or at the nearest end, and post that it moved."""
         before = self._listing.position
         self._listing.move_to(position)
         self._drawn_position = self._listing.position

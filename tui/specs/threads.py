@@ -1,6 +1,6 @@
-"""The threads behind the list of specs: one reads files and follows them, one plans, others read the history.
+"""The threads behind the list of specs: one reads and watches files, one plans, others read the history.
 
-They own nothing that is shown. What they find they post to the screen, which takes it in on the app's loop.
+They post what they find to the page, and own nothing that is shown.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class ScanEnded(Message):
-    """Everything is read."""
+    """All files are read."""
 
 
 @dataclass
@@ -44,7 +44,7 @@ class FilesChanged(Message):
 
 @dataclass
 class HistoryRead(Message):
-    """What earlier runs left in the queue, or what is known of more files."""
+    """The history was read: the jobs and results that earlier runs left, or those of new files."""
 
     jobs: dict[SpecKey, LatestJob]
     results: frozenset[Path]
@@ -55,7 +55,7 @@ class HistoryRead(Message):
 
 @dataclass
 class PlansMade(Message):
-    """Some more specs are weighed."""
+    """Some more specs are planned."""
 
     plans: tuple[MadePlan, ...]
 
@@ -68,7 +68,7 @@ class PlanningStopped(Message):
 
 
 class SpecThreads:
-    """Those of one screen; they end with it."""
+    """The threads of one page. They end with it."""
 
     def __init__(self, screen: Screen[None], desk: Desk) -> None:
         self._screen = screen
@@ -80,20 +80,22 @@ class SpecThreads:
         self._drawn = Event()
 
     def start_reading(self) -> None:
-        """Read all files, then whichever changes."""
+        """Read all files, and then watch them."""
         self._screen.run_worker(self._read, thread=True, group="scan", exit_on_error=False)
 
     def note_drawn(self) -> None:
-        """The first specs are on the screen: now for the rest."""
+        """Note that the first specs are drawn, so that the others may be read."""
         self._drawn.set()
 
     def start_planning(self) -> None:
-        """Plan what waits and what comes to wait."""
+        """Plan the specs that wait, and those that are added later."""
         self._planning = True
         self._screen.run_worker(self._plan, thread=True, group="plan", exit_on_error=False)
 
     def read_history(self, store: Store, files: frozenset[Path] | None) -> None:
-        """How earlier jobs ended, and which results of these files are ours; None stands for all files."""
+        """Read how earlier jobs ended, and which of these files are results of ours; None stands for all
+        files.
+        """
 
         def read() -> None:
             # The queue is closed when the app ends, and then nobody asks any more.
@@ -104,7 +106,7 @@ class SpecThreads:
         self._screen.run_worker(read, thread=True, group="history", exit_on_error=False)
 
     def plan_anew(self, settings: Settings, rows: Iterable[Row], in_sight: Iterable[int]) -> None:
-        """Plans that were made under other settings stand until the new ones come."""
+        """Plan all specs again under other settings. The old plans are shown until the new ones come."""
         self._queue.close()
         self._queue = PlanQueue()
         self.weigh(rows, in_sight)
@@ -113,20 +115,20 @@ class SpecThreads:
             self.start_planning()
 
     def weigh(self, rows: Iterable[Row], in_sight: Iterable[int]) -> None:
-        """Plan these, too; first those that somebody looks at."""
+        """Add these specs to those that are to be planned, and begin with those in sight."""
         self._queue.add({row.number: row.spec for row in rows})
         self._queue.look_at(in_sight)
 
     def look_at(self, in_sight: Iterable[int]) -> None:
-        """Plan what somebody looks at first."""
+        """Plan the specs in sight first."""
         self._queue.look_at(in_sight)
 
     def forget(self, numbers: Iterable[int]) -> None:
-        """These specs are gone."""
+        """Plan these specs no longer."""
         self._queue.forget(numbers)
 
     def stop(self) -> None:
-        """Let all of them end; nothing is posted any more."""
+        """End all threads; they post nothing any more."""
         self._stop.set()
         self._drawn.set()
         self._queue.close()

@@ -1,4 +1,4 @@
-"""The lines around the list of specs: what is listed, and what to do when nothing is."""
+"""The texts around the list of specs: its title, its filter, and what to do when it is empty."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _DOT = ("  ·  ", "$foreground-disabled")
 
 @dataclass(slots=True)
 class Progress:
-    """How far the scan is."""
+    """The progress of the scan."""
 
     read: int = 0
-    """Files."""
+    """How many files are read."""
     total: int = 0
-    """Files; 0 until the first is read."""
+    """How many files there are; 0 until the first is read."""
     ended: bool = False
 
 
 def title_line(listing: Listing, progress: Progress) -> Content:
-    """How many specs there are, and what is different from a plain list of them."""
+    """Say how many specs there are, and how the list differs from a plain one."""
     parts = [Content.assemble(("Specs ", "bold"), (f"{len(listing.rows):,}", "bold"))]
     if listing.marked:
         hidden = f", {listing.hidden_marks:,} hidden" if listing.hidden_marks else ""
@@ -53,12 +53,12 @@ def title_line(listing: Listing, progress: Progress) -> Content:
 
 
 def filter_hint(wanted: Filter) -> Content:
-    """What of a filter was not understood, and how it could be."""
+    """Say which parts of a filter were not understood, and how to write them."""
     return Content.styled("; ".join(one_line(text) for text in wanted.problems), "$text-warning")
 
 
 def troubles(listing: Listing) -> str:
-    """How many findings are no specs; empty when all are."""
+    """Say how many files are broken or skipped; empty when none is."""
     counts = ((len(listing.broken), "broken"), (len(listing.skipped), "skipped"))
     return ", ".join(f"{count:,} {what}" for count, what in counts if count)
 
@@ -72,7 +72,7 @@ def _going_on(listing: Listing, progress: Progress) -> str:
 
 
 def empty_text(listing: Listing, progress: Progress, paths: Iterable[Path]) -> Content:
-    """What stands in place of the list when it has nothing to show."""
+    """Return the text that replaces an empty list."""
     named = ", ".join(one_line(str(path)) for path in paths)
     if not named:
         return _first_steps()

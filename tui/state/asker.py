@@ -1,6 +1,6 @@
-"""The person at the app answers what reaching a box asks: one question at a time, each for a while only.
+"""Asks the user of the app what reaching a box needs to know, one question at a time.
 
-A link waits for its answer, so no question stays open for ever: an unanswered one counts as no, and is put
+A link waits for its answer, so no question stays open for ever. An unanswered one counts as no, and is put
 again later.
 """
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 HOST_KEY_SECONDS = 600.0
-"""Time to call the box's owner."""
+"""Seconds to answer a question about a host key, which leaves time to call the box's owner."""
 SECRET_SECONDS = 100.0
-"""A little less than sshd waits for a login (LoginGraceTime)."""
+"""Seconds to type a secret, a little less than sshd waits for a login (LoginGraceTime)."""
 
 
 class AppAsker:
-    """Asks by dialogs over whatever page is shown."""
+    """Asks with dialogs over the page that is shown."""
 
     is_there = True
 
     def __init__(self, app: App[None], unanswered: Callable[[], object]) -> None:
-        """`unanswered` is told when nobody answered in time."""
+        """`unanswered` is called when nobody answered in time."""
         self._app = app
         self._unanswered = unanswered
         self._turn = asyncio.Lock()

@@ -1,6 +1,7 @@
-"""What goes on right now: boxes, jobs, and the text that is being written. Events go in, facts come out.
+"""What happens at the moment: boxes, jobs, and the text that is being written. No widgets.
 
-The queue's file stays the truth; this is what is worth showing of it, and is gone with the app. No widgets.
+It takes in events and holds what is worth showing of them. The queue's file remains the truth, and this
+ends with the app.
 """
 
 from __future__ import annotations
@@ -30,44 +31,45 @@ from backend.events import (
 from backend.store import Job, State
 
 FIRST_STAGE = "starting"
-"""With which every start of an engine begins."""
+"""The stage with which every start of an engine begins."""
 LONGEST_TEXT = 200_000
-"""Characters of an answer that are kept for the screen."""
+"""How many characters of an answer are kept for the screen."""
 _MOST_STAGES = 32
-"""Of a start that are kept; an engine has seven."""
+"""How many stages of a start are kept; an engine has seven."""
 _RECENT = 32
-"""Ended jobs whose seconds tell how long the rest will take."""
+"""How many of the last jobs are used to estimate the time for the rest."""
 
 _STOPPED = (State.PAUSED, State.FAILED, State.CANCELLED)
 
 _BYTES_A_TOKEN = 4
-"""Of UTF-8, in English prose; pieces of text are joined on their way, so they cannot be counted instead."""
+"""Bytes of UTF-8 for each token of English prose. Pieces of text are joined on their way, so they cannot be
+counted instead."""
 
 
 @dataclass(slots=True)
 class LiveJob:
-    """A job of this session, and what was heard of it."""
+    """A job of this session, and what was heard of it so far."""
 
     job: Job
-    """As it was when it was taken up; `state` and `error` here are newer."""
+    """The job as it was when it was added. `state` and `error` here are newer."""
     state: State
     error: str = ""
     note: str = ""
-    """Why it waits, when it was put back."""
+    """Why it waits, if it was put back into the queue."""
     attempt: int = 0
     reason: str = ""
-    """Why the engine failed at the attempt before, if it did."""
+    """Why the attempt before failed, if it did."""
     text: str = ""
     began: float | None = None
-    """When the engine took it up, by the clock of `Live`."""
+    """When the engine began with it, by the clock of `Live`."""
     first_text: float | None = None
     first_tokens: int = 0
-    """Of the answer, when its first text came."""
+    """Tokens of the answer when its first text came."""
     ended: float | None = None
     prompt_tokens: int | None = None
-    """By our count."""
+    """Tokens of the prompt by our count."""
     reported_tokens: int | None = None
-    """The same by the engine's count."""
+    """Tokens of the prompt by the engine's count."""
     completion_tokens: int | None = None
     size_sent: str = ""
     frames: int = 0
@@ -78,13 +80,13 @@ class LiveJob:
 
     @property
     def tokens(self) -> int:
-        """Of the answer so far; while it is written, about as many as such a text has."""
+        """Tokens of the answer so far. While it is written, they are estimated from its length."""
         if self.completion_tokens is not None:
             return self.completion_tokens
         return -(-len(self.text.encode(errors="replace")) // _BYTES_A_TOKEN)
 
     def rate(self, now: float) -> float | None:
-        """Tokens a second since the first ones; None before there are more."""
+        """Return the tokens a second since the first ones; None before there are more."""
         more = self.tokens - self.first_tokens
         if self.first_text is None or more <= 0:
             return None
@@ -92,31 +94,33 @@ class LiveJob:
         return more / seconds if seconds > 0 else None
 
     def elapsed(self, now: float) -> float | None:
-        """Seconds since the engine took it up; None before that."""
+        """Return the seconds since the engine began with the job; None before that."""
         return None if self.began is None else (self.ended or now) - self.began
 
 
 @dataclass(slots=True)
 class LiveBox:
-    """A box that was heard of."""
+    """A box, and what was heard of it."""
 
     name: str
     link: LinkState | None = None
     detail: str = ""
-    """The engine when live, what went wrong otherwise."""
+    """The engine if the link is live, otherwise what went wrong."""
     retry_at: float | None = None
     """When the next try is, by the clock of `Live`."""
     silent_since: float | None = None
-    """When it gave its last sign, by that clock; None while it is live."""
+    """When the box gave its last sign, by that clock; None while the link is live."""
     stage: str = ""
-    """How far the engine's start is; empty when that is unknown."""
+    """The stage of the engine's start; empty when it is unknown."""
     status: BoxStatus | None = None
-    """What it told of itself last; None when that is unknown."""
+    """The last status that it reported; None when that is unknown."""
     stages: dict[str, float] = field(default_factory=dict)
     """When each stage of this start was first heard of, by the clock of `Live`."""
 
     def seconds(self, now: float) -> float | None:
-        """Those that go with the state: until the next try, or since the last sign."""
+        """Return the seconds until the next try, or since the last sign, whichever the state of the link
+        calls for.
+        """
         if self.retry_at is not None:
             return self.retry_at - now
         return None if self.silent_since is None else now - self.silent_since
@@ -124,23 +128,23 @@ class LiveBox:
 
 @dataclass(slots=True)
 class Live:
-    """Hears of everything. Only the app's thread touches it."""
+    """The boxes and jobs of the session. Only the app's thread touches it."""
 
     clock: Callable[[], float] = time.monotonic
     jobs: dict[int, LiveJob] = field(default_factory=dict)
-    """By number, in the order in which they were taken up."""
+    """The jobs by number, in the order in which they were added."""
     boxes: dict[str, LiveBox] = field(default_factory=dict)
     version: int = 0
-    """Grows with every change, so that who draws knows whether there is anything new."""
+    """A counter that grows with every change, by which widgets see whether there is anything new."""
     changed: dict[int, int] = field(default_factory=dict)
-    """The version at which something was last heard of a job, by its number; the newest come last."""
+    """The version of the last news of each job, by its number; the newest come last."""
     order_version: int = 0
-    """Grows when jobs come, go, or stand otherwise than before."""
+    """A counter that grows when jobs come, go, or change their state."""
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
-    """Seconds that the engine took for each of the last jobs."""
+    """How many seconds the engine took for each of the last jobs."""
 
     def take_up(self, jobs: Iterable[Job]) -> None:
-        """Jobs that are in the queue already, or were put into it."""
+        """Add jobs that are in the queue already, or were put into it."""
         self._change_order()
         for job in jobs:
             self.jobs[job.number] = taken = LiveJob(job, job.state, job.error)
@@ -148,12 +152,12 @@ class Live:
             self._note_change(job.number)
 
     def changed_since(self, version: int) -> list[LiveJob]:
-        """The jobs of which something was heard after this version, the newest first."""
+        """Return the jobs with news after this version, the newest first."""
         newest = takewhile(lambda item: item[1] > version, reversed(self.changed.items()))
         return [self.jobs[number] for number, _ in newest if number in self.jobs]
 
     def note_changed(self, jobs: Iterable[Job]) -> None:
-        """Jobs stand in another place or state of the queue's file; what was heard of them stays."""
+        """Take over the place and state of jobs from the queue's file, and keep what was heard of them."""
         for job in jobs:
             if (known := self.jobs.get(job.number)) is not None:
                 known.job, known.state, known.error = job, job.state, job.error
@@ -161,10 +165,11 @@ class Live:
         self._change_order()
 
     def learn(self, jobs: Iterable[Job], *, are_told: bool) -> None:
-        """How jobs stand in the queue's file, whoever changed that.
+        """Take over jobs from the queue's file, after any process may have changed them.
 
-        `are_told`: events tell of what goes on here, and are newer. Then only what nobody tells counts:
-        jobs that are new, go on again, or wait in another place.
+        `are_told` says that events tell of the jobs that this process works on, and these are newer than
+        the file. Then only news without an event counts: jobs that are new, go on again, or wait in another
+        place.
         """
         new, changed = [], []
         for job in jobs:
@@ -180,7 +185,7 @@ class Live:
             self.note_changed(changed)
 
     def forget(self, numbers: Iterable[int]) -> None:
-        """Show these no longer; the queue's file keeps them."""
+        """Remove these jobs from the session. The queue's file keeps them."""
         for number in numbers:
             self.jobs.pop(number, None)
         self._change_order()
@@ -190,11 +195,11 @@ class Live:
         self.order_version += 1
 
     def box(self, name: str) -> LiveBox:
-        """The box of that name, heard of or not."""
+        """Return the box of that name, and add it if it is new."""
         return self.boxes.setdefault(name, LiveBox(name))
 
     def hear(self, event: Event) -> None:
-        """Take note of an event."""
+        """Take over the news of an event."""
         self.version += 1
         match event:
             case LinkChanged():

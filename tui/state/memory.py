@@ -1,7 +1,7 @@
-"""How the app was left: theme, page, panes, and which spec was looked at. A small file of the user's.
+"""How the app was left: its theme, page and panes, and the spec that was looked at.
 
-It is worth nothing but comfort: what cannot be read of it is forgotten without a word, and what cannot be
-written is not remembered.
+A small file of the user's keeps it. It serves comfort only, so errors of reading and writing it are
+ignored.
 """
 
 from __future__ import annotations
@@ -18,47 +18,47 @@ from backend.files import write_whole
 
 VERSION = 1
 _MOST_BYTES = 64 * 1024
-"""No file of ours is that large."""
+"""The size beyond which a file cannot be ours."""
 
 Fact = str | int | bool
 F = TypeVar("F", str, int, bool)
 
 
 def default_memory() -> Path:
-    """Where the user's memory is kept."""
+    """Return the path of the user's file."""
     return platformdirs.user_state_path("upsample") / "app.json"
 
 
 @dataclass(slots=True)
 class Memory:
-    """Facts by name ("theme", "specs.detail")."""
+    """Facts about how the app was left, by name ("theme", "specs.detail")."""
 
     file: Path | None
-    """None remembers for this session alone."""
+    """The file; None remembers for this session only."""
     facts: dict[str, Fact] = field(default_factory=dict)
 
     @classmethod
     def load(cls, file: Path | None) -> Memory:
-        """What was remembered; nothing when the file is damaged, or of another version."""
+        """Load the file; a damaged one, or one of another version, counts as empty."""
         return cls(file, _read(file) if file is not None else {})
 
     def recall(self, name: str, default: F) -> F:
-        """What is remembered, if it is of the default's type."""
+        """Return the remembered fact if it has the type of the default, and the default otherwise."""
         fact = self.facts.get(name, default)
         return fact if type(fact) is type(default) else default
 
     def note(self, name: str, fact: Fact) -> None:
-        """Keep this from the next writing on: what changes with every key is not worth one."""
+        """Note a fact that changes with every key, and so waits for the next writing."""
         self.facts[name] = fact
 
     def remember(self, name: str, fact: Fact) -> None:
-        """Keep this from now on. Blocks for as long as a small file takes to write."""
+        """Note a fact, and write the file. Blocks for as long as a small file takes to write."""
         if self.facts.get(name) != fact:
             self.facts[name] = fact
             self.save()
 
     def save(self) -> None:
-        """Write everything, for the user's eyes alone."""
+        """Write the file so that only the user can read it."""
         if self.file is not None:
             # A disk that is full, or read only, keeps nobody from working.
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""The queue as the app works on it. Imported late: it brings SSH with it."""
+"""Opens the queue for the app. It is imported late, because it brings SSH with it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from backend.store import Store
 async def queue_session(
     path: Path, reload: Callable[[], Settings], watch: Callable[[Event], None], asker: Asker
 ) -> AsyncIterator[tuple[Store, QueueRunner]]:
-    """The open queue and its runner, which is to be run. Raises QueueError."""
+    """Open the queue, and yield it with a runner, which the caller runs. Raises QueueError."""
     store = await asyncio.to_thread(Store, path)
     try:
         yield store, QueueRunner(store, reload, asker, watch)

@@ -1,4 +1,4 @@
-"""Budgets as bars. The parts of a bar differ by their glyph, so that they differ without colour."""
+"""Budgets as bars. The parts of a bar have different glyphs, so that they differ without colour too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ VISION, TEXT, ANSWER, FREE, BEYOND = "█", "▓", "░", "·", "▶"
 
 
 def small_bar(budget: Budget, width: int) -> tuple[str, str]:
-    """The filled and the empty part: the prompt's tokens against the limit, `width` cells together."""
+    """Return the filled and the empty part of a bar of `width` cells: the prompt's tokens against the
+    limit.
+    """
     if not budget.fits:
         return "━" * (width - 1) + BEYOND, ""
     halves = min(width * 2, max(1, round(budget.prompt_tokens * width * 2 / budget.limit)))
@@ -19,9 +21,10 @@ def small_bar(budget: Budget, width: int) -> tuple[str, str]:
 
 
 def budget_bar(budget: Budget, width: int) -> list[tuple[str, int]]:
-    """Glyphs and how often each stands, `width` cells together: vision, text, answer, what is free.
+    """Return the glyphs of a bar and how often each stands, `width` cells together.
 
-    Where the budget is exceeded, the bar is as long as what is needed, and BEYOND marks the rest.
+    The parts are vision, text, answer and free. If the budget is exceeded, the bar is as long as the need,
+    and BEYOND marks what lies over the limit.
     """
     parts = [budget.vision, budget.overhead + budget.text, budget.reserve, max(0, budget.free)]
     cells = _shares(parts, width)
@@ -30,7 +33,7 @@ def budget_bar(budget: Budget, width: int) -> list[tuple[str, int]]:
 
 
 def _beyond(bar: list[tuple[str, int]], within: int) -> list[tuple[str, int]]:
-    """The bar cut at the limit, and BEYOND for the cells behind it."""
+    """Cut the bar at the limit, and put BEYOND into the cells behind it."""
     width = sum(count for _, count in bar)
     within = min(within, width - 1)
     kept: list[tuple[str, int]] = []
@@ -40,7 +43,7 @@ def _beyond(bar: list[tuple[str, int]], within: int) -> list[tuple[str, int]]:
 
 
 def _shares(parts: Sequence[int], width: int) -> list[int]:
-    """`width` cells divided like `parts`; what is more than nothing has one at least."""
+    """Divide `width` cells in proportion to `parts`; each part above zero has one at least."""
     total = sum(parts) or 1
     cells = [max(1, part * width // total) if part else 0 for part in parts]
     # Rounding is settled by the largest part, where a cell more or less shows least.

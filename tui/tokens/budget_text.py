@@ -1,4 +1,4 @@
-"""A budget in words and as a bar, and the lines with facts about what is sent."""
+"""A budget in words and as a bar, and lines of facts."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _BAR_COLOURS = {
 
 
 def verdict_standing(verdict: Verdict) -> Standing:
-    """Glyph, word and colour of a verdict."""
+    """Return the glyph, word and colour of a verdict."""
     return Standing[verdict.name]
 
 
 def budget_lines(budget: Budget, stands: Standing, width: int) -> list[Content]:
-    """The verdict with its sum, the bar, and what the parts of the bar are."""
+    """Return the verdict with its sum, the bar, and the parts of the bar."""
     verdict = Content.assemble((stands.text, f"bold {stands.colour}"), f"  {sum_text(budget)}")
     if verdict.cell_length > width:
         brief = sum_text(budget).replace(" tokens", "")
@@ -44,12 +44,12 @@ def sum_text(budget: Budget) -> str:
 
 
 def about(estimated: bool) -> str:
-    """What stands before a number that is an upper estimate."""
+    """Return the sign before a number that is an upper estimate."""
     return "≈" if estimated else ""
 
 
 def bar(budget: Budget, width: int) -> Content:
-    """The bar, each part in its glyph and colour."""
+    """Draw the bar, each part with its glyph and colour."""
     parts = budget_bar(budget, width)
     return Content.assemble(*((glyph * count, _BAR_COLOURS[glyph]) for glyph, count in parts))
 
@@ -60,7 +60,7 @@ def frames_text(count: int) -> str:
 
 
 def fact_lines(label: str, value: str | Content, width: int) -> list[Content]:
-    """A label and what it stands for, which goes on below itself."""
+    """Return a label and its value, which is wrapped below itself."""
     content = value if isinstance(value, Content) else Content(value)
     lines = content.wrap(max(10, width - _LABEL))
     labels = [label] + [""] * (len(lines) - 1)

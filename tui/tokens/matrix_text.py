@@ -1,4 +1,6 @@
-"""The 25 sizes that Cosmos is trained on as a table: a category a row, an aspect ratio a column."""
+"""The 25 sizes that Cosmos is trained on as a table, with a row for each category and a column for each
+aspect.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,14 @@ _MUTED = "$foreground-muted"
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """How much of a size is shown."""
+    """How much is shown of each size."""
 
     sizes: bool = False
-    """Its pixels stand before its tokens."""
+    """With its pixels before its tokens."""
     linear: bool = False
-    """The rule of thumb stands behind them."""
+    """With the tokens by the rule of thumb behind the exact ones."""
     below: bool = False
-    """The same, on a line of its own."""
+    """With the tokens by the rule of thumb on a line of their own."""
 
 
 _STYLES = (_Style(sizes=True, linear=True), _Style(linear=True), _Style(below=True))
@@ -35,9 +37,10 @@ _EXACT_ALONE = _Style()
 def matrix_lines(
     rows: Sequence[CategoryRow], width: int, source: Size | None = None, *, linear: bool = True
 ) -> list[Content]:
-    """As much of each size as `width` cells allow; the column of the source's aspect is the bold one.
+    """Lay out as much of each size as fits into `width` cells, with the column of the source's aspect in
+    bold.
 
-    None of it, and no line, where not even the exact counts have room.
+    If not even the exact counts have room, there are no lines.
     """
     styles = _STYLES if linear else (_EXACT_ALONE,)
     digits = max(len(f"{row.check.budget.prompt_tokens:,}") for row in rows)

@@ -1,6 +1,6 @@
 """The token panel: what the current spec costs, and what it would cost under other settings.
 
-What is changed here is a what-if until it is used; the screen closes by returning the settings to use.
+Changes are tried until the user takes them over; the screen then returns the settings to use.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from tui.tokens.what_if import MeasuredSpec, WhatIf, read_subject
 
 @dataclass
 class SubjectRead(Message):
-    """What the token panel is about was read and counted."""
+    """The spec of the panel was read and counted."""
 
     subject: MeasuredSpec | None
-    """None when it cannot be."""
+    """The spec with its counts; None when it cannot be read."""
     error: UpsampleError | None = None
-    """Why not."""
+    """Why it cannot be read."""
 
 
 class TokensScreen(TellsDefects, ModalScreen[Upsampling | None]):
@@ -73,18 +73,16 @@ class TokensScreen(TellsDefects, ModalScreen[Upsampling | None]):
         """None until the spec is read and counted."""
 
     def compose(self) -> ComposeResult:
-        """One text."""
         with VerticalScroll(classes="panel", can_focus=True) as panel:
             panel.border_title = Content(f"Tokens of {one_line(self._spec.name)}")
             panel.border_subtitle = "⏎ use for this session · x as in the config · Esc drop"
             yield Static("Counting …", markup=False)
 
     def on_mount(self) -> None:
-        """Count in a thread: the first time, the vocabulary is read."""
+        """Count in a thread, because the vocabulary is read the first time."""
         self.run_worker(self._read, thread=True, exit_on_error=False)
 
     def on_resize(self) -> None:
-        """Everything follows the width."""
         self.call_after_refresh(self._show)
 
     def _read(self) -> None:
@@ -110,7 +108,7 @@ class TokensScreen(TellsDefects, ModalScreen[Upsampling | None]):
             self.query_one(Static).update(describe_what_if(self.what, width))
 
     def _try(self, what: WhatIf | None, kind: str = "") -> None:
-        """Show this one; where nothing can change, say why."""
+        """Show the spec under these settings; if nothing can change, say why."""
         if self.what is None or what is None:
             return
         why = self.what.why_not(kind) if kind else ""
@@ -121,39 +119,39 @@ class TokensScreen(TellsDefects, ModalScreen[Upsampling | None]):
         self._show()
 
     def action_frames(self, step: int) -> None:
-        """More or fewer frames."""
+        """Try more or fewer frames."""
         self._try(self.what and self.what.with_frames(step), "frames")
 
     def action_limit(self, step: int) -> None:
-        """A longer or shorter context."""
+        """Try a longer or shorter context."""
         self._try(self.what and self.what.with_limit(step))
 
     def action_reserve(self, step: int) -> None:
-        """More or less for the answer."""
+        """Try more or less room for the answer."""
         self._try(self.what and self.what.with_reserve(step))
 
     def action_profile(self, step: int) -> None:
-        """Another model family."""
+        """Try the profile of another model family."""
         self._try(self.what and self.what.with_profile(step))
 
     def action_media(self) -> None:
-        """Another video of the spec."""
+        """Try another video of the spec."""
         self._try(self.what and self.what.with_media(), "media")
 
     def action_bound(self, step: int) -> None:
-        """Another greatest size."""
+        """Try another greatest size."""
         self._try(self.what and self.what.with_bound(step), "size")
 
     def action_resize(self) -> None:
-        """The size that fits, or the original one."""
+        """Try the size that fits, or the original one."""
         self._try(self.what and self.what.with_resize(), "size")
 
     def action_reset(self) -> None:
-        """As in the config."""
+        """Return to the settings of the config."""
         self._try(self.what and self.what.reset())
 
     def action_copy(self) -> None:
-        """Copy the commands that keep what differs."""
+        """Copy the commands that write the differences into the config."""
         commands = self.what.commands if self.what else ()
         if commands:
             copy(self.app, "\n".join(commands))
@@ -166,9 +164,9 @@ class TokensScreen(TellsDefects, ModalScreen[Upsampling | None]):
         self.query_one(".panel", VerticalScroll).scroll_relative(y=lines, animate=False)
 
     def action_use(self) -> None:
-        """Close, and use it for this session."""
+        """Close, and use the settings for this session."""
         self.dismiss(self.what.settings if self.what and self.what.changes else None)
 
     def action_drop(self) -> None:
-        """Close; everything stays as it is."""
+        """Close, and change nothing."""
         self.dismiss(None)

@@ -1,4 +1,4 @@
-"""What the token panel says: what would be sent, the settings that can be tried, the sizes of Cosmos."""
+"""The texts of the token panel: what would be sent, the settings to try, the sizes of Cosmos."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _ENTRIES = (
     ("z Z", "at most", "max_upsample_resolution"),
     ("o", "resize", "auto_resize"),
 )
-"""Keys, what they change in a word, and the setting's name."""
+"""The keys, a word for what they change, and the name of the setting."""
 
 
 def describe_what_if(what: WhatIf, width: int) -> Content:
-    """Everything, in `width` cells."""
+    """Return the whole text of the panel, `width` cells wide."""
     plan = what.plan
     sections = [
         _verdict(plan, width),
@@ -84,7 +84,7 @@ def _facts(what: WhatIf, plan: Plan, width: int) -> list[Content]:
 
 
 def _measured(what: WhatIf, plan: Plan, width: int) -> list[Content]:
-    """What a box said of what is sent and of the original, where it was asked."""
+    """Return what a box has measured for the sent size and the original one, if it was asked."""
     calibration = what.calibration
     if calibration is None or plan.video is None:
         return []

@@ -1,4 +1,4 @@
-"""What a plan comes to, as glyph + word + colour: the three always stand together."""
+"""The verdict on a plan as glyph, word and colour. The three always stand together."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from backend.tokens import Verdict
 
 
 class Standing(Enum):
-    """Where a spec stands. The name in lower case is the last part of its style's name."""
+    """The verdict on a spec. Its name in lower case is the last part of the name of its style."""
 
     WAITING = ("·", "weighing")
     FITS = ("✓", "fits")
     NEAR = ("~", "near")
     EXCEEDS = ("✗", "exceeds")
     REFUSED = ("✗", "refused")
-    """For another reason than tokens: no such video, larger than the greatest resolution."""
+    """Refused for another reason than tokens: the video is missing, or larger than allowed."""
 
     @property
     def text(self) -> str:
-        """Glyph and word."""
         return " ".join(self.value)
 
     @property
     def colour(self) -> str:
-        """The theme's colour of it."""
+        """The theme's colour for it."""
         return _COLOURS[self]
 
 
@@ -41,7 +40,7 @@ _BY_VERDICT = {Verdict.FITS: Standing.FITS, Verdict.NEAR: Standing.NEAR}
 
 
 def standing(plan: Plan | None) -> Standing:
-    """Where the spec of this plan stands; None is a plan that is still to be made."""
+    """Return the verdict on a plan; None stands for a plan that is still to be made."""
     if plan is None:
         return Standing.WAITING
     if plan.refusal is not None or plan.budget is None:

@@ -1,7 +1,7 @@
-"""What the current spec would take under other settings. Pure: nothing is read and nothing is drawn here.
+"""The costs of the current spec under other settings. It reads and draws nothing.
 
-`read_subject` does what takes time (headers, the tokenizer, the profiles) once; every change after that
-is arithmetic.
+`read_subject` does what takes time (headers, the tokenizer, the profiles) once; every change after that is
+arithmetic.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ from backend.video import MediaKind, Video, probe
 
 RESERVES = (100, 200, 300, 500, 1000, 2000, 4000)
 BOUNDS = ("", "720", "512", "480", "256")
-"""Greatest shorter sides; "" is no bound."""
+"""Bounds for the shorter side; "" is no bound."""
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSpec:
-    """A spec, and what had to be read and counted to weigh it under any settings."""
+    """A spec, with all that had to be read and counted to plan it under any settings."""
 
     spec: Spec
     videos: Mapping[Path, Video]
-    """By path: those that can be read."""
+    """The videos that can be read, by path."""
     troubles: Mapping[Path, UpsampleError]
-    """Why the others cannot."""
+    """Why the other videos cannot be read, by path."""
     text: Mapping[str, int]
     """Tokens of the text that is sent, by profile."""
     fresh: Mapping[str, Upsampling]
     """The shipped settings with each profile's own, by profile."""
     calibration: Calibration | None = None
-    """What was measured on the box that would be used; None when nothing was."""
+    """The measurements of the box that would be used; None when there are none."""
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -54,7 +54,7 @@ class MeasuredSpec:
 
 
 def read_subject(spec: Spec, config: Upsampling, counter: TextCounter) -> MeasuredSpec:
-    """Reads the headers of what may be shown, and counts the text as each profile sends it. Blocks.
+    """Read the headers of the videos that may be sent, and count the text as each profile sends it. Blocks.
 
     Raises ConfigError when the tokenizer cannot be read.
     """
@@ -88,7 +88,7 @@ def read_subject(spec: Spec, config: Upsampling, counter: TextCounter) -> Measur
 
 @dataclass(frozen=True, slots=True)
 class SettingChange:
-    """A setting that is not as the config has it."""
+    """A setting that differs from the config."""
 
     key: str
     was: object
@@ -96,31 +96,31 @@ class SettingChange:
 
     @property
     def command(self) -> str:
-        """What keeps it: a command line."""
+        """The command line that writes it into the config."""
         value = str(self.now).lower() if isinstance(self.now, bool) else str(self.now)
         return shlex.join(["upsample", "config", "set", f"upsampling.{self.key}", value])
 
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """A spec under settings that may differ from the config's. Each `with_` gives another one."""
+    """A spec under settings that may differ from the config. Each `with_` method returns another one."""
 
     subject: MeasuredSpec
     config: Upsampling
-    """What holds in the app."""
+    """The settings of the app."""
     settings: Upsampling
-    """What is tried."""
+    """The settings that are tried."""
 
     @classmethod
     def of(cls, subject: MeasuredSpec, config: Upsampling) -> WhatIf:
-        """Nothing changed yet."""
+        """Return the spec under the settings of the config."""
         return cls(subject, config, config)
 
     # --- what comes of it
 
     @property
     def plan(self) -> Plan:
-        """What would be sent."""
+        """The plan: what would be sent."""
         shown = choose_media(self.subject.spec, self.settings.media)
         planner, prompt = self._planner, self.subject.spec.prompt
         for path in (shown.video, shown.control):
@@ -137,18 +137,18 @@ class WhatIf:
 
     @property
     def frames(self) -> int:
-        """Frames that the matrix is about: those that are sent; without a video, those asked for."""
+        """The number of frames for the matrix: those that are sent, or, without a video, those asked for."""
         return self.plan.frames or self.settings.frames_to_extract
 
     @property
     def original(self) -> Budget | None:
-        """What the video takes at its own size; None without a video."""
+        """The budget of the video at its own size; None without a video."""
         plan = self.plan
         return self._planner.weigh(self.text, plan.video.size, plan.frames) if plan.video else None
 
     @property
     def largest(self) -> Size | None:
-        """The largest size that fits, whatever is to be sent; None without a video or when none does."""
+        """The largest size that fits, whatever would be sent; None without a video, or when no size fits."""
         plan = self.plan
         if plan.video is None:
             return None
@@ -156,13 +156,13 @@ class WhatIf:
 
     @property
     def calibration(self) -> Calibration | None:
-        """What was measured under the profile that is tried."""
+        """The measurements under the profile that is tried."""
         found = self.subject.calibration
         return found if found and found.profile == self.settings.profile else None
 
     @property
     def matrix(self) -> tuple[CategoryRow, ...]:
-        """The 25 sizes of Cosmos, counted as the model counts."""
+        """The budgets of the 25 sizes of Cosmos."""
         planner = self._planner
         return category_matrix(
             text=self.text,
@@ -180,7 +180,7 @@ class WhatIf:
 
     @property
     def changes(self) -> tuple[SettingChange, ...]:
-        """What differs from the config, in the order of the config's keys."""
+        """The settings that differ from the config, in its order."""
         return tuple(
             SettingChange(key, getattr(self.config, key), getattr(self.settings, key))
             for key in _differing(self.config, self.settings)
@@ -188,7 +188,9 @@ class WhatIf:
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """Command lines that keep what differs; a profile brings its own settings along."""
+        """The command lines that write the differences into the config. A profile brings its own settings
+        along.
+        """
         brought = self._under(self.settings.profile)
         kept = {*_differing(brought, self.settings), "profile"}
         return tuple(change.command for change in self.changes if change.key in kept)
@@ -196,44 +198,46 @@ class WhatIf:
     # --- changing it
 
     def with_frames(self, step: int) -> WhatIf:
-        """So many frames more or fewer; never less than 1."""
+        """Change the number of frames by `step`, but not below 1."""
         return self._with(frames_to_extract=self.settings.frames_to_extract + step)
 
     def with_limit(self, step: int) -> WhatIf:
-        """The next of CONTEXT_LENGTHS, or the one before; at the ends it stays."""
+        """Take the next or the previous of CONTEXT_LENGTHS; at the ends nothing changes."""
         return self._with(max_tokens=_next(CONTEXT_LENGTHS, self.settings.max_tokens, step))
 
     def with_reserve(self, step: int) -> WhatIf:
-        """The next of RESERVES, or the one before; at the ends it stays."""
+        """Take the next or the previous of RESERVES; at the ends nothing changes."""
         return self._with(reserve=_next(RESERVES, self.settings.reserve, step))
 
     def with_bound(self, step: int) -> WhatIf:
-        """The next smaller of BOUNDS, or the next larger one; from the ends, round."""
+        """Take the next smaller or larger of BOUNDS, going around the ends."""
         bounds = list(dict.fromkeys((*BOUNDS, self.config.max_upsample_resolution)))
         at = bounds.index(self.settings.max_upsample_resolution)
         return self._with(max_upsample_resolution=bounds[(at + step) % len(bounds)])
 
     def with_resize(self) -> WhatIf:
-        """The size that fits, or the original one, in turn."""
+        """Switch between the size that fits and the original one."""
         return self._with(auto_resize=not self.settings.auto_resize)
 
     def with_media(self) -> WhatIf:
-        """The next of rgb, control and both, round."""
+        """Take the next of rgb, control and both, going around the end."""
         kinds = list(Media)
         return self._with(media=kinds[(kinds.index(self.settings.media) + 1) % len(kinds)])
 
     def with_profile(self, step: int) -> WhatIf:
-        """The next profile, round, with the settings that it brings along."""
+        """Take the next profile with its settings, going around the end."""
         names = self.subject.profiles
         name = names[(names.index(self.settings.profile) + step) % len(names)]
         return replace(self, settings=self._under(name))
 
     def reset(self) -> WhatIf:
-        """As the config has it."""
+        """Return to the settings of the config."""
         return replace(self, settings=self.config)
 
     def why_not(self, what: str) -> str:
-        """Why changing `what` ("frames", "media", "size") changes nothing for this spec; "" if it does."""
+        """Return why changing `what` ("frames", "media", "size") has no effect on this spec; "" if it has
+        one.
+        """
         spec = self.subject.spec
         if choose_media(spec, self.settings.media).video is None:
             return "This spec has no video: only its text is sent."
@@ -245,9 +249,10 @@ class WhatIf:
         return ""
 
     def _under(self, profile: str) -> Upsampling:
-        """The config under another profile.
+        """Return the settings of the config under another profile.
 
-        What the user has set stays: a value is the user's own when nobody else would have said it.
+        Settings of the user stay. A value counts as the user's when neither the defaults nor a profile
+        would give it.
         """
         if profile == self.config.profile:
             return self.config
@@ -261,7 +266,7 @@ class WhatIf:
         return Planner(self.settings, TextCounter())
 
     def _with(self, **changes: object) -> WhatIf:
-        """Checked; what the config would not take changes nothing."""
+        """Return the spec under changed settings; if the config would not allow them, nothing changes."""
         try:
             settings = Upsampling.model_validate(self.settings.model_dump() | changes)
         except ValidationError:
@@ -274,7 +279,7 @@ def _differing(one: Upsampling, other: Upsampling) -> list[str]:
 
 
 def _next(values: tuple[int, ...], now: int, step: int) -> int:
-    """The value after `now`, or before it; at the ends `now` itself."""
+    """Return the value after `now`, or before it; at the ends `now` itself."""
     beyond = [value for value in values if (value > now if step > 0 else value < now)]
     if not beyond:
         return now

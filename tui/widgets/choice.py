@@ -1,4 +1,4 @@
-"""One of a few values, on one line: the arrows change it."""
+"""An input for one of a few values, on one line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tui.text import one_line
 
 
 class Choice(Widget, can_focus=True):
-    """Shows its value between arrows. ← and → go round, and so does space."""
+    """Shows its value between arrows. The keys ←, → and space go round the values."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "turn(-1)", "before", show=False),
@@ -35,11 +35,10 @@ class Choice(Widget, can_focus=True):
 
     @property
     def value(self) -> str:
-        """The chosen one."""
+        """The chosen value."""
         return self._values[self._at]
 
     def render(self) -> Content:
-        """The value, and that there are others."""
         arrows = ("‹ ", " ›") if len(self._values) > 1 else ("  ", "")
         return Content.assemble(
             (arrows[0], "$foreground-muted"), one_line(self.value), (arrows[1], "$foreground-muted")

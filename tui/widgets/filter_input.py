@@ -10,7 +10,7 @@ from tui.widgets.typed_line import TypedLine
 
 
 class FilterInput(TypedLine):
-    """Its keys say what becomes of the filter."""
+    """The input for a filter, with keys to keep it or to show everything."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,down,tab", "submit", "keep the filter", key_display="⏎"),

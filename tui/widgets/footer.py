@@ -9,7 +9,9 @@ from tui.host import AppHost, host_of
 
 
 class PageFooter(Footer):
-    """Textual's, with the app's second frame: a widget a key, for which the first frame need not wait."""
+    """Textual's footer, drawn with the second frame: it has a widget for each key, and the first need not
+    wait.
+    """
 
     def on_mount(self) -> None:
         """Show the keys once there is a frame."""
@@ -22,7 +24,7 @@ class PageFooter(Footer):
         self.call_later(self.bindings_changed, self.screen)
 
     def bindings_changed(self, screen: Screen[object]) -> None:
-        """Other keys work now."""
+        """Show the keys that work now."""
         if self._host.first_frame.is_set():
             super().bindings_changed(screen)
 

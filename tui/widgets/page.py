@@ -1,4 +1,4 @@
-"""What the pages of the app have in common: the line about the box, the footer, and a smallest size.
+"""The base of the pages: a status bar, a footer, and a smallest size.
 
 A page is the base of a mode, so it stays as it was left while another one is shown.
 """
@@ -21,7 +21,7 @@ from tui.widgets.footer import PageFooter
 from tui.widgets.status_bar import StatusBar
 
 SMALLEST = (60, 16)
-"""Columns and lines below which a page only says that it is too small."""
+"""The least columns and lines of a window; in a smaller one, a page only says that it is too small."""
 
 _WIDTHS = [(0, "-too-narrow"), (SMALLEST[0], "-narrow"), (110, "-wide")]
 _HEIGHTS = [(0, "-too-short"), (SMALLEST[1], "-tall-enough"), (36, "-tall")]
@@ -32,7 +32,7 @@ HELP_KEY = Binding("question_mark", "help", "help", key_display="?")
 
 
 class Page(TellsDefects, Screen[None]):
-    """A page: pages add what stands between the status bar and the footer in `compose_body`."""
+    """A page. Each page adds what stands between the status bar and the footer in `compose_body`."""
 
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     VERTICAL_BREAKPOINTS = _HEIGHTS
@@ -42,7 +42,6 @@ class Page(TellsDefects, Screen[None]):
     """The widget with the keys that move in the page."""
 
     def compose(self) -> ComposeResult:
-        """Status bar, body, footer; or the one line that the window is too small."""
         yield StatusBar()
         yield from self.compose_body()
         yield PageFooter()
@@ -53,33 +52,31 @@ class Page(TellsDefects, Screen[None]):
         )
 
     def compose_body(self) -> ComposeResult:
-        """What this page is about."""
+        """Compose the parts between the status bar and the footer."""
         raise NotImplementedError
 
     @property
     def host(self) -> AppHost:
-        """The app, as pages know it."""
         return host_of(self)
 
     def on_mount(self) -> None:
-        """Follow what goes on."""
         self.host.live_changed.subscribe(self, lambda _: self.show_live())
 
     @property
     def is_shown(self) -> bool:
-        """Whether this is the page that is shown, perhaps below a dialog; none is when the app ends."""
+        """Whether this page is shown, perhaps below a dialog. No page is shown while the app ends."""
         return self.app.screen_stack[:1] == [self]
 
     def show_live(self) -> None:
-        """Something new is known of boxes, jobs or logs; called some times a second at most."""
+        """Show news of boxes, jobs or logs. This is called several times a second at most."""
 
     @property
     def current_job(self) -> int | None:
-        """The number of the job that the page is about; None where it is about none."""
+        """The number of the job that the page is about; None if it is about none."""
         return None
 
     def on_resize(self, event: events.Resize) -> None:
-        """In a slim window the keys of the page matter more than the gaps between them."""
+        """Make the footer compact in a narrow window, where the keys matter more than the gaps."""
         footer = self.query_one(Footer)
         footer.compact = event.size.width < 80
         footer.show_command_palette = event.size.width >= 90

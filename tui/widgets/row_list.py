@@ -1,8 +1,8 @@
-"""What the lists of the app have in common: a line-API view of rows, of which one has the cursor.
+"""The base of the lists: it draws rows, of which one has the cursor.
 
-Only what is in sight is drawn, so 100,000 rows cost what 40 do. What the rows say, and what choosing one
-means, is for each list. One line of descent on purpose: Textual looks for component classes along the
-first base alone.
+It draws the rows in sight only, so 100,000 rows cost what 40 do. Each list says what its rows show, and
+what choosing one means. It has a single line of base classes on purpose: Textual looks for component
+classes along the first base alone.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from tui.widgets.pieces import Piece
 
 @dataclass
 class CurrentChanged(Message):
-    """The cursor of the list is on another spec."""
+    """The cursor of the list is on another row."""
 
 
 class Rows(Protocol):
-    """What a list shows, as far as its cursor needs it."""
+    """The rows of a list, as far as its cursor needs to know them."""
 
     position: int
-    """Of the cursor; 0 when there are no rows."""
+    """The position of the cursor; 0 when there are no rows."""
 
 
 L = TypeVar("L", bound=Rows)
@@ -42,7 +42,7 @@ class RowList(ScrollView, Generic[L], can_focus=True):
     """Draws rows, and moves the cursor by keys and clicks."""
 
     PREFIX: ClassVar[str]
-    """Of the names of the list's component classes, "job-list" for "job-list--mark"."""
+    """The first part of the names of the list's component classes, "job-list" for "job-list--mark"."""
     HAS_CURSOR: ClassVar[bool] = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "move(1)", "down", show=False),
@@ -65,20 +65,19 @@ class RowList(ScrollView, Generic[L], can_focus=True):
         raise NotImplementedError
 
     def move_cursor(self, position: int) -> None:
-        """Put the cursor there, or at the end that is nearest, and say so."""
+        """Put the cursor there, or at the nearest end, and post that it moved."""
         raise NotImplementedError
 
     def _pieces(self, position: int, width: int, *, current: bool) -> Sequence[Piece]:
-        """What a row says, in `width` cells."""
+        """Return the pieces of a row of `width` cells."""
         raise NotImplementedError
 
     def _clicked(self, event: events.Click) -> None:
-        """The row that the cursor is on now was clicked."""
+        """Handle a click on the row that has the cursor now."""
 
     # --- what all have
 
     def render_line(self, y: int) -> Strip:
-        """Line `y` of what is in sight."""
         position = y + self.scroll_offset.y
         # Not `size`, which has the scrollbar in it.
         width = self.scrollable_content_region.width
@@ -91,21 +90,21 @@ class RowList(ScrollView, Generic[L], can_focus=True):
         return Strip(drawn).adjust_cell_length(width, self.rich_style + over)
 
     def show_rows(self) -> None:
-        """Draw again: the listing is not what it was."""
+        """Draw the list again after a change of its listing."""
         # Rows are as wide as the list, so there is nothing to scroll to sideways.
         self.virtual_size = Size(1, self.count)
         self._keep_in_sight()
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        """A click chooses a row."""
+        """Put the cursor on the clicked row."""
         position = event.y + self.scroll_offset.y
         if self.HAS_CURSOR and position < self.count:
             self.move_cursor(position)
             self._clicked(event)
 
     def on_resize(self) -> None:
-        """The cursor may be out of sight."""
+        """Bring the cursor back into sight."""
         self._keep_in_sight()
 
     def action_move(self, rows: int) -> None:
@@ -113,7 +112,7 @@ class RowList(ScrollView, Generic[L], can_focus=True):
         self.move_cursor(self._listing.position + rows)
 
     def action_page(self, pages: int) -> None:
-        """Move the cursor by so many pages; a line of the last page stays in sight."""
+        """Move the cursor by pages; a line of the last page stays in sight."""
         self.move_cursor(self._listing.position + pages * max(1, self.size.height - 1))
 
     def action_go_first(self) -> None:

@@ -1,4 +1,4 @@
-"""The line at the top of every page: the box, how the link to it stands, the pages, and the limit."""
+"""The line at the top of every page: the box and its link, the pages, and the limit of tokens."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from tui.widgets.status_text import box_line, limit_line, pages_line
 
 
 class StatusBar(Horizontal):
-    """Draws itself anew when something changed, some times a second at most."""
+    """Shows the box, the pages and the limit, and follows their changes."""
 
     def compose(self) -> ComposeResult:
-        """The box on the left, the limit on the right; the pages between them where there is room."""
         yield Static(id="box", markup=False)
         yield Static(
             pages_line(self.app.current_mode, host_of(self).pages), id="pages", markup=False
@@ -22,7 +21,6 @@ class StatusBar(Horizontal):
         yield Static(id="limit", markup=False)
 
     def on_mount(self) -> None:
-        """Show what is known, and follow it."""
         host = host_of(self)
         host.live_changed.subscribe(self, lambda _: self._show(host))
         host.settings_changed.subscribe(self, lambda _: self._show(host))
@@ -37,6 +35,6 @@ class StatusBar(Horizontal):
         self.query_one("#limit", Static).update(limit_line(host.settings))
 
     def _count(self, host: AppHost) -> None:
-        """Seconds go by."""
+        """Draw the seconds of countdowns."""
         if any(box.seconds(0.0) is not None for box in host.live.boxes.values()):
             self._show(host)

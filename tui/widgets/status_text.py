@@ -1,4 +1,4 @@
-"""How a link to a box stands, in words and colours, and the parts of the status bar."""
+"""The state of a link to a box in words and colours, and the parts of the status bar."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _LINK_COLOURS = {
 
 
 def link_text(state: LinkState) -> Content:
-    """How a link stands: glyph, word and colour."""
+    """Return the glyph and word for the state of a link, in its colour."""
     sign = LINK_SIGNS[state]
     return Content.styled(f"{sign.glyph} {sign.word}", _LINK_COLOURS[state])
 
 
 def link_parts(box: LiveBox | None, now: float) -> tuple[str, str, str]:
-    """The glyph, the words with their countdown by the clock of `Live`, and the colour of both."""
+    """Return the glyph, the words with their countdown by the clock of `Live`, and the colour of both."""
     if box is None or box.link is None:  # nothing was heard of it yet
         return "○", "", "$foreground-muted"
     words = link_words(box.link, box.seconds(now))
@@ -39,7 +39,7 @@ def link_parts(box: LiveBox | None, now: float) -> tuple[str, str, str]:
 
 
 def box_line(settings: Settings, live: LiveBox | None, now: float) -> Content:
-    """The box that would be used, how the link to it stands, and what answers there.
+    """Return the box that would be used, the state of its link, and its engine.
 
     Raises ConfigError when there is no such box.
     """
@@ -60,7 +60,7 @@ def box_line(settings: Settings, live: LiveBox | None, now: float) -> Content:
 
 
 def pages_line(current: str, pages: Sequence[str]) -> Content:
-    """The pages and their keys; a click goes there."""
+    """Return the pages and their keys. A click on a page goes there."""
     names = [f"{number} {page}" for number, page in enumerate(pages, start=1)]
     return Content("  ").join(
         Content.styled(name, "bold $primary")
@@ -71,7 +71,7 @@ def pages_line(current: str, pages: Sequence[str]) -> Content:
 
 
 def limit_line(settings: Settings) -> Content:
-    """The limit that every budget is held against."""
+    """Return the limit of every budget."""
     limits = settings.upsampling
     return Content.assemble(
         f"{limits.max_tokens:,} tokens",

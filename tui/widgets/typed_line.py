@@ -1,4 +1,4 @@
-"""A line of a page that is typed into now and then."""
+"""An input line of a page that is open only while the user types into it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from textual.widgets import Input
 
 
 class TypedLine(Input):
-    """An Input that is out of use, so that it cannot take the focus, until something is to be typed."""
+    """An input that is disabled, so that it cannot take the focus, until something is to be typed."""
 
     def __init__(self, placeholder: str = "", *, select_on_focus: bool = True) -> None:
         super().__init__(
@@ -18,11 +18,11 @@ class TypedLine(Input):
         self.cursor_blink = False
 
     def begin(self) -> None:
-        """What is typed from now on is typed here."""
+        """Enable the line, and focus it."""
         self.disabled = False
         # `focus()` takes a moment, and the next key may be there first.
         self.screen.set_focus(self)
 
     def end(self) -> None:
-        """Out of use again; where the focus goes is up to the page."""
+        """Disable the line. The page moves the focus."""
         self.disabled = True

@@ -1,4 +1,4 @@
-"""The frames that would be sent, as pictures. They are read in a thread, and only once the cursor rests."""
+"""The widget with pictures of the frames that would be sent. A thread reads them once the cursor rests."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class PicturesRead(Message):
     """Some more frames of a spec were decoded."""
 
     task: object
-    """What they were read for; whoever wants something else by now passes them over."""
+    """The task that they were read for. Pictures of an older task are ignored."""
     pictures: tuple[Picture, ...]
-    """All so far, in the order in which they are sent."""
+    """All pictures so far, in the order in which their frames are sent."""
     trouble: str = ""
-    """Why there are no more, when they cannot be read."""
+    """Why the others cannot be read; empty when all can."""
     ended: bool = False
     """Whether the thread is done."""
 
@@ -49,7 +49,7 @@ class _Task:
 
 
 class FramesView(TellsDefects, Widget):
-    """Shows one look at a time. A thread that is slow delays the next pictures, and never the keyboard."""
+    """Shows the pictures of one spec. A slow thread delays the next pictures, and never the keyboard."""
 
     DEFAULT_CSS = "FramesView { height: auto; color: $foreground-muted; }"
 
@@ -64,22 +64,22 @@ class FramesView(TellsDefects, Widget):
         self._note = ""
         self._resting: Timer | None = None
         self._stop = Event()
-        """Set when what is being read is not wanted any more."""
+        """Is set when the pictures that are being read are not wanted any more."""
         self._reading = False
         self._began = 0.0
         self._strips: list[Strip] = []
         self._placed: tuple[_Task | None, tuple[Picture, ...]] = (None, ())
-        """Of what there are widgets."""
+        """The task and the pictures for which there are widgets."""
         self._width = 0
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
-        """Those that are shown now."""
+        """The pictures that are shown now."""
         return self._pictures
 
     @property
     def trouble(self) -> str:
-        """Why there are no pictures; empty when there are, or may come."""
+        """Why there are no pictures; empty when there are some, or they may still come."""
         return self._trouble
 
     @property
@@ -94,7 +94,7 @@ class FramesView(TellsDefects, Widget):
         return not (self.app.no_color or self.app.native_ansi_color or few)
 
     def show(self, look: Look | None, width: int, height: int) -> None:
-        """Show these frames in so many cells and about as many lines; None shows nothing."""
+        """Show these frames in `width` cells and about `height` lines; None shows nothing."""
         self._width = width
         look = look if self._book is not None else None
         self._note = "" if look is None or self.can_draw else "no pictures without colours"
@@ -108,18 +108,17 @@ class FramesView(TellsDefects, Widget):
         self._draw()
 
     def on_unmount(self) -> None:
-        """Nobody looks any more."""
+        """Stop reading."""
         self._stop.set()
 
     def render_line(self, y: int) -> Strip:
-        """Line `y` of labels and pictures."""
         line = self._strips[y] if y < len(self._strips) else Strip.blank(0)
         return line.apply_style(self.rich_style).adjust_cell_length(
             self.size.width, self.rich_style
         )
 
     def _await_rest(self) -> None:
-        """Read once the cursor rests; what is being read is not wanted any more."""
+        """Stop reading the former pictures, and read the wanted ones once the cursor rests."""
         if self._resting is not None:
             self._resting.stop()
         self._stop.set()
@@ -140,7 +139,7 @@ class FramesView(TellsDefects, Widget):
         )
 
     def _read(self, book: PictureBook, task: _Task, stop: Event) -> None:
-        """In a thread."""
+        """Read pictures in a thread, and post them."""
         pictures: list[Picture] = []
         trouble = ""
         try:
@@ -154,7 +153,7 @@ class FramesView(TellsDefects, Widget):
         self.post_message(PicturesRead(task, tuple(pictures), trouble, ended=True))
 
     def _pixels(self, task: _Task) -> Size:
-        """Of each picture as it is read."""
+        """Return the pixels of each picture."""
         if self._graphics is None:
             return task.grid.size
         source = task.look.video.size
@@ -216,7 +215,9 @@ class FramesView(TellsDefects, Widget):
         return lines
 
     def _row(self, grid: Grid, places: tuple[int, ...]) -> list[Strip]:
-        """A line of labels, and the lines of the pictures below them; dots where one is awaited."""
+        """Draw a line of labels and the pictures below it, with dots in place of a picture that is still to
+        come.
+        """
         width = grid.size.width
         label, gap = "", Strip([Segment(" " * GAP)])
         columns: list[list[Strip]] = []
@@ -235,11 +236,11 @@ class FramesView(TellsDefects, Widget):
 
 
 def _words(text: str, width: int) -> list[Strip]:
-    """As many lines as it takes."""
+    """Draw the words on as many lines as they take."""
     return [Strip([Segment(line.plain)]) for line in Content(text).wrap(max(1, width))]
 
 
 def _rows(grid: Grid) -> list[tuple[int, ...]]:
-    """Which pictures stand beside each other."""
+    """Return the positions of the pictures of each row."""
     places = range(grid.shown)
     return [tuple(places[at : at + grid.columns]) for at in range(0, grid.shown, grid.columns)]

@@ -1,4 +1,4 @@
-"""Pictures in a terminal: a cell is two pixels, one above the other, drawn as ▀ in two colours."""
+"""Pictures drawn with characters: each cell is two pixels, one above the other, drawn as ▀ in two colours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ _Pixel = tuple[int, int, int]
 
 
 def draw_half_blocks(picture: Thumbnail) -> list[Strip]:
-    """`height / 2` lines, rounded up, of `width` cells each; below an odd last row nothing is drawn."""
+    """Draw a picture as `height / 2` lines of `width` cells, rounded up; nothing is drawn below an odd last
+    row.
+    """
     width, height = picture.size.width, picture.size.height
     return [
         _line(

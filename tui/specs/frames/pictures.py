@@ -1,4 +1,4 @@
-"""The pictures of a spec's frames: which ones, how large, where they stand, and keeping them. No widgets."""
+"""The pictures of a spec's frames: their choice, size and place, and a cache of them. No widgets."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from backend.video import FrameSampling, MediaKind, Video, choose_frames
 from backend.video.thumbnails import LookEnded, Thumbnail, fit_within, read_thumbnails
 
 KEPT = 256
-"""Pictures that are kept: about 3 MB of those that a wide window shows."""
+"""How many pictures the cache keeps: about 3 MB of those that a wide window shows."""
 KEPT_LARGE = 24
-"""Of those that are drawn in pixels: about 15 MB."""
+"""How many pictures the cache keeps where they are drawn in pixels: about 15 MB."""
 
 GAP = 2
 """Cells between two pictures."""
@@ -24,18 +24,18 @@ _WIDEST = 64
 _LEAST = 14
 """Cells of a picture, at most and at least."""
 _TALLEST = 14
-"""Lines of a picture, at most."""
+"""The greatest height of a picture in lines."""
 _MOST = 16
-"""Pictures that are shown; a model may be sent 64."""
+"""How many pictures are shown at most; a model may be sent 64."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Frames that are to be shown."""
+    """The frames of a spec that are to be shown."""
 
     video: Video
     frames: int
-    """How many are sent."""
+    """How many frames are sent."""
     sampling: FrameSampling
     control: Video | None = None
     """A second video, whose frames are sent after the first one's."""
@@ -43,7 +43,7 @@ class Look:
 
 
 def look_at(plan: Plan | None, sampling: FrameSampling) -> Look | None:
-    """What this plan would send pictures of; None for a text, or a video that cannot be read."""
+    """Return the frames that this plan would send; None for a text, or a video that cannot be read."""
     if plan is None or plan.video is None:
         return None
     frames = plan.frames - plan.control_frames
@@ -52,25 +52,25 @@ def look_at(plan: Plan | None, sampling: FrameSampling) -> Look | None:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """How pictures stand beside and below each other."""
+    """The arrangement of pictures beside and below each other."""
 
     columns: int
     shown: int
-    """Pictures that there is room for."""
+    """How many pictures there is room for."""
     size: Size
-    """Of each in half-blocks: a cell is one pixel wide and two high."""
+    """The size of each picture in half-blocks: a cell is one pixel wide and two high."""
 
     @property
     def lines(self) -> int:
-        """Lines of one row of pictures, without what is written above them."""
+        """How many lines a row of pictures takes, without the labels above it."""
         return (self.size.height + 1) // 2
 
 
 def lay_out(source: Size, count: int, width: int, height: int) -> Grid | None:
-    """The grid for `count` pictures of this shape in so many cells and lines; None without room.
+    """Arrange `count` pictures of this shape in so many cells and lines; return None if there is no room.
 
-    Each row of pictures has a line above it that says when its frames appear. As many pictures stand
-    beside each other as can without becoming small, up to all of them.
+    Each row of pictures has a line above it that says when its frames appear. As many pictures stand beside
+    each other as can without becoming small, up to all of them.
     """
     if count < 1:
         return None
@@ -89,10 +89,10 @@ def lay_out(source: Size, count: int, width: int, height: int) -> Grid | None:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One frame as it is shown."""
+    """The picture of one frame."""
 
     label: str
-    """When it appears, and of which video."""
+    """When the frame appears, and in which video."""
     thumbnail: Thumbnail
 
 
@@ -100,21 +100,21 @@ class Picture:
 class _Key:
     path: Path
     changed: int
-    """When the file was changed, in ns."""
+    """When the file was last changed, in nanoseconds."""
     bytes: int
     size: Size
     index: int
 
 
 class PictureBook:
-    """Reads the pictures of frames, and keeps those that were looked at last. Safe to share."""
+    """Reads the pictures of frames, and keeps those that were used last. Threads may share it."""
 
     def __init__(self, most: int = KEPT) -> None:
         self._most = most
         self._lock = Lock()
         self._kept: OrderedDict[_Key, Thumbnail] = OrderedDict()
         self.decoded = 0
-        """Pictures that were not kept, and so were decoded."""
+        """How many pictures were decoded, because they were not kept."""
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -122,9 +122,9 @@ class PictureBook:
     def read(
         self, look: Look, size: Size, most: int, cancelled: Callable[[], bool]
     ) -> Iterator[Picture]:
-        """The first `most` frames that are sent, in that order. Blocks.
+        """Read the first `most` frames that are sent, in their order. Blocks.
 
-        Raises MediaError when a file cannot be read, and LookEnded when `cancelled` says so.
+        Raises MediaError when a file cannot be read, and LookEnded when `cancelled` returns true.
         """
         whose = "video " if look.control else ""
         yield from self._read(look.video, look, size, whose, min(look.frames, most), cancelled)
@@ -178,5 +178,5 @@ class PictureBook:
 
 
 def _even(size: Size) -> Size:
-    """No line is only half a picture."""
+    """Make the height even, so that no line is only half a picture."""
     return Size(size.width, max(2, size.height & ~1))

@@ -1,6 +1,7 @@
-"""Pictures in real pixels, in terminals that can: kitty's protocol or sixel, both by textual-image.
+"""Pictures in real pixels, in terminals that can show them: kitty's protocol or sixel, both by
+textual-image.
 
-That is an extra. Without it, and in other terminals, pictures are drawn in half-blocks, two to a cell.
+textual-image is an extra. Without it, and in other terminals, pictures are drawn in half-blocks.
 """
 
 from __future__ import annotations
@@ -17,24 +18,24 @@ from backend.video.thumbnails import Thumbnail, fit_within
 
 @dataclass(frozen=True, slots=True)
 class PixelGraphics:
-    """What a terminal can draw."""
+    """The way in which a terminal draws pixels."""
 
     make_widget: Callable[[Thumbnail], Widget]
-    """Shows a picture as large as the widget is."""
+    """The widget that shows a picture in its own size."""
     cell: Size
-    """Of a cell, in pixels."""
+    """The size of a cell in pixels."""
 
     def fill(self, source: Size, columns: int, lines: int) -> Size:
-        """How large a picture of this shape is to be read for so many cells."""
+        """Return the size in pixels in which a picture of this shape fills so many cells."""
         room = Size(columns * self.cell.width, lines * self.cell.height)
         return fit_within(source, room)
 
 
 def find_pixel_graphics() -> PixelGraphics | None:
-    """What this terminal can; None where it can do no more than half-blocks, or textual-image is missing.
+    """Return what this terminal can draw; None if it cannot draw pixels, or textual-image is missing.
 
-    Asks the terminal, whose answer would be taken for keys once the app reads them: so it comes before
-    that. Blocks for some tenths of a second at most.
+    It asks the terminal. Once the app reads keys, it would take the answer for keys, so this comes before
+    the app starts. Blocks for some tenths of a second at most.
     """
     if not (sys.__stdin__ and sys.__stdin__.isatty()):
         return None
