@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from textual.app import App, SuspendNotSupported
 
-from backend.config.editor import editor_command
+from backend.config.external_editor import editor_command
 from backend.errors import UpsampleError
 from backend.specs.quoting import well_formed, without_controls
 from tui.text import paragraphs

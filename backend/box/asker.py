@@ -41,7 +41,7 @@ class Asker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Nobody:
+class UnattendedAsker:
     """Answers for an unattended run: only the host key named beforehand is accepted."""
 
     expected_fingerprint: str = ""

@@ -10,7 +10,7 @@ import random
 import time
 from dataclasses import dataclass, field
 
-from backend.box.surroundings import Surroundings
+from backend.box.interruptions import InterruptionDetector
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds before connecting again."""
@@ -29,9 +29,9 @@ class Backoff:
     """The pauses of one row of failures; those between connections unless others are given."""
 
     def __init__(
-        self, surroundings: Surroundings | None = None, pauses: Pauses | None = None
+        self, surroundings: InterruptionDetector | None = None, pauses: Pauses | None = None
     ) -> None:
-        self._surroundings = surroundings or Surroundings()
+        self._surroundings = surroundings or InterruptionDetector()
         self._pauses = pauses or Pauses()
         self._pause = self._pauses.first
 

@@ -13,8 +13,8 @@ import asyncssh
 from backend.box.asker import Asker
 from backend.box.channel import Channel
 from backend.box.embedded import embedded_connection
-from backend.box.pulse import LOOK_SECONDS, Pulse
-from backend.box.runner import build_runner, deploy, newest_log
+from backend.box.heartbeat import LOOK_SECONDS, Heartbeat
+from backend.box.runner import build_runner, deploy, read_newest_log
 from backend.box.ssh import connect
 from backend.errors import BoxError, BoxUnreachable, BoxUnusable
 from remote.protocol import (
@@ -58,11 +58,11 @@ FROM_NOW_ON = JournalCursor("", 0)
 """For who only looks: a journal may hold 40 MB of results, and what is wanted would come after them."""
 
 
-Heed = Callable[[float | None], None]
+OnStale = Callable[[float | None], None]
 """Told the seconds of silence while a link is stale, and None once it is not any more."""
 
 
-def _heedless(_silence: float | None) -> None:
+def _ignore_staleness(_silence: float | None) -> None:
     """For who only waits for the end."""
 
 
@@ -76,7 +76,7 @@ class Link:
         self._box = box
         self._channel = channel
         self._incoming = incoming
-        self._pulse = Pulse(channel.send_soon)
+        self._pulse = Heartbeat(channel.send_soon)
         self._lost: BoxUnreachable | None = None
 
     async def send(self, message: FromApp) -> None:
@@ -107,7 +107,7 @@ class Link:
                     yield message
 
     @contextlib.asynccontextmanager
-    async def watched(self, heed: Heed, cut: Callable[[], None]) -> AsyncIterator[None]:
+    async def watched(self, heed: OnStale, cut: Callable[[], None]) -> AsyncIterator[None]:
         """Meanwhile, have the link cut when the box falls silent: `messages` and `send` say so then."""
         watching = asyncio.create_task(self._watch(heed, cut))
         try:
@@ -116,7 +116,7 @@ class Link:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
 
-    async def _watch(self, heed: Heed, cut: Callable[[], None]) -> None:
+    async def _watch(self, heed: OnStale, cut: Callable[[], None]) -> None:
         was_stale = False
         while self._lost is None:
             await asyncio.sleep(LOOK_SECONDS)
@@ -134,7 +134,12 @@ class Link:
 
 @contextlib.asynccontextmanager
 async def open_link(
-    box: Box, asker: Asker, seen: JournalCursor, *, look: bool = False, heed: Heed = _heedless
+    box: Box,
+    asker: Asker,
+    seen: JournalCursor,
+    *,
+    look: bool = False,
+    heed: OnStale = _ignore_staleness,
 ) -> AsyncIterator[Link]:
     """A link to the box, closed on leaving. Raises BoxError.
 
@@ -144,19 +149,19 @@ async def open_link(
     """
     async with (
         open_connection(box, asker) as connection,
-        link_over(connection, box, seen, look=look, heed=heed) as link,
+        open_link_over(connection, box, seen, look=look, heed=heed) as link,
     ):
         yield link
 
 
 @contextlib.asynccontextmanager
-async def link_over(
+async def open_link_over(
     connection: asyncssh.SSHClientConnection,
     box: Box,
     seen: JournalCursor,
     *,
     look: bool = False,
-    heed: Heed = _heedless,
+    heed: OnStale = _ignore_staleness,
 ) -> AsyncIterator[Link]:
     """As `open_link`, over a connection that is there. One whose box falls silent is cut."""
     runner = build_runner()
@@ -184,7 +189,7 @@ async def link_over(
 async def read_log(box: Box, asker: Asker) -> str:
     """The end of the runner's log on the box; empty when there is none. Raises BoxError."""
     async with open_connection(box, asker) as connection:
-        return await newest_log(connection, box.setup.root, _LOG_BYTES)
+        return await read_newest_log(connection, box.setup.root, _LOG_BYTES)
 
 
 def open_connection(

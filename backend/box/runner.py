@@ -113,7 +113,7 @@ async def deploy(connection: asyncssh.SSHClientConnection, root: str, runner: Ru
         ) from error
 
 
-async def newest_log(connection: asyncssh.SSHClientConnection, root: str, size: int) -> str:
+async def read_newest_log(connection: asyncssh.SSHClientConnection, root: str, size: int) -> str:
     """The last `size` bytes of the newest runner's log under `root`; empty when there is none.
 
     Raises BoxUnusable.

@@ -25,7 +25,7 @@ from backend.box.host_keys import (
     known_hosts_files,
     settle_host_key,
 )
-from backend.box.patience import machines_within
+from backend.box.login_timeout import limit_login_time
 from backend.box.proxy_command import ProxyCommand
 from backend.errors import BoxRefusedLogin, BoxUnreachable, BoxUntrusted
 
@@ -138,7 +138,7 @@ async def _hop(
     async with contextlib.aclosing(ProxyCommand(options.proxy_command or ())) as proxy:
         way = _Way(hop, options, tunnel, proxy)
         try:
-            async with machines_within(LOGIN_SECONDS, asker) as patient:
+            async with limit_login_time(LOGIN_SECONDS, asker) as patient:
                 check = HostKeyCheck(patient, f"{options.username}@{hop.host}")
                 connection = await _connect_trusted(way, known, check, patient)
         except (asyncssh.Error, OSError, TimeoutError, ValueError) as error:

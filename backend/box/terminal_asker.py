@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
-from backend.box.asker import HostKeyQuestion, Nobody
+from backend.box.asker import HostKeyQuestion, UnattendedAsker
 from backend.specs.quoting import printable
 
 
@@ -22,7 +22,7 @@ class TerminalAsker:
         self, expected_fingerprint: str, quiet: Callable[[], AbstractContextManager[None]]
     ) -> None:
         """`quiet` gives a context in which nothing else writes to the terminal."""
-        self._unattended = Nobody(expected_fingerprint)
+        self._unattended = UnattendedAsker(expected_fingerprint)
         self._quiet = quiet
 
     @property

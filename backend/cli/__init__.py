@@ -58,7 +58,7 @@ def _only_paths(arguments: Sequence[str]) -> bool:
 
 
 def _open(paths: Sequence[str]) -> ExitCode:
-    from backend.commands.app import open_app
+    from backend.commands.open_app import open_app
 
     return open_app([Path(path) for path in paths])
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from backend.commands.options import UpsampleOptions
+from backend.commands.upsample_options import UpsampleOptions
 from backend.exit_codes import ExitCode
 
 _DEFAULTS = UpsampleOptions()
@@ -22,6 +22,6 @@ def upsample(
         from backend.commands.upsample import upsample_batch
 
         return upsample_batch(replace(options, paths=paths))
-    from backend.commands.app import open_app
+    from backend.commands.open_app import open_app
 
     return open_app(paths, options.results_folder, options.changes)

@@ -10,7 +10,7 @@ import tomlkit
 
 from backend.config import LOCAL_FILE, load_settings, user_file
 from backend.config.edit import edit_user_file, key_parts, set_value
-from backend.config.editor import editor_command
+from backend.config.external_editor import editor_command
 from backend.config.profiles import Profile, ProfileFile, load_profile, profile_files
 from backend.config.survey import survey_settings
 from backend.console import out, safe, say, table, warn, write_json, write_line

@@ -13,9 +13,9 @@ from rich.box import ROUNDED
 from rich.table import Table
 from rich.text import Text
 
-from backend.box.asker import Nobody
+from backend.box.asker import UnattendedAsker
 from backend.box.link import Box, JournalCursor, open_link
-from backend.commands.clips import CLIPS, EXAMPLE_CLIPS
+from backend.commands.demo_clips import CLIPS, EXAMPLE_CLIPS
 from backend.config import Settings, load_settings
 from backend.console import out, safe, say, verdict_text, write_line
 from backend.dispatch.dispatcher import Dispatcher
@@ -60,7 +60,7 @@ async def _demo(folder: Path) -> ExitCode:
         batch = Batch(_BOX, settings.boxes[_BOX], settings.upsampling, folder / "outputs")
         jobs = store.queue(make_jobs(found.specs, specs, batch))
         say("Deploying the runner to the embedded box, over SSH on loopback …")
-        await Dispatcher(store, box, Nobody(), _narrator()).run(jobs)
+        await Dispatcher(store, box, UnattendedAsker(), _narrator()).run(jobs)
         ended = store.jobs(job.number for job in jobs)
         for job in ended:
             if job.state is State.DONE:
@@ -122,7 +122,10 @@ def _setup(settings: Settings, folder: Path) -> Setup:
 
 
 async def _stop(box: Box) -> None:
-    async with asyncio.timeout(_STOP_SECONDS), open_link(box, Nobody(), JournalCursor()) as link:
+    async with (
+        asyncio.timeout(_STOP_SECONDS),
+        open_link(box, UnattendedAsker(), JournalCursor()) as link,
+    ):
         await link.send(Stop(only_idle=False))
         async for _ in link.messages():
             pass

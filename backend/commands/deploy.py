@@ -8,9 +8,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from backend.box.asker import Asker
-from backend.box.findings import findings_of
 from backend.box.link import Box, open_connection
 from backend.box.runner import Deployed, build_runner, deploy
+from backend.box.runner_commands import stream_findings
 from backend.box.setup import make_box
 from backend.box.terminal_asker import TerminalAsker
 from backend.config import load_settings
@@ -63,7 +63,7 @@ async def _deploy(box: Box, asker: Asker) -> _Outcome:
         others: list[Finding] = []
         trouble: BoxUnusable | None = None
         try:
-            async with aclosing(findings_of(connection, command)) as findings:
+            async with aclosing(stream_findings(connection, command)) as findings:
                 async for finding in findings:
                     others.append(finding)
         except BoxUnusable as error:

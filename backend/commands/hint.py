@@ -12,7 +12,7 @@ from backend.exit_codes import ExitCode
 from backend.planning.plan import Planner
 from backend.tokens import TextCounter
 from backend.video import MediaKind, create_hint_video, probe
-from backend.video.kept import content_key, hint_path
+from backend.video.frame_cache import content_key, hint_path
 
 
 def make_hint(video: Path, output: Path | None, *, force: bool) -> ExitCode:

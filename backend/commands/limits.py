@@ -16,23 +16,23 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColu
 from backend.box.link import JournalCursor
 from backend.box.setup import make_box
 from backend.box.terminal_asker import TerminalAsker
-from backend.commands.bar import Bar
 from backend.commands.limits_tables import show_report
-from backend.commands.own_queue import own_queue
+from backend.commands.progress_bar import Bar
+from backend.commands.user_queue import open_user_queue
 from backend.config import EngineName, Settings, Table, load_settings
 from backend.console import say, warn, write_json
 from backend.dispatch.journal_cursor import advance_journal_cursor
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
-from backend.limits.calibration import calibration_of, measuring_folder, save_calibration
-from backend.limits.clips import draw_test_videos
-from backend.limits.estimating import LimitsLab
-from backend.limits.files import write_report
+from backend.limits.calibration import make_calibration, measuring_folder, save_calibration
+from backend.limits.estimates import LimitsLab
 from backend.limits.measurement import Measurement
-from backend.limits.measuring import MeasurementWatchers, Measuring
-from backend.limits.picture import draw_picture
+from backend.limits.measurement_run import MeasurementRun, MeasurementWatchers
+from backend.limits.plot import draw_plot
 from backend.limits.report import LimitsReport, make_report, report_json
-from backend.limits.sizes import (
+from backend.limits.report_files import write_report
+from backend.limits.sample_videos import draw_test_videos
+from backend.limits.sampled_sizes import (
     CONTEXT_LENGTHS,
     FRAME_COUNTS,
     PROMPT,
@@ -105,7 +105,7 @@ def _write_files(report: LimitsReport, folder: Path) -> list[Path]:
     """Write the tables, and the picture where matplotlib is installed."""
     files = write_report(report, folder)
     try:
-        files += draw_picture(report, folder)
+        files += draw_plot(report, folder)
     except ImportError:
         warn(
             "limits.svg and limits.png are not drawn: matplotlib is not installed. "
@@ -173,11 +173,11 @@ def _measure(
         )
     box = make_box(name, box_settings, settings)
     folder = measuring_folder(name, box_settings.model, settings.upsampling.profile)
-    measuring = Measuring(lab, counter, box, folder)
+    measuring = MeasurementRun(lab, counter, box, folder)
     if measuring.kept:
         say(f"Going on with an interrupted measurement: {measuring.kept} replies are there.")
     asker = TerminalAsker(options.accept_host_key, screen.bar.paused)
-    with own_queue() as store:
+    with open_user_queue() as store:
         seen = JournalCursor(*store.seen(name))
     watchers = MeasurementWatchers(screen.doing, screen.progress)
     try:
@@ -185,7 +185,7 @@ def _measure(
     except KeyboardInterrupt:
         say(f"Interrupted. {measuring.kept} replies are kept; the same command goes on with that.")
         raise
-    calibration = calibration_of(measurement)
+    calibration = make_calibration(measurement)
     if calibration.samples:
         file = save_calibration(calibration)
         say(f"{file} keeps what was measured; `estimate`, `fit` and the app show it.")

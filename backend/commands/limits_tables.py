@@ -7,11 +7,8 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from backend.console import out, safe, table, verdict_text, warn
-from backend.limits.measurement import Measurement
-from backend.limits.memory import gib
-from backend.limits.reply import Reply, ReplyOutcome
-from backend.limits.report import LimitsReport
-from backend.limits.tables import (
+from backend.limits.kv_cache import gib_text
+from backend.limits.markdown_tables import (
     SIGNS,
     confirmed_text,
     count_text,
@@ -20,6 +17,9 @@ from backend.limits.tables import (
     room_text,
     size_text,
 )
+from backend.limits.measurement import Measurement
+from backend.limits.reply import Reply, ReplyOutcome
+from backend.limits.report import LimitsReport
 from backend.sizes import AspectRatio
 from backend.tokens import Budget
 
@@ -147,7 +147,7 @@ def _show_frames_and_memory(report: LimitsReport) -> None:
     numbers = ["max_model_len", *(size_text(size) for size in sizes), *memory]
     shown = table(*numbers, right=numbers)
     for at, context in enumerate(report.contexts):
-        costs = [gib(m) for m in _of(report, at)] if report.memories else []
+        costs = [gib_text(m) for m in _of(report, at)] if report.memories else []
         shown.add_row(
             f"{context:,}", *(f"{counts[at]:,}" for _, counts in report.most_frames), *costs
         )

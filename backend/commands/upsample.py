@@ -11,11 +11,11 @@ from backend.box.asker import Asker
 from backend.box.link import Box
 from backend.box.setup import make_box
 from backend.box.terminal_asker import TerminalAsker
+from backend.commands.batch_report import BatchReport
 from backend.commands.dry_run import show_plans
-from backend.commands.filtered import keep_matching
-from backend.commands.options import UpsampleOptions
-from backend.commands.own_queue import own_queue
-from backend.commands.report import BatchReport
+from backend.commands.filter_specs import keep_matching
+from backend.commands.upsample_options import UpsampleOptions
+from backend.commands.user_queue import open_user_queue
 from backend.config import BoxSettings, EngineName, Settings
 from backend.console import say, warn
 from backend.dispatch.dispatcher import Dispatcher
@@ -47,7 +47,7 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
     if options.dry_run:
         specs = _usable_in_dry_run(found, options)
         return show_plans(specs, found, settings, as_json=options.json)
-    with own_queue() as store:
+    with open_user_queue() as store:
         specs = _usable(found, store, options)
         if not options.paths:
             report = BatchReport(as_json=options.json)
@@ -168,7 +168,7 @@ def _batch(options: UpsampleOptions, settings: Settings, name: str, box: BoxSett
 def _usable_in_dry_run(found: Scan, options: UpsampleOptions) -> list[Spec]:
     if not default_path().exists():
         return _usable(found, None, options)  # a dry run makes nothing, not even a queue
-    with own_queue() as store:
+    with open_user_queue() as store:
         return _usable(found, store, options)
 
 

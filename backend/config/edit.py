@@ -13,7 +13,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Item
 
 from backend.config import Layer, check_layers, user_file
-from backend.config.editor import edit_file
+from backend.config.external_editor import edit_file
 from backend.errors import ConfigError
 from backend.files import write_whole
 

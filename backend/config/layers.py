@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from backend.config.profiles import load_profile
 from backend.config.settings import Settings, Upsampling
-from backend.config.trust import decisions_not_ours, without_repeats
+from backend.config.trust import drop_repeats, forbidden_decisions
 from backend.config.validation import first_complaint
 from backend.errors import ConfigError
 from backend.files import read_regular
@@ -79,10 +79,10 @@ def load_layers(command_line: Table | None = None) -> tuple[Settings, list[Layer
     changes: Table = {"upsampling": dict(profile.upsampling)}
     lasting = [shipped, Layer(f"the profile {profile.name}", changes, Origin.PROFILE), *files]
     layers = [*lasting, *now]
-    return _with_contexts(lasting, now, _settle(layers))
+    return _apply_box_contexts(lasting, now, _settle(layers))
 
 
-def _with_contexts(
+def _apply_box_contexts(
     lasting: list[Layer], now: list[Layer], settings: Settings
 ) -> tuple[Settings, list[Layer]]:
     """A box's own context length lies above what files say for all boxes, and below the moment's wish."""
@@ -110,12 +110,12 @@ def _local_layers(path: Path) -> list[Layer]:
     # In a checkout it is the shipped file itself, and no wish of the user's.
     shipped = _shipped().table
     layers = [
-        replace(layer, origin=Origin.LOCAL, table=without_repeats(layer.table, shipped))
+        replace(layer, origin=Origin.LOCAL, table=drop_repeats(layer.table, shipped))
         for layer in _file_layers(path)
         if layer.table != shipped
     ]
     for layer in layers:
-        for key, what in decisions_not_ours(layer.table):
+        for key, what in forbidden_decisions(layer.table):
             raise ConfigError(
                 f"{layer.source}: {key} {what}, and is heeded in your own file alone",
                 f"If it is yours, move it to {user_file()}.",

@@ -27,9 +27,7 @@ BOX_KEYS = (
 _WITH_DRIVE_OR_ROOT = re.compile(r"[~/\\]|[A-Za-z]:")
 
 
-def without_repeats(
-    table: Mapping[str, object], shipped: Mapping[str, object]
-) -> dict[str, object]:
+def drop_repeats(table: Mapping[str, object], shipped: Mapping[str, object]) -> dict[str, object]:
     """The settings without those of BOX_KEYS that repeat the shipped file, as a checkout's do: no wishes."""
     kept = copy.deepcopy(dict(table))
     for place, box in _boxes(kept):
@@ -41,7 +39,7 @@ def without_repeats(
     return kept
 
 
-def decisions_not_ours(table: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+def forbidden_decisions(table: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """The keys of a foreign folder's settings that it may not decide about, each with what it does."""
     for place, box in _boxes(table):
         for key in BOX_KEYS:

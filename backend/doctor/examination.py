@@ -12,17 +12,17 @@ from dataclasses import asdict, dataclass
 import asyncssh
 
 from backend.box.asker import Asker
-from backend.box.findings import findings_of
 from backend.box.link import Box, open_connection
 from backend.box.runner import build_runner, deploy
+from backend.box.runner_commands import stream_findings
 from backend.box.setup import make_box
 from backend.config import Settings, load_settings
 from backend.dispatch.journal_cursor import read_journal_cursor
 from backend.doctor import laptop
-from backend.doctor.findings import fine, skipped, wrong
-from backend.doctor.start import AREA as START
-from backend.doctor.start import try_start
-from backend.doctor.way import describe_clock, describe_connection, describe_no_connection
+from backend.doctor.connection import describe_clock, describe_connection, describe_no_connection
+from backend.doctor.findings import failed_finding, ok_finding, skipped_finding
+from backend.doctor.first_token import AREA as START
+from backend.doctor.first_token import try_start
 from backend.errors import BoxError, BoxUnusable, ConfigError, UpsampleError
 from remote.protocol import FAILED, Checkup, Finding
 
@@ -103,8 +103,10 @@ class _Examination:
             self._tell(
                 laptop.describe_bad_settings(error),
                 await asyncio.to_thread(laptop.find_queue),
-                skipped(laptop.AREA, "frames", "because config failed"),
-                skipped(_BOX, "everything", "on the way there and on it, because config failed"),
+                skipped_finding(laptop.AREA, "frames", "because config failed"),
+                skipped_finding(
+                    _BOX, "everything", "on the way there and on it, because config failed"
+                ),
             )
             raise
         self._tell(
@@ -134,18 +136,18 @@ class _Examination:
             deployed = await deploy(connection, box.setup.root, runner)
         except BoxError as error:
             self._tell(
-                wrong(_BOX, "runner", error.problem, error.remedy or _NO_RUNNER),
-                skipped(_BOX, "everything", "else on the box, because runner failed"),
+                failed_finding(_BOX, "runner", error.problem, error.remedy or _NO_RUNNER),
+                skipped_finding(_BOX, "everything", "else on the box, because runner failed"),
             )
             raise
         sent = "was there" if deployed.was_there else "sent"
-        self._tell(fine(_BOX, "runner", f"{deployed.path}, {sent}"))
+        self._tell(ok_finding(_BOX, "runner", f"{deployed.path}, {sent}"))
         self._watchers.doing("looking at the box")
         checkup = Checkup(box.setup, settings.max_tokens_on(box.name))
         try:
             await self._hear_checkup(connection, deployed.path, checkup)
         except BoxError as error:
-            self._tell(wrong(_BOX, "checkup", error.problem, error.remedy or _NO_RUNNER))
+            self._tell(failed_finding(_BOX, "checkup", error.problem, error.remedy or _NO_RUNNER))
             raise
 
     async def _hear_checkup(
@@ -153,7 +155,7 @@ class _Examination:
     ) -> None:
         heard = 0
         command = [runner, "check", json.dumps(asdict(checkup))]
-        async with aclosing(findings_of(connection, command)) as findings:
+        async with aclosing(stream_findings(connection, command)) as findings:
             async for finding in findings:
                 if not heard:
                     self._tell(describe_clock(finding.time, time.time()))
@@ -168,13 +170,17 @@ class _Examination:
         if any(
             finding.verdict == FAILED and finding.area == laptop.AREA for finding in self.findings
         ):
-            self._tell(skipped(START, "first token", "because something on this machine failed"))
+            self._tell(
+                skipped_finding(START, "first token", "because something on this machine failed")
+            )
             return
         self._watchers.doing("starting the model")
         try:
             seen = await asyncio.to_thread(read_journal_cursor, box.name)
             finding = await try_start(connection, box, settings, seen, self._watchers.doing)
         except BoxError as error:
-            self._tell(wrong(START, "first token", error.problem, error.remedy or _NO_RUNNER))
+            self._tell(
+                failed_finding(START, "first token", error.problem, error.remedy or _NO_RUNNER)
+            )
             raise
         self._tell(finding)

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from backend.config import LOCAL_FILE, Settings, user_file
-from backend.doctor.findings import fine, wrong
+from backend.doctor.findings import failed_finding, ok_finding
 from backend.errors import MediaError, QueueError, UpsampleError
 from backend.store import Store, default_path
 from backend.video.ffmpeg import find_ffmpeg
@@ -26,7 +26,9 @@ _VERSION = re.compile(r"ffmpeg version (\S+)")
 
 def find_python() -> Finding:
     """That it is new enough was seen before this could run."""
-    return fine(AREA, "Python", f"{platform.python_version()} at {_short(Path(sys.executable))}")
+    return ok_finding(
+        AREA, "Python", f"{platform.python_version()} at {_short(Path(sys.executable))}"
+    )
 
 
 async def find_working_ffmpeg() -> Finding:
@@ -35,13 +37,15 @@ async def find_working_ffmpeg() -> Finding:
         path = await asyncio.to_thread(find_ffmpeg)
         version = await _version_of(path)
     except MediaError as error:
-        return wrong(AREA, "ffmpeg", error.problem, error.remedy)
+        return failed_finding(AREA, "ffmpeg", error.problem, error.remedy)
     except (OSError, TimeoutError) as error:
         why = str(error) or f"no answer within {_FFMPEG_SECONDS:.0f} s"
-        return wrong(AREA, "ffmpeg", f"it does not run: {why}", "Install another ffmpeg on PATH.")
+        return failed_finding(
+            AREA, "ffmpeg", f"it does not run: {why}", "Install another ffmpeg on PATH."
+        )
     carried = "imageio_ffmpeg" in path.parts
     where = "the one of imageio-ffmpeg; none is on PATH" if carried else f"at {_short(path)}"
-    return fine(AREA, "ffmpeg", f"{version}, {where}")
+    return ok_finding(AREA, "ffmpeg", f"{version}, {where}")
 
 
 async def _version_of(ffmpeg: Path) -> str:
@@ -68,13 +72,13 @@ def describe_settings(settings: Settings, box: str) -> Finding:
     """Settings that were read, and where from."""
     files = [_short(file) for file in (user_file(), LOCAL_FILE.absolute()) if file.is_file()]
     read = f"from {' and '.join(files)}" if files else "all defaults"
-    return fine(AREA, "config", f"box {box}, profile {settings.upsampling.profile}; {read}")
+    return ok_finding(AREA, "config", f"box {box}, profile {settings.upsampling.profile}; {read}")
 
 
 def describe_bad_settings(error: UpsampleError) -> Finding:
     """Settings that cannot be used."""
     remedy = error.remedy or "Mend it: upsample config edit; `upsample config show` checks it."
-    return wrong(AREA, "config", error.problem, remedy)
+    return failed_finding(AREA, "config", error.problem, remedy)
 
 
 def find_queue() -> Finding:
@@ -83,20 +87,20 @@ def find_queue() -> Finding:
     try:
         with closing(Store(path)) as store:
             if store.set_aside is not None:
-                return wrong(AREA, "queue", *store.set_aside.describe().split("\n", 1))
+                return failed_finding(AREA, "queue", *store.set_aside.describe().split("\n", 1))
             left = len(store.unended())
         with closing(sqlite3.connect(path, timeout=_LOCK_SECONDS, isolation_level=None)) as db:
             db.execute("BEGIN IMMEDIATE")
             db.execute("ROLLBACK")
     except QueueError as error:
         remedy = error.remedy or "Mend its rights, or move it away: a new one is made then."
-        return wrong(AREA, "queue", error.problem, remedy)
+        return failed_finding(AREA, "queue", error.problem, remedy)
     except sqlite3.Error as error:
-        return wrong(
+        return failed_finding(
             AREA, "queue", f"{path} cannot be written: {error}",
             "Is its disk full, or another upsample at work on it? May you write there?",
         )  # fmt: skip
-    return fine(AREA, "queue", f"{_short(path)}, {left} unfinished")
+    return ok_finding(AREA, "queue", f"{_short(path)}, {left} unfinished")
 
 
 def find_hint_folder(folder: Path) -> Finding:
@@ -108,12 +112,12 @@ def find_hint_folder(folder: Path) -> Finding:
         with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
-        return wrong(
+        return failed_finding(
             AREA, "frames", f"{folder} cannot be written: {error.strerror}",
             "Mend its rights, or set upsampling.hint_video_dir to another folder.",
         )  # fmt: skip
     made = "" if there == folder.absolute() else "; made when it is needed"
-    return fine(AREA, "frames", f"kept in {folder}{made}")
+    return ok_finding(AREA, "frames", f"kept in {folder}{made}")
 
 
 def _short(path: Path) -> str:

@@ -5,6 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from backend.limits.page import resolutions_page
+from backend.limits.resolutions_page import resolutions_page
 
 sys.stdout.buffer.write(resolutions_page(Path(sys.argv[1])).encode())

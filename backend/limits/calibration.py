@@ -111,7 +111,7 @@ class Calibration(BaseModel):
         )
 
 
-def calibration_of(measurement: Measurement) -> Calibration:
+def make_calibration(measurement: Measurement) -> Calibration:
     """The vision tokens in a measurement: what each size took more than the prompt alone."""
     alone = next(row for row in measurement.rows if row.size is None)
     without = alone.reply.prompt_tokens or alone.budget.prompt_tokens

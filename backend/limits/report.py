@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backend.limits.estimating import EstimateRow, Largest, LimitsLab
+from backend.limits.estimates import EstimateRow, Largest, LimitsLab
+from backend.limits.kv_cache import CacheMemory, cache_memory
 from backend.limits.measurement import Confirmed, MeasuredSize, Measurement
-from backend.limits.memory import CacheMemory, memory_of
-from backend.limits.sizes import NamedSize
+from backend.limits.sampled_sizes import NamedSize
 from backend.sizes import Size
 from remote.protocol import Json
 
@@ -72,7 +72,7 @@ def make_report(
             (size, tuple(lab.most_frames(size, limit) for limit in lab.contexts))
             for size in FRAMES_OF
         ),
-        memories=tuple(memory_of(cache, limit, max_num_seqs) for limit in lab.contexts)
+        memories=tuple(cache_memory(cache, limit, max_num_seqs) for limit in lab.contexts)
         if cache
         else (),
         memory_source=cache.source if cache else "",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from backend.sizes import CATEGORIES, AspectRatio, Size
 from backend.tokens.budget import OVERHEAD, Budget, Verdict
-from backend.tokens.vision import LINEAR, PIXTRAL, VisionRule
+from backend.tokens.vision_tokens import LINEAR, PIXTRAL, VisionRule
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ verdict, `sizing` the largest size that fits.
 
 from backend.tokens.budget import Budget, Verdict
 from backend.tokens.families import FAMILIES, Family
-from backend.tokens.sizing import fit, next_size, sizes_worth_sending
-from backend.tokens.text import TextCounter
-from backend.tokens.vision import (
+from backend.tokens.fitting_size import fit, next_size, sizes_worth_sending
+from backend.tokens.text_tokens import TextCounter
+from backend.tokens.vision_tokens import (
     LINEAR,
     MISTRAL_SMALL,
     PIXTRAL,

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from backend.tokens.budget import OVERHEAD
-from backend.tokens.text import TextCounter
-from backend.tokens.vision import (
+from backend.tokens.text_tokens import TextCounter
+from backend.tokens.vision_tokens import (
     MISTRAL_SMALL,
     PIXTRAL,
     QWEN2_VL,

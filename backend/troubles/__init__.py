@@ -6,6 +6,6 @@ docs/troubleshooting.md (`python -m backend.troubles`). Nothing here looks at a 
 large the frames were, is told by the caller (`Facts`).
 """
 
-from backend.troubles.translating import PROMPT_TOO_LONG, ExplainedTrouble, Facts, translate
+from backend.troubles.matching import PROMPT_TOO_LONG, ExplainedTrouble, Facts, translate
 
 __all__ = ["PROMPT_TOO_LONG", "ExplainedTrouble", "Facts", "translate"]

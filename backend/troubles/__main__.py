@@ -2,6 +2,6 @@
 
 import sys
 
-from backend.troubles.page import troubleshooting_page
+from backend.troubles.troubleshooting_page import troubleshooting_page
 
 sys.stdout.write(troubleshooting_page())

@@ -5,13 +5,13 @@ that draws, `draw` makes frames and hint videos, `kept` is where they lie, by co
 how large they are, `recent` remembers what was read of the last ones, `clips` draws videos of our own.
 """
 
-from backend.video.choose import ChosenFrame, FrameSampling, choose_frames
 from backend.video.draw import Prepared, create_hint_video, prepare_frames
-from backend.video.drawn import DrawnFrames
+from backend.video.drawn_frames import DrawnFrames
 from backend.video.ffmpeg import find_ffmpeg
-from backend.video.kept import Frame
+from backend.video.frame_cache import Frame
+from backend.video.frame_choice import ChosenFrame, FrameSampling, choose_frames
 from backend.video.probe import MediaKind, Video, probe
-from backend.video.recent import RecentVideos
+from backend.video.recent_videos import RecentVideos
 
 __all__ = [
     "ChosenFrame",

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from backend.errors import InputError, MediaError
 from backend.sizes import Size
-from backend.video.choose import ChosenFrame
 from backend.video.ffmpeg import Drawing, draw, find_ffmpeg
-from backend.video.kept import (
+from backend.video.frame_cache import (
     FRAMES,
     HINT,
     Frame,
@@ -27,6 +26,7 @@ from backend.video.kept import (
     keep_frames,
     kept_frames,
 )
+from backend.video.frame_choice import ChosenFrame
 from backend.video.probe import MediaKind, Video, probe
 
 TIME_LIMIT = 300.0

@@ -19,7 +19,7 @@ from typing import Protocol, Self
 
 from backend.errors import MediaError
 from backend.sizes import Size
-from backend.video.formats import ONLY_THESE
+from backend.video.allowed_formats import ONLY_THESE
 from backend.video.probe import MAX_PIXELS
 
 _STDERR_KEPT = 8192

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from backend.errors import MediaError
 from backend.sizes import Size
-from backend.video.formats import ONLY_THESE
+from backend.video.allowed_formats import ONLY_THESE
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from backend.errors import MediaError
 from backend.sizes import Size
-from backend.video.choose import ChosenFrame
+from backend.video.frame_choice import ChosenFrame
 from backend.video.probe import Video, open_media
 
 if TYPE_CHECKING:

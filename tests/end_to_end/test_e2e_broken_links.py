@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from backend.box import backoff, reconnect
-from backend.box.asker import Nobody
+from backend.box.asker import UnattendedAsker
 from backend.box.setup import make_box
 from backend.config import load_settings
 from backend.dispatch.dispatcher import Dispatcher
@@ -80,7 +80,7 @@ async def test_no_event_is_missed_and_none_is_applied_twice(
         jobs = store.queue(make_jobs(scan(specs, laptop.cwd).specs, specs, batch))
         box = make_box(name, box_settings, settings)
         async with asyncio.timeout(2 * BOUND):
-            await Dispatcher(store, box, Nobody(), hear).run(jobs)
+            await Dispatcher(store, box, UnattendedAsker(), hear).run(jobs)
 
     assert left == [], "the batch was over before the link had broken often enough: make it larger"
     _check(events, store, box_root)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.box.asker import Nobody
+from backend.box.asker import UnattendedAsker
 from backend.config import load_settings
 from backend.dispatch.runner import QueueRunner
 from backend.events import (
@@ -81,7 +81,10 @@ async def desk(tmp_path: Path, own_home: Path) -> AsyncIterator[Desk]:
     config.write_text(f'[box_defaults]\nidle_timeout = 2\nroot = "{tmp_path}/box"\n')
     store = Store(tmp_path / "queue.db")
     made = Desk(
-        store, QueueRunner(store, load_settings, Nobody(), lambda e: made.watch(e)), tmp_path, []
+        store,
+        QueueRunner(store, load_settings, UnattendedAsker(), lambda e: made.watch(e)),
+        tmp_path,
+        [],
     )
     made.running = asyncio.create_task(made.runner.run())
     yield made
@@ -128,7 +131,7 @@ async def test_a_second_one_looks_on_and_takes_over_when_the_first_ends(
     first, second = write_batch(desk.folder, small_clips, 2)
     events: list[Event] = []
     with contextlib.closing(Store(desk.store.path)) as store:
-        runner = QueueRunner(store, load_settings, Nobody(), events.append)
+        runner = QueueRunner(store, load_settings, UnattendedAsker(), events.append)
         looking_on = asyncio.create_task(runner.run())
         try:
             await until(lambda: any(isinstance(e, DispatcherChanged) for e in events))

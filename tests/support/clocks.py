@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from backend.box.surroundings import Surroundings
+from backend.box.interruptions import InterruptionDetector
 
 
 @dataclass
@@ -14,10 +14,10 @@ class MadeUpTime:
     wall: float = 1_000_000.0
     monotonic: float = 100.0
     addresses: tuple[str, ...] = ("10.0.0.2",)
-    surroundings: Surroundings = field(init=False)
+    surroundings: InterruptionDetector = field(init=False)
 
     def __post_init__(self) -> None:
-        self.surroundings = Surroundings(
+        self.surroundings = InterruptionDetector(
             lambda: self.wall, lambda: self.monotonic, lambda: self.addresses
         )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import get_args
 
 from backend.box.asker import Asker
-from backend.box.link import Box, Heed, JournalCursor
+from backend.box.link import Box, JournalCursor, OnStale
 from backend.errors import BoxUnreachable
 from remote.daemon.visitor import Visitor
 from remote.engines import BadRequest, Completion, EngineError, Piece
@@ -140,7 +140,7 @@ class NearBox:
 
     @contextlib.asynccontextmanager
     async def open_link(
-        self, _box: Box, _asker: Asker, seen: JournalCursor, *, look: bool, heed: Heed
+        self, _box: Box, _asker: Asker, seen: JournalCursor, *, look: bool, heed: OnStale
     ) -> AsyncIterator[NearLink]:
         """In place of `backend.box.link.open_link`."""
         if self.is_down:

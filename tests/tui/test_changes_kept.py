@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from backend.box.asker import Nobody
+from backend.box.asker import UnattendedAsker
 from backend.dispatch.runner import QueueRunner
 from backend.errors import QueueError
 from backend.specs.model import Spec
@@ -69,7 +69,7 @@ async def test_marks_stay_when_nothing_could_be_queued(
     async with app.run_test(size=(80, 24)) as pilot:
         with closing(Store(tmp_path / "queue.db")) as store:
             app.store = store
-            app.runner = FullQueue(store, lambda: app.settings, Nobody(), app.hear)
+            app.runner = FullQueue(store, lambda: app.settings, UnattendedAsker(), app.hear)
             app.desk = replace(app.desk, save_dir=tmp_path / "out")
             screen = await settle(pilot)
             await pilot.press("space", "space", "u")
@@ -97,7 +97,7 @@ async def test_a_sum_that_breaks_down_is_told_and_the_app_stays(
     async with app.run_test(size=(80, 24)) as pilot:
         with closing(Store(tmp_path / "queue.db")) as store:
             app.store = store
-            app.runner = FullQueue(store, lambda: app.settings, Nobody(), app.hear)
+            app.runner = FullQueue(store, lambda: app.settings, UnattendedAsker(), app.hear)
             screen = await settle(pilot)
             await pilot.press("space", "u")
             await until(pilot, lambda: bool(app._notifications))

@@ -15,8 +15,8 @@ def demo_folder() -> Path:
 def make_demo() -> Path:
     """Draw the clips and write the specs, and return their folder. Blocks; raises MediaError and OSError."""
     # Late: ffmpeg, and what `upsample demo` needs besides.
-    from backend.commands.clips import CLIPS
     from backend.commands.demo import write_specs
+    from backend.commands.demo_clips import CLIPS
     from backend.video.clips import draw_clips
 
     folder = demo_folder()

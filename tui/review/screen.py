@@ -18,7 +18,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 from textual.worker import Worker
 
-from backend.config.editor import edit_text
+from backend.config.external_editor import edit_text
 from backend.errors import UpsampleError
 from backend.results.review import Candidate, Review
 from backend.store import State

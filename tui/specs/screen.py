@@ -388,7 +388,7 @@ class SpecsScreen(Page):
 
     async def action_edit(self) -> None:
         """Open the file with the prompt in the user's editor."""
-        from backend.config.editor import edit_file
+        from backend.config.external_editor import edit_file
         from tui.terminal import lend_terminal
 
         if row := self._current_or_tell():

@@ -17,7 +17,7 @@ from backend.config import Layer, Upsampling, check_layers
 from backend.config.profiles import load_profile, profile_names
 from backend.errors import ConfigError, UpsampleError
 from backend.limits.calibration import Calibration
-from backend.limits.sizes import CONTEXT_LENGTHS
+from backend.limits.sampled_sizes import CONTEXT_LENGTHS
 from backend.planning.plan import Plan, Planner
 from backend.planning.size_costs import CategoryRow, category_matrix
 from backend.sizes import Size

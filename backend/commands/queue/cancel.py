@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from backend.box.asker import Asker
 from backend.box.setup import make_box
 from backend.box.terminal_asker import TerminalAsker
-from backend.commands.own_queue import own_queue
 from backend.commands.queue import jobs_numbered, require_choice
 from backend.commands.queue.outcomes import JobOutcome, show_outcomes
+from backend.commands.user_queue import open_user_queue
 from backend.config import load_settings
 from backend.console import complain, say
 from backend.dispatch.dispatcher import Dispatcher
@@ -39,7 +39,7 @@ def cancel_jobs(
 ) -> ExitCode:
     """Cancel these jobs, or all that have not ended, and say what happened to each."""
     require_choice(numbers, "--all", is_given=everything)
-    with own_queue() as store:
+    with open_user_queue() as store:
         before = store.unended() if everything else jobs_numbered(store, numbers)
         asked = [job.number for job in before if not job.state.ended]
         store.ask_to_cancel(asked)

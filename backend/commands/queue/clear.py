@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backend.commands.own_queue import own_queue
 from backend.commands.queue.outcomes import JobOutcome, show_outcomes
+from backend.commands.user_queue import open_user_queue
 from backend.console import say
 from backend.exit_codes import ExitCode
 from backend.results.review import chosen_file, waiting_for_review
@@ -25,7 +25,7 @@ def clear_jobs(*, done: bool, failed: bool, as_json: bool) -> ExitCode:
     if failed or not done:
         wanted += [State.FAILED, State.CANCELLED]
     # As one change: somebody else may work on the queue.
-    with own_queue() as store, store.at_once():
+    with open_user_queue() as store, store.at_once():
         jobs = store.in_states(wanted)
         kept = _kept(store, jobs)
         forgotten = [job for job in jobs if job.number not in kept]

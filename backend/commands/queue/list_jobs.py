@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from rich.text import Text
 
-from backend.commands.own_queue import own_queue
+from backend.commands.user_queue import open_user_queue
 from backend.console import out, safe, say, table, write_json
 from backend.exit_codes import ExitCode
 from backend.store import Attempt, Job, State
@@ -28,7 +28,7 @@ _GLYPHS = {
 
 def list_jobs(*, everything: bool, as_json: bool) -> ExitCode:
     """The jobs that are not done, or all of them, oldest first."""
-    with own_queue() as store:
+    with open_user_queue() as store:
         jobs = store.jobs() if everything else store.in_states(set(State) - {State.DONE})
         attempts = store.attempts(job.number for job in jobs)
     if as_json:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backend.commands.own_queue import own_queue
 from backend.commands.queue import jobs_numbered
 from backend.commands.queue.outcomes import JobOutcome, show_outcomes
+from backend.commands.user_queue import open_user_queue
 from backend.dispatch.reorder import Move, move_jobs
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
@@ -24,7 +24,7 @@ def move_waiting(
             "name jobs, and one of --first, --last, --up and --down",
             "`upsample queue list` shows the numbers of the jobs.",
         )
-    with own_queue() as store:
+    with open_user_queue() as store:
         jobs = jobs_numbered(store, numbers)
         order, _ = move_jobs(store, numbers, chosen[0])
     places = {number: place for place, number in enumerate(order, 1)}

@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from backend.commands.own_queue import own_queue
 from backend.commands.queue import jobs_numbered, require_choice
 from backend.commands.queue.outcomes import JobOutcome, show_outcomes
+from backend.commands.user_queue import open_user_queue
 from backend.console import say
 from backend.dispatch.lock import dispatcher_lock
 from backend.errors import QueueTaken
@@ -26,7 +26,7 @@ _LOOK_SECONDS = 0.1
 def pause_jobs(numbers: Sequence[int], *, everything: bool, as_json: bool) -> ExitCode:
     """Pause these jobs, or all that are not sent yet, and say what happened to each."""
     require_choice(numbers, "--all", is_given=everything)
-    with own_queue() as store:
+    with open_user_queue() as store:
         if everything:
             before = [job for job in store.to_do() if job.state.unsent]
         else:

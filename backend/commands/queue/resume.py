@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backend.commands.own_queue import own_queue
 from backend.commands.queue import jobs_numbered, require_choice, say_who_does_them
 from backend.commands.queue.outcomes import JobOutcome, show_outcomes
+from backend.commands.user_queue import open_user_queue
 from backend.console import say
 from backend.exit_codes import ExitCode
 from backend.store import Job, State
@@ -15,7 +15,7 @@ from backend.store import Job, State
 def resume_jobs(numbers: Sequence[int], *, everything: bool, as_json: bool) -> ExitCode:
     """Let these jobs go on, or all that are paused, and say what happened to each."""
     require_choice(numbers, "--all", is_given=everything)
-    with own_queue() as store:
+    with open_user_queue() as store:
         before = store.in_states([State.PAUSED]) if everything else jobs_numbered(store, numbers)
         resumed = {job.number: job for job in store.resume(job.number for job in before)}
         outcomes = [_outcome(job, resumed.get(job.number)) for job in before]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backend.commands.own_queue import own_queue
 from backend.commands.queue import jobs_numbered, require_choice, say_who_does_them
 from backend.commands.queue.outcomes import JobOutcome, show_outcomes
+from backend.commands.user_queue import open_user_queue
 from backend.console import say
 from backend.exit_codes import ExitCode
 from backend.store import Job, State
@@ -15,7 +15,7 @@ from backend.store import Job, State
 def retry_jobs(numbers: Sequence[int], *, failed: bool, as_json: bool) -> ExitCode:
     """Queue these jobs again, or all that failed, and say what happened to each."""
     require_choice(numbers, "--failed", is_given=failed)
-    with own_queue() as store:
+    with open_user_queue() as store:
         jobs = store.in_states([State.FAILED]) if failed else jobs_numbered(store, numbers)
         again = {job.number: job for job in store.queue([job for job in jobs if _ended_badly(job)])}
     outcomes = [_outcome(job, again.get(job.number)) for job in jobs]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from backend.commands.own_queue import own_queue
 from backend.commands.queue import jobs_numbered, require_choice
 from backend.commands.queue.outcomes import JobOutcome, show_outcomes
+from backend.commands.user_queue import open_user_queue
 from backend.console import safe, say
 from backend.errors import UpsampleError
 from backend.exit_codes import ExitCode
@@ -33,7 +33,7 @@ def reject_results(numbers: Sequence[int], *, as_json: bool) -> ExitCode:
 
 def undo_decisions() -> ExitCode:
     """Take back what was decided last."""
-    with own_queue() as store:
+    with open_user_queue() as store:
         taken, files = undo(store)
         jobs = {job.number: job for job in store.jobs(one.job for one in taken)}
     if not taken:
@@ -52,7 +52,7 @@ def _decide_all(
     choose: Callable[[Store], Sequence[int]], decision: Decision, *, force: bool, as_json: bool
 ) -> ExitCode:
     outcomes: list[JobOutcome] = []
-    with own_queue() as store:
+    with open_user_queue() as store:
         made: Decided | None = None
         for job in jobs_numbered(store, choose(store)):
             step = made.step if made else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from backend.commands.own_queue import own_queue
+from backend.commands.user_queue import open_user_queue
 from backend.console import out, safe, say, table, warn, write_json
 from backend.exit_codes import ExitCode
 from backend.results.lints import Lint
@@ -23,7 +23,7 @@ _STYLES = {Decision.ACCEPTED: "green", Decision.EDITED: "green", Decision.REJECT
 
 def list_results(*, undecided: bool, as_json: bool) -> ExitCode:
     """All results, or those that are undecided; those of one prompt follow one another."""
-    with own_queue() as store:
+    with open_user_queue() as store:
         review = load_review(store)
     for trouble in review.troubles:
         warn(trouble)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from backend.commands.own_queue import own_queue
+from backend.commands.user_queue import open_user_queue
 from backend.console import out, safe, say, table, write_json
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
@@ -44,7 +44,7 @@ def _written_below(place: Path) -> list[Path]:
     if not default_path().exists():
         return []
     above = place.resolve()
-    with own_queue() as store:
+    with open_user_queue() as store:
         return [file for file in store.all_written() if file.resolve().is_relative_to(above)]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from backend.box.asker import Nobody
+from backend.box.asker import UnattendedAsker
 from backend.box.embedded import embedded_connection
 from backend.box.link import Box, JournalCursor, open_link
 from remote.protocol import Setup, Stop
@@ -53,7 +53,7 @@ async def test_a_daemon_is_welcomed_and_ends_when_told_to(tmp_path: Path) -> Non
     try:
         async with (
             asyncio.timeout(_LIMIT),
-            open_link(Box("local", "", setup), Nobody(), JournalCursor()) as link,
+            open_link(Box("local", "", setup), UnattendedAsker(), JournalCursor()) as link,
         ):
             assert link.welcome.engine.startswith("sketch")
             assert daemons_below(tmp_path)

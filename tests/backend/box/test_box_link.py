@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from backend.box import heartbeat, runner, ssh
 from backend.box import link as module
-from backend.box import pulse, runner, ssh
-from backend.box.asker import Nobody
+from backend.box.asker import UnattendedAsker
+from backend.box.interruptions import InterruptionDetector
 from backend.box.link import Box, JournalCursor, Link, open_link
-from backend.box.surroundings import Surroundings
 from backend.errors import BoxUnreachable
 from remote.paths import make_place
 from remote.protocol import Message, Setup, Status
@@ -33,9 +33,9 @@ from tests.support.sshd import BOUND
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(pulse, "PING_SECONDS", 0.2)
-    monkeypatch.setattr(pulse, "STALE_SECONDS", 1.5)
-    monkeypatch.setattr(pulse, "LOST_SECONDS", 10.0)
+    monkeypatch.setattr(heartbeat, "PING_SECONDS", 0.2)
+    monkeypatch.setattr(heartbeat, "STALE_SECONDS", 1.5)
+    monkeypatch.setattr(heartbeat, "LOST_SECONDS", 10.0)
     monkeypatch.setattr(ssh, "CLOSE_SECONDS", 0.1)
     monkeypatch.setattr(runner, "_CLOSE_SECONDS", 0.1)
     monkeypatch.setattr("backend.box.channel._CLOSE_SECONDS", 0.1)
@@ -85,7 +85,7 @@ def _relays(folder: Path) -> list[int]:
 async def test_a_daemon_that_stands_still_is_noticed_and_found_again_when_it_goes_on(
     box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with asyncio.timeout(BOUND), open_link(box, Nobody(), JournalCursor()) as link:
+    async with asyncio.timeout(BOUND), open_link(box, UnattendedAsker(), JournalCursor()) as link:
         await _hear(link, Status)
         (daemon,) = daemons_below(tmp_path)
         os.kill(daemon, signal.SIGSTOP)
@@ -96,13 +96,13 @@ async def test_a_daemon_that_stands_still_is_noticed_and_found_again_when_it_goe
         with pytest.raises(BoxUnreachable, match="the daemon on h100 does not answer"):
             await _open_once(box)
     os.kill(daemon, signal.SIGCONT)
-    async with asyncio.timeout(BOUND), open_link(box, Nobody(), JournalCursor()) as again:
+    async with asyncio.timeout(BOUND), open_link(box, UnattendedAsker(), JournalCursor()) as again:
         assert again.welcome.journal == link.welcome.journal
         await _hear(again, Status)
 
 
 async def _open_once(box: Box) -> None:
-    async with asyncio.timeout(BOUND), open_link(box, Nobody(), JournalCursor()):
+    async with asyncio.timeout(BOUND), open_link(box, UnattendedAsker(), JournalCursor()):
         pass
 
 
@@ -120,7 +120,7 @@ async def test_a_daemon_that_ends_just_as_one_comes_is_followed_by_another(
     async with (
         asyncio.timeout(BOUND),
         await asyncio.start_unix_server(end, place.socket),
-        open_link(box, Nobody(), JournalCursor()) as link,
+        open_link(box, UnattendedAsker(), JournalCursor()) as link,
     ):
         assert link.welcome.engine.startswith("sketch")
     assert len(greeted) == 1
@@ -137,7 +137,7 @@ async def test_daemons_that_always_end_are_given_up(box: Box, tmp_path: Path) ->
 
 
 async def test_a_relay_that_stands_still_is_noticed(box: Box, tmp_path: Path) -> None:
-    async with asyncio.timeout(BOUND), open_link(box, Nobody(), JournalCursor()) as link:
+    async with asyncio.timeout(BOUND), open_link(box, UnattendedAsker(), JournalCursor()) as link:
         await _hear(link, Status)
         relays = _relays(tmp_path)
         assert relays
@@ -154,14 +154,14 @@ async def test_a_relay_that_stands_still_is_noticed(box: Box, tmp_path: Path) ->
 async def test_a_black_hole_is_told_as_stale_and_then_given_up(box: Box, proxy: Proxy) -> None:
     told: list[float | None] = []
     async with asyncio.timeout(BOUND):
-        async with open_link(box, Nobody(), JournalCursor(), heed=told.append) as link:
+        async with open_link(box, UnattendedAsker(), JournalCursor(), heed=told.append) as link:
             await _hear(link, Status)
             proxy.swallow()
             told.clear()  # a busy machine may have been silent before
             with pytest.raises(BoxUnreachable, match="nothing came from h100 for"):
                 await _hear_all(link)
     (silence,) = [each for each in told if each is not None]
-    assert silence > pulse.STALE_SECONDS
+    assert silence > heartbeat.STALE_SECONDS
 
 
 async def test_a_link_that_was_stale_is_live_again_with_the_first_sign(
@@ -169,7 +169,9 @@ async def test_a_link_that_was_stale_is_live_again_with_the_first_sign(
 ) -> None:
     heard: asyncio.Queue[float | None] = asyncio.Queue()
     async with asyncio.timeout(BOUND):
-        async with open_link(box, Nobody(), JournalCursor(), heed=heard.put_nowait) as link:
+        async with open_link(
+            box, UnattendedAsker(), JournalCursor(), heed=heard.put_nowait
+        ) as link:
             listening = asyncio.create_task(_hear_all(link))
             proxy.swallow()
             assert await heard.get() is not None
@@ -200,11 +202,11 @@ def time(monkeypatch: pytest.MonkeyPatch) -> MadeUpTime:
     """Whether the laptop sleeps is up to the test."""
     made = MadeUpTime()
     # For the looks of a link only; what a link waits for is in real time.
-    monkeypatch.setattr(pulse, "Surroundings", lambda: _Still(made))
+    monkeypatch.setattr(heartbeat, "InterruptionDetector", lambda: _Still(made))
     return made
 
 
-class _Still(Surroundings):
+class _Still(InterruptionDetector):
     """Looks that come when they should, whatever the machine of the test is busy with."""
 
     def __init__(self, time: MadeUpTime) -> None:
@@ -219,10 +221,10 @@ class _Still(Surroundings):
 async def test_after_a_sleep_a_dead_link_is_given_up_soon(
     box: Box, proxy: Proxy, time: MadeUpTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pulse, "STALE_SECONDS", BOUND)
-    monkeypatch.setattr(pulse, "LOST_SECONDS", BOUND)
-    monkeypatch.setattr(pulse, "PROBE_SECONDS", 1.0)
-    async with asyncio.timeout(BOUND), open_link(box, Nobody(), JournalCursor()) as link:
+    monkeypatch.setattr(heartbeat, "STALE_SECONDS", BOUND)
+    monkeypatch.setattr(heartbeat, "LOST_SECONDS", BOUND)
+    monkeypatch.setattr(heartbeat, "PROBE_SECONDS", 1.0)
+    async with asyncio.timeout(BOUND), open_link(box, UnattendedAsker(), JournalCursor()) as link:
         proxy.swallow()
         time.sleep(3600.0)
         with pytest.raises(BoxUnreachable, match=r"this machine stood still for 3,600 s"):
@@ -230,7 +232,7 @@ async def test_after_a_sleep_a_dead_link_is_given_up_soon(
 
 
 async def test_after_a_sleep_a_link_that_answers_goes_on(box: Box, time: MadeUpTime) -> None:
-    async with asyncio.timeout(BOUND), open_link(box, Nobody(), JournalCursor()) as link:
+    async with asyncio.timeout(BOUND), open_link(box, UnattendedAsker(), JournalCursor()) as link:
         for _ in range(3):
             time.sleep(3600.0)
             await _hear(link, Status)

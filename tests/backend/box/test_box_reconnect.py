@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from backend.box import backoff, reconnect
-from backend.box.asker import Asker, HostKeyQuestion, Nobody
-from backend.box.link import Box, Heed, JournalCursor, Link
+from backend.box.asker import Asker, HostKeyQuestion, UnattendedAsker
+from backend.box.link import Box, JournalCursor, Link, OnStale
 from backend.box.reconnect import LinkKeeper
 from backend.errors import BoxUnreachable, BoxUntrusted, UpsampleError
 from backend.events import LinkChanged, LinkState
@@ -25,7 +25,7 @@ QUESTION = HostKeyQuestion("gpu", "ssh-ed25519", "SHA256:x")
 class _Link(Link):
     """One over which nothing is said."""
 
-    def __init__(self, heed: Heed) -> None:
+    def __init__(self, heed: OnStale) -> None:
         self.heed = heed
 
     welcome = Welcome(3, "r", "journal", 9, "sketch 1", "s", "", 4, 0)
@@ -54,7 +54,7 @@ class Scene:
         """Keep these links (None is one that breaks when it was visited); gives how that ended."""
         self._left = [*links, BoxUntrusted("the key changed")]
         self._asks, self._silences = asks, list(silences)
-        keeper = LinkKeeper(BOX, asker or Nobody(), self.told.append, look=False)
+        keeper = LinkKeeper(BOX, asker or UnattendedAsker(), self.told.append, look=False)
         with pytest.raises(UpsampleError) as raised:
             async with asyncio.timeout(BOUND):
                 await keeper.keep(self._how_far, self._visit)
@@ -75,7 +75,7 @@ class Scene:
 
     @contextlib.asynccontextmanager
     async def _open(
-        self, _box: Box, asker: Asker, seen: JournalCursor, *, look: bool, heed: Heed
+        self, _box: Box, asker: Asker, seen: JournalCursor, *, look: bool, heed: OnStale
     ) -> AsyncIterator[_Link]:
         self.asked_from.append(seen.seq)
         if self._asks:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.box.asker import Nobody
+from backend.box.asker import UnattendedAsker
 from backend.box.link import Box, JournalCursor, open_link
 from backend.errors import BoxUnreachable
 from remote.protocol import Setup
@@ -37,7 +37,7 @@ async def test_a_reset_on_the_way_to_the_daemon_is_a_box_that_is_not_reached(
 
 
 async def _visit(box: Box, wire: Wire) -> None:
-    async with open_link(box, Nobody(), JournalCursor()) as link:
+    async with open_link(box, UnattendedAsker(), JournalCursor()) as link:
         wire.reset()  # where less than `count` was needed
         async for _ in link.messages():
             pass

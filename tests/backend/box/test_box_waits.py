@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.box import patience, runner, ssh
+from backend.box import login_timeout, runner, ssh
 from backend.box.asker import HostKeyQuestion
-from backend.box.patience import machines_within
+from backend.box.login_timeout import limit_login_time
 from backend.box.runner import build_runner, deploy
 from backend.box.ssh import connect
 from backend.errors import BoxUnreachable, BoxUntrusted
@@ -70,13 +70,13 @@ async def test_a_person_may_take_longer_than_the_machines(
 
 async def test_machines_get_no_more_than_their_time() -> None:
     with pytest.raises(TimeoutError):
-        async with machines_within(0.01, Person()):
+        async with limit_login_time(0.01, Person()):
             await asyncio.sleep(BOUND)
 
 
 async def test_after_an_answer_the_machines_clock_goes_on() -> None:
     async def log_in() -> None:
-        async with machines_within(0.05, SlowPerson(0.1)) as asker:
+        async with limit_login_time(0.05, SlowPerson(0.1)) as asker:
             assert await asker.accepts_host_key(QUESTION)
             assert await asker.secret("Password: ") == "right"
             await asyncio.sleep(BOUND)
@@ -88,7 +88,7 @@ async def test_after_an_answer_the_machines_clock_goes_on() -> None:
 async def test_a_question_that_nobody_answers_counts_as_no(
     sshd: Sshd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "QUESTION_SECONDS", 0.1)
+    monkeypatch.setattr(login_timeout, "QUESTION_SECONDS", 0.1)
     with pytest.raises(BoxUntrusted, match="is not known"):
         async with asyncio.timeout(BOUND), connect("testbox", SlowPerson(BOUND)):
             pass

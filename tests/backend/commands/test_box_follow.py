@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from backend.box import backoff, reconnect
-from backend.box.asker import Asker, Nobody
-from backend.box.link import FROM_NOW_ON, Box, Heed, JournalCursor
+from backend.box.asker import Asker, UnattendedAsker
+from backend.box.link import FROM_NOW_ON, Box, JournalCursor, OnStale
 from backend.commands import box_follow
 from backend.commands.box_follow import follow_log
 from backend.errors import BoxUnreachable, BoxUnusable
@@ -48,7 +48,7 @@ async def follow(
 
     @contextlib.asynccontextmanager
     async def open_link(
-        _box: Box, _asker: Asker, seen: JournalCursor, *, look: bool, heed: Heed
+        _box: Box, _asker: Asker, seen: JournalCursor, *, look: bool, heed: OnStale
     ) -> AsyncIterator[ScriptedLink]:
         assert look
         assert seen == FROM_NOW_ON
@@ -64,7 +64,7 @@ async def follow(
     monkeypatch.setattr(box_follow, "read_log", read_log)
     monkeypatch.setattr(backoff, "FIRST_PAUSE", first_pause)
     with pytest.raises(BoxUnusable, match="the end"):
-        await follow_log(BOX, Nobody(), as_json=as_json)
+        await follow_log(BOX, UnattendedAsker(), as_json=as_json)
 
 
 def as_the_daemon_writes_it(record: logging.LogRecord) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from backend.box import backoff, reconnect
-from backend.box.asker import Nobody
+from backend.box.asker import UnattendedAsker
 from backend.config import load_settings
 from backend.dispatch import dispatcher as dispatch
 from backend.dispatch.dispatcher import Dispatcher
@@ -49,7 +49,7 @@ class Scene:
         return self.store.queue(make_jobs(scan([spec], self.folder).specs, [spec], batch))
 
     def dispatcher(self) -> Dispatcher:
-        return Dispatcher(self.store, BOX, Nobody(), self.events.append)
+        return Dispatcher(self.store, BOX, UnattendedAsker(), self.events.append)
 
     async def run(self, jobs: list[Job]) -> None:
         async with asyncio.timeout(BOUND):

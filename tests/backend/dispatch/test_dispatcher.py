@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from backend.box import reconnect
-from backend.box.asker import Asker, Nobody
-from backend.box.link import Box, Heed, JournalCursor
+from backend.box.asker import Asker, UnattendedAsker
+from backend.box.link import Box, JournalCursor, OnStale
 from backend.config import load_settings
 from backend.dispatch.dispatcher import Dispatcher
 from backend.events import BoxStatus, Event, JobDone, JobFailed, JobSent, JobStarted
@@ -80,14 +80,14 @@ async def run(
 ) -> list[Event]:
     @contextlib.asynccontextmanager
     async def open_link(
-        _box: Box, _asker: Asker, _seen: JournalCursor, *, look: bool, heed: Heed
+        _box: Box, _asker: Asker, _seen: JournalCursor, *, look: bool, heed: OnStale
     ) -> AsyncIterator[ScriptedBox]:
         yield box
 
     monkeypatch.setattr(reconnect, "open_link", open_link)
     events: list[Event] = []
     async with asyncio.timeout(30):
-        await Dispatcher(store, BOX, Nobody(), events.append).run([job])
+        await Dispatcher(store, BOX, UnattendedAsker(), events.append).run([job])
     return events
 
 

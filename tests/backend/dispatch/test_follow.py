@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.box.asker import Nobody
+from backend.box.asker import UnattendedAsker
 from backend.dispatch import follow
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.follow import Follower, JobChanges
@@ -104,5 +104,5 @@ async def test_a_batch_whose_jobs_were_all_forgotten_has_nothing_to_do(store: St
     store.set_state(1, State.CANCELLED)
     store.forget([1])
     await run_or_follow(
-        store, jobs, lambda _: None, lambda: Dispatcher(store, BOX, Nobody(), print)
+        store, jobs, lambda _: None, lambda: Dispatcher(store, BOX, UnattendedAsker(), print)
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from backend.box import reconnect
-from backend.box.asker import Nobody
+from backend.box.asker import UnattendedAsker
 from backend.config import load_settings
 from backend.dispatch.dispatcher import Dispatcher
 from backend.planning.orders import Batch, make_jobs, same_frames_together
@@ -50,7 +50,7 @@ async def test_frames_are_drawn_once_a_video_and_sent_one_after_the_other(
             monkeypatch.setattr(reconnect, "open_link", box.open_link)
             box.engine.let()
             async with asyncio.timeout(60):
-                await Dispatcher(store, BOX, Nobody(), lambda _event: None).run(jobs)
+                await Dispatcher(store, BOX, UnattendedAsker(), lambda _event: None).run(jobs)
 
     assert ffmpeg_runs() == 2
     # An engine that takes no time may end jobs before others that leave their pictures out have arrived;

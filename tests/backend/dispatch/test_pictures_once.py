@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from backend.box import backoff, reconnect
-from backend.box.asker import Nobody
+from backend.box.asker import UnattendedAsker
 from backend.config import Layer, check_layers
 from backend.dispatch import dispatcher
 from backend.dispatch.dispatcher import Dispatcher
@@ -50,7 +50,7 @@ class Scene:
         return self.store.queue(make_jobs(scan([file], self.folder).specs, [file], batch))
 
     def dispatcher(self) -> Dispatcher:
-        return Dispatcher(self.store, BOX, Nobody(), self.events.append)
+        return Dispatcher(self.store, BOX, UnattendedAsker(), self.events.append)
 
     async def run(self, jobs: Sequence[Job]) -> None:
         async with asyncio.timeout(_BOUND):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from backend.box import backoff, reconnect
-from backend.box.asker import Nobody
+from backend.box.asker import UnattendedAsker
 from backend.box.backoff import Pauses
 from backend.config import load_settings
 from backend.dispatch.retries import RETRIES, Retry, TroubleKind, trouble_of
@@ -64,7 +64,7 @@ class Scene:
     def __init__(self, folder: Path, store: Store, box: NearBox) -> None:
         self.store, self.box = store, box
         self.events: list[Event] = []
-        self.runner = QueueRunner(store, load_settings, Nobody(), self.events.append)
+        self.runner = QueueRunner(store, load_settings, UnattendedAsker(), self.events.append)
         spec = folder / "prompts.txt"
         spec.write_text("one\n")
         settings = load_settings()

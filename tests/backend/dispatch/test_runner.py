@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from backend.box import backoff, reconnect
-from backend.box.asker import Nobody
+from backend.box.asker import UnattendedAsker
 from backend.config import load_settings, user_file
 from backend.dispatch import dispatcher
 from backend.dispatch.reorder import Move, rearrange
@@ -37,7 +37,7 @@ class Scene:
     running: asyncio.Task[None] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.runner = QueueRunner(self.store, load_settings, Nobody(), self.events.append)
+        self.runner = QueueRunner(self.store, load_settings, UnattendedAsker(), self.events.append)
 
     def orders(self, *prompts: str, file: str = "batch", box: str = "local") -> list[Order]:
         spec = self.folder / f"{file}.txt"

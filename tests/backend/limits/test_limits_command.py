@@ -13,7 +13,7 @@ import pytest
 
 from backend.cli import run
 from backend.exit_codes import ExitCode
-from backend.limits.sizes import all_sizes, quick_sizes
+from backend.limits.sampled_sizes import all_sizes, quick_sizes
 from backend.video import probe
 
 Capsys = pytest.CaptureFixture[str]

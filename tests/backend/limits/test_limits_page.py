@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from backend.cli import run
-from backend.limits.page import resolutions_page
+from backend.limits.resolutions_page import resolutions_page
 from backend.sizes import Size
 from backend.tokens import PIXTRAL, TextCounter
 

@@ -35,7 +35,7 @@ from backend.tokens import (
     estimate_tokens,
     pixtral_image_tokens,
 )
-from backend.tokens.text import LONGEST_PIECE
+from backend.tokens.text_tokens import LONGEST_PIECE
 
 ARM = "a robotic arm hand over a coffee cup to a woman in a modern office."
 SCRIPTS = [

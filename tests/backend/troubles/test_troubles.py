@@ -16,9 +16,9 @@ from backend.sizes import Bound, Size
 from backend.tokens import MISTRAL_SMALL, fit
 from backend.troubles import ExplainedTrouble, Facts, translate
 from backend.troubles.entries import KnownTrouble, all_entries, all_groups
-from backend.troubles.page import troubleshooting_page
-from backend.troubles.translating import LAST_CHARACTERS, LAST_LINES, LONGEST_VALUE
-from backend.troubles.wording import UNKNOWN, fill, placeholders
+from backend.troubles.matching import LAST_CHARACTERS, LAST_LINES, LONGEST_VALUE
+from backend.troubles.sentences import UNKNOWN, fill, placeholders
+from backend.troubles.troubleshooting_page import troubleshooting_page
 
 ROOT = Path(__file__).parents[3]
 ENTRIES = all_entries()

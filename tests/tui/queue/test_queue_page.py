@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from backend.box.asker import Nobody
+from backend.box.asker import UnattendedAsker
 from backend.dispatch.lock import dispatcher_lock
 from backend.dispatch.runner import QueueRunner
 from backend.events import JobDone, JobStarted, TextWritten
@@ -47,7 +47,7 @@ async def real_queue(app: UpsampleApp, folder: Path, count: int) -> AsyncIterato
     jobs = [made_job(n, box="nowhere") for n in range(1, count + 1)]
     with closing(Store(folder / "queue.db")) as store:
         app.store = store
-        app.runner = QueueRunner(store, lambda: app.settings, Nobody(), app.hear)
+        app.runner = QueueRunner(store, lambda: app.settings, UnattendedAsker(), app.hear)
         orders = [Order(**{f: getattr(job, f) for f in Order.__dataclass_fields__}) for job in jobs]
         app.live.take_up(await app.runner.queue(orders))
         yield store

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from backend.box.asker import Nobody
+from backend.box.asker import UnattendedAsker
 from backend.dispatch.runner import QueueRunner
 from backend.specs.model import Spec
 from backend.store import Store
@@ -118,7 +118,7 @@ def test_dialog(
         app.theme = look.theme
         await settle(pilot)
         app.store = store
-        app.runner = QueueRunner(store, lambda: app.settings, Nobody(), app.hear)
+        app.runner = QueueRunner(store, lambda: app.settings, UnattendedAsker(), app.hear)
         await pilot.press("a", "u")
         dialog = await until_screen(pilot, UpsampleDialog)
         await until(pilot, lambda: dialog.summary is not None)

@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from backend.box.asker import Nobody
+from backend.box.asker import UnattendedAsker
 from backend.config import Fit, Settings
 from backend.dispatch.runner import QueueRunner
 from backend.errors import ConfigError, InputError, UpsampleError
@@ -38,7 +38,7 @@ async def with_queue(app: UpsampleApp, folder: Path) -> AsyncIterator[Store]:
     """A real queue that nobody works on."""
     with closing(Store(folder / "queue.db")) as store:
         app.store = store
-        app.runner = QueueRunner(store, lambda: app.settings, Nobody(), app.hear)
+        app.runner = QueueRunner(store, lambda: app.settings, UnattendedAsker(), app.hear)
         yield store
 
 

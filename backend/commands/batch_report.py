@@ -1,0 +1,263 @@
+"""What a run without the app shows: a bar on stderr, events or file names on stdout, a sum at the end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from backend.box.status_text import link_words, status_parts
+from backend.commands.progress_bar import Bar
+from backend.console import safe, say, told, write_json, write_line
+from backend.events import (
+    BoxLog,
+    BoxStatus,
+    DispatcherChanged,
+    EngineStarting,
+    Event,
+    JobCancelled,
+    JobDone,
+    JobFailed,
+    JobPaused,
+    JobPostponed,
+    JobStarted,
+    LinkChanged,
+    LinkState,
+    ResultsWritten,
+    WritingFailed,
+    event_json,
+)
+from backend.exit_codes import ExitCode
+from backend.store import Job, State
+
+_QUIET_SECONDS = 5.0
+"""Between two lines of progress where there is no terminal to draw a bar on."""
+_COUNTERS_WIDTH = 50
+"""Columns that the bar and the counters beside the description take at least."""
+
+
+class BatchReport:
+    """Hears of a batch and shows how it goes."""
+
+    def __init__(self, *, as_json: bool = False, refused: int = 0) -> None:
+        """`refused`: orders and specs that never came into the queue, and were complained about."""
+        self.interrupted = False
+        self._json = as_json
+        self._refused = refused
+        self._troubles = 0
+        self._expected = 0
+        self._ended = 0
+        self._states: Counter[State] = Counter()
+        self._running: set[int] = set()
+        self._paused: set[int] = set()
+        self._files: list[str] = []
+        self._status: list[str] = []
+        """How the box does, apart from its jobs; a few words each."""
+        self._said = time.monotonic()
+        self.bar = Bar(
+            SpinnerColumn(),
+            _WordsColumn(),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            _RateColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        self._task = self.bar.add_task("", total=None)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the command exits with."""
+        if self.interrupted:
+            return ExitCode.INTERRUPTED
+        troubled = self._troubles or self._refused or self._paused
+        return ExitCode.SOME_FAILED if troubled else ExitCode.OK
+
+    def expect(self, jobs: Sequence[Job]) -> None:
+        """These are the jobs of the run."""
+        self._expected = sum(not job.state.ended for job in jobs)
+        self.bar.update(self._task, total=self._expected)
+
+    def hear(self, event: Event) -> None:
+        """Take note of an event."""
+        if self._json:
+            write_json(event_json(event))
+        match event:
+            case LinkChanged():
+                self._tell_link(event)
+            case EngineStarting():
+                self._tell_engine(event)
+            case BoxStatus():
+                self._tell_status(event)
+            case DispatcherChanged():
+                self._tell_dispatcher(event)
+            case (
+                JobStarted()
+                | JobPaused()
+                | JobDone()
+                | JobFailed()
+                | JobCancelled()
+                | JobPostponed()
+            ):
+                self._note_job(event)
+            case ResultsWritten():
+                self._note_file(str(event.file))
+            case WritingFailed():
+                self._troubles += 1
+                self._complain(event.error)
+            case BoxLog() if event.level != "info":
+                self._complain(f"{event.box}: {event.text}")
+
+    def conclude(self, jobs: Sequence[Job]) -> None:
+        """Say how the run ended; `jobs` as they stand now."""
+        for file in self._files:
+            write_line(file)
+        states = Counter(job.state for job in jobs)
+        parts = [f"{count} {state}" for state, count in sorted(states.items()) if count]
+        if self._refused:
+            parts.append(f"{self._refused} refused")
+        say(("Interrupted. " if self.interrupted else "") + ", ".join(parts) + ".")
+        left = [job for job in jobs if not job.state.ended]
+        if left:
+            on_box = sum(job.state.on_box for job in left)
+            there = f", {on_box} of them on the box, which goes on" if on_box else ""
+            stay = "stays" if len(left) == 1 else "stay"
+            again = f"`upsample --no-ui --box {safe(left[0].box)}`"
+            say(f"{len(left)} {stay} in the queue{there}. {again} goes on with that.")
+
+    def _note_job(
+        self,
+        event: JobStarted | JobPaused | JobDone | JobFailed | JobCancelled | JobPostponed,
+    ) -> None:
+        self._running.discard(event.job)
+        self._paused.discard(event.job)
+        self._ended += not isinstance(event, JobStarted | JobPaused)
+        match event:
+            case JobStarted():
+                self._running.add(event.job)
+                if event.reason:
+                    again = f"attempt {event.attempt} begins; the one before failed"
+                    self._complain(f"{event.name}: {again}: {event.reason}")
+            case JobPaused():
+                self._paused.add(event.job)
+                resume = f"`upsample queue resume {event.job}` lets it go on"
+                self._complain(f"{event.name} is paused: {resume}")
+            case JobDone() if event.finish_reason == "length":
+                self._complain(f"{event.name}: the answer was cut off at the token limit")
+            case JobFailed():
+                self._troubles += 1
+                self._complain(f"{event.name}: {event.error}", "✗ ")
+            case JobPostponed():
+                self._troubles += 1
+                self._complain(f"{event.name} stays in the queue: {event.reason}")
+        self._draw()
+
+    def _tell_dispatcher(self, event: DispatcherChanged) -> None:
+        if event.holder:
+            say(
+                f"{safe(event.holder)} works on the queue. What it does not do of this is done after it."
+            )
+        else:
+            say("That has ended: this one goes on.")
+
+    def _note_file(self, file: str) -> None:
+        if self._json:
+            return
+        if sys.stdout.isatty():
+            self._files.append(file)  # would tear the bar now
+        else:
+            write_line(file)
+
+    def _tell_link(self, event: LinkChanged) -> None:
+        if event.state is not LinkState.LIVE:
+            self._status = []
+        words = link_words(event.state, event.seconds)
+        what = event.detail if event.state is LinkState.LIVE else words
+        counted = _Counted(event, time.monotonic())
+        self._describe(event.box, what, counted)
+        match event.state:
+            case LinkState.STALE:
+                self._complain(f"{event.box}: {words}")
+            case LinkState.RETRYING:
+                self._complain(f"{event.detail}; {words}")
+            case LinkState.WAITING:
+                self._complain(f"{event.box}: {words}")
+
+    def _tell_engine(self, event: EngineStarting) -> None:
+        self._describe(event.box, event.stage)
+        if self.bar.disable:
+            say(f"{event.box} · {event.stage}")
+
+    def _tell_status(self, event: BoxStatus) -> None:
+        self._status = [safe(part) for part in status_parts(event, jobs=False)]
+        room = self.bar.console.width - _COUNTERS_WIDTH
+        shown: list[str] = []
+        for part in status_parts(event):
+            if len(" · ".join([event.box, *shown])) + len(part) > room:
+                break
+            shown.append(part)
+        if shown:
+            self._describe(event.box, " · ".join(shown))
+
+    def _describe(self, box: str, what: str, counted: _Counted | None = None) -> None:
+        text = safe(f"{box} · {what}")
+        self.bar.update(self._task, description=text, counted=counted)
+
+    def _draw(self) -> None:
+        self.bar.update(self._task, completed=self._ended)
+        now = time.monotonic()
+        if self.bar.disable and now - self._said > _QUIET_SECONDS:
+            self._said = now
+            done = f"{self._ended} of {self._expected} done, {len(self._running)} running"
+            say(" · ".join([done, *self._status]))
+
+    def _complain(self, text: str, glyph: str = "! ") -> None:
+        style = "bold red" if glyph == "✗ " else "bold yellow"
+        self.bar.console.print(Text(glyph, style) + Text(told(text)), soft_wrap=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A state of the link, and when it was told."""
+
+    event: LinkChanged
+    since: float
+
+    def words(self, now: float) -> str:
+        """The state as it is now; empty when no seconds go with it."""
+        if self.event.seconds is None:
+            return ""
+        passed = now - self.since
+        sign = -1 if self.event.state is LinkState.RETRYING else 1
+        words = link_words(self.event.state, self.event.seconds + sign * passed)
+        return safe(f"{self.event.box} · {words}")
+
+
+class _WordsColumn(ProgressColumn):
+    """What goes on; while the link is stale or away, with the seconds as they go by."""
+
+    def render(self, task: Task) -> Text:
+        counted = task.fields.get("counted")
+        words = counted.words(time.monotonic()) if isinstance(counted, _Counted) else ""
+        return Text(words or task.description)
+
+
+class _RateColumn(ProgressColumn):
+    """Jobs a minute."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed * 60:,.0f}/min" if speed else "", "cyan")

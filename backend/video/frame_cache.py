@@ -1,0 +1,160 @@
+"""Drawn frames and hint videos on disk, kept by what they were made from.
+
+In the folder for hint videos:
+
+    3f9a…-896x504.mp4          a hint video: SHA-256 of the source (16 digits) and size
+    3f9a…-896x504-1b22…/       the frames of one choice, as frame-0.png, frame-1.png, …
+    .drawing-…/                being made; renamed out of it as a whole, gone at the end
+
+So a name means a finished thing, and a changed source gets other names. Frames that were damaged since
+are replaced; nothing else is ever deleted. Everything here blocks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import struct
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.errors import InputError, MediaError
+from backend.sizes import Size
+from backend.video.frame_choice import ChosenFrame
+from backend.video.probe import Video
+
+FRAMES = "frames"
+HINT = "hint.mp4"
+"""Names inside a drawing folder."""
+
+_PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
+_PNG_END = b"IEND\xae\x42\x60\x82"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture ready to be sent: an RGB PNG of 8 bits a channel."""
+
+    path: Path
+    sha256: str
+    """Of the PNG file's bytes, as 64 hex digits."""
+    width: int
+    height: int
+    time: float
+    """Seconds from the start of the video; 0 for an image."""
+    file_size: int
+    """Bytes."""
+
+
+# --- what is kept, and under which name ----------------------------------------------------------
+
+
+def content_key(path: Path) -> str:
+    """Names the file's content."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError as error:
+        raise MediaError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def choice_key(chosen: Sequence[ChosenFrame]) -> str:
+    indices = ",".join(str(frame.index) for frame in chosen)
+    return hashlib.sha256(indices.encode()).hexdigest()[:8]
+
+
+def hint_path(hint_video_dir: Path, content: str, size: Size) -> Path:
+    return hint_video_dir / f"{content}-{even(size)}.mp4"
+
+
+def frame_name(position: int) -> str:
+    return f"frame-{position}.png"
+
+
+def even(size: Size) -> Size:
+    """The size with odd sides made a pixel shorter, at least 2."""
+    return Size(max(2, size.width & ~1), max(2, size.height & ~1))
+
+
+@contextmanager
+def drawing_folder(parent: Path) -> Iterator[Path]:
+    """A new folder inside `parent`, so that renaming out of it is atomic; gone at the end."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".drawing-", dir=parent))
+    except OSError as error:
+        raise InputError(
+            f"Nothing can be written in {parent}: {error.strerror}",
+            "Give another folder, for instance as hint_video_dir in config.toml.",
+        ) from error
+    try:
+        yield folder.absolute()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def keep_frames(
+    folder: Path, frames_dir: Path, chosen: Sequence[ChosenFrame], size: Size
+) -> tuple[Frame, ...]:
+    """Moves the drawn frames into place and reads them there."""
+    drawn = folder / FRAMES
+    try:
+        drawn.rename(frames_dir)
+    except OSError:
+        # Something is there. Good frames were made by another process meanwhile: theirs are kept.
+        # Anything else is damaged, and goes with the drawing folder.
+        if kept_frames(frames_dir, chosen, size) is None:
+            frames_dir.rename(folder / "damaged")
+            drawn.rename(frames_dir)
+    return _read_frames(frames_dir, chosen, size)
+
+
+def keep_copy(drawn: Path, kept: Path) -> None:
+    with drawing_folder(kept.parent) as folder:
+        copy = shutil.copyfile(drawn, folder / HINT)
+        copy.replace(kept)
+
+
+# --- reading frames back -------------------------------------------------------------------------
+
+
+def kept_frames(
+    folder: Path, chosen: Sequence[ChosenFrame], size: Size
+) -> tuple[Frame, ...] | None:
+    """The frames kept in `folder`; None when they are not there or damaged."""
+    try:
+        return _read_frames(folder, chosen, size)
+    except (OSError, MediaError):
+        return None
+
+
+def check_drawn(video: Video, folder: Path, chosen: Sequence[ChosenFrame], size: Size) -> None:
+    """Checks what ffmpeg wrote; it says nothing about a frame that it did not reach."""
+    for position, frame in enumerate(chosen):
+        if not (folder / frame_name(position)).is_file():
+            raise MediaError(
+                f"Frame {frame.index} of {video.path}, at {frame.time:.2f} s, cannot be decoded.",
+                "The file is damaged or incomplete: copy it again, or re-encode it with ffmpeg.",
+            )
+    _read_frames(folder, chosen, size)
+
+
+def _read_frames(folder: Path, chosen: Sequence[ChosenFrame], size: Size) -> tuple[Frame, ...]:
+    return tuple(
+        _read_frame(folder / frame_name(position), frame.time, size)
+        for position, frame in enumerate(chosen)
+    )
+
+
+def _read_frame(path: Path, time: float, size: Size) -> Frame:
+    """Raises OSError, or MediaError when the file is no whole PNG of this size."""
+    png = path.read_bytes()
+    if not png.startswith(_PNG_START) or not png.endswith(_PNG_END):
+        raise MediaError(f"{path} is not a whole PNG.")
+    width, height = struct.unpack_from(">II", png, len(_PNG_START))
+    if (width, height) != (size.width, size.height):
+        raise MediaError(f"{path} has {width}×{height} pixels where {size} was asked for.")
+    return Frame(path, hashlib.sha256(png).hexdigest(), width, height, time, len(png))

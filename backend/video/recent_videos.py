@@ -1,0 +1,44 @@
+"""What was read of the videos that were looked at last, so that jobs that share one do not all read it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from backend.files import file_stamp
+from backend.video.frame_cache import content_key
+from backend.video.frame_choice import ChosenFrame, FrameSampling, choose_frames
+from backend.video.probe import Video, probe
+
+_REMEMBERED = 64
+"""Videos. Jobs that show the same frames follow one another, so few are enough."""
+
+
+class RecentVideos:
+    """`probe`, `choose_frames` and `content_key`, which remember for as long as the file stays as it is.
+
+    Safe to share between threads. Everything here blocks, and raises what it raises without this.
+    """
+
+    def __init__(self) -> None:
+        self._probed = lru_cache(_REMEMBERED)(lambda path, _stamp: probe(path))
+        self._chosen = lru_cache(_REMEMBERED)(lambda _stamp, *asked: choose_frames(*asked))
+        self._contents = lru_cache(_REMEMBERED)(lambda path, _stamp: content_key(path))
+
+    def probe(self, path: Path) -> Video:
+        """As `backend.video.probe`."""
+        stamp = file_stamp(str(path))
+        return self._probed(path, stamp) if stamp else probe(path)
+
+    def choose_frames(
+        self, video: Video, count: int, sampling: FrameSampling
+    ) -> tuple[ChosenFrame, ...]:
+        """As `backend.video.choose_frames`."""
+        stamp = file_stamp(str(video.path))
+        asked = (video, count, sampling)
+        return self._chosen(stamp, *asked) if stamp else choose_frames(*asked)
+
+    def content_key(self, path: Path) -> str:
+        """As `backend.video.frame_cache.content_key`."""
+        stamp = file_stamp(str(path))
+        return self._contents(path, stamp) if stamp else content_key(path)
