@@ -11,10 +11,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 demo: $(VENV)/.installed
 	$(BIN)/upsample demo
 
-# The first tier, two at a time: every room on real parts, in minutes. pyproject.toml says what the markers are.
+# The first tier, four at a time, since many tests wait: every room on real parts, in minutes. pyproject.toml says
+# what the markers are.
 SECOND_TIER := campaign or looks or random_keys or vllm
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not ($(SECOND_TIER))"
+	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal -m "not ($(SECOND_TIER))"
 
 # What the first tier leaves out. The tests of vLLM stay together, because they share a server.
 test-rest: $(VENV)/.installed-dev
