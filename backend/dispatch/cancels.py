@@ -126,7 +126,7 @@ class Cancels:
             await self._changed.wait()
 
     def begin_link(self) -> None:
-        """Start anew on a new link: no request and no Cancel was sent over it yet."""
+        """Reset what was sent, for a new link over which no request and no Cancel was sent yet."""
         self._reached = {identity for identity, ready in self._in_flight.items() if ready is None}
         self._told.clear()
 

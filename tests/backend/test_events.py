@@ -1,4 +1,4 @@
-"""What front ends hear can be told to programs."""
+"""Each event can be written as JSON for other programs."""
 
 from __future__ import annotations
 

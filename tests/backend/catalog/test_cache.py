@@ -1,4 +1,4 @@
-"""The index of files that were read before: right when they changed, and no trouble when it is damaged."""
+"""The cache of read files notices changed files, and a damaged cache causes no trouble."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def read(specs: SpecIndex, file: Path, cwd: Path) -> tuple[Finding, ...]:
 
 @pytest.fixture
 def db(tmp_path: Path) -> Path:
-    """Where the index is, which is not there yet."""
+    """The path of a cache file that does not exist yet."""
     return tmp_path / "cache" / "index.db"
 
 

@@ -1,4 +1,4 @@
-"""What changes on disk comes as findings, file by file."""
+"""Changes on disk are reported as findings, file by file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters: what each part means, and what holds for every filter that can be typed."""
+"""Each part of a filter selects the right specs, and any typed text gives a filter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The notifier, as a new process loads it."""
+"""A new process loads the notifier without the rest of watchfiles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cancelling while a run goes on: here what is here alone, on the box what is there, and nothing else."""
+"""Tests of cancelling during a run: unsent jobs end in the queue, sent jobs on the box, other jobs go on."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The dispatcher against a box that says what a test wants it to: a stand-in, since a real one fails no
-job twice in the same way. The real way is in tests/end_to_end."""
+"""Tests of the dispatcher against a stand-in for a box, which sends what a test wants: a real box does not fail
+twice in the same way. tests/end_to_end has the tests against real boxes."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ async def test_an_earlier_failure_does_not_end_a_job_that_is_tried_again(
 async def test_a_job_that_is_told_to_run_before_it_is_told_to_be_there_runs(
     store: Store, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is durable and what is of the moment come by two ways, and either may be the faster one."""
+    """Durable messages and momentary ones reach the app on two ways, and either may arrive first."""
     stands: list[State] = []
 
     def finish(submit: Submit) -> list[FromBox]:

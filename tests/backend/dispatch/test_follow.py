@@ -1,4 +1,4 @@
-"""That whoever looks on misses nothing of what another process does to the queue."""
+"""A process that follows another one reports all changes that the other makes in the queue."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def other(store: Store) -> Iterator[Store]:
-    """The same queue, as another process has it."""
+    """A second Store of the same file, as another process would have it."""
     with closing(Store(store.path)) as opened:
         yield opened
 

@@ -1,4 +1,4 @@
-"""Those who talk to a box beside the queue leave the queue where it belongs."""
+"""Commands that talk to a box without the queue do not move the queue's journal cursor wrongly."""
 
 from __future__ import annotations
 

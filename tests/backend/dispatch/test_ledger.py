@@ -1,4 +1,4 @@
-"""An ending is seen through, and what stops one is heard even by those who came after."""
+"""An ending that has begun is completed, and its error also reaches tasks that wait for it later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who works on the queue, and what others are told of that."""
+"""One process holds the lock of the queue, and other processes learn which."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_when_it_ends_another_one_may(store: Store) -> None:
 
 @pytest.mark.parametrize("told", [b"", b"12", b'{"process": 12, "since', b"[]", b"\xff"], ids=repr)
 def test_whatever_the_lock_says_it_is_held(store: Store, told: bytes) -> None:
-    """By an earlier version, or one that is about to write."""
+    """The text may be of an earlier version, or of a process that has not finished writing it."""
     with dispatcher_lock(store):
         store.path.with_suffix(".lock").write_bytes(told)
         with pytest.raises(QueueTaken, match="another upsample"), dispatcher_lock(store):

@@ -1,4 +1,4 @@
-"""In which order a box gets its work, and that what several jobs show is drawn once."""
+"""Jobs reach a box in the order of the queue, and frames that several jobs show are drawn once."""
 
 from __future__ import annotations
 

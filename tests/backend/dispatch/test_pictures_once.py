@@ -1,4 +1,4 @@
-"""A picture goes over a link once, for all the jobs that are on the box and look at it."""
+"""A picture is sent over a link once, for all jobs on the box that show it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Scene:
             await self.dispatcher().run(jobs)
 
     def brought(self) -> list[list[bool]]:
-        """Of each submission, in order: which of its pictures it brought. None is another than was named."""
+        """Return for each submission, in order, which of its pictures it brought; checks their hashes."""
         submits = [message for message in self.box.sent if isinstance(message, Submit)]
         for submit in submits:
             for frame, image in zip(submit.request.frames, submit.images, strict=True):

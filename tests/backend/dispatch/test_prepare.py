@@ -1,4 +1,4 @@
-"""From a queued job to a message that can be sent, with real frames."""
+"""A queued job becomes a message that can be sent, with real frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is tried again by itself, and what is not: a test a row of the table."""
+"""Some kinds of trouble are retried automatically, others are not: a test for each row of the table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user may do to the jobs of a queue that is worked on, with the box's own work in this process."""
+"""Users cancel, pause, move and retry jobs while a QueueRunner works; the box runs in this process."""
 
 from __future__ import annotations
 

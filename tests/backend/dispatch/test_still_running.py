@@ -1,4 +1,4 @@
-"""What is said when a front end is left."""
+"""When a front end exits, it says which jobs still run and which wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which specs can be queued, why the others cannot, and what the batch comes to."""
+"""Specs are admitted or refused with a reason, and the summary says what the batch costs."""
 
 from __future__ import annotations
 

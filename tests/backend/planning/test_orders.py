@@ -1,4 +1,4 @@
-"""Where results will go, and what makes two orders the same."""
+"""Orders say where results go, and equal orders have equal keys."""
 
 from __future__ import annotations
 

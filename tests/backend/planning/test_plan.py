@@ -1,4 +1,4 @@
-"""What would be sent: exact numbers, and refusals that say what to do."""
+"""Plans have exact token counts, and their refusals say what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is pointed at in an upsampled prompt, and what is left in peace."""
+"""Lints warn about faults of an upsampled prompt, and do not warn about good ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results in the users' files: nothing of theirs is replaced, and each says where it comes from."""
+"""Writing results replaces no file of the user, and each result says how it was made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is decided about results, and the files that follow from it."""
+"""Decisions about results change the result files, and undo changes them back."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def names(folder: Path) -> set[str]:
 
 
 def write_at_once(store: Store, jobs: list[Job]) -> None:
-    """As a run does when they have ended."""
+    """Write the jobs' results, as a run does when its jobs have ended."""
     for file in {job.destination for job in jobs}:
         deliver(store, file)
 

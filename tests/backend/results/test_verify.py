@@ -1,4 +1,4 @@
-"""A folder of results is whole, or it is told what is wrong with which of them."""
+"""Verifying a folder of results finds each fault and names its result."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def told(capsys: Capsys, *arguments: str) -> list[dict[str, Json]]:
 
 
 def faults(out: Path) -> dict[str, set[Check]]:
-    """By file and entry, of those that have any."""
+    """Return the failed checks of each result that has some, by file and entry."""
     return {
         f"{each.file.name}:{each.entry}": {fault.check for fault in each.faults}
         for each in verify_results(out)

@@ -1,4 +1,4 @@
-"""That the queue keeps what it was given."""
+"""The queue keeps the jobs, answers and requests that it was given."""
 
 from __future__ import annotations
 

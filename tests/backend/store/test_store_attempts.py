@@ -1,4 +1,4 @@
-"""That every attempt at a job is in the queue, with what ended it."""
+"""The queue stores each attempt at a job, and how it ended."""
 
 from __future__ import annotations
 

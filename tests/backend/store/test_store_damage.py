@@ -1,4 +1,4 @@
-"""That a damaged queue is set aside as it is, what can be read of it is saved, and nothing is hidden."""
+"""A damaged queue is kept as it is, its readable rows are saved in a new one, and the user is told."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_whatever_page_leads_to_the_jobs_they_are_saved_without_it(path: Path, p
 
 
 def test_a_queue_without_its_last_changes_is_as_it_was_before_them(path: Path) -> None:
-    """What SQLite keeps beside it was emptied, or is gone."""
+    """SQLite's side files were emptied or deleted."""
     fill(path)
     for remains in ("-wal", "-shm"):
         path.with_name(path.name + remains).touch()
@@ -295,7 +295,7 @@ def test_a_full_disk_is_told_and_what_was_there_before_stays(path: Path) -> None
 
 
 def test_where_no_file_may_grow_a_queue_is_told_and_left(path: Path) -> None:
-    """As on a disk that is full when the queue is opened and written to."""
+    """The limit on file sizes acts like a disk that is full when the queue is opened and written."""
     before = fill(path)
     reading, writing = os.pipe()
     if not (pid := os.fork()):

@@ -1,4 +1,4 @@
-"""Which files the queue takes for its own, how it brings old ones up to date, and who may read them."""
+"""The queue refuses files of other programs, migrates old ones, and is readable by its owner only."""
 
 from __future__ import annotations
 

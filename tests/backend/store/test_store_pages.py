@@ -1,4 +1,4 @@
-"""That the rows of a SQLite file can be read without SQLite's help."""
+"""The rows of an SQLite file can be read without SQLite."""
 
 from __future__ import annotations
 
