@@ -1,5 +1,5 @@
-"""Tests of the dispatcher against a stand-in for a box, which sends what a test wants: a real box does not fail
-twice in the same way. tests/end_to_end has the tests against real boxes."""
+"""Tests of the dispatcher against a stand-in for a box, which sends what a test wants: a real box does not
+fail twice in the same way. tests/end_to_end has the tests against real boxes."""
 
 from __future__ import annotations
 
