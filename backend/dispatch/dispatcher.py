@@ -8,6 +8,7 @@ in the queue's file, on the box's disk, or in both, and the next run continues f
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 
 from backend.box.asker import Asker
@@ -44,6 +45,8 @@ PREPARED_AHEAD = 16
 """How many jobs may have their frames drawn before the box takes them."""
 SENT_AHEAD = 2
 """How many requests wait on the box beyond those that it works on, so that no slot is idle."""
+MOST_RESENT = 3
+"""How often a request is sent again in one run because the box has lost its pictures."""
 _PICTURES_ONCE_SINCE = 4
 """The first protocol version in which a picture that the box has need not be sent again."""
 
@@ -90,6 +93,8 @@ class Dispatcher:
         self._pictures: dict[str, Set[str]] = {}
         """Pictures that the box has for each request sent over the current link, as SHA-256, by identity. A
         request that is not accepted yet counts only the pictures that it brought itself."""
+        self._resent: Counter[str] = Counter()
+        """How often each request was sent again because the box had lost its pictures, by identity."""
         self._room = asyncio.Event()
         self._may_send = may_send or asyncio.Event()
         if may_send is None:
@@ -317,12 +322,21 @@ class Dispatcher:
                 # The request is queued again, and this message tells how its earlier attempt ended.
                 self._replayed.discard(message.job)
                 await self._ledger.note_unsent(message.job)
+            case Failed(kind="pictures") if self._resent[message.job] < MOST_RESENT:
+                await self._send_again(message.job)
             case Failed():
                 self._release(message.job)
                 await self._ledger.fail(message.job, message.message)
             case Cancelled():
                 await self._hear_cancelled(message.job)
         await asyncio.to_thread(self._store.note_seen, self._box.name, welcome.journal, message.seq)
+
+    async def _send_again(self, identity: str) -> None:
+        """Draw and send a request again whose pictures the box has lost."""
+        self._resent[identity] += 1
+        self._forget_pictures(self._pictures.get(identity, frozenset()))
+        await self._ledger.note_unsent(identity)
+        self._prepare_again(identity)
 
     async def _hear_accepted(self, identity: str, *, is_past: bool) -> None:
         ready = self._in_flight.get(identity)
@@ -362,7 +376,7 @@ class Dispatcher:
         ready = self._in_flight[refused.job]
         if refused.kind == "pictures" and ready is not None:
             # The jobs that brought these pictures have ended; the box is about to report that.
-            self._pictures = {key: has - ready.pictures for key, has in self._pictures.items()}
+            self._forget_pictures(ready.pictures)
             self._prepare_again(refused.job)
             return
         jobs = self._ledger.jobs_of(refused.job)
@@ -376,6 +390,10 @@ class Dispatcher:
     def _is_accepted(self, identity: str, *, is_past: bool) -> bool:
         ready = self._in_flight[identity]
         return ready is None or (identity in self._replayed and not is_past)
+
+    def _forget_pictures(self, lost: Set[str]) -> None:
+        """Let no request rely on these pictures being on the box."""
+        self._pictures = {key: there - lost for key, there in self._pictures.items()}
 
     def _prepare_again(self, identity: str) -> None:
         self._release(identity)

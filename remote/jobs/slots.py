@@ -218,7 +218,7 @@ class Work:
             else:
                 await self._fail(job, "engine", str(error))
         except PictureLost as error:
-            await self._fail(job, "internal", f"{error}; try the job again, and it is sent again")
+            await self._fail(job, "pictures", f"{error}; try the job again, and it is sent again")
         except RecordTooLarge as error:
             await self._fail(job, "engine", f"the answer is too long to be kept: {error}")
         except JournalError:

@@ -175,7 +175,7 @@ class Failed:
     seq: int
     job: str
     kind: str
-    """"request", "engine" or "internal"."""
+    """"request", "engine", "pictures" (the box has lost one: submit the request again) or "internal"."""
     message: str
 
 

@@ -94,11 +94,12 @@ class NearBox:
 
     def __init__(self, folder: Path, engine: PatientEngine) -> None:
         folder.mkdir(exist_ok=True)
-        (folder / "images").mkdir(exist_ok=True)
+        self._images = folder / "images"
+        self._images.mkdir(exist_ok=True)
         self.engine = engine
         self.journal = Journal(folder / "journal")
         self.board = Board(self.journal)
-        pictures = Pictures(folder / "images", self.board.unfinished_requests())
+        pictures = Pictures(self._images, self.board.unfinished_requests())
         self.work = Work(self.board, pictures, self.engine, "r", self._tell)
         self.socket = folder / "socket"
         self.protocol = NEWEST_PROTOCOL
@@ -159,6 +160,11 @@ class NearBox:
         """Every link is gone; a new one may be made, unless the box is down."""
         for writer in self._writers:
             writer.transport.abort()
+
+    def lose_pictures(self) -> None:
+        """Remove the pictures of every job that the box has."""
+        for picture in self._images.iterdir():
+            picture.unlink()
 
     def told(self, kind: str) -> list[str]:
         """The jobs that the journal has a record of this kind of, in order."""

@@ -22,7 +22,8 @@ from backend.events import Event, JobDone, JobFailed
 from backend.planning.orders import Batch, make_jobs
 from backend.specs.scan import scan
 from backend.store import Job, Store
-from remote.protocol import Submit
+from remote.jobs.pictures import PictureLost, Pictures
+from remote.protocol import Request, Submit
 from tests.support.near_box import BOX, NearBox, serving_near
 from tests.support.waiting import until
 
@@ -129,3 +130,29 @@ async def test_a_picture_that_went_with_its_job_is_sent_after_all(
         await running
     assert scene.brought() == [[True, True], [False, False], [True, True]]
     assert scene.done() == 2
+
+
+async def test_a_picture_that_the_box_has_lost_is_sent_again_by_itself(
+    scene: Scene, counted_clip: Path
+) -> None:
+    """A damaged journal can forget that a job needs its pictures; the box then removes them too early."""
+    running = asyncio.create_task(scene.run(scene.queue(counted_clip, "one", "two", "three")))
+    await scene.box.until_told("accepted", 3)
+    scene.box.lose_pictures()
+    scene.box.engine.let()
+    await running
+    assert scene.brought()[-1] == [True, True]
+    assert scene.done() == 3
+
+
+async def test_a_box_that_loses_every_picture_fails_the_job_in_the_end(
+    scene: Scene, counted_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(_pictures: Pictures, _request: Request) -> list[bytes]:
+        raise PictureLost("the picture is gone from the box's disk")
+
+    monkeypatch.setattr(Pictures, "load", lose)
+    await scene.run(scene.queue(counted_clip, "one"))
+    (failed,) = [event for event in scene.events if isinstance(event, JobFailed)]
+    assert "is gone from the box's disk" in failed.error
+    assert scene.brought() == [[True, True]] * (1 + dispatcher.MOST_RESENT)
