@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
-from time import time
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import SystemCommand
@@ -25,20 +24,15 @@ from backend.events import (
     BoxLog,
     DispatcherChanged,
     Event,
-    JobSent,
     JobStarted,
     LinkChanged,
     LinkState,
     QueueChanged,
 )
-from backend.store import State
-from tui.amounts import counted
-from tui.defects import TellsDefects, describe_defect, trace_defect
+from tui.defects import TellsDefects, describe_defect
 from tui.desk import Desk
 from tui.dialogs.demo import make_demo
-from tui.log.book import LogBook, LogLine
-from tui.log.events import job_of, line_of
-from tui.log.file import LogFile
+from tui.log.recorder import LogRecorder
 from tui.pages import PAGES
 from tui.palette import list_commands
 from tui.state.asker import AppAsker
@@ -105,7 +99,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
         self.desk = desk
         self.settings = desk.settings
         self.live = Live()
-        self.logs = LogBook()
+        self.recorder = LogRecorder(self.live)
         self.live_changed: Signal[None] = Signal(self, "live_changed")
         self.settings_changed: Signal[Settings] = Signal(self, "settings_changed")
         self.runner: QueueRunner | None = None
@@ -113,9 +107,6 @@ class UpsampleApp(TellsDefects, SteadyApp):
         self.queue_trouble = ""
         self.holder = ""
         self.log_job: int | None = None
-        self._identities: dict[int, str] = {}
-        """The identities of jobs, by which the logs of their boxes name them."""
-        self._log_file: LogFile | None = None
         self.asker = AppAsker(self, self._ask_again_later)
         self.memory = Memory.load(desk.memory)
         self.to_review: tuple[Path, int] | None = None
@@ -133,7 +124,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
         """Show the specs, and open the queue only after them."""
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
         if self.desk.log_file is not None:
-            self._log_file = LogFile(self.desk.log_file, self._tell_of_log_file)
+            self.recorder.open_file(self.desk.log_file, self._tell_of_log_file)
         self.register_theme(HIGH_CONTRAST)
         self.action_use_theme(self.memory.recall("theme", DARK))
         self.theme_changed_signal.subscribe(self, lambda theme: self._remember("theme", theme.name))
@@ -160,8 +151,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
     def on_unmount(self) -> None:
         """Save how the app was left, and let the log lines reach their file."""
         self.memory.save()
-        if self._log_file is not None:
-            self._log_file.close()
+        self.recorder.close()
 
     def action_page(self, name: str) -> None:
         """Go to another page, which is as the user left it."""
@@ -214,7 +204,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
             self.push_screen(UpsampleDialog(chosen, self.store), send)
 
     async def _queue(self, summary: Summary, queued: Callable[[], object]) -> None:
-        from backend.planning.admission import require_writable
+        from tui.send.queueing import queue_orders
 
         if self.runner is None:
             self.notify(
@@ -225,43 +215,24 @@ class UpsampleApp(TellsDefects, SteadyApp):
             )
             return
         try:
-            for folder in {order.destination.parent for order in summary.orders}:
-                await asyncio.to_thread(require_writable, folder)
-            jobs = await self.runner.queue(summary.orders)
+            text = await queue_orders(self.runner, self.live, summary)
         except UpsampleError as error:
             self.notify(paragraphs(str(error)), severity="error", markup=False)
             return
         queued()
-        self.live.take_up(jobs)
-        done = sum(job.state is State.DONE for job in jobs)
-        going = len(jobs) - done
-        text = ""
-        if going:
-            text = f"{counted(going, 'job')} queued on {one_line(summary.box)}; 2 shows the queue"
-        if done:
-            was = "was" if done == 1 else "were"
-            text += f"{', ' if text else ''}{counted(done, 'job')} {was} done already"
         self.notify(text, markup=False)
 
     def hear(self, event: Event) -> None:
         """Take note of an event of a box or a job. Pages are told of news several times a second."""
-        if isinstance(event, BoxLog):
-            self._keep(self.logs.hear(event))
-            return
         if isinstance(event, QueueChanged):
             self.run_worker(self._learn(event.jobs), exit_on_error=False)
         elif isinstance(event, DispatcherChanged):
             self._note_dispatcher(event.holder)
-        self.live.hear(event)
-        if isinstance(event, JobSent):
-            self._identities[event.job] = event.identity
         elif isinstance(event, JobStarted):
             self.log_job = event.job
-        number = job_of(event)
-        job = None if number is None else self.live.jobs.get(number)
-        line = line_of(event, job.job.box if job else "", time())
-        if line is not None:
-            self._keep(self.logs.add(line))
+        if not isinstance(event, BoxLog):
+            self.live.hear(event)
+        self.recorder.hear(event)
 
     async def _learn(self, numbers: Sequence[int]) -> None:
         """Show what other processes did to jobs, and which jobs they added."""
@@ -277,14 +248,6 @@ class UpsampleApp(TellsDefects, SteadyApp):
         else:
             text = "The other upsample has ended: this one works on the queue now."
         self.notify(one_line(text), title="The queue", timeout=10, markup=False)
-
-    def identity_of(self, job: int) -> str:
-        known = self.live.jobs.get(job)
-        return self._identities.get(job) or (known.job.identity if known else None) or ""
-
-    def _keep(self, lines: list[LogLine]) -> None:
-        if self._log_file is not None:
-            self._log_file.write(lines)
 
     def _tell_of_log_file(self, trouble: str) -> None:
         # In the writer's thread; the app may be ending.
@@ -328,8 +291,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
                 self.live.hear(LinkChanged(box, LinkState.CLOSED, ""))
 
     def tell_defect(self, error: BaseException) -> None:
-        line = LogLine("", time(), "error", "upsample", trace_defect(error))
-        self._keep(self.logs.add(line))
+        self.recorder.record_defect(error)
         text = paragraphs(describe_defect(error))
         self.notify(text, severity="error", timeout=60, markup=False)
 
@@ -424,7 +386,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
         self.action_page("specs")
 
     def _tell_pages(self) -> None:
-        now = (self.live.version, self.logs.count)
+        now = (self.live.version, self.recorder.book.count)
         if now != self._shown:
             self._shown = now
             self.live_changed.publish(None)

@@ -32,8 +32,3 @@ def describe_defect(error: BaseException) -> str:
         inmost = inmost.exceptions[0]
     what = "".join(traceback.format_exception_only(inmost)).strip()
     return f"A defect of upsample's own: {what}\nThe log (3) has the rest, for a report."
-
-
-def trace_defect(error: BaseException) -> str:
-    """Return Python's traceback of the error, in many lines."""
-    return "".join(traceback.format_exception(error)).rstrip()

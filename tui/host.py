@@ -15,7 +15,7 @@ from textual.signal import Signal
 
 from backend.config import Settings
 from tui.desk import Desk
-from tui.log.book import LogBook
+from tui.log.recorder import LogRecorder
 from tui.state.live import Live
 from tui.state.memory import Memory
 
@@ -34,9 +34,9 @@ class AppHost(Protocol):
     """The settings that hold now."""
     settings_changed: Signal[Settings]
     live: Live
-    logs: LogBook
+    recorder: LogRecorder
     live_changed: Signal[None]
-    """Is published when `live` or `logs` have something new, several times a second at most."""
+    """Is published when `live` or `recorder` have something new, several times a second at most."""
     runner: QueueRunner | None
     """Works on the queue; None before the queue is open, and when it cannot be opened."""
     store: Store | None
@@ -71,9 +71,6 @@ class AppHost(Protocol):
 
     def review_spec(self, file: Path, entry: int) -> None:
         """Go to the review, and there to the newest result of this spec."""
-
-    def identity_of(self, job: int) -> str:
-        """Return the name that the log of its box gives the job; empty while it is unknown."""
 
     def tell_defect(self, error: BaseException) -> None:
         """Tell the user that work behind a page broke, and log where it broke."""

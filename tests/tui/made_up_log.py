@@ -70,7 +70,7 @@ def at_nine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     with monkeypatch.context() as patched:
-        patched.setattr("tui.app.time", lambda: NINE + 40)
+        patched.setattr("tui.log.recorder.time", lambda: NINE + 40)
         yield
     monkeypatch.undo()
     time.tzset()

@@ -50,11 +50,12 @@ async def test_decisions_are_made_before_the_app_ends(
         await pilot.press("4")
         page = app.screen
         assert isinstance(page, ReviewPage)
+        assert page.review_workers is not None
         await until(pilot, lambda: page.listing.is_loaded)
         # They wait for their turn, as they do for a slow disk.
-        await page._in_order.acquire()
+        await page.review_workers.in_order.acquire()
         await pilot.press("y", "y")
-        asyncio.get_running_loop().call_later(0.5, page._in_order.release)
+        asyncio.get_running_loop().call_later(0.5, page.review_workers.in_order.release)
         await pilot.press("q")
         await until(pilot, lambda: not app.is_running)
     with closing(Store(queue)) as store:

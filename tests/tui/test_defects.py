@@ -36,7 +36,7 @@ async def test_a_queue_that_breaks_down_says_so_and_leaves_the_app_as_it_is(
         assert "ImportError: no VideoStream in [/x]" in next(iter(app._notifications)).message
         assert "open upsample again" in app.queue_trouble
         assert app.runner is None
-        logged = [line.text for line in app.logs.lines]
+        logged = [line.text for line in app.recorder.book.lines]
         assert any("test_defects.py" in text for text in logged)
         await pilot.press("2")
         assert app.current_mode == "queue"

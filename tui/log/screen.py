@@ -63,7 +63,7 @@ class LogPage(Page):
         """The search or filter that held before the user began to type."""
 
     def compose_body(self) -> ComposeResult:
-        lines = LogLines(self.host.logs)
+        lines = LogLines(self.host.recorder.book)
         with Vertical(classes="body"):
             with Horizontal(id="line"):
                 yield Static(id="title", markup=False)
@@ -100,13 +100,13 @@ class LogPage(Page):
             return
         wanted = self.lines.wanted
         if wanted.job is not None and not wanted.identity:
-            self.lines.want(replace(wanted, identity=self.host.identity_of(wanted.job)))
+            self.lines.want(replace(wanted, identity=self.host.recorder.identity_of(wanted.job)))
         self.lines.update()
         self._show_lines()
 
     def show_job(self, number: int | None) -> None:
         """Show the lines of one job, or of all."""
-        identity = "" if number is None else self.host.identity_of(number)[:IDENTITY_SHOWN]
+        identity = "" if number is None else self.host.recorder.identity_of(number)[:IDENTITY_SHOWN]
         self.lines.want(replace(self.lines.wanted, job=number, identity=identity))
         self.log_view.following = True
         self._show_lines()

@@ -7,8 +7,8 @@ import time
 from textual.content import Content
 from textual.widget import Widget
 
-from tui.host import AppHost, host_of
-from tui.log.book import LogLine
+from tui.host import host_of
+from tui.log.book import LogBook, LogLine
 from tui.log.line_text import Times, clean, gravity
 from tui.log.rows import Shape, label
 from tui.text import cut
@@ -26,7 +26,7 @@ class LogTail(Widget):
         self._count = -1
 
     def on_mount(self) -> None:
-        self._host.live_changed.subscribe(self, lambda _: self._show())
+        host_of(self).live_changed.subscribe(self, lambda _: self._show())
         self._show()
 
     def render(self) -> Content:
@@ -34,17 +34,17 @@ class LogTail(Widget):
         return Content("\n").join([self._drawn(line, room) for line in self._last()])
 
     def _show(self) -> None:
-        if self._count != self._host.logs.count:
-            self._count = self._host.logs.count
+        if self._count != self._book.count:
+            self._count = self._book.count
             self.set_class(self._count > 0, "-said")
             self.styles.height = min(self.MOST, self._count) + 1
             self.refresh()
 
     def _last(self) -> list[LogLine]:
-        return [line for _, line in self._host.logs.since(self._host.logs.count - self.MOST)]
+        return [line for _, line in self._book.since(self._book.count - self.MOST)]
 
     def _drawn(self, line: LogLine, room: int) -> Content:
-        shape = Shape(Times.CLOCK, boxes=len(self._host.logs.boxes) > 1, sources=True)
+        shape = Shape(Times.CLOCK, boxes=len(self._book.boxes) > 1, sources=True)
         when, level, who = label(line, shape, time.time())
         colour = _COLOURS[gravity(line.level)]
         text = cut(clean(line.text), room - shape.label_width)
@@ -53,5 +53,5 @@ class LogTail(Widget):
         )
 
     @property
-    def _host(self) -> AppHost:
-        return host_of(self)
+    def _book(self) -> LogBook:
+        return host_of(self).recorder.book

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import ClassVar
 
 from textual import events, on
@@ -14,32 +11,27 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Input, Static
-from textual.worker import Worker
 
 from backend.config.external_editor import edit_text
-from backend.errors import UpsampleError
-from backend.results.review import Candidate, Review
+from backend.results.review import Candidate
 from backend.store import State
 from backend.store.decision import Decision
 from tui.amounts import counted
 from tui.desk import Desk
 from tui.dialogs.question import QuestionDialog
-from tui.review.decisions import accept_many, decide_one, order_for, read_review, undo_last
 from tui.review.help import HELP
 from tui.review.listing import ReviewListing, Show
 from tui.review.review_list import ReviewHeadings, ReviewList
 from tui.review.review_pane import ReviewPane
 from tui.review.text import empty_text, title
-from tui.steady_app import CHANGES
+from tui.review.workers import ReviewFailed, ReviewRead, ReviewTold, ReviewWorkers
 from tui.terminal import copy, lend_terminal
-from tui.text import one_line, paragraphs
+from tui.text import paragraphs
 from tui.widgets.filter_input import FilterInput
-from tui.widgets.page import HELP_KEY, Page
+from tui.widgets.filtered_page import FilteredPage
+from tui.widgets.page import HELP_KEY
 from tui.widgets.row_list import CurrentChanged
-
-Work = Callable[[], Coroutine[None, None, None]]
 
 _LOOKS: list[str | PurePath] = [
     "screen.tcss",
@@ -51,32 +43,7 @@ _LOOKS: list[str | PurePath] = [
 _FILTER_EXAMPLES = "words of a name or prompt; undecided, repetition …"
 
 
-@dataclass
-class ReviewRead(Message):
-    """The results of the queue were read."""
-
-    review: Review
-
-
-@dataclass
-class ReviewFailed(Message):
-    """The results could not be read, or a decision was not made."""
-
-    error: UpsampleError
-    job: int | None
-    """The job of the decision; None when the results could not be read."""
-
-
-@dataclass
-class ReviewTold(Message):
-    """A decision was made."""
-
-    text: str
-    """What the decision did; empty when there is nothing to say about it."""
-    job: int | None = None
-
-
-class ReviewPage(Page):
+class ReviewPage(FilteredPage):
     """Shows a list and two texts. Workers read and write in threads and post messages; handlers own the
     listing.
     """
@@ -107,7 +74,8 @@ class ReviewPage(Page):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
-        self._queue = desk.queue
+        self.review_workers = None if desk.queue is None else ReviewWorkers(self, desk.queue)
+        """None for an app without a queue."""
         self.listing = ReviewListing()
         self._trouble = ""
         """Why the results could not be read."""
@@ -115,8 +83,6 @@ class ReviewPage(Page):
         """Jobs for which a decision is on its way."""
         self._done = -1
         """How many jobs of this session were done when the results were last read."""
-        self._in_order = asyncio.Lock()
-        """Makes decisions in the order in which the user asked for them."""
 
     def compose_body(self) -> ComposeResult:
         with Vertical(classes="body"):
@@ -136,10 +102,6 @@ class ReviewPage(Page):
     @property
     def pane(self) -> ReviewPane:
         return self.query_one(ReviewPane)
-
-    @property
-    def filter_input(self) -> FilterInput:
-        return self.query_one(FilterInput)
 
     # --- reading ---
 
@@ -161,24 +123,10 @@ class ReviewPage(Page):
 
     def _read(self) -> None:
         self._done = self._count_done()
-        if self._queue is not None:
-            self._start(partial(self._read_in_thread, self._queue), group="read")
-
-    def _start(self, work: Work, group: str = "") -> Worker[None]:
-        """Start a worker of this page. It replaces an earlier worker of its group, if it has a group."""
-        # A function, and no coroutine: one that is replaced before it begins would never be awaited.
-        return self.run_worker(
-            work, group=group or CHANGES, exclusive=bool(group), exit_on_error=False
-        )
-
-    async def _read_in_thread(self, queue: Path) -> None:
-        known = {c.number: c for prompt in self.listing.prompts for c in prompt.candidates}
-        try:
-            review = await asyncio.to_thread(read_review, queue, known)
-        except UpsampleError as error:
-            self.post_message(ReviewFailed(error, None))
-        else:
-            self.post_message(ReviewRead(review))
+        if self.review_workers is not None:
+            self.review_workers.read(
+                {c.number: c for p in self.listing.prompts for c in p.candidates}
+            )
 
     @on(ReviewRead)
     def _take_review(self, message: ReviewRead) -> None:
@@ -221,7 +169,7 @@ class ReviewPage(Page):
     def _show_listing(self) -> None:
         self.set_class(not self.listing.shown, "-empty")
         if not self.listing.shown:
-            if self._queue is None:
+            if self.review_workers is None:
                 self.listing.is_loaded = True
             text = empty_text(self.listing, self._trouble)
             self.query_one("#empty", Static).update(text)
@@ -272,27 +220,24 @@ class ReviewPage(Page):
             self._decide(candidate, Decision.EDITED, text)
 
     def _decide(self, candidate: Candidate, decision: Decision, text: str | None = None) -> None:
-        if self._queue is None or candidate.number in self._pending:
+        if self.review_workers is None or candidate.number in self._pending:
             return
         self._pending.add(candidate.number)
-        number, queue = candidate.number, self._queue
-        self._work(lambda: decide_one(queue, number, decision, text), number)
+        self.review_workers.decide(candidate.number, decision, text)
         self.listing.go_to_undecided(self._pending)
         self._show_listing()
 
     def action_undo(self) -> None:
         """Undo the last decision."""
-        if self._queue is not None:
-            queue = self._queue
-            self._work(lambda: undo_last(queue), 0)
+        if self.review_workers is not None:
+            self.review_workers.undo()
 
     def action_accept_all(self) -> None:
         """Ask, and then accept all shown results that are undecided and have no lint."""
-        numbers = self.listing.unlinted
-        if not numbers or self._queue is None:
+        numbers, workers = self.listing.unlinted, self.review_workers
+        if not numbers or workers is None:
             self.notify("Nothing that is shown is undecided and without lints.", markup=False)
             return
-        queue = self._queue
         kept = sum(prompt.decision is Decision.UNDECIDED for prompt in self.listing.shown)
         rest = kept - len(numbers)
         question = Content.assemble(
@@ -304,33 +249,11 @@ class ReviewPage(Page):
 
         def take_answer(yes: bool | None) -> None:
             if yes:
-                self._start(partial(self._accept_all, queue, numbers))
+                workers.accept_all(numbers)
 
         title = "Accept all without lints"
         dialog = QuestionDialog(title, question, "accept", default=True)
         self.app.push_screen(dialog, take_answer)
-
-    async def _accept_all(self, queue: Path, numbers: list[int]) -> None:
-        async with self._in_order:
-            text, troubles = await asyncio.to_thread(accept_many, queue, numbers)
-        for error in troubles[:1]:
-            more = f"\n… and {len(troubles) - 1:,} more" if len(troubles) > 1 else ""
-            self.post_message(ReviewFailed(UpsampleError(f"{error}{more}"), 0))
-        self.post_message(ReviewTold(text))
-
-    def _work(self, change: Callable[[], str], job: int) -> None:
-        """Make a change in a thread, after those that were asked for before it."""
-
-        async def work() -> None:
-            async with self._in_order:
-                try:
-                    text = await asyncio.to_thread(change)
-                except UpsampleError as error:
-                    self.post_message(ReviewFailed(error, job))
-                else:
-                    self.post_message(ReviewTold(text, job))
-
-        self._start(work)
 
     def _needed(self) -> Candidate | None:
         """Return the current candidate; if there is none, tell the user so."""
@@ -344,25 +267,13 @@ class ReviewPage(Page):
     def action_again(self) -> None:
         """Queue the same prompt with the next seed."""
         candidate = self._needed()
-        if candidate is None or self._queue is None:
+        if candidate is None or self.review_workers is None:
             return
         if self.host.runner is None:
             why = "Nobody works on the queue from here, so nothing can be drawn again."
             self.notify(why, severity="warning", markup=False)
             return
-        self._start(partial(self._draw_again, self._queue, candidate.number))
-
-    async def _draw_again(self, queue: Path, number: int) -> None:
-        runner = self.host.runner
-        try:
-            order = await asyncio.to_thread(order_for, queue, number)
-            if runner is not None:
-                jobs = await runner.queue([order])
-                self.host.live.take_up(jobs)
-                text = f"{one_line(order.name)} is drawn again, with seed {order.seed}."
-                self.post_message(ReviewTold(text))
-        except UpsampleError as error:
-            self.post_message(ReviewFailed(error, 0))
+        self.review_workers.draw_again(candidate.number, self.host.runner, self.host.live)
 
     # --- looking ---
 
@@ -407,22 +318,11 @@ class ReviewPage(Page):
         self.listing.set_filter(event.value)
         self._show_listing()
 
-    @on(Input.Submitted)
-    def _close_filter(self) -> None:
-        self.remove_class("-filtering")
-        self.filter_input.end()
-        self.review_list.focus()
-
-    def action_filter(self) -> None:
-        """Open the line for a filter."""
-        self.add_class("-filtering")
-        self.filter_input.begin()
-
     def action_back(self) -> None:
         """Focus the list; from there, show all results."""
         if not self.pane.texts.has_focus:
             self._show_all()
-        self._close_filter()
+        self.close_filter()
 
     def _show_all(self) -> None:
         with self.filter_input.prevent(Input.Changed):
@@ -433,5 +333,6 @@ class ReviewPage(Page):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Give the keys of the page to the filter while the user types it."""
-        typing = self.has_class("-filtering") and self.focused is self.filter_input
-        return not (typing and action not in {"back", "page", "quit", "command_palette"})
+        return not (
+            self.is_filter_typed and action not in {"back", "page", "quit", "command_palette"}
+        )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from backend.catalog.catalog import same_specs
@@ -20,7 +19,7 @@ from backend.specs.model import BrokenSpec, Skipped, Spec
 from backend.specs.reading import Finding
 from tui.specs.marks import Marks
 from tui.specs.ordering import SortOrder, sort_rows
-from tui.specs.rows import FolderGroup, Line, Row, group_rows, heading, lines_of
+from tui.specs.rows import FolderGroup, Line, Row, find_again, group_rows, heading, lines_of
 
 _MANY = 5_000
 """From so many rows on, the list is not sorted again for every few new rows."""
@@ -390,22 +389,9 @@ class Listing:
         before, position = self.lines, self.position
         self.groups = group_rows(self.shown_rows, self._folded) if self.grouped else []
         self.lines = lines_of(self.groups) if self.grouped else self.shown
-        self.position = self._find_again(before, position)
+        self.position = find_again(self._cursor, self.lines, before, position)
         if self.lines:
             self._cursor = self.lines[self.position]
-
-    def _find_again(self, before: list[Line], position: int) -> int:
-        """Return the position of the cursor's line, or of the line that took its place."""
-        cursor = self._cursor
-        if cursor is None or not self.lines:
-            return 0
-        if position < len(self.lines) and self.lines[position] == cursor:
-            return position
-        with suppress(ValueError):
-            return self.lines.index(cursor)
-        there = {line: at for at, line in enumerate(self.lines)}
-        around = [*before[position + 1 :], *reversed(before[:position])]
-        return next((there[line] for line in around if line in there), 0)
 
     def _specs_at(self, first: int, last: int) -> set[int]:
         numbers: set[int] = set()

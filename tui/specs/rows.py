@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +45,11 @@ class Row:
         self.haystack = haystack_of(spec)
         # No name holds a NUL, and no character comes before it.
         self.place = (str(spec.file).replace(os.sep, "\0"), spec.entry)
+
+    @property
+    def bookmark(self) -> str:
+        """The place of the spec on disk, by which the next session finds it."""
+        return f"{self.spec.file.absolute()}:{self.spec.entry}"
 
     @property
     def folded_name(self) -> str:
@@ -106,3 +112,18 @@ def lines_of(groups: Iterable[FolderGroup]) -> list[Line]:
         if not group.folded:
             lines += group.numbers
     return lines
+
+
+def find_again(cursor: Line | None, lines: list[Line], before: list[Line], position: int) -> int:
+    """Return the position of the cursor among `lines`, or of the line that took its place. It was at
+    `position` of the lines `before`.
+    """
+    if cursor is None or not lines:
+        return 0
+    if position < len(lines) and lines[position] == cursor:
+        return position
+    with suppress(ValueError):
+        return lines.index(cursor)
+    there = {line: at for at, line in enumerate(lines)}
+    around = [*before[position + 1 :], *reversed(before[:position])]
+    return next((there[line] for line in around if line in there), 0)

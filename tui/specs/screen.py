@@ -48,7 +48,8 @@ from tui.specs.title import Progress, empty_text, filter_hint, title_line
 from tui.terminal import copy
 from tui.text import paragraphs
 from tui.widgets.filter_input import FilterInput
-from tui.widgets.page import HELP_KEY, Page
+from tui.widgets.filtered_page import FilteredPage
+from tui.widgets.page import HELP_KEY
 from tui.widgets.row_list import CurrentChanged
 
 _FILTER_EXAMPLES = "words of a name or prompt, fits:no, state:failed, -without …"
@@ -62,7 +63,7 @@ _PATIENCE = 10
 """The list is renewed after this multiple of the time that the last renewal took."""
 
 
-class SpecsScreen(Page):
+class SpecsScreen(FilteredPage):
     """Shows the list and the detail. Handlers own the listing; workers only post messages."""
 
     AUTO_FOCUS = "SpecList"
@@ -117,10 +118,6 @@ class SpecsScreen(Page):
     @property
     def detail(self) -> SpecDetail:
         return self.query_one(SpecDetail)
-
-    @property
-    def filter_input(self) -> FilterInput:
-        return self.query_one(FilterInput)
 
     def on_mount(self) -> None:
         """Begin to read; most often something is there by the time that the list is drawn."""
@@ -223,7 +220,7 @@ class SpecsScreen(Page):
         last = self.host.memory.recall("specs.last", "")
         if last and self.listing.position == 0:
             for position, number in enumerate(self.listing.shown):
-                if _place(self.listing.rows[number]) == last:
+                if self.listing.rows[number].bookmark == last:
                     self.listing.move_to(position)
                     break
 
@@ -251,7 +248,7 @@ class SpecsScreen(Page):
         if self.listing.choosing:
             self._show_title()
         if self.progress.ended and self.listing.current is not None:
-            self.host.memory.note("specs.last", _place(self.listing.current))
+            self.host.memory.note("specs.last", self.listing.current.bookmark)
 
     @on(MarksChanged)
     def _show_title(self) -> None:
@@ -277,21 +274,11 @@ class SpecsScreen(Page):
         self.set_class(bool(self.listing.wanted.problems), "-hinting")
         self._show_listing()
 
-    @on(Input.Submitted)
-    def _keep_filter(self) -> None:
-        self._close_filter()
-
-    def _close_filter(self) -> None:
-        self.remove_class("-filtering")
-        self.filter_input.end()
-        self.spec_list.focus()
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Give the keys of the list to the filter while the user types it."""
-        typing = self.has_class("-filtering") and self.focused is self.filter_input
         keys = {"filter", "problems", "help", "read", "sort", "reverse", "group", "upsample"}
         keys |= {"tokens", "copy", "edit", "review"}
-        return not (typing and action in keys)
+        return not (self.is_filter_typed and action in keys)
 
     def action_upsample(self) -> None:
         """Ask how to upsample the marked specs, or the current one when none is marked."""
@@ -307,11 +294,6 @@ class SpecsScreen(Page):
         self.spec_list.refresh()
         self._show_title()
 
-    def action_filter(self) -> None:
-        """Open the line for a filter."""
-        self.add_class("-filtering")
-        self.filter_input.begin()
-
     def action_back(self) -> None:
         """Leave the range; or leave the detail; or show all specs."""
         if self.listing.choosing:
@@ -322,7 +304,7 @@ class SpecsScreen(Page):
         if not self.detail.has_focus:
             # Setting the value is what clears the filter, by way of Input.Changed.
             self.filter_input.value = ""
-        self._close_filter()
+        self.close_filter()
 
     def action_read(self) -> None:
         """Focus the detail, so that keys scroll it; on a folder, fold or unfold it."""
@@ -415,8 +397,3 @@ class SpecsScreen(Page):
             self.host.review_spec(self._source.cwd / row.spec.file, row.spec.entry)
         else:
             self.notify("There is no spec whose result could be reviewed.", markup=False)
-
-
-def _place(row: Row) -> str:
-    """Return the place of the spec on disk, by which the next session finds it."""
-    return f"{row.spec.file.absolute()}:{row.spec.entry}"

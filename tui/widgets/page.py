@@ -10,8 +10,8 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.dom import DOMNode
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Footer, Static
 
 from tui.defects import TellsDefects
@@ -38,7 +38,7 @@ class Page(TellsDefects, Screen[None]):
     VERTICAL_BREAKPOINTS = _HEIGHTS
     HELP_GROUPS: ClassVar[HelpGroups]
     """What the help says about the keys of the page."""
-    LIST: ClassVar[type[DOMNode]]
+    LIST: ClassVar[type[Widget]]
     """The widget with the keys that move in the page."""
 
     def compose(self) -> ComposeResult:

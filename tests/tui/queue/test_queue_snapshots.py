@@ -32,7 +32,7 @@ Scene = Callable[[UpsampleApp], None]
 @pytest.fixture(autouse=True)
 def a_time_of_day(monkeypatch: pytest.MonkeyPatch) -> None:
     """At which the app itself has something to say."""
-    monkeypatch.setattr("tui.app.time", lambda: 1_790_000_000.0)
+    monkeypatch.setattr("tui.log.recorder.time", lambda: 1_790_000_000.0)
 
 
 @pytest.fixture(autouse=True)
