@@ -24,7 +24,7 @@ from backend.specs.scan import FileFindings
 from backend.store import Job, State
 from backend.tokens import Budget
 from tui.app import UpsampleApp
-from tui.desk import Desk
+from tui.shell.desk import Desk
 from tui.specs.scanning import SpecSource
 
 OURS, OUR_LOG, DATA_TABLE, RICH_LOG = "specs", "log", "data-table", "rich-log"

@@ -66,7 +66,7 @@ def test_no_widget_takes_data_for_markup() -> None:
 
 def test_the_clipboard_is_reached_in_one_place() -> None:
     reached = places("tui", lambda node: called(node).endswith("copy_to_clipboard"))
-    assert [place.partition(":")[0] for place in reached] == ["tui/terminal.py"]
+    assert [place.partition(":")[0] for place in reached] == ["tui/shell/terminal.py"]
 
 
 @pytest.mark.parametrize("room", ["backend", "tui"])

@@ -29,16 +29,16 @@ from backend.events import (
     LinkState,
     QueueChanged,
 )
-from tui.defects import TellsDefects, describe_defect
-from tui.desk import Desk
 from tui.dialogs.demo import make_demo
 from tui.log.recorder import LogRecorder
-from tui.pages import PAGES
-from tui.palette import list_commands
+from tui.shell.defects import TellsDefects, describe_defect
+from tui.shell.desk import Desk
+from tui.shell.pages import PAGES
+from tui.shell.palette import list_commands
+from tui.shell.steady_app import CHANGES, SteadyApp
 from tui.state.asker import AppAsker
 from tui.state.live import Live
 from tui.state.memory import Memory
-from tui.steady_app import CHANGES, SteadyApp
 from tui.text import one_line, paragraphs
 from tui.themes import DARK, HIGH_CONTRAST
 from tui.widgets.page import Page

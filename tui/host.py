@@ -14,8 +14,8 @@ from textual.message_pump import MessagePump
 from textual.signal import Signal
 
 from backend.config import Settings
-from tui.desk import Desk
 from tui.log.recorder import LogRecorder
+from tui.shell.desk import Desk
 from tui.state.live import Live
 from tui.state.memory import Memory
 

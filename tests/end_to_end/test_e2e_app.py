@@ -18,8 +18,8 @@ from tests.support.daemons import end_daemons
 from tests.support.pilots import until
 from tests.support.specs import write_batch
 from tui.app import UpsampleApp
-from tui.desk import Desk
 from tui.send.dialog import UpsampleDialog
+from tui.shell.desk import Desk
 from tui.specs.scanning import SpecSource
 from tui.specs.screen import SpecsScreen
 

@@ -18,8 +18,8 @@ from tests.support.laptop import Laptop
 from tests.support.pilots import until
 from tests.support.sshd import Sshd
 from tui.app import UpsampleApp
-from tui.desk import Desk
 from tui.dialogs.box_questions import HostKeyDialog
+from tui.shell.desk import Desk
 from tui.specs.scanning import SpecSource
 
 BOX = "test"

@@ -27,9 +27,9 @@ from backend.video import MediaKind, Video
 from tests.support.pilots import PATIENCE, make_patient, until, until_screen
 from tests.tui.looks import LOOKS, Look
 from tui.app import UpsampleApp
-from tui.desk import Desk
 from tui.queue.screen import QueuePage
 from tui.settings.screen import SettingsPage
+from tui.shell.desk import Desk
 from tui.specs.planning import PromptPlanner
 from tui.specs.scanning import SpecSource
 from tui.specs.screen import SpecsScreen

@@ -19,10 +19,10 @@ from backend.store import Job, Order, Store
 from tests.support.made_up_results import fill_review
 from tests.support.pilots import until
 from tui.app import UpsampleApp
-from tui.desk import Desk
 from tui.review.screen import ReviewPage
 from tui.send.dialog import UpsampleDialog
 from tui.send.draft import Chosen
+from tui.shell.desk import Desk
 from tui.specs.scanning import SpecSource
 from tui.specs.screen import SpecsScreen
 

@@ -40,9 +40,9 @@ from tui.app import UpsampleApp
 from tui.dialogs.box_questions import HostKeyDialog, SecretDialog
 from tui.dialogs.question import QuestionDialog
 from tui.log.book import LogBook
-from tui.pages import PAGES as PAGES_BY_NAME
+from tui.shell.pages import PAGES as PAGES_BY_NAME
+from tui.shell.terminal import copy
 from tui.specs.scanning import SpecSource
-from tui.terminal import copy
 from tui.text import one_line
 
 LAST = BEYOND_NUMBERS - 1

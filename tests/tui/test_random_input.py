@@ -23,9 +23,9 @@ from tests.tui.conftest import SizePlanner
 from tests.tui.made_up_log import STORY
 from tests.tui.wandering import Wandering
 from tui.app import UpsampleApp
-from tui.desk import Desk
 from tui.dialogs.box_questions import HostKeyDialog, SecretDialog
 from tui.dialogs.first_run import FirstRunScreen
+from tui.shell.desk import Desk
 from tui.specs.scanning import SpecSource
 from tui.specs.screen import SpecsScreen
 from tui.state.memory import Memory

@@ -14,9 +14,9 @@ from backend.specs.model import Spec
 from tests.support.made_up_results import fill_review
 from tests.support.pilots import until
 from tui.app import UpsampleApp
-from tui.desk import Desk
 from tui.log.screen import LogPage
 from tui.review.screen import ReviewPage
+from tui.shell.desk import Desk
 from tui.specs.scanning import SpecSource
 from tui.specs.screen import SpecsScreen
 

@@ -15,8 +15,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from remote.protocol import Finding
-from tui.defects import TellsDefects
 from tui.dialogs.doctor_text import finding_lines, summary
+from tui.shell.defects import TellsDefects
 from tui.text import one_line
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 
-from tui.desk import Desk
 from tui.log.book import LogLine
 from tui.log.help import HELP
 from tui.log.line_text import Times
@@ -22,8 +21,9 @@ from tui.log.prompt import LogPrompt, PromptPurpose
 from tui.log.saving import as_text, save_lines
 from tui.log.title import Around, empty_log_text, log_standing, log_title
 from tui.log.view import LogMoved, LogView
-from tui.steady_app import CHANGES
-from tui.terminal import copy
+from tui.shell.desk import Desk
+from tui.shell.steady_app import CHANGES
+from tui.shell.terminal import copy
 from tui.text import one_line
 from tui.widgets.page import HELP_KEY, Page
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backend.store import State
-from tui.amounts import clock
 from tui.queue.job_states import shown
 from tui.state.live import LiveJob
 from tui.text import cut_middle, left, one_line, right
+from tui.widgets.amounts import clock
 from tui.widgets.pieces import GUTTER, Piece
 
 _STATE = 13

@@ -9,12 +9,12 @@ from textual.content import Content
 from backend.box.status_text import gpus_text
 from backend.events import BoxStatus, LinkState
 from backend.store import State
-from tui.amounts import about, clock, counted, size
 from tui.queue.columns import name_of
 from tui.queue.job_states import shown
 from tui.queue.listing import JobListing, count_states, seconds_left, total_rate
 from tui.state.live import Live, LiveBox, LiveJob
 from tui.text import one_line, paragraphs, short_path
+from tui.widgets.amounts import about, clock, counted, size
 from tui.widgets.status_text import link_parts
 
 _LABEL = 10

@@ -16,16 +16,16 @@ from textual.widgets import Static
 from backend.dispatch.reorder import Move
 from backend.errors import UpsampleError
 from backend.store import Job, State
-from tui.amounts import counted
-from tui.desk import Desk
 from tui.queue.help import HELP
 from tui.queue.job_list import JobHeadings, JobList, JobMarksChanged
 from tui.queue.job_text import box_words, pace, queue_title
 from tui.queue.listing import JobListing
 from tui.queue.live_view import LiveView
+from tui.shell.desk import Desk
+from tui.shell.steady_app import CHANGES
 from tui.state.live import LiveJob
-from tui.steady_app import CHANGES
 from tui.text import one_line, paragraphs
+from tui.widgets.amounts import counted
 from tui.widgets.page import HELP_KEY, Page
 from tui.widgets.row_list import CurrentChanged
 

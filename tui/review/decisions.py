@@ -23,8 +23,8 @@ from backend.results.review import (
 )
 from backend.store import Order, Store
 from backend.store.decision import Decision
-from tui.amounts import counted
 from tui.text import one_line
+from tui.widgets.amounts import counted
 
 
 def read_review(queue: Path, known: Mapping[int, Candidate]) -> Review:

@@ -17,8 +17,6 @@ from backend.config.external_editor import edit_text
 from backend.results.review import Candidate
 from backend.store import State
 from backend.store.decision import Decision
-from tui.amounts import counted
-from tui.desk import Desk
 from tui.dialogs.question import QuestionDialog
 from tui.review.help import HELP
 from tui.review.listing import ReviewListing, Show
@@ -26,8 +24,10 @@ from tui.review.review_list import ReviewHeadings, ReviewList
 from tui.review.review_pane import ReviewPane
 from tui.review.text import empty_text, title
 from tui.review.workers import ReviewFailed, ReviewRead, ReviewTold, ReviewWorkers
-from tui.terminal import copy, lend_terminal
+from tui.shell.desk import Desk
+from tui.shell.terminal import copy, lend_terminal
 from tui.text import paragraphs
+from tui.widgets.amounts import counted
 from tui.widgets.filter_input import FilterInput
 from tui.widgets.filtered_page import FilteredPage
 from tui.widgets.page import HELP_KEY

@@ -17,8 +17,8 @@ from backend.errors import UpsampleError
 from backend.results.review import Candidate, Review
 from backend.store.decision import Decision
 from tui.review.decisions import accept_many, decide_one, order_for, read_review, undo_last
+from tui.shell.steady_app import CHANGES
 from tui.state.live import Live
-from tui.steady_app import CHANGES
 from tui.text import one_line
 
 if TYPE_CHECKING:

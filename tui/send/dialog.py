@@ -21,12 +21,12 @@ from backend.errors import UpsampleError
 from backend.planning.orders import Batch
 from backend.planning.summary import Summary
 from backend.store import Store
-from tui.amounts import counted
-from tui.defects import TellsDefects
 from tui.host import AppHost, host_of
 from tui.send.draft import RESIZES, Chosen, SendOptions, first_options, make_batch, weigh
 from tui.send.summary_text import refused_text, summary_text
+from tui.shell.defects import TellsDefects
 from tui.text import one_line, paragraphs
+from tui.widgets.amounts import counted
 from tui.widgets.choice import Choice
 
 _LABELS = {

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from backend.planning.admission import require_writable
 from backend.planning.summary import Summary
 from backend.store import State
-from tui.amounts import counted
 from tui.state.live import Live
 from tui.text import one_line
+from tui.widgets.amounts import counted
 
 if TYPE_CHECKING:
     from backend.dispatch.runner import QueueRunner

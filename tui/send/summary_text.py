@@ -6,8 +6,8 @@ from textual.content import Content
 
 from backend.planning.admission import Ground, RefusedSpec
 from backend.planning.summary import Summary
-from tui.amounts import about, counted, size
 from tui.text import one_line
+from tui.widgets.amounts import about, counted, size
 
 _MUTED = "$foreground-muted"
 _MOST_NAMED = 200

@@ -25,7 +25,6 @@ from backend.config.edit import (
 )
 from backend.config.survey import SettingEntry, Survey, ValueKind, dotted, survey_settings
 from backend.errors import ConfigError
-from tui.desk import Desk
 from tui.dialogs.doctor import DoctorScreen
 from tui.dialogs.question import QuestionDialog
 from tui.settings.add_box import AddBoxDialog, NewBox
@@ -34,8 +33,9 @@ from tui.settings.help import HELP
 from tui.settings.rows import BoxGroup, Setting, SettingsListing, why_not_here
 from tui.settings.setting_list import SettingList
 from tui.settings.text import describe_group, describe_setting
-from tui.steady_app import CHANGES
-from tui.terminal import lend_terminal
+from tui.shell.desk import Desk
+from tui.shell.steady_app import CHANGES
+from tui.shell.terminal import lend_terminal
 from tui.text import one_line, paragraphs
 from tui.widgets.page import HELP_KEY, Page
 from tui.widgets.row_list import CurrentChanged

@@ -19,9 +19,10 @@ from textual.widgets import Input, Static
 
 from backend.config import Settings, Upsampling
 from backend.planning.history import latest_job
-from tui.desk import Desk
 from tui.log.tail import LogTail
 from tui.queue.queue_pane import QueuePane
+from tui.shell.desk import Desk
+from tui.shell.terminal import copy
 from tui.specs.help import HELP
 from tui.specs.listing import Listing
 from tui.specs.ordering import SortOrder
@@ -45,7 +46,6 @@ from tui.specs.threads import (
     SpecThreads,
 )
 from tui.specs.title import Progress, empty_text, filter_hint, title_line
-from tui.terminal import copy
 from tui.text import paragraphs
 from tui.widgets.filter_input import FilterInput
 from tui.widgets.filtered_page import FilteredPage
@@ -371,7 +371,7 @@ class SpecsScreen(FilteredPage):
     async def action_edit(self) -> None:
         """Open the file with the prompt in the user's editor."""
         from backend.config.external_editor import edit_file
-        from tui.terminal import lend_terminal
+        from tui.shell.terminal import lend_terminal
 
         if row := self._current_or_tell():
             file = row.spec.prompt_file or row.spec.file

@@ -21,7 +21,7 @@ from backend.catalog.catalog import Changes
 from backend.config import Settings
 from backend.errors import QueueError, UpsampleError
 from backend.planning.history import LatestJob, SpecKey, latest_jobs, own_results
-from tui.desk import Desk
+from tui.shell.desk import Desk
 from tui.specs.planning import MadePlan, PlanQueue, make_plans
 from tui.specs.rows import Row
 from tui.specs.scanning import read_files

@@ -22,8 +22,8 @@ from backend.errors import UpsampleError
 from backend.limits.calibration import find_calibration
 from backend.specs.model import Spec
 from backend.tokens import TextCounter
-from tui.defects import TellsDefects
-from tui.terminal import copy
+from tui.shell.defects import TellsDefects
+from tui.shell.terminal import copy
 from tui.text import one_line
 from tui.tokens.text import describe_what_if
 from tui.tokens.what_if import MeasuredSpec, WhatIf, read_subject

@@ -14,9 +14,9 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
-from tui.defects import TellsDefects
 from tui.dialogs.keys import HelpGroups
 from tui.host import AppHost, host_of
+from tui.shell.defects import TellsDefects
 from tui.widgets.footer import PageFooter
 from tui.widgets.status_bar import StatusBar
 

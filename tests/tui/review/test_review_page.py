@@ -23,9 +23,9 @@ from tests.support.made_up_results import HARBOUR, OFFICE, fill_review
 from tests.support.pilots import until, until_screen
 from tests.support.specs import write_spec
 from tui.app import UpsampleApp
-from tui.desk import Desk
 from tui.dialogs.question import QuestionDialog
 from tui.review.screen import ReviewPage
+from tui.shell.desk import Desk
 from tui.specs.scanning import SpecSource
 from tui.specs.screen import SpecsScreen
 

@@ -13,8 +13,8 @@ from tests.support.made_up_results import fill_review
 from tests.support.pilots import until, until_screen
 from tests.tui.looks import MEDIUM, Look
 from tui.app import UpsampleApp
-from tui.desk import Desk
 from tui.review.screen import ReviewPage
+from tui.shell.desk import Desk
 from tui.specs.scanning import SpecSource
 
 SnapCompare = Callable[..., bool]

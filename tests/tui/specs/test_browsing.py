@@ -16,7 +16,7 @@ from backend.specs.model import Spec
 from backend.store import Job, State
 from tests.support.pilots import until
 from tui.app import UpsampleApp
-from tui.desk import Desk
+from tui.shell.desk import Desk
 from tui.specs.ordering import Column, SortOrder
 from tui.specs.planning import PromptPlanner
 from tui.specs.scanning import SpecSource

@@ -17,8 +17,8 @@ from backend.specs.scan import FileFindings
 from tests.support.pilots import PATIENCE, until
 from tests.tui.conftest import footer_keys
 from tui.app import UpsampleApp
-from tui.desk import Desk
 from tui.dialogs.help import HelpScreen
+from tui.shell.desk import Desk
 from tui.specs.planning import PromptPlanner
 from tui.specs.problems import ProblemsScreen
 from tui.specs.scanning import SpecSource

@@ -18,7 +18,7 @@ from textual.widget import Widget
 from backend.errors import UpsampleError
 from backend.sizes import Size
 from backend.video.thumbnails import TIME_LIMIT, LookEnded
-from tui.defects import TellsDefects
+from tui.shell.defects import TellsDefects
 from tui.specs.frames.half_blocks import draw_half_blocks
 from tui.specs.frames.pictures import GAP, Grid, Look, Picture, PictureBook, lay_out
 from tui.specs.frames.pixel_graphics import PixelGraphics

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from tui.desk import Desk
+from tui.shell.desk import Desk
 
 if TYPE_CHECKING:
     from tui.widgets.page import Page

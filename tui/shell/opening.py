@@ -13,8 +13,8 @@ from backend.console import safe, say
 from backend.planning.plan import Planner
 from backend.tokens import TextCounter
 from tui.app import UpsampleApp
-from tui.desk import Desk
 from tui.log.file import default_log_file
+from tui.shell.desk import Desk
 from tui.specs.frames.pictures import KEPT, KEPT_LARGE, PictureBook
 from tui.specs.frames.pixel_graphics import find_pixel_graphics
 from tui.specs.scanning import SpecSource
