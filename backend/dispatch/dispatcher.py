@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from backend.box.asker import Asker
 from backend.box.link import Box, JournalCursor, Link
 from backend.box.reconnect import LinkKeeper
 from backend.dispatch.cancels import Cancels
 from backend.dispatch.ledger import Ledger
+from backend.dispatch.pictures_on_box import PicturesOnBox
 from backend.dispatch.prepare import Preparer, Ready
 from backend.dispatch.priority_queue import PriorityQueue
-from backend.dispatch.retries import RETRIES, trouble_of_refusal
+from backend.dispatch.retries import MOST_RESENT, RETRIES, trouble_of_refusal
 from backend.errors import BoxUnreachable, InputError, UpsampleError, first_of
 from backend.events import BoxLog, BoxStatus, EngineStarting, Event
 from backend.store import Job, State, Store
@@ -45,8 +46,6 @@ PREPARED_AHEAD = 16
 """How many jobs may have their frames drawn before the box takes them."""
 SENT_AHEAD = 2
 """How many requests wait on the box beyond those that it works on, so that no slot is idle."""
-MOST_RESENT = 3
-"""How often a request is sent again in one run because the box has lost its pictures."""
 _PICTURES_ONCE_SINCE = 4
 """The first protocol version in which a picture that the box has need not be sent again."""
 
@@ -85,14 +84,10 @@ class Dispatcher:
             lambda ready: self._place(ready.job), PREPARED_AHEAD
         )
         self._in_flight: dict[str, Ready | None] = {}
-        """Requests that may be on the box, by identity. A request keeps its Ready until the box accepts it,
-        so that it can be sent again."""
+        """Requests that may be on the box, by identity; each keeps its Ready until the box accepts it."""
         self._replayed: set[str] = set()
-        """Identities that the journal replay has mentioned. An entry may belong to an earlier attempt that
-        has ended."""
-        self._pictures: dict[str, Set[str]] = {}
-        """Pictures that the box has for each request sent over the current link, as SHA-256, by identity. A
-        request that is not accepted yet counts only the pictures that it brought itself."""
+        """Identities that the journal replay has mentioned, perhaps for an earlier attempt that has ended."""
+        self._pictures = PicturesOnBox()
         self._resent: Counter[str] = Counter()
         """How often each request was sent again because the box had lost its pictures, by identity."""
         self._room = asyncio.Event()
@@ -276,7 +271,7 @@ class Dispatcher:
 
     async def _submit(self, link: Link, ready: Ready) -> None:
         sends_once = link.welcome.protocol >= _PICTURES_ONCE_SINCE
-        on_box = frozenset().union(*self._pictures.values()) if sends_once else frozenset()
+        on_box = self._pictures.all() if sends_once else frozenset()
         try:
             message = await asyncio.to_thread(ready.message, on_box)
         except OSError:
@@ -286,7 +281,7 @@ class Dispatcher:
         await asyncio.to_thread(self._store.count_attempt, ready.job.number)
         try:
             await link.send(message)
-            self._pictures[ready.identity] = ready.pictures - on_box
+            self._pictures.keep(ready.identity, ready.pictures - on_box)
             self._cancels.note_reached(ready.identity)
         except ProtocolError as error:
             self._release(ready.identity)
@@ -334,7 +329,7 @@ class Dispatcher:
     async def _send_again(self, identity: str) -> None:
         """Draw and send a request again whose pictures the box has lost."""
         self._resent[identity] += 1
-        self._forget_pictures(self._pictures.get(identity, frozenset()))
+        self._pictures.forget(self._pictures.of(identity))
         await self._ledger.note_unsent(identity)
         self._prepare_again(identity)
 
@@ -345,7 +340,7 @@ class Dispatcher:
                 self._replayed.add(identity)
             else:
                 self._in_flight[identity] = None
-                self._pictures[identity] = ready.pictures
+                self._pictures.keep(identity, ready.pictures)
         await self._ledger.note_sent(identity)
 
     async def _hear_cancelled(self, identity: str) -> None:
@@ -376,7 +371,7 @@ class Dispatcher:
         ready = self._in_flight[refused.job]
         if refused.kind == "pictures" and ready is not None:
             # The jobs that brought these pictures have ended; the box is about to report that.
-            self._forget_pictures(ready.pictures)
+            self._pictures.forget(ready.pictures)
             self._prepare_again(refused.job)
             return
         jobs = self._ledger.jobs_of(refused.job)
@@ -391,21 +386,15 @@ class Dispatcher:
         ready = self._in_flight[identity]
         return ready is None or (identity in self._replayed and not is_past)
 
-    def _forget_pictures(self, lost: Set[str]) -> None:
-        """Let no request rely on these pictures being on the box."""
-        self._pictures = {key: there - lost for key, there in self._pictures.items()}
-
     def _prepare_again(self, identity: str) -> None:
         self._release(identity)
         for job in self._ledger.jobs_of(identity):
             self._to_prepare.put_nowait(job)
 
     def _release(self, identity: str) -> list[Job]:
-        """Drop a request that is no longer in flight, which makes room for another one. Returns the jobs that
-        were deferred until then.
-        """
+        """Drop a request that is no longer in flight. Returns the jobs that were deferred until then."""
         self._in_flight.pop(identity, None)
-        self._pictures.pop(identity, None)
+        self._pictures.release(identity)
         self._replayed.discard(identity)
         self._room.set()
         return self._cancels.forget(identity)

@@ -57,6 +57,10 @@ RETRIES: Mapping[TroubleKind, Retry] = {
 }
 
 
+MOST_RESENT = 3
+"""How often a request is sent again in one run because the box has lost its pictures."""
+
+
 def trouble_of(error: UpsampleError) -> TroubleKind:
     """Return the kind of trouble that an error belongs to."""
     match error:

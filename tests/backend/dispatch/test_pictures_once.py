@@ -18,6 +18,7 @@ from backend.box.asker import UnattendedAsker
 from backend.config import Layer, check_layers
 from backend.dispatch import dispatcher
 from backend.dispatch.dispatcher import Dispatcher
+from backend.dispatch.retries import MOST_RESENT
 from backend.events import Event, JobDone, JobFailed
 from backend.planning.orders import Batch, make_jobs
 from backend.specs.scan import scan
@@ -155,4 +156,4 @@ async def test_a_box_that_loses_every_picture_fails_the_job_in_the_end(
     await scene.run(scene.queue(counted_clip, "one"))
     (failed,) = [event for event in scene.events if isinstance(event, JobFailed)]
     assert "is gone from the box's disk" in failed.error
-    assert scene.brought() == [[True, True]] * (1 + dispatcher.MOST_RESENT)
+    assert scene.brought() == [[True, True]] * (1 + MOST_RESENT)
