@@ -15,7 +15,7 @@ from tui.queue.columns import cells, headings, lay_out
 from tui.queue.job_states import COLOURS
 from tui.queue.listing import JobListing
 from tui.widgets.pieces import GUTTER, Piece
-from tui.widgets.row_list import CurrentChanged, RowList
+from tui.widgets.row_list import RowList
 
 
 @dataclass
@@ -99,10 +99,7 @@ class JobList(JobLines, can_focus=True):
     def move_cursor(self, position: int) -> None:
         """Put the cursor there, or at the nearest end; it does not follow running jobs any more."""
         self._listing.follows = False
-        self._listing.move_to(position)
-        self._keep_in_sight()
-        self.refresh()
-        self.post_message(CurrentChanged())
+        super().move_cursor(position)
 
     def _clicked(self, event: events.Click) -> None:
         if event.x < GUTTER:

@@ -10,7 +10,7 @@ from textual.widget import Widget
 from tui.review.listing import ReviewListing
 from tui.review.text import cells, headings, lay_out
 from tui.widgets.pieces import Piece
-from tui.widgets.row_list import CurrentChanged, RowList
+from tui.widgets.row_list import RowList
 
 
 class ReviewHeadings(Widget):
@@ -35,14 +35,6 @@ class ReviewList(RowList[ReviewListing]):
     @property
     def count(self) -> int:
         return len(self._listing.shown)
-
-    def move_cursor(self, position: int) -> None:
-        """Put the cursor there, or at the end that is nearest, and say so."""
-        before = self._listing.position
-        self._listing.move_to(position)
-        if self._listing.position != before:
-            self.show_rows()
-            self.post_message(CurrentChanged())
 
     def _pieces(self, position: int, width: int, *, current: bool) -> Sequence[Piece]:
         prompt = self._listing.shown[position]

@@ -14,7 +14,7 @@ from textual.widgets import Static
 from backend.config import Settings
 from backend.planning.plan import Plan
 from backend.specs.model import Spec
-from tui.host import AppHost, host_of
+from tui.host import host_of
 from tui.specs.detail_text import describe_facts, describe_prompt, describe_sizes, describe_verdict
 from tui.specs.frames.frames_view import FramesView
 from tui.specs.frames.pictures import PictureBook, look_at
@@ -59,7 +59,7 @@ class SpecDetail(VerticalScroll, can_focus=True):
 
     def on_mount(self) -> None:
         """Follow the settings, because they decide which frames are sent."""
-        self._host.settings_changed.subscribe(self, self._heed)
+        host_of(self).settings_changed.subscribe(self, self._heed)
 
     def show(self, row: Row | None) -> None:
         """Show this row, from its top if another one was shown before."""
@@ -74,10 +74,6 @@ class SpecDetail(VerticalScroll, can_focus=True):
     def on_resize(self) -> None:
         self._draw()
 
-    @property
-    def _host(self) -> AppHost:
-        return host_of(self)
-
     def _heed(self, _: Settings) -> None:
         self._draw()
 
@@ -86,7 +82,7 @@ class SpecDetail(VerticalScroll, can_focus=True):
         # Before the first layout there is no width; the resize that ends it comes back here.
         if region.width <= 0:
             return
-        row, settings = self._row, self._host.settings.upsampling
+        row, settings = self._row, host_of(self).settings.upsampling
         if row is None:
             texts = [Content()] * 4
         else:

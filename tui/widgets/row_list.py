@@ -34,6 +34,9 @@ class Rows(Protocol):
     position: int
     """The position of the cursor; 0 when there are no rows."""
 
+    def move_to(self, position: int, /) -> None:
+        """Put the cursor there, or at the nearest end."""
+
 
 L = TypeVar("L", bound=Rows)
 
@@ -66,7 +69,10 @@ class RowList(ScrollView, Generic[L], can_focus=True):
 
     def move_cursor(self, position: int) -> None:
         """Put the cursor there, or at the nearest end, and post that it moved."""
-        raise NotImplementedError
+        self._listing.move_to(position)
+        self._keep_in_sight()
+        self.refresh()
+        self.post_message(CurrentChanged())
 
     def _pieces(self, position: int, width: int, *, current: bool) -> Sequence[Piece]:
         """Return the pieces of a row of `width` cells."""
