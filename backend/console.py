@@ -1,7 +1,7 @@
-"""What a command says on a terminal: data to stdout, everything else to stderr.
+"""The output of a command: data goes to stdout, everything else to stderr.
 
-Text from files, models and logs goes through `printable` first. rich heeds NO_COLOR and notices when
-its stream is no terminal.
+Text from files, models and logs is escaped with `printable` first. rich obeys NO_COLOR, and writes no colours
+to a stream that is not a terminal.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from remote.protocol import Json
 
 VERDICT_SIGNS = {Verdict.FITS: "✓ fits", Verdict.NEAR: "~ near", Verdict.EXCEEDS: "✗ exceeds"}
 LONGEST_SAID = 8_000
-"""Characters of a text that are narrated; a box may have sent millions."""
+"""The most characters of a text that a message shows. A box may send millions."""
 _VERDICT_STYLES = {Verdict.FITS: "green", Verdict.NEAR: "yellow", Verdict.EXCEEDS: "red"}
 
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Let `backend.cli` deal with it, where rich would exit with 1."""
+        """Raise the error again, so that `backend.cli` handles it. rich would exit with 1."""
         raise
 
 
 def out() -> Console:
-    """For data that people read."""
+    """Return a console on stdout, for data that people read."""
     return _Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
 
 
 def err() -> Console:
-    """For narration: progress, warnings, errors."""
+    """Return a console on stderr, for progress, warnings and errors."""
     return _Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
 
 
 def complain(error: UpsampleError) -> None:
-    """Show trouble that ends the command."""
+    """Print an error that ends the command, and its remedy."""
     console = err()
     console.print(Text("upsample: ", "bold red") + Text(told(error.problem)), soft_wrap=True)
     if error.remedy:
@@ -51,48 +51,48 @@ def complain(error: UpsampleError) -> None:
 
 
 def warn(text: str) -> None:
-    """Show something that does not end the command."""
+    """Print a warning. The command goes on."""
     err().print(Text("! ", "bold yellow") + Text(told(text)), soft_wrap=True)
 
 
 def say(text: str) -> None:
-    """Narrate."""
+    """Print a message to stderr."""
     err().print(Text(told(text)), soft_wrap=True)
 
 
 def write_line(text: str) -> None:
-    """A line of data that people read, such as a path."""
+    """Write one line of text to stdout, such as a path."""
     sys.stdout.write(safe(text) + "\n")
     sys.stdout.flush()
 
 
 def write_json(value: Json) -> None:
-    """One JSON value on a line of its own; ASCII, so that no terminal can be harmed by it."""
+    """Write a JSON value as one line to stdout. It is ASCII, so that it cannot steer a terminal."""
     sys.stdout.write(json.dumps(value) + "\n")
     sys.stdout.flush()
 
 
 def write_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A CSV table with a header line."""
+    """Write a CSV table with a header line to stdout."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(header)
     writer.writerows([printable(v) if isinstance(v, str) else v for v in row] for row in rows)
 
 
 def verdict_text(verdict: Verdict) -> Text:
-    """A verdict as glyph, word and colour."""
+    """Return a verdict with its glyph, word and colour."""
     return Text(VERDICT_SIGNS[verdict], _VERDICT_STYLES[verdict])
 
 
 def tokens_text(budget: Budget) -> str:
-    """The tokens of a prompt; with a sign before an estimate."""
+    """Return the number of a prompt's tokens; the sign ≈ marks an estimate."""
     return f"{'≈' if budget.estimated else ''}{budget.prompt_tokens:,}"
 
 
 def table(*columns: str, right: Iterable[str] = (), long: Iterable[str] = ("name",)) -> Table:
-    """An empty table in our style.
+    """Return an empty table in our style.
 
-    `right` names the columns of numbers, `long` those that are folded when the line is too short.
+    `right` names the columns that are aligned to the right, `long` those that wrap when a line is too short.
     """
     made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     numbers, folded = set(right), set(long)
@@ -103,7 +103,7 @@ def table(*columns: str, right: Iterable[str] = (), long: Iterable[str] = ("name
 
 
 def told(text: str) -> str:
-    """As `safe`, for narration: what is too long to be read is cut."""
+    """Escape the text of a message as `safe` does, and cut it after LONGEST_SAID characters."""
     more = len(text) - LONGEST_SAID
     return (
         safe(text) if more <= 0 else f"{safe(text[:LONGEST_SAID])} … and {more:,} more characters"
@@ -111,5 +111,5 @@ def told(text: str) -> str:
 
 
 def safe(text: str) -> str:
-    """Text of several lines with everything escaped that could steer a terminal."""
+    """Escape everything in a text of several lines that could steer a terminal."""
     return "\n".join(printable(line) for line in text.splitlines())

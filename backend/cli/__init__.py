@@ -1,7 +1,7 @@
-"""The `upsample` command: one line in, one exit code out. What can be typed is in `verbs`.
+"""The `upsample` command: it runs one command line and returns its exit code. `verbs` lists the commands.
 
-Most lines only name folders and open the app. Those are not parsed, and whoever types them does not wait for
-what parses the others.
+Most command lines only name folders and open the app. They are not parsed, so that the user does not wait for
+the import of the parser.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from backend.errors import UpsampleError
 from backend.exit_codes import ExitCode, exit_code_of
 
 _YOUNG, _MIDDLE, _OLD = 50_000, 20, 50
-"""Thresholds of the garbage collector. Nearly all that is made by imports and by a scan stays; by the usual
-700, looking through it again and again takes a fifth of the time until there is something to see."""
+"""Thresholds of the garbage collector. Nearly all objects that imports and a scan make are kept. With the
+usual threshold of 700, the collector takes a fifth of the time until the app shows something."""
 
 
 def main() -> None:
     """Run the command line and exit."""
     gc.set_threshold(_YOUNG, _MIDDLE, _OLD)
-    # None is wanted, and to look for them pydantic reads about every package that is installed.
+    # We use no plugins, and to find them pydantic would read the metadata of every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            # A terminal that has no ✓ gets an escape for it instead of a traceback.
+            # A terminal whose encoding has no ✓ shows an escape instead of a traceback.
             stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
@@ -37,7 +37,7 @@ def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code."""
     try:
         result = _open(arguments) if _only_paths(arguments) else _parse_and_call(arguments)
-        sys.stdout.flush()  # here, where a broken pipe is dealt with, and not at exit
+        sys.stdout.flush()  # a broken pipe is handled here, but not at exit
     except UpsampleError as error:
         from backend.console import complain
 
@@ -46,13 +46,13 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        _let_go_of_output()
+        _discard_output()
         return ExitCode.OK
     return result
 
 
 def _only_paths(arguments: Sequence[str]) -> bool:
-    """Whether the line has no options, and begins with what can be no verb."""
+    """Whether the line has no options, and its first word, if there is one, cannot be a verb."""
     begins = not arguments or "/" in arguments[0] or "." in arguments[0]
     return begins and not any(argument.startswith("-") for argument in arguments)
 
@@ -76,8 +76,8 @@ def _parse_and_call(arguments: list[str]) -> ExitCode:
     return result if isinstance(result, ExitCode) else ExitCode.OK
 
 
-def _let_go_of_output() -> None:
-    """Whoever read our output has what they wanted; keeps Python from complaining at exit."""
+def _discard_output() -> None:
+    """Send all further output to the null device, so that Python reports no broken pipe at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(nowhere, stream.fileno())

@@ -1,4 +1,4 @@
-"""`upsample completion`."""
+"""Declares `upsample completion`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parameters that several verbs have."""
+"""Parameters that several verbs share."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Every verb of `upsample`: to add one, add its file here and a line below.
+"""Registers every verb of `upsample`. To add a verb, add a file to this folder and a line below.
 
-Each verb, or group of verbs, is declared in a file of its own; what it does is in `backend.commands`. Imports
-of what they call stand inside the functions, so that `--help` does not wait for them.
+Each file declares one verb or one group of verbs; the code that they run is in `backend.commands`. It is
+imported inside the functions, so that `--help` does not wait for it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from backend.cli.hint import hint
 from backend.cli.limits import limits
 from backend.cli.upsample import upsample
 
-# One line a paragraph: it is wrapped where it is shown.
+# Each paragraph is one line; cyclopts wraps it to the width of the terminal.
 _HELP = (
     "Make short prompts for video world models long and concrete, on a GPU box.\n\n"
     "Opens the terminal app on the given files and folders. With --no-ui their prompts are upsampled "

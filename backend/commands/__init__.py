@@ -1,1 +1,1 @@
-"""What the commands of the command line do, one file a verb. `backend.cli` parses and calls them."""
+"""The commands of the command line, one file for each verb. `backend.cli` parses the line and calls them."""

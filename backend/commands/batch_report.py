@@ -1,4 +1,4 @@
-"""What a run without the app shows: a bar on stderr, events or file names on stdout, a sum at the end."""
+"""The output of a run without the app: a bar on stderr, events or file names on stdout, totals at the end."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ from backend.exit_codes import ExitCode
 from backend.store import Job, State
 
 _QUIET_SECONDS = 5.0
-"""Between two lines of progress where there is no terminal to draw a bar on."""
+"""The least seconds between two progress lines, which replace the bar when stderr is not a terminal."""
 _COUNTERS_WIDTH = 50
-"""Columns that the bar and the counters beside the description take at least."""
+"""The least number of columns that the bar and its counters take; the description gets the rest."""
 
 
 class BatchReport:
-    """Hears of a batch and shows how it goes."""
+    """Receives the events of a batch, shows its progress, and computes the exit code."""
 
     def __init__(self, *, as_json: bool = False, refused: int = 0) -> None:
-        """`refused`: orders and specs that never came into the queue, and were complained about."""
+        """`refused` is the number of orders and specs that were refused, with a warning, before queueing."""
         self.interrupted = False
         self._json = as_json
         self._refused = refused
@@ -65,7 +65,7 @@ class BatchReport:
         self._paused: set[int] = set()
         self._files: list[str] = []
         self._status: list[str] = []
-        """How the box does, apart from its jobs; a few words each."""
+        """The parts of the box's last status that do not count jobs; each is a few words."""
         self._said = time.monotonic()
         self.bar = Bar(
             SpinnerColumn(),
@@ -80,19 +80,19 @@ class BatchReport:
 
     @property
     def exit_code(self) -> ExitCode:
-        """What the command exits with."""
+        """The exit code of the command."""
         if self.interrupted:
             return ExitCode.INTERRUPTED
         troubled = self._troubles or self._refused or self._paused
         return ExitCode.SOME_FAILED if troubled else ExitCode.OK
 
     def expect(self, jobs: Sequence[Job]) -> None:
-        """These are the jobs of the run."""
+        """Set the total of the bar from the jobs of the run."""
         self._expected = sum(not job.state.ended for job in jobs)
         self.bar.update(self._task, total=self._expected)
 
     def hear(self, event: Event) -> None:
-        """Take note of an event."""
+        """Handle an event of the dispatcher: count it and show it."""
         if self._json:
             write_json(event_json(event))
         match event:
@@ -122,7 +122,7 @@ class BatchReport:
                 self._complain(f"{event.box}: {event.text}")
 
     def conclude(self, jobs: Sequence[Job]) -> None:
-        """Say how the run ended; `jobs` as they stand now."""
+        """Print how the run ended. `jobs` are the jobs of the run in their present states."""
         for file in self._files:
             write_line(file)
         states = Counter(job.state for job in jobs)
@@ -177,7 +177,7 @@ class BatchReport:
         if self._json:
             return
         if sys.stdout.isatty():
-            self._files.append(file)  # would tear the bar now
+            self._files.append(file)  # printed at the end, because it would break the bar now
         else:
             write_line(file)
 
@@ -231,13 +231,13 @@ class BatchReport:
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """A state of the link, and when it was told."""
+    """A state of the link whose seconds count on, and the moment when it was reported."""
 
     event: LinkChanged
     since: float
 
     def words(self, now: float) -> str:
-        """The state as it is now; empty when no seconds go with it."""
+        """Return the state with the seconds at `now`; empty for a state without seconds."""
         if self.event.seconds is None:
             return ""
         passed = now - self.since
@@ -247,7 +247,7 @@ class _Counted:
 
 
 class _WordsColumn(ProgressColumn):
-    """What goes on; while the link is stale or away, with the seconds as they go by."""
+    """Shows what is being done. While the link is stale or broken, it also counts the seconds."""
 
     def render(self, task: Task) -> Text:
         counted = task.fields.get("counted")
@@ -256,7 +256,7 @@ class _WordsColumn(ProgressColumn):
 
 
 class _RateColumn(ProgressColumn):
-    """Jobs a minute."""
+    """Shows how many jobs end in a minute."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed

@@ -1,6 +1,6 @@
-"""`upsample box status|logs|stop`: what the daemon of a box says of itself, its log, and its end.
+"""`upsample box status|logs|stop`: show the status of a box's daemon, print its log, or stop it.
 
-How a log is followed is in `box_follow`.
+`box_follow` follows a log.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from remote.protocol import Gpu, Json, Status, Stop, Welcome
 
 _STOP_SECONDS = 60.0
 _STATUS_SECONDS = 15.0
-"""A daemon of an older version tells none."""
+"""How long to wait for a status. A daemon of an older version sends none."""
 _UNKNOWN = "–"
 
 
 def show_status(name: str | None, fingerprint: str, *, as_json: bool) -> ExitCode:
-    """What the box's daemon says of itself; one is started if none runs."""
+    """Print the status of the box's daemon. Starts a daemon if none runs."""
     box = _box(name)
-    welcome, status = asyncio.run(_asked(box, _asker(fingerprint)))
+    welcome, status = asyncio.run(_ask_status(box, _asker(fingerprint)))
     if as_json:
         known: dict[str, Json] = {
             "box": box.name,
@@ -70,7 +70,10 @@ def show_status(name: str | None, fingerprint: str, *, as_json: bool) -> ExitCod
 
 
 def show_log(name: str | None, fingerprint: str, *, follow: bool, as_json: bool) -> ExitCode:
-    """The end of the runner's log on the box, the engine's lines in it; with `follow`, until Ctrl-C."""
+    """Print the end of the runner's log on the box, which has the engine's lines, too.
+
+    With `follow`, print also each new line until Ctrl-C.
+    """
     box, asker = _box(name), _asker(fingerprint)
     if follow:
         asyncio.run(follow_log(box, asker, as_json=as_json))
@@ -83,9 +86,9 @@ def show_log(name: str | None, fingerprint: str, *, follow: bool, as_json: bool)
 
 
 def stop_daemon(name: str | None, fingerprint: str) -> ExitCode:
-    """End the box's daemon and its engine; jobs that it accepted go on when it starts again."""
+    """Stop the box's daemon and its engine. Accepted jobs stay on the box and go on at the next start."""
     box = _box(name)
-    unfinished = asyncio.run(_stopped(box, _asker(fingerprint)))
+    unfinished = asyncio.run(_stop(box, _asker(fingerprint)))
     kept = f"; {unfinished} jobs wait there for its next start" if unfinished else ""
     say(f"The daemon on {box.name} has ended{kept}.")
     return ExitCode.OK
@@ -116,17 +119,20 @@ def _gpu_table(gpus: Sequence[Gpu]) -> Table:
     return shown
 
 
-async def _asked(box: Box, asker: Asker) -> tuple[Welcome, Status | None]:
+async def _ask_status(box: Box, asker: Asker) -> tuple[Welcome, Status | None]:
     async with open_link(box, asker, FROM_NOW_ON, look=True) as link:
         try:
             async with asyncio.timeout(_STATUS_SECONDS):
-                return link.welcome, await _whole_status(link)
+                return link.welcome, await _read_status(link)
         except TimeoutError:
             return link.welcome, None
 
 
-async def _whole_status(link: Link) -> Status | None:
-    """The first status, or the second: rates need two looks, and nobody may have looked before us."""
+async def _read_status(link: Link) -> Status | None:
+    """Return the first status that has rates, else the second one.
+
+    The daemon computes rates from two samples, and the first sample may be the one for us.
+    """
     first: Status | None = None
     async for message in link.messages():
         if not isinstance(message, Status):
@@ -139,7 +145,7 @@ async def _whole_status(link: Link) -> Status | None:
     return first
 
 
-async def _stopped(box: Box, asker: Asker) -> int:
+async def _stop(box: Box, asker: Asker) -> int:
     try:
         async with (
             asyncio.timeout(_STOP_SECONDS),

@@ -1,7 +1,7 @@
-"""`upsample box logs --follow`: the end of a box's log, and then each line as it is written there.
+"""`upsample box logs --follow`: print the end of a box's log, and then each new line.
 
-The lines come over a link that only looks on. When it breaks it is made again; what was logged meanwhile
-is in the log's file on the box alone.
+The lines come over a link that only reads. When the link breaks, it is opened again. Lines that were logged
+while it was broken are not printed; they are only in the log's file on the box.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from remote.protocol import Log
 
 
 async def follow_log(box: Box, asker: Asker, *, as_json: bool) -> None:
-    """Print the end of the log and everything that is added to it, until cancelled.
+    """Print the end of the log and then each new line, until cancelled.
 
     Raises BoxError when the box cannot be reached at first, or cannot be used.
     """
@@ -31,7 +31,7 @@ async def follow_log(box: Box, asker: Asker, *, as_json: bool) -> None:
     async def visit(link: Link, _seen: JournalCursor) -> None:
         nonlocal printed
         if printed is None:
-            # Read when the link stands: what is logged from here on comes over that, too.
+            # The file is read after the link is open: each later line comes over the link, too.
             printed = await read_log(box, asker)
             print_log(box, printed, as_json=as_json)
         async for message in link.messages():
@@ -43,7 +43,7 @@ async def follow_log(box: Box, asker: Asker, *, as_json: bool) -> None:
 
 
 def print_log(box: Box, log: str, *, as_json: bool) -> None:
-    """Print a part of the log's file."""
+    """Print text from the log's file."""
     if as_json:
         for line in log.splitlines():
             write_json({"type": "logged", "box": box.name, "line": line})
@@ -65,7 +65,10 @@ def _print_line(box: Box, line: Log, *, as_json: bool) -> None:
 
 
 def _as_in_file(line: Log) -> str:
-    """How the line begins in the log's file, but for the hour, which is the box's own there."""
+    """Return how the line begins in the log's file, from the seconds on.
+
+    The hour and the minute are left out: the file has them in the box's time zone.
+    """
     milliseconds = int(line.time * 1000) % 60_000
     beginning = line.text.partition("\n")[0][:500]
     seconds = f":{milliseconds // 1000:02d},{milliseconds % 1000:03d}"

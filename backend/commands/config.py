@@ -20,7 +20,7 @@ from remote.protocol import Json
 
 
 def show_settings(*, as_json: bool) -> ExitCode:
-    """Every setting as it holds here and now, as TOML or JSON."""
+    """Print the present value of every setting, as TOML or JSON."""
     settings = _as_plain()
     if as_json:
         write_json(settings)
@@ -30,7 +30,7 @@ def show_settings(*, as_json: bool) -> ExitCode:
 
 
 def show_sources(*, as_json: bool) -> ExitCode:
-    """Every setting with the layer that its value comes from."""
+    """Print every setting with the layer that its value comes from."""
     survey = survey_settings()
     box = survey.source_of(["box"])
     found = [
@@ -48,7 +48,7 @@ def show_sources(*, as_json: bool) -> ExitCode:
 
 
 def get_setting(key: str) -> ExitCode:
-    """One value; a table as JSON."""
+    """Print one value; a table is printed as JSON."""
     value: Json = _as_plain()
     for part in key_parts(key):
         if not isinstance(value, dict) or part not in value:
@@ -69,7 +69,7 @@ def set_setting(key: str, value: str) -> ExitCode:
 
 
 def edit_settings() -> ExitCode:
-    """Open the user's file in the user's editor, then check what it makes."""
+    """Open the user's file in the user's editor, then check the settings."""
     edit_user_file(editor_command(os.environ))
     load_settings()
     say(f"{user_file()} is fine.")
@@ -77,7 +77,7 @@ def edit_settings() -> ExitCode:
 
 
 def show_paths() -> ExitCode:
-    """The config files that count, the strongest first, and which of them are there."""
+    """Print the paths of the config files, the strongest first, and which of them do not exist."""
     for path in (LOCAL_FILE.absolute(), user_file()):
         write_line(str(path))
         if not path.is_file():
@@ -86,7 +86,7 @@ def show_paths() -> ExitCode:
 
 
 def show_profiles(*, as_json: bool) -> ExitCode:
-    """The profiles with what they are for; the chosen one is marked. Those that cannot be used are told."""
+    """Print the profiles with their descriptions, and mark the chosen one. Warns of unusable profiles."""
     chosen = load_settings().upsampling.profile
     found = list(_usable_profiles())
     if as_json:

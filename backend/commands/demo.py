@@ -1,4 +1,4 @@
-"""`upsample demo`: three clips, three specs in three formats, through the embedded box and back."""
+"""`upsample demo`: upsample three clips, with specs in three formats, on the embedded box."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ _STOP_SECONDS = 60.0
 
 
 def draw_clips_into(folder: Path) -> ExitCode:
-    """Draw what the specs in examples/ look at."""
+    """Draw the clips that the specs in examples/ name."""
     for path in draw_clips(EXAMPLE_CLIPS, folder):
         write_line(str(path))
     return ExitCode.OK
 
 
 def run_demo() -> ExitCode:
-    """Draw, upsample and show; everything is in a temporary folder that goes at the end."""
+    """Draw clips, upsample their prompts and show the results, in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="upsample-demo-") as name:
         return asyncio.run(_demo(Path(name)))
 
@@ -69,13 +69,13 @@ async def _demo(folder: Path) -> ExitCode:
         return ExitCode.OK if all(j.state is State.DONE for j in ended) else ExitCode.SOME_FAILED
     finally:
         store.close()
-        # The daemon works in the folder that is about to go.
+        # The daemon works in the temporary folder, which is deleted next.
         with contextlib.suppress(TimeoutError, BoxError):
             await asyncio.shield(asyncio.create_task(_stop(box)))
 
 
 def write_specs(folder: Path) -> list[Path]:
-    """Three specs for the clips in `folder`, each in a format of its own."""
+    """Write a spec for each of the three clips in `folder`, each spec in another format."""
     specs: dict[str, object] = {
         "harbour.json": {
             "id": "ps_0000000demo1",
@@ -111,7 +111,7 @@ def write_specs(folder: Path) -> list[Path]:
 
 
 def _settings(folder: Path) -> Settings:
-    """The user's settings, but for what would leave the folder or need another box."""
+    """Return the user's settings, changed so that the demo uses only the embedded box and its folder."""
     settings = load_settings({"boxes": {_BOX: {"host": "", "engine": "sketch", "model": ""}}})
     upsampling = settings.upsampling.model_copy(update={"hint_video_dir": folder / "hint_videos"})
     return settings.model_copy(update={"upsampling": upsampling})

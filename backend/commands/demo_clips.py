@@ -1,4 +1,4 @@
-"""The scenes that `upsample demo` and the specs in examples/ look at."""
+"""The clips that `upsample demo` and the specs in examples/ use, as ffmpeg filters."""
 
 from __future__ import annotations
 

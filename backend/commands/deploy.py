@@ -1,4 +1,4 @@
-"""`upsample deploy`: the runner put on a box, and old ones removed."""
+"""`upsample deploy`: put the runner on a box, and remove old runners."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from remote.protocol import OK, Finding, Json
 class _Outcome:
     deployed: Deployed
     others: tuple[Finding, ...]
-    """What became of other runners there."""
+    """What happened to each other runner on the box: removed, or kept with a reason."""
     trouble: BoxUnusable | None
-    """Why the runner cannot run there, if so."""
+    """Why the runner cannot run on the box; None if it can."""
 
     @property
     def removed(self) -> list[str]:
@@ -38,7 +38,7 @@ class _Outcome:
 
 
 def deploy_runner(name: str | None, fingerprint: str, *, as_json: bool) -> ExitCode:
-    """Put the runner there, and say where it lies and what was removed."""
+    """Put the runner on the box, and print its path and which old runners were removed."""
     settings = load_settings()
     box = make_box(*settings.box_named(name), settings)
     asker = TerminalAsker(fingerprint, contextlib.nullcontext)

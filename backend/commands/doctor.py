@@ -1,4 +1,4 @@
-"""`upsample doctor`: everything that a batch needs, looked at, with a fix for what is wrong."""
+"""`upsample doctor`: check everything that a batch needs, and say how to mend what is wrong."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NOT_CHECKED = "Not checked: whether the model really loads and answers. --start
 
 
 def run_doctor(name: str | None, fingerprint: str, *, start: bool, as_json: bool) -> ExitCode:
-    """Look at everything, and show each finding as it is made."""
+    """Check everything, and show each finding at once."""
     screen = _Screen(as_json=as_json)
     asker = TerminalAsker(fingerprint, screen.paused)
     with screen.shown():
@@ -53,13 +53,13 @@ def _exit_code(diagnosis: Diagnosis) -> ExitCode:
 
 
 class _Screen:
-    """Findings on stdout as they come; meanwhile a line that says what is being done."""
+    """Prints each finding to stdout, and below them a status line that says what is being checked."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._json = as_json
         self._area = ""
         self._rows = out()
-        # One console draws both where both are the terminal, or they would tear each other.
+        # If stdout and stderr are one terminal, one console draws to both; two would write over each other.
         console = self._rows if sys.stdout.isatty() else err()
         self._status: Status | None = None
         if console.is_terminal and not (as_json and sys.stdout.isatty()):
@@ -67,7 +67,7 @@ class _Screen:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Draw that line meanwhile."""
+        """Show the status line inside the `with` block."""
         if self._status is None:
             yield
             return
@@ -76,7 +76,7 @@ class _Screen:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Leave the terminal to somebody else meanwhile."""
+        """Hide the status line inside the `with` block, so that somebody else can use the terminal."""
         if self._status is None:
             yield
             return
@@ -87,14 +87,14 @@ class _Screen:
             self._status.start()
 
     def doing(self, text: str) -> None:
-        """Show what is being done."""
+        """Show `text` in the status line."""
         if self._status is not None:
             self._status.update(Text(safe(text)))
         elif not self._json:
             say(f"… {text}")
 
     def tell(self, finding: Finding) -> None:
-        """Show a finding."""
+        """Print a finding."""
         if self._json:
             write_json(_as_json(finding))
             return

@@ -1,4 +1,4 @@
-"""`--dry-run`: what would be sent, and what would be refused, without sending anything."""
+"""`--dry-run`: show what would be sent and what would be refused. Nothing is sent."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def show_plans(
 
 
 def plan_json(spec: Spec, plan: Plan) -> dict[str, Json]:
-    """A plan for programs."""
+    """Return a plan as a JSON object."""
     budget = plan.budget
     return {
         "file": str(spec.file),

@@ -1,4 +1,4 @@
-"""`upsample estimate`: what prompts and resolutions cost in tokens, exactly and by the rule of thumb."""
+"""`upsample estimate`: count the tokens of prompts and sizes, exactly and by the rule of thumb."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from remote.protocol import Json
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What one thing costs, against each context length that was asked about."""
+    """The token counts of one spec, file or size, and a budget for each context length."""
 
     name: str
     size: Size | None
@@ -36,11 +36,11 @@ class Estimate:
     linear: int
     """Vision tokens by the rule of thumb."""
     budgets: tuple[Budget, ...]
-    """One a context length; they differ in the limit alone."""
+    """One budget for each context length; only their limits differ."""
     largest: Size | None
     """The largest size that fits the first context length."""
     measured: int | None
-    """Prompt tokens as the box counts them; None when it was not asked for this size."""
+    """Prompt tokens as measured on the box; None when this size was not measured."""
 
 
 def show_estimates(
@@ -52,7 +52,10 @@ def show_estimates(
     style: str,
     counting: str | None = None,
 ) -> ExitCode:
-    """Print the estimates as a table, a JSON array or CSV; `counting` in place of the setting estimator."""
+    """Print the estimates as a table, a JSON array or CSV.
+
+    `counting` replaces the setting `estimator`.
+    """
     settings = load_settings({"upsampling": {"estimator": counting}} if counting else None)
     calibration = find_calibration(settings)
     estimator = _Estimator(settings, frames, limits, calibration)
@@ -77,10 +80,10 @@ def show_estimates(
 
 @dataclass
 class _Found:
-    """What came of the paths."""
+    """Counts the troubles with the paths, and warns of each."""
 
     troubles: int = 0
-    """Specs and files that cannot be weighed; each was complained about."""
+    """The number of specs and files that could not be estimated."""
 
     def complain(self, text: str) -> None:
         self.troubles += 1
@@ -105,7 +108,7 @@ class _Estimator:
         self._planner = Planner(self._settings, TextCounter())
 
     def of_spec(self, spec: Spec) -> Estimate:
-        """Raises MediaError when the video cannot be read."""
+        """Estimate a spec. Raises MediaError when its video cannot be read."""
         text = self._planner.text_tokens(spec.prompt)
         shown = choose_media(spec, self._settings.media)
         if shown.video is None:
@@ -117,7 +120,7 @@ class _Estimator:
         return self._of(spec.name, video.size, frames, text)
 
     def of_media(self, path: Path, prompt: str) -> Estimate:
-        """Raises MediaError when the file is no video or image."""
+        """Estimate a video or an image. Raises MediaError when the file is neither."""
         video = probe(path)
         frames = self._planner.frames_of(video, self._frames)
         return self._of(path.name, video.size, frames, self._count(prompt))
@@ -126,7 +129,8 @@ class _Estimator:
         return self._of(name, size, self._frames, self._count(prompt))
 
     def _count(self, prompt: str) -> int:
-        # Without --prompt the user asks about pictures: the stand-in is not counted, a system prompt is.
+        # Without --prompt the user asks about pictures alone: a system prompt is counted, but not the text
+        # that replaces an empty prompt.
         return self._planner.text_tokens(prompt or None)
 
     def _of(self, name: str, size: Size | None, frames: int, text: int) -> Estimate:

@@ -1,4 +1,4 @@
-"""`--filter`: which of the specs that were found a command takes."""
+"""`--filter`: choose from the specs that were found those that match the filter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from backend.tokens import TextCounter
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A spec, and what the filter may look at."""
+    """A spec with the facts that a filter can test."""
 
     spec: Spec
     haystack: str
@@ -30,9 +30,12 @@ class _Found:
 
 
 def keep_matching(found: Scan, text: str, settings: Settings) -> Scan:
-    """Only the specs that match; says how many do not. Raises InputError for a filter that makes no sense."""
+    """Return the scan with only the specs that match, and tell the user how many do not.
+
+    Raises InputError for a filter that cannot be understood.
+    """
     wanted = parse_command_filter(text)
-    matching, similar = choose(wanted, _look_at(found, wanted, settings))
+    matching, similar = choose(wanted, _gather_facts(found, wanted, settings))
     if similar:
         say(f"No spec has all the words of {text!r}; these have names like them:")
         for subject in matching:
@@ -44,7 +47,7 @@ def keep_matching(found: Scan, text: str, settings: Settings) -> Scan:
 
 
 def parse_command_filter(text: str) -> Filter:
-    """The filter. Raises InputError where a part of it makes no sense, or none here."""
+    """Parse a filter. Raises InputError if it is wrong, or asks for marks, which only the app has."""
     wanted = parse_filter(text)
     if wanted.problems:
         raise InputError(f"--filter {text!r}", "; ".join(wanted.problems) + ".")
@@ -53,7 +56,7 @@ def parse_command_filter(text: str) -> Filter:
     return wanted
 
 
-def _look_at(found: Scan, wanted: Filter, settings: Settings) -> Iterator[_Found]:
+def _gather_facts(found: Scan, wanted: Filter, settings: Settings) -> Iterator[_Found]:
     planner = Planner(settings.upsampling, TextCounter()) if wanted.needs_plans else None
     jobs: dict[SpecKey, LatestJob] = {}
     results: frozenset[Path] = frozenset()

@@ -1,4 +1,4 @@
-"""`upsample fit`: the largest size of a video that fits the context."""
+"""`upsample fit`: find the largest size of a video that fits the context."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from backend.video import probe
 
 
 def show_fit(source: str, frames: int | None, prompt: str, *, as_json: bool) -> ExitCode:
-    """Print the size on stdout, and what it costs beside it."""
+    """Print the size to stdout and its token counts to stderr; with `as_json`, both to stdout."""
     settings = load_settings()
     upsampling = settings.upsampling
     wanted = frames_wanted(frames, settings)
     size, available = _measure(source)
     count = min(wanted, available or wanted)
     planner = Planner(upsampling, TextCounter())
-    # Without --prompt the user asks about pictures: of the text, only a system prompt counts.
+    # Without --prompt the user asks about pictures alone: only a system prompt is counted as text.
     text = planner.text_tokens(prompt or None)
     limit, reserve = upsampling.max_tokens, upsampling.reserve
     best = planner.largest(size, text, count)
@@ -65,7 +65,7 @@ def show_fit(source: str, frames: int | None, prompt: str, *, as_json: bool) -> 
 
 
 def frames_wanted(frames: int | None, settings: Settings) -> int:
-    """How many frames the user asks for; `frames` is what --frames says. Raises InputError."""
+    """Return `frames`, the value of --frames, or the setting if it is None. Raises InputError below 1."""
     if frames is None:
         return settings.upsampling.frames_to_extract
     if frames < 1:
@@ -74,7 +74,7 @@ def frames_wanted(frames: int | None, settings: Settings) -> int:
 
 
 def _measure(source: str) -> tuple[Size, int | None]:
-    """Size and frames of a video or image; frames are None for a bare size."""
+    """Return the size and the number of frames of a file. For a size like 1280x720 the number is None."""
     path = Path(source)
     if not path.exists():
         try:

@@ -1,4 +1,4 @@
-"""`upsample hint`: the small 2 fps video that shows what a model would be shown."""
+"""`upsample hint`: make the hint video: 2 fps, at the size that fits the context."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def make_hint(video: Path, output: Path | None, *, force: bool) -> ExitCode:
     made = asyncio.run(
         create_hint_video(
             video,
-            # Named by content: two videos named color.mp4 do not replace each other's.
+            # The name comes from the content, so that hint videos of two files named color.mp4 both stay.
             output or hint_path(upsampling.hint_video_dir, content_key(video), size),
             size=size,
             hint_video_dir=upsampling.hint_video_dir,

@@ -1,4 +1,4 @@
-"""`upsample limits`: what sizes cost, which ones fit which context length, and what a box says to that."""
+"""`upsample limits`: count the tokens of sizes, find which fit a context length, and measure on a box."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ from backend.specs.quoting import printable
 from backend.tokens import TextCounter
 
 _QUIET_SECONDS = 5.0
-"""Between two lines of progress where there is no terminal to draw a bar on."""
+"""The least seconds between two progress lines, which replace the bar when stderr is not a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
 class LimitsOptions:
-    """The command line of `upsample limits`."""
+    """The options of `upsample limits`."""
 
     quick: bool
     measure: bool
@@ -65,7 +65,7 @@ class LimitsOptions:
 
 
 def show_limits(options: LimitsOptions) -> ExitCode:
-    """Draw, estimate, measure if that is asked for, and show."""
+    """Draw the test videos, make the report (measured on the box with --measure), and print it."""
     settings = load_settings(_changes(options))
     sizes = quick_sizes() if options.quick else all_sizes()
     frame_counts = _frame_counts(options)
@@ -81,7 +81,7 @@ def show_limits(options: LimitsOptions) -> ExitCode:
         )
     screen = _Screen()
     with screen.bar:
-        if options.output_dir is not None or not options.measure:  # which draws its own
+        if options.output_dir is not None or not options.measure:  # --measure draws its own
             _draw_videos(sizes, options.output_dir, screen)
         measurement = None
         if options.measure:
@@ -115,7 +115,7 @@ def _write_files(report: LimitsReport, folder: Path) -> list[Path]:
 
 
 def _changes(options: LimitsOptions) -> Table:
-    # Both estimates are shown, and what fits is told by the exact one.
+    # The report shows both estimates; the exact one decides what fits.
     changes: Table = {"upsampling": {"estimator": "exact"}}
     return changes if options.box is None else changes | {"box": options.box}
 
@@ -129,7 +129,7 @@ def _frame_counts(options: LimitsOptions) -> tuple[int, ...]:
 
 
 def _contexts(options: LimitsOptions, settings: Settings) -> tuple[int, ...]:
-    """Those that were asked for, or else the usual ones and the one that holds."""
+    """Return the context lengths of --max-model-len, or else the usual ones and that of the settings."""
     for limit in options.max_model_len:
         if limit < 1:
             raise InputError(f"a context of {limit} tokens holds nothing", "Give 1 or more.")
@@ -138,7 +138,10 @@ def _contexts(options: LimitsOptions, settings: Settings) -> tuple[int, ...]:
 
 
 def _draw_videos(sizes: Sequence[NamedSize], output_dir: Path | None, screen: _Screen) -> None:
-    """In the folder for the files, to be tried elsewhere, too; else only to see that they can be read."""
+    """Draw the test videos, which also shows that they can be read.
+
+    They stay in the output folder, for tries elsewhere; without an output folder they are deleted.
+    """
     with ExitStack() as stack:
         folder = output_dir / "videos" if output_dir else None
         if folder is None:
@@ -197,7 +200,7 @@ def _measure(
 
 
 class _Screen:
-    """A bar on stderr, or a line now and then where that is no terminal."""
+    """Shows the progress on stderr: a bar on a terminal, else a line now and then."""
 
     def __init__(self) -> None:
         self._said = 0.0
@@ -211,14 +214,14 @@ class _Screen:
         self._task = self.bar.add_task("", total=None)
 
     def doing(self, text: str) -> None:
-        """Show what is going on."""
+        """Show what is being done."""
         self._doing = text
         self.bar.update(self._task, description=printable(text))
         if self.bar.disable:
             say(f"… {text}")
 
     def progress(self, count: int, total: int) -> None:
-        """Show how far it is."""
+        """Show that `count` of `total` steps are done."""
         self.bar.update(self._task, completed=count, total=total)
         now = time.monotonic()
         if self.bar.disable and now - self._said > _QUIET_SECONDS:

@@ -1,4 +1,4 @@
-"""The lab's report on a terminal."""
+"""Prints the report of `upsample limits` as tables on a terminal."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from backend.tokens import Budget
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _LEAST_BAR, _LONGEST_BAR = 8, 40
 _COLUMNS_WIDTH = 44
-"""Of a line of the sizes, without the bar and the context lengths."""
+"""The columns of a row in the table of sizes, without the bar and the context lengths."""
 
 
 def show_report(report: LimitsReport) -> None:
-    """Print all of it."""
+    """Print the whole report."""
     for frames in report.frame_counts:
         _show_sizes(report, frames)
         _show_largest(report, frames)
@@ -69,12 +69,12 @@ def _show_sizes(report: LimitsReport, frames: int) -> None:
 
 
 def _say(text: str) -> None:
-    """In as many lines as that takes."""
+    """Print a text, wrapped to the width of the terminal."""
     out().print(Text(text))
 
 
 def _short(context: int) -> str:
-    """ "4k" for 4,096."""
+    """Return a context length in short: "4k" for 4,096."""
     return f"{context // 1024}k" if context % 1024 == 0 else f"{context}"
 
 
@@ -83,7 +83,7 @@ def _legend() -> str:
 
 
 def _measured(report: LimitsReport, frames: int) -> dict[str, int | None]:
-    """By size."""
+    """Return the measured prompt tokens by size, for one number of frames."""
     if report.measurement is None:
         return {}
     return {
@@ -111,7 +111,7 @@ def _bar_width(contexts: Sequence[str], *, measured: bool) -> int:
 
 
 def _bar(budget: Budget, width: int) -> Text:
-    """As wide as the context; its end is an arrow where the prompt is longer."""
+    """Draw a prompt as a bar. The full width is the context; an arrow at its end marks a longer prompt."""
     style = verdict_text(budget.verdict).style
     if budget.prompt_tokens > budget.limit:
         return Text("█" * (width - 1) + "▶", style)

@@ -31,7 +31,7 @@ def open_app(
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InputError("the app needs a terminal", "Use --no-ui to upsample without it.")
     try:
-        # Of this package alone: a search through all that are installed takes its time.
+        # Only this package is searched, because a search of all installed packages is slow.
         found = distribution(_PACKAGE).entry_points.select(group="upsample.front_ends")
         front_end = found["terminal"]
     except (PackageNotFoundError, KeyError):

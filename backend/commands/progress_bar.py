@@ -1,4 +1,4 @@
-"""The bar on stderr of a command that takes long; nothing where that is no terminal."""
+"""A progress bar on stderr. It is not drawn when stderr is not a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from backend.console import err
 
 
 class Bar(Progress):
-    """Drawn while it is entered, and gone afterwards."""
+    """A bar that is drawn inside its `with` block and removed at the end."""
 
     def __init__(self, *columns: ProgressColumn) -> None:
         super().__init__(
@@ -26,7 +26,7 @@ class Bar(Progress):
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Leave the terminal to somebody else meanwhile."""
+        """Hide the bar inside the `with` block, so that somebody else can use the terminal."""
         self.stop()
         try:
             yield

@@ -1,4 +1,4 @@
-"""`upsample --no-ui`: specs in, upsampled prompts out."""
+"""`upsample --no-ui`: upsample the prompts of specs without the app."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from backend.specs.scan import scan
 from backend.store import Job, State, Store, default_path
 
 _MOST_NAMED = 10
-"""Skipped files that are named one by one."""
+"""How many skipped files are named; the others are only counted."""
 
 
 def upsample_batch(options: UpsampleOptions) -> ExitCode:
@@ -43,12 +43,12 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
     found = scan(options.paths, Path.cwd())
     if options.filter:
         found = keep_matching(found, options.filter, settings)
-    batch = _batch(options, settings, box_name, box_settings)
+    batch = _make_batch(options, settings, box_name, box_settings)
     if options.dry_run:
-        specs = _usable_in_dry_run(found, options)
+        specs = _choose_for_dry_run(found, options)
         return show_plans(specs, found, settings, as_json=options.json)
     with open_user_queue() as store:
-        specs = _usable(found, store, options)
+        specs = _choose_specs(found, store, options)
         if not options.paths:
             report = BatchReport(as_json=options.json)
             jobs = store.to_do(box_name) + _undelivered(store, box_name)
@@ -67,7 +67,10 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
 
 
 def _refuse_ignored(options: UpsampleOptions) -> None:
-    """Jobs that were queued keep what they were queued with, so nobody may believe to have changed it."""
+    """Raise InputError for options that would change nothing.
+
+    Queued jobs keep the options that they were queued with.
+    """
     ignored = [
         name
         for name, is_given in {
@@ -97,7 +100,7 @@ def _refuse_ignored(options: UpsampleOptions) -> None:
 
 
 def _undelivered(store: Store, box: str) -> list[Job]:
-    """Jobs whose result never became a file, because an earlier run was ended between the two."""
+    """Return the done jobs whose result is not in a file, because an earlier run ended before it wrote it."""
     return [job for job in store.never_written(box) if is_undelivered(store, job)]
 
 
@@ -116,13 +119,13 @@ def _work(
         return report.exit_code
     report.expect(jobs)
     asker = TerminalAsker(options.accept_host_key, report.bar.paused)
-    return asyncio.run(_see_through(store, jobs, box, asker, report, force=options.force))
+    return asyncio.run(_run_jobs(store, jobs, box, asker, report, force=options.force))
 
 
-async def _see_through(
+async def _run_jobs(
     store: Store, jobs: Sequence[Job], box: Box, asker: Asker, report: BatchReport, *, force: bool
 ) -> ExitCode:
-    """Do the jobs, or look on while another process does them; and say how that ended."""
+    """Run the jobs, or follow the process that holds the lock while it runs them. Prints how they ended."""
     numbers = [job.number for job in jobs]
     try:
         with report.bar:
@@ -133,7 +136,7 @@ async def _see_through(
                 lambda: Dispatcher(store, box, asker, report.hear, force=force),
             )
     except asyncio.CancelledError:
-        # Ctrl-C. Everything that counts is on a disk already.
+        # Ctrl-C. All that must be kept is on a disk already.
         report.interrupted = True
     finally:
         report.conclude(store.jobs(numbers))
@@ -144,7 +147,7 @@ async def _see_through(
     return report.exit_code
 
 
-def _batch(options: UpsampleOptions, settings: Settings, name: str, box: BoxSettings) -> Batch:
+def _make_batch(options: UpsampleOptions, settings: Settings, name: str, box: BoxSettings) -> Batch:
     if not 0 <= options.seed <= GREATEST_SEED:
         raise InputError(f"--seed {options.seed} is no seed", f"Use 0 to {GREATEST_SEED:,}.")
     if not 1 <= options.candidates <= MOST_CANDIDATES:
@@ -165,15 +168,15 @@ def _batch(options: UpsampleOptions, settings: Settings, name: str, box: BoxSett
     )
 
 
-def _usable_in_dry_run(found: Scan, options: UpsampleOptions) -> list[Spec]:
+def _choose_for_dry_run(found: Scan, options: UpsampleOptions) -> list[Spec]:
     if not default_path().exists():
-        return _usable(found, None, options)  # a dry run makes nothing, not even a queue
+        return _choose_specs(found, None, options)  # a dry run creates no files
     with open_user_queue() as store:
-        return _usable(found, store, options)
+        return _choose_specs(found, store, options)
 
 
-def _usable(found: Scan, store: Store | None, options: UpsampleOptions) -> list[Spec]:
-    """The specs to upsample; says what is passed over, and why."""
+def _choose_specs(found: Scan, store: Store | None, options: UpsampleOptions) -> list[Spec]:
+    """Return the specs to upsample, and warn of each skipped file with the reason."""
     for broken in found.broken:
         warn(str(broken))
     specs, upsampled = choose_usable(found.specs, store, force=options.force)

@@ -147,11 +147,11 @@ class UpsampleOptions:
             upsampling["enforce_budget"] = False
         changes: Table = {"upsampling": upsampling}
         if self.box is not None:
-            # The box's own context length then counts.
+            # `load_settings` then uses the context length of this box.
             changes["box"] = self.box
         if self.num_gpu is None:
             return changes
-        # The box's own table wins over [box_defaults], and the command line over both.
+        # It must change the table of the box itself, which wins over [box_defaults].
         name, _ = load_settings(changes).box_named(self.box)
         vllm: Table = {"tensor_parallel_size": self.num_gpu}
         return changes | {"boxes": {name: {"vllm": vllm}}}

@@ -1,4 +1,4 @@
-"""The user's queue, opened for a command."""
+"""Opens the user's queue for a command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from backend.store import Store, default_path
 
 @contextmanager
 def open_user_queue() -> Iterator[Store]:
-    """The open queue; says so when it was damaged and had to be set aside. Raises QueueError."""
+    """Open the queue, and close it at the end. Warns when a damaged file was set aside. Raises QueueError."""
     with closing(Store(default_path())) as store:
         if store.set_aside is not None:
             warn(store.set_aside.describe())

@@ -1,4 +1,4 @@
-"""`upsample queue …`, one verb a file. What follows is what several of them need."""
+"""The commands of `upsample queue`, one file for each verb. Several verbs need the functions below."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from backend.store import Job, Store
 
 
 def jobs_numbered(store: Store, numbers: Sequence[int]) -> list[Job]:
-    """The jobs with these numbers, in order and each once. Raises InputError when there is no such job."""
+    """Return the jobs with these numbers, in order and each once. Raises InputError for an unknown number."""
     found = store.jobs(numbers)
     unknown = sorted(set(numbers) - {job.number for job in found})
     if unknown:
@@ -20,7 +20,7 @@ def jobs_numbered(store: Store, numbers: Sequence[int]) -> list[Job]:
 
 
 def say_who_does_them(jobs: Iterable[Job]) -> None:
-    """How these go on that wait again."""
+    """Tell the user which process sends the given jobs, which wait again."""
     for box in sorted({job.box for job in jobs}):
         say(
             f"An open upsample takes up what waits for {box}; else `upsample --no-ui --box {box}` does."
@@ -28,7 +28,7 @@ def say_who_does_them(jobs: Iterable[Job]) -> None:
 
 
 def require_choice(numbers: Sequence[int], option: str, *, is_given: bool) -> None:
-    """Either jobs are named or the option stands for them. Raises InputError."""
+    """Raise InputError unless the user gives exactly one of job numbers and the option."""
     if bool(numbers) == is_given:
         raise InputError(
             f"name either jobs or {option}",

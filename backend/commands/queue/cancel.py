@@ -1,8 +1,9 @@
-"""`upsample queue cancel`: take jobs back, wherever they are.
+"""`upsample queue cancel`: cancel jobs, whether a box has them or not.
 
-The request goes into the queue's file first. Where another process works on the queue, that one heeds it;
-otherwise this one does: what was not sent yet is cancelled here, and a box that has accepted a job is
-told. A request that cannot be heeded now stays, and the next run begins with it.
+The command first writes a cancel request for each job into the queue's file. If another process holds the
+dispatcher's lock, that process applies the requests. Otherwise this process applies them: it cancels the
+jobs that are not sent yet, and tells the boxes to cancel the jobs that they have. A request that cannot be
+applied now stays in the file, and the next run begins with it.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from backend.events import Event, ResultsWritten, WritingFailed
 from backend.exit_codes import ExitCode
 from backend.store import Job, State, Store
 
-_HEEDED_SECONDS = 10.0
-"""How long another process may take."""
-_LOOK_SECONDS = 0.1
+_APPLIED_SECONDS = 10.0
+"""How long another process may take to apply the request."""
+_POLL_SECONDS = 0.1
 _BOX_SECONDS = 90.0
-"""How long a box may take, from the connection to its word that the jobs are cancelled."""
+"""How long a box may take, from the connection to its answer that the jobs are cancelled."""
 
 
 def cancel_jobs(
@@ -44,7 +45,7 @@ def cancel_jobs(
         asked = [job.number for job in before if not job.state.ended]
         store.ask_to_cancel(asked)
         asker = TerminalAsker(fingerprint, contextlib.nullcontext)
-        trouble = asyncio.run(_see_to(store, set(asked), asker))
+        trouble = asyncio.run(_apply_requests(store, set(asked), asker))
         waiting = {job.number for job in store.asked_to_cancel()}
         now = store.jobs(job.number for job in before)
         outcomes = [
@@ -69,9 +70,12 @@ def _outcome(before: Job, now: Job, is_waiting: bool) -> JobOutcome:
     return JobOutcome(now, False, f"{now.state} before it could be cancelled")
 
 
-async def _see_to(store: Store, asked: set[int], asker: Asker) -> UpsampleError | None:
-    """Have the requests heeded. Returns the trouble, told already, that kept some from it."""
-    deadline = asyncio.get_running_loop().time() + _HEEDED_SECONDS
+async def _apply_requests(store: Store, asked: set[int], asker: Asker) -> UpsampleError | None:
+    """Apply the cancel requests, or wait until the process that holds the lock applies them.
+
+    Returns the error that stopped some of the requests. The user has been told of it.
+    """
+    deadline = asyncio.get_running_loop().time() + _APPLIED_SECONDS
     while jobs := [job for job in store.asked_to_cancel() if job.number in asked]:
         try:
             with dispatcher_lock(store):
@@ -80,7 +84,7 @@ async def _see_to(store: Store, asked: set[int], asker: Asker) -> UpsampleError 
             if asyncio.get_running_loop().time() > deadline:
                 say(f"{taken.problem}, and has not heeded this yet. The request stays.")
                 return taken
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
     return None
 
 
@@ -99,7 +103,7 @@ async def _cancel_here(store: Store, jobs: Sequence[Job], asker: Asker) -> Upsam
 
 
 async def _cancel_unsent(store: Store, jobs: Sequence[Job]) -> None:
-    """No box knows of them; the file of results that waited for them need not wait any more."""
+    """Cancel jobs that no box has. A results file that waited only for them is written."""
     for box in dict.fromkeys(job.box for job in jobs):
         of_box = [job for job in jobs if job.box == box]
         ledger = Ledger(store, box, _tell, force=False)

@@ -1,8 +1,8 @@
 """`upsample queue clear`: forget jobs that have ended.
 
-What is kept: jobs that have not ended, results that were never written to a file or wait for a review, and
-results whose file other jobs still belong to, because it is written anew, from all of them, when these end
-or are accepted.
+The queue keeps jobs that have not ended, and results that were never written to a file or wait for a review.
+It also keeps a result when other jobs of its file have not ended or are not accepted yet: the file is then
+written again from all of its results.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def clear_jobs(*, done: bool, failed: bool, as_json: bool) -> ExitCode:
         wanted.append(State.DONE)
     if failed or not done:
         wanted += [State.FAILED, State.CANCELLED]
-    # As one change: somebody else may work on the queue.
+    # One transaction, because another process may change the queue at the same time.
     with open_user_queue() as store, store.at_once():
         jobs = store.in_states(wanted)
         kept = _kept(store, jobs)
@@ -33,14 +33,14 @@ def clear_jobs(*, done: bool, failed: bool, as_json: bool) -> ExitCode:
     outcomes = [
         JobOutcome(job, job.number not in kept, kept.get(job.number, "forgotten")) for job in jobs
     ]
-    # To a person, only what is out of the ordinary.
+    # People see only the jobs that are kept; programs see all.
     show_outcomes([o for o in outcomes if as_json or not o.is_as_asked], as_json=as_json)
     say(f"Forgotten: {len(forgotten)}. Kept: {len(kept)}.")
     return ExitCode.OK
 
 
 def _kept(store: Store, jobs: Sequence[Job]) -> dict[int, str]:
-    """The jobs that are not to be forgotten, with the reason."""
+    """Return the reason for each job that must stay in the queue, by job number."""
     unwritten = {job.number for job in store.never_written()}
     waiting = waiting_for_review(store)
     forgotten = {job.number for job in jobs}

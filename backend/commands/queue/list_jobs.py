@@ -1,4 +1,4 @@
-"""`upsample queue list`: which jobs there are and how they stand."""
+"""`upsample queue list`: list the jobs of the queue with their states."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _GLYPHS = {
 
 
 def list_jobs(*, everything: bool, as_json: bool) -> ExitCode:
-    """The jobs that are not done, or all of them, oldest first."""
+    """Print the jobs that are not done, or all jobs, the oldest first."""
     with open_user_queue() as store:
         jobs = store.jobs() if everything else store.in_states(set(State) - {State.DONE})
         attempts = store.attempts(job.number for job in jobs)
@@ -75,7 +75,7 @@ def _show_table(jobs: Sequence[Job], attempts: Mapping[int, Sequence[Attempt]]) 
 
 
 def _trouble(job: Job, attempts: Sequence[Attempt]) -> str:
-    """Why it failed, or why it is tried again, in a line."""
+    """Return one line that says why the job failed or is tried again; empty if neither is so."""
     number = f"attempt {len(attempts)}: " if len(attempts) > 1 else ""
     if job.error:
         return number + job.error.partition("\n")[0]

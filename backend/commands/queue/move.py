@@ -1,4 +1,7 @@
-"""`upsample queue move`: send jobs earlier or later; whoever works on the queue heeds the new order."""
+"""`upsample queue move`: change the order in which jobs are sent.
+
+The process that works on the queue follows the new order.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from backend.store import Job
 def move_waiting(
     numbers: Sequence[int], *, first: bool, last: bool, up: bool, down: bool, as_json: bool
 ) -> ExitCode:
-    """Move these jobs among those that wait, and say which place each has now."""
+    """Move the jobs among the waiting jobs, and print the new position of each."""
     wanted = {Move.TOP: first, Move.BOTTOM: last, Move.UP: up, Move.DOWN: down}
     chosen = [move for move, is_wanted in wanted.items() if is_wanted]
     if len(chosen) != 1 or not numbers:

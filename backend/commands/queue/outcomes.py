@@ -1,4 +1,4 @@
-"""What a verb did to each job: a table for people, or a JSON object a line."""
+"""Prints what a verb did to each job: a table for people, or one JSON object a line for programs."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from backend.store import Job
 
 @dataclass(frozen=True, slots=True)
 class JobOutcome:
-    """What became of one job."""
+    """What a verb did to one job."""
 
     job: Job
-    """As it stands now; as it stood last when it was forgotten."""
+    """The job after the verb. For a job that was removed from the queue: the job before that."""
     is_as_asked: bool
     text: str
-    """"cancelled", or why not."""
+    """What is shown: "cancelled", or the reason why the job was not cancelled."""
 
 
 def show_outcomes(outcomes: Sequence[JobOutcome], *, as_json: bool) -> None:
-    """Print them to stdout."""
+    """Print the outcomes to stdout."""
     if as_json:
         for outcome in outcomes:
             job = outcome.job

@@ -1,7 +1,7 @@
-"""`upsample queue pause`: let jobs wait that no box has yet.
+"""`upsample queue pause`: hold back jobs that no box has yet.
 
-Where another process works on the queue, that one heeds the request, because it alone knows what is on its
-way to a box; otherwise this one does.
+If another process holds the dispatcher's lock, that process applies the request, because only it knows which
+jobs it is sending to a box. Otherwise this process applies it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from backend.errors import QueueTaken
 from backend.exit_codes import ExitCode
 from backend.store import Job, State, Store
 
-_HEEDED_SECONDS = 10.0
-"""How long another process may take."""
-_LOOK_SECONDS = 0.1
+_APPLIED_SECONDS = 10.0
+"""How long another process may take to apply the request."""
+_POLL_SECONDS = 0.1
 
 
 def pause_jobs(numbers: Sequence[int], *, everything: bool, as_json: bool) -> ExitCode:
@@ -32,7 +32,7 @@ def pause_jobs(numbers: Sequence[int], *, everything: bool, as_json: bool) -> Ex
         else:
             before = jobs_numbered(store, numbers)
         store.ask_to_pause(job.number for job in before)
-        _see_to(store, {job.number for job in before})
+        _apply_requests(store, {job.number for job in before})
         waiting = {job.number for job in store.asked_to_pause()}
         now = store.jobs(job.number for job in before)
         outcomes = [
@@ -46,8 +46,8 @@ def pause_jobs(numbers: Sequence[int], *, everything: bool, as_json: bool) -> Ex
     return ExitCode.OK if done else ExitCode.SOME_FAILED
 
 
-def _see_to(store: Store, numbers: set[int]) -> None:
-    deadline = time.monotonic() + _HEEDED_SECONDS
+def _apply_requests(store: Store, numbers: set[int]) -> None:
+    deadline = time.monotonic() + _APPLIED_SECONDS
     while any(job.number in numbers for job in store.asked_to_pause()):
         try:
             with dispatcher_lock(store):
@@ -57,7 +57,7 @@ def _see_to(store: Store, numbers: set[int]) -> None:
             if time.monotonic() > deadline:
                 say(f"{taken.problem}, and has not heeded this yet. The request stays.")
                 return
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 def _outcome(before: Job, now: Job, is_waiting: bool) -> JobOutcome:

@@ -1,4 +1,7 @@
-"""`upsample queue resume`: let paused jobs go on; whoever works on the queue takes them up."""
+"""`upsample queue resume`: let paused jobs go on.
+
+The process that works on the queue sends them.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from backend.store import Job, State
 
 
 def resume_jobs(numbers: Sequence[int], *, everything: bool, as_json: bool) -> ExitCode:
-    """Let these jobs go on, or all that are paused, and say what happened to each."""
+    """Let these jobs go on, or all paused jobs, and print what happened to each."""
     require_choice(numbers, "--all", is_given=everything)
     with open_user_queue() as store:
         before = store.in_states([State.PAUSED]) if everything else jobs_numbered(store, numbers)

@@ -13,7 +13,7 @@ from backend.store import Job, State
 
 
 def retry_jobs(numbers: Sequence[int], *, failed: bool, as_json: bool) -> ExitCode:
-    """Queue these jobs again, or all that failed, and say what happened to each."""
+    """Queue these jobs again, or all failed jobs, and print what happened to each."""
     require_choice(numbers, "--failed", is_given=failed)
     with open_user_queue() as store:
         jobs = store.in_states([State.FAILED]) if failed else jobs_numbered(store, numbers)

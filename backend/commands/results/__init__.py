@@ -1,1 +1,4 @@
-"""`upsample results …`: lists results and decides about them. `backend.results.review` holds the rules."""
+"""The commands of `upsample results`: list results, and accept or reject them.
+
+The rules are in `backend.results.review`.
+"""

@@ -1,4 +1,4 @@
-"""`upsample results accept|reject|undo`: decide, and have the files follow."""
+"""`upsample results accept|reject|undo`: record decisions, and write or restore the files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from backend.store.decision import Decided, Decision
 
 
 def accept_results(numbers: Sequence[int], *, clean: bool, force: bool, as_json: bool) -> ExitCode:
-    """Accept these, or all that are undecided and have no lint; one undo takes them all back."""
+    """Accept these results, or all undecided results without lints. One `undo` takes all of them back."""
     require_choice(numbers, "--clean", is_given=clean)
 
     def choose(store: Store) -> Sequence[int]:
@@ -27,12 +27,12 @@ def accept_results(numbers: Sequence[int], *, clean: bool, force: bool, as_json:
 
 
 def reject_results(numbers: Sequence[int], *, as_json: bool) -> ExitCode:
-    """Reject these; one undo takes that back."""
+    """Reject these results. One `undo` takes all of them back."""
     return _decide_all(lambda _: numbers, Decision.REJECTED, force=False, as_json=as_json)
 
 
 def undo_decisions() -> ExitCode:
-    """Take back what was decided last."""
+    """Undo the last command that decided about results."""
     with open_user_queue() as store:
         taken, files = undo(store)
         jobs = {job.number: job for job in store.jobs(one.job for one in taken)}
@@ -71,7 +71,7 @@ def _decide_all(
 
 
 def _as_words(decision: Decision, files: FileChanges) -> str:
-    """With the main file, which is told first; what belongs to it need not be named."""
+    """Return the decision and what happened to the main file, the first of the files that changed."""
     if files.written:
         return f"{decision}; {files.written[0]} is written"
     if files.taken_back:

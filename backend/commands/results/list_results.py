@@ -1,4 +1,4 @@
-"""`upsample results`: the results of the queue, each with its decision and what to look at twice."""
+"""`upsample results`: the results of the queue, each with its decision and its lints."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STYLES = {Decision.ACCEPTED: "green", Decision.EDITED: "green", Decision.REJECT
 
 
 def list_results(*, undecided: bool, as_json: bool) -> ExitCode:
-    """All results, or those that are undecided; those of one prompt follow one another."""
+    """Print all results, or only the undecided ones. The candidates of a prompt follow one another."""
     with open_user_queue() as store:
         review = load_review(store)
     for trouble in review.troubles:

@@ -1,4 +1,4 @@
-"""`upsample results FOLDER --verify`: a folder of results, each with what is wrong with it."""
+"""`upsample results FOLDER --verify`: check the results in a folder, and print their faults."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from remote.protocol import Json
 
 
 def verify_folder(folder: Path | None, *, as_json: bool) -> ExitCode:
-    """Print every result; the exit code says whether all are whole."""
+    """Print every result with its faults. Exits with OK if there are results and all are whole."""
     place = folder or DEFAULT_SAVE_DIR
     if not place.exists():
         raise InputError(
@@ -40,7 +40,7 @@ def verify_folder(folder: Path | None, *, as_json: bool) -> ExitCode:
 
 
 def _written_below(place: Path) -> list[Path]:
-    """What our queue has written there; nothing where there is no queue."""
+    """Return the files below the folder that jobs of the queue were written to; none if there is no queue."""
     if not default_path().exists():
         return []
     above = place.resolve()

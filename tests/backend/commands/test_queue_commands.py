@@ -137,7 +137,7 @@ def test_a_file_that_waited_for_the_cancelled_job_alone_is_written(
 def test_another_process_that_heeds_nothing_is_named_and_the_request_stays(
     store: Store, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cancel_command, "_HEEDED_SECONDS", 0.3)
+    monkeypatch.setattr(cancel_command, "_APPLIED_SECONDS", 0.3)
     queue(store, State.QUEUED)
     with dispatcher_lock(store):
         assert run(["queue", "cancel", "1"]) == ExitCode.SOME_FAILED
@@ -217,7 +217,7 @@ def test_all_that_waits_is_paused_and_all_that_is_paused_resumed(
 def test_another_process_that_does_not_pause_is_named_and_the_request_stays(
     store: Store, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pause_command, "_HEEDED_SECONDS", 0.3)
+    monkeypatch.setattr(pause_command, "_APPLIED_SECONDS", 0.3)
     queue(store, State.QUEUED)
     with dispatcher_lock(store):
         assert run(["queue", "pause", "1"]) == ExitCode.SOME_FAILED
