@@ -16,7 +16,7 @@ import threading
 import time
 from dataclasses import asdict
 
-from remote.paths import DaemonPaths, PlaceError, make_place
+from remote.paths import DaemonPaths, FolderError, make_daemon_paths
 from remote.protocol import MAGIC, Fatal, Setup, encode
 
 _CHUNK = 1 << 16
@@ -41,7 +41,7 @@ def attach(runner: str, setup: Setup) -> int:
         daemon = _reach(runner, setup)
     except BrokenPipeError:
         return 1  # the app has gone
-    except (PlaceError, StartError) as error:
+    except (FolderError, StartError) as error:
         return _give_up(error.kind, str(error))
     except OSError as error:
         return _give_up("internal", f"no daemon can be started or reached: {error}")
@@ -57,12 +57,12 @@ def _give_up(kind: str, message: str) -> int:
 
 
 def _reach(runner: str, setup: Setup) -> socket.socket:
-    place = make_place(setup.root)
+    paths = make_daemon_paths(setup.root)
     deadline = time.monotonic() + _START_SECONDS
     silent = 0
     while time.monotonic() < deadline:
         try:
-            daemon = _connect(place)
+            daemon = _connect(paths)
         except BlockingIOError:
             # More wait for it already than it has room for.
             time.sleep(_LOOK_AGAIN_SECONDS)
@@ -73,16 +73,16 @@ def _reach(runner: str, setup: Setup) -> socket.socket:
         silent += not _start(runner, setup, deadline - time.monotonic())
         if silent == _MOST_SILENT_STARTS:
             raise StartError("internal", "the daemon ended again and again before it could serve")
-    raise StartError("hung", f"the daemon does not answer; its log is {place.log}")
+    raise StartError("hung", f"the daemon does not answer; its log is {paths.log}")
 
 
-def _connect(place: DaemonPaths) -> socket.socket | None:
+def _connect(paths: DaemonPaths) -> socket.socket | None:
     """A connection to the daemon; None when there is none. Raises BlockingIOError when it takes nobody in."""
     daemon = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         # Where a daemon is stopped, a blocking connect would wait with it.
         daemon.setblocking(False)
-        daemon.connect(str(place.socket))
+        daemon.connect(str(paths.socket))
         daemon.setblocking(True)
     except (FileNotFoundError, ConnectionRefusedError):
         daemon.close()

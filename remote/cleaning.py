@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from remote.paths import make_place
+from remote.paths import make_daemon_paths
 from remote.protocol import OK, SKIPPED, Finding
 
 OLD_SECONDS = 30 * 24 * 3600.0
@@ -38,7 +38,7 @@ def remove_old_runners(root: str, own: Path, tell: Callable[[Finding], None]) ->
     ]
     if not others:
         return
-    reason = _reason_to_keep_all(folder, make_place(root).state)
+    reason = _reason_to_keep_all(folder, make_daemon_paths(root).state)
     used = set(_used_files())
     for file in others:
         why = reason or _reason_to_keep(file, used)

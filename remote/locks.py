@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from remote.paths import DaemonPaths, PlaceError
+from remote.paths import DaemonPaths, FolderError
 
 _LOCK_SECONDS = 5.0
 _JOURNAL_SECONDS = 30.0
@@ -30,21 +30,21 @@ class TakenError(Exception):
 
 
 @contextmanager
-def hold_place(place: DaemonPaths, journal_seconds: float = _JOURNAL_SECONDS) -> Iterator[None]:
+def hold_locks(paths: DaemonPaths, journal_seconds: float = _JOURNAL_SECONDS) -> Iterator[None]:
     """The right to serve this place. Raises TakenError when another daemon of this machine has it, and
     PlaceError when the journal stays with a daemon that cannot be reached from here.
     """
     # A daemon that makes room holds it for a moment still, but has no socket any more.
-    with _held(place.lock, _LOCK_SECONDS, lambda: not place.socket.exists()) as ours:
+    with _held(paths.lock, _LOCK_SECONDS, lambda: not paths.socket.exists()) as ours:
         if not ours:
-            raise TakenError(str(place.lock))
-        with _held(place.journal_lock, journal_seconds, lambda: True) as ours:
+            raise TakenError(str(paths.lock))
+        with _held(paths.journal_lock, journal_seconds, lambda: True) as ours:
             if not ours:
-                raise PlaceError(
-                    f"another daemon, perhaps on another machine, holds {place.journal_lock}; "
+                raise FolderError(
+                    f"another daemon, perhaps on another machine, holds {paths.journal_lock}; "
                     "end it, or set another `root` for this box"
                 )
-            place.socket.unlink(missing_ok=True)  # left by a daemon that was killed
+            paths.socket.unlink(missing_ok=True)  # left by a daemon that was killed
             yield
 
 

@@ -20,14 +20,14 @@ from pathlib import Path
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
-class PlaceError(Exception):
+class FolderError(Exception):
     """A folder that the runner needs cannot be made or is not safe to use."""
 
     kind = "place"
     """As in `Fatal.kind`."""
 
 
-class PlaceFullError(PlaceError):
+class FolderFullError(FolderError):
     """There is no room for the folder."""
 
     kind = "disk"
@@ -75,7 +75,7 @@ class DaemonPaths:
                 os.utime(file)
 
 
-def make_place(root: str, run: Path | None = None) -> DaemonPaths:
+def make_daemon_paths(root: str, run: Path | None = None) -> DaemonPaths:
     """The place for `root`, its folders made (0700). Raises PlaceError.
 
     `run` replaces the folder for socket and lock.
@@ -83,9 +83,9 @@ def make_place(root: str, run: Path | None = None) -> DaemonPaths:
     try:
         where = Path(root).expanduser()
     except RuntimeError as error:
-        raise PlaceError(f"the root {root!r} cannot be found: {error}") from error
+        raise FolderError(f"the root {root!r} cannot be found: {error}") from error
     if not where.is_absolute():
-        raise PlaceError(f"the root {root!r} is neither absolute nor under ~")
+        raise FolderError(f"the root {root!r} is neither absolute nor under ~")
     machine = _machine_key()
     state = where / machine
     run = run or Path(f"/var/tmp/upsample-{os.getuid()}")  # noqa: S108 - checked below
@@ -94,7 +94,7 @@ def make_place(root: str, run: Path | None = None) -> DaemonPaths:
         (state / "images").mkdir(mode=0o700, exist_ok=True)
         run.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        kind = PlaceFullError if error.errno in _NO_SPACE else PlaceError
+        kind = FolderFullError if error.errno in _NO_SPACE else FolderError
         raise kind(f"cannot make {error.filename}: {error.strerror}") from error
     _require_private(run)
     key = hashlib.sha256(f"{machine}\0{where.resolve()}".encode()).hexdigest()[:16]
@@ -105,11 +105,11 @@ def _require_private(folder: Path) -> None:
     """Whoever can write here could put a socket of theirs in our daemon's place."""
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode):
-        raise PlaceError(f"{folder} is not a folder")
+        raise FolderError(f"{folder} is not a folder")
     if found.st_uid != os.getuid():
-        raise PlaceError(f"{folder} belongs to user {found.st_uid}, not to you")
+        raise FolderError(f"{folder} belongs to user {found.st_uid}, not to you")
     if found.st_mode & 0o077:
-        raise PlaceError(f"{folder} is open to other users; make it 0700")
+        raise FolderError(f"{folder} is open to other users; make it 0700")
 
 
 def _machine_key() -> str:

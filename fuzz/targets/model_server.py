@@ -10,7 +10,7 @@ from remote.engines import BadRequest, EngineError
 from remote.engines.http import Server
 from remote.engines.openai.chat import Ending, read_chunk, read_models
 from remote.engines.openai.metrics import read_metrics
-from remote.engines.openai.refusal import AnsweredError, broken_off, refused
+from remote.engines.openai.refusal import AnsweredError, broken_off_error, refusal_error
 from remote.protocol import EngineLoad, Status, from_json, to_json
 
 _SERVER = Server("http://127.0.0.1:8000", api_key="sk-secret")
@@ -40,7 +40,7 @@ def _check_answer(data: bytes) -> None:
         ending.note(read_chunk(data))
         ending.completion()
     except AnsweredError as error:
-        assert isinstance(broken_off(_SERVER, error), EngineError | BadRequest)
+        assert isinstance(broken_off_error(_SERVER, error), EngineError | BadRequest)
     except EngineError:
         pass
     with contextlib.suppress(EngineError):
@@ -49,7 +49,7 @@ def _check_answer(data: bytes) -> None:
 
 def _check_refusals(data: bytes) -> None:
     for status in _STATUSES:
-        words = str(refused(_SERVER, "model", status, data))
+        words = str(refusal_error(_SERVER, "model", status, data))
         assert "sk-secret" not in words
         assert "\n" not in words
 

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from remote.checks.container import ContainerCommand, read_container
+from remote.checks.container import ContainerCommand, find_container
 from remote.checks.examination import Examination, Good, NotCheckedError, Wrong, in_thread
 from remote.checks.gpu import (
     FoundGpu,
@@ -19,13 +19,13 @@ from remote.checks.gpu import (
 )
 from remote.checks.machine import find_daemon, find_python, find_root, find_run_folder
 from remote.checks.memory import find_free, find_room
-from remote.checks.model import find_config, find_place, find_weights, flag_value, loaded_model
+from remote.checks.model import find_config, find_model, find_weights, flag_value, loaded_model
 from remote.checks.server import find_context, find_key, find_served_model, find_server
 from remote.checks.vllm import find_command, find_docker, find_image, find_vllm_version
 from remote.engines.catalog import engine_names
-from remote.engines.vllm.history import read_last_start, start_file
+from remote.engines.vllm.command import expand_home, prepare_command
+from remote.engines.vllm.last_start import last_start_file, read_last_start
 from remote.engines.vllm.process import is_running
-from remote.engines.vllm.program import expand_home, ready_command
 from remote.paths import DaemonPaths
 from remote.protocol import Checkup, Finding, OpenAISetup, Setup, VllmSetup
 
@@ -41,10 +41,10 @@ def examine_box(checkup: Checkup, tell: Callable[[Finding], None]) -> None:
 
 async def _examine(checkup: Checkup, examination: Examination) -> None:
     setup = checkup.setup
-    place = await _examine_machine(setup, examination)
+    paths = await _examine_machine(setup, examination)
     await examination.check(_BOX, "engine", _blocking(_find_engine, setup))
     if setup.engine == "vllm" and setup.vllm is not None:
-        await _examine_vllm(setup.vllm, setup.model, place, examination)
+        await _examine_vllm(setup.vllm, setup.model, paths, examination)
     elif setup.engine == "openai" and setup.openai is not None:
         await _examine_server(setup.openai, setup.model, checkup.context, examination)
 
@@ -56,23 +56,23 @@ async def _examine_machine(setup: Setup, examination: Examination) -> DaemonPath
         for name in ("run folder", "daemon"):
             examination.skip(_BOX, name, "because root failed")
         return None
-    place = await examination.check(_BOX, "run folder", _blocking(find_run_folder, setup.root))
-    if place is None:
+    paths = await examination.check(_BOX, "run folder", _blocking(find_run_folder, setup.root))
+    if paths is None:
         examination.skip(_BOX, "daemon", "because run folder failed")
         return None
-    await examination.check(_BOX, "daemon", _blocking(find_daemon, place, setup))
-    return place
+    await examination.check(_BOX, "daemon", _blocking(find_daemon, paths, setup))
+    return paths
 
 
 # --- the engine vllm ------------------------------------------------------------------------------
 
 
 async def _examine_vllm(
-    setup: VllmSetup, model: str, place: DaemonPaths | None, examination: Examination
+    setup: VllmSetup, model: str, paths: DaemonPaths | None, examination: Examination
 ) -> None:
     environment = environment_of(setup)
-    command = ready_command(setup.command)
-    container = read_container(command)
+    command = prepare_command(setup.command)
+    container = find_container(command)
     gpus = await _examine_gpus(setup, environment, examination)
     await _examine_command(command, container, environment, examination)
     weights = await _examine_model(setup, model, container, environment, examination)
@@ -80,11 +80,11 @@ async def _examine_vllm(
         for name in ("fits", "free memory"):
             examination.skip(_MODEL, name, "because the GPUs for vLLM are not known")
     else:
-        await _examine_memory(setup, weights, gpus, place, examination)
-    if place is None:
+        await _examine_memory(setup, weights, gpus, paths, examination)
+    if paths is None:
         examination.skip(_START, "last time", "because the box's folders failed")
     else:
-        await examination.check(_START, "last time", _blocking(_find_last_start, place))
+        await examination.check(_START, "last time", _blocking(_find_last_start, paths))
 
 
 async def _examine_gpus(
@@ -140,7 +140,7 @@ async def _examine_model(
     weights_form = flag_value(arguments, "--load-format") or setup.format
     loaded = loaded_model(arguments, expand_home(model))
     # Many large files on a network disk take their time.
-    look = _blocking(find_place, loaded, form, environment, container)
+    look = _blocking(find_model, loaded, form, environment, container)
     found = await examination.check(_MODEL, "place", look, seconds=60)
     if found is None or found.folder is None:
         why = "because place failed" if found is None else "the model is not on the box yet"
@@ -161,14 +161,14 @@ async def _examine_memory(
     setup: VllmSetup,
     weights: int | None,
     gpus: Sequence[FoundGpu],
-    place: DaemonPaths | None,
+    paths: DaemonPaths | None,
     examination: Examination,
 ) -> None:
     if weights is None:
         examination.skip(_MODEL, "fits", "the size of the weights is not known")
     else:
         await examination.check(_MODEL, "fits", _blocking(find_room, weights, gpus, setup))
-    is_loaded = place is not None and is_running(place.state / "vllm.json")
+    is_loaded = paths is not None and is_running(paths.state / "vllm.json")
     look = functools.partial(find_free, gpus, setup, is_loaded=is_loaded)
     await examination.check(_MODEL, "free memory", _blocking(look))
 
@@ -184,8 +184,8 @@ def _find_engine(setup: Setup) -> Good[None]:
     return Good(None, setup.engine + needs_none)
 
 
-def _find_last_start(place: DaemonPaths) -> Good[None]:
-    last = read_last_start(start_file(place))
+def _find_last_start(paths: DaemonPaths) -> Good[None]:
+    last = read_last_start(last_start_file(paths))
     if last is None:
         raise NotCheckedError("this box remembers no start")
     return Good(None, f"{last.model} was ready after {last.seconds:.0f} s, with {last.engine}")

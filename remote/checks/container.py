@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from remote.engines.vllm.container import run_line_of
-from remote.engines.vllm.docker_run import BadCommandError, RunLine
-
-
-@dataclass(frozen=True)
-class Mount:
-    """A folder of the box that a container sees."""
-
-    outside: Path
-    inside: PurePosixPath
+from remote.engines.vllm.container import find_run_line
+from remote.engines.vllm.docker_run import BadCommandError, Mount
 
 
 @dataclass(frozen=True)
@@ -27,45 +18,30 @@ class ContainerCommand:
     """"docker" or "podman", as the line has it."""
     image: str
     mounts: tuple[Mount, ...]
+    """The mounted folders of the box. What a named volume holds cannot be seen from outside Docker."""
     arguments: tuple[str, ...]
-    """What comes after the image: vLLM's own."""
+    """The words after the image: vLLM's own arguments."""
 
-    def outside(self, inside: str) -> Path | None:
-        """The path on the box of a path inside; None when no mount shows it.
+    def path_on_box(self, path: str) -> Path | None:
+        """Return where on the box a path of the container lies; None when no mount covers it.
 
-        A path that is there on the box is shown, too: the engine mounts the model where it lies.
+        A path that exists on the box counts as covered: the engine mounts the model at its own path.
         """
-        path = PurePosixPath(inside)
-        fitting = [mount for mount in self.mounts if path.is_relative_to(mount.inside)]
+        inside = PurePosixPath(path)
+        fitting = [mount for mount in self.mounts if inside.is_relative_to(mount.target)]
         if not fitting:
-            return Path(inside) if Path(inside).exists() else None
-        nearest = max(fitting, key=lambda mount: len(mount.inside.parts))
-        return nearest.outside / path.relative_to(nearest.inside)
+            return Path(path) if Path(path).exists() else None
+        nearest = max(fitting, key=lambda mount: len(PurePosixPath(mount.target).parts))
+        return Path(nearest.source) / inside.relative_to(nearest.target)
 
 
-def read_container(command: Sequence[str]) -> ContainerCommand | None:
+def find_container(command: Sequence[str]) -> ContainerCommand | None:
     """The container of this command; None for a command that starts none, or none that could work."""
     try:
-        line = run_line_of(command)
+        line = find_run_line(command)
     except BadCommandError:
         return None
     if line is None:
         return None
-    return ContainerCommand(line.program[0], line.image, tuple(_mounts(line)), line.command)
-
-
-def _mounts(line: RunLine) -> Iterator[Mount]:
-    """The folders; a volume has a name instead of a path, and what is in it cannot be seen from here."""
-    for volume in line.values("--volume"):
-        outside, _, rest = volume.partition(":")
-        yield from _mount(outside, rest.partition(":")[0])
-    for mount in line.values("--mount"):
-        fields = dict(field.partition("=")[::2] for field in next(csv.reader([mount]), []))
-        outside = fields.get("source", fields.get("src", ""))
-        inside = fields.get("target", fields.get("destination", fields.get("dst", "")))
-        yield from _mount(outside, inside)
-
-
-def _mount(outside: str, inside: str) -> Iterator[Mount]:
-    if outside.startswith("/") and inside:
-        yield Mount(Path(outside), PurePosixPath(inside))
+    folders = tuple(m for m in line.mounts() if m.source.startswith("/") and m.target)
+    return ContainerCommand(line.program[0], line.image, folders, line.command)

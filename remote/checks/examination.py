@@ -126,7 +126,7 @@ async def in_thread(function: Callable[[], T]) -> T:
 
 
 @dataclass(frozen=True)
-class Ran:
+class ProgramResult:
     """A program that ran to its end."""
 
     code: int
@@ -140,7 +140,7 @@ class Ran:
         return lines[-1].strip() if lines else f"exit status {self.code}"
 
 
-async def run_program(command: Sequence[str], environment: Mapping[str, str]) -> Ran:
+async def run_program(command: Sequence[str], environment: Mapping[str, str]) -> ProgramResult:
     """Run it to its end, or until it is cancelled. Raises OSError."""
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -158,7 +158,7 @@ async def run_program(command: Sequence[str], environment: Mapping[str, str]) ->
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     code = process.returncode
-    return Ran(1 if code is None else code, _text(output), _text(errors))
+    return ProgramResult(1 if code is None else code, _text(output), _text(errors))
 
 
 def _text(data: bytes) -> str:

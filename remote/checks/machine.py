@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from remote.checks.examination import Good, Wrong, gib
-from remote.paths import DaemonPaths, PlaceError, make_place
+from remote.paths import DaemonPaths, FolderError, make_daemon_paths
 from remote.protocol import (
     NEWEST_PROTOCOL,
     OLDEST_PROTOCOL,
@@ -60,19 +60,19 @@ def find_root(root: str) -> Good[Path]:
 def find_run_folder(root: str) -> Good[DaemonPaths]:
     """The folder for socket and lock: ours alone, and on a local disk."""
     try:
-        place = make_place(root)
-    except PlaceError as error:
+        paths = make_daemon_paths(root)
+    except FolderError as error:
         raise Wrong(str(error), "Mend the folder's owner and rights, or remove it.") from None
-    mount = _mount_of(place.run)
+    mount = _mount_of(paths.run)
     if mount is not None and mount.is_network:
         far = "Locks may not hold there. Give the machine a local /var/tmp."
-        return Good(place, f"{place.run} lies on {mount}, which is no local disk", far)
-    return Good(place, f"{place.run} is yours alone")
+        return Good(paths, f"{paths.run} lies on {mount}, which is no local disk", far)
+    return Good(paths, f"{paths.run} is yours alone")
 
 
-def find_daemon(place: DaemonPaths, setup: Setup) -> Good[bool]:
+def find_daemon(paths: DaemonPaths, setup: Setup) -> Good[bool]:
     """Whether a daemon serves this place, with what, and how much it has to do."""
-    answer = _welcome(place)
+    answer = _welcome(paths)
     if answer is None:
         return Good(False, "not running; the first job starts it")
     if not isinstance(answer, Welcome):
@@ -96,12 +96,12 @@ def _jobs(count: int) -> str:
     return f"{count} job" if count == 1 else f"{count} jobs"
 
 
-def _welcome(place: DaemonPaths) -> Welcome | Fatal | None:
+def _welcome(paths: DaemonPaths) -> Welcome | Fatal | None:
     """What the daemon says to somebody who only looks; None when none runs."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as daemon:
         daemon.settimeout(_DAEMON_SECONDS)
         try:
-            daemon.connect(str(place.socket))
+            daemon.connect(str(paths.socket))
         except (FileNotFoundError, ConnectionRefusedError):
             return None
         # What the journal holds follows the welcome; nobody stays to hear it.

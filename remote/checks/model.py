@@ -48,7 +48,7 @@ def flag_value(command: Sequence[str], flag: str) -> str:
     return ""
 
 
-def find_place(
+def find_model(
     model: str, form: str, environment: Mapping[str, str], container: ContainerCommand | None
 ) -> Good[ModelLocation]:
     """The folder of the model, or its place in the Hub's cache."""
@@ -83,13 +83,13 @@ def find_place(
 
 
 def _outside(model: str, container: ContainerCommand) -> Path | None:
-    return container.outside(model) if model.startswith("/") else None
+    return container.path_on_box(model) if model.startswith("/") else None
 
 
 def _find_on_hub(
     model: str, form: str, environment: Mapping[str, str], container: ContainerCommand | None
 ) -> Good[ModelLocation]:
-    mounted = container.outside(cache_folder({"HOME": _DEFAULT_HOME})) if container else None
+    mounted = container.path_on_box(cache_folder({"HOME": _DEFAULT_HOME})) if container else None
     # The engine mounts the box's own cache into a container that is given none.
     cache = mounted or Path(cache_folder(environment)).expanduser()
     snapshot = find_snapshot(cache, model)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from remote.checks.container import ContainerCommand
 from remote.checks.examination import Good, Wrong, gib, run_program
-from remote.engines.vllm.container import run_line_of
+from remote.engines.vllm.container import find_run_line
 from remote.engines.vllm.docker_run import BadCommandError
 from remote.engines.vllm.installation import NEWEST_KNOWN, Version, find_version
 
@@ -18,7 +18,7 @@ _KNOWN = f"{_OLDEST[0]}.{_OLDEST[1]} to {NEWEST_KNOWN[0]}.{NEWEST_KNOWN[1]}"
 async def find_command(command: Sequence[str], environment: Mapping[str, str]) -> Good[str]:
     """The program that the command names."""
     try:
-        run_line_of(command)
+        find_run_line(command)
     except BadCommandError as error:
         raise Wrong(
             f"the command cannot be used: {error}", "Change vllm.command of the box."

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from remote.daemon.gpus import NvidiaSmi, visible_devices
-from remote.daemon.peers import is_another_user
+from remote.daemon.peer_credentials import is_another_user
 from remote.daemon.telemetry import Telemetry
 from remote.daemon.visitor import Visitor
 from remote.engines.catalog import make_engine
@@ -25,7 +25,7 @@ from remote.jobs.board import Board
 from remote.jobs.journal import Journal, JournalError
 from remote.jobs.pictures import Pictures
 from remote.jobs.records import Damage
-from remote.jobs.slots import Work
+from remote.jobs.slots import Scheduler
 from remote.paths import DaemonPaths
 from remote.protocol import (
     NEWEST_PROTOCOL,
@@ -59,29 +59,29 @@ MOST_VISITORS = 32
 class Daemon:
     """A running daemon. Make one inside its event loop."""
 
-    def __init__(self, place: DaemonPaths, setup: Setup, runner: str) -> None:
+    def __init__(self, paths: DaemonPaths, setup: Setup, runner: str) -> None:
         """Open journal and engine. Raises JournalError, OSError and NoEngineError."""
-        self._place = place
+        self._paths = paths
         self._setup = setup
         self._runner = runner
-        self._engine = make_engine(setup, place, self._tell)
-        self._journal = Journal(place.journal)
-        self._complaints = described(self._journal.damages)
+        self._engine = make_engine(setup, paths, self._tell)
+        self._journal = Journal(paths.journal)
+        self._complaints = describe_damages(self._journal.damages)
         """What every app is told of the journal."""
         board = Board(self._journal)
         self._strange = dict(board.strange)
-        pictures = Pictures(place.images, board.unfinished_requests())
+        pictures = Pictures(paths.images, board.unfinished_requests())
         self._visitors: dict[Visitor, asyncio.Task[None] | None] = {}
         self._stoppers: set[Visitor] = set()
         """Visitors that asked the daemon to end; they stay until the engine has ended."""
         self._ended = asyncio.Event()
         self._began = time.time()
         self._idle_since = time.monotonic()
-        self.work = Work(board, pictures, self._engine, runner, self._tell)
+        self.scheduler = Scheduler(board, pictures, self._engine, runner, self._tell)
         self._telemetry = Telemetry(
             self._engine,
             NvidiaSmi(visible_devices(setup, os.environ)),
-            self.work.counts,
+            self.scheduler.counts,
             lambda: bool(self._visitors),
             self._tell,
         )
@@ -94,20 +94,20 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ended.set)
-        with _logging_to(self._place, self._tell):
+        with _logging_to(self._paths, self._tell):
             _log.info("runner %s serves with the engine %s", self._runner, self._setup.engine)
             for words in self._complaints:
                 _log.warning("%s", words)
             for kind, count in self._strange.items():
                 _log.info("kept %d records of kind %s that this runner cannot read", count, kind)
             await self._forget_old()
-            server = await asyncio.start_unix_server(self._visit, self._place.socket)
-            working = asyncio.create_task(self.work.run())
+            server = await asyncio.start_unix_server(self._visit, self._paths.socket)
+            scheduling = asyncio.create_task(self.scheduler.run())
             looking = asyncio.create_task(self._telemetry.run())
             self._idle_since = time.monotonic()
             ready()
             try:
-                await self._until_ended(working)
+                await self._until_ended(scheduling)
             except JournalError as error:
                 _log.error("%s; ending, so that the next daemon can mend what can be mended", error)
             except Exception:
@@ -116,20 +116,20 @@ class Daemon:
             finally:
                 self._ended.set()
                 server.close()
-                self._place.socket.unlink(missing_ok=True)
+                self._paths.socket.unlink(missing_ok=True)
                 await self._see_off(self._visitors.keys() - self._stoppers)
                 for stopper in self._stoppers:
                     await stopper.fall_silent()
                 looking.cancel()
                 await asyncio.gather(looking, return_exceptions=True)
-                working.cancel()
-                await asyncio.gather(working, return_exceptions=True)
+                scheduling.cancel()
+                await asyncio.gather(scheduling, return_exceptions=True)
                 self._journal.close()
                 await self._see_off(self._visitors.keys())
 
     async def welcome(self, hello: Hello) -> Welcome | Fatal:
         """The answer to an app's greeting; a daemon that the app would replace makes room if idle."""
-        unfinished = await self.work.unfinished()
+        unfinished = await self.scheduler.unfinished()
         wanted = (hello.runner, hello.setup)
         looks = wanted == ("", "")
         outdated = not looks and wanted != (self._runner, self._setup.fingerprint())
@@ -158,7 +158,7 @@ class Daemon:
         The app's connection closes last: it tells that the engine's processes are gone, too.
         """
         alone = self._visitors.keys() <= {visitor}
-        if not only_idle or (alone and not await self.work.unfinished()):
+        if not only_idle or (alone and not await self.scheduler.unfinished()):
             self._stoppers.add(visitor)
             self._ended.set()
 
@@ -194,29 +194,29 @@ class Daemon:
         for visitor in self._visitors:
             visitor.tell(message)
 
-    async def _until_ended(self, working: asyncio.Task[None]) -> None:
+    async def _until_ended(self, scheduling: asyncio.Task[None]) -> None:
         """Raises JournalError when the journal is not what it was."""
         touched = forgot = time.monotonic()
         while not self._ended.is_set():
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), _TICK)
-            if working.done():
-                working.result()
+            if scheduling.done():
+                scheduling.result()
             with contextlib.suppress(OSError):
-                await self.work.check()
-            if not self._place.socket.exists():
+                await self.scheduler.check()
+            if not self._paths.socket.exists():
                 _log.error(
-                    "%s was removed; ending, so that another daemon can serve", self._place.socket
+                    "%s was removed; ending, so that another daemon can serve", self._paths.socket
                 )
                 return
             now = time.monotonic()
             if now - touched > _TOUCH_SECONDS:
-                self._place.touch()
+                self._paths.touch()
                 touched = now
             if now - forgot > _FORGET_SECONDS:
                 await self._forget_old()
                 forgot = now
-            if self._visitors or await self.work.unfinished():
+            if self._visitors or await self.scheduler.unfinished():
                 self._idle_since = now
             elif now - self._idle_since > self._setup.idle_timeout:
                 _log.info("idle for %.0f s; ending", self._setup.idle_timeout)
@@ -227,7 +227,7 @@ class Daemon:
         if not self._setup.keep_days:
             return
         try:
-            count = await self.work.forget_ended(self._setup.keep_days * _DAY)
+            count = await self.scheduler.forget_ended(self._setup.keep_days * _DAY)
         except OSError as error:
             _log.warning("cannot make room in the journal: %s", error.strerror)
             return
@@ -235,7 +235,7 @@ class Daemon:
             _log.info("forgot %d jobs that ended long ago", count)
 
 
-def described(damages: Sequence[Damage]) -> list[str]:
+def describe_damages(damages: Sequence[Damage]) -> list[str]:
     """A line for each damage; for those that are many, one for the rest of them."""
     lines = [
         f"the journal had {damage.size:,} {'torn' if damage.torn else 'damaged'} bytes at {damage.offset:,}; "
@@ -268,9 +268,9 @@ class _TellingHandler(logging.Handler):
 
 
 @contextmanager
-def _logging_to(place: DaemonPaths, tell: _Tell) -> Iterator[None]:
+def _logging_to(paths: DaemonPaths, tell: _Tell) -> Iterator[None]:
     to_file = logging.handlers.RotatingFileHandler(
-        place.log, maxBytes=_LOG_BYTES, backupCount=2, delay=True,
+        paths.log, maxBytes=_LOG_BYTES, backupCount=2, delay=True,
         # An engine may log anything, and the box's locale may know less.
         encoding="utf-8", errors="backslashreplace",
     )  # fmt: skip

@@ -73,7 +73,7 @@ class Outbox:
             self._notice.cancel()
 
     def _put_line(self, line: Log) -> None:
-        line = shortened(line)
+        line = shorten_text(line)
         kept = 0.0 if line.level in _GRAVE else KEPT_FOR_GRAVE
         room = len(self._lines) < _MOST_LINES_WAITING * (1 - kept)
         if room and self._budget.spend(line, kept):
@@ -116,7 +116,7 @@ class _Budget:
         self._bytes = min(self._bytes + passed * BYTES_A_SECOND, float(BYTES_A_SECOND))
 
 
-def shortened(line: Log) -> Log:
+def shorten_text(line: Log) -> Log:
     """The line as it is sent: one that is very long without its middle."""
     text = line.text
     if len(text) <= LONGEST_TEXT:

@@ -15,8 +15,8 @@ from typing import TextIO
 from remote.daemon.daemon import Daemon
 from remote.engines.catalog import NoEngineError
 from remote.jobs.journal import JournalError
-from remote.locks import TakenError, hold_place
-from remote.paths import DaemonPaths, PlaceError, make_place
+from remote.locks import TakenError, hold_locks
+from remote.paths import DaemonPaths, FolderError, make_daemon_paths
 from remote.protocol import Setup, parse
 
 
@@ -28,13 +28,13 @@ def become_daemon(runner: str) -> int:
         os._exit(0)
     say = os.fdopen(os.dup(1), "w")
     try:
-        place = make_place(setup.root)
-        with hold_place(place):
-            _leave_standard_streams(place)
-            asyncio.run(_serve(place, setup, _hash_of(runner), say))
+        paths = make_daemon_paths(setup.root)
+        with hold_locks(paths):
+            _leave_standard_streams(paths)
+            asyncio.run(_serve(paths, setup, _hash_of(runner), say))
     except TakenError:
         _say(say, "taken", "another daemon serves this place")
-    except PlaceError as error:
+    except FolderError as error:
         _say(say, error.kind, str(error))
     except NoEngineError as error:
         _say(say, "engine", str(error))
@@ -46,8 +46,8 @@ def become_daemon(runner: str) -> int:
     return 0
 
 
-async def _serve(place: DaemonPaths, setup: Setup, runner: str, say: TextIO) -> None:
-    daemon = Daemon(place, setup, runner)
+async def _serve(paths: DaemonPaths, setup: Setup, runner: str, say: TextIO) -> None:
+    daemon = Daemon(paths, setup, runner)
     await daemon.run(ready=lambda: _say(say, "ready", ""))
 
 
@@ -59,10 +59,10 @@ def _say(say: TextIO, kind: str, message: str) -> None:
         say.write(json.dumps({"kind": kind, "message": message}) + "\n")
 
 
-def _leave_standard_streams(place: DaemonPaths) -> None:
+def _leave_standard_streams(paths: DaemonPaths) -> None:
     """Let go of the starter's pipes; what Python itself prints goes beside the log."""
     nothing = os.open(os.devnull, os.O_RDONLY)
-    errors = os.open(place.state / "daemon.err", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    errors = os.open(paths.state / "daemon.err", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(nothing, 0)
     os.dup2(errors, 1)
     os.dup2(errors, 2)

@@ -12,9 +12,9 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from typing import Protocol
 
+from remote.daemon.deltas import merge_deltas
 from remote.daemon.outbox import Outbox
-from remote.daemon.pieces import joined
-from remote.jobs.slots import Work
+from remote.jobs.slots import Scheduler
 from remote.protocol import (
     NEWEST_PROTOCOL,
     OLDEST_PROTOCOL,
@@ -54,11 +54,11 @@ _REST = 0.1
 goes out as one message a job, in one write. Nobody reads faster than that."""
 
 
-class House(Protocol):
+class VisitorHost(Protocol):
     """What a visitor needs of the daemon."""
 
     @property
-    def work(self) -> Work: ...
+    def scheduler(self) -> Scheduler: ...
 
     async def welcome(self, hello: Hello) -> Welcome | Fatal: ...
 
@@ -69,9 +69,9 @@ class Visitor:
     """One connection of one app."""
 
     def __init__(
-        self, house: House, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, host: VisitorHost, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        self._house = house
+        self._host = host
         self._reader = reader
         self._writer = writer
         self._writing = asyncio.Lock()
@@ -135,7 +135,7 @@ class Visitor:
                 f"the app {hello.oldest} to {hello.newest}"
             )
         self.looks = (hello.runner, hello.setup) == ("", "")
-        answer = await self._house.welcome(hello)
+        answer = await self._host.welcome(hello)
         if isinstance(answer, Welcome):
             self._protocol = answer.protocol
         await self._write(answer)
@@ -149,16 +149,16 @@ class Visitor:
         if isinstance(message, Submit):
             await self._submit(message)
         elif isinstance(message, Cancel):
-            await self._house.work.begin_cancel(message.job)
+            await self._host.scheduler.begin_cancel(message.job)
         elif isinstance(message, Ping):
             await self._write(Pong(message.number))
         elif isinstance(message, Stop):
-            await self._house.stop(self, message.only_idle)
+            await self._host.stop(self, message.only_idle)
         else:
             raise ProtocolError(f"{message.type!r} is not for the box")
 
     async def _submit(self, message: Submit) -> None:
-        outcome = await self._house.work.submit(message)
+        outcome = await self._host.scheduler.submit(message)
         if isinstance(outcome, Refused):
             await self._write(outcome)
             return
@@ -184,10 +184,10 @@ class Visitor:
 
     async def _tell_moment(self) -> None:
         while some := self._outbox.take(_BATCH):
-            await self._write(*joined(some))
+            await self._write(*merge_deltas(some))
 
     async def _tell_journal(self) -> None:
-        while batch := await self._house.work.told_after(self._seen, _BATCH):
+        while batch := await self._host.scheduler.told_after(self._seen, _BATCH):
             await self._write(*(message for _, message in batch if message is not None))
             self._seen = batch[-1][0]
 

@@ -20,13 +20,13 @@ class NoEngineError(Exception):
     """The config names an engine that this runner does not have, or does not say what it needs."""
 
 
-def make_engine(setup: Setup, place: DaemonPaths, tell: Tell) -> Engine:
+def make_engine(setup: Setup, paths: DaemonPaths, tell: Tell) -> Engine:
     """The engine that the setup asks for; `tell` hears of its stages. Raises NoEngineError."""
     make = _ENGINES.get(setup.engine)
     if make is None:
         have = ", ".join(sorted(_ENGINES))
         raise NoEngineError(f"this runner has no engine {setup.engine!r}; it has: {have}")
-    return make(setup, place, tell)
+    return make(setup, paths, tell)
 
 
 def engine_names() -> tuple[str, ...]:
@@ -34,20 +34,20 @@ def engine_names() -> tuple[str, ...]:
     return tuple(sorted(_ENGINES))
 
 
-def _sketch(_setup: Setup, _place: DaemonPaths, _tell: Tell) -> Engine:
+def _sketch(_setup: Setup, _paths: DaemonPaths, _tell: Tell) -> Engine:
     return SketchEngine()
 
 
-def _vllm(setup: Setup, place: DaemonPaths, tell: Tell) -> Engine:
+def _vllm(setup: Setup, paths: DaemonPaths, tell: Tell) -> Engine:
     if setup.vllm is None or not setup.model:
         raise NoEngineError("the engine vllm needs the box's setting `model`")
     try:
-        return VllmEngine(setup.vllm, setup.model, setup.idle_timeout, place, tell, _limits(setup))
+        return VllmEngine(setup.vllm, setup.model, setup.idle_timeout, paths, tell, _limits(setup))
     except BadCommandError as error:
         raise NoEngineError(f"vllm.command of the box: {error}") from None
 
 
-def _openai(setup: Setup, _place: DaemonPaths, _tell: Tell) -> Engine:
+def _openai(setup: Setup, _paths: DaemonPaths, _tell: Tell) -> Engine:
     if setup.openai is None or not setup.openai.base_url or not setup.model:
         raise NoEngineError(
             "the engine openai needs the box's settings `model` and openai.base_url"

@@ -41,7 +41,7 @@ _LONGEST_REASON = 10_000
 """Characters."""
 
 
-class Stand(enum.Enum):
+class JobState(enum.Enum):
     """How a job stands."""
 
     WAITING = "waiting"
@@ -62,9 +62,9 @@ class EngineAttempt:
 
 
 _ENDED_BY = {
-    "finished": Stand.FINISHED,
-    "failed": Stand.FAILED,
-    "cancelled": Stand.CANCELLED,
+    "finished": JobState.FINISHED,
+    "failed": JobState.FAILED,
+    "cancelled": JobState.CANCELLED,
 }
 
 
@@ -74,7 +74,7 @@ class _Job:
 
     accepted: int | None
     """The seq of the record with its request; None where only the result is left of a damaged journal."""
-    stand: Stand = Stand.WAITING
+    state: JobState = JobState.WAITING
     ended: int | None = None
     """The seq of the record of its end."""
     ended_at: float = 0.0
@@ -117,14 +117,14 @@ class Board:
         """The job that is to begin next; None when none waits."""
         return next(iter(self._waiting), None)
 
-    def stand(self, job: str) -> Stand | None:
+    def state(self, job: str) -> JobState | None:
         """How the job stands; None when this box does not know it."""
         known = self._jobs.get(job)
-        return None if known is None else known.stand
+        return None if known is None else known.state
 
     def running(self) -> list[str]:
         """The jobs that were begun and have not ended."""
-        return [job for job, known in self._jobs.items() if known.stand is Stand.RUNNING]
+        return [job for job, known in self._jobs.items() if known.state is JobState.RUNNING]
 
     def unfinished_requests(self) -> Iterator[Request]:
         """The requests whose images are still needed."""
@@ -260,7 +260,7 @@ class Board:
             # As above, and there is no result; or it has its one end already.
             return
         elif kind == "started":
-            known.stand = Stand.RUNNING
+            known.state = JobState.RUNNING
             known.attempts += 1
             # Taken back when the attempt ends in any other way than with the daemon.
             known.falls += 1
@@ -269,13 +269,13 @@ class Board:
             known.falls -= 1
             self._wait_first(job)
         elif kind in _ENDED_BY:
-            known.stand = _ENDED_BY[str(kind)]
+            known.state = _ENDED_BY[str(kind)]
             known.ended, known.ended_at = record.seq, _time_of(record, self._clock)
             self._unfinished -= 1
             self._waiting.pop(job, None)
 
     def _wait_first(self, job: str) -> None:
-        self._jobs[job].stand = Stand.WAITING
+        self._jobs[job].state = JobState.WAITING
         self._waiting[job] = None
         self._waiting.move_to_end(job, last=False)
 

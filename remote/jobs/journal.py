@@ -19,10 +19,11 @@ import os
 import uuid
 import zlib
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from remote.files import sync_folder, write_and_keep_open, write_whole
 from remote.jobs.records import Damage, Record, encode_record, record_at, walk
 from remote.protocol import MAX_MESSAGE, Json
 
@@ -181,7 +182,7 @@ class Journal:
         for chunk in self._chunks(damage.offset, damage.size):
             checksum = zlib.crc32(chunk, checksum)
         aside = self._beside(f"damaged-{damage.offset}-{checksum:08x}")
-        os.close(_write_durably(aside, self._chunks(damage.offset, damage.size)))
+        write_whole(aside, self._chunks(damage.offset, damage.size))
         sync_folder(aside.parent)
 
     # --- the file ---
@@ -212,15 +213,8 @@ class Journal:
         Raises OSError; everything is as it was then.
         """
         name, data = _naming(seq)
-        mended = self._beside("mended")
-        pieces = map(self._bytes, kept.offsets, kept.sizes)
-        descriptor = _write_durably(mended, itertools.chain(pieces, [data]))
-        try:
-            mended.replace(self._path)
-        except OSError:
-            os.close(descriptor)
-            mended.unlink(missing_ok=True)
-            raise
+        pieces = itertools.chain(map(self._bytes, kept.offsets, kept.sizes), [data])
+        descriptor = write_and_keep_open(self._path, pieces, self._beside("mended"))
         os.close(self._descriptor)
         self._descriptor, self._is_ragged, self._is_renamed = descriptor, False, True
         self.id = name
@@ -294,26 +288,3 @@ def _write_at(descriptor: int, data: bytes, offset: int) -> None:
     written = 0
     while written < len(data):
         written += os.pwrite(descriptor, data[written:], offset + written)
-
-
-def _write_durably(path: Path, pieces: Iterable[bytes]) -> int:
-    """Make a file of these pieces, or none; returns its descriptor, open to be read and written."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb", closefd=False) as file:
-            file.writelines(pieces)
-        os.fsync(descriptor)
-    except BaseException:
-        os.close(descriptor)
-        path.unlink(missing_ok=True)
-        raise
-    return descriptor
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names that were given or taken in this folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,12 +9,11 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from remote.jobs.journal import sync_folder
+from remote.files import sync_folder, write_whole
 from remote.protocol import FrameInfo, Request
 
 
@@ -98,19 +97,8 @@ class Pictures:
             (self._folder / name).unlink(missing_ok=True)
 
     def _store(self, name: str, data: bytes) -> None:
-        final = self._folder / name
-        if final.exists():
-            return
-        part = final.with_suffix(".part")
-        try:
-            with part.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(final)
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
+        if not (self._folder / name).exists():
+            write_whole(self._folder / name, [data])
 
 
 def _decode(image: str) -> bytes:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from remote.engines import BadRequest, Completion, Engine, EngineError
-from remote.jobs.board import Board, EngineAttempt, Stand
+from remote.jobs.board import Board, EngineAttempt, JobState
 from remote.jobs.journal import JournalError
 from remote.jobs.pictures import MissingPicture, PictureLost, Pictures
 from remote.jobs.records import RecordTooLarge
@@ -38,7 +38,7 @@ _DISK_PAUSE = 5.0
 """Seconds to wait before a write that failed (disk full) is tried again."""
 
 
-class Work:
+class Scheduler:
     """Has one engine do the jobs of one board.
 
     Board and pictures block on the disk, so every call of theirs runs on one thread of their own: the
@@ -111,8 +111,8 @@ class Work:
         """Take back a job that waits or runs, in a task of its own: whoever asks has more to say, and a full
         disk may hold that up for hours.
         """
-        stand = await self._on_disk(self._board.stand, job)
-        if stand in (Stand.WAITING, Stand.RUNNING) and job not in self._cancelling:
+        state = await self._on_disk(self._board.state, job)
+        if state in (JobState.WAITING, JobState.RUNNING) and job not in self._cancelling:
             task = self._cancelling[job] = asyncio.create_task(self.cancel(job))
             task.add_done_callback(functools.partial(self._cancel_ended, job))
 
@@ -153,8 +153,8 @@ class Work:
         return await self._on_disk(read)
 
     def _accept(self, message: Submit) -> list[Durable]:
-        stand = self._board.stand(message.job)
-        if stand in (None, Stand.FAILED, Stand.CANCELLED):
+        state = self._board.state(message.job)
+        if state in (None, JobState.FAILED, JobState.CANCELLED):
             self._pictures.keep(message.request.frames, message.images)
             try:
                 self._board.accept(message.job, message.request)
@@ -259,7 +259,7 @@ class Work:
 
     def _end(self, job: str, note: Callable[[], None]) -> None:
         """Note the end of a job that has none yet."""
-        if self._board.stand(job) not in (Stand.WAITING, Stand.RUNNING):
+        if self._board.state(job) not in (JobState.WAITING, JobState.RUNNING):
             return
         request: Request = self._board.request(job)
         note()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from remote.paths import make_place
+from remote.paths import make_daemon_paths
 from tests.support.laptop import Laptop, Running
 from tests.support.nvidia_smi import H100, IDLE_H100, FakeSmi
 
@@ -58,7 +58,7 @@ def test_the_log_of_a_box_as_json_is_an_object_a_line(laptop: Laptop) -> None:
 
 def _disturb(laptop: Laptop) -> None:
     """Have the daemon log that an app does not keep to the protocol."""
-    place = make_place(str(laptop.home / ".cache" / "upsample"))
+    place = make_daemon_paths(str(laptop.home / ".cache" / "upsample"))
     with socket.socket(socket.AF_UNIX) as app:
         app.connect(str(place.socket))
         app.sendall(b"\0\0\0\x11" + b'{"type": "noise"}')

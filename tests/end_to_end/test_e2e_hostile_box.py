@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from remote.paths import make_place
+from remote.paths import make_daemon_paths
 from remote.protocol import MAX_FROM_BOX, Fatal, Log, Welcome, encode
 from tests.support.laptop import UPSAMPLE, Laptop
 from tests.support.memory import measure
@@ -29,7 +29,7 @@ Serve = Callable[[bytes], None]
 def serve(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     """Lets whoever reaches the daemon's socket hear these bytes, and then nothing."""
     monkeypatch.setenv("HOME", str(laptop.home))
-    place = make_place("~/.cache/upsample")
+    place = make_daemon_paths("~/.cache/upsample")
     listening = socket.socket(socket.AF_UNIX)
     said = b""
 

@@ -22,7 +22,7 @@ import pytest
 
 from backend.store import Store
 from backend.video.clips import Clip, draw_clips
-from remote.paths import make_place
+from remote.paths import make_daemon_paths
 from tests.support.daemons import daemons_below, end_daemons
 from tests.support.laptop import JsonObject, Laptop, Running, journal_kinds, journal_records
 from tests.support.specs import write_spec
@@ -84,7 +84,7 @@ class Bench:
     @property
     def answers(self) -> bool:
         """Whether a server listens."""
-        place = make_place(str(self.root))
+        place = make_daemon_paths(str(self.root))
         with socket.socket(socket.AF_UNIX) as knocking:
             return knocking.connect_ex(str(place.run / f"{place.key}.vllm")) == 0
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from remote.jobs.records import scan
-from remote.paths import DaemonPaths, make_place
+from remote.paths import DaemonPaths, make_daemon_paths
 from remote.protocol import Json, Request, parse
 from tests.faults import engine as stand_in
 from tests.faults import inside
@@ -145,7 +145,7 @@ class House:
             engine=self.engine,
             more=self._vllm if self.engine == "vllm" else "",
         )
-        self.place = make_place(str(self.root))
+        self.place = make_daemon_paths(str(self.root))
 
     @property
     def _vllm(self) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from remote.jobs.records import scan
-from remote.paths import DaemonPaths, make_place
+from remote.paths import DaemonPaths, make_daemon_paths
 from remote.protocol import (
     MAGIC,
     NEWEST_PROTOCOL,
@@ -98,7 +98,7 @@ class Box:
 
     @property
     def place(self) -> DaemonPaths:
-        return make_place(self.setup.root)
+        return make_daemon_paths(self.setup.root)
 
     def with_setup(self, **changes: object) -> Box:
         """The same runner and root as an app with other settings sees them."""

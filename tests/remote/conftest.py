@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from backend.box.runner import build_runner
-from remote.paths import PlaceError
+from remote.paths import FolderError
 from remote.protocol import Setup
 from tests.remote.attached import Box
 
@@ -36,7 +36,7 @@ def make_box(tmp_path: Path) -> Iterator[MakeBox]:
     yield make
     for box in made:
         box.kill()
-        with contextlib.suppress(OSError, PlaceError):
+        with contextlib.suppress(OSError, FolderError):
             box.place.socket.unlink()
             box.place.lock.unlink()
 

@@ -11,7 +11,7 @@ import pytest
 
 from remote import attach as module
 from remote.attach import attach
-from remote.paths import make_place
+from remote.paths import make_daemon_paths
 from remote.protocol import MAGIC, Decoder, Fatal, Setup
 
 
@@ -19,7 +19,7 @@ def test_a_daemon_that_lets_nobody_in_any_more_is_not_waited_for_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     monkeypatch.setattr(module, "_START_SECONDS", 0.3)
-    place = make_place(str(tmp_path))
+    place = make_daemon_paths(str(tmp_path))
     waiting: list[socket.socket] = []
     with socket.socket(socket.AF_UNIX) as stopped:
         stopped.bind(str(place.socket))
@@ -70,7 +70,7 @@ def an_app_that_stays(capfdbinary: pytest.CaptureFixture[bytes]) -> Iterator[Non
 def test_a_daemon_that_is_killed_as_it_starts_is_started_again_a_few_times(
     tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], silent: int, starts: int
 ) -> None:
-    place = make_place(str(tmp_path))
+    place = make_daemon_paths(str(tmp_path))
     runner = tmp_path / "runner.py"
     runner.write_text(_DAEMON.format(silent=silent, socket=str(place.socket)))
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from remote.cleaning import OLD_SECONDS, remove_old_runners
-from remote.paths import make_place
+from remote.paths import make_daemon_paths
 from remote.protocol import Finding
 
 OWN = "runner-aaaaaaaaaaaa.pyz"
@@ -21,7 +21,7 @@ OLD = "runner-bbbbbbbbbbbb.pyz"
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A root that this machine alone uses, with our runner and an old one."""
-    make_place(str(tmp_path))
+    make_daemon_paths(str(tmp_path))
     _put(tmp_path / OWN)
     _put(tmp_path / OLD)
     return tmp_path

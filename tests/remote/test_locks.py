@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from remote.locks import TakenError, hold_place
-from remote.paths import DaemonPaths, PlaceError
+from remote.locks import TakenError, hold_locks
+from remote.paths import DaemonPaths, FolderError
 from remote.protocol import Finished, Started
 from tests.remote.attached import Box, ask_slowly
 from tests.support.waiting import wait_until
@@ -25,18 +25,18 @@ def place(tmp_path: Path) -> DaemonPaths:
 
 
 def test_a_place_is_held_once_and_then_free_again(place: DaemonPaths) -> None:
-    with hold_place(place):
+    with hold_locks(place):
         place.socket.touch()
-        with pytest.raises(TakenError), hold_place(place):
+        with pytest.raises(TakenError), hold_locks(place):
             pytest.fail("it was held twice")
-    with hold_place(place):
+    with hold_locks(place):
         assert not place.socket.exists()
 
 
 def test_locks_and_sockets_of_before_a_reboot_hold_nobody_up(place: DaemonPaths) -> None:
     for file in (place.lock, place.journal_lock, place.socket):
         file.write_text(str(os.getpid()))
-    with hold_place(place):
+    with hold_locks(place):
         assert not place.socket.exists()
 
 
@@ -46,9 +46,9 @@ def test_the_journal_is_not_shared_with_a_machine_that_passes_for_this_one(
     (tmp_path / "clone").mkdir()
     clone = DaemonPaths(state=place.state, run=tmp_path / "clone", key="k")
     with (
-        hold_place(place),
-        pytest.raises(PlaceError, match="root"),
-        hold_place(clone, journal_seconds=0.1),
+        hold_locks(place),
+        pytest.raises(FolderError, match="root"),
+        hold_locks(clone, journal_seconds=0.1),
     ):
         pytest.fail("two daemons on one journal")
 
@@ -67,7 +67,7 @@ def test_a_home_without_locks_is_served_all_the_same(
         real(descriptor, operation)
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    with hold_place(place), pytest.raises(TakenError), hold_place(place):
+    with hold_locks(place), pytest.raises(TakenError), hold_locks(place):
         pytest.fail("the local lock still counts")
 
 

@@ -8,7 +8,7 @@ import signal
 import time
 from pathlib import Path
 
-from remote.paths import make_place
+from remote.paths import make_daemon_paths
 
 _SECONDS = 20.0
 
@@ -33,7 +33,7 @@ def end_daemons(folder: Path) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
         with contextlib.suppress(OSError):
-            place = make_place(str(root))
+            place = make_daemon_paths(str(root))
             place.socket.unlink(missing_ok=True)
             place.lock.unlink(missing_ok=True)
     deadline = time.monotonic() + _SECONDS

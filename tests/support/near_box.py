@@ -21,7 +21,7 @@ from remote.engines import BadRequest, Completion, EngineError, Piece
 from remote.jobs.board import Board
 from remote.jobs.journal import Journal
 from remote.jobs.pictures import Pictures
-from remote.jobs.slots import Work
+from remote.jobs.slots import Scheduler
 from remote.protocol import (
     NEWEST_PROTOCOL,
     Decoder,
@@ -100,7 +100,7 @@ class NearBox:
         self.journal = Journal(folder / "journal")
         self.board = Board(self.journal)
         pictures = Pictures(self._images, self.board.unfinished_requests())
-        self.work = Work(self.board, pictures, self.engine, "r", self._tell)
+        self.scheduler = Scheduler(self.board, pictures, self.engine, "r", self._tell)
         self.socket = folder / "socket"
         self.protocol = NEWEST_PROTOCOL
         """The newest one that it speaks."""
@@ -119,7 +119,7 @@ class NearBox:
         protocol = min(self.protocol, hello.newest)
         return Welcome(
             protocol, "r", self.journal.id, self.journal.last, self.engine.name, "s", "",
-            self.engine.slots, await self.work.unfinished(),
+            self.engine.slots, await self.scheduler.unfinished(),
         )  # fmt: skip
 
     async def stop(self, visitor: Visitor, only_idle: bool) -> None:
@@ -225,7 +225,7 @@ async def serving_near(
     """A box at work."""
     box = NearBox(folder, engine or PatientEngine(slots))
     server = await asyncio.start_unix_server(box.visit, box.socket)
-    working = asyncio.create_task(box.work.run())
+    working = asyncio.create_task(box.scheduler.run())
     try:
         yield box
     finally:

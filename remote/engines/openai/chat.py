@@ -63,7 +63,7 @@ class Ending:
         return Completion(self._reason, self._prompt, self._completion)
 
 
-def chat(model: str, request: Request, images: Sequence[bytes]) -> dict[str, Json]:
+def chat_body(model: str, request: Request, images: Sequence[bytes]) -> dict[str, Json]:
     """The body for this request: system prompt, then the images and the text in one message."""
     messages: list[Json] = []
     if request.system:
@@ -72,7 +72,7 @@ def chat(model: str, request: Request, images: Sequence[bytes]) -> dict[str, Jso
     return _body(model, messages, request.sampling)
 
 
-def smallest_chat(model: str) -> dict[str, Json]:
+def smallest_chat_body(model: str) -> dict[str, Json]:
     """The body that asks for one token."""
     return _body(model, [{"role": "user", "content": "Hello"}], Sampling(0.0, 1, seed=0))
 

@@ -13,13 +13,13 @@ from remote.engines.openai.chat import (
     Chunk,
     Ending,
     Model,
-    chat,
+    chat_body,
     read_chunk,
     read_models,
-    smallest_chat,
+    smallest_chat_body,
 )
 from remote.engines.openai.metrics import LoadReader
-from remote.engines.openai.refusal import AnsweredError, broken_off, refused
+from remote.engines.openai.refusal import AnsweredError, broken_off_error, refusal_error
 from remote.protocol import EngineLoad, Json, Request
 
 _CHAT = "/v1/chat/completions"
@@ -102,7 +102,7 @@ class OpenAIEngine:
         if not images and not request.prompt.strip():
             raise BadRequest("the prompt is empty and no frame came with it")
         # Closed with this one, however this one ends.
-        async with aclosing(self._chat(chat(self._model, request, images))) as pieces:
+        async with aclosing(self._chat(chat_body(self._model, request, images))) as pieces:
             async for piece in pieces:
                 yield piece
 
@@ -141,7 +141,7 @@ class OpenAIEngine:
 
         Raises BadRequest and EngineError like `generate`.
         """
-        async for _ in self._chat(smallest_chat(self._model)):
+        async for _ in self._chat(smallest_chat_body(self._model)):
             pass
 
     async def close(self) -> None:
@@ -173,10 +173,10 @@ class OpenAIEngine:
                 if event.strip():  # an empty one only keeps the connection alive
                     yield read_chunk(event)
         except AnsweredError as error:
-            raise broken_off(self._server, error) from None
+            raise broken_off_error(self._server, error) from None
 
     async def _check(self, response: Response, wanted: str) -> None:
         if response.status != 200:
             response.allow(self._limits.question)
             body = await response.read_beginning(_MOST_REFUSAL)
-            raise refused(self._server, wanted, response.status, body)
+            raise refusal_error(self._server, wanted, response.status, body)

@@ -60,9 +60,11 @@ def words_in(body: bytes) -> str:
     return text if words is None else words
 
 
-def refused(server: Server, wanted: str, status: int, body: bytes) -> EngineError | BadRequest:
+def refusal_error(
+    server: Server, wanted: str, status: int, body: bytes
+) -> EngineError | BadRequest:
     """The error for an HTTP status that is not 200; `wanted` says what was asked of the server."""
-    words = tidy(server, words_in(body))
+    words = tidy_words(server, words_in(body))
     said = f": {words}" if words else ""
     if status in _ABOUT_THE_REQUEST or _too_long(words):
         return BadRequest(words or f"{server.label} refuses the request ({status})")
@@ -76,15 +78,15 @@ def refused(server: Server, wanted: str, status: int, body: bytes) -> EngineErro
     return EngineError(f"{server.label} answered {status}{said}")
 
 
-def broken_off(server: Server, error: AnsweredError) -> EngineError | BadRequest:
+def broken_off_error(server: Server, error: AnsweredError) -> EngineError | BadRequest:
     """The error for one that came under HTTP 200."""
-    words = tidy(server, str(error))
+    words = tidy_words(server, str(error))
     if _too_long(words):
         return BadRequest(words)
     return EngineError(f"{server.label} broke off: {words}")
 
 
-def tidy(server: Server, words: str) -> str:
+def tidy_words(server: Server, words: str) -> str:
     """In one line, of a bounded length, without the key."""
     # The key goes first: cut in two, it would not be found.
     return " ".join(server.without_key(words).split())[:MOST_WORDS]

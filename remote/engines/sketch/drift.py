@@ -39,7 +39,7 @@ class Drift:
     """Share of the height; negative is up."""
 
 
-def follow(earlier: Plane, later: Plane) -> Drift | None:
+def find_drift(earlier: Plane, later: Plane) -> Drift | None:
     """The common movement of what changes; None when there is no such thing."""
     if earlier.columns < _BLOCK or earlier.rows < _BLOCK:
         return None

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from remote.engines import BadRequest, Completion, Piece
 from remote.engines.sketch.grid import GridPicture, read_picture
 from remote.engines.sketch.measure import Measurements, measure
-from remote.engines.sketch.words import Voice, cut_to_words, pieces, write
+from remote.engines.sketch.paragraph import Voice, cut_to_words, split_pieces, write_paragraph
 from remote.protocol import EngineLoad, Request
 
 NOTICE = "Written by the sketch engine from measurements of the frames; no language model wrote it."
@@ -63,9 +63,9 @@ class SketchEngine:
         finally:
             self._running -= 1
         most_words = max(0, request.sampling.max_tokens)
-        text = write(request.prompt, seen, _voice(request), most_words)
+        text = write_paragraph(request.prompt, seen, _voice(request), most_words)
         text, cut = cut_to_words(text, most_words)
-        for piece in pieces(text):
+        for piece in split_pieces(text):
             yield piece
             await asyncio.sleep(0)
         yield Completion("length" if cut else "stop")

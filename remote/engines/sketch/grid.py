@@ -42,10 +42,10 @@ class GridPicture:
 def read_picture(png: bytes) -> GridPicture:
     """Decode a PNG file straight into a grid. Raises BadRequest."""
     image = open_png(png)
-    return shrink(image.header.width, image.header.height, image.rows())
+    return shrink_rows(image.header.width, image.header.height, image.rows())
 
 
-def shrink(width: int, height: int, pixels: Iterable[bytes]) -> GridPicture:
+def shrink_rows(width: int, height: int, pixels: Iterable[bytes]) -> GridPicture:
     """The grid of `height` rows of RGB bytes; pixels that fill no whole cell are left out."""
     step = -(-max(width, height) // MAX_CELLS)
     across, down = min(step, width), min(step, height)

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from remote.engines.sketch.grid import GridPicture
-from remote.engines.sketch.look import (
+from remote.engines.sketch.appearance import (
     Detail,
     Light,
     Palette,
@@ -15,6 +14,7 @@ from remote.engines.sketch.look import (
     measure_light,
     measure_palette,
 )
+from remote.engines.sketch.grid import GridPicture
 from remote.engines.sketch.motion import FrameChange, compare
 
 

@@ -19,7 +19,7 @@ from remote.engines.sketch.align import (
     span_of_support,
     to_plane,
 )
-from remote.engines.sketch.drift import Drift, follow
+from remote.engines.sketch.drift import Drift, find_drift
 from remote.engines.sketch.grid import GridPicture
 
 GOOD_FIT = 0.55
@@ -95,7 +95,7 @@ def compare(earlier: GridPicture, later: GridPicture, seconds: float) -> FrameCh
     drift = None
     if view is View.STILL:
         moving, where = _moving(earlier, later, 0, 0)
-        drift = follow(one[1], other[1])
+        drift = find_drift(one[1], other[1])
     elif view is View.SHIFTS:
         moving, where = _moving(earlier, later, shift.right, shift.down)
     seconds = max(0.0, seconds)

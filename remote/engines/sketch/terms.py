@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from remote.engines.sketch.look import Colour, Detail, Light, Palette
+from remote.engines.sketch.appearance import Colour, Detail, Light, Palette
 from remote.engines.sketch.motion import FrameChange, View
 
 

@@ -23,7 +23,7 @@ from remote.engines.vllm.docker_run import (
     is_container,
     read_run_line,
 )
-from remote.engines.vllm.outcome import outcome_of
+from remote.engines.vllm.run_command import run_command
 
 _log = logging.getLogger("vllm")
 
@@ -51,7 +51,7 @@ class Container:
     async def remove(self, environment: Mapping[str, str]) -> None:
         """End and remove it, if it is there. Raises ContainerStaysError, and OSError without Docker."""
         command = [*self.program, "rm", "--force", self.name]
-        ended = await outcome_of(command, _REMOVE_SECONDS, environment)
+        ended = await run_command(command, _REMOVE_SECONDS, environment)
         if ended.code and not any(words in ended.errors.lower() for words in _GONE):
             why = ended.errors.strip() or f"exit status {ended.code}"
             raise ContainerStaysError(f"the container {self.name} cannot be removed: {why}")
@@ -76,7 +76,7 @@ class Needs:
     """The GPUs that it may see, as in "0,1"; empty for those that the line gives."""
 
 
-def run_line_of(command: Sequence[str]) -> RunLine | None:
+def find_run_line(command: Sequence[str]) -> RunLine | None:
     """The line, when this command starts a container. Raises BadCommandError for one that cannot work."""
     if Path(command[0]).name == "sudo" and any(is_container([word]) for word in command[1:]):
         raise BadCommandError(
@@ -106,7 +106,7 @@ def is_on_host_network(line: RunLine) -> bool:
     return "host" in line.values("--network")
 
 
-def complete(line: RunLine, needs: Needs, inside: Sequence[str]) -> tuple[str, ...]:
+def complete_run_line(line: RunLine, needs: Needs, inside: Sequence[str]) -> tuple[str, ...]:
     """The whole command; `inside` is what follows the image. Looks at the box's disk."""
     # We end the container by its name, so it must be one that is nobody else's; and there is no terminal.
     given = [option for option in line.options if option.name not in ("--name", *_TERMINAL)]
@@ -146,7 +146,7 @@ def _devices(line: RunLine, devices: str) -> Iterator[Option]:
 
 
 def _mounts(line: RunLine, needs: Needs) -> Iterator[Option]:
-    mounted = list(_mounted(line))
+    mounted = [Path(mount.target) for mount in line.mounts() if mount.target]
     model = Path(needs.model)
     if model.is_absolute():
         # One that the box does not have is in the image, or where the line mounts it.
@@ -158,18 +158,6 @@ def _mounts(line: RunLine, needs: Needs) -> Iterator[Option]:
         yield _mount(needs.hub, read_only=False)
         if "HF_HOME" not in needs.variables:
             yield Option("--env", "HF_HOME")
-
-
-def _mounted(line: RunLine) -> Iterator[Path]:
-    """Where in the container the line mounts something."""
-    for volume in line.values("--volume"):
-        source, _, rest = volume.partition(":")
-        yield Path(rest.partition(":")[0] or source)
-    for mount in line.values("--mount"):
-        for entry in next(csv.reader([mount]), []):
-            key, _, value = entry.partition("=")
-            if key in ("dst", "destination", "target"):
-                yield Path(value)
 
 
 def _folders_of(model: Path) -> list[Path]:

@@ -6,7 +6,8 @@ option's value. So one must know which options take no value; all others take on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,8 +63,18 @@ class Option:
 
 
 @dataclass(frozen=True)
+class Mount:
+    """A folder that a container sees, by --volume or --mount."""
+
+    source: str
+    """The folder's path on the box, or the name of a volume; empty for a volume without a name."""
+    target: str
+    """The path in the container."""
+
+
+@dataclass(frozen=True)
 class RunLine:
-    """A whole line."""
+    """A whole `docker run` line."""
 
     program: tuple[str, ...]
     """Docker, with the options that stand before `run`."""
@@ -77,8 +88,20 @@ class RunLine:
         return [option.value or "" for option in self.options if option.name == name]
 
     def has(self, *names: str) -> bool:
-        """Whether one of these options is there."""
+        """Return whether the line has one of these options."""
         return any(option.name in names for option in self.options)
+
+    def mounts(self) -> Iterator[Mount]:
+        """The folders and volumes that the line mounts into the container."""
+        for volume in self.values("--volume"):
+            source, _, rest = volume.partition(":")
+            target = rest.partition(":")[0]
+            yield Mount(source if target else "", target or source)
+        for mount in self.values("--mount"):
+            fields = dict(field.partition("=")[::2] for field in next(csv.reader([mount]), []))
+            source = fields.get("source", fields.get("src", ""))
+            target = fields.get("target", fields.get("destination", fields.get("dst", "")))
+            yield Mount(source, target)
 
 
 def is_container(command: Sequence[str]) -> bool:

@@ -13,8 +13,8 @@ from remote.engines import BadRequest, EngineError, Piece
 from remote.engines.openai import Limits, OpenAIEngine
 from remote.engines.vllm.container import ContainerStaysError
 from remote.engines.vllm.hangs import is_lost
-from remote.engines.vllm.history import LastStart, note_start, start_file
 from remote.engines.vllm.installation import NEWEST_KNOWN, Version, find_version
+from remote.engines.vllm.last_start import LastStart, last_start_file, save_last_start
 from remote.engines.vllm.launch import Launcher
 from remote.engines.vllm.process import ServerProcess, sweep
 from remote.engines.vllm.stages import Stage, stage_of
@@ -61,7 +61,7 @@ class VllmEngine:
         setup: VllmSetup,
         model: str,
         idle_timeout: float,
-        place: DaemonPaths,
+        paths: DaemonPaths,
         tell: Callable[[EngineStage], None],
         limits: Limits | None = None,
     ) -> None:
@@ -73,9 +73,9 @@ class VllmEngine:
         self._setup = setup
         self._model = model
         self._idle_timeout = idle_timeout
-        self._note = place.state / "vllm.json"
-        self._history = start_file(place)
-        self._launcher = Launcher(setup, model, place)
+        self._note = paths.state / "vllm.json"
+        self._history = last_start_file(paths)
+        self._launcher = Launcher(setup, model, paths)
         self._tell = tell
         self._version: Version | None = None
         self._starting: asyncio.Task[_Running] | None = None
@@ -231,7 +231,7 @@ class VllmEngine:
         self._failure = None
         self._enter(Stage.READY)
         seconds = time.monotonic() - began
-        note_start(self._history, LastStart(seconds, time.time(), self._model, self.name))
+        save_last_start(self._history, LastStart(seconds, time.time(), self._model, self.name))
         if self._watching is None:
             self._watching = asyncio.create_task(self._watch())
         return _Running(process, client)

@@ -10,10 +10,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from remote.engines.vllm.container import Container, ContainerStaysError, run_line_of
+from remote.engines.vllm.command import conda_prefix, prepare_command
+from remote.engines.vllm.container import Container, ContainerStaysError, find_run_line
 from remote.engines.vllm.docker_run import BadCommandError, RunLine
-from remote.engines.vllm.outcome import outcome_of
-from remote.engines.vllm.program import conda_prefix, ready_command
+from remote.engines.vllm.run_command import run_command
 
 Version = tuple[int, int, int]
 
@@ -37,9 +37,9 @@ async def find_version(command: Sequence[str]) -> Version | None:
 
     Asks the Python that the command runs in; reads an image's tag, or asks the Python in the image.
     """
-    command = ready_command(command)
+    command = prepare_command(command)
     try:
-        line = run_line_of(command)
+        line = find_run_line(command)
     except BadCommandError:
         return None
     if line is not None:
@@ -106,6 +106,6 @@ def _is_python(program: str) -> bool:
 
 async def _output_of(command: Sequence[str]) -> str:
     try:
-        return (await outcome_of(command, _ASK_SECONDS)).output
+        return (await run_command(command, _ASK_SECONDS)).output
     except OSError:
         return ""

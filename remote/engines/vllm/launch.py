@@ -10,17 +10,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from remote.engines.http import Server
+from remote.engines.vllm.command import expand_home, prepare_command
 from remote.engines.vllm.container import (
     Container,
     Needs,
-    complete,
+    complete_run_line,
+    find_run_line,
     is_on_host_network,
-    run_line_of,
 )
 from remote.engines.vllm.docker_run import RunLine
 from remote.engines.vllm.flags import Address, has_unix_socket, serve_command
 from remote.engines.vllm.installation import Version
-from remote.engines.vllm.program import expand_home, ready_command
 from remote.paths import DaemonPaths
 from remote.protocol import VllmSetup
 
@@ -51,13 +51,13 @@ class Launch:
 class Launcher:
     """Makes launches; each has a key, an address and a container of its own."""
 
-    def __init__(self, setup: VllmSetup, model: str, place: DaemonPaths) -> None:
+    def __init__(self, setup: VllmSetup, model: str, paths: DaemonPaths) -> None:
         """Raises BadCommandError for a command that cannot work."""
-        self._setup = replace(setup, command=ready_command(setup.command))
+        self._setup = replace(setup, command=prepare_command(setup.command))
         self._model = model
-        self._place = place
-        self._line = run_line_of(self._setup.command)
-        self.socket = place.run / f"{place.key}.vllm"
+        self._paths = paths
+        self._line = find_run_line(self._setup.command)
+        self.socket = paths.run / f"{paths.key}.vllm"
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -107,7 +107,7 @@ class Launcher:
         hub = environment.get("HF_HOME") or expand_home("~/.cache/huggingface")
         token = ("HF_TOKEN",) if "HF_TOKEN" in environment else ()
         needs = Needs(
-            name=f"upsample-{self._place.key}-{secrets.token_hex(4)}",
+            name=f"upsample-{self._paths.key}-{secrets.token_hex(4)}",
             port=port,
             variables=tuple(dict.fromkeys((*self._given(), *token, *ours))),
             model=expand_home(self._model),
@@ -115,7 +115,7 @@ class Launcher:
             devices=self._setup.cuda_visible_devices,
         )
         return Launch(
-            complete(line, needs, inside),
+            complete_run_line(line, needs, inside),
             environment | {"HF_HOME": hub},
             _on_loopback(port, environment["VLLM_API_KEY"]),
             Container(line.program, needs.name),

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from remote.engines.vllm.container import Container, ContainerStaysError
-from remote.engines.vllm.note import Note, read_note, write_note
+from remote.engines.vllm.pid_file import ServerIdentity, read_pid_file, write_pid_file
 
 _log = logging.getLogger("vllm")
 
@@ -70,8 +70,8 @@ class ServerProcess:
     ) -> ServerProcess:
         """Start it; `hear` gets each line of its log. Raises OSError (no such program, disk full)."""
         mark = secrets.token_hex(16)
-        write_note(
-            note, Note(None, "", container, mark)
+        write_pid_file(
+            note, ServerIdentity(None, "", container, mark)
         )  # from the first moment on, it can be found
         try:
             process = await asyncio.create_subprocess_exec(
@@ -87,7 +87,9 @@ class ServerProcess:
             raise
         server = cls(process, note, hear, container, environment)
         try:
-            write_note(note, Note(process.pid, _start_time(process.pid), container, mark))
+            write_pid_file(
+                note, ServerIdentity(process.pid, _start_time(process.pid), container, mark)
+            )
         except OSError:
             await server.stop()  # without a note nobody would ever find it
             raise
@@ -162,7 +164,7 @@ class ServerProcess:
 
 async def sweep(note: Path, environment: Mapping[str, str] = os.environ) -> bool:
     """End what a killed daemon left behind; whether there was something. Raises ContainerStaysError."""
-    left = read_note(note)
+    left = read_pid_file(note)
     if left is None:
         return False
     await _sweep_container(left.container, environment)
@@ -177,13 +179,13 @@ async def sweep(note: Path, environment: Mapping[str, str] = os.environ) -> bool
 
 def is_running(note: Path) -> bool:
     """Whether the server of this note has processes."""
-    left = read_note(note)
+    left = read_pid_file(note)
     if left is None:
         return False
     return bool(_marked_groups(left.mark)) if left.group is None else _lives(left.group)
 
 
-async def _groups_left(left: Note) -> set[int]:
+async def _groups_left(left: ServerIdentity) -> set[int]:
     """What of the server's groups is to be ended."""
     if left.group is not None:
         # The number may belong to somebody else by now; its start time would differ then. A leader that is

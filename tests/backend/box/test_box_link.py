@@ -20,7 +20,7 @@ from backend.box.asker import UnattendedAsker
 from backend.box.interruptions import InterruptionDetector
 from backend.box.link import Box, JournalCursor, Link, open_link
 from backend.errors import BoxUnreachable
-from remote.paths import make_place
+from remote.paths import make_daemon_paths
 from remote.protocol import Message, Setup, Status
 from tests.backend.box.conftest import StartSshd
 from tests.support.clocks import MadeUpTime
@@ -109,7 +109,7 @@ async def _open_once(box: Box) -> None:
 async def test_a_daemon_that_ends_just_as_one_comes_is_followed_by_another(
     box: Box, tmp_path: Path
 ) -> None:
-    place = make_place(str(tmp_path / "root"))
+    place = make_daemon_paths(str(tmp_path / "root"))
     greeted: list[asyncio.StreamWriter] = []
 
     def end(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -127,7 +127,7 @@ async def test_a_daemon_that_ends_just_as_one_comes_is_followed_by_another(
 
 
 async def test_daemons_that_always_end_are_given_up(box: Box, tmp_path: Path) -> None:
-    place = make_place(str(tmp_path / "root"))
+    place = make_daemon_paths(str(tmp_path / "root"))
     async with (
         asyncio.timeout(BOUND),
         await asyncio.start_unix_server(lambda _, writer: writer.close(), place.socket),

@@ -320,7 +320,7 @@ async def test_how_an_earlier_try_ended_that_nobody_heard_does_not_end_the_next_
         await scene.box.until_told("accepted")
         (identity,) = scene.box.told("accepted")
     if ending == "cancelled":
-        await scene.box.work.cancel(identity)
+        await scene.box.scheduler.cancel(identity)
     else:
         scene.box.engine.bad.add("one")
         scene.box.engine.let("one")

@@ -138,7 +138,7 @@ async def test_a_box_that_is_away_is_tried_for_as_long_as_it_takes(scene: Scene)
 async def test_a_box_whose_disk_is_full_is_asked_again_after_a_pause(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    work = scene.box.work
+    work = scene.box.scheduler
     accept = work.submit
     refusals = 0
 

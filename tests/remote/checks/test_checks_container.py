@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from remote.checks.container import read_container
+from remote.checks.container import find_container
 
 _TEXT = (
     "docker run --rm -it --gpus all --ipc=host -v /data/models:/models:ro -v cache:/root/.cache "
@@ -17,7 +17,7 @@ _LINE = _TEXT.split()
 
 
 def test_the_image_is_what_follows_the_options() -> None:
-    container = read_container(_LINE)
+    container = find_container(_LINE)
     assert container is not None
     assert container.image == "vllm/vllm-openai:v0.8.5"
     assert container.arguments == ("--max-model-len", "4096")
@@ -35,11 +35,11 @@ def test_the_image_is_what_follows_the_options() -> None:
 def test_a_path_inside_is_found_outside_where_it_is_mounted(
     inside: str, outside: Path | None
 ) -> None:
-    container = read_container(_LINE)
+    container = find_container(_LINE)
     assert container is not None
-    assert container.outside(inside) == outside
+    assert container.path_on_box(inside) == outside
 
 
 @pytest.mark.parametrize("line", ["vllm serve", "docker", "docker exec x", "docker run -v"])
 def test_other_commands_are_no_container(line: str) -> None:
-    assert read_container(line.split()) is None
+    assert find_container(line.split()) is None

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from remote.checks.container import read_container
+from remote.checks.container import find_container
 from remote.checks.examination import Good, Wrong
 from remote.checks.model import ModelLocation as ModelPlace
-from remote.checks.model import find_config, find_place, find_weights, flag_value, loaded_model
+from remote.checks.model import find_config, find_model, find_weights, flag_value, loaded_model
 from tests.support.safetensors_files import cut_in_half, write_index, write_safetensors
 
 
@@ -31,7 +31,7 @@ def _fill(folder: Path) -> Path:
 def _place(
     model: str | Path, environment: dict[str, str], command: str = "vllm serve"
 ) -> Good[ModelPlace]:
-    return find_place(str(model), "mistral", environment, read_container(command.split()))
+    return find_model(str(model), "mistral", environment, find_container(command.split()))
 
 
 # --- where it is ----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from remote.checks.container import ContainerCommand, read_container
+from remote.checks.container import ContainerCommand, find_container
 from remote.checks.examination import Wrong
 from remote.checks.vllm import find_command, find_docker, find_image, find_vllm_version
 from tests.support.stand_in_programs import put_docker
@@ -21,7 +21,7 @@ def _image(version: str) -> list[str]:
 
 
 def _container(program: Path) -> ContainerCommand:
-    container = read_container([str(program), "run", IMAGE])
+    container = find_container([str(program), "run", IMAGE])
     assert container is not None
     return container
 

@@ -17,7 +17,7 @@ from remote.daemon import daemon
 from remote.jobs.board import Board
 from remote.jobs.journal import Journal
 from remote.jobs.records import Damage, scan
-from remote.paths import make_place
+from remote.paths import make_daemon_paths
 from remote.protocol import (
     NEWEST_PROTOCOL,
     OLDEST_PROTOCOL,
@@ -67,7 +67,7 @@ async def test_the_time_that_a_daemon_took_to_start_is_not_idle_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(daemon, "_TICK", 0.01)
-    place = make_place(str(tmp_path / "root"), tmp_path / "run")
+    place = make_daemon_paths(str(tmp_path / "root"), tmp_path / "run")
     serving = daemon.Daemon(place, Setup(str(tmp_path / "root"), "sketch", "", 60.0), "runner")
     clock = time.monotonic
     monkeypatch.setattr(time, "monotonic", lambda: clock() + 1000)  # a long journal, a busy machine
@@ -87,7 +87,7 @@ async def test_what_ended_long_ago_is_forgotten_while_an_app_is_there_that_misse
     """Records are dropped under its feet, and those that follow keep their count."""
     monkeypatch.setattr(daemon, "_TICK", 0.01)
     monkeypatch.setattr(daemon, "_FORGET_SECONDS", 0.0)
-    place = make_place(str(tmp_path / "root"), tmp_path / "run")
+    place = make_daemon_paths(str(tmp_path / "root"), tmp_path / "run")
     setup = Setup(str(tmp_path / "root"), "sketch", "", 60.0, keep_days=1.0)
     serving = daemon.Daemon(place, setup, "runner")
     ready = asyncio.Event()
@@ -116,7 +116,7 @@ async def test_what_ended_long_ago_is_forgotten_while_an_app_is_there_that_misse
 
 def test_damage_in_many_places_is_told_in_a_few_lines() -> None:
     damages = [Damage(1000 * number, 100, torn=False) for number in range(1000)]
-    lines = daemon.described(damages)
+    lines = daemon.describe_damages(damages)
     assert len(lines) == 6
     assert "995 more places 99,500 bytes" in lines[-1]
 

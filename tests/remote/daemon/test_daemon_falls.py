@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from remote.jobs.records import scan
-from remote.paths import PlaceError, make_place
+from remote.paths import FolderError, make_daemon_paths
 from remote.protocol import (
     MOST_FALLS,
     Accepted,
@@ -232,8 +232,8 @@ async def test_a_root_that_cannot_be_made_is_told(make_box: MakeBox, tmp_path: P
 
 @pytest.mark.parametrize("root", ["relative", "~nobody-of-this-name/x"])
 def test_a_root_that_is_nowhere_is_refused(root: str) -> None:
-    with pytest.raises(PlaceError, match="root"):
-        make_place(root)
+    with pytest.raises(FolderError, match="root"):
+        make_daemon_paths(root)
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o770, 0o701])
@@ -243,15 +243,15 @@ def test_a_folder_for_the_socket_that_is_open_to_others_is_refused(
     run = tmp_path / "run"
     run.mkdir()
     run.chmod(mode)
-    with pytest.raises(PlaceError, match="0700"):
-        make_place(str(tmp_path / "root"), run)
+    with pytest.raises(FolderError, match="0700"):
+        make_daemon_paths(str(tmp_path / "root"), run)
 
 
 def test_a_link_in_the_place_of_the_socket_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir(mode=0o700)
     (tmp_path / "run").symlink_to(tmp_path / "real")
-    with pytest.raises(PlaceError, match="not a folder"):
-        make_place(str(tmp_path / "root"), tmp_path / "run")
+    with pytest.raises(FolderError, match="not a folder"):
+        make_daemon_paths(str(tmp_path / "root"), tmp_path / "run")
 
 
 async def test_what_the_box_keeps_is_for_its_owner_alone(box: Box) -> None:

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from remote.daemon import visitor as module
-from remote.daemon.pieces import joined
+from remote.daemon.deltas import merge_deltas
 from remote.daemon.visitor import Visitor
 from remote.engines.sketch import SketchEngine
-from remote.jobs import slots as work_module
+from remote.jobs import slots
 from remote.jobs.board import Board
 from remote.jobs.journal import Journal
 from remote.jobs.pictures import Pictures
 from remote.jobs.records import Record
-from remote.jobs.slots import Work
+from remote.jobs.slots import Scheduler
 from remote.protocol import (
     Accepted,
     Cancel,
@@ -51,7 +51,7 @@ class House:
     def __init__(self, folder: Path) -> None:
         self.journal = Journal(folder / "journal")
         pictures = Pictures(folder / "images", [])
-        self.work = Work(Board(self.journal), pictures, SketchEngine(), "", self._tell)
+        self.scheduler = Scheduler(Board(self.journal), pictures, SketchEngine(), "", self._tell)
         self.visits: list[asyncio.Task[None]] = []
         self.visitors: list[Visitor] = []
         self.visited = asyncio.Event()
@@ -82,7 +82,7 @@ class House:
 async def opened(folder: Path) -> AsyncIterator[House]:
     (folder / "images").mkdir()
     house = House(folder)
-    working = asyncio.create_task(house.work.run())
+    working = asyncio.create_task(house.scheduler.run())
     server = await asyncio.start_unix_server(house.visit, folder / "socket")
     try:
         yield house
@@ -152,7 +152,7 @@ async def test_a_flood_in_the_log_leaves_the_texts_as_they_are(tmp_path: Path) -
         heard = await _heard_until_all_is_told(reader)
         writer.close()
         assert await house.all_gone()
-    assert joined([m for m in heard if isinstance(m, Delta)]) == joined(texts)
+    assert merge_deltas([m for m in heard if isinstance(m, Delta)]) == merge_deltas(texts)
     last = [message for message in heard if isinstance(message, Status)][-1]
     assert last.jobs_running == FLOOD - 1000
     numbers = [int(m.text.removeprefix("line ")) for m in _lines(heard)]
@@ -230,7 +230,7 @@ async def test_an_older_app_may_be_silent(tmp_path: Path, monkeypatch: pytest.Mo
 async def test_a_cancel_that_a_full_disk_holds_up_keeps_nobody_from_being_heard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work_module, "_DISK_PAUSE", 0.05)
+    monkeypatch.setattr(slots, "_DISK_PAUSE", 0.05)
     job = ask("one")
     async with opened(tmp_path) as house:
         append = house.journal.append

@@ -9,9 +9,9 @@ import pytest
 
 from remote.engines.vllm.container import (
     Needs,
-    complete,
+    complete_run_line,
+    find_run_line,
     is_on_host_network,
-    run_line_of,
 )
 from remote.engines.vllm.docker_run import BadCommandError
 
@@ -20,9 +20,9 @@ ALWAYS = "--name=ours --rm --ipc=host --publish=127.0.0.1:8123:8123"
 
 
 def completed(words: str, needs: Needs = NEEDS) -> str:
-    line = run_line_of(words.split())
+    line = find_run_line(words.split())
     assert line is not None
-    return " ".join(complete(line, needs, ("--inside",)))
+    return " ".join(complete_run_line(line, needs, ("--inside",)))
 
 
 @pytest.mark.parametrize(
@@ -61,17 +61,17 @@ def test_the_line_is_completed_with_what_the_user_did_not_give(given: str, optio
 )
 def test_a_line_that_cannot_be_supervised_is_refused_and_says_why(given: str, words: str) -> None:
     with pytest.raises(BadCommandError, match=words):
-        run_line_of(given.split())
+        find_run_line(given.split())
 
 
 def test_what_runs_without_a_container_is_no_line() -> None:
-    assert run_line_of(["vllm", "serve"]) is None
-    assert run_line_of(["sudo", "vllm", "serve"]) is None
+    assert find_run_line(["vllm", "serve"]) is None
+    assert find_run_line(["sudo", "vllm", "serve"]) is None
 
 
 def test_the_hosts_network_makes_the_boxs_loopback_the_containers() -> None:
     for words, on_host in (("--net host", True), ("", False), ("--network=bridge", False)):
-        line = run_line_of(["docker", "run", *words.split(), "IMAGE"])
+        line = find_run_line(["docker", "run", *words.split(), "IMAGE"])
         assert line is not None
         assert is_on_host_network(line) is on_host
 

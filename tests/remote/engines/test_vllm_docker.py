@@ -23,13 +23,11 @@ from remote.engines.vllm import installation
 from remote.protocol import Setup
 from tests.remote.engines.docker_stand_in import FOLDER, write_docker
 from tests.remote.engines.openai_asking import MODEL, pieces_of
-from tests.remote.engines.test_vllm_engine import ANSWER, Bench, bench, closing
 from tests.remote.engines.test_vllm_process import is_alive
+from tests.remote.engines.vllm_bench import ANSWER, Bench, closing
 from tests.support.waiting import PATIENCE, until
 
 IMAGE = "vllm/vllm-openai:v0.8.1"
-
-__all__ = ["bench"]  # the fixture, for pytest to find here
 
 
 class DockerBench(Bench):

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from remote.engines.vllm import process
-from remote.engines.vllm.note import Note, write_note
+from remote.engines.vllm.pid_file import ServerIdentity, write_pid_file
 from remote.engines.vllm.process import ServerProcess, is_running, sweep
 from tests.support.waiting import until
 
@@ -211,8 +211,8 @@ async def test_a_server_whose_daemon_was_killed_before_it_could_note_the_group_i
     """All that the note has then was written before the start."""
     first: list[bytes] = []
 
-    def write(file: Path, kept: Note) -> None:
-        write_note(file, kept)
+    def write(file: Path, kept: ServerIdentity) -> None:
+        write_pid_file(file, kept)
         first.append(file.read_bytes())
 
     monkeypatch.setattr("remote.engines.vllm.process.write_note", write)
@@ -228,7 +228,7 @@ async def test_a_server_whose_daemon_was_killed_before_it_could_note_the_group_i
 
 
 async def test_a_server_that_was_never_begun_is_nothing_to_sweep(note: Path) -> None:
-    write_note(note, Note(None, "", None, "0123456789abcdef"))
+    write_pid_file(note, ServerIdentity(None, "", None, "0123456789abcdef"))
     assert not is_running(note)
     assert not await sweep(note)
     assert not note.exists()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from remote.jobs.board import Board, Stand
+from remote.jobs.board import Board, JobState
 from remote.jobs.journal import Journal
 from remote.jobs.records import scan
 from remote.protocol import MOST_FALLS, Accepted, Answer, Failed, Finished, Submit
@@ -57,8 +57,14 @@ def test_every_stand_survives_a_restart(reopen: Open) -> None:
     board.accept(waiting.job, waiting.request)
     told = list(board.told_after(-1))
     board = reopen()
-    stands = [board.stand(job.job) for job in (A, B, C, waiting, ask("unknown"))]
-    assert stands == [Stand.FINISHED, Stand.FAILED, Stand.CANCELLED, Stand.WAITING, None]
+    stands = [board.state(job.job) for job in (A, B, C, waiting, ask("unknown"))]
+    assert stands == [
+        JobState.FINISHED,
+        JobState.FAILED,
+        JobState.CANCELLED,
+        JobState.WAITING,
+        None,
+    ]
     assert board.unfinished == 1
     assert list(board.unfinished_requests()) == [waiting.request]
     assert list(board.told_after(-1)) == told
@@ -114,7 +120,7 @@ def test_a_failed_job_can_be_accepted_anew(reopen: Open) -> None:
     assert [type(message) for message in board.told_of(A.job)] == [Accepted, Failed]
     board.accept(A.job, A.request)
     board = reopen()
-    assert board.stand(A.job) is Stand.WAITING
+    assert board.state(A.job) is JobState.WAITING
     assert not board.kills(A.job)
     assert board.start(A.job).number == 1
 
@@ -123,8 +129,8 @@ def test_a_job_has_one_end(reopen: Open) -> None:
     board = accepted(reopen())
     board.cancel(A.job)
     board.finish(A.job, ANSWER)
-    assert board.stand(A.job) is Stand.CANCELLED
-    assert reopen().stand(A.job) is Stand.CANCELLED
+    assert board.state(A.job) is JobState.CANCELLED
+    assert reopen().state(A.job) is JobState.CANCELLED
 
 
 def test_a_board_opens_whichever_record_of_its_journal_is_lost(
@@ -161,7 +167,7 @@ def test_a_result_whose_acceptance_was_lost_answers_whoever_asks_again(
     lost = scan(whole)[0][1]
     (tmp_path / "journal").write_bytes(whole[: lost.offset] + whole[lost.end :])
     board = reopen()
-    assert board.stand(A.job) is Stand.FINISHED
+    assert board.state(A.job) is JobState.FINISHED
     assert [type(message) for message in board.told_of(A.job)] == [Finished]
     assert board.unfinished == 2
     assert {request.prompt for request in board.unfinished_requests()} == {"b", "c"}
@@ -180,7 +186,7 @@ def test_what_this_version_cannot_read_is_left_as_it_is_and_counted(
         journal.append("weighed", {"job": B.job})
         board = Board(journal)
         assert board.strange == {"accepted": 1, "finished": 1, "weighed": 1}
-        assert board.stand(with_top_p) is None
+        assert board.state(with_top_p) is None
         assert board.first_waiting == B.job
         assert list(board.unfinished_requests()) == [B.request]
         assert [
@@ -220,8 +226,8 @@ def test_jobs_that_ended_long_ago_are_forgotten_and_no_others(tmp_path: Path) ->
         assert board.forget_ended(TEN_DAYS) == 1
         assert journal.id != before
         assert journal.last > last
-        stands = [board.stand(job.job) for job in (A, B, C)]
-        assert stands == [None, Stand.CANCELLED, Stand.WAITING]
+        stands = [board.state(job.job) for job in (A, B, C)]
+        assert stands == [None, JobState.CANCELLED, JobState.WAITING]
         told = [message for _, message in board.told_after(-1) if message is not None]
         assert [message.job for message in told] == [B.job, C.job, B.job]
         assert board.unfinished == 1
@@ -229,7 +235,7 @@ def test_jobs_that_ended_long_ago_are_forgotten_and_no_others(tmp_path: Path) ->
         assert board.start(C.job).number == 20
     with closing(Journal(tmp_path / "journal")) as journal:
         board = Board(journal, clock)
-        assert [board.stand(job.job) for job in (A, B)] == [Stand.WAITING, Stand.CANCELLED]
+        assert [board.state(job.job) for job in (A, B)] == [JobState.WAITING, JobState.CANCELLED]
 
 
 def test_a_clock_that_jumps_makes_nothing_old(tmp_path: Path) -> None:
@@ -243,7 +249,7 @@ def test_a_clock_that_jumps_makes_nothing_old(tmp_path: Path) -> None:
             board.start(B.job)
             board.wait_again(B.job)
             assert board.forget_ended(TEN_DAYS) == 0
-        assert board.stand(A.job) is Stand.FINISHED
+        assert board.state(A.job) is JobState.FINISHED
 
 
 def test_a_job_that_begins_anew_is_not_old(tmp_path: Path) -> None:
@@ -256,7 +262,7 @@ def test_a_job_that_begins_anew_is_not_old(tmp_path: Path) -> None:
             board.wait_again(C.job)
         board.accept(A.job, A.request)
         assert board.forget_ended(TEN_DAYS) == 0
-        assert board.stand(A.job) is Stand.WAITING
+        assert board.state(A.job) is JobState.WAITING
 
 
 def test_for_a_few_bytes_the_journal_is_not_rewritten(tmp_path: Path) -> None:
@@ -270,7 +276,7 @@ def test_for_a_few_bytes_the_journal_is_not_rewritten(tmp_path: Path) -> None:
             board.accept(job.job, job.request)
         before = journal.id
         assert board.forget_ended(TEN_DAYS) == 0
-        assert (board.stand(A.job), journal.id) == (Stand.CANCELLED, before)
+        assert (board.state(A.job), journal.id) == (JobState.CANCELLED, before)
 
 
 def test_a_job_that_has_ended_takes_little_memory(reopen: Open) -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remote.jobs.board import Board, Stand
+from remote.jobs.board import Board, JobState
 from remote.jobs.journal import Journal
 from remote.jobs.records import Damage, Record, scan
 from remote.protocol import Answer, Durable
@@ -29,7 +29,7 @@ ANSWER = Answer("text {", "stop", "sketch 1", None, None, "0" * 12, "", 1, 1.0, 
 class Known:
     """What a board says of its jobs."""
 
-    stands: dict[str, Stand | None]
+    stands: dict[str, JobState | None]
     told: list[Durable]
     unfinished: int
     damages: list[Damage]
@@ -79,7 +79,7 @@ def opened(folder: Path, data: bytes) -> Iterator[tuple[Journal, Board]]:
 def known(folder: Path, data: bytes) -> Known:
     with opened(folder, data) as (journal, board):
         return Known(
-            {job.job: board.stand(job.job) for job in JOBS},
+            {job.job: board.state(job.job) for job in JOBS},
             [message for _, message in board.told_after(-1) if message is not None],
             board.unfinished,
             journal.damages,

@@ -14,11 +14,11 @@ import pytest
 
 from remote.engines import Completion, EngineError, Piece
 from remote.jobs import board as board_module
-from remote.jobs.board import Board, EngineAttempt, Stand
+from remote.jobs.board import Board, EngineAttempt, JobState
 from remote.jobs.journal import Journal, JournalError
 from remote.jobs.pictures import Pictures
 from remote.jobs.records import Record
-from remote.jobs.slots import Work
+from remote.jobs.slots import Scheduler
 from remote.protocol import MOST_FALLS, FromBox, Refused, Request, Started, Submit
 from tests.remote.attached import BOUND, ask, png
 
@@ -63,17 +63,17 @@ class Site:
         self.told: list[FromBox] = []
         self._news = asyncio.Event()
         pictures = Pictures(self.images, self.board.unfinished_requests())
-        self.work = Work(self.board, pictures, self.engine, "", self._tell)
+        self.work = Scheduler(self.board, pictures, self.engine, "", self._tell)
 
     def _tell(self, message: FromBox | None) -> None:
         if message is not None:
             self.told.append(message)
         self._news.set()
 
-    async def stands(self, job: str, stand: Stand) -> None:
+    async def stands(self, job: str, state: JobState) -> None:
         """Return when the job stands so, which is to be told."""
         async with asyncio.timeout(BOUND):
-            while self.board.stand(job) is not stand:
+            while self.board.state(job) is not state:
                 self._news.clear()
                 await self._news.wait()
 
@@ -94,14 +94,14 @@ async def test_two_apps_may_cancel_the_same_job(tmp_path: Path) -> None:
     """And the picture that it shares with another job stays for that one."""
     async with opened(tmp_path) as site:
         await site.work.submit(ONE)
-        await site.stands(ONE.job, Stand.RUNNING)
+        await site.stands(ONE.job, JobState.RUNNING)
         await site.work.submit(TWO)
         await asyncio.gather(*(site.work.cancel(ONE.job) for _ in range(3)))
         assert len(list(site.images.iterdir())) == 1
         site.engine.open.set()
-        await site.stands(TWO.job, Stand.FINISHED)
+        await site.stands(TWO.job, JobState.FINISHED)
         assert list(site.images.iterdir()) == []
-        assert site.board.stand(ONE.job) is Stand.CANCELLED
+        assert site.board.state(ONE.job) is JobState.CANCELLED
 
 
 async def test_a_job_that_is_cancelled_as_it_begins_does_not_run(
@@ -126,20 +126,20 @@ async def test_a_job_that_is_cancelled_as_it_begins_does_not_run(
         may_go_on.set()
         await cancelling
         await site.work.submit(TWO)
-        await site.stands(TWO.job, Stand.FINISHED)
-        assert site.board.stand(ONE.job) is Stand.CANCELLED
+        await site.stands(TWO.job, JobState.FINISHED)
+        assert site.board.state(ONE.job) is JobState.CANCELLED
         assert [type(m) for m in site.told if getattr(m, "job", "") == ONE.job] in ([], [Started])
 
 
 async def test_a_job_that_is_given_up_is_told_and_leaves_no_pictures(tmp_path: Path) -> None:
     async with opened(tmp_path) as site:
         await site.work.submit(ONE)
-        await site.stands(ONE.job, Stand.RUNNING)
+        await site.stands(ONE.job, JobState.RUNNING)
     for _ in range(MOST_FALLS):
         with contextlib.closing(Journal(tmp_path / "journal")) as journal:
             Board(journal).start(ONE.job)
     async with opened(tmp_path) as site:
-        await site.stands(ONE.job, Stand.FAILED)
+        await site.stands(ONE.job, JobState.FAILED)
         assert list(site.images.iterdir()) == []
 
 
@@ -177,27 +177,27 @@ async def test_an_answer_that_is_too_large_for_the_journal_fails_its_job(
         site.engine.text = "x" * 2000
         site.engine.open.set()
         await site.work.submit(ONE)
-        await site.stands(ONE.job, Stand.FAILED)
+        await site.stands(ONE.job, JobState.FAILED)
 
 
 async def test_a_picture_that_was_damaged_on_the_disk_is_not_looked_at(tmp_path: Path) -> None:
     async with opened(tmp_path) as site:
         await site.work.submit(ONE)
-        await site.stands(ONE.job, Stand.RUNNING)
+        await site.stands(ONE.job, JobState.RUNNING)
     (kept,) = site.images.iterdir()
     kept.write_bytes(SHARED[:-1] + b"?")
     async with opened(tmp_path) as site:
-        await site.stands(ONE.job, Stand.FAILED)
+        await site.stands(ONE.job, JobState.FAILED)
         assert list(site.images.iterdir()) == []
         site.engine.open.set()
         await site.work.submit(ONE)
-        await site.stands(ONE.job, Stand.FINISHED)
+        await site.stands(ONE.job, JobState.FINISHED)
 
 
 async def test_a_picture_that_is_gone_from_the_disk_is_asked_for(tmp_path: Path) -> None:
     async with opened(tmp_path) as site:
         await site.work.submit(ONE)
-        await site.stands(ONE.job, Stand.RUNNING)
+        await site.stands(ONE.job, JobState.RUNNING)
         for kept in site.images.iterdir():
             kept.unlink()
         refused = await site.work.submit(Submit(TWO.job, TWO.request, ("",)))
@@ -210,7 +210,7 @@ async def test_work_ends_when_its_journal_can_no_longer_be_read(tmp_path: Path) 
     site = Site(tmp_path)
     working = asyncio.create_task(site.work.run())
     await site.work.submit(ONE)
-    await site.stands(ONE.job, Stand.RUNNING)
+    await site.stands(ONE.job, JobState.RUNNING)
     with (tmp_path / "journal").open("r+b") as file:
         file.seek(-3, os.SEEK_END)
         file.write(b"?")
@@ -226,7 +226,7 @@ async def test_an_attempt_says_why_the_engine_failed_at_the_one_before(tmp_path:
         site.engine.errors = ["out of memory"]
         site.engine.open.set()
         await site.work.submit(ONE)
-        await site.stands(ONE.job, Stand.FINISHED)
+        await site.stands(ONE.job, JobState.FINISHED)
         started = [message for message in site.told if isinstance(message, Started)]
         assert started == [Started(ONE.job, 1), Started(ONE.job, 2, "out of memory")]
 
@@ -236,8 +236,8 @@ async def test_an_attempt_that_ended_with_the_daemon_is_not_the_engines_failure(
 ) -> None:
     async with opened(tmp_path) as site:
         await site.work.submit(ONE)
-        await site.stands(ONE.job, Stand.RUNNING)
+        await site.stands(ONE.job, JobState.RUNNING)
     async with opened(tmp_path) as site:
         site.engine.errors = ["out of memory"]
         site.engine.open.set()
-        await site.stands(ONE.job, Stand.FINISHED)
+        await site.stands(ONE.job, JobState.FINISHED)

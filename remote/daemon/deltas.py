@@ -13,7 +13,7 @@ LONGEST = 1 << 18
 """Characters of pieces that are made one; no app takes a message of any size."""
 
 
-def joined(messages: Iterable[FromBox]) -> list[FromBox]:
+def merge_deltas(messages: Iterable[FromBox]) -> list[FromBox]:
     """The same, with each job's pieces that follow one another made one, where the first of them was.
 
     What is told of one job keeps its order. Where pieces were dropped in between, a new one begins.

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from remote.engines.vllm.container import Container
 from remote.engines.vllm.docker_run import is_container
+from remote.files import write_whole
 
 _MOST_PID = (1 << 31) - 1
 
 
 @dataclass(frozen=True)
-class Note:
+class ServerIdentity:
     """What is to be ended."""
 
     group: int | None
@@ -26,22 +27,19 @@ class Note:
     """Which its processes have in their environment; they are found by it while the group is not noted."""
 
 
-def write_note(file: Path, note: Note) -> None:
+def write_pid_file(file: Path, note: ServerIdentity) -> None:
     """Raises OSError."""
     inside = note.container
-    file.write_text(
-        json.dumps(
-            {
-                "group": note.group,
-                "started": note.started,
-                "mark": note.mark,
-                "container": inside and {"program": inside.program, "name": inside.name},
-            }
-        )
-    )
+    content = {
+        "group": note.group,
+        "started": note.started,
+        "mark": note.mark,
+        "container": inside and {"program": inside.program, "name": inside.name},
+    }
+    write_whole(file, [json.dumps(content).encode()])
 
 
-def read_note(file: Path) -> Note | None:
+def read_pid_file(file: Path) -> ServerIdentity | None:
     """What the file says; None when there is none, or nothing in it can be made out."""
     try:
         left = json.loads(file.read_text())
@@ -54,7 +52,7 @@ def read_note(file: Path) -> Note | None:
     # 0 would be our own group, 1 that of init.
     if group is not None and not 1 < group <= _MOST_PID:
         return None
-    return Note(group, started, container, mark)
+    return ServerIdentity(group, started, container, mark)
 
 
 def _container(value: object) -> Container | None:

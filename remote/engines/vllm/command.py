@@ -10,7 +10,7 @@ _CONDA_WITH_VALUE = ("-n", "--name", "-p", "--prefix", "--cwd")
 _CONDA_LIVE = ("--no-capture-output", "--live-stream")
 
 
-def ready_command(command: Sequence[str]) -> tuple[str, ...]:
+def prepare_command(command: Sequence[str]) -> tuple[str, ...]:
     """The command with the home in its first word put in, and with conda passing its output on.
 
     Only the first word: no shell reads the others, and a flag's value may mean its ~.

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from remote.files import write_whole
 from remote.paths import DaemonPaths
 from remote.protocol import ProtocolError, parse
 
@@ -24,17 +25,15 @@ class LastStart:
     """ "vllm 0.32.0"."""
 
 
-def start_file(place: DaemonPaths) -> Path:
+def last_start_file(paths: DaemonPaths) -> Path:
     """Where it is kept."""
-    return place.state / "vllm-start.json"
+    return paths.state / "vllm-start.json"
 
 
-def note_start(file: Path, start: LastStart) -> None:
+def save_last_start(file: Path, start: LastStart) -> None:
     """Remember it. A disk that takes no more is no reason to end a server that works."""
-    part = file.with_name(file.name + ".part")
     with contextlib.suppress(OSError):
-        part.write_text(json.dumps(asdict(start)))
-        part.replace(file)
+        write_whole(file, [json.dumps(asdict(start)).encode()])
 
 
 def read_last_start(file: Path) -> LastStart | None:

@@ -9,12 +9,12 @@ import time
 
 import pytest
 
-from remote.engines.vllm.outcome import ServerEnd, outcome_of
+from remote.engines.vllm.run_command import CommandResult, run_command
 
 
 async def test_what_it_said_and_how_it_ended() -> None:
     code = "import os, sys; print('out'); print(os.environ['A'], file=sys.stderr); sys.exit(3)"
-    assert await outcome_of([sys.executable, "-c", code], 60, {"A": "b"}) == ServerEnd(
+    assert await run_command([sys.executable, "-c", code], 60, {"A": "b"}) == CommandResult(
         3, "out\n", "b\n"
     )
 
@@ -24,7 +24,7 @@ async def test_what_it_said_and_how_it_ended() -> None:
 )
 async def test_it_is_killed_when_it_takes_too_long(code: str) -> None:
     began = time.monotonic()
-    ended = await outcome_of([sys.executable, "-c", code.replace("60", "20")], 0.5)
+    ended = await run_command([sys.executable, "-c", code.replace("60", "20")], 0.5)
     assert ended.code == -signal.SIGKILL
     assert "did not end within" in ended.errors
     assert time.monotonic() - began < 15  # the sleepers are not waited for
@@ -32,7 +32,7 @@ async def test_it_is_killed_when_it_takes_too_long(code: str) -> None:
 
 async def test_who_is_cancelled_leaves_nothing_running() -> None:
     asking = asyncio.create_task(
-        outcome_of([sys.executable, "-c", "import time; time.sleep(61)"], 60)
+        run_command([sys.executable, "-c", "import time; time.sleep(61)"], 60)
     )
     await asyncio.sleep(0.2)
     asking.cancel()
@@ -42,4 +42,4 @@ async def test_who_is_cancelled_leaves_nothing_running() -> None:
 
 async def test_a_program_that_is_not_there_is_an_error() -> None:
     with pytest.raises(FileNotFoundError):
-        await outcome_of(["/nonexistent/docker"], 1)
+        await run_command(["/nonexistent/docker"], 1)

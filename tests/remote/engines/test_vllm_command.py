@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from remote.engines.vllm.program import conda_prefix, expand_home, ready_command
+from remote.engines.vllm.command import conda_prefix, expand_home, prepare_command
 
 
 @pytest.fixture(autouse=True)
@@ -13,7 +13,7 @@ def home(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_home_in_the_first_word_is_the_boxs() -> None:
-    ready = ready_command(("~/venv/bin/vllm", "serve", "--download-dir", "~/x"))
+    ready = prepare_command(("~/venv/bin/vllm", "serve", "--download-dir", "~/x"))
     assert ready == ("/home/ada/venv/bin/vllm", "serve", "--download-dir", "~/x")
 
 
@@ -38,7 +38,7 @@ def test_a_tilde_elsewhere_is_no_home() -> None:
     ],
 )
 def test_conda_passes_the_log_on_as_it_comes(given: str, ready: str) -> None:
-    assert " ".join(ready_command(given.split())) == ready
+    assert " ".join(prepare_command(given.split())) == ready
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ class Voice:
         return wordings[(int.from_bytes(digest[:8], "big") + self._candidate) % len(wordings)]
 
 
-def write(prompt: str, seen: Measurements | None, voice: Voice, most_words: int) -> str:
+def write_paragraph(prompt: str, seen: Measurements | None, voice: Voice, most_words: int) -> str:
     """The paragraph; without frames it adds no fact to the prompt.
 
     Facts that would take it beyond `most_words` are left unsaid, so that it never breaks off; only a
@@ -83,7 +83,7 @@ def cut_to_words(text: str, limit: int) -> tuple[str, bool]:
     return text, False
 
 
-def pieces(text: str, size: int = 3) -> Iterator[str]:
+def split_pieces(text: str, size: int = 3) -> Iterator[str]:
     """The text in pieces of `size` words, white space included; together they are the text."""
     for piece in re.finditer(rf"(?:\s*\S+){{1,{size}}}\s*", text):
         yield piece.group()
@@ -105,7 +105,7 @@ def _light(seen: Measurements, voice: Voice) -> str:
     return voice.choose("light", phrases.LIGHT).format(
         level=phrases.LEVEL[terms.brightness(light)],
         contrast=terms.contrast(light),
-        clipped=", including " + join(clipped) if clipped else "",
+        clipped=", including " + join_names(clipped) if clipped else "",
         shape=terms.shape(seen.width, seen.height),
     )
 
@@ -113,7 +113,7 @@ def _light(seen: Measurements, voice: Voice) -> str:
 def _colours(seen: Measurements, voice: Voice) -> str:
     palette = seen.palette
     names, accent = terms.main_colours(palette), terms.accent(palette)
-    colours = join(names)
+    colours = join_names(names)
     sentence = voice.choose("colours", phrases.COLOURS).format(
         colours=colours,
         Colours=_capital(colours),
@@ -195,7 +195,7 @@ def _closing(seen: Measurements, voice: Voice) -> str:
     )
 
 
-def join(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from remote.engines.vllm.history import LastStart, note_start, read_last_start
+from remote.engines.vllm.last_start import LastStart, read_last_start, save_last_start
 
 START = LastStart(74.2, 1_700_000_000.0, "/models/Cosmos", "vllm 0.32.0")
 
@@ -14,14 +14,14 @@ START = LastStart(74.2, 1_700_000_000.0, "/models/Cosmos", "vllm 0.32.0")
 def test_a_start_is_remembered_until_the_next_one(tmp_path: Path) -> None:
     file = tmp_path / "vllm-start.json"
     assert read_last_start(file) is None
-    note_start(file, LastStart(1.0, 1.0, "x", "y"))
-    note_start(file, START)
+    save_last_start(file, LastStart(1.0, 1.0, "x", "y"))
+    save_last_start(file, START)
     assert read_last_start(file) == START
     assert [left.name for left in tmp_path.iterdir()] == [file.name]
 
 
 def test_a_disk_that_takes_no_more_is_no_trouble(tmp_path: Path) -> None:
-    note_start(tmp_path / "gone" / "vllm-start.json", START)
+    save_last_start(tmp_path / "gone" / "vllm-start.json", START)
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"seconds": "long"}', "\udcff"])

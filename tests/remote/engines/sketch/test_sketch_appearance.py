@@ -6,9 +6,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from remote.engines.sketch import terms
+from remote.engines.sketch.appearance import measure_detail, measure_light, measure_palette
 from remote.engines.sketch.colours import NAMED, name_colour, to_lab
 from remote.engines.sketch.grid import GridPicture, read_picture
-from remote.engines.sketch.look import measure_detail, measure_light, measure_palette
 
 
 def picture(image: Image.Image) -> GridPicture:

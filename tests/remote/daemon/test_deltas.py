@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remote.daemon.pieces import LONGEST, joined
+from remote.daemon.deltas import LONGEST, merge_deltas
 from remote.protocol import Delta, FromBox, Started
 
 
@@ -18,7 +18,9 @@ def _words(job: str, words: list[str], attempt: int = 1, offset: int = 0) -> lis
 
 
 def test_what_follows_becomes_one_piece() -> None:
-    assert joined(_words("a", ["one ", "two ", "three"])) == [Delta("a", 1, 0, "one two three")]
+    assert merge_deltas(_words("a", ["one ", "two ", "three"])) == [
+        Delta("a", 1, 0, "one two three")
+    ]
 
 
 def test_jobs_that_take_turns_are_joined_each_for_itself() -> None:
@@ -27,14 +29,14 @@ def test_jobs_that_take_turns_are_joined_each_for_itself() -> None:
         for both in zip(_words("a", ["x", "y"]), _words("b", ["1", "2"]), strict=True)
         for p in both
     ]
-    assert joined(turns) == [Delta("a", 1, 0, "xy"), Delta("b", 1, 0, "12")]
+    assert merge_deltas(turns) == [Delta("a", 1, 0, "xy"), Delta("b", 1, 0, "12")]
 
 
 def test_a_new_attempt_stays_after_its_start() -> None:
     again: list[FromBox] = [
         *_words("a", ["old ", "words"]), Started("a", 2), *_words("a", ["new ", "ones"], attempt=2)
     ]  # fmt: skip
-    assert joined(again) == [
+    assert merge_deltas(again) == [
         Delta("a", 1, 0, "old words"),
         Started("a", 2),
         Delta("a", 2, 0, "new ones"),
@@ -43,7 +45,7 @@ def test_a_new_attempt_stays_after_its_start() -> None:
 
 def test_a_gap_stays_a_gap() -> None:
     first, _, third = _words("a", ["one ", "two ", "three"])
-    assert joined([first, third]) == [first, third]
+    assert merge_deltas([first, third]) == [first, third]
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.text(max_size=3))))
@@ -54,13 +56,13 @@ def test_no_character_is_lost_or_moved(written: list[tuple[str, str]]) -> None:
         pieces.append(Delta(job, 1, len(so_far[job]), text))
         so_far[job] += text
 
-    told = [piece for piece in joined(pieces) if isinstance(piece, Delta)]
+    told = [piece for piece in merge_deltas(pieces) if isinstance(piece, Delta)]
 
     assert len(told) == len({job for job, _ in written})
     assert {piece.job: piece.text for piece in told} == {job: so_far[job] for job, _ in written}
 
 
 def test_no_piece_grows_without_end() -> None:
-    told = joined(_words("a", ["x" * 1000] * 1000))
+    told = merge_deltas(_words("a", ["x" * 1000] * 1000))
     assert "".join(piece.text for piece in told if isinstance(piece, Delta)) == "x" * 1_000_000
     assert all(len(piece.text) <= LONGEST for piece in told if isinstance(piece, Delta))

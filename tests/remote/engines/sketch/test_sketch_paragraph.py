@@ -9,11 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remote.engines.sketch import phrases
+from remote.engines.sketch.appearance import Colour, Detail, Light, Palette
 from remote.engines.sketch.drift import Drift
-from remote.engines.sketch.look import Colour, Detail, Light, Palette
 from remote.engines.sketch.measure import Measurements
 from remote.engines.sketch.motion import FrameChange, View
-from remote.engines.sketch.words import Voice, close_sentence, cut_to_words, join, pieces, write
+from remote.engines.sketch.paragraph import (
+    Voice,
+    close_sentence,
+    cut_to_words,
+    join_names,
+    split_pieces,
+    write_paragraph,
+)
 
 EVEN = (1 / 9,) * 9
 STILL = FrameChange(View.STILL, 1.0, 0, 0, 1, 0, (), None, 0)
@@ -25,7 +32,7 @@ MOVING = FrameChange(View.STILL, 1.0, 0, 0, 1, 0.1, CORNER, Drift(0.1, 0), 0)
 
 
 def paragraph(prompt: str, found: Measurements | None, voice: Voice, most_words: int = 300) -> str:
-    return write(prompt, found, voice, most_words)
+    return write_paragraph(prompt, found, voice, most_words)
 
 
 def seen(*changes: FrameChange) -> Measurements:
@@ -196,11 +203,11 @@ def test_a_cut_text_is_a_beginning_of_at_most_so_many_words(text: str, limit: in
 
 @given(st.text(alphabet="ab \n", max_size=60).filter(str.strip))
 def test_the_pieces_are_the_text(text: str) -> None:
-    assert "".join(pieces(text)) == text
+    assert "".join(split_pieces(text)) == text
 
 
 def test_names_are_joined_as_in_a_sentence() -> None:
-    assert [join(names) for names in (["a"], ["a", "b"], ["a", "b", "c"])] == [
+    assert [join_names(names) for names in (["a"], ["a", "b"], ["a", "b", "c"])] == [
         "a",
         "a and b",
         "a, b and c",

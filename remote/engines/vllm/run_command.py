@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class ServerEnd:
+class CommandResult:
     """How it ended."""
 
     code: int
@@ -20,9 +20,9 @@ class ServerEnd:
     """What it wrote to stderr."""
 
 
-async def outcome_of(
+async def run_command(
     command: Sequence[str], seconds: float, environment: Mapping[str, str] | None = None
-) -> ServerEnd:
+) -> CommandResult:
     """Run it, and kill it after `seconds`. Raises OSError when it cannot be started."""
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -37,8 +37,8 @@ async def outcome_of(
         if ended:
             output, errors = communicating.result()
             assert process.returncode is not None  # noqa: S101 - for mypy: it has been waited for
-            return ServerEnd(process.returncode, _text(output), _text(errors))
-        return ServerEnd(-signal.SIGKILL, "", f"it did not end within {seconds:.0f} s")
+            return CommandResult(process.returncode, _text(output), _text(errors))
+        return CommandResult(-signal.SIGKILL, "", f"it did not end within {seconds:.0f} s")
     finally:
         communicating.cancel()
         await asyncio.gather(communicating, return_exceptions=True)

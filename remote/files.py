@@ -1,0 +1,44 @@
+"""Writes a file as a whole or not at all, and makes its name durable.
+
+The box keeps files on home directories, often on NFS, and may go down at any moment. Whoever reads a file
+that was written here finds the old content or the new one, never half of either.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def write_whole(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file that consists of these pieces, as `write_and_keep_open` does."""
+    os.close(write_and_keep_open(path, pieces, path.with_name(f"{path.name}.part")))
+
+
+def write_and_keep_open(path: Path, pieces: Iterable[bytes], part: Path) -> int:
+    """Write the pieces to the temporary file `part`, and rename it to `path` once it is on the disk (fsync).
+
+    Returns a descriptor of the file, open for reading and writing. Raises OSError; then `path` is as it was,
+    and the temporary file is gone. A crash may undo the rename until `sync_folder` has returned.
+    """
+    descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb", closefd=False) as file:
+            file.writelines(pieces)
+        os.fsync(descriptor)
+        part.replace(path)
+    except BaseException:
+        os.close(descriptor)
+        part.unlink(missing_ok=True)
+        raise
+    return descriptor
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames, new files and removals in this folder durable. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
