@@ -1,1 +1,1 @@
-"""The box's side of upsample: what `runner.pyz` holds. Standard library only, Python 3.10 and newer."""
+"""The box's side of upsample: the code in `runner.pyz`. Standard library only, Python 3.10 and newer."""

@@ -1,8 +1,8 @@
 """The commands of `runner.pyz`.
 
 attach SETUP    connect an app (stdin, stdout) to the daemon of this box; SETUP is JSON
-check CHECKUP   say on stdout what keeps this box from working; CHECKUP is JSON
-clean ROOT      remove runners that nobody uses any more, and say on stdout which
+check CHECKUP   report on stdout what keeps this box from working; CHECKUP is JSON
+clean ROOT      remove runners that no process uses any more, and report on stdout which
 daemon          serve; the setup comes on stdin, and one line on stdout says how starting went
 """
 
@@ -16,8 +16,8 @@ from pathlib import Path
 
 from remote.protocol import MAGIC, Checkup, Finding, Setup, encode, parse
 
-# Other imports stand where their command is: the runner is compiled anew each time that it is started, and
-# whoever attaches should not wait for the daemon's modules.
+# Each command imports its own modules. Python compiles the runner anew each time that it starts, and an
+# app that attaches should not wait for the daemon's modules.
 
 
 def main() -> int:
@@ -32,11 +32,11 @@ def main() -> int:
         from remote.checks import examine_box
 
         checkup = parse(Checkup, json.loads(arguments[0]))
-        return _telling(lambda tell: examine_box(checkup, tell))
+        return _send_findings(lambda tell: examine_box(checkup, tell))
     if command == "clean" and len(arguments) == 1:
         from remote.cleaning import remove_old_runners
 
-        return _telling(lambda tell: remove_old_runners(arguments[0], Path(runner), tell))
+        return _send_findings(lambda tell: remove_old_runners(arguments[0], Path(runner), tell))
     if command == "daemon" and not arguments:
         from remote.daemon.start import become_daemon
 
@@ -45,8 +45,8 @@ def main() -> int:
     return 2
 
 
-def _telling(work: Callable[[Callable[[Finding], None]], None]) -> int:
-    """Do something that makes findings, and send each as a message, once it is made."""
+def _send_findings(work: Callable[[Callable[[Finding], None]], None]) -> int:
+    """Call `work` with a callback that sends each finding as a message at once. Returns an exit code."""
 
     def tell(finding: Finding) -> None:
         sys.stdout.buffer.write(encode(finding))

@@ -1,4 +1,4 @@
-"""What an app runs over SSH: make sure that a daemon serves the place, then relay bytes to and from it.
+"""The command that an app runs over SSH: it makes sure that a daemon runs, then relays bytes to and from it.
 
 It does nothing else, so that a dropped connection kills a relay and never the work.
 """
@@ -22,8 +22,8 @@ from remote.protocol import MAGIC, Fatal, Setup, encode
 _CHUNK = 1 << 16
 _START_SECONDS = 60.0
 _MOST_SILENT_STARTS = 3
-"""Daemons that are killed one after the other as they start before something must be wrong."""
-_LOOK_AGAIN_SECONDS = 0.2
+"""Daemons in a row that may die silently while they start. After so many, attaching fails."""
+_RETRY_SECONDS = 0.2
 
 
 class StartError(Exception):
@@ -64,12 +64,12 @@ def _reach(runner: str, setup: Setup) -> socket.socket:
         try:
             daemon = _connect(paths)
         except BlockingIOError:
-            # More wait for it already than it has room for.
-            time.sleep(_LOOK_AGAIN_SECONDS)
+            # The daemon's socket has its full backlog of connections that wait.
+            time.sleep(_RETRY_SECONDS)
             continue
         if daemon is not None:
             return daemon
-        # When another attach starts one at the same moment, ours says that the place is taken.
+        # When another attach starts a daemon at the same moment, ours reports "taken", and we connect to that.
         silent += not _start(runner, setup, deadline - time.monotonic())
         if silent == _MOST_SILENT_STARTS:
             raise StartError("internal", "the daemon ended again and again before it could serve")
@@ -77,10 +77,10 @@ def _reach(runner: str, setup: Setup) -> socket.socket:
 
 
 def _connect(paths: DaemonPaths) -> socket.socket | None:
-    """A connection to the daemon; None when there is none. Raises BlockingIOError when it takes nobody in."""
+    """Connect to the daemon; None when none runs. Raises BlockingIOError when it accepts no connection."""
     daemon = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        # Where a daemon is stopped, a blocking connect would wait with it.
+        # A blocking connect would wait for a daemon that is stopped (SIGSTOP).
         daemon.setblocking(False)
         daemon.connect(str(paths.socket))
         daemon.setblocking(True)
@@ -94,12 +94,12 @@ def _connect(paths: DaemonPaths) -> socket.socket | None:
 
 
 def _start(runner: str, setup: Setup, seconds: float) -> bool:
-    """Start a daemon and wait until it serves, or says why it cannot.
+    """Start a daemon and wait until it reports that it serves, or why it cannot.
 
-    Returns False when it was killed before it could say anything, or takes too long.
+    Returns False when it was killed before it reported anything, or takes too long. Raises StartError.
     """
     command = [sys.executable, "-I", runner, "daemon"]
-    # The setup goes through a pipe: an argument could be read by everybody on the box.
+    # The setup goes through a pipe: every user of the box could read an argument.
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -115,7 +115,7 @@ def _start(runner: str, setup: Setup, seconds: float) -> bool:
             process.stdin.close()
         ready, _, _ = select.select([process.stdout], [], [], max(seconds, 0.0))
         said = process.stdout.readline() if ready else b""
-        # It has left a daemon behind by now, or never will; leaving this block waits for it.
+        # By now the process has forked the daemon, or never will. Leaving this block waits for its end.
         process.kill()
     if not said:
         return False

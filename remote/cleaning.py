@@ -1,8 +1,8 @@
-"""Runners of earlier versions, removed from a root once nobody can need them.
+"""Removes runners of earlier versions from a root once nothing can need them.
 
-Only what is certain goes: a file named as runners are, directly under the root, old, and run by no process
-of this machine. Where another machine may run it (a home that several share), it stays. A runner that is
-missed later is sent again.
+It removes a file only if it is named like a runner, lies directly under the root, was not used for a month,
+and no process of this machine runs it. Where several machines share the root, it removes none, because
+another machine may run them. If an app needs a removed runner after all, it sends the runner again.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _PROC = Path("/proc")
 
 
 def remove_old_runners(root: str, own: Path, tell: Callable[[Finding], None]) -> None:
-    """Remove them, except `own`; `tell` hears what went, and what stays for which reason.
+    """Remove old runners except `own`. `tell` gets a finding for each one: removed, or kept and why.
 
-    Raises PlaceError and OSError.
+    Raises FolderError and OSError.
     """
     folder = Path(root).expanduser()
     others = [
@@ -61,7 +61,7 @@ def _reason_to_keep(file: Path, used: set[str]) -> str:
     if str(file) in used or str(file.resolve()) in used:
         return "a process runs it"
     status = file.stat()
-    # Reading counts, too: whoever attaches with it reads it.
+    # Reading counts as use: Python reads the runner each time that an app attaches.
     age = time.time() - max(status.st_mtime, status.st_atime)
     return "" if age > OLD_SECONDS else f"used {age / 86400:.0f} days ago"
 
@@ -71,7 +71,7 @@ def _is_plain(file: Path) -> bool:
 
 
 def _used_files() -> Iterator[str]:
-    """Every argument of every process that can be seen."""
+    """Yield every command-line argument of every process that this user can see."""
     for process in _PROC.iterdir():
         if process.name.isdigit():
             with contextlib.suppress(OSError):

@@ -1,9 +1,9 @@
-"""Who may serve a place: one daemon, whatever becomes of the files that say so.
+"""The locks (flock) by which only one daemon serves a root on a machine.
 
-There are two locks. The one beside the socket is on a local disk, and decides between daemons that start at
-the same moment. The one beside the journal is held as well: it still holds when /var/tmp was emptied under a
-running daemon, and between machines that share a home and pass for one (clones have the same machine-id).
-Where the file system of the home has no locks, the first one must do.
+There are two. The lock beside the socket is on a local disk, and decides between daemons that start at the
+same moment. The lock beside the journal still works when /var/tmp was emptied under a running daemon, and
+between machines that share a home and have the same machine-id (clones). Where the file system of the home
+has no locks, the first lock alone decides.
 """
 
 from __future__ import annotations
@@ -20,25 +20,27 @@ from remote.paths import DaemonPaths, FolderError
 
 _LOCK_SECONDS = 5.0
 _JOURNAL_SECONDS = 30.0
-"""A daemon that ends sees its apps off and its engine out before it lets go of the journal."""
+"""Seconds to wait for the journal's lock: a daemon that ends closes its connections and its engine first."""
 _PAUSE = 0.05
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class TakenError(Exception):
-    """Another daemon serves this place."""
+    """Another daemon of this machine serves this root."""
 
 
 @contextmanager
 def hold_locks(paths: DaemonPaths, journal_seconds: float = _JOURNAL_SECONDS) -> Iterator[None]:
-    """The right to serve this place. Raises TakenError when another daemon of this machine has it, and
-    PlaceError when the journal stays with a daemon that cannot be reached from here.
+    """Hold both locks of a root during the block, and remove the socket of a daemon that was killed.
+
+    Raises TakenError when another daemon of this machine holds the local lock, and FolderError when another
+    daemon does not release the journal's lock within `journal_seconds`.
     """
-    # A daemon that makes room holds it for a moment still, but has no socket any more.
-    with _held(paths.lock, _LOCK_SECONDS, lambda: not paths.socket.exists()) as ours:
+    # A daemon that ends has removed its socket already and releases the lock a moment later.
+    with _try_lock(paths.lock, _LOCK_SECONDS, lambda: not paths.socket.exists()) as ours:
         if not ours:
             raise TakenError(str(paths.lock))
-        with _held(paths.journal_lock, journal_seconds, lambda: True) as ours:
+        with _try_lock(paths.journal_lock, journal_seconds, lambda: True) as ours:
             if not ours:
                 raise FolderError(
                     f"another daemon, perhaps on another machine, holds {paths.journal_lock}; "
@@ -49,8 +51,8 @@ def hold_locks(paths: DaemonPaths, journal_seconds: float = _JOURNAL_SECONDS) ->
 
 
 @contextmanager
-def _held(path: Path, seconds: float, is_worth_waiting: Callable[[], bool]) -> Iterator[bool]:
-    """Hold the lock, for which others are given so much time to let go; whether it was had."""
+def _try_lock(path: Path, seconds: float, is_worth_waiting: Callable[[], bool]) -> Iterator[bool]:
+    """Wait up to `seconds` for the lock, hold it during the block, and yield whether it is held."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         deadline = time.monotonic() + seconds

@@ -1,8 +1,8 @@
-"""Where the runner keeps its things on the box.
+"""The folders and files of the daemon on the box.
 
-What must survive (journal, images, logs) lives under the root that the user chose, often an NFS home
-that several machines share; so each machine has a folder of its own there. The socket and the lock
-need a local disk and live in `/var/tmp`: it survives a logout, which `$XDG_RUNTIME_DIR` does not, and
+Files that must survive (journal, images, logs) are under the root that the user chose. The root is often an
+NFS home that several machines share; so each machine has a folder of its own there. The socket and the lock
+need a local disk and are in `/var/tmp`: it survives a logout, which `$XDG_RUNTIME_DIR` does not, and
 a daemon whose socket is gone could be neither reached nor replaced.
 """
 
@@ -24,11 +24,11 @@ class FolderError(Exception):
     """A folder that the runner needs cannot be made or is not safe to use."""
 
     kind = "place"
-    """As in `Fatal.kind`."""
+    """The `kind` of the Fatal message that tells the app."""
 
 
 class FolderFullError(FolderError):
-    """There is no room for the folder."""
+    """A folder cannot be made because the disk is full."""
 
     kind = "disk"
 
@@ -38,11 +38,11 @@ class DaemonPaths:
     """The paths of one daemon: one root on one machine."""
 
     state: Path
-    """What must survive: `root`/<machine>."""
+    """The folder for files that must survive: `root`/<machine>."""
     run: Path
-    """Socket and lock: local, ours alone."""
+    """The folder for socket and lock, on a local disk, closed to other users."""
     key: str
-    """Names the pair of machine and root."""
+    """16 hex digits that identify the pair of machine and root."""
 
     @property
     def journal(self) -> Path:
@@ -69,14 +69,14 @@ class DaemonPaths:
         return self.run / f"{self.key}.lock"
 
     def touch(self) -> None:
-        """Keep socket and lock young: old files are cleaned away there. One that is gone stays so."""
+        """Renew the times of socket and lock, because /var/tmp is cleaned of old files. Missing ones stay away."""
         for file in (self.socket, self.lock):
             with contextlib.suppress(FileNotFoundError):
                 os.utime(file)
 
 
 def make_daemon_paths(root: str, run: Path | None = None) -> DaemonPaths:
-    """The place for `root`, its folders made (0700). Raises PlaceError.
+    """Return the paths for `root`, and make their folders (mode 0700). Raises FolderError.
 
     `run` replaces the folder for socket and lock.
     """
@@ -102,7 +102,7 @@ def make_daemon_paths(root: str, run: Path | None = None) -> DaemonPaths:
 
 
 def _require_private(folder: Path) -> None:
-    """Whoever can write here could put a socket of theirs in our daemon's place."""
+    """Raise FolderError unless the folder is ours alone: another user could put a false socket there."""
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode):
         raise FolderError(f"{folder} is not a folder")

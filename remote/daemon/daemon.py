@@ -1,4 +1,4 @@
-"""The daemon: one a box and root. It holds the journal, keeps the engine busy and lets apps attach.
+"""The daemon: one for each box and root. It holds the journal, keeps the engine busy and lets apps attach.
 
 It outlives the connections that feed it: an app that goes away takes no work with it. It ends by itself
 when it has had no work and no app for the setup's `idle_timeout`.
@@ -43,17 +43,17 @@ _log = logging.getLogger(__name__)
 _Tell = Callable[["FromBox | None"], None]
 
 _TICK = 0.5
-"""Seconds between two looks at whether the daemon is idle."""
+"""Seconds between two polls of whether the daemon is idle."""
 _TOUCH_SECONDS = 3600.0
-"""Old files in /var/tmp are cleaned away, so socket and lock are kept young."""
+"""Seconds between two renewals of the times of socket and lock: /var/tmp is cleaned of old files."""
 _LOG_BYTES = 10_000_000
 _DAY = 86_400.0
 _FORGET_SECONDS = _DAY
-"""Between two looks at what is to be forgotten."""
+"""Seconds between two removals of jobs that ended more than `keep_days` ago."""
 _FAREWELL_SECONDS = 10.0
 _MOST_DAMAGES_TOLD = 5
 MOST_VISITORS = 32
-"""Each may hold a message of 64 MiB that is still coming."""
+"""Connections at once. Each may hold in memory an incomplete message of up to 64 MiB."""
 
 
 class Daemon:
@@ -67,13 +67,13 @@ class Daemon:
         self._engine = make_engine(setup, paths, self._tell)
         self._journal = Journal(paths.journal)
         self._complaints = describe_damages(self._journal.damages)
-        """What every app is told of the journal."""
+        """Warnings about damage in the journal, which every app gets when it attaches."""
         board = Board(self._journal)
         self._strange = dict(board.strange)
         pictures = Pictures(paths.images, board.unfinished_requests())
         self._visitors: dict[Visitor, asyncio.Task[None] | None] = {}
         self._stoppers: set[Visitor] = set()
-        """Visitors that asked the daemon to end; they stay until the engine has ended."""
+        """Visitors that asked the daemon to end. Their connections stay open until the engine has ended."""
         self._ended = asyncio.Event()
         self._began = time.time()
         self._idle_since = time.monotonic()
@@ -128,18 +128,21 @@ class Daemon:
                 await self._see_off(self._visitors.keys())
 
     async def welcome(self, hello: Hello) -> Welcome | Fatal:
-        """The answer to an app's greeting; a daemon that the app would replace makes room if idle."""
+        """Return the answer to an app's Hello.
+
+        A daemon that has no work ends for an app that would start another runner or setup (Fatal "replaced").
+        """
         unfinished = await self.scheduler.unfinished()
         wanted = (hello.runner, hello.setup)
         looks = wanted == ("", "")
         outdated = not looks and wanted != (self._runner, self._setup.fingerprint())
-        # Whoever only looks on (at the log, for hours) keeps nobody from working.
+        # An app that only watches (the log, for hours) does not keep the daemon from being replaced.
         at_work = [visitor for visitor in self._visitors if not visitor.looks]
         if outdated and not unfinished and len(at_work) == 1:
             self._ended.set()
         if self._ended.is_set():
             return Fatal("replaced", "the daemon made room for another one")
-        self._telemetry.look()
+        self._telemetry.poll_now()
         return Welcome(
             protocol=min(NEWEST_PROTOCOL, hello.newest),
             runner=self._runner,
@@ -153,9 +156,9 @@ class Daemon:
         )
 
     async def stop(self, visitor: Visitor, only_idle: bool) -> None:
-        """End, for an app that asked; with `only_idle`, unless there is work or another app.
+        """End the daemon for an app that asked. With `only_idle`, do so only without work and other apps.
 
-        The app's connection closes last: it tells that the engine's processes are gone, too.
+        The app's connection closes last: its end shows that the engine's processes have ended, too.
         """
         alone = self._visitors.keys() <= {visitor}
         if not only_idle or (alone and not await self.scheduler.unfinished()):
@@ -183,7 +186,7 @@ class Daemon:
             self._idle_since = time.monotonic()
 
     async def _see_off(self, visitors: Iterable[Visitor]) -> None:
-        """End these visits. Visits that read the journal must end before it is closed."""
+        """Close the connections of these visitors. That must be done before the journal is closed."""
         visits = [visit for visitor in visitors if (visit := self._visitors.get(visitor))]
         for visit in visits:
             visit.cancel()
@@ -195,7 +198,10 @@ class Daemon:
             visitor.tell(message)
 
     async def _until_ended(self, scheduling: asyncio.Task[None]) -> None:
-        """Raises JournalError when the journal is not what it was."""
+        """Wait until the daemon is to end, and do the periodic work until then.
+
+        Raises JournalError when the journal file was removed, or something else wrote to it.
+        """
         touched = forgot = time.monotonic()
         while not self._ended.is_set():
             with contextlib.suppress(asyncio.TimeoutError):
@@ -223,7 +229,7 @@ class Daemon:
                 return
 
     async def _forget_old(self) -> None:
-        """Drop what ended more than `keep_days` ago; 0 keeps everything."""
+        """Remove jobs from the journal that ended more than `keep_days` ago; 0 keeps everything."""
         if not self._setup.keep_days:
             return
         try:
@@ -236,7 +242,7 @@ class Daemon:
 
 
 def describe_damages(damages: Sequence[Damage]) -> list[str]:
-    """A line for each damage; for those that are many, one for the rest of them."""
+    """Return a line for each of the first damages, and one line for all the others together."""
     lines = [
         f"the journal had {damage.size:,} {'torn' if damage.torn else 'damaged'} bytes at {damage.offset:,}; "
         "they were set aside beside it, and jobs whose records were among them are done again when an app "
@@ -251,7 +257,7 @@ def describe_damages(damages: Sequence[Damage]) -> list[str]:
 
 
 class _TellingHandler(logging.Handler):
-    """Sends the log to the apps, too."""
+    """A logging handler that sends each log record to the attached apps."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, tell: _Tell) -> None:
         super().__init__()
@@ -271,7 +277,7 @@ class _TellingHandler(logging.Handler):
 def _logging_to(paths: DaemonPaths, tell: _Tell) -> Iterator[None]:
     to_file = logging.handlers.RotatingFileHandler(
         paths.log, maxBytes=_LOG_BYTES, backupCount=2, delay=True,
-        # An engine may log anything, and the box's locale may know less.
+        # An engine may log any character, and the encoding of the box's locale may lack some.
         encoding="utf-8", errors="backslashreplace",
     )  # fmt: skip
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))

@@ -1,5 +1,7 @@
-"""Many small pieces of text as few larger ones. A message costs the same however little it says: a frame, an
-SSH packet with its checksum, JSON on both sides.
+"""Merges small Delta messages into fewer larger ones.
+
+Each message has a fixed cost, however short its text is: a frame, an SSH packet with its checksum, and JSON on
+both sides.
 """
 
 from __future__ import annotations
@@ -10,34 +12,34 @@ from dataclasses import replace
 from remote.protocol import Delta, FromBox
 
 LONGEST = 1 << 18
-"""Characters of pieces that are made one; no app takes a message of any size."""
+"""Characters that a merged Delta may have: apps limit the size of a message."""
 
 
 def merge_deltas(messages: Iterable[FromBox]) -> list[FromBox]:
-    """The same, with each job's pieces that follow one another made one, where the first of them was.
+    """Return the messages with consecutive Deltas of a job merged at the position of the first one.
 
-    What is told of one job keeps its order. Where pieces were dropped in between, a new one begins.
+    The messages of one job keep their order. A gap, where Deltas were dropped, starts a new Delta.
     """
-    told: list[FromBox | list[Delta]] = []
+    merged: list[FromBox | list[Delta]] = []
     last: dict[str, list[Delta]] = {}
     for message in messages:
         if not isinstance(message, Delta):
-            told.append(message)
+            merged.append(message)
             continue
         row = last.get(message.job)
-        if row is None or not _joins(message, row):
+        if row is None or not _continues(message, row):
             row = last[message.job] = []
-            told.append(row)
+            merged.append(row)
         row.append(message)
-    return [_as_one(entry) if isinstance(entry, list) else entry for entry in told]
+    return [_merge(entry) if isinstance(entry, list) else entry for entry in merged]
 
 
-def _joins(piece: Delta, row: list[Delta]) -> bool:
-    """Whether it goes on where these end, and the message does not become too large with it."""
+def _continues(piece: Delta, row: list[Delta]) -> bool:
+    """Return whether the Delta starts where the row ends, and the merged one stays within LONGEST."""
     first, last = row[0], row[-1]
     follows = piece.attempt == last.attempt and piece.offset == last.offset + len(last.text)
     return follows and piece.offset + len(piece.text) - first.offset <= LONGEST
 
 
-def _as_one(row: list[Delta]) -> Delta:
+def _merge(row: list[Delta]) -> Delta:
     return replace(row[0], text="".join(piece.text for piece in row))

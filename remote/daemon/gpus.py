@@ -1,7 +1,7 @@
-"""The box's GPUs, as `nvidia-smi` tells of them: how full they are and how busy.
+"""Reads from `nvidia-smi` how much of each GPU's memory is used, and how busy it is.
 
-A driver that hangs takes nvidia-smi with it, so each run has a few seconds, and after one that went
-wrong the next waits, longer each time.
+If the driver hangs, nvidia-smi hangs too. So each run has a time limit of a few seconds, and after a failed
+run the next one waits, twice as long each time.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from remote.protocol import Gpu, Setup
 _QUERY = ("index", "uuid", "name", "memory.used", "memory.total", "utilization.gpu")
 COMMAND = ("nvidia-smi", "--query-gpu=" + ",".join(_QUERY), "--format=csv,noheader,nounits")
 _SECONDS = 5.0
-"""For one run: without a persistent driver it takes up to 3 s."""
+"""Time limit of one run: without a persistent driver it takes up to 3 s."""
 _KILL_SECONDS = 1.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 10.0, 600.0
-"""Seconds before it is tried again after it failed; each failure in a row doubles them."""
+"""Seconds until the next run after one that failed; each failure in a row doubles them."""
 _MIB = 1 << 20
 _INDEX = re.compile(r"[0-9]{1,4}")
 _MOST_OUTPUT = 1 << 16
@@ -31,23 +31,23 @@ _MOST_OUTPUT = 1 << 16
 
 @dataclass(frozen=True)
 class GpuRow:
-    """A GPU, and the name that it has apart from its place in the list."""
+    """A GPU and its UUID, which does not depend on its position in the list."""
 
     gpu: Gpu
     uuid: str
 
 
 class NvidiaSmi:
-    """Runs nvidia-smi whenever it is asked, and knows when that is of no use."""
+    """Runs nvidia-smi on request, and pauses after runs that failed."""
 
     def __init__(self, visible: str = "") -> None:
-        """`visible` is what the engine has in CUDA_VISIBLE_DEVICES; empty for all."""
+        """`visible` is the engine's CUDA_VISIBLE_DEVICES; empty for all GPUs."""
         self._visible = visible
         self._not_before = 0.0
         self._pause = _FIRST_PAUSE
 
     async def read(self) -> tuple[Gpu, ...]:
-        """The GPUs that the engine may use; none when nvidia-smi is not there or does not work."""
+        """Return the GPUs that the engine may use; none when nvidia-smi is missing or does not work."""
         loop = asyncio.get_running_loop()
         if loop.time() < self._not_before:
             return ()
@@ -61,9 +61,9 @@ class NvidiaSmi:
 
 
 def visible_devices(setup: Setup, environment: Mapping[str, str]) -> str:
-    """CUDA_VISIBLE_DEVICES as the engine of this setup has it; empty when it may use every GPU."""
+    """Return CUDA_VISIBLE_DEVICES of this setup's engine; empty when it may use every GPU."""
     if setup.vllm is None:
-        # Nobody here knows what a server has that somebody else started.
+        # A server that the runner did not start may have any value; it is not known here.
         return ""
     given = dict(entry.split("=", 1) for entry in setup.vllm.env)
     ours = setup.vllm.cuda_visible_devices or environment.get("CUDA_VISIBLE_DEVICES", "")
@@ -71,7 +71,7 @@ def visible_devices(setup: Setup, environment: Mapping[str, str]) -> str:
 
 
 def visible_gpus(rows: Sequence[GpuRow], visible: str) -> tuple[Gpu, ...]:
-    """Those that `visible` names by index or UUID; all, when it is empty or names anything else."""
+    """Return the GPUs that `visible` names by index or UUID; all, when it is empty or names an unknown one."""
     names = [name.strip() for name in visible.split(",") if name.strip()]
     chosen = [row for row in rows if any(_is_called(row, name) for name in names)]
     known = all(any(_is_called(row, name) for row in rows) for name in names)
@@ -79,11 +79,11 @@ def visible_gpus(rows: Sequence[GpuRow], visible: str) -> tuple[Gpu, ...]:
 
 
 def read_rows(output: str) -> tuple[GpuRow, ...]:
-    """The GPUs in what nvidia-smi printed; lines that tell of none are passed over."""
-    return tuple(_rows(output))
+    """Read the GPUs from nvidia-smi's output; lines that describe no GPU are ignored."""
+    return tuple(_read_rows(output))
 
 
-def _rows(output: str) -> Iterator[GpuRow]:
+def _read_rows(output: str) -> Iterator[GpuRow]:
     for line in output.splitlines():
         fields = [field.strip() for field in line.split(",")]
         if len(fields) < len(_QUERY) or not _INDEX.fullmatch(fields[0]):
@@ -104,7 +104,7 @@ def _rows(output: str) -> Iterator[GpuRow]:
 
 
 def _is_called(row: GpuRow, name: str) -> bool:
-    # CUDA takes the beginning of a UUID, too.
+    # CUDA accepts the beginning of a UUID, too.
     return name == str(row.gpu.index) or (name.startswith("GPU-") and row.uuid.startswith(name))
 
 
@@ -114,7 +114,7 @@ def _bytes(mebibytes: str) -> int | None:
 
 
 def _number(text: str) -> float | None:
-    """None for "[N/A]", "[Not Supported]" and whatever else is no number."""
+    """Read a number; None for "[N/A]", "[Not Supported]" and other text that is no number."""
     try:
         value = float(text)
     except ValueError:
@@ -123,7 +123,7 @@ def _number(text: str) -> float | None:
 
 
 async def _output_of(command: Sequence[str]) -> str:
-    """What the command prints; empty when it is not there, fails or takes too long."""
+    """Run the command and return its output; empty when it is missing, fails or takes too long."""
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
             *command,
@@ -134,7 +134,7 @@ async def _output_of(command: Sequence[str]) -> str:
         )
     )
     try:
-        # A cancel amid the start would end this process alone, and not those that it has begun.
+        # A cancel during the start would kill this process alone, and leave its children.
         process = await asyncio.shield(starting)
     except OSError:
         return ""
@@ -166,7 +166,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        # One that hangs in the driver cannot even be killed; nobody waits for it.
+        # A process that hangs in the driver cannot be killed, so the wait is bounded.
         ending = asyncio.ensure_future(process.wait())
         await asyncio.wait([ending], timeout=_KILL_SECONDS)
         ending.cancel()

@@ -1,7 +1,8 @@
-"""The messages of the moment that wait to be told to one app: bounded, and the log last of all.
+"""The queue of messages without a `seq` that wait to be sent to one app. It is bounded; log lines go last.
 
-An engine can log faster than anybody reads, so the log has a budget a second, of which a part is kept for
-warnings and errors. What is over it is left out here and counted there; the log's file has it all.
+An engine can log faster than an app reads. So log lines have a budget for each second, and a part of it is
+reserved for warnings and errors. Lines over the budget are left out, and the app gets their number; the file
+runner.log has all lines.
 """
 
 from __future__ import annotations
@@ -17,22 +18,22 @@ MOST_WAITING = 10_000
 LINES_A_SECOND = 200
 BYTES_A_SECOND = 64 * 1024
 KEPT_FOR_GRAVE = 0.25
-"""Share of the budget that only warnings and errors may use."""
+"""Share of the budget that is reserved for warnings and errors."""
 LONGEST_TEXT = 4000
-"""Characters of a log message that are sent: its first ones, and more of its last."""
+"""Characters of a log message that are sent: `_BEGINNING` from its start, the others from its end."""
 _BEGINNING = 1000
 _MOST_LINES_WAITING = 2 * LINES_A_SECOND
-"""For an app that takes them slowly."""
+"""Log lines that may wait for a slow app."""
 _NOTICE_SECONDS = 1.0
-"""Between the first line that is left out and the word that some were."""
+"""Seconds between the first line that is left out and the notice of how many were."""
 _GRAVE = ("warning", "error")
 
 
 class Outbox:
-    """What one app is still to be told."""
+    """The messages that wait to be sent to one app."""
 
     def __init__(self, news: Callable[[], None], clock: Callable[[], float] | None = None) -> None:
-        """`news` is called when there is something to take; `clock` counts seconds."""
+        """`news` is a callback for new messages; `clock` counts seconds."""
         self._news = news
         self._loop = asyncio.get_running_loop()
         self._others: deque[FromBox] = deque(maxlen=MOST_WAITING)
@@ -43,7 +44,7 @@ class Outbox:
         self._notice: asyncio.TimerHandle | None = None
 
     def put(self, message: FromBox) -> None:
-        """Let a message wait, or a log line be left out; a Status takes the place of one before."""
+        """Add a message. A Status replaces the one that waits; a log line over the budget is left out."""
         if isinstance(message, Log):
             self._put_line(message)
         elif isinstance(message, Status):
@@ -53,7 +54,7 @@ class Outbox:
         self._news()
 
     def take(self, most: int) -> list[FromBox]:
-        """The next messages, at most so many; none when none waits."""
+        """Remove and return the next messages, at most `most`."""
         taken: list[FromBox] = []
         while len(taken) < most and (message := self._next()) is not None:
             taken.append(message)
@@ -68,7 +69,7 @@ class Outbox:
         return self._lines.popleft() if self._lines else None
 
     def close(self) -> None:
-        """Say nothing more."""
+        """Cancel the notice of lines that were left out."""
         if self._notice is not None:
             self._notice.cancel()
 
@@ -91,7 +92,7 @@ class Outbox:
 
 
 class _Budget:
-    """Lines and bytes that may be sent: a second's worth at most, growing with the time."""
+    """A rate limit (token bucket) for lines and bytes; it holds at most the amount for one second."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -100,11 +101,11 @@ class _Budget:
         self._bytes = float(BYTES_A_SECOND)
 
     def spend(self, line: Log, kept: float) -> bool:
-        """Whether the line may be sent, with the share `kept` left for others."""
+        """Return whether the line may be sent while the share `kept` stays unused, and charge it if so."""
         self._grow()
         if self._lines <= kept * LINES_A_SECOND or self._bytes <= kept * BYTES_A_SECOND:
             return False
-        # May leave a debt: whatever is no longer than allowed has its turn at some time.
+        # The budget may become negative, so that a line larger than the rest of it is sent at some time.
         self._lines -= _line_count(line)
         self._bytes -= len(encode(line))
         return True
@@ -117,7 +118,7 @@ class _Budget:
 
 
 def shorten_text(line: Log) -> Log:
-    """The line as it is sent: one that is very long without its middle."""
+    """Return the line as it is sent: without its middle if it is longer than LONGEST_TEXT."""
     text = line.text
     if len(text) <= LONGEST_TEXT:
         return line

@@ -1,4 +1,4 @@
-"""Who is at the other end of a Unix socket."""
+"""Finds out which user is at the other end of a Unix socket."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import socket
 import struct
 
 _CREDENTIALS = struct.Struct("3i")
-"""Process, user and group, as Linux tells them."""
+"""The ids of process, user and group, as Linux reports them (SO_PEERCRED)."""
 
 
 def is_another_user(peer: socket.socket) -> bool:
-    """Whether somebody else than we connected. Where the system does not tell, the folder of the socket,
-    which is ours alone, must do.
+    """Return whether another user of this machine connected.
+
+    Where the system cannot report that, the answer is False; then the socket's folder, which is closed to
+    other users, is the only protection.
     """
     option = getattr(socket, "SO_PEERCRED", None)
     if option is None:

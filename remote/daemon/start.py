@@ -1,4 +1,4 @@
-"""How a daemon comes about: out of the process that started it, which hears how that went."""
+"""Starts a daemon: it forks, takes the locks, serves, and reports to the process that started it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,13 @@ from remote.protocol import Setup, parse
 
 
 def become_daemon(runner: str) -> int:
-    """Leave the process that started us, serve, and tell it on stdout how that went."""
+    """Fork, serve in the child until the end, and write one line about the start to stdout.
+
+    Reads the setup from stdin. Returns an exit code.
+    """
     setup = parse(Setup, json.loads(sys.stdin.buffer.read()))
     if os.fork():
-        # The starter waits for its child; the grandchild belongs to nobody and serves on.
+        # The starting process waits for its child only; the grandchild goes on as the daemon.
         os._exit(0)
     say = os.fdopen(os.dup(1), "w")
     try:
@@ -52,7 +55,7 @@ async def _serve(paths: DaemonPaths, setup: Setup, runner: str, say: TextIO) -> 
 
 
 def _say(say: TextIO, kind: str, message: str) -> None:
-    """One line for the starter; it may have gone by then, and may have been told already."""
+    """Write one line for the starting process. It may have ended, or may have got its line already."""
     if say.closed:
         return
     with contextlib.suppress(BrokenPipeError), say:
@@ -60,7 +63,7 @@ def _say(say: TextIO, kind: str, message: str) -> None:
 
 
 def _leave_standard_streams(paths: DaemonPaths) -> None:
-    """Let go of the starter's pipes; what Python itself prints goes beside the log."""
+    """Close the pipes of the starting process; output of Python itself goes to daemon.err beside the log."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     errors = os.open(paths.state / "daemon.err", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(nothing, 0)

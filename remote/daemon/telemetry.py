@@ -1,6 +1,6 @@
-"""How the box does, told to the apps that are attached: its GPUs, its engine's load and its own work.
+"""Sends the attached apps a Status every few seconds: GPUs, the engine's load, the daemon's jobs.
 
-While no app is there, nothing is asked of anybody.
+While no app is attached, it measures nothing.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from remote.protocol import Status
 _log = logging.getLogger(__name__)
 
 _PERIOD = 1.5
-"""Seconds between the end of one look and the next."""
+"""Seconds between the end of one poll and the next."""
 
 
 class Telemetry:
-    """Looks at the box again and again while somebody watches."""
+    """Polls the box while an app is attached."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class Telemetry:
         is_watched: Callable[[], bool],
         tell: Callable[[Status], None],
     ) -> None:
-        """`jobs` gives how many wait and how many run."""
+        """`jobs` returns the number of waiting jobs and of running jobs."""
         self._engine = engine
         self._gpus = gpus
         self._jobs = jobs
@@ -39,23 +39,23 @@ class Telemetry:
         self._tell = tell
         self._due = asyncio.Event()
 
-    def look(self) -> None:
-        """Look now and not when it is time: another app has come."""
+    def poll_now(self) -> None:
+        """Poll at once, because another app has attached."""
         self._due.set()
 
     async def run(self) -> None:
-        """Look and tell, until cancelled."""
+        """Poll and send until cancelled."""
         try:
             while True:
                 await self._due.wait()
                 while self._is_watched():
                     self._due.clear()
-                    self._tell(await self._status())
+                    self._tell(await self._measure())
                     await self._pause()
                 self._due.clear()
         except Exception:  # noqa: BLE001 - logged
-            # Whatever is wrong with the numbers, the work goes on.
-            _log.exception("the box's state could not be read; it is told no more")
+            # An error here must not stop the jobs.
+            _log.exception("the box's state could not be read; it is reported no more")
 
     async def _pause(self) -> None:
         timer = asyncio.get_running_loop().call_later(_PERIOD, self._due.set)
@@ -64,7 +64,7 @@ class Telemetry:
         finally:
             timer.cancel()
 
-    async def _status(self) -> Status:
+    async def _measure(self) -> Status:
         load, gpus = await asyncio.gather(self._engine.load(), self._gpus.read())
         waiting, running = await self._jobs()
         return Status(

@@ -1,7 +1,7 @@
-"""One attached app: its greeting, what it asks, and everything that it is told.
+"""A visitor: one connection of one app. It answers the app's Hello and requests, and sends it messages.
 
-Durable messages are not queued for a visitor: it has a place in the journal and reads on from there, so
-a slow app costs no memory. Messages of the moment wait in its `Outbox`, which drops what is too much.
+Durable messages are not queued for a visitor: it has a cursor in the journal and reads on from there, so
+a slow app costs no memory. Messages without a `seq` wait in its bounded `Outbox`.
 """
 
 from __future__ import annotations
@@ -39,23 +39,23 @@ _log = logging.getLogger(__name__)
 
 _GREETING_SECONDS = 30.0
 _WRITE_SECONDS = 120.0
-"""A peer that takes nothing for so long is gone; it will come back and resume."""
+"""Seconds until a write to an app that reads nothing closes the connection; the app can resume later."""
 _CLOSE_SECONDS = 5.0
 _SILENCE_SECONDS = 60.0
-"""An app that says nothing for so long is asleep or cut off, and nobody told us. It would keep this daemon
-from ending when idle, and from making room."""
+"""Seconds without a message after which the connection is closed. Such an app sleeps or lost its network; its
+connection would keep the daemon from ending when idle, and from being replaced."""
 _PINGS_SINCE = 3
-"""The protocol in which apps are never silent for long."""
+"""The first protocol version in which an app sends a Ping when it has nothing else to send."""
 _STATUS_SINCE = 2
-"""The protocol that has it; an older app would not know what to make of it."""
+"""The first protocol version with Status; an older app would refuse the message."""
 _BATCH = 200
 _REST = 0.1
-"""Seconds between two times of telling. A model server sends each token by itself; what comes within a rest
-goes out as one message a job, in one write. Nobody reads faster than that."""
+"""Seconds between two writes to an app. A model server sends each token by itself; the tokens of one pause go
+out as one message a job, in one write. No person reads faster than that."""
 
 
 class VisitorHost(Protocol):
-    """What a visitor needs of the daemon."""
+    """The part of the daemon that a visitor uses."""
 
     @property
     def scheduler(self) -> Scheduler: ...
@@ -81,7 +81,7 @@ class Visitor:
         self._seen = -1
         self._telling: asyncio.Task[None] | None = None
         self.looks = False
-        """Whether the app only looks, and would replace no daemon."""
+        """Whether the app only watches, and would never replace the daemon."""
 
     async def run(self) -> None:
         """Serve the app until it goes or breaks the protocol."""
@@ -100,7 +100,7 @@ class Visitor:
             await self._close()
 
     def tell(self, message: FromBox | None) -> None:
-        """Pass on a message of the moment; None says that the journal grew."""
+        """Send a message without a `seq`; None means that the journal has new records to send."""
         if message is None:
             self._news.set()
         elif not isinstance(message, Status) or self._protocol >= _STATUS_SINCE:
@@ -163,7 +163,7 @@ class Visitor:
             await self._write(outcome)
             return
         for told in outcome:
-            # What is further on comes in its turn; ahead of it, the app would take the rest for seen.
+            # Messages after the cursor are sent later, in order. Sent now, the app would skip those before.
             if told.seq <= self._seen:
                 await self._write(told)
 
@@ -176,10 +176,10 @@ class Visitor:
                 await self._tell_journal()
                 await asyncio.sleep(_REST)
         except ConnectionError:
-            _log.info("an app takes nothing any more")
+            _log.info("an app reads nothing any more")
         except Exception:  # noqa: BLE001 - as in `run`
-            _log.exception("an app could not be told")
-        # The reader ends with the transport. A mere close would wait for a peer that takes nothing.
+            _log.exception("an app could not be sent its messages")
+        # Aborting the transport also ends the reader. A close would wait for an app that reads nothing.
         self._writer.transport.abort()
 
     async def _tell_moment(self) -> None:
@@ -187,7 +187,7 @@ class Visitor:
             await self._write(*merge_deltas(some))
 
     async def _tell_journal(self) -> None:
-        while batch := await self._host.scheduler.told_after(self._seen, _BATCH):
+        while batch := await self._host.scheduler.messages_after(self._seen, _BATCH):
             await self._write(*(message for _, message in batch if message is not None))
             self._seen = batch[-1][0]
 
@@ -199,8 +199,8 @@ class Visitor:
 
     @contextlib.contextmanager
     def _hanging_up_after(self, seconds: float) -> Iterator[None]:
-        # Not asyncio.wait_for: before Python 3.12 it swallows a cancel that comes as its time is up
-        # or its wait is over, and the visit would never end.
+        # Not asyncio.wait_for: before Python 3.12 it can swallow a cancel that arrives just as it times out or
+        # finishes, and the visit would never end.
         timer = asyncio.get_running_loop().call_later(seconds, self._writer.transport.abort)
         try:
             yield
@@ -231,10 +231,10 @@ class Visitor:
 
 
 def _seen_by(hello: Hello, welcome: Welcome) -> int:
-    """The last seq that need not be told."""
+    """Return the last seq that the app needs no message of: the start of its cursor."""
     if not hello.journal and hello.after >= 0:
         return welcome.last
-    # A journal that ends before `after` has lost records, and gives their seqs out again.
+    # A journal that ends before `after` has lost records and reuses their seqs, so everything is sent.
     follows = hello.journal == welcome.journal and hello.after <= welcome.last
     return hello.after if follows else -1
 

@@ -1,1 +1,1 @@
-"""The jobs on the box: which there are, the journal that keeps them, their pictures, and the work on them."""
+"""The jobs on the box: their states, the journal that keeps them, their pictures, and their attempts."""

@@ -1,7 +1,7 @@
-"""Which jobs the box knows and how each stands: the journal, understood.
+"""The jobs that the box knows and the state of each, as a replay of the journal gives them.
 
-Every change is a journal record first; the state in memory follows from the records alone, so a daemon
-that starts again stands where the last one fell.
+Every change is written to the journal first. The state in memory follows from the records alone, so a daemon
+that starts after a crash has the same jobs in the same states.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from remote.protocol import (
 )
 
 _WORTH = 0.1
-"""Share of the journal that must become free for it to be rewritten."""
-_LONGEST_REST = 0.1
-"""Share of the time that ended jobs are kept for; of a time without records, no more is believed."""
+"""Share of the journal that must become free before it is rewritten."""
+_LONGEST_GAP = 0.1
+"""How much of a time without records counts towards a job's age, as a share of the time to keep jobs."""
 _LARGEST = MAX_FROM_BOX
-"""Bytes of a record: no app takes a larger message, and no request is sensibly larger."""
+"""Bytes that a record may have: apps accept no larger message, and no sensible request is larger."""
 _LONGEST_REASON = 10_000
 """Characters."""
 
 
 class JobState(enum.Enum):
-    """How a job stands."""
+    """The state of a job."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -53,7 +53,7 @@ class JobState(enum.Enum):
 
 @dataclass(frozen=True)
 class EngineAttempt:
-    """One try at a job."""
+    """One attempt of the engine at a job."""
 
     job: str
     number: int
@@ -70,18 +70,18 @@ _ENDED_BY = {
 
 @dataclass(slots=True)
 class _Job:
-    """What is kept in memory of a job: nothing of what it asks or answers."""
+    """The state of a job in memory; its request and answer are read from the journal when they are needed."""
 
     accepted: int | None
-    """The seq of the record with its request; None where only the result is left of a damaged journal."""
+    """The seq of the record with its request; None if that record was lost and only the result is left."""
     state: JobState = JobState.WAITING
     ended: int | None = None
-    """The seq of the record of its end."""
+    """The seq of the record with its end; None for a job that has not ended."""
     ended_at: float = 0.0
     """Unix time."""
     attempts: int = 0
     falls: int = 0
-    """Attempts that may have ended with the daemon."""
+    """Attempts that may have ended by a crash of the daemon."""
 
 
 class Board:
@@ -97,13 +97,13 @@ class Board:
         self._unfinished = 0
         self._waiting: OrderedDict[str, None] = OrderedDict()
         self.strange: Counter[str] = Counter()
-        """By kind: how many records this version cannot read. They stay, for one that can."""
+        """How many records of each kind this version cannot read. They stay in the journal for newer ones."""
         for record in journal.read():
             if _is_readable(record):
                 self._learn(record)
             else:
                 self.strange[str(record.body.get("type"))] += 1
-        self._leave_unreadable()
+        self._forget_unreadable()
         for job in reversed(self.running()):
             self._wait_first(job)
 
@@ -114,16 +114,16 @@ class Board:
 
     @property
     def first_waiting(self) -> str | None:
-        """The job that is to begin next; None when none waits."""
+        """The job that starts next; None when none waits."""
         return next(iter(self._waiting), None)
 
     def state(self, job: str) -> JobState | None:
-        """How the job stands; None when this box does not know it."""
+        """The state of the job; None when this box does not know it."""
         known = self._jobs.get(job)
         return None if known is None else known.state
 
     def running(self) -> list[str]:
-        """The jobs that were begun and have not ended."""
+        """The jobs with an attempt that has not ended."""
         return [job for job, known in self._jobs.items() if known.state is JobState.RUNNING]
 
     def unfinished_requests(self) -> Iterator[Request]:
@@ -140,60 +140,61 @@ class Board:
         return parse(Request, self._journal.record(accepted).body.get("request"))
 
     def check(self) -> None:
-        """Raise JournalError when the journal is not there any more, or somebody else wrote it."""
+        """Raise JournalError when the journal file was removed, or something else wrote to it."""
         self._journal.check()
 
     def accept(self, job: str, request: Request) -> None:
-        """Take the job; it is on the disk when this returns. A failed one begins anew.
+        """Accept the job; it is on the disk when this returns. A job that had failed starts anew.
 
         Raises RecordTooLarge.
         """
         self._append("accepted", {"job": job, "request": cast(Json, asdict(request))})
 
-    def kills(self, job: str) -> bool:
-        """Whether the runner died so often during this job that the job is held to be the cause."""
+    def has_crashed_runner(self, job: str) -> bool:
+        """Return whether the runner died so often during this job that the job counts as the cause."""
         return self._jobs[job].falls >= MOST_FALLS
 
     def start(self, job: str) -> EngineAttempt:
-        """Begin a job that waits."""
+        """Start an attempt at a waiting job."""
         self._append("started", {"job": job})
         return EngineAttempt(job, self._jobs[job].attempts, self.request(job))
 
     def wait_again(self, job: str) -> None:
-        """Let a job that runs wait for another attempt, before those that were not begun."""
+        """Put a running job back to the front of the queue, for another attempt."""
         self._append("waiting", {"job": job})
 
     def finish(self, job: str, answer: Answer) -> None:
-        """Keep the answer. Raises RecordTooLarge for one that no app would take."""
+        """Keep the answer. Raises RecordTooLarge if it is larger than apps accept."""
         self._append("finished", {"job": job, "answer": cast(Json, asdict(answer))})
 
     def fail(self, job: str, kind: str, message: str) -> None:
-        """Give the job up, with the reason that the user will read."""
+        """End the job as failed, with the reason that the user will read."""
         self._append("failed", {"job": job, "kind": kind, "message": message[:_LONGEST_REASON]})
 
     def cancel(self, job: str) -> None:
-        """Take the job back."""
+        """End the job as cancelled."""
         self._append("cancelled", {"job": job})
 
-    def told_after(self, seq: int) -> Iterator[tuple[int, Durable | None]]:
-        """What apps are told of the records after `seq`; None for those that are not for them."""
+    def messages_after(self, seq: int) -> Iterator[tuple[int, Durable | None]]:
+        """The seq and the message of each record after `seq`; None for a record that apps are not sent."""
         for record in self._journal.read(after=seq):
-            yield record.seq, _told(record)
+            yield record.seq, _message_of(record)
 
-    def told_of(self, job: str) -> Iterator[Durable]:
-        """What apps are told of this job so far."""
+    def messages_of(self, job: str) -> Iterator[Durable]:
+        """The messages that this job's records hold so far."""
         known = self._jobs[job]
         for seq in (known.accepted, known.ended):
-            message = _told(self._journal.record(seq)) if seq is not None else None
+            message = _message_of(self._journal.record(seq)) if seq is not None else None
             if message is not None:
                 yield message
 
     def forget_ended(self, keep: float) -> int:
-        """Drop the jobs that ended more than so many seconds ago from the journal; returns how many.
+        """Remove the jobs that ended more than `keep` seconds ago from the journal; return how many.
 
-        A time without records counts as a tenth of `keep` at most: a clock that jumps by a year makes
-        nothing old. What is little is left: apps ask for everything again after it. Damaged bytes that
-        were set aside so long ago go, too. Not while `told_after` goes on.
+        A time without records counts as a tenth of `keep` at most, so a clock that jumps by a year makes
+        nothing old. If little would become free, nothing is removed, because apps ask for every message
+        again afterwards. Damaged bytes that were set aside so long ago are removed, too. Must not be called
+        while `messages_after` is being read.
         """
         before = self._clock() - keep
         self._journal.forget_set_aside(before)
@@ -215,21 +216,21 @@ class Board:
         return len(old)
 
     def _ended_before(self, keep: float) -> set[str]:
-        """The jobs that ended so many seconds ago, as far as the times of the records can be believed."""
+        """The jobs that ended `keep` seconds ago; gaps between the records' times count in part only."""
         ended_at_age: dict[str, float] = {}
         age, last = 0.0, None
         for record in self._journal.read():
             if isinstance(time := record.body.get("time"), (int, float)):
-                age += 0.0 if last is None else _believed(time - last, keep)
+                age += 0.0 if last is None else _bound_gap(time - last, keep)
                 last = time
             job = str(record.body.get("job"))
             if job in self._jobs and self._jobs[job].ended == record.seq:
                 ended_at_age[job] = age
-        age += 0.0 if last is None else _believed(self._clock() - last, keep)
+        age += 0.0 if last is None else _bound_gap(self._clock() - last, keep)
         return {job for job, ended in ended_at_age.items() if age - ended >= keep}
 
-    def _leave_unreadable(self) -> None:
-        """Know nothing of jobs that are to be done and ask for more than this version can read."""
+    def _forget_unreadable(self) -> None:
+        """Forget unfinished jobs whose request this version cannot read. Their records stay in the journal."""
         for job in [job for job, known in self._jobs.items() if known.ended is None]:
             try:
                 if self.request(job).job_id() == job:
@@ -248,7 +249,7 @@ class Board:
         job, kind = str(record.body.get("job")), record.body.get("type")
         known = self._jobs.get(job)
         if known is None and kind == "finished":
-            # Its acceptance was lost with a damaged record; whoever asks again is answered.
+            # The record of its acceptance was damaged. An app that submits the job again gets the result.
             known = self._jobs[job] = _Job(None)
             self._unfinished += 1
         if kind == "accepted":
@@ -257,12 +258,12 @@ class Board:
             self._jobs[job] = _Job(record.seq)
             self._waiting[job] = None
         elif known is None or known.ended is not None:
-            # As above, and there is no result; or it has its one end already.
+            # The job's acceptance was lost and it has no result, or it has ended already.
             return
         elif kind == "started":
             known.state = JobState.RUNNING
             known.attempts += 1
-            # Taken back when the attempt ends in any other way than with the daemon.
+            # Counts as a crash until the attempt ends in another way.
             known.falls += 1
             self._waiting.pop(job, None)
         elif kind == "waiting":
@@ -281,30 +282,31 @@ class Board:
 
 
 def _time_of(record: Record, clock: Callable[[], float]) -> float:
-    """When it was written; now, for one that does not say."""
+    """The Unix time when the record was written; the present time for a record without one."""
     time = record.body.get("time")
     return float(time) if isinstance(time, (int, float)) else clock()
 
 
-def _believed(seconds: float, keep: float) -> float:
-    """How much of the time between two records counts."""
-    return min(max(0.0, seconds), keep * _LONGEST_REST)
+def _bound_gap(seconds: float, keep: float) -> float:
+    """How much of the time between two records counts towards a job's age."""
+    return min(max(0.0, seconds), keep * _LONGEST_GAP)
 
 
 def _is_readable(record: Record) -> bool:
-    """Whether this version knows what the record says; of an acceptance, that is asked where it matters."""
+    """Return whether this version can read the record. Requests are checked only for unfinished jobs."""
     kind = record.body.get("type")
     if kind in _ENDED_BY:
-        return _told(record) is not None
+        return _message_of(record) is not None
     return kind in ("journal", "accepted", "started", "waiting")
 
 
-def _told(record: Record) -> Durable | None:
+def _message_of(record: Record) -> Durable | None:
+    """The message to apps that the record holds; None for a record that apps are not sent."""
     if record.body.get("type") not in {"accepted", *_ENDED_BY}:
         return None
     try:
         message = from_json(dict(record.body))
     except ProtocolError:
-        return None  # of a newer version
+        return None  # a newer version wrote it
     assert isinstance(message, (Accepted, Finished, Failed, Cancelled))  # noqa: S101 - for mypy
     return message

@@ -1,14 +1,14 @@
-"""The box's memory: an append-only file of records, each on the disk before anybody is told of it.
+"""The box's memory: an append-only file of records. Each is on the disk before any app is told of it.
 
-`records` says how they lie there. Record 0 names the journal.
+`records` defines the format of the file. Record 0 gives the journal's id.
 
 A plain file and not a database, because home directories on GPU boxes are often NFS. What a crash can
-do to such a file is a torn last record: it is cut off. Damage elsewhere is never passed over in
+do to such a file is a torn last record: it is cut off. Damage elsewhere is never ignored in
 silence: the damaged bytes are kept beside the journal, reported, and the good records around them stay.
 
-What it asks of the file system is what NFS gives, too: one writer, writes at a given place, fsync, and a
-rename within a folder. It maps nothing into memory, and it reads a record at a time. Who the one writer is,
-`locks` decides; where a file system has no locks, a writer that finds the file changed goes no further.
+It needs of the file system only what NFS has, too: one writer, writes at an offset, fsync, and a rename
+within a folder. It maps nothing into memory, and it reads one record at a time. `locks` makes sure that there
+is one writer; where a file system has no locks, a writer that finds the file changed stops.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ _CHUNK = 1 << 20
 
 
 class JournalError(Exception):
-    """The journal cannot be read or written, or is not what it was; opening it anew mends what can be."""
+    """The journal cannot be read or written, or something else changed it. Opening it anew repairs it."""
 
 
 class Journal:
-    """An open journal, for one thread at a time; `id` and `last` may be asked for from any."""
+    """An open journal, for one thread at a time; any thread may read `id` and `last`."""
 
     def __init__(self, path: Path) -> None:
         """Open or create the journal. Raises JournalError."""
         self._path = path
         self.id = ""
-        """Changes when the journal is not what it was, so that nobody mixes up two counts of seq, and every
-        app asks for everything."""
+        """Identifies the sequence of records. It changes whenever records are lost or dropped, so that every app
+        notices and asks for all messages again."""
         self.damages: list[Damage] = []
-        """What was found broken while opening."""
+        """The damaged parts that were found while opening."""
         self._index = _Index()
         self._size = 0
         self._is_ragged = False
-        """Whether bytes of a record that could not be written may stand behind the end."""
+        """Whether the file may have bytes after its end, from a record whose write failed."""
         self._is_renamed = False
-        """Whether a new file has the journal's name, and perhaps not for good yet."""
+        """Whether a rewritten file got the journal's name, and the rename may not be durable yet."""
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -72,16 +72,15 @@ class Journal:
         return self._size
 
     def append(self, kind: str, body: Mapping[str, Json], most: int = MAX_MESSAGE) -> Record:
-        """Add a record of at most so many bytes and return it once it is on the disk.
+        """Add a record of at most `most` bytes and return it once it is on the disk.
 
-        Raises OSError (say, disk full); the journal is then as it was before. What a failed fsync leaves
-        unknown is cut off and written anew by whoever tries again. Raises RecordTooLarge, and JournalError
-        as `check` does.
+        Raises OSError (for example, disk full); the journal is then as it was before: bytes that a failed write
+        or fsync left are cut off before the next record. Raises RecordTooLarge, and JournalError like `check`.
         """
         whole: dict[str, Json] = {"seq": self._index.next_seq, "type": kind, **body}
         data = encode_record(whole, most)
         if self._is_renamed:
-            self._settle_name()
+            self._make_rename_durable()
         if self._is_ragged:
             self._cut()
         self.check()
@@ -91,14 +90,14 @@ class Journal:
             os.fsync(self._descriptor)
         except OSError:
             self._is_ragged = True
-            with suppress(OSError):  # else the next record is not written before it is cut
+            with suppress(OSError):  # if this fails, the next `append` cuts them off first
                 self._cut()
             raise
-        self._note(record)
+        self._add(record)
         return record
 
     def check(self) -> None:
-        """Raise JournalError when the file was removed, or somebody else wrote there; and OSError."""
+        """Raise JournalError when the file was removed or something else wrote to it. Raises OSError."""
         try:
             size = self._path.stat().st_size
         except FileNotFoundError:
@@ -109,18 +108,18 @@ class Journal:
             )
 
     def drop(self, seqs: Collection[int]) -> None:
-        """Forget these records; the others keep their seqs, and the journal gets a new id.
+        """Remove these records; the others keep their seqs, and the journal gets a new id.
 
-        Raises OSError; the journal is then as it was before. Raises JournalError as `check` does. Not while
-        a `read` goes on.
+        Raises OSError; the journal is then as it was before. Raises JournalError like `check`. Must not be
+        called while a `read` goes on.
         """
         self.check()
         self._rewrite(self._index.without(seqs), self._index.next_seq)
 
     def read(self, after: int = -1) -> Iterator[Record]:
-        """The records with a seq above `after`, read from the file as they are asked for.
+        """Yield the records with a seq above `after`; each is read from the file when it is needed.
 
-        Raises JournalError for one that can no longer be read, and OSError.
+        Raises JournalError when a record can no longer be read, and OSError.
         """
         at = bisect.bisect_right(self._index.seqs, after)
         while at < len(self._index.seqs):
@@ -128,14 +127,14 @@ class Journal:
             at += 1
 
     def record(self, seq: int) -> Record:
-        """The record with this seq. Raises KeyError, and as `read` does."""
+        """Read the record with this seq. Raises KeyError, and JournalError and OSError like `read`."""
         at = bisect.bisect_left(self._index.seqs, seq)
         if at == len(self._index.seqs) or self._index.seqs[at] != seq:
             raise KeyError(seq)
         return self._read(at)
 
     def forget_set_aside(self, before: float) -> None:
-        """Remove damaged bytes that were set aside before that Unix time. Raises OSError."""
+        """Remove the files of damaged bytes that are older than the Unix time `before`. Raises OSError."""
         for file in self._path.parent.glob(f"{self._path.name}.damaged-*"):
             if file.stat().st_mtime < before:
                 file.unlink()
@@ -146,14 +145,16 @@ class Journal:
     # --- opening ---
 
     def _load(self) -> None:
-        self._beside("mended").unlink(missing_ok=True)  # of a daemon that fell while it wrote that
+        self._beside("mended").unlink(
+            missing_ok=True
+        )  # left by a daemon that crashed in `_rewrite`
         whole = os.fstat(self._descriptor).st_size
         for part in walk(self._bytes, whole):
             if isinstance(part, Damage):
                 self._set_aside(part)
                 self.damages.append(part)
                 continue
-            self._index.note(part)
+            self._index.add(part)
             if not self.damages:
                 self._size = part.end
             if part.body.get("type") == "journal":
@@ -161,23 +162,24 @@ class Journal:
         if self.damages and self._index.end > self._size:
             self._rewrite(self._index, self._index.next_seq)
         elif self.damages or not self.id:
-            self._name_at_the_end()
+            self._append_id()
 
-    def _name_at_the_end(self) -> None:
-        """Give the journal a new id, in the place of what is no record there.
+    def _append_id(self) -> None:
+        """Write a record with a new id over the damaged bytes at the end of the file.
 
-        An app that was told of records that are lost, and waits for what follows, must find out; and their
-        seqs are given out again. So they go and the id comes at one stroke.
+        An app may have been sent records that are lost now, and their seqs are used again. The new id makes
+        it ask for all messages. So one write removes the damaged bytes and adds the id.
         """
         seq = self._index.next_seq
-        self.id, data = _naming(seq)
+        self.id, data = _make_id_record(seq)
         _write_at(self._descriptor, data, self._size)
         os.ftruncate(self._descriptor, self._size + len(data))
         os.fsync(self._descriptor)
         sync_folder(self._path.parent)
-        self._note(Record(self._size, len(data), {"seq": seq}))
+        self._add(Record(self._size, len(data), {"seq": seq}))
 
     def _set_aside(self, damage: Damage) -> None:
+        """Copy the damaged bytes to a file beside the journal."""
         checksum = 0
         for chunk in self._chunks(damage.offset, damage.size):
             checksum = zlib.crc32(chunk, checksum)
@@ -208,11 +210,11 @@ class Journal:
         self._is_ragged = False
 
     def _rewrite(self, kept: _Index, seq: int) -> None:
-        """Put a file of these records, and one that gives it a new id, in the place of the journal's.
+        """Replace the journal's file by one with these records and a record with a new id.
 
-        Raises OSError; everything is as it was then.
+        Raises OSError; the journal is then as it was before.
         """
-        name, data = _naming(seq)
+        name, data = _make_id_record(seq)
         pieces = itertools.chain(map(self._bytes, kept.offsets, kept.sizes), [data])
         descriptor = write_and_keep_open(self._path, pieces, self._beside("mended"))
         os.close(self._descriptor)
@@ -220,16 +222,16 @@ class Journal:
         self.id = name
         self._index = kept.packed()
         self._size = self._index.end
-        self._note(Record(self._size, len(data), {"seq": seq}))
-        with suppress(OSError):  # else nothing is added before it is done
-            self._settle_name()
+        self._add(Record(self._size, len(data), {"seq": seq}))
+        with suppress(OSError):  # if this fails, the next `append` tries it again first
+            self._make_rename_durable()
 
-    def _settle_name(self) -> None:
+    def _make_rename_durable(self) -> None:
         sync_folder(self._path.parent)
         self._is_renamed = False
 
-    def _note(self, record: Record) -> None:
-        self._index.note(record)
+    def _add(self, record: Record) -> None:
+        self._index.add(record)
         self._size = record.end
 
     def _beside(self, what: str) -> Path:
@@ -237,7 +239,7 @@ class Journal:
 
 
 class _Index:
-    """Where each record lies, in the order of their seqs; 20 bytes a record."""
+    """The seq, offset and size of each record, in the order of the seqs; 20 bytes a record in memory."""
 
     def __init__(self) -> None:
         self.seqs = array("q")
@@ -250,16 +252,16 @@ class _Index:
 
     @property
     def end(self) -> int:
-        """The byte after the last one."""
+        """The offset after the last record."""
         return self.offsets[-1] + self.sizes[-1] if self.seqs else 0
 
-    def note(self, record: Record) -> None:
+    def add(self, record: Record) -> None:
         self.seqs.append(record.seq)
         self.offsets.append(record.offset)
         self.sizes.append(record.size)
 
     def without(self, seqs: Collection[int]) -> _Index:
-        """The index of the others, where they lie now."""
+        """An index without these records; the offsets of the others are unchanged."""
         kept = [seq not in seqs for seq in self.seqs]
         others = _Index()
         for ours, theirs in zip(self._columns(), others._columns(), strict=True):
@@ -267,7 +269,7 @@ class _Index:
         return others
 
     def packed(self) -> _Index:
-        """The same with every record where the one before it ends."""
+        """An index of the same records with new offsets: each record starts where the one before it ends."""
         packed = _Index()
         packed.seqs, packed.sizes = self.seqs, self.sizes
         ends = itertools.accumulate(self.sizes, initial=0)
@@ -278,8 +280,8 @@ class _Index:
         return self.seqs, self.offsets, self.sizes
 
 
-def _naming(seq: int) -> tuple[str, bytes]:
-    """A new id for a journal, and the record that gives it."""
+def _make_id_record(seq: int) -> tuple[str, bytes]:
+    """Make a new journal id. Returns the id and the bytes of the record that holds it."""
     name = uuid.uuid4().hex
     return name, encode_record({"seq": seq, "type": "journal", "id": name})
 

@@ -1,7 +1,7 @@
-"""The pixels of the frames that unfinished jobs need, as PNG files named by their SHA-256.
+"""Keeps the frames that unfinished jobs need, as PNG files named by their SHA-256.
 
-The journal holds the requests, this folder what they look at; a picture goes when the last job that
-needs it has ended.
+The journal holds the requests, this folder their pictures. A picture is removed when the last job that needs
+it has ended.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from remote.protocol import FrameInfo, Request
 
 
 class MissingPicture(Exception):
-    """A picture was left out that is not here."""
+    """An app left out a picture that the box does not have."""
 
 
 class PictureLost(Exception):
-    """A picture is not what it was when the box took it. Whoever sent it has it still."""
+    """A stored picture was removed or damaged. The app that sent it still has it."""
 
 
 class Pictures:
-    """A folder of pictures. All methods block on the disk."""
+    """The folder of pictures, with a count of the frames that need each. All methods block on the disk."""
 
     def __init__(self, folder: Path, needed_by: Iterable[Request]) -> None:
-        """Open the folder and remove what none of these requests needs."""
+        """Open the folder and remove the pictures that none of these requests needs."""
         self._folder = folder
         self._needed = Counter(frame.sha256 for request in needed_by for frame in request.frames)
         self._sweep()
 
     def keep(self, frames: Sequence[FrameInfo], images: Sequence[str]) -> None:
-        """Store the base64 images of these frames durably. Of one that is kept already, it may be empty.
+        """Store the base64 images of these frames durably. An image may be empty if it is stored already.
 
-        Raises MissingPicture when one is empty and not kept, ValueError when they are not the frames'
-        pictures, and OSError (disk full).
+        Raises MissingPicture when an image is empty and not stored, ValueError when the images do not match
+        the frames, and OSError (disk full).
         """
-        pictures = self._decoded(frames, images)
+        pictures = self._decode_all(frames, images)
         try:
             for name, data in pictures.items():
                 self._store(name, data)
@@ -53,11 +53,11 @@ class Pictures:
         self._needed.update(frame.sha256 for frame in frames)
 
     def load(self, request: Request) -> list[bytes]:
-        """The PNG files of a request's frames. Raises OSError, and PictureLost if one is gone or damaged."""
+        """Read the PNG files of a request's frames. Raises PictureLost if one is gone or damaged, and OSError."""
         return [self._read(frame.sha256) for frame in request.frames]
 
     def release(self, request: Request) -> None:
-        """The request needs its pictures no longer; those that no other one needs are removed."""
+        """Remove the pictures of a request that has ended, unless another request needs them."""
         for frame in request.frames:
             self._needed[frame.sha256] -= 1
             self._remove_unneeded(frame.sha256)
@@ -68,12 +68,12 @@ class Pictures:
         except FileNotFoundError:
             raise PictureLost(f"the picture {name[:12]} is gone from the box's disk") from None
         if hashlib.sha256(data).hexdigest() != name:
-            (self._folder / name).unlink()  # whoever sends it again is not to find this one
+            (self._folder / name).unlink()  # else a picture that is sent again would not be stored
             raise PictureLost(f"the picture {name[:12]} was damaged on the box's disk")
         return data
 
-    def _decoded(self, frames: Sequence[FrameInfo], images: Sequence[str]) -> dict[str, bytes]:
-        """The pictures that came, by name."""
+    def _decode_all(self, frames: Sequence[FrameInfo], images: Sequence[str]) -> dict[str, bytes]:
+        """Decode and check the images that were sent, by name. Raises like `keep`."""
         if len(frames) != len(images):
             raise ValueError(f"{len(frames)} frames came with {len(images)} images")
         pictures: dict[str, bytes] = {}

@@ -1,8 +1,8 @@
-"""How records lie in the journal's file, and how whole ones are found among damaged bytes.
+"""The format of the journal's file, and how whole records are found among damaged bytes.
 
 A record is four bytes of length, four of CRC32 (both big-endian, the checksum over the JSON) and a JSON
-object that begins with its `seq`. Each seq is higher than the one before it. In JSON no byte is below 0x20,
-so that no text of a user can pass for the head of a record.
+object that begins with its `seq`. Each seq is higher than the one before it. JSON has no byte below 0x20, so
+no text of a user can look like the head of a record.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from remote.protocol import MAX_MESSAGE, Json
 _HEAD = 8
 _BEGINNING = b'{"seq":'
 _BEYOND_SEQS = 1 << 62
-"""No journal counts so far, and the next seq after one below it fits into 64 bits."""
+"""Seqs are below this. No journal reaches it, and the next seq still fits into 64 bits."""
 _CHUNK = 1 << 20
 
 Read = Callable[[int, int], bytes]
-"""The bytes from an offset on, at most so many; fewer only at the end of the file."""
+"""A function of offset and size that returns so many bytes of the file; fewer only at its end."""
 
 
 class RecordTooLarge(Exception):
-    """A record is over the limit."""
+    """A record is larger than the limit."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One record: where it lies and what it says."""
+    """One record: its position in the file and its content."""
 
     offset: int
-    """Byte at which it starts."""
+    """The byte at which it starts."""
     size: int
-    """Bytes it takes, head included."""
+    """Its number of bytes, head included."""
     body: Mapping[str, Json]
 
     @property
@@ -45,22 +45,22 @@ class Record:
 
     @property
     def end(self) -> int:
-        """The byte after it."""
+        """The offset after its last byte."""
         return self.offset + self.size
 
 
 @dataclass(frozen=True)
 class Damage:
-    """Bytes that are no record, or records with a seq that was given before."""
+    """A part of the file that holds no record, or records whose seq is not higher than the one before."""
 
     offset: int
     size: int
     torn: bool
-    """True at the end of the file: a record that was being written when the box went down."""
+    """True at the end of the file: the box went down while it wrote a record."""
 
 
 def encode_record(body: Mapping[str, Json], most: int = MAX_MESSAGE) -> bytes:
-    """The record as it lies in the file; its body begins with `seq`. Raises RecordTooLarge."""
+    """Return the bytes of a record in the file. `body` must begin with `seq`. Raises RecordTooLarge."""
     data = json.dumps(body, separators=(",", ":")).encode()
     if len(data) > most:
         raise RecordTooLarge(f"a record of {len(data):,} bytes is over the limit of {most:,}")
@@ -68,16 +68,16 @@ def encode_record(body: Mapping[str, Json], most: int = MAX_MESSAGE) -> bytes:
 
 
 def scan(data: bytes) -> tuple[list[Record], list[Damage]]:
-    """Every record of a journal's bytes, in order, and what lies between them."""
+    """Return the records in a journal's bytes and the damaged parts between them, both in order."""
     found = list(walk(lambda offset, size: data[offset : offset + size], len(data)))
     records = [part for part in found if isinstance(part, Record)]
     return records, [part for part in found if isinstance(part, Damage)]
 
 
 def walk(read: Read, end: int, start: int = 0, last: int = -1) -> Iterator[Record | Damage]:
-    """Every record from `start` to `end`, in order, and what lies between them; one at a time in memory.
+    """Yield the records from `start` to `end` and the damaged parts between them, in order.
 
-    `last` is the seq before `start`.
+    One record is in memory at a time. `last` is the seq of the record before `start`.
     """
     while start < end:
         record = record_at(read, start, end)
@@ -92,7 +92,7 @@ def walk(read: Read, end: int, start: int = 0, last: int = -1) -> Iterator[Recor
 
 
 def record_at(read: Read, offset: int, end: int) -> Record | None:
-    """The record that starts there; None when no whole one does."""
+    """Return the record that starts at `offset`; None when no whole record starts there."""
     head = read(offset, _HEAD)
     length = int.from_bytes(head[:4], "big")
     if length > MAX_MESSAGE or offset + _HEAD + length > end:
@@ -113,7 +113,7 @@ def record_at(read: Read, offset: int, end: int) -> Record | None:
 
 
 def _next_record(read: Read, start: int, end: int, last: int) -> Record | None:
-    """The first whole record from there on with a seq above `last`."""
+    """Find the first whole record from `start` on with a seq above `last`."""
     while window := read(start, min(_CHUNK, end - start)):
         at = window.find(_BEGINNING, _HEAD)
         while at >= 0:
@@ -123,6 +123,6 @@ def _next_record(read: Read, start: int, end: int, last: int) -> Record | None:
             at = window.find(_BEGINNING, at + 1)
         if start + len(window) >= end:
             break
-        # What the window's end cuts begins the next one.
+        # Windows overlap, so that a head that one window's end cuts is whole in the next.
         start += len(window) - _HEAD - len(_BEGINNING) + 1
     return None

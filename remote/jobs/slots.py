@@ -35,14 +35,14 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 _DISK_PAUSE = 5.0
-"""Seconds to wait before a write that failed (disk full) is tried again."""
+"""Seconds until a write that failed (disk full) is tried again."""
 
 
 class Scheduler:
-    """Has one engine do the jobs of one board.
+    """Runs the jobs of one board on one engine.
 
-    Board and pictures block on the disk, so every call of theirs runs on one thread of their own: the
-    loop stays free, and they see one caller at a time.
+    Board and pictures block on the disk. So every call to them runs on one separate thread: the event loop
+    stays free, and they have one caller at a time.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Scheduler:
         runner: str,
         tell: Callable[[FromBox | None], None],
     ) -> None:
-        """`tell` passes a message of the moment to every app; None says that the journal grew."""
+        """`tell` sends a message without a `seq` to every app; None means that the journal has new records."""
         self._board = board
         self._pictures = pictures
         self._engine = engine
@@ -63,25 +63,25 @@ class Scheduler:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._cancelling: dict[str, asyncio.Task[None]] = {}
         self._engine_errors: dict[str, list[str]] = {}
-        """What the engine failed at a job with, which is to be tried again."""
-        self._trouble: JournalError | None = None
-        """Why nothing can go on with this journal as it is open."""
-        # Held while a job passes from waiting to running, so that a cancel finds it on either side.
-        self._passing = asyncio.Lock()
+        """The engine's errors in the attempts so far, by job."""
+        self._journal_error: JournalError | None = None
+        """The error after which this open journal cannot be used any more."""
+        # Held while a job changes from waiting to running, so that a cancel finds it in one of the states.
+        self._starting = asyncio.Lock()
         self._wake = asyncio.Event()
         self._wake.set()
 
     async def run(self) -> None:
-        """Start jobs as slots come free, until cancelled; then those that run wait for the next daemon.
+        """Start jobs as slots become free, until cancelled; then put running jobs back for the next daemon.
 
-        Raises JournalError as soon as anybody meets one: a daemon that starts mends what it can.
+        Raises JournalError as soon as any call met one: the next daemon repairs the journal as it opens it.
         """
         try:
-            while self._trouble is None:
+            while self._journal_error is None:
                 await self._wake.wait()
                 self._wake.clear()
                 await self._fill_slots()
-            raise self._trouble
+            raise self._journal_error
         finally:
             tasks = [*self._cancelling.values(), *self._running.values()]
             for task in tasks:
@@ -93,7 +93,7 @@ class Scheduler:
             self._disk.shutdown()
 
     async def submit(self, message: Submit) -> Refused | list[Durable]:
-        """Take a job in. Returns what there is to tell of it already, or why it was refused."""
+        """Accept a job. Returns the messages that it has already, or why it was refused."""
         if message.job != message.request.job_id():
             return Refused(message.job, "request", "the job's id is not its request's hash")
         try:
@@ -108,8 +108,8 @@ class Scheduler:
         return told
 
     async def begin_cancel(self, job: str) -> None:
-        """Take back a job that waits or runs, in a task of its own: whoever asks has more to say, and a full
-        disk may hold that up for hours.
+        """Cancel a waiting or running job in a separate task, because a full disk may delay it for hours, and
+        the app's next messages must not wait for it.
         """
         state = await self._on_disk(self._board.state, job)
         if state in (JobState.WAITING, JobState.RUNNING) and job not in self._cancelling:
@@ -117,8 +117,8 @@ class Scheduler:
             task.add_done_callback(functools.partial(self._cancel_ended, job))
 
     async def cancel(self, job: str) -> None:
-        """Take back a job that waits or runs. Returns when that is on the disk, and its slot free."""
-        async with self._passing:
+        """Cancel a waiting or running job. Returns when that is on the disk and the job's slot is free."""
+        async with self._starting:
             task = self._running.get(job)
             if task is not None:
                 task.cancel()
@@ -127,28 +127,28 @@ class Scheduler:
         self._changed()
 
     async def check(self) -> None:
-        """Look whether the journal is still there, and ours. Raises JournalError, and OSError."""
+        """Raise JournalError when the journal file was removed or something else wrote to it. Raises OSError."""
         await self._on_disk(self._board.check)
 
     async def forget_ended(self, keep: float) -> int:
-        """Forget the jobs that ended so many seconds ago; returns how many. Raises OSError."""
+        """Forget the jobs that ended more than `keep` seconds ago; return how many. Raises OSError."""
         return await self._on_disk(self._board.forget_ended, keep)
 
     async def unfinished(self) -> int:
-        """Jobs that wait or run."""
+        """The number of jobs that wait or run."""
         return await self._on_disk(lambda: self._board.unfinished)
 
     async def counts(self) -> tuple[int, int]:
-        """How many jobs wait, and how many run."""
+        """The number of waiting jobs, and of running ones."""
         unfinished = await self.unfinished()
         running = len(self._running)
         return max(0, unfinished - running), running
 
-    async def told_after(self, seq: int, most: int) -> list[tuple[int, Durable | None]]:
-        """The next durable messages after `seq`, at most `most`."""
+    async def messages_after(self, seq: int, most: int) -> list[tuple[int, Durable | None]]:
+        """The seqs and messages of the next `most` records after `seq`, as in `Board.messages_after`."""
 
         def read() -> list[tuple[int, Durable | None]]:
-            return list(itertools.islice(self._board.told_after(seq), most))
+            return list(itertools.islice(self._board.messages_after(seq), most))
 
         return await self._on_disk(read)
 
@@ -162,41 +162,41 @@ class Scheduler:
                 self._pictures.release(message.request)
                 raise
             return []
-        return list(self._board.told_of(message.job))
+        return list(self._board.messages_of(message.job))
 
     async def _fill_slots(self) -> None:
         while len(self._running) < self._engine.slots:
-            async with self._passing:
+            async with self._starting:
                 attempt = await self._persist(self._start_next)
                 if attempt is None:
                     break
                 task = asyncio.create_task(self._attempt(attempt))
                 self._running[attempt.job] = task
-                task.add_done_callback(functools.partial(self._left, attempt.job))
-        # Jobs may have been given up.
+                task.add_done_callback(functools.partial(self._free_slot, attempt.job))
+        # `_start_next` may have ended jobs as failed.
         self._tell(None)
 
     def _start_next(self) -> EngineAttempt | None:
-        """Begin the job that has waited longest; one that kills the runner is given up instead."""
+        """Start the first waiting job. A job that has crashed the runner too often fails instead."""
         while (job := self._board.first_waiting) is not None:
-            if not self._board.kills(job):
+            if not self._board.has_crashed_runner(job):
                 return self._board.start(job)
             reason = f"the runner died {MOST_FALLS} times during this job"
             self._end(job, functools.partial(self._board.fail, job, "internal", reason))
         return None
 
-    def _left(self, job: str, task: asyncio.Task[None]) -> None:
+    def _free_slot(self, job: str, task: asyncio.Task[None]) -> None:
         if self._running.get(job) is task:
             del self._running[job]
-        _take_note(task)
+        _retrieve_exception(task)
         self._changed()
 
     def _cancel_ended(self, job: str, task: asyncio.Task[None]) -> None:
         del self._cancelling[job]
-        _take_note(task)
+        _retrieve_exception(task)
 
     def _put_back(self) -> None:
-        """Let the jobs that run wait: an end of the daemon in good order is not held against them."""
+        """Make the running jobs wait again, so that an orderly end of the daemon does not count as a crash."""
         for job in reversed(self._board.running()):
             self._board.wait_again(job)
 
@@ -258,7 +258,7 @@ class Scheduler:
         await self._persist(self._end, job, lambda: self._board.fail(job, kind, message))
 
     def _end(self, job: str, note: Callable[[], None]) -> None:
-        """Note the end of a job that has none yet."""
+        """Write the end of a job by the callback `note`, unless it has ended already; then free its pictures."""
         if self._board.state(job) not in (JobState.WAITING, JobState.RUNNING):
             return
         request: Request = self._board.request(job)
@@ -274,12 +274,12 @@ class Scheduler:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._disk, call, *arguments)
         except JournalError as error:
-            self._trouble = error
+            self._journal_error = error
             self._wake.set()
             raise
 
     async def _persist(self, call: Callable[..., T], *arguments: object) -> T:
-        """Write, however long the disk is full: what was accepted is never dropped."""
+        """Repeat a write until the disk takes it: a job that was accepted is never dropped."""
         while True:
             try:
                 return await self._on_disk(call, *arguments)
@@ -288,7 +288,7 @@ class Scheduler:
                 await asyncio.sleep(_DISK_PAUSE)
 
 
-def _take_note(ended: asyncio.Task[None]) -> None:
-    """A JournalError, which ends everything, is known by now."""
+def _retrieve_exception(ended: asyncio.Task[None]) -> None:
+    """Read the task's exception, else asyncio logs a warning. `_on_disk` has kept a JournalError already."""
     if not ended.cancelled():
         ended.exception()

@@ -55,7 +55,7 @@ def test_every_stand_survives_a_restart(reopen: Open) -> None:
     board.cancel(C.job)
     waiting = ask("waiting")
     board.accept(waiting.job, waiting.request)
-    told = list(board.told_after(-1))
+    told = list(board.messages_after(-1))
     board = reopen()
     stands = [board.state(job.job) for job in (A, B, C, waiting, ask("unknown"))]
     assert stands == [
@@ -67,8 +67,8 @@ def test_every_stand_survives_a_restart(reopen: Open) -> None:
     ]
     assert board.unfinished == 1
     assert list(board.unfinished_requests()) == [waiting.request]
-    assert list(board.told_after(-1)) == told
-    assert [type(message) for message in board.told_of(A.job)] == [Accepted, Finished]
+    assert list(board.messages_after(-1)) == told
+    assert [type(message) for message in board.messages_of(A.job)] == [Accepted, Finished]
 
 
 def test_jobs_that_ran_go_first_again_in_their_order(reopen: Open) -> None:
@@ -94,11 +94,11 @@ def test_a_job_that_waits_again_goes_first(reopen: Open) -> None:
 def test_a_job_during_which_the_runner_always_dies_is_held_to_be_the_cause(reopen: Open) -> None:
     board = accepted(reopen())
     for _ in range(MOST_FALLS):
-        assert not board.kills(A.job)
+        assert not board.has_crashed_runner(A.job)
         board.start(A.job)
         board = reopen()
-    assert board.kills(A.job)
-    assert not board.kills(B.job)
+    assert board.has_crashed_runner(A.job)
+    assert not board.has_crashed_runner(B.job)
 
 
 def test_attempts_that_ended_in_order_are_not_held_against_a_job(reopen: Open) -> None:
@@ -107,7 +107,7 @@ def test_attempts_that_ended_in_order_are_not_held_against_a_job(reopen: Open) -
         board.start(A.job)
         board.wait_again(A.job)
         board = reopen()
-    assert not board.kills(A.job)
+    assert not board.has_crashed_runner(A.job)
     assert board.start(A.job).number == 2 * MOST_FALLS + 1
 
 
@@ -117,11 +117,11 @@ def test_a_failed_job_can_be_accepted_anew(reopen: Open) -> None:
         board.start(A.job)
         board = reopen()
     board.fail(A.job, "internal", "gave up")
-    assert [type(message) for message in board.told_of(A.job)] == [Accepted, Failed]
+    assert [type(message) for message in board.messages_of(A.job)] == [Accepted, Failed]
     board.accept(A.job, A.request)
     board = reopen()
     assert board.state(A.job) is JobState.WAITING
-    assert not board.kills(A.job)
+    assert not board.has_crashed_runner(A.job)
     assert board.start(A.job).number == 1
 
 
@@ -168,7 +168,7 @@ def test_a_result_whose_acceptance_was_lost_answers_whoever_asks_again(
     (tmp_path / "journal").write_bytes(whole[: lost.offset] + whole[lost.end :])
     board = reopen()
     assert board.state(A.job) is JobState.FINISHED
-    assert [type(message) for message in board.told_of(A.job)] == [Finished]
+    assert [type(message) for message in board.messages_of(A.job)] == [Finished]
     assert board.unfinished == 2
     assert {request.prompt for request in board.unfinished_requests()} == {"b", "c"}
 
@@ -190,7 +190,7 @@ def test_what_this_version_cannot_read_is_left_as_it_is_and_counted(
         assert board.first_waiting == B.job
         assert list(board.unfinished_requests()) == [B.request]
         assert [
-            message for _, message in board.told_after(-1) if isinstance(message, Finished)
+            message for _, message in board.messages_after(-1) if isinstance(message, Finished)
         ] == []
         board.start(B.job)
         board.finish(B.job, ANSWER)
@@ -228,7 +228,7 @@ def test_jobs_that_ended_long_ago_are_forgotten_and_no_others(tmp_path: Path) ->
         assert journal.last > last
         stands = [board.state(job.job) for job in (A, B, C)]
         assert stands == [None, JobState.CANCELLED, JobState.WAITING]
-        told = [message for _, message in board.told_after(-1) if message is not None]
+        told = [message for _, message in board.messages_after(-1) if message is not None]
         assert [message.job for message in told] == [B.job, C.job, B.job]
         assert board.unfinished == 1
         board.accept(A.job, A.request)

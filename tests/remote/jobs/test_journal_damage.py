@@ -80,7 +80,7 @@ def known(folder: Path, data: bytes) -> Known:
     with opened(folder, data) as (journal, board):
         return Known(
             {job.job: board.state(job.job) for job in JOBS},
-            [message for _, message in board.told_after(-1) if message is not None],
+            [message for _, message in board.messages_after(-1) if message is not None],
             board.unfinished,
             journal.damages,
         )

@@ -215,7 +215,7 @@ async def test_work_ends_when_its_journal_can_no_longer_be_read(tmp_path: Path) 
         file.seek(-3, os.SEEK_END)
         file.write(b"?")
     with pytest.raises(JournalError):
-        await site.work.told_after(-1, 10)
+        await site.work.messages_after(-1, 10)
     with pytest.raises(JournalError, match="no longer"):
         await asyncio.wait_for(working, BOUND)
     site.journal.close()
