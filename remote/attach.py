@@ -69,7 +69,7 @@ def _reach(runner: str, setup: Setup) -> socket.socket:
             continue
         if daemon is not None:
             return daemon
-        # When another attach starts a daemon at the same moment, ours reports "taken", and we connect to that.
+        # When another attach starts a daemon at the same moment, ours reports "taken".
         silent += not _start(runner, setup, deadline - time.monotonic())
         if silent == _MOST_SILENT_STARTS:
             raise StartError("internal", "the daemon ended again and again before it could serve")

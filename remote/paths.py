@@ -69,7 +69,7 @@ class DaemonPaths:
         return self.run / f"{self.key}.lock"
 
     def touch(self) -> None:
-        """Renew the times of socket and lock, because /var/tmp is cleaned of old files. Missing ones stay away."""
+        """Renew the times of socket and lock, if they exist: /var/tmp is cleaned of old files."""
         for file in (self.socket, self.lock):
             with contextlib.suppress(FileNotFoundError):
                 os.utime(file)

@@ -1,7 +1,7 @@
 """Merges small Delta messages into fewer larger ones.
 
-Each message has a fixed cost, however short its text is: a frame, an SSH packet with its checksum, and JSON on
-both sides.
+Each message has a fixed cost, however short its text is: a frame, an SSH packet with its checksum, and JSON
+on both sides.
 """
 
 from __future__ import annotations

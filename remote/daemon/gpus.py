@@ -71,7 +71,7 @@ def visible_devices(setup: Setup, environment: Mapping[str, str]) -> str:
 
 
 def visible_gpus(rows: Sequence[GpuRow], visible: str) -> tuple[Gpu, ...]:
-    """Return the GPUs that `visible` names by index or UUID; all, when it is empty or names an unknown one."""
+    """Return the GPUs that `visible` names by index or UUID; all if it is empty or names an unknown one."""
     names = [name.strip() for name in visible.split(",") if name.strip()]
     chosen = [row for row in rows if any(_is_called(row, name) for name in names)]
     known = all(any(_is_called(row, name) for row in rows) for name in names)

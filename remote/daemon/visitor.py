@@ -199,8 +199,8 @@ class Visitor:
 
     @contextlib.contextmanager
     def _hanging_up_after(self, seconds: float) -> Iterator[None]:
-        # Not asyncio.wait_for: before Python 3.12 it can swallow a cancel that arrives just as it times out or
-        # finishes, and the visit would never end.
+        # Not asyncio.wait_for: before Python 3.12 it can swallow a cancel that comes just as it ends, and the
+        # visit would never end.
         timer = asyncio.get_running_loop().call_later(seconds, self._writer.transport.abort)
         try:
             yield

@@ -230,7 +230,7 @@ class Board:
         return {job for job, ended in ended_at_age.items() if age - ended >= keep}
 
     def _forget_unreadable(self) -> None:
-        """Forget unfinished jobs whose request this version cannot read. Their records stay in the journal."""
+        """Forget unfinished jobs whose request this version cannot read. Their records stay."""
         for job in [job for job, known in self._jobs.items() if known.ended is None]:
             try:
                 if self.request(job).job_id() == job:

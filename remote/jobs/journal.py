@@ -41,8 +41,8 @@ class Journal:
         """Open or create the journal. Raises JournalError."""
         self._path = path
         self.id = ""
-        """Identifies the sequence of records. It changes whenever records are lost or dropped, so that every app
-        notices and asks for all messages again."""
+        """Identifies the sequence of records. It changes whenever records are lost or dropped, so that every
+        app notices and asks for all messages again."""
         self.damages: list[Damage] = []
         """The damaged parts that were found while opening."""
         self._index = _Index()
@@ -74,8 +74,9 @@ class Journal:
     def append(self, kind: str, body: Mapping[str, Json], most: int = MAX_MESSAGE) -> Record:
         """Add a record of at most `most` bytes and return it once it is on the disk.
 
-        Raises OSError (for example, disk full); the journal is then as it was before: bytes that a failed write
-        or fsync left are cut off before the next record. Raises RecordTooLarge, and JournalError like `check`.
+        Raises OSError (for example, disk full); the journal is then as it was before: bytes that a failed
+        write or fsync left are cut off before the next record. Raises RecordTooLarge, and JournalError like
+        `check`.
         """
         whole: dict[str, Json] = {"seq": self._index.next_seq, "type": kind, **body}
         data = encode_record(whole, most)

@@ -53,7 +53,7 @@ class Pictures:
         self._needed.update(frame.sha256 for frame in frames)
 
     def load(self, request: Request) -> list[bytes]:
-        """Read the PNG files of a request's frames. Raises PictureLost if one is gone or damaged, and OSError."""
+        """Read the PNG files of a request's frames. Raises PictureLost if one is damaged, and OSError."""
         return [self._read(frame.sha256) for frame in request.frames]
 
     def release(self, request: Request) -> None:

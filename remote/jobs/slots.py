@@ -53,7 +53,7 @@ class Scheduler:
         runner: str,
         tell: Callable[[FromBox | None], None],
     ) -> None:
-        """`tell` sends a message without a `seq` to every app; None means that the journal has new records."""
+        """`tell` sends a message without a `seq` to every app; None means that the journal grew."""
         self._board = board
         self._pictures = pictures
         self._engine = engine
@@ -127,7 +127,7 @@ class Scheduler:
         self._changed()
 
     async def check(self) -> None:
-        """Raise JournalError when the journal file was removed or something else wrote to it. Raises OSError."""
+        """Raise JournalError when the journal file was removed or something else wrote to it, and OSError."""
         await self._on_disk(self._board.check)
 
     async def forget_ended(self, keep: float) -> int:
@@ -196,7 +196,7 @@ class Scheduler:
         _retrieve_exception(task)
 
     def _put_back(self) -> None:
-        """Make the running jobs wait again, so that an orderly end of the daemon does not count as a crash."""
+        """Make the running jobs wait again, so that an orderly end does not count as a crash."""
         for job in reversed(self._board.running()):
             self._board.wait_again(job)
 
@@ -258,7 +258,7 @@ class Scheduler:
         await self._persist(self._end, job, lambda: self._board.fail(job, kind, message))
 
     def _end(self, job: str, note: Callable[[], None]) -> None:
-        """Write the end of a job by the callback `note`, unless it has ended already; then free its pictures."""
+        """Write the end of a job by the callback `note`, unless it has ended; then release its pictures."""
         if self._board.state(job) not in (JobState.WAITING, JobState.RUNNING):
             return
         request: Request = self._board.request(job)

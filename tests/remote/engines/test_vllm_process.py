@@ -215,7 +215,7 @@ async def test_a_server_whose_daemon_was_killed_before_it_could_note_the_group_i
         write_pid_file(file, kept)
         first.append(file.read_bytes())
 
-    monkeypatch.setattr("remote.engines.vllm.process.write_note", write)
+    monkeypatch.setattr("remote.engines.vllm.process.write_pid_file", write)
     server = await started(STAYS, note)
     child, leader = await child_of(server), group_of(note)
     note.write_bytes(first[0])
