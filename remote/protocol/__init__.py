@@ -1,7 +1,7 @@
-"""What the app and the box say to each other. The only part of `remote` that `backend` imports.
+"""The messages between the app and the box. The only part of `remote` that `backend` imports.
 
-It holds no behaviour of either side: `jobs` says what a job is, `messages` what is said about it, `checks`
-what a checkup of the box finds, and `framing` and `typed_json` how that lies on a byte stream.
+It holds no behaviour of either side: `jobs` defines requests, answers and setups, `messages` the messages,
+`checks` the findings of a checkup, and `framing` and `typed_json` how messages become bytes.
 """
 
 from __future__ import annotations

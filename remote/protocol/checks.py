@@ -1,4 +1,4 @@
-"""What a checkup of the box is asked for, and what it finds."""
+"""The request for a checkup of the box, and its findings."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ OK = "ok"
 WARNING = "warning"
 FAILED = "failed"
 SKIPPED = "skipped"
-"""The verdicts: fine; it works, but look; it does not work; not looked at, and the detail says why."""
+"""The verdicts: it works; it works, with a warning; it does not work; it was not checked (see `detail`)."""
 
 
 @dataclass(frozen=True)
 class Checkup:
-    """How the box is meant to be run."""
+    """What the box is to be checked for."""
 
     setup: Setup
     context: int
@@ -29,13 +29,13 @@ class Finding:
 
     type: ClassVar[str] = "finding"
     time: float
-    """Unix time where it was looked."""
+    """Unix time by the clock of the box."""
     area: str
     """What the check is about: "box", "GPU", "vLLM", "model", …"""
     name: str
     verdict: str
     """One of OK, WARNING, FAILED and SKIPPED."""
     detail: str
-    """What was found, or why nothing was looked for."""
+    """What the check found, or why it was skipped."""
     remedy: str = ""
-    """What the user can do; never empty when it failed."""
+    """What the user can do; never empty when the check failed."""

@@ -21,12 +21,12 @@ MAX_MESSAGE = 64 * 1024 * 1024
 """Bytes a message may have. Two uncompressed 1920x1056 frames in base64 take 16 MiB."""
 
 MAX_FROM_BOX = 8 * 1024 * 1024
-"""The same for what the box says, which has no frames: an answer of a million tokens takes 5 MiB. As JSON of
-nothing but brackets, bytes take some thirty times as much memory."""
+"""Bytes that a message from the box may have. It carries no pictures; an answer of a million tokens takes 5
+MiB. The limit is low because JSON of nothing but brackets takes some thirty times its size in memory."""
 
 _MOST_PARTS = 1_000_000
-"""Values that a message above MAX_FROM_BOX may be made of, with what looks like them in its texts. It is
-large for its pictures alone, and base64 has nothing of the kind."""
+"""Commas and opening brackets that a message above MAX_FROM_BOX may have. Only its pictures make such a
+message large, and base64 has none of these characters."""
 
 _LENGTH = 4
 _BY_TYPE: dict[str, type[Message]] = {kind.type: kind for kind in get_args(Message)}
@@ -38,7 +38,7 @@ def to_json(message: Message) -> dict[str, Json]:
 
 
 def from_json(value: Json) -> Message:
-    """The message that a JSON object stands for. Raises ProtocolError."""
+    """Read the message that a JSON object describes. Raises ProtocolError."""
     if not isinstance(value, dict):
         raise ProtocolError(f"a message is an object, not {kind_of(value)}")
     name = value.get("type")
@@ -51,7 +51,7 @@ def from_json(value: Json) -> Message:
 
 
 def encode(message: Message) -> bytes:
-    """The message as it lies on the wire. Raises ProtocolError above MAX_MESSAGE."""
+    """Return the message as the bytes that are sent. Raises ProtocolError above MAX_MESSAGE."""
     body = json.dumps(to_json(message), separators=(",", ":")).encode()
     if len(body) > MAX_MESSAGE:
         raise ProtocolError(f"a message of {len(body):,} bytes is over {MAX_MESSAGE:,}")
@@ -61,16 +61,16 @@ def encode(message: Message) -> bytes:
 class Decoder:
     """Cuts a byte stream into messages, however the bytes arrive.
 
-    Holds at most one incomplete message. After a ProtocolError the stream is not to be trusted.
+    It holds at most one incomplete message. After a ProtocolError the stream cannot be read on.
     """
 
     def __init__(self, most: int = MAX_MESSAGE) -> None:
-        """`most`: bytes that a message may have."""
+        """`most` is the number of bytes that a message may have."""
         self._most = most
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """The messages that `data` completes. Raises ProtocolError."""
+        """Add received bytes, and yield the messages that are complete now. Raises ProtocolError."""
         self._buffer += data
         while len(self._buffer) >= _LENGTH:
             length = int.from_bytes(self._buffer[:_LENGTH], "big")
@@ -85,7 +85,7 @@ class Decoder:
 
     @property
     def pending(self) -> int:
-        """Bytes of an incomplete message; above 0 at the end of a stream, it was cut."""
+        """The number of bytes of an incomplete message. Above 0 at the end of a stream, a message was cut."""
         return len(self._buffer)
 
 

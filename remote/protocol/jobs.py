@@ -1,4 +1,4 @@
-"""What a job is: the request, the answer, and how the box that does it is set up."""
+"""A job's request and answer, and the setup of the box that runs it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import json
 from dataclasses import asdict, dataclass
 
 ENGINE_ATTEMPTS = 2
-"""At a job that the engine fails at; after the last one the job fails."""
+"""Attempts at a job in which the engine may fail; after the last one the job fails."""
 MOST_FALLS = 3
-"""Attempts that may end with the daemon's death before the job is held to be the cause."""
+"""Attempts that may end by a crash of the daemon; after that the job counts as the cause and fails."""
 
 
 @dataclass(frozen=True)
@@ -17,24 +17,24 @@ class FrameInfo:
     """One still picture that the model looks at, without its pixels."""
 
     sha256: str
-    """Of the PNG file's bytes, as 64 hex digits."""
+    """The hash of the PNG file's bytes, as 64 hex digits."""
     width: int
     height: int
     time: float
     """Seconds from the start of the video; 0 for an image."""
 
     def __post_init__(self) -> None:
-        # 0 and 0.0 are equal, but not in the JSON that a job's id is the hash of.
+        # 0 and 0.0 are equal, but their JSON differs, and so would the job's id, which is its hash.
         object.__setattr__(self, "time", float(self.time))
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the answer is drawn."""
+    """The sampling parameters of an answer."""
 
     temperature: float
     max_tokens: int
-    """Tokens kept free for the answer; it is cut off there."""
+    """The number of tokens that the answer may have; it is cut off there."""
     seed: int
 
     def __post_init__(self) -> None:
@@ -43,7 +43,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Request:
-    """Everything that decides what the answer can be; two equal requests are the same job."""
+    """All inputs that an answer depends on; two equal requests are the same job."""
 
     profile: str
     model: str
@@ -54,7 +54,7 @@ class Request:
     frames: tuple[FrameInfo, ...]
     sampling: Sampling
     candidate: int = 0
-    """Which of several answers to the same question, from 0."""
+    """The number of this answer among several answers to the same prompt, from 0."""
 
     def job_id(self) -> str:
         """SHA-256 over the canonical JSON of every field, as 64 hex digits."""
@@ -64,7 +64,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the engine made of a request."""
+    """The engine's answer to a request."""
 
     text: str
     finish_reason: str
@@ -72,25 +72,25 @@ class Answer:
     engine: str
     """Engine and version: "sketch 1", "vllm 0.32.0"."""
     prompt_tokens: int | None
-    """As the engine counted them, images included; None when it does not count."""
+    """Tokens of the request by the engine's count, images included; None when it does not count."""
     completion_tokens: int | None
     runner: str
     """First 12 hex digits of the SHA-256 of the runner that did the work."""
     notice: str
-    """What the engine wants said about how the text was written; empty for a language model."""
+    """A sentence of the engine about how the text was written; empty for a language model."""
     attempt: int
-    """1 when the first try succeeded."""
+    """1 when the first attempt succeeded."""
     started: float
-    """Unix time of the box."""
+    """Unix time by the clock of the box; so is `ended`."""
     ended: float
 
 
 @dataclass(frozen=True)
 class VllmSetup:
-    """How vLLM is started on the box."""
+    """The settings with which vLLM is started on the box."""
 
     command: tuple[str, ...]
-    """The beginning of the command line; flags that it has are left as they are."""
+    """The beginning of the command line. Its own flags take precedence over those that are added."""
     format: str
     """"mistral" for a model in Mistral's own files, "auto" for one in Hugging Face's."""
     max_model_len: int
@@ -104,9 +104,9 @@ class VllmSetup:
     gpu_memory_utilization: float
     """Share of the GPU's memory that vLLM may take."""
     cuda_visible_devices: str = ""
-    """The GPUs that it may see; empty for all."""
+    """The GPUs that vLLM may use; empty for all."""
     env: tuple[str, ...] = ()
-    """More of its environment, as NAME=value."""
+    """Additional environment variables, as NAME=value."""
 
 
 @dataclass(frozen=True)
@@ -114,21 +114,21 @@ class OpenAISetup:
     """A server that runs already and speaks OpenAI's API."""
 
     base_url: str
-    """As the box sees it: "http://127.0.0.1:8000/v1"."""
+    """The server's address from the box: "http://127.0.0.1:8000/v1"."""
     api_key_env: str
-    """The variable of the box's environment that holds its key; empty for none."""
+    """The environment variable of the box that holds the server's key; empty for none."""
     slots: int
-    """Requests that it is given at once."""
+    """The number of requests that are sent to the server at once."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a model server may say nothing before it counts as hung."""
+    """How long a model server may send nothing before it counts as hung."""
 
     first_token: float
     """Seconds until an answer begins."""
     next_token: float
-    """Seconds from one piece of it to the next."""
+    """Seconds from one piece of the answer to the next."""
 
     def __post_init__(self) -> None:
         # As in FrameInfo: the fingerprint must be the same on both sides of the wire.
@@ -138,22 +138,23 @@ class Patience:
 
 @dataclass(frozen=True)
 class Setup:
-    """How a box is to be run; a daemon is started with one and keeps it."""
+    """The settings of a box. A daemon gets them when it starts and keeps them until it ends."""
 
     root: str
     """Folder on the box for runner, journal and logs; may begin with ~."""
     engine: str
     model: str
     idle_timeout: float
-    """Seconds without work before the GPU is given back, and without an app, too, before the daemon ends."""
+    """Seconds without work until the engine frees the GPU, and, if no app is attached, until the daemon
+    ends."""
     vllm: VllmSetup | None = None
     """For the engine "vllm"."""
     openai: OpenAISetup | None = None
     """For the engine "openai"."""
     patience: Patience | None = None
-    """For the engines that ask a model server; None for the engine's own measure."""
+    """For the engines with a model server; None for the engine's own defaults."""
     keep_days: float = 0.0
-    """Days for which the box remembers a job that has ended; 0 is for ever."""
+    """Days for which the box keeps a job that has ended; 0 keeps it for ever."""
 
     def __post_init__(self) -> None:
         # As in FrameInfo: the fingerprint must be the same on both sides of the wire.
@@ -161,9 +162,11 @@ class Setup:
         object.__setattr__(self, "keep_days", float(self.keep_days))
 
     def fingerprint(self) -> str:
-        """Twelve hex digits that differ when any setting does that an answer or a GPU hangs on."""
-        told = asdict(self)
-        # No reason to end a daemon: the next one heeds it.
-        del told["keep_days"]
-        canonical = json.dumps(told, sort_keys=True, separators=(",", ":"))
+        """Twelve hex digits: a hash of all settings but `keep_days`. With another one the daemon is
+        replaced.
+        """
+        settings = asdict(self)
+        # A new number of days is no reason to end a daemon; the next daemon will use it.
+        del settings["keep_days"]
+        canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]

@@ -1,5 +1,5 @@
-"""The messages. Those with a `seq` are durable: they come from the journal, in order, and are sent again
-after a reconnect. The others tell of the moment and may be lost with the connection.
+"""The messages. Messages with a `seq` are durable: they come from the journal, in order, and are sent again
+after a reconnect. The others describe the present moment and may be lost with the connection.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from remote.protocol.telemetry import EngineLoad, Gpu
 
 OLDEST_PROTOCOL = 1
 NEWEST_PROTOCOL = 4
-"""2 has Status; an app of protocol 1 is told none. An app of protocol 3 is heard of (a Ping, if nothing
-else) every few seconds; one that is silent for a minute is gone. Older ones may be silent for ever.
-With 4, Submit need not bring a picture that the box has."""
+"""The range of protocol versions that this code speaks. 2 added Status; the box sends none to an app of
+protocol 1. From 3 on, an app sends a message (a Ping, if nothing else) every few seconds, and the box
+closes the connection after a minute of silence. From 4 on, Submit may leave out a picture that the
+box has."""
 
 
 # --- from the app to the box ---------------------------------------------------------------------
@@ -30,32 +31,33 @@ class Hello:
     newest: int
     """The range of protocol versions that the app speaks."""
     journal: str
-    """The journal that `after` counts in; empty at the first visit."""
+    """The id of the journal that `after` refers to; empty at the first connection."""
     after: int
-    """The last seq that the app has; the box answers with everything after it. Where no journal is named, -1
-    asks for everything, and 0 for what comes from now on; an older daemon answers both with everything."""
+    """The app's cursor: the last seq that it has. The box sends every message after it. Without a journal
+    id, -1 asks for all messages, and 0 for new ones only; an older daemon sends all messages for both."""
     runner: str
     setup: str
-    """The runner and the setup's fingerprint that the app would start. A daemon that has others and
-    nothing to do makes room (`Fatal` of kind "replaced"); a busy one goes on as it is. Both are empty
-    for an app that only looks."""
+    """The runner and the setup's fingerprint with which the app would start a daemon. A daemon with others
+    ends if it has no work (`Fatal` of kind "replaced"); with work, it goes on as it is. Both are empty for
+    an app that only watches."""
 
 
 @dataclass(frozen=True)
 class Submit:
-    """Please do this job. Sending one again is harmless: the job's id is its request's hash."""
+    """Asks the box to run a job. Sending it again is harmless: the job's id is its request's hash."""
 
     type: ClassVar[str] = "submit"
     job: str
     request: Request
     images: tuple[str, ...]
-    """The PNG files in base64, in the order of `request.frames`. From protocol 4 on, one is empty where
-    the box should have it for another job that has not ended; if it has not, the job is Refused."""
+    """The PNG files in base64, in the order of `request.frames`. From protocol 4 on, an entry may be empty
+    if the box has the picture for another job that has not ended; if it does not have it, it answers
+    Refused."""
 
 
 @dataclass(frozen=True)
 class Cancel:
-    """Stop this job, whether it waits or runs."""
+    """Asks the box to cancel this job, whether it waits or runs."""
 
     type: ClassVar[str] = "cancel"
     job: str
@@ -63,7 +65,7 @@ class Cancel:
 
 @dataclass(frozen=True)
 class Ping:
-    """Are you there? Answered by a Pong with the same number."""
+    """Asks whether the box is still there. It answers with a Pong of the same number."""
 
     type: ClassVar[str] = "ping"
     number: int
@@ -71,11 +73,11 @@ class Ping:
 
 @dataclass(frozen=True)
 class Stop:
-    """End the daemon. Accepted jobs stay in the journal and go on when it starts again."""
+    """Asks the daemon to end. Accepted jobs stay in the journal and go on when a daemon starts again."""
 
     type: ClassVar[str] = "stop"
     only_idle: bool
-    """True: only when nothing waits or runs and no other app is attached."""
+    """True asks it to end only if no job waits or runs and no other app is attached."""
 
 
 # --- from the box to the app ---------------------------------------------------------------------
@@ -95,27 +97,27 @@ class Welcome:
     setup: str
     """The setup's fingerprint that the daemon was started with."""
     notice: str
-    """What every result must say about how it was written; empty for a language model."""
+    """A sentence that every result must carry about how it was written; empty for a language model."""
     slots: int
-    """Requests that the engine works on at once."""
+    """The number of requests that the engine works on at once."""
     unfinished: int
-    """Jobs that wait or run."""
+    """The number of jobs that wait or run."""
 
 
 @dataclass(frozen=True)
 class Fatal:
-    """The runner cannot work here; nothing follows."""
+    """The daemon cannot serve this app; no message follows."""
 
     type: ClassVar[str] = "fatal"
     kind: str
-    """"disk", "protocol", "engine", "place", "internal", "hung" (a daemon that does not answer; later, it
-    may), or "replaced" (come again: see Hello)."""
+    """"disk", "protocol", "engine", "place" (a folder is unusable), "internal", "hung" (the daemon does not
+    answer; a later try may succeed), or "replaced" (connect again: see Hello)."""
     message: str
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """The job is on the box's disk and will be done."""
+    """The job is on the box's disk and will be run."""
 
     type: ClassVar[str] = "accepted"
     seq: int
@@ -124,36 +126,36 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Refused:
-    """The job was not accepted; the box keeps nothing of it."""
+    """The job was not accepted, and the box stores nothing of it."""
 
     type: ClassVar[str] = "refused"
     job: str
     kind: str
-    """"request" (it will never be accepted), "disk" (later, it may), or "pictures" (one that was left out
-    is not there: with all of them, it may)."""
+    """"request" (it will never be accepted), "disk" (a later try may succeed), or "pictures" (the box does
+    not have a picture that was left out: a try with all pictures may succeed)."""
     message: str
 
 
 @dataclass(frozen=True)
 class Started:
-    """An attempt begins; text of an earlier attempt is void."""
+    """A new attempt begins; the text of earlier attempts is invalid."""
 
     type: ClassVar[str] = "started"
     job: str
     attempt: int
     reason: str = ""
-    """Why the engine failed at the attempt before; empty where it did not."""
+    """The engine's error in the attempt before; empty if there was none."""
 
 
 @dataclass(frozen=True)
 class Delta:
-    """Text as it is written."""
+    """A piece of an answer, sent while the engine writes it."""
 
     type: ClassVar[str] = "delta"
     job: str
     attempt: int
     offset: int
-    """Characters of this attempt that came before."""
+    """The number of characters of this attempt before this piece."""
     text: str
 
 
@@ -169,7 +171,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """The job was tried and cannot be done."""
+    """The job was tried and has failed."""
 
     type: ClassVar[str] = "failed"
     seq: int
@@ -181,7 +183,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Cancelled:
-    """The job was cancelled before it was done."""
+    """The job was cancelled before it finished."""
 
     type: ClassVar[str] = "cancelled"
     seq: int
@@ -202,7 +204,7 @@ class Log:
 
 @dataclass(frozen=True)
 class EngineStage:
-    """How far an engine is that takes long to start."""
+    """The stage that an engine has reached while it starts."""
 
     type: ClassVar[str] = "stage"
     time: float
@@ -212,19 +214,21 @@ class EngineStage:
 
 @dataclass(frozen=True)
 class Status:
-    """How the box does now: soon after Welcome, and every few seconds while an app is attached."""
+    """The present state of the box: sent soon after Welcome, and every few seconds while an app is
+    attached.
+    """
 
     type: ClassVar[str] = "status"
     time: float
     stage: str
-    """As in EngineStage, and besides "not started", "idle" (the GPU was given back) and "failed" (it
-    did not start, or ended by itself); empty when the engine does not know."""
+    """A stage of EngineStage, or "not started", "idle" (the engine has freed the GPU) or "failed" (the
+    engine did not start, or ended by itself); empty when the engine does not know."""
     jobs_waiting: int
     jobs_running: int
     load: EngineLoad | None
-    """None when the engine is not there, or does not count."""
+    """None when the engine does not run or does not count its load."""
     gpus: tuple[Gpu, ...]
-    """Those that the engine may use; empty where there is no nvidia-smi, or it does not work."""
+    """The GPUs that the engine may use; empty when nvidia-smi is missing or does not work."""
 
 
 @dataclass(frozen=True)

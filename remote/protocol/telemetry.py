@@ -1,4 +1,4 @@
-"""What a box can measure of itself: its GPUs, and how much its engine has to do."""
+"""The measurements of a box: its GPUs and its engine's load."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Gpu:
-    """One GPU at one moment; None is what its driver does not tell."""
+    """One GPU at one moment. A field is None if the driver does not report it."""
 
     index: int
-    """As nvidia-smi counts them, from 0."""
+    """The number that nvidia-smi gives the GPU, from 0."""
     name: str
     memory_used: int | None = None
     memory_total: int | None = None
@@ -21,14 +21,15 @@ class Gpu:
 
 @dataclass(frozen=True)
 class EngineLoad:
-    """What an engine has to do at one moment; None is what it does not count."""
+    """The load of an engine at one moment. A field is None if the engine does not count it."""
 
     running: int | None = None
-    """Requests that it works on, whoever sent them."""
+    """The number of requests that it works on, from all its clients."""
     waiting: int | None = None
-    """Requests that it has not begun."""
+    """The number of requests that it has not started."""
     prompt_rate: float | None = None
+    """Prompt tokens that it read in a second, since the last poll."""
     generation_rate: float | None = None
-    """Tokens a second since the last look: of the prompts that it reads, of the answers that it writes."""
+    """Answer tokens that it wrote in a second, since the last poll."""
     cache_usage: float | None = None
-    """Share of the KV cache that is taken, 0 to 1."""
+    """Share of the KV cache that is in use, 0 to 1."""

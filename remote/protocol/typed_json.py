@@ -1,7 +1,7 @@
-"""JSON as typed values: dataclasses in, dataclasses out, every field checked.
+"""Reads JSON into dataclasses and checks the type of every field.
 
-What comes out can be computed with and kept: numbers are finite and within 64 bits, so that a difference of
-two is one, too, and a database takes them; text can be encoded.
+Numbers are finite and within 64 bits, so that their differences are finite, and a database accepts them. Text
+can be encoded as UTF-8.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ Json = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
 T = TypeVar("T")
 
 BEYOND_NUMBERS = 2**63
-"""Neither a number nor its negative is as large."""
+"""The absolute value of every accepted number is below this."""
 
 
 class ProtocolError(Exception):
-    """The peer sent something that is not a message of this protocol."""
+    """The other side sent data that is no message of this protocol."""
 
 
 def parse(kind: type[T], value: Json) -> T:
-    """A JSON object as the dataclass `kind`, every field checked. Raises ProtocolError."""
+    """Read a JSON object as the dataclass `kind`, and check every field. Raises ProtocolError."""
     if not isinstance(value, dict):
         raise ProtocolError(f"{kind.__name__} is an object, not {kind_of(value)}")
     arguments: dict[str, object] = {}
@@ -37,12 +37,12 @@ def parse(kind: type[T], value: Json) -> T:
 
 
 _Check = Callable[[Json], object]
-"""Gives the typed value. Raises ProtocolError."""
+"""A function that checks a JSON value and returns it typed. Raises ProtocolError."""
 
 
 @cache
 def _shape(kind: type) -> tuple[tuple[str, _Check, bool], ...]:
-    """Each field's name, its check, and whether it must be there. Made once: looking hints up takes long."""
+    """Return each field's name, its check, and whether it is required. Cached: resolving hints takes long."""
     hints = get_type_hints(kind)
     return tuple(
         (it.name, _check_for(hints[it.name], f"{kind.__name__}.{it.name}"), it.default is MISSING)
@@ -51,7 +51,7 @@ def _shape(kind: type) -> tuple[tuple[str, _Check, bool], ...]:
 
 
 def _check_for(hint: object, where: str) -> _Check:
-    """The check of values of this type; `where` is what a message calls them."""
+    """Make the check for values of this type. `where` is the field's name in error messages."""
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
         (given,) = (part for part in get_args(hint) if part is not type(None))
@@ -89,7 +89,7 @@ def _check_for_scalar(kind: type, where: str) -> _Check:
 
 
 def well_formed(text: str) -> str:
-    """`text` with U+FFFD for each half of a surrogate pair: a model may write one, and no file takes it."""
+    """Replace each lone surrogate by U+FFFD: a model may write one, and no file can store it."""
     if text.isascii():
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
@@ -104,5 +104,5 @@ _SCALARS: dict[type, Callable[[Json], bool]] = {
 
 
 def kind_of(value: Json) -> str:
-    """What a message calls the type of a value."""
+    """Return the name of a value's type for error messages."""
     return "null" if value is None else type(value).__name__
