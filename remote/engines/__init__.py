@@ -1,4 +1,4 @@
-"""What the daemon asks of an engine. Which engines there are is said in `remote.engines.catalog`."""
+"""The interface of an engine to the daemon. `remote.engines.catalog` lists the engines."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class EngineError(Exception):
 
 
 class BadRequest(Exception):
-    """This request can never be answered (a frame that is no picture, a prompt that is too long)."""
+    """This request can never be answered: a frame is no picture, the prompt is too long, or the like."""
 
 
 @dataclass(frozen=True)
 class Completion:
-    """How a generation ended; the last thing that it yields."""
+    """The last item that a generation yields: how it ended."""
 
     finish_reason: str
     """"stop", or "length" when it was cut off at max_tokens."""
@@ -28,7 +28,7 @@ class Completion:
 
 
 Piece = str | Completion
-"""Text as it is written, and at the very end, once, how it ended."""
+"""A piece of text while the engine writes it, or the Completion as the last item."""
 
 
 class Engine(Protocol):
@@ -41,21 +41,21 @@ class Engine(Protocol):
 
     @property
     def notice(self) -> str:
-        """What every result must say about how it was written; empty for a language model."""
+        """A sentence that every result must carry about how it was written; empty for a language model."""
         ...
 
     @property
     def slots(self) -> int:
-        """Requests worked on at once."""
+        """The number of requests that it works on at once."""
         ...
 
     @property
     def stage(self) -> str:
-        """How far its server is, as in `Status.stage`; empty when the engine does not know."""
+        """The stage of its server, as in `Status.stage`; empty when the engine does not know."""
         ...
 
     async def load(self) -> EngineLoad | None:
-        """What it has to do now; None when nothing can tell. Returns within seconds and raises nothing."""
+        """Its present load; None when that is unknown. Returns within seconds and raises nothing."""
         ...
 
     def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
@@ -66,5 +66,5 @@ class Engine(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give everything back: processes, memory, the GPU."""
+        """End its processes, and free its memory and the GPU."""
         ...

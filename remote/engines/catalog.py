@@ -1,4 +1,4 @@
-"""The engines that this runner has, by the name that a box's config gives."""
+"""The engines of this runner, by their names in a box's config."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Tell = Callable[[EngineStage], None]
 
 
 class NoEngineError(Exception):
-    """The config names an engine that this runner does not have, or does not say what it needs."""
+    """The config names an engine that this runner does not have, or lacks a setting that the engine needs."""
 
 
 def make_engine(setup: Setup, paths: DaemonPaths, tell: Tell) -> Engine:
-    """The engine that the setup asks for; `tell` hears of its stages. Raises NoEngineError."""
+    """Make the engine of this setup; it calls `tell` with its stages. Raises NoEngineError."""
     make = _ENGINES.get(setup.engine)
     if make is None:
         have = ", ".join(sorted(_ENGINES))
@@ -30,15 +30,15 @@ def make_engine(setup: Setup, paths: DaemonPaths, tell: Tell) -> Engine:
 
 
 def engine_names() -> tuple[str, ...]:
-    """The engines that this runner has."""
+    """The names of the engines, sorted."""
     return tuple(sorted(_ENGINES))
 
 
-def _sketch(_setup: Setup, _paths: DaemonPaths, _tell: Tell) -> Engine:
+def _make_sketch(_setup: Setup, _paths: DaemonPaths, _tell: Tell) -> Engine:
     return SketchEngine()
 
 
-def _vllm(setup: Setup, paths: DaemonPaths, tell: Tell) -> Engine:
+def _make_vllm(setup: Setup, paths: DaemonPaths, tell: Tell) -> Engine:
     if setup.vllm is None or not setup.model:
         raise NoEngineError("the engine vllm needs the box's setting `model`")
     try:
@@ -47,7 +47,7 @@ def _vllm(setup: Setup, paths: DaemonPaths, tell: Tell) -> Engine:
         raise NoEngineError(f"vllm.command of the box: {error}") from None
 
 
-def _openai(setup: Setup, _paths: DaemonPaths, _tell: Tell) -> Engine:
+def _make_openai(setup: Setup, _paths: DaemonPaths, _tell: Tell) -> Engine:
     if setup.openai is None or not setup.openai.base_url or not setup.model:
         raise NoEngineError(
             "the engine openai needs the box's settings `model` and openai.base_url"
@@ -71,7 +71,7 @@ def _limits(setup: Setup) -> Limits:
 
 
 _ENGINES: dict[str, Callable[[Setup, DaemonPaths, Tell], Engine]] = {
-    "openai": _openai,
-    "sketch": _sketch,
-    "vllm": _vllm,
+    "openai": _make_openai,
+    "sketch": _make_sketch,
+    "vllm": _make_vllm,
 }

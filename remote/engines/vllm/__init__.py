@@ -1,15 +1,18 @@
-"""The engine `vllm`: starts `vllm serve`, keeps it warm, asks it over HTTP, and gives the GPU back.
+"""The engine `vllm`: starts `vllm serve`, keeps it running, sends it requests over HTTP, and frees the GPU.
 
-program       the configured command, made ready for the box
-installation  which vLLM it runs
-flags         vLLM's command line, in its version's spelling
-docker_run    a `docker run` line taken apart
-container     the same line completed, and the container's end
+program       the configured command, prepared for the box
+run_command   one short command, run with a time limit
+installation  which vLLM version the command runs
+flags         vLLM's command line, in the spelling of its version
+docker_run    reads a `docker run` line
+container     completes that line, and removes the container
 launch        command, environment and address of one start
-process       the process group, and the note of it
-stages        its log, read
+process       the server's process group
+pid_file      the file by which a later daemon finds the server of one that was killed
+stages        the server's stage, read from its log
 hangs         when a server is lost and must be replaced
-engine        brings these together
+last_start    how long the last start took
+engine        the `Engine`, which uses all of these
 """
 
 from __future__ import annotations

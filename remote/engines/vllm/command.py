@@ -1,4 +1,4 @@
-"""The program that the configured command runs: as the user wrote it, made ready for the box."""
+"""Prepares the command that the user configured for starting vLLM."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ _CONDA_LIVE = ("--no-capture-output", "--live-stream")
 
 
 def prepare_command(command: Sequence[str]) -> tuple[str, ...]:
-    """The command with the home in its first word put in, and with conda passing its output on.
+    """Replace ~ in the command's first word, and make conda pass on the output.
 
-    Only the first word: no shell reads the others, and a flag's value may mean its ~.
+    Other words keep their ~: no shell would replace it there, and a flag's value may need it.
     """
     ready = (expand_home(command[0]), *command[1:])
     if conda_prefix(ready) and not set(_CONDA_LIVE) & set(ready):
-        # Otherwise conda keeps vLLM's log to itself until vLLM has ended.
+        # Otherwise conda shows vLLM's log only after vLLM has ended.
         return (*ready[:2], _CONDA_LIVE[0], *ready[2:])
     return ready
 
 
 def conda_prefix(command: Sequence[str]) -> tuple[str, ...]:
-    """The part of a `conda run` line that stands before what it runs; nothing for another command."""
+    """The part of a `conda run` line before the command that it runs; empty for another command."""
     if Path(command[0]).name != "conda" or command[1:2] not in (["run"], ("run",)):
         return ()
     at = 2
@@ -33,5 +33,5 @@ def conda_prefix(command: Sequence[str]) -> tuple[str, ...]:
 
 
 def expand_home(text: str) -> str:
-    """The home of the box's user in place of a ~ at the beginning."""
+    """Replace a ~ at the beginning by the home of the box's user."""
     return os.path.expanduser(text)  # noqa: PTH111 - Path's raises for an unknown user

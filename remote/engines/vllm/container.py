@@ -1,10 +1,10 @@
-"""vLLM in a container: the configured `docker run` line with what the container needs and the user did
-not give, and the container's certain end.
+"""vLLM in a container: adds the options that the configured `docker run` line lacks, and removes the
+container.
 
-The server listens on a port, never on a Unix socket: in the container it is most often root, and a
-socket that root makes is not for the box's user to write to; with user namespaces or rootless podman
-it belongs to nobody at all. The port is published on the box's loopback alone, and the key keeps the
-box's other users out.
+The server listens on a port, never on a Unix socket: in the container it mostly runs as root, and the box's
+user may not write to a socket of root; with user namespaces or rootless podman the socket has no known
+owner at all. The port is published on the box's loopback alone, and the key keeps the box's other users
+out.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from remote.engines.vllm.run_command import run_command
 _log = logging.getLogger("vllm")
 
 _REMOVE_SECONDS = 60.0
-"""A container whose processes hang in the GPU's driver takes its time."""
+"""Time limit for a removal: a container whose processes hang in the GPU's driver takes long."""
 _GONE = ("no such container", "no container with", "already in progress")
-"""What Docker and podman say when there is nothing left to remove, or when `--rm` is at it."""
+"""Errors of Docker and podman when no container is left to remove, or `--rm` is removing it already."""
 _TERMINAL = ("--interactive", "--tty")
 _CACHE = "huggingface"
 _PODMAN = "podman"
@@ -42,14 +42,16 @@ class ContainerStaysError(Exception):
 
 @dataclass(frozen=True)
 class Container:
-    """A container that is ours, by its name."""
+    """A container that the runner has started, by its name."""
 
     program: tuple[str, ...]
-    """Docker, with the options that stand before its commands."""
+    """The program (docker or podman), with the options before its command."""
     name: str
 
     async def remove(self, environment: Mapping[str, str]) -> None:
-        """End and remove it, if it is there. Raises ContainerStaysError, and OSError without Docker."""
+        """End and remove the container, if it exists. Raises ContainerStaysError, and OSError without
+        Docker.
+        """
         command = [*self.program, "rm", "--force", self.name]
         ended = await run_command(command, _REMOVE_SECONDS, environment)
         if ended.code and not any(words in ended.errors.lower() for words in _GONE):
@@ -59,25 +61,28 @@ class Container:
 
 @dataclass(frozen=True)
 class Needs:
-    """What the server in the container is to have."""
+    """What the server in the container needs."""
 
     name: str
-    """Of the container."""
+    """The name of the container."""
     port: int
-    """On the box's loopback, and inside."""
+    """The port on the box's loopback and in the container."""
     variables: Sequence[str]
-    """The environment that it gets, by name: Docker takes the values from its own, so that no command
-    line tells them."""
+    """The names of its environment variables. Docker takes the values from its own environment, so that no
+    command line shows them."""
     model: str
     """A path on the box, or a name of the Hugging Face Hub."""
     hub: Path
-    """Where the box keeps what comes from there: HF_HOME."""
+    """The folder on the box for downloads from the Hub: HF_HOME."""
     devices: str
-    """The GPUs that it may see, as in "0,1"; empty for those that the line gives."""
+    """The GPUs that the container may use, such as "0,1"; empty for those that the line names."""
 
 
 def find_run_line(command: Sequence[str]) -> RunLine | None:
-    """The line, when this command starts a container. Raises BadCommandError for one that cannot work."""
+    """Read and check the `docker run` line of a command; None for a command that starts no container.
+
+    Raises BadCommandError for a line that cannot work.
+    """
     if Path(command[0]).name == "sudo" and any(is_container([word]) for word in command[1:]):
         raise BadCommandError(
             "`sudo` in front of docker keeps the environment from it; leave it out, and have the box's "
@@ -102,20 +107,20 @@ def find_run_line(command: Sequence[str]) -> RunLine | None:
 
 
 def is_on_host_network(line: RunLine) -> bool:
-    """Whether the container has no network of its own, so that its loopback is the box's."""
+    """Return whether the container uses the box's network, and so the box's loopback."""
     return "host" in line.values("--network")
 
 
 def complete_run_line(line: RunLine, needs: Needs, inside: Sequence[str]) -> tuple[str, ...]:
-    """The whole command; `inside` is what follows the image. Looks at the box's disk."""
-    # We end the container by its name, so it must be one that is nobody else's; and there is no terminal.
+    """Return the whole command; `inside` are the words after the image. Reads the box's disk."""
+    # The runner removes the container by its name, so the name must be unique; and there is no terminal.
     given = [option for option in line.options if option.name not in ("--name", *_TERMINAL)]
-    options = [*given, *_missing(line, needs)]
+    options = [*given, *_missing_options(line, needs)]
     words = [word for option in options for word in option.words]
     return (*line.program, "run", *words, line.image, *inside)
 
 
-def _missing(line: RunLine, needs: Needs) -> Iterator[Option]:
+def _missing_options(line: RunLine, needs: Needs) -> Iterator[Option]:
     yield Option("--name", needs.name)
     if not line.has("--rm"):
         yield Option("--rm", None)
@@ -125,17 +130,17 @@ def _missing(line: RunLine, needs: Needs) -> Iterator[Option]:
         )  # its processes exchange data there; Docker's own 64 MB are too few
     if not is_on_host_network(line):
         yield Option("--publish", f"127.0.0.1:{needs.port}:{needs.port}")
-    yield from _devices(line, needs.devices)
-    yield from _mounts(line, needs)
+    yield from _device_options(line, needs.devices)
+    yield from _mount_options(line, needs)
     for variable in needs.variables:
         yield Option("--env", variable)
 
 
-def _devices(line: RunLine, devices: str) -> Iterator[Option]:
+def _device_options(line: RunLine, devices: str) -> Iterator[Option]:
     if not devices:
         return
     if line.has("--gpus", "--device", "--runtime"):
-        # Of the GPUs that the line gives, these.
+        # The line names GPUs; the variable selects among them.
         if not _gives_variable(line, "CUDA_VISIBLE_DEVICES"):
             yield Option("--env", "CUDA_VISIBLE_DEVICES")
     elif Path(line.program[0]).name == _PODMAN:
@@ -145,30 +150,30 @@ def _devices(line: RunLine, devices: str) -> Iterator[Option]:
         yield Option("--gpus", f'"device={devices}"')  # the quotes keep the comma from ending it
 
 
-def _mounts(line: RunLine, needs: Needs) -> Iterator[Option]:
+def _mount_options(line: RunLine, needs: Needs) -> Iterator[Option]:
     mounted = [Path(mount.target) for mount in line.mounts() if mount.target]
     model = Path(needs.model)
     if model.is_absolute():
-        # One that the box does not have is in the image, or where the line mounts it.
+        # A model that does not exist on the box is in the image, or in a folder that the line mounts.
         for folder in _folders_of(model) if model.exists() else ():
             if not any(folder.is_relative_to(there) for there in mounted):
-                yield _mount(folder, read_only=True)
+                yield _mount_option(folder, read_only=True)
     elif not _gives_variable(line, "HF_HOME") and not any(path.name == _CACHE for path in mounted):
         needs.hub.mkdir(parents=True, exist_ok=True)
-        yield _mount(needs.hub, read_only=False)
+        yield _mount_option(needs.hub, read_only=False)
         if "HF_HOME" not in needs.variables:
             yield Option("--env", "HF_HOME")
 
 
 def _folders_of(model: Path) -> list[Path]:
-    """The model's folder, and those that its links lead to, as in the cache of the Hugging Face Hub."""
+    """The model's folder, and the folders that its symbolic links lead to, as in the Hugging Face cache."""
     targets = {entry.resolve().parent for entry in model.iterdir()} if model.is_dir() else set()
     outside = {folder for folder in targets if not folder.is_relative_to(model.resolve())}
     return [model, *sorted(outside)]
 
 
-def _mount(path: Path, *, read_only: bool) -> Option:
-    """At its own path. --mount, unlike --volume, makes no folder for a path that is not there."""
+def _mount_option(path: Path, *, read_only: bool) -> Option:
+    """Mount a folder at the same path. Unlike --volume, --mount makes no folder for a missing path."""
     fields = ["type=bind", f"src={path}", f"dst={path}", *(["readonly"] if read_only else [])]
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(fields)  # a path may have a comma in it

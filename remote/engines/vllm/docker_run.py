@@ -1,7 +1,8 @@
-"""A `docker run` (or podman) line taken apart: the program, its options, the image, and what runs inside.
+"""Reads a `docker run` (or podman) line: the program, its options, the image, and the command in the
+container.
 
-Docker's own rule says where the image stands: it is the first word that is neither an option nor an
-option's value. So one must know which options take no value; all others take one. Nothing is run here.
+By Docker's rule, the image is the first word that is neither an option nor an option's value. So this
+module lists the options that take no value; all others take one. It runs nothing.
 """
 
 from __future__ import annotations
@@ -28,18 +29,18 @@ WITHOUT_VALUE = frozenset({
     "--env-host", "--http-proxy", "--no-hostname", "--no-hosts", "--passwd", "--read-only-tmpfs",
     "--replace", "--rmi", "--rootfs", "--tls-verify", "--unsetenv-all",
 })  # fmt: skip
-"""Options of `run` that stand alone; with a value they are written `--rm=false`."""
+"""Options of `run` that take no value; they may get one only as in `--rm=false`."""
 
 _GLOBAL_WITHOUT_VALUE = frozenset({
     "-D", "--debug", "--tls", "--tlsverify",
     # podman's own
     "-r", "--remote", "--noout", "--syslog", "--transient-store",
 })  # fmt: skip
-"""Options between the program and `run`."""
+"""Options without a value that may come between the program and `run`."""
 
 
 class BadCommandError(ValueError):
-    """The configured command cannot be used; says what to change."""
+    """The configured command cannot be used; the message says what to change."""
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,18 @@ class Option:
     """One option of `run`."""
 
     name: str
-    """The long one: "--env" for "-e"."""
+    """The long name: "--env" for "-e"."""
     value: str | None
-    """None when it stands alone."""
+    """None for an option without a value."""
 
     @property
     def is_on(self) -> bool:
-        """Whether an option that takes no value is set."""
+        """Whether an option that takes no value is set, and not switched off by "=false"."""
         return self.value is None or self.value.lower() not in ("false", "f", "0")
 
     @property
     def words(self) -> tuple[str, ...]:
-        """As it is given to Docker."""
+        """The option as words of a command line."""
         return (self.name,) if self.value is None else (f"{self.name}={self.value}",)
 
 
@@ -77,14 +78,14 @@ class RunLine:
     """A whole `docker run` line."""
 
     program: tuple[str, ...]
-    """Docker, with the options that stand before `run`."""
+    """The program (docker or podman), with the options before `run`."""
     options: tuple[Option, ...]
     image: str
     command: tuple[str, ...]
-    """What follows the image: the command, or arguments of the image's own entrypoint."""
+    """The words after the image: a command, or arguments of the image's entrypoint."""
 
     def values(self, name: str) -> list[str]:
-        """What an option is given, each time that it comes."""
+        """The values of an option, one for each time that it is on the line."""
         return [option.value or "" for option in self.options if option.name == name]
 
     def has(self, *names: str) -> bool:
@@ -105,12 +106,12 @@ class RunLine:
 
 
 def is_container(command: Sequence[str]) -> bool:
-    """Whether this command starts a container."""
+    """Return whether this command starts a container."""
     return Path(command[0]).name in _PROGRAMS
 
 
 def read_run_line(command: Sequence[str]) -> RunLine:
-    """Take a `docker run` line apart. Raises BadCommandError."""
+    """Read a `docker run` line. Raises BadCommandError."""
     program, rest = _split_at_run(command)
     options: list[Option] = []
     while rest and rest[0].startswith("-") and rest[0] not in ("-", "--"):
@@ -124,7 +125,7 @@ def read_run_line(command: Sequence[str]) -> RunLine:
 
 
 def _split_at_run(command: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
-    """The program with the options of its own, and what follows `run`."""
+    """Split a command into the program with its own options, and the words after `run`."""
     at = 1
     while at < len(command) and command[at].startswith("-"):
         alone = command[at] in _GLOBAL_WITHOUT_VALUE or "=" in command[at]
@@ -141,7 +142,7 @@ def _split_at_run(command: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
 
 
 def _read_options(rest: list[str]) -> tuple[list[Option], list[str]]:
-    """The options that the first word holds (`-it` are two), and the words after them."""
+    """Read the options in the first word (`-it` are two). Returns them and the words after them."""
     word, rest = rest[0], rest[1:]
     if word.startswith("--"):
         name, given, value = word.partition("=")

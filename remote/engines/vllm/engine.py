@@ -1,4 +1,4 @@
-"""The engine itself: one vLLM server, started when there is work and ended when there is none."""
+"""The engine `vllm`: one vLLM server, which it starts when there is work and ends when there is none."""
 
 from __future__ import annotations
 
@@ -24,25 +24,26 @@ from remote.protocol import EngineLoad, EngineStage, Request, VllmSetup
 _log = logging.getLogger("vllm")
 
 _START_SECONDS = 3600.0
-"""Weights may have to be fetched first; a start that goes wrong ends by itself much sooner."""
+"""Time limit for a start: weights may have to be downloaded. A start that fails ends much sooner by
+itself."""
 _STEP = 0.5
 _PAUSE_SECONDS = 30.0
-"""Between a start that failed and the next one: whoever had the GPU may be gone by then."""
+"""Seconds from a failed start to the next one: another process may have freed the GPU by then."""
 _STARTS = 2
-"""Starts that fail one after the other; then requests fail at once for a pause: the next would fail, too."""
+"""Starts that may fail in a row; then requests fail at once for `_PAUSE_SECONDS`, without a new start."""
 
 
 @dataclass(frozen=True)
 class _Failure:
-    """How the last start went wrong."""
+    """How the last start failed."""
 
     message: str
     at: float
-    """By the monotonic clock."""
+    """Seconds of the monotonic clock."""
     was_killed: bool
-    """By somebody else, which says little of the next one."""
+    """Whether a signal ended the server; then the next start may well succeed, and comes without a pause."""
     starts: int
-    """That have failed, one after the other."""
+    """The number of starts in a row that have failed."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class _Running:
 
 
 class VllmEngine:
-    """Answers requests through a vLLM server of its own."""
+    """Answers requests through a vLLM server that it starts and ends."""
 
     def __init__(
         self,
@@ -65,7 +66,7 @@ class VllmEngine:
         tell: Callable[[EngineStage], None],
         limits: Limits | None = None,
     ) -> None:
-        """`tell` hears how far a starting server is. Nothing is started before the first request.
+        """`tell` gets the stages of a starting server. The first request starts the server.
 
         Raises BadCommandError for a configured command that cannot work.
         """
@@ -89,22 +90,24 @@ class VllmEngine:
 
     @property
     def name(self) -> str:
-        """ "vllm" and its version, once that is known."""
+        """ "vllm" and its version, once the version is known."""
         return "vllm " + ".".join(map(str, self._version)) if self._version else "vllm"
 
     @property
     def notice(self) -> str:
-        """Nothing: a language model wrote the text."""
+        """Empty: a language model wrote the text."""
         return ""
 
     @property
     def slots(self) -> int:
-        """Requests that the server batches."""
+        """The number of requests that the server batches."""
         return self._setup.max_num_seqs
 
     @property
     def stage(self) -> str:
-        """How far the server is; "idle" after the GPU was given back, "failed" after a bad end."""
+        """The server's stage; "idle" after the engine freed the GPU, "failed" after a start or server
+        failed.
+        """
         if self._starting is not None and not self._starting.done():
             return (self._stage or Stage.STARTING).value
         running = self._running
@@ -115,18 +118,18 @@ class VllmEngine:
         return "idle" if self._gave_back else "not started"
 
     async def load(self) -> EngineLoad | None:
-        """What the server has to do; None before it is ready."""
+        """The server's load; None before it is ready."""
         running = self._running
         return None if running is None else await running.client.load()
 
     async def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
-        """Answer one request; starts the server first if it is not there.
+        """Answer one request; start the server first if none runs.
 
         Raises BadRequest with the server's words, and EngineError with the end of its log.
         """
         self._busy += 1
         try:
-            running = await self._warm()
+            running = await self._ensure_server()
             try:
                 async for piece in running.client.generate(request, images):
                     yield piece
@@ -140,15 +143,15 @@ class VllmEngine:
             self._idle_since = time.monotonic()
 
     async def close(self) -> None:
-        """End the server and its whole process group, or what an earlier daemon left of one."""
+        """End the server and its whole process group, or the group that an earlier daemon left."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
         await self._end("the runner ends")
-        # An end that a cancelled task began may be under way still.
+        # A task that was cancelled may have begun to end a server, and that may still go on.
         if self._ending is not None:
             await self._ending
-        # When nothing was asked, a server that a killed daemon left has the GPU still.
+        # If no request came, a server that a killed daemon left still holds the GPU.
         with contextlib.suppress(ContainerStaysError):
             await sweep(self._note, self._launcher.environment())
             self._launcher.socket.unlink(missing_ok=True)
@@ -157,26 +160,27 @@ class VllmEngine:
     def _running(self) -> _Running | None:
         return None if self._starting is None else _result_of(self._starting)
 
-    async def _warm(self) -> _Running:
+    async def _ensure_server(self) -> _Running:
+        """Return the server that answers, and start one if there is none. Raises EngineError."""
         if self._starting is not None and self._starting.done():
             running = _result_of(self._starting)
             if running is not None and running.process.returncode is None:
                 return running
             await self._end("vLLM has ended")
         if self._starting is None:
-            pause = self._pause()
+            pause = self._pause_before_start()
             self._gave_back = False
             self._starting = asyncio.create_task(self._start(pause, after=self._ending))
-        # Whoever is cancelled while waiting must not end the start that others wait for.
+        # A request that is cancelled while it waits must not end the start that others wait for.
         return await asyncio.shield(self._starting)
 
     async def _discard(self, running: _Running, why: str) -> None:
-        """End this server, unless another request has done so and a new one is on its way."""
+        """End this server, unless another request has ended it already and a new one is starting."""
         if self._starting is not None and _result_of(self._starting) is running:
             await self._end(why)
 
-    def _pause(self) -> float:
-        """Seconds until the next start. Raises EngineError when enough of them have just failed."""
+    def _pause_before_start(self) -> float:
+        """Seconds until the next start. Raises EngineError when `_STARTS` starts in a row have failed."""
         failure = self._failure
         if failure is None:
             return 0.0
@@ -190,7 +194,8 @@ class VllmEngine:
 
     async def _start(self, pause: float, after: asyncio.Task[None] | None) -> _Running:
         if after is not None:
-            await asyncio.wait([after])  # it holds the GPU, the note and the socket until then
+            # Until then the old server holds the GPU, the pid file and the socket.
+            await asyncio.wait([after])
         if pause:
             _log.info("starting vLLM again in %.0f s", pause)
             await asyncio.sleep(pause)
@@ -221,7 +226,7 @@ class VllmEngine:
             await self._until_ready(process, client)
         except (EngineError, BadRequest) as error:
             was_killed = (process.returncode or 0) < 0
-            # Stopped first: only then has its log been read to the end.
+            # The log has been read to the end only after `stop`.
             await process.stop()
             message = f"{error}\n{process.last_lines}"
             raise self._failed(message, was_killed=was_killed) from error
@@ -251,7 +256,7 @@ class VllmEngine:
     def _failed(
         self, message: str, *, was_killed: bool = False, is_final: bool = False
     ) -> EngineError:
-        """`is_final`: the next start can go no better."""
+        """Remember a failed start, and return the error. `is_final`: another start would fail, too."""
         before = self._failure.starts if self._failure else 0
         starts = _STARTS if is_final else before + 1
         self._failure = _Failure(message, time.monotonic(), was_killed, starts)
@@ -259,11 +264,12 @@ class VllmEngine:
 
     def _hear(self, line: str) -> None:
         level = logging.ERROR if "ERROR" in line else logging.INFO
-        # One line a request would drown the others.
+        # The line of each successful request would hide the others.
         if '" 200' not in line:
             _log.log(level, "%s", line)
         stage = stage_of(line)
-        # Workers tell of theirs one after the other, and a server that ends may have more to say.
+        # Workers log the same stages one after the other, and a server that ends may log one; only a later
+        # stage counts.
         if stage is not None and self._stage is not None and stage.comes_after(self._stage):
             self._enter(stage)
 
@@ -273,7 +279,7 @@ class VllmEngine:
             self._tell(EngineStage(time.time(), stage.value))
 
     async def _watch(self) -> None:
-        """Give the GPU back when nobody has used it for `idle_timeout`."""
+        """End the server when no request has come for `idle_timeout` seconds, so that the GPU is free."""
         while True:
             await asyncio.sleep(min(1.0, self._idle_timeout / 4))
             idle = time.monotonic() - self._idle_since
@@ -287,7 +293,7 @@ class VllmEngine:
             return
         _log.info("%s", why)
         self._stage = None
-        # A task of its own: whoever is cancelled while waiting must not leave half a group behind.
+        # A separate task: a request that is cancelled while it waits must not leave half a process group.
         self._ending = asyncio.create_task(self._finish(starting, after=self._ending))
         await asyncio.shield(self._ending)
 
@@ -305,7 +311,7 @@ class VllmEngine:
 
 
 def _result_of(starting: asyncio.Task[_Running]) -> _Running | None:
-    """The server that was started; None while it is being started, and when that went wrong."""
+    """The server that was started; None while it starts, and when the start failed."""
     if not starting.done() or starting.cancelled() or starting.exception() is not None:
         return None
     return starting.result()

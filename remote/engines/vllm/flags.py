@@ -1,4 +1,4 @@
-"""The command line of a vLLM server, in the spelling of its version (0.8.0 to 0.33)."""
+"""Builds the command line of a vLLM server, in the spelling of its version (0.8.0 to 0.33)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from remote.engines.vllm.installation import Version
 from remote.protocol import VllmSetup
 
 _JSON_LIMITS_SINCE: Version = (0, 8, 5)
-"""From here on, `--limit-mm-per-prompt` is JSON; before, `image=2`."""
+"""The first version in which `--limit-mm-per-prompt` is JSON; before, it is `image=2`."""
 _UNIX_SOCKET_SINCE: Version = (0, 10, 2)
 _STREAM_INTERVAL_SINCE: Version = (0, 12, 0)
 _STREAM_INTERVAL = "8"
-"""Tokens that are sent together, after the first. One by one they cost the server more than they tell a
-reader; at the 60 tokens a second of a large model, eight are 7 pieces a second."""
+"""Tokens that the server sends together, after the first one. To send each by itself costs the server time
+and helps no reader; at the 60 tokens a second of a large model, eight together are 7 pieces a second."""
 _SHORT = {"-tp": "--tensor-parallel-size"}
-"""Other spellings of flags that we give."""
+"""Short spellings of flags that this module adds."""
 
 
 @dataclass(frozen=True)
@@ -28,21 +28,21 @@ class Address:
     socket: Path | None
     port: int = 0
     host: str = "127.0.0.1"
-    """Of the port."""
+    """The address of the port."""
 
 
 def has_unix_socket(version: Version) -> bool:
-    """Whether this vLLM can listen on a Unix socket."""
+    """Return whether this vLLM can listen on a Unix socket."""
     return version >= _UNIX_SOCKET_SINCE
 
 
 def serve_command(
     setup: VllmSetup, model: str, version: Version, address: Address, name: str = ""
 ) -> tuple[str, ...]:
-    """The whole command. What the configured command says itself is left as it says it.
+    """Return the whole command. A flag of the configured command takes precedence over ours.
 
-    Only the address is always ours: of a flag that comes twice, vLLM takes the last. `name` is what the
-    requests call the model, when that is not where it lies.
+    Only the address is always ours: of a flag that comes twice, vLLM takes the last. `name` is the model's
+    name in requests; empty if that is `model` itself.
     """
     given = {_flag_name(part) for part in setup.command}
     command = _with_model(setup.command, model, name or model, given)
@@ -53,7 +53,7 @@ def serve_command(
 
 
 def _flag_name(part: str) -> str:
-    """The flag of "--max_model_len=512" as vLLM reads it."""
+    """Return the name of a flag as vLLM reads it: "--max-model-len" for "--max_model_len=512"."""
     name = part.partition("=")[0]
     if name.startswith("--"):
         name = name.replace("_", "-")
@@ -62,20 +62,20 @@ def _flag_name(part: str) -> str:
 
 def _with_model(command: Sequence[str], model: str, name: str, given: Set[str]) -> list[str]:
     if "--model" in given:
-        return [*command, *_named(name, given)]
-    other_name = _named(name, given) if name != model else []
+        return [*command, *_name_flags(name, given)]
+    other_name = _name_flags(name, given) if name != model else []
     if "serve" not in command:
         return [*command, "--model", model, *other_name]
-    # `vllm serve` refuses --model; and a positional one is not looked for behind all flags.
+    # `vllm serve` refuses --model, and does not look for a positional model after all the flags.
     at = command.index("serve") + 1
     before, after = command[:at], command[at:]
     if after and not after[0].startswith("-"):
-        return [*command, *_named(name, given)]
+        return [*command, *_name_flags(name, given)]
     return [*before, model, *after, *other_name]
 
 
-def _named(name: str, given: Set[str]) -> list[str]:
-    """For a model that the command names, or that lies elsewhere: the requests ask for this name."""
+def _name_flags(name: str, given: Set[str]) -> list[str]:
+    """The flags by which the server accepts requests for this name, and not for the model's path."""
     return [] if "--served-model-name" in given else ["--served-model-name", name]
 
 

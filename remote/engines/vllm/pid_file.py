@@ -1,4 +1,4 @@
-"""The note that a daemon keeps of the server it has started, for the next one to sweep up after it."""
+"""The file by which a daemon finds and ends the server that a killed daemon has left."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ _MOST_PID = (1 << 31) - 1
 
 @dataclass(frozen=True)
 class ServerIdentity:
-    """What is to be ended."""
+    """By what the processes and the container of one server are recognised."""
 
     group: int | None
-    """The process group; None when the server was only about to be started."""
+    """The process group; None while the server is being started."""
     started: str
-    """When the group's leader was started, in the kernel's ticks; empty where that cannot be read."""
+    """The start time of the group's leader, in the kernel's ticks; empty if it cannot be read."""
     container: Container | None = None
-    """What it runs in: it outlives the group."""
+    """The server's container; it can outlive the process group."""
     mark: str = ""
-    """Which its processes have in their environment; they are found by it while the group is not noted."""
+    """A random value in the environment of the server's processes. It finds them while `group` is None."""
 
 
-def write_pid_file(file: Path, note: ServerIdentity) -> None:
-    """Raises OSError."""
-    inside = note.container
+def write_pid_file(file: Path, server: ServerIdentity) -> None:
+    """Write the file. Raises OSError."""
+    inside = server.container
     content = {
-        "group": note.group,
-        "started": note.started,
-        "mark": note.mark,
+        "group": server.group,
+        "started": server.started,
+        "mark": server.mark,
         "container": inside and {"program": inside.program, "name": inside.name},
     }
     write_whole(file, [json.dumps(content).encode()])
 
 
 def read_pid_file(file: Path) -> ServerIdentity | None:
-    """What the file says; None when there is none, or nothing in it can be made out."""
+    """Read the file; None when it is missing or cannot be understood."""
     try:
         left = json.loads(file.read_text())
         container = _container(left.get("container"))
@@ -49,7 +49,7 @@ def read_pid_file(file: Path) -> ServerIdentity | None:
         started = str(left["started"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
-    # 0 would be our own group, 1 that of init.
+    # Killing group 0 would kill our own group, and group 1 belongs to init.
     if group is not None and not 1 < group <= _MOST_PID:
         return None
     return ServerIdentity(group, started, container, mark)

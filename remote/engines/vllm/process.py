@@ -1,10 +1,10 @@
-"""One vLLM server as a process group: started in a session of its own, read to its last line, swept away.
+"""One vLLM server as a process group: starts it in its own session, reads its log, and kills the whole group.
 
-EngineCore and the workers are children of the API server and can survive it with the GPU in their hands;
-so whatever ends the server, the whole group is killed. A container is none of the group's: what we start
-is only Docker's client, and the container outlives it; so it is removed by its name. A daemon that was
-killed itself leaves a note of both, and the next one sweeps that. It is written before the start, with a mark
-that the server has in its environment, and once more with the number of the group.
+EngineCore and the workers are children of the API server, and can survive it and keep the GPU. So the whole
+group is killed, however the server ends. A container is not part of the group: the group holds only Docker's
+client, which the container outlives. So the container is removed by its name. A pid file lets the next daemon
+end both if this daemon is killed. It is written before the start, with a mark that the server gets in its
+environment, and again after the start, with the number of the group.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _log = logging.getLogger("vllm")
 
 _TERM_SECONDS = 10.0
 _ORPHANS_SECONDS = 1.0
-"""For what is left when the API server has died: multiprocessing's helpers heed no SIGTERM."""
+"""Seconds for the processes that outlive the API server: multiprocessing's helpers ignore SIGTERM."""
 _KILL_SECONDS = 5.0
 _LAST_WORDS_SECONDS = 1.0
 _STEP = 0.1
@@ -34,13 +34,13 @@ _KEPT_LINES = 60
 _LONGEST_LINE = 4000
 _CHUNK = 1 << 16
 _MARK = "UPSAMPLE_SERVER"
-"""The variable of the server's environment that holds its mark."""
+"""The environment variable that holds the server's mark."""
 _LOOKS_FOR_MARK = 5
-"""A process that was forked and not begun yet has its mark a moment later."""
+"""Polls for the mark: a process that was just forked gets its environment a moment later."""
 
 
 class ServerProcess:
-    """A started server. `stop` it, or its group stays."""
+    """A started server. Its owner must call `stop`, or its process group stays."""
 
     def __init__(
         self,
@@ -68,7 +68,9 @@ class ServerProcess:
         hear: Callable[[str], None],
         container: Container | None = None,
     ) -> ServerProcess:
-        """Start it; `hear` gets each line of its log. Raises OSError (no such program, disk full)."""
+        """Start it; `hear` is called with each line of its log. Raises OSError (no such program, disk
+        full).
+        """
         mark = secrets.token_hex(16)
         write_pid_file(
             note, ServerIdentity(None, "", container, mark)
@@ -97,21 +99,21 @@ class ServerProcess:
 
     @property
     def returncode(self) -> int | None:
-        """None while the API server runs; its children may outlive it."""
+        """The exit status of the API server, whose children may outlive it; None while it runs."""
         return self._process.returncode
 
     @property
     def last_lines(self) -> str:
-        """The end of its log, for an explanation of its death."""
+        """The end of its log, which mostly explains why it ended."""
         return "\n".join(self._lines)
 
     async def stop(self) -> None:
-        """End the container, and the whole group, kindly and then by force.
+        """Remove the container, and end the whole group by SIGTERM, then by SIGKILL.
 
-        Afterwards its log has been read to the end. The note of a container that stays is kept.
+        Afterwards its log has been read to the end. If the container cannot be removed, the pid file stays.
         """
         if self._stopped:
-            return  # the number may be somebody else's by now
+            return  # another process group may have the number by now
         patience = _TERM_SECONDS if self.returncode is None else _ORPHANS_SECONDS
         stays = await self._remove_container()
         await _end_group(self._process.pid, patience)
@@ -125,7 +127,7 @@ class ServerProcess:
         await asyncio.gather(self._reading, return_exceptions=True)
         # There is no public way to close the pipe.
         self._process._transport.close()  # type: ignore[attr-defined]
-        # Again: the client may have been about to make it when it was looked for first.
+        # Once more: Docker's client may have made the container after the first removal.
         stays = await self._remove_container() or stays
         if stays:
             _log.error("%s", stays)
@@ -133,7 +135,7 @@ class ServerProcess:
             _remove_note(self._note)
 
     async def _remove_container(self) -> str:
-        """Why it could not be removed; empty when it is gone, or when there is none."""
+        """Remove the container. Returns why it could not be removed; empty when none is left."""
         if self._container is None:
             return ""
         try:
@@ -156,14 +158,14 @@ class ServerProcess:
 
     def _take(self, line: bytes) -> None:
         text = line[:_LONGEST_LINE].decode(errors="replace").rstrip()
-        # Who looks at the load every second would push out what explains an end.
+        # The polls of the load, one a second, would push out the lines that explain an end.
         if text and '"GET /metrics ' not in text:
             self._lines.append(text)
             self._hear(text)
 
 
 async def sweep(note: Path, environment: Mapping[str, str] = os.environ) -> bool:
-    """End what a killed daemon left behind; whether there was something. Raises ContainerStaysError."""
+    """End the server that a killed daemon left. Returns whether there was one. Raises ContainerStaysError."""
     left = read_pid_file(note)
     if left is None:
         return False
@@ -178,7 +180,7 @@ async def sweep(note: Path, environment: Mapping[str, str] = os.environ) -> bool
 
 
 def is_running(note: Path) -> bool:
-    """Whether the server of this note has processes."""
+    """Return whether the server of this pid file has processes."""
     left = read_pid_file(note)
     if left is None:
         return False
@@ -186,10 +188,10 @@ def is_running(note: Path) -> bool:
 
 
 async def _groups_left(left: ServerIdentity) -> set[int]:
-    """What of the server's groups is to be ended."""
+    """Find the process groups of the server that still exist."""
     if left.group is not None:
-        # The number may belong to somebody else by now; its start time would differ then. A leader that is
-        # gone leaves a group whose number cannot be given out again, so that one is ours.
+        # Another process may have the number by now; then its start time differs. If the group's leader is
+        # gone but the group exists, the kernel cannot have reused the number, so the group is ours.
         ours = _start_time(left.group) in (left.started, "") and _lives(left.group)
         return {left.group} if ours else set()
     for _ in range(_LOOKS_FOR_MARK):
@@ -200,7 +202,7 @@ async def _groups_left(left: ServerIdentity) -> set[int]:
 
 
 def _marked_groups(mark: str) -> set[int]:
-    """None where there is no /proc, and of no mark."""
+    """Find the process groups with this mark in their environment; none without a mark or without /proc."""
     sought, groups = f"{_MARK}={mark}".encode(), set[int]()
     for process in Path("/proc").glob("[0-9]*") if mark else ():
         with contextlib.suppress(OSError):
@@ -215,7 +217,7 @@ async def _sweep_container(container: Container | None, environment: Mapping[str
     try:
         await container.remove(environment)
     except OSError as error:
-        # Without its program there is no way to it; most likely, Docker is gone from this box.
+        # The container cannot be removed without its program; most likely, Docker is gone from this box.
         _log.warning("the container %s is not looked for: %s", container.name, error)
 
 
@@ -233,9 +235,9 @@ async def _end_group(group: int, patience: float) -> None:
 
 
 def _lives(group: int) -> bool:
-    """Whether the group has a process that is more than a zombie.
+    """Return whether the group has a process that is not a zombie.
 
-    In a container nobody may ever reap those that have lost their parent; they hold nothing.
+    In a container, zombies without a parent may never be reaped; they hold no memory and no GPU.
     """
     if not _signal_group(group, 0):
         return False
@@ -244,7 +246,7 @@ def _lives(group: int) -> bool:
 
 
 def _states() -> Iterator[tuple[str, int]]:
-    """State and group of every process; nothing where there is no /proc."""
+    """Yield the state and the group of every process; nothing without /proc."""
     for file in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             fields = _fields(file)
@@ -260,7 +262,7 @@ def _signal_group(group: int, number: int) -> bool:
 
 
 def _start_time(pid: int) -> str:
-    """When the process was started, in the kernel's ticks; empty where that cannot be read."""
+    """The start time of a process, in the kernel's ticks; empty if it cannot be read."""
     try:
         return _fields(Path(f"/proc/{pid}/stat"))[19]
     except OSError:
@@ -268,5 +270,5 @@ def _start_time(pid: int) -> str:
 
 
 def _fields(stat: Path) -> list[str]:
-    """From the state on: the name in parentheses before it may hold anything."""
+    """The fields of a /proc stat file from the state on; the name before it may hold any character."""
     return stat.read_bytes().rpartition(b")")[2].decode("ascii").split()

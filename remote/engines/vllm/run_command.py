@@ -1,4 +1,4 @@
-"""One short command, run to its end within a bound."""
+"""Runs one short command with a time limit."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CommandResult:
-    """How it ended."""
+    """Exit status and output of a command."""
 
     code: int
-    """Its exit status; negative when a signal ended it, as the bound does."""
+    """The exit status; negative when a signal ended the command, as the time limit does."""
     output: str
-    """What it wrote to stdout."""
+    """The text on stdout."""
     errors: str
-    """What it wrote to stderr."""
+    """The text on stderr."""
 
 
 async def run_command(
     command: Sequence[str], seconds: float, environment: Mapping[str, str] | None = None
 ) -> CommandResult:
-    """Run it, and kill it after `seconds`. Raises OSError when it cannot be started."""
+    """Run a command, and kill it after `seconds`. Raises OSError when it cannot be started."""
     process = await asyncio.create_subprocess_exec(
         *command,
         env=None if environment is None else dict(environment),
@@ -42,7 +42,7 @@ async def run_command(
     finally:
         communicating.cancel()
         await asyncio.gather(communicating, return_exceptions=True)
-        # Kills it, too. Not left to `communicate`: a child that it leaves behind may hold its pipes.
+        # This also kills the command. `communicate` might never end: a child may hold the pipes open.
         process._transport.close()  # type: ignore[attr-defined]
         await process.wait()
 

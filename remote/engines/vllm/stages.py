@@ -1,4 +1,4 @@
-"""How far a starting vLLM is, read from its log."""
+"""Reads the stage of a starting vLLM from its log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 
 class Stage(enum.Enum):
-    """What the server is doing; in this order, though some versions and settings skip some."""
+    """The stages of a server, in order. Some versions and settings skip some."""
 
     STARTING = "starting"
     LOADING = "loading weights"
@@ -17,7 +17,7 @@ class Stage(enum.Enum):
     READY = "ready"
 
     def comes_after(self, other: Stage) -> bool:
-        """Whether this is further than `other`."""
+        """Return whether this stage is later than `other`."""
         order = list(Stage)
         return order.index(self) > order.index(other)
 
@@ -34,7 +34,7 @@ _SIGNS = (
 
 def stage_of(line: str) -> Stage | None:
     """The stage that a line of the log announces; None for most lines."""
-    # "Enforce eager set, disabling torch.compile" tells of a stage that will not come.
+    # "Enforce eager set, disabling torch.compile" names a stage that will not come.
     if "disabl" in line:
         return None
     for stage, sign in _SIGNS:
