@@ -1,8 +1,8 @@
-"""The program's settings: what config.toml may say, where each value comes from, and who may decide it.
+"""The program's settings: what config.toml may contain, and where each value comes from.
 
-`settings` holds the checked types, `layers` lays the sources over each other, `trust` says what a foreign
-folder's config.toml may decide, `survey` lists what holds here and now, `edit` changes the user's file, and
-`profiles` holds what belongs to one model.
+`settings` holds the checked types. `layers` merges the sources by precedence. `trust` says which settings a
+./config.toml may decide. `survey` lists every setting with its value and its source. `edit` changes the
+user's file. `profiles` holds what belongs to one model.
 """
 
 from backend.config.layers import (

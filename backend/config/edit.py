@@ -1,4 +1,4 @@
-"""Changing config.toml: one key at a time, with comments and order kept, and never to something wrong."""
+"""Changes config.toml. Comments and order stay, and a change that makes the settings invalid is refused."""
 
 from __future__ import annotations
 
@@ -21,27 +21,26 @@ from backend.files import write_whole
 def set_value(key: str, value: str, file: Path | None = None) -> Path:
     """Write `key` ("upsampling.max_tokens", "boxes.h100.host") and return the file it went to.
 
-    The value is read as TOML where that is what the setting wants (8192, true, ["vllm", "serve"]), else
-    as a string. The file is the user's own unless named. Raises ConfigError, and then the file is as it
-    was.
+    The value is read as TOML where the setting accepts that (8192, true, ["vllm", "serve"]), else as a
+    string. `file` defaults to the user's own. Raises ConfigError, and then the file is unchanged.
     """
     return change_values({key: value}, file).file
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigChange:
-    """What was done to a file, so that it can be undone."""
+    """A change that was made to a file, with what is needed to undo it."""
 
     file: Path
     before: str | None
-    """Its whole text; None when there was no file."""
+    """The file's whole text before the change; None when there was no file."""
     after: str
 
 
 def change_values(changes: Mapping[str, str | None], file: Path | None = None) -> ConfigChange:
-    """Write several keys, as `set_value` does; None takes a key away, so that its default holds.
+    """Write several keys, as `set_value` does. The value None removes a key, so that its default applies.
 
-    All of them or none: raises ConfigError, and then the file is as it was.
+    Writes all of them or none. Raises ConfigError, and then the file is unchanged.
     """
     file = file or user_file()
     before = _read_or_none(file)
@@ -51,16 +50,16 @@ def change_values(changes: Mapping[str, str | None], file: Path | None = None) -
 
 
 def preview_values(changes: Mapping[str, str | None], file: Path | None = None) -> str:
-    """The text that `change_values` would write. Raises ConfigError; nothing is written."""
+    """Return the text that `change_values` would write, and write nothing. Raises ConfigError."""
     file = file or user_file()
     text = _read_or_none(file) or ""
     for key, value in changes.items():
-        text = _without(text, key, file) if value is None else _with(text, key, value, file)
+        text = _remove_key(text, key, file) if value is None else _set_key(text, key, value, file)
     return text
 
 
 def undo(change: ConfigChange) -> None:
-    """Make the file what it was. Raises ConfigError when somebody else changed it since."""
+    """Restore the file as it was before the change. Raises ConfigError when it was changed again since."""
     if _read_or_none(change.file) != change.after:
         raise ConfigError(
             f"{change.file} was changed since by another program",
@@ -75,18 +74,18 @@ def undo(change: ConfigChange) -> None:
         _write(change.file, change.before)
 
 
-def _with(text: str, key: str, value: str, file: Path) -> str:
+def _set_key(text: str, key: str, value: str, file: Path) -> str:
     complaint: ConfigError | None = None
     for reading in _readings(value):
         try:
-            return _changed(text, key, reading, file)
+            return _edit_text(text, key, reading, file)
         except ConfigError as error:
             complaint = complaint or error
     raise complaint or ConfigError(f"{key} cannot be set to {value!r}")
 
 
-def _without(text: str, key: str, file: Path) -> str:
-    return _changed(text, key, None, file)
+def _remove_key(text: str, key: str, file: Path) -> str:
+    return _edit_text(text, key, None, file)
 
 
 def key_parts(key: str) -> list[str]:
@@ -112,14 +111,14 @@ def _no_setting(key: str) -> ConfigError:
 
 
 def _readings(value: str) -> Iterator[Item]:
-    """What the value can mean, the likeliest first."""
+    """Yield the ways to read a value, the likeliest first."""
     with contextlib.suppress(TOMLKitError, ValueError):
         yield tomlkit.value(value)
     yield tomlkit.string(value)
 
 
-def _changed(text: str, key: str, value: Item | None, file: Path) -> str:
-    """The file's text with another value, or without any. Raises ConfigError when that would be wrong."""
+def _edit_text(text: str, key: str, value: Item | None, file: Path) -> str:
+    """Return the text with the key set, or removed where `value` is None. Raises ConfigError."""
     try:
         document = tomlkit.parse(text)
         intended: dict[str, object] = tomllib.loads(text)
@@ -131,7 +130,7 @@ def _changed(text: str, key: str, value: Item | None, file: Path) -> str:
             _assign(intended, key, value.unwrap())
         check_layers([Layer(str(file), intended)])
         changed = document.as_string()
-        if _filled(tomllib.loads(changed)) != _filled(intended):
+        if _without_empty_tables(tomllib.loads(changed)) != _without_empty_tables(intended):
             raise ConfigError(
                 f"{key} has no simple place in {file}", "Write it in: upsample config edit."
             )
@@ -140,9 +139,9 @@ def _changed(text: str, key: str, value: Item | None, file: Path) -> str:
     return changed
 
 
-def _filled(table: Mapping[str, object]) -> dict[str, object]:
-    """Without tables that have nothing in them: [boxes.a] makes a `boxes`, and it goes with it."""
-    whole = {k: _filled(v) if isinstance(v, Mapping) else v for k, v in table.items()}
+def _without_empty_tables(table: Mapping[str, object]) -> dict[str, object]:
+    """Return the table without empty tables: when [boxes.a] is removed, an empty `boxes` may stay behind."""
+    whole = {k: _without_empty_tables(v) if isinstance(v, Mapping) else v for k, v in table.items()}
     return {key: value for key, value in whole.items() if value != {}}
 
 
@@ -168,7 +167,7 @@ def _remove(table: MutableMapping[str, object], key: str) -> None:
 
 def _read_or_none(file: Path) -> str | None:
     try:
-        # Not read_text: the line endings are to stay.
+        # read_text would convert the line endings.
         return file.read_bytes().decode()
     except FileNotFoundError:
         return None
@@ -178,8 +177,8 @@ def _read_or_none(file: Path) -> str | None:
 
 def _write(file: Path, text: str) -> None:
     try:
-        target = file.resolve()  # a link to the file (as dotfiles are kept) stays a link
-        # Its env may hold a token.
+        target = file.resolve()  # a symbolic link to the file stays a link
+        # Only the user may read the folder: `env` may hold a token.
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_whole(target, text.encode(), private=True)
     except OSError as error:
@@ -189,9 +188,9 @@ def _write(file: Path, text: str) -> None:
 
 
 def edit_user_file(command: list[str]) -> None:
-    """Open the user's file in an editor, and make it first where there is none. Blocks.
+    """Open the user's file in an editor, and create it first where there is none. Blocks.
 
-    Raises ConfigError, and InputError when the editor fails.
+    Raises ConfigError when the file cannot be created, and InputError when the editor fails.
     """
     file = user_file()
     if not file.exists():

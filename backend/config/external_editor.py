@@ -1,4 +1,4 @@
-"""A file or a text in the user's own editor."""
+"""Opens a file or a text in the user's own editor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from backend.specs.quoting import well_formed
 
 
 def editor_command(environment: Mapping[str, str]) -> list[str]:
-    """How the editor is started: $VISUAL, $EDITOR or vi, with its arguments.
+    """Return the command that starts the editor, with its arguments: $VISUAL, else $EDITOR, else vi.
 
     Raises InputError when there is no such program.
     """
@@ -35,9 +35,9 @@ def editor_command(environment: Mapping[str, str]) -> list[str]:
 
 
 def edit_file(file: Path, command: list[str]) -> None:
-    """Blocks until the editor is closed. Raises InputError when it fails."""
+    """Open a file in the editor. Blocks until the editor is closed. Raises InputError when it fails."""
     try:
-        # -- is not understood by every editor; an absolute path is never taken for an option.
+        # Not every editor understands --, but an absolute path never looks like an option.
         subprocess.run([*command, str(file.absolute())], check=True)
     except subprocess.CalledProcessError as error:
         raise InputError(f"the editor {command[0]} ended with {error.returncode}") from error
@@ -46,12 +46,12 @@ def edit_file(file: Path, command: list[str]) -> None:
 
 
 def edit_text(text: str, command: list[str]) -> str:
-    """The text as the user leaves it, without white space around it. Blocks until the editor is closed.
+    """Let the user edit a text, and return the result without white space around it.
 
-    Only the user can read the file meanwhile, and it is gone afterwards. Raises InputError when the editor
-    fails or leaves no UTF-8.
+    Blocks until the editor is closed. The text lies in a temporary file that only the user can read. Raises
+    InputError when the editor fails or leaves text that is not UTF-8.
     """
-    # mkdtemp and mkstemp make what nobody else can open. The suffix tells editors to wrap and to check.
+    # The folder and the file are private. The suffix tells editors to wrap lines and to check spelling.
     with tempfile.TemporaryDirectory(prefix="upsample-") as folder:
         file = Path(folder) / "prompt.txt"
         file.touch(mode=0o600)

@@ -1,4 +1,4 @@
-"""What each setting is for: the comments of the shipped config.toml, which is the one place for them."""
+"""Reads the help text of each setting: the comments in the shipped config.toml."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _KEY = re.compile(r"([a-z_]+) = ")
 
 @cache
 def help_texts() -> dict[str, str]:
-    """By dotted key ("upsampling.reserve", "box_defaults.vllm.env"): its comment, on one line."""
+    """Return the comment of each setting, on one line, by dotted key ("upsampling.reserve")."""
     texts: dict[str, str] = {}
     table, comment = "", list[str]()
     for line in shipped_text().splitlines():

@@ -1,8 +1,8 @@
-"""Where settings come from: layers that are laid over each other, from weak to strong.
+"""Merges the sources of settings into one. Each source is a layer; later layers override earlier ones.
 
-The shipped file, the chosen profile, the user's file, ./config.toml, the box's own context length,
-`UPSAMPLE_*`, the command line. Each layer holds only what it changes. A layer is checked the moment it
-is laid on, so that a complaint names the layer that is wrong.
+The layers, from lowest to highest precedence: the shipped file, the chosen profile, the user's file,
+./config.toml, the box's own context length, `UPSAMPLE_*` variables, the command line. A layer holds only the
+settings that it changes. The settings are checked after each layer, so that an error names the layer.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from backend.files import read_regular
 Table = dict[str, object]
 
 LOCAL_FILE = Path("config.toml")
-"""Read from the working directory."""
+"""The config file in the working directory."""
 
 _ENVIRONMENT = "UPSAMPLE_"
 _MOST_BYTES = 1 << 20
-"""Of a config.toml; the shipped one has a hundredth of it."""
+"""The largest config.toml that is read; the shipped one has a hundredth of this."""
 
 
 class Origin(StrEnum):
-    """The kinds of layers, from weak to strong."""
+    """The kinds of layers, from lowest to highest precedence."""
 
     SHIPPED = "shipped"
     PROFILE = "profile"
@@ -54,18 +54,18 @@ class Layer:
     """Settings from one source."""
 
     source: str
-    """What a complaint calls it: a path, "UPSAMPLE_BOX", "the command line"."""
+    """The name of the source in error messages: a path, "UPSAMPLE_BOX", "the command line"."""
     table: Table
     origin: Origin = Origin.USER
 
 
 def load_settings(command_line: Table | None = None) -> Settings:
-    """The settings that hold here and now. Raises ConfigError."""
+    """Load the settings from all sources. Raises ConfigError."""
     return load_layers(command_line)[0]
 
 
 def load_layers(command_line: Table | None = None) -> tuple[Settings, list[Layer]]:
-    """The settings that hold here and now, and the layers that make them, the weakest first.
+    """Load the settings, and the layers that they are merged from, lowest precedence first.
 
     Raises ConfigError.
     """
@@ -85,7 +85,11 @@ def load_layers(command_line: Table | None = None) -> tuple[Settings, list[Layer
 def _apply_box_contexts(
     lasting: list[Layer], now: list[Layer], settings: Settings
 ) -> tuple[Settings, list[Layer]]:
-    """A box's own context length lies above what files say for all boxes, and below the moment's wish."""
+    """Apply the context length (`max_tokens`) that a box has of its own.
+
+    Precedence: files < box < environment < command line. `lasting` are the layers below the box's, and `now`
+    those above.
+    """
     own = {name: box.max_tokens for name, box in settings.boxes.items() if box.max_tokens}
     if any(_holds_max_tokens(layer) for layer in now):
         own = {}
@@ -106,8 +110,8 @@ def _holds_max_tokens(layer: Layer) -> bool:
 
 
 def _local_layers(path: Path) -> list[Layer]:
-    """What ./config.toml says, which may be the folder of somebody else."""
-    # In a checkout it is the shipped file itself, and no wish of the user's.
+    """Read ./config.toml, and refuse what it may not decide: somebody else may have written it."""
+    # In a checkout, ./config.toml is the shipped file itself and changes nothing.
     shipped = _shipped().table
     layers = [
         replace(layer, origin=Origin.LOCAL, table=drop_repeats(layer.table, shipped))
@@ -124,23 +128,23 @@ def _local_layers(path: Path) -> list[Layer]:
 
 
 def shipped_text() -> str:
-    """The text of the config.toml that holds every default."""
+    """Return the text of the shipped config.toml, which holds every default."""
     packaged = resources.files("backend").joinpath("shipped_config.toml")
     if packaged.is_file():
         return packaged.read_text("utf-8")
-    # A checkout has it at its top.
+    # In a checkout, the file is in the top folder.
     return Path(__file__).parents[2].joinpath("config.toml").read_text("utf-8")
 
 
 def user_file() -> Path:
-    """The user's own config.toml, whether it is there or not."""
+    """Return the path of the user's own config.toml, which need not exist."""
     return platformdirs.user_config_path("upsample") / "config.toml"
 
 
 def queued_settings(text: str) -> Upsampling:
-    """The [upsampling] that a job was queued under, from the JSON that it was kept as.
+    """Return the [upsampling] settings that a job was queued with, from the JSON in the queue.
 
-    A setting that is younger than the job has its default. Raises ConfigError.
+    A setting that was added to the program later has its default. Raises ConfigError.
     """
     shipped = _shipped().table["upsampling"]
     assert isinstance(shipped, dict)  # noqa: S101 - our own file
@@ -154,7 +158,7 @@ def queued_settings(text: str) -> Upsampling:
 
 
 def check_layers(layers: list[Layer]) -> Settings:
-    """What the layers make when laid over the shipped defaults. Raises ConfigError."""
+    """Merge the layers onto the shipped defaults, and check the result. Raises ConfigError."""
     return _settle([_shipped(), *layers])
 
 
@@ -200,7 +204,7 @@ def _with_box_defaults(merged: Table) -> Table:
 
 
 def _file_layers(*paths: Path) -> list[Layer]:
-    """The files that are there, each as a layer."""
+    """Read the files that exist, each into a layer."""
     layers = (_file_layer(path) for path in paths)
     return [layer for layer in layers if layer is not None]
 
@@ -216,7 +220,7 @@ def _file_layer(path: Path) -> Layer | None:
         raise ConfigError(f"{path} is not UTF-8 at byte {error.start}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
-    except ValueError as error:  # such as a number of more digits than Python reads
+    except ValueError as error:  # for example, a number with more digits than Python reads
         raise ConfigError(f"{path} cannot be read: {error}") from error
     except RecursionError:
         raise ConfigError(f"{path} is nested too deeply") from None

@@ -1,4 +1,4 @@
-"""Every setting of config.toml as a checked type, a class a table. config.toml explains each key."""
+"""Every setting of config.toml as a checked type, one class for each table. config.toml explains the keys."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from backend.specs.quoting import quoted
 from backend.video import FrameSampling
 
 LEAST_MAX_TOKENS = 64
+"""The shortest context length, in tokens, that `max_tokens` may be."""
 
 _NO_HOST = re.compile(r"""[\s\x00-\x1f\x7f$`'"\\;&|<>(){}*?!#]""")
 
@@ -27,14 +28,14 @@ class _Section(BaseModel):
 
 
 class Fit(StrEnum):
-    """How small frames are made when they must be."""
+    """The size that frames are scaled to when the original size does not fit."""
 
     LARGEST = "largest"
     SAFE = "safe"
 
 
 class Estimator(StrEnum):
-    """How vision tokens are counted when something is refused."""
+    """How vision tokens are counted for the decision whether a prompt fits."""
 
     EXACT = "exact"
     LINEAR = "linear"
@@ -49,7 +50,7 @@ class EngineName(StrEnum):
 
 
 class Upsampling(_Section):
-    """[upsampling]: how prompts are upsampled, on whichever box. config.toml explains each key."""
+    """[upsampling]: how prompts are upsampled, on every box."""
 
     max_tokens: int = Field(ge=LEAST_MAX_TOKENS, le=1_048_576)
     reserve: int = Field(ge=1)
@@ -69,18 +70,18 @@ class Upsampling(_Section):
     @field_validator("safe_resolution")
     @classmethod
     def _check_size(cls, value: str) -> str:
-        return str(_no_input_error(Size.parse, value))
+        return str(_parse_or_value_error(Size.parse, value))
 
     @field_validator("max_upsample_resolution", mode="before")
     @classmethod
     def _allow_number(cls, value: object) -> object:
-        # 480 and "480" both mean the shorter side.
+        # Users may write 480 or "480" for the shorter side.
         return str(value) if type(value) is int else value
 
     @field_validator("max_upsample_resolution")
     @classmethod
     def _check_bound(cls, value: str) -> str:
-        return str(_no_input_error(Bound.parse, value))
+        return str(_parse_or_value_error(Bound.parse, value))
 
     @field_validator("hint_video_dir")
     @classmethod
@@ -101,17 +102,17 @@ class Upsampling(_Section):
 
     @property
     def safe_bound(self) -> Bound:
-        """`safe_resolution` as the box that frames must fit into."""
+        """`safe_resolution` as a bound: frames must fit inside it."""
         return Bound.parse(self.safe_resolution)
 
     @property
     def bound(self) -> Bound:
-        """`max_upsample_resolution`."""
+        """`max_upsample_resolution` as a bound."""
         return Bound.parse(self.max_upsample_resolution)
 
 
 class Vllm(_Section):
-    """[boxes.NAME.vllm]: how vLLM is started there."""
+    """[boxes.NAME.vllm]: how vLLM is started on the box."""
 
     command: list[str] = Field(min_length=1)
     tensor_parallel_size: int = Field(ge=1)
@@ -122,7 +123,7 @@ class Vllm(_Section):
 
 
 class OpenAI(_Section):
-    """[boxes.NAME.openai]: a model server that runs there already."""
+    """[boxes.NAME.openai]: a model server that the user runs, and how to reach it from the box."""
 
     base_url: str
     api_key_env: str
@@ -130,7 +131,7 @@ class OpenAI(_Section):
 
 
 class BoxSettings(_Section):
-    """[boxes.NAME]: one box, with what [box_defaults] says where it says nothing itself."""
+    """[boxes.NAME]: one box. Keys that it does not set are filled in from [box_defaults]."""
 
     host: str
     root: str = Field(min_length=1)
@@ -147,7 +148,7 @@ class BoxSettings(_Section):
     @field_validator("host")
     @classmethod
     def _check_host(cls, value: str) -> str:
-        # It is put into a ProxyCommand and the like; no name of a host has any of these.
+        # The name may become part of a ProxyCommand. No host name contains these characters.
         if value.startswith("-") or _NO_HOST.search(value):
             raise ValueError("that is no name, address, user@host or Host of ~/.ssh/config")
         return value
@@ -162,7 +163,7 @@ class BoxSettings(_Section):
     @field_validator("root")
     @classmethod
     def _check_root(cls, value: str) -> str:
-        # Another user's home ("~ada") is not for us to write to, and SFTP knows no ~.
+        # SFTP does not expand "~", and we do not write into another user's home ("~ada").
         if not value.startswith(("/", "~/")):
             raise ValueError("a folder on the box is written from / or from ~/")
         return value
@@ -178,27 +179,27 @@ class BoxSettings(_Section):
 
 
 class Settings(_Section):
-    """Everything that config.toml can say."""
+    """All settings of config.toml."""
 
     box: str
     upsampling: Upsampling
     box_defaults: BoxSettings
-    """Laid under every box before it is checked; kept to be shown, and to be checked by its own name."""
+    """The defaults for every box. They are merged into each entry of `boxes` before the check."""
     boxes: dict[str, BoxSettings]
     _max_tokens: dict[str, int] = PrivateAttr(default_factory=dict)
-    """By box."""
+    """The context length of each box, by the box's name."""
 
     @field_validator("boxes")
     @classmethod
     def _check_names(cls, value: dict[str, BoxSettings]) -> dict[str, BoxSettings]:
-        # They are shown wherever a box is spoken of.
+        # Names are shown on screens and in messages, so they must be printable.
         for name in value:
             if not name.isprintable() or not name.strip():
                 raise ValueError(f"a box cannot be named {quoted(name)}")
         return value
 
     def max_tokens_on(self, box: str) -> int:
-        """The context length on a box; `upsampling` has that of the chosen one."""
+        """Return the context length of a box. `upsampling.max_tokens` is that of the chosen box."""
         here = self.upsampling.max_tokens
         return here if box == self.box else self._max_tokens.get(box, here)
 
@@ -208,7 +209,7 @@ class Settings(_Section):
         return load_profile(self.upsampling.profile)
 
     def box_named(self, name: str | None) -> tuple[str, BoxSettings]:
-        """The box of that name, or the one chosen by the setting `box`. Raises ConfigError."""
+        """Return the box with this name, or the one that the setting `box` names. Raises ConfigError."""
         name = name or self.box
         if name not in self.boxes:
             known = ", ".join(sorted(self.boxes))
@@ -219,8 +220,8 @@ class Settings(_Section):
         return name, self.boxes[name]
 
 
-def _no_input_error(parse: Callable[[str], object], value: str) -> object:
-    """pydantic reports ValueErrors, and passes others through."""
+def _parse_or_value_error(parse: Callable[[str], object], value: str) -> object:
+    """Convert an InputError into a ValueError, which pydantic reports as a validation error."""
     try:
         return parse(value)
     except InputError as error:

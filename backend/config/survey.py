@@ -1,4 +1,4 @@
-"""Every setting as it holds here and now: its value, where that comes from, what it may be and is for."""
+"""Lists every setting with its value, the source of the value, the possible values and the help text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from remote.protocol import Json
 
 
 class ValueKind(Enum):
-    """What a value may be, as far as an editor must know."""
+    """The kind of value that a setting takes, for an editor of settings."""
 
     FLAG = "true or false"
     CHOICE = "one of a few"
@@ -28,17 +28,17 @@ class ValueKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ValueSource:
-    """Where a value comes from."""
+    """The layer that gives a setting its value."""
 
     origin: Origin
     name: str
     """A path, "UPSAMPLE_BOX", "the profile qwen25-vl", "the command line", "the shipped config.toml"."""
     key: str
-    """The key that it has there: a box's may be one of box_defaults."""
+    """The key in that layer. A box's setting may come from a key of box_defaults."""
 
     @property
     def counts_more(self) -> bool:
-        """Whether the user's own file cannot change the value while this source gives it."""
+        """Whether this source overrides the user's own file."""
         return self.origin in (
             Origin.LOCAL,
             Origin.BOX,
@@ -49,55 +49,55 @@ class ValueSource:
 
 @dataclass(frozen=True, slots=True)
 class SettingEntry:
-    """One setting."""
+    """One setting, with all that a settings page shows of it."""
 
     key: str
-    """As `upsample config set` takes it."""
+    """The dotted key, as `upsample config set` takes it."""
     name: str
     """The key within its section."""
     value: Json
     kind: ValueKind
     choices: tuple[str, ...]
-    """What a CHOICE may be."""
+    """The possible values of a CHOICE; empty for other kinds."""
     source: ValueSource
     help: str
 
     @property
     def text(self) -> str:
-        """The value as one would type it."""
+        """The value as a user types it."""
         return _typed(self.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Settings that belong together."""
+    """A group of settings: [upsampling], one box, or the defaults of boxes."""
 
     title: str
     box: str
-    """The box that they are of; empty for those of no box."""
+    """The name of the box; empty where the section is not about one box."""
     entries: tuple[SettingEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """All settings."""
+    """All settings, in sections, and the layers that they come from."""
 
     settings: Settings
     sections: tuple[Section, ...]
     layers: tuple[Layer, ...]
 
     def source_of(self, key: Sequence[str]) -> ValueSource:
-        """Where the value of a key comes from."""
+        """Return the source of a key's value."""
         return find_source(self.layers, key)
 
     def entries(self) -> Iterator[SettingEntry]:
-        """Of all sections."""
+        """Yield the settings of all sections."""
         for section in self.sections:
             yield from section.entries
 
 
 def survey_settings(command_line: Table | None = None) -> Survey:
-    """Look at everything. Reads the files; raises ConfigError."""
+    """Load the settings and list all of them. Reads the config files. Raises ConfigError."""
     settings, layers = load_layers(command_line)
     plain: dict[str, Json] = settings.model_dump(mode="json")
     upsampling = _entries(layers, settings.upsampling, plain["upsampling"], ("upsampling",))
@@ -113,7 +113,7 @@ def survey_settings(command_line: Table | None = None) -> Survey:
 
 
 def find_source(layers: Sequence[Layer], key: Sequence[str]) -> ValueSource:
-    """The strongest layer that gives this key; for a box's key, what box_defaults say comes last."""
+    """Find the layer with the highest precedence that sets this key, or the same key of box_defaults."""
     keys = [key]
     if key[0] == "boxes":
         keys.append(("box_defaults", *key[2:]))
@@ -125,7 +125,7 @@ def find_source(layers: Sequence[Layer], key: Sequence[str]) -> ValueSource:
 
 
 def dotted(parts: Sequence[str]) -> str:
-    """The names of a key as one: `backend.config.edit.key_parts` the other way round."""
+    """Join the names of a key with dots, the reverse of `backend.config.edit.key_parts`."""
     return ".".join(tomlkit.key(part).as_string() for part in parts)
 
 
@@ -135,7 +135,7 @@ def _holds(table: Mapping[str, object], parts: Sequence[str]) -> bool:
         if not isinstance(value, Mapping) or part not in value:
             return False
         value = value[part]
-    # A table that says nothing changes nothing.
+    # An empty table sets nothing.
     return value != {}
 
 
@@ -191,5 +191,5 @@ def _typed(value: Json) -> str:
 
 
 def _as_toml(value: Json) -> str:
-    # JSON's strings are TOML's basic strings.
+    # A JSON string is also a TOML basic string.
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else _typed(value)

@@ -1,8 +1,8 @@
-"""What ./config.toml may decide. The folder where one works may be somebody else's: an archive, a checkout.
+"""Says which settings a ./config.toml may decide. The folder may come from somebody else, as an archive does.
 
-It may say how prompts are upsampled, and which box of the user's is used. Where a box is, what is run there,
-which model is loaded and which key is sent to whom are the user's alone: whoever wrote the folder could
-otherwise run programs, have a secret of the box sent to a server of theirs, or read what is upsampled.
+It may decide how prompts are upsampled, and which of the user's boxes is used. It may not decide where a box
+is, what is run there, which model is loaded, or which server gets an API key. Otherwise the author of the
+folder could run programs, send a secret of the box to another server, or read the user's prompts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _WITH_DRIVE_OR_ROOT = re.compile(r"[~/\\]|[A-Za-z]:")
 
 
 def drop_repeats(table: Mapping[str, object], shipped: Mapping[str, object]) -> dict[str, object]:
-    """The settings without those of BOX_KEYS that repeat the shipped file, as a checkout's do: no wishes."""
+    """Return the table without those BOX_KEYS whose value equals the shipped file's, as in a checkout."""
     kept = copy.deepcopy(dict(table))
     for place, box in _boxes(kept):
         for key in BOX_KEYS:
@@ -40,7 +40,7 @@ def drop_repeats(table: Mapping[str, object], shipped: Mapping[str, object]) -> 
 
 
 def forbidden_decisions(table: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """The keys of a foreign folder's settings that it may not decide about, each with what it does."""
+    """Yield the keys that a ./config.toml must not set, each with what the setting does."""
     for place, box in _boxes(table):
         for key in BOX_KEYS:
             if _at(box, key) is not None:
@@ -51,7 +51,7 @@ def forbidden_decisions(table: Mapping[str, object]) -> Iterator[tuple[str, str]
 
 
 def _boxes(table: Mapping[str, object]) -> Iterator[tuple[tuple[str, ...], object]]:
-    """What is said of boxes, with its place in the table."""
+    """Yield the tables about boxes, each with its key."""
     yield ("box_defaults",), table.get("box_defaults")
     boxes = table.get("boxes")
     for name, box in boxes.items() if isinstance(boxes, Mapping) else ():

@@ -1,4 +1,4 @@
-"""What pydantic says of a wrong value, in a sentence that names the key."""
+"""Turns a validation error of pydantic into a sentence that names the key."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 
 def first_complaint(error: ValidationError) -> str:
-    """The first thing that is wrong: "upsampling.reserve = 0: input should be greater than …"."""
+    """Describe the first error: "upsampling.reserve = 0: input should be greater than …"."""
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":

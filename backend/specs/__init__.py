@@ -1,1 +1,4 @@
-"""Prompt specs: reading them, and writing a prompt back in the format it came in. One adapter a format."""
+"""Prompt specs: reads files of prompts, and writes new prompts in the same format.
+
+Each file format has one adapter, in `formats`.
+"""

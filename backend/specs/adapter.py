@@ -1,6 +1,6 @@
-"""What a module does to be the adapter of one file format, and what passes between it and its callers.
+"""The interface of an adapter, which reads and rewrites one file format, and the values that it exchanges.
 
-Each of the seven adapters is a module with these three functions; `formats` lists them.
+Each adapter is a module with the three functions of `Adapter`. `formats` lists the adapters.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Replacement:
     original: str
     """The prompt that was upsampled. Where the file no longer says so, nothing is written."""
     provenance: Mapping[str, Json] | None = None
-    """How the prompt was made, for formats that have a place for it."""
+    """How the prompt was made. Only some formats can store it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class OutputFile:
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """What a new prompt changes in its own file, and the files that it needs beside that."""
+    """The edits that put a new prompt into its file, and further files that the new file refers to."""
 
     edits: tuple[Edit, ...]
     files: tuple[OutputFile, ...] = ()
@@ -58,10 +58,10 @@ class Adapter(Protocol):
     """One file format."""
 
     def recognises(self, entry: Entry, /) -> bool:
-        """Whether the entry is meant to be of this format, judged by its keys."""
+        """Whether the keys of the entry are those of this format."""
 
     def read(self, entry: Entry, cwd: Path, /) -> Spec:
-        """The entry as a Spec; raises Fault."""
+        """Read the entry into a Spec. Raises EntryFault."""
 
     def rewrite(self, entry: Entry, new: Replacement, destination: Path, /) -> Rewrite:
-        """The changes that put the new prompt into the entry, for a file to be written at `destination`."""
+        """Return the changes that put the new prompt into the entry, for a file at `destination`."""

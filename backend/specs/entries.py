@@ -1,6 +1,7 @@
-"""How prompts lie in a file: one object, a list of objects, an object a line, or plain text.
+"""Divides a file into entries, one for each prompt.
 
-Which of the seven formats an object is, is not known here; see `formats`.
+A file is one JSON object, a list of objects, one object on each line, or plain text. This module does not
+know the file formats; `formats` recognises them.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from backend.specs.source import SourceText, TextLine, lines
 from remote.protocol import Json
 
 SUFFIXES = frozenset({".json", ".jsonl", ".txt"})
-"""Endings (in small letters) of the files that may hold prompts."""
+"""File name endings, in lower case, of files that may contain prompts."""
 
 
 class Layout(Enum):
-    """How the entries of a file lie in its text."""
+    """The way in which a file contains its entries."""
 
     OBJECT = "object"
     ARRAY = "array"
@@ -31,28 +32,28 @@ class Layout(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The part of a file that holds one prompt."""
+    """The part of a file that contains one prompt."""
 
     source: SourceText
     index: int
-    """Position in the file, from 0; parts that are broken count too."""
+    """Position in the file, from 0. Broken parts are counted, too."""
     node: Node
     """A JSON value; in plain text, the prompt itself."""
     default_name: str
-    """What the prompt is called if it has no name of its own."""
+    """The name of the prompt where the entry contains no name."""
 
     @property
     def fields(self) -> dict[str, Json]:
-        """The members of the JSON object that the entry is; none if it is something else."""
+        """The members of the entry's JSON object. Empty where the entry is not an object."""
         return self.node.value if isinstance(self.node.value, dict) else {}
 
     @property
     def line(self) -> int:
-        """Where the entry starts, from 1."""
+        """The line on which the entry starts, from 1."""
         return self.source.line_at(self.node.start)
 
     def member(self, key: str) -> Member | None:
-        """The member for `key` with its place in the text."""
+        """Return the member for `key`, with its position in the text."""
         if not isinstance(self.node.value, dict):
             return None
         return member(self.source.text, self.node, key)
@@ -60,14 +61,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """A file's text, divided."""
+    """The entries of a file."""
 
     layout: Layout
     parts: tuple[Entry | BrokenSpec, ...]
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """The parts that are whole."""
+        """The parts that are not broken."""
         return tuple(part for part in self.parts if isinstance(part, Entry))
 
 
@@ -90,12 +91,12 @@ def divide(source: SourceText) -> Contents | Skipped | BrokenSpec:
 
 
 def blank_lines(text: str) -> list[TextLine]:
-    """The lines of a text on which nothing stands."""
+    """Return the blank lines of a text."""
     return [line for line in lines(text) if not text[line.start : line.end].strip()]
 
 
 def stem_of(file: Path) -> str:
-    """The file's name without its ending; bytes in it that are no UTF-8 become U+FFFD."""
+    """Return the file's name without its ending. Bytes that are not UTF-8 become U+FFFD."""
     return well_formed(file.stem)
 
 
@@ -121,7 +122,7 @@ def _json_lines(source: SourceText) -> Iterator[Entry | BrokenSpec]:
 
 
 def _prose(source: SourceText) -> Iterator[Entry]:
-    """One line is one prompt, several are one prompt each, and paragraphs are one prompt together."""
+    """Divide a plain text: each line is a prompt, but a text with blank lines is one prompt."""
     text = source.text
     full = [_stripped(text, line) for line in lines(text) if text[line.start : line.end].strip()]
     first, last = full[0].start, full[-1].end

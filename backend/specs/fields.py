@@ -1,4 +1,4 @@
-"""What the JSON formats have in common: reading prompt, name and paths out of an object, with checks."""
+"""Reads prompt, name and paths from a JSON object, and checks them. The adapters of JSON formats use it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from backend.specs.quoting import kind_of, quoted, well_formed
 from remote.protocol import Json
 
 CONTROLS = ("vis", "edge", "seg", "depth", "keypoint", "upscale", "hdmap", "lidar")
-"""Transfer1's controls, in the order in which their video stands in for a missing RGB video."""
+"""Transfer1's controls. Where an RGB video is missing, the video of the first control here replaces it."""
 
 CONTROL_KEYS = frozenset({"control_weight", "input_control", "control_path", "control_prompt"})
-"""Keys that tell a control from any other object that happens to be called "depth"."""
+"""Keys by which a control is told from another object that is named "depth" by chance."""
 
 _ABSOLUTE = re.compile(r"([A-Za-z]:)?[/\\]")
 
 
 def prompt_of(entry: Entry, *, may_be_empty: bool = False) -> str:
-    """The prompt as written. Raises Fault where there is none."""
+    """Return the prompt as written. Raises EntryFault where there is none."""
     if not isinstance(entry.node.value, dict):
         raise EntryFault(f"an entry must be an object, not {kind_of(entry.node.value)}")
     if "prompt" not in entry.fields:
@@ -38,7 +38,7 @@ def prompt_of(entry: Entry, *, may_be_empty: bool = False) -> str:
 
 
 def name_of(entry: Entry) -> str:
-    """The entry's own name if it has a usable one, else one made from the file's."""
+    """Return the entry's own name where it is usable, else a name made from the file's."""
     name = entry.fields.get("name")
     if isinstance(name, str) and name.strip() and is_well_formed(name):
         return name
@@ -46,16 +46,16 @@ def name_of(entry: Entry) -> str:
 
 
 def path_of(entry: Entry, key: str, base: Path) -> Path | None:
-    """The path under `key`, seen from `base`; None where the entry names none."""
+    """Return the path under `key`, resolved from `base`; None where the entry has none."""
     return _path(entry.fields.get(key), base, key, quoted(key))
 
 
 def controls_of(
     controls: Mapping[str, Json], path_key: str, base: Path, key: str = ""
 ) -> dict[str, Path]:
-    """Control videos by name, each an object that may name its video under `path_key`.
+    """Return the control videos by control name. Each control is an object with its path under `path_key`.
 
-    `key` is the member that holds all of them, if they are not members of the entry.
+    `key` is the member that contains the controls, where they are not members of the entry itself.
     """
     found = {}
     for name in CONTROLS:
@@ -69,7 +69,7 @@ def controls_of(
 
 
 def named_paths(entry: Entry, key: str, base: Path) -> dict[str, Path]:
-    """The object under `key`, whose members are all paths."""
+    """Return the paths in the object under `key`, by name."""
     value = entry.fields.get(key)
     if value is None:
         return {}
@@ -80,31 +80,31 @@ def named_paths(entry: Entry, key: str, base: Path) -> dict[str, Path]:
 
 
 def seen_by_model(rgb: Path | None, controls: Mapping[str, Path]) -> Path | None:
-    """The RGB video, or the control video that Transfer1's pipeline would show instead."""
+    """Return the RGB video, or else the control video that Transfer1's pipeline shows to the model."""
     if rgb is not None:
         return rgb
     return next((controls[name] for name in CONTROLS if name in controls), None)
 
 
 def has_control(fields: Mapping[str, Json], keys: frozenset[str] = CONTROL_KEYS) -> bool:
-    """Whether one of the controls is there as an object that has one of `keys`."""
+    """Whether one of the controls is an object that has one of `keys`."""
     controls = (fields.get(name) for name in CONTROLS)
     return any(isinstance(control, dict) and keys & control.keys() for control in controls)
 
 
 def replace_prompt(entry: Entry, new: Replacement) -> list[Edit]:
-    """The edits that put the new prompt into the entry's "prompt"."""
+    """Return the edits that put the new prompt into the entry's "prompt"."""
     member = entry.member("prompt")
     return set_value(entry.source, entry.node, member, new.prompt) if member else []
 
 
 def is_relative(written: str) -> bool:
-    """Whether a path from a file needs a folder to start from, on the system that it was made for."""
+    """Whether a path from a file is relative, by the rules of POSIX and of Windows."""
     return _ABSOLUTE.match(written) is None
 
 
 def is_well_formed(text: str) -> bool:
-    """False where half a surrogate pair stands alone: no such text can be stored or sent."""
+    """Whether a text contains no lone surrogate. A text with one can be neither stored nor sent."""
     return text.isascii() or text == well_formed(text)
 
 

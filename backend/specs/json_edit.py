@@ -1,4 +1,4 @@
-"""Changing single values of a JSON text and nothing else, in the spelling and layout that it has."""
+"""Changes single values of a JSON text, in the text's own layout, and leaves every other byte as it is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NON_ASCII = re.compile(r"[^\x00-\x7f]")
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """The part of a text from `start` up to `end` is replaced by `text`."""
+    """Replaces the part of a text from `start` up to `end` by `text`."""
 
     start: int
     end: int
@@ -25,7 +25,7 @@ class Edit:
 
 
 def splice(text: str, edits: Iterable[Edit]) -> str:
-    """`text` with all edits made. They do not overlap; insertions at one place keep their order."""
+    """Apply all edits to `text`. Edits must not overlap. Insertions at one position keep their order."""
     parts = []
     position = 0
     for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
@@ -35,7 +35,7 @@ def splice(text: str, edits: Iterable[Edit]) -> str:
 
 
 def set_member(source: SourceText, parent: Node, key: str, value: Json) -> list[Edit]:
-    """Give `key` of the object `parent` this value; a key that is not there comes last."""
+    """Return the edits that set `key` of the object `parent`. A new key is added as the last one."""
     present = list(members(source.text, parent))
     same = [member for member in present if member.key == key]
     if same:
@@ -51,7 +51,7 @@ def set_member(source: SourceText, parent: Node, key: str, value: Json) -> list[
 
 
 def set_value(source: SourceText, parent: Node, member: Member, value: Json) -> list[Edit]:
-    """Give a member of the object `parent` this value; none is needed where it has that text already."""
+    """Return the edits that set a member of the object `parent`; none where it is that text already."""
     if isinstance(value, str) and member.node.value == value:
         return []
     spelled = _laid_out(source, parent, member, value)
@@ -59,7 +59,7 @@ def set_value(source: SourceText, parent: Node, member: Member, value: Json) -> 
 
 
 def _laid_out(source: SourceText, parent: Node, member: Member, value: Json) -> str:
-    """`value` as it is spelled where `member` stands: over several lines if its object is so."""
+    """Write `value` as JSON in the layout of `member`: on several lines where its object is."""
     before_key = _space_before(source.text, member.key_start)
     if not isinstance(value, (dict, list)) or "\n" not in before_key:
         compact = source.text[member.key_end : member.node.start] == ":"

@@ -1,7 +1,7 @@
-"""Where the parts of a JSON text lie, so that a message can name a line and one value can be replaced.
+"""Finds the positions of values in a JSON text. Messages name lines by them, and edits replace single values.
 
-The standard decoder does the parsing; this only walks from one value to the next. `members` and `items`
-take a node that `parse` or they themselves returned, so the text around it is known to be JSON.
+The standard decoder parses each value. `members` and `items` must be given a node that `parse`, `members` or
+`items` returned, because they expect valid JSON.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import cast
 
 from remote.protocol import Json
 
-# Numbers are never computed with, and as floats they may have any number of digits.
+# No code computes with the numbers. As floats, they may have any number of digits.
 _DECODER = json.JSONDecoder(parse_int=float)
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
 class NotJson(Exception):
-    """The text is no JSON; `position` is where that shows."""
+    """The text is not JSON. `position` is where the decoder stopped."""
 
     def __init__(self, problem: str, position: int) -> None:
         super().__init__(problem)
@@ -30,7 +30,7 @@ class NotJson(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value and the part of the text, from `start` up to `end`, that spells it."""
+    """A value, and its position in the text: from `start` up to `end`."""
 
     value: Json
     start: int
@@ -39,7 +39,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One key of an object with its value. A key may come twice; the last one counts."""
+    """One key of an object with its value. Where a key occurs twice, the last one counts."""
 
     key: str
     key_start: int
@@ -48,9 +48,9 @@ class Member:
 
 
 def parse(text: str, start: int = 0, end: int | None = None) -> Node:
-    """The one JSON value that `text[start:end]` holds, spaces around it aside.
+    """Parse `text[start:end]`, which must be one JSON value with optional white space around it.
 
-    Raises NotJson; and RecursionError when the value is nested too deeply.
+    Raises NotJson, and RecursionError when the value is nested too deeply.
     """
     part = text[start:end]
     try:
@@ -64,7 +64,7 @@ def parse(text: str, start: int = 0, end: int | None = None) -> Node:
 
 
 def members(text: str, node: Node) -> Iterator[Member]:
-    """The members of an object, in the order of the text."""
+    """Yield the members of an object, in the order of the text."""
     position = _skip_space(text, node.start + 1)
     while text[position] != "}":
         key = _node_at(text, position)
@@ -75,7 +75,7 @@ def members(text: str, node: Node) -> Iterator[Member]:
 
 
 def items(text: str, node: Node) -> Iterator[Node]:
-    """The items of an array, in the order of the text."""
+    """Yield the items of an array, in the order of the text."""
     position = _skip_space(text, node.start + 1)
     while text[position] != "]":
         item = _node_at(text, position)
@@ -84,7 +84,7 @@ def items(text: str, node: Node) -> Iterator[Node]:
 
 
 def member(text: str, node: Node, key: str) -> Member | None:
-    """The member of an object that counts for `key`, or None."""
+    """Return the last member of an object with this key, or None."""
     found = None
     for each in members(text, node):
         if each.key == key:
@@ -103,6 +103,6 @@ def _skip_space(text: str, position: int) -> int:
 
 
 def _next_part(text: str, position: int) -> int:
-    """The start of the next member or item, or the closing bracket."""
+    """Return the position of the next member or item, or of the closing bracket."""
     position = _skip_space(text, position)
     return _skip_space(text, position + 1) if text[position] == "," else position

@@ -1,4 +1,4 @@
-"""Which of a spec's videos the model looks at."""
+"""Chooses which of a spec's videos are shown to the model."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ _RGB = "rgb"
 
 
 class Media(StrEnum):
-    """What the setting `media` asks for."""
+    """The values of the setting `media`."""
 
     RGB = "rgb"
-    """The RGB video; where there is none, the control that stands in for it."""
+    """The RGB video; where there is none, a control video in its place."""
     CONTROL = "control"
     """The first control video (vis, edge, seg, depth …); where there is none, the RGB video."""
     BOTH = "both"
-    """Frames of the RGB video, then as many of the control."""
+    """Frames of the RGB video, then the same number of frames of the control video."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownMedia:
-    """The videos that the model is shown."""
+    """The videos that are shown to the model."""
 
     video: Path | None
-    """None for a prompt without one."""
+    """None for a prompt without a video."""
     control: Path | None = None
-    """A second one, shown after the first and at its size; most often None."""
+    """A second video, shown after the first one and at its size; None in most cases."""
     names: str = ""
-    """What they are: "rgb", the name of a control, both as in "rgb+edge", or "" for none."""
+    """The kind of the videos: "rgb", the name of a control, or both, as in "rgb+edge". Empty for none."""
 
 
 def choose_media(spec: Spec, media: Media) -> ShownMedia:
-    """The videos of a spec that the model is shown under this setting."""
+    """Return the videos of a spec that this setting shows to the model."""
     control = next((name for name in CONTROLS if name in spec.controls), None)
     if spec.video is None or control is None:
         return ShownMedia(spec.video, names=_RGB if spec.video else "")
     first = spec.controls[control]
     if media is Media.CONTROL or spec.video == first:
-        # The second: it stands in for an RGB video that the spec does not have.
+        # Where `video` is the control video, the spec has no RGB video.
         return ShownMedia(first, names=control)
     if media is Media.BOTH:
         return ShownMedia(spec.video, first, f"{_RGB}+{control}")

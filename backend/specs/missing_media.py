@@ -1,4 +1,4 @@
-"""Why a spec's video is not where its path leads: most often the command was run from another folder."""
+"""Explains why a spec's video is missing: in most cases, the command was run in the wrong folder."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from backend.specs.model import Spec, SpecFormat
 
 
 def missing_media_hint(spec: Spec, cwd: Path) -> Path | None:
-    """The folder from which the spec's video would be found, if it is not found from `cwd`.
+    """Return the folder in which the command would find the spec's video, where `cwd` is the wrong one.
 
-    Only folders above the spec file are tried. None too where the video is found, and where the
+    Only the folders above the spec file are tried. Returns None also where the video exists, and where the
     working directory does not matter: for absolute paths and for Transfer2.5.
     """
     if spec.video is None or spec.format is SpecFormat.TRANSFER25 or _exists(spec.video):
@@ -30,5 +30,5 @@ def missing_media_hint(spec: Spec, cwd: Path) -> Path | None:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # such as a name that is too long
+    except OSError:  # for example, the name is too long
         return False

@@ -1,4 +1,4 @@
-"""What every prompt spec is once it is read, whichever of the seven file formats it came from."""
+"""The values that reading a file returns. They are the same for every file format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from backend.specs.quoting import printable
 
 
 class SpecFormat(StrEnum):
-    """The file formats that users have; the value is the name shown to them."""
+    """The file formats. The value is the name that users see."""
 
     PROMPT_SPEC = "prompt-spec"
     TRANSFER1 = "transfer1"
@@ -24,32 +24,32 @@ class SpecFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """One prompt and the media it belongs to: a whole file, or one entry of a batch file."""
+    """One prompt and its media, read from a whole file or from one entry of a batch file."""
 
     format: SpecFormat
     file: Path
-    """The file as the user named it or as the walk found it."""
+    """The file, as the user named it or as the search of a folder found it."""
     entry: int
     """Position in a batch file, from 0; 0 in a file that holds one prompt."""
     line: int
-    """Line on which the entry starts, from 1; for messages."""
+    """The line on which the entry starts, from 1. Messages name it."""
     name: str
     """The spec's own name, or one made from the file's name and the entry."""
     prompt: str
-    """As written, unstripped; may be empty where the format allows it."""
+    """The prompt as written, with white space around it. It may be empty in formats that allow that."""
     video: Path | None = None
-    """The video or image that the model looks at, resolved by the format's own rule; None for text."""
+    """The video or image that the model looks at, resolved by the format's rule; None for plain text."""
     controls: Mapping[str, Path] = field(default_factory=dict)
-    """Control videos by control name ("edge", "depth"), resolved as `video` is."""
+    """The control videos by control name ("edge", "depth"), resolved by the same rule as `video`."""
     is_upsampled: bool = False
-    """True when the file itself says that its prompt was upsampled already."""
+    """Whether the file says that its prompt was upsampled already."""
     prompt_file: Path | None = None
-    """The text file that holds the prompt (Transfer2.5's `prompt_path`); None when it is in `file`."""
+    """The text file that contains the prompt (Transfer2.5's `prompt_path`); None when `file` contains it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file that is no prompt spec."""
+    """A file that is not a prompt spec, and the reason."""
 
     file: Path
     reason: str
@@ -57,11 +57,11 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class BrokenSpec:
-    """A prompt spec (or an entry of one) that cannot be used. The others go on."""
+    """A prompt spec, or an entry of one, that cannot be used. It does not stop the others."""
 
     file: Path
     line: int
-    """From 1; 0 when the file could not be read at all."""
+    """The line of the problem, from 1; 0 when the file could not be read."""
     problem: str
 
     def __str__(self) -> str:
@@ -71,7 +71,7 @@ class BrokenSpec:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What was found in the given files and folders, in walking order."""
+    """What was found in files and folders, in the order of the search."""
 
     specs: tuple[Spec, ...] = ()
     skipped: tuple[Skipped, ...] = ()

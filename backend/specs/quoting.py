@@ -1,7 +1,7 @@
-"""Names, paths and values from files, made fit for a one-line message.
+"""Makes text from files safe to show in a message.
 
-They are data: a control character, a terminal escape or half a surrogate pair in them must neither
-reach a screen nor stop a message from being encoded.
+Names, paths and values from files are data. A control character, a terminal escape or a lone surrogate in
+them must not reach a screen, and must not stop a message from being encoded.
 """
 
 from __future__ import annotations
@@ -10,43 +10,43 @@ import json
 import re
 
 from remote.protocol import Json
-from remote.protocol import well_formed as well_formed  # with the others of its kind
+from remote.protocol import well_formed as well_formed  # it belongs with the functions here
 
 LONGEST_QUOTE = 60
 """Characters of a foreign text that a message shows."""
 
-# Controls except tab and line ends, and what changes the direction of the text around it.
+# Control characters except tab and line ends, and characters that change the direction of text.
 _STEERING = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
 _RAW_IN_JSON = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-"""What JSON may hold as it is, and a terminal or an editor should not."""
+"""Characters that are valid in JSON, but harmful in a terminal or an editor."""
 
 
 def quoted(text: str) -> str:
-    """`text` in quotes, cut if long, with everything escaped that does not print."""
+    """Return `text` in quotes, cut where it is long, with unprintable characters escaped."""
     if len(text) > LONGEST_QUOTE:
         text = text[: LONGEST_QUOTE - 1] + "…"
     return repr(text)
 
 
 def printable(text: str) -> str:
-    """`text` whole and without quotes, with everything escaped that does not print."""
+    """Return the whole `text` without quotes, with unprintable characters escaped."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def without_controls(text: str) -> str:
-    """`text` of several lines without what steers a terminal or turns text around, such as an escape.
+    """Remove the control characters of a text, except line ends and tabs.
 
-    For text that leaves us as it is, into a clipboard or a prompt.
+    For text that is passed on unescaped, to a clipboard or into a prompt.
     """
     return _STEERING.sub("", text)
 
 
 def json_spelled(value: Json, indent: str | int | None = None, compact: bool = False) -> str:
-    """`value` as JSON for a file that people look at: characters as they are, if they draw themselves.
+    """Write `value` as JSON for a file that people read. Printable characters are not escaped.
 
-    Halves of surrogate pairs, which no file can hold, become U+FFFD.
+    Lone surrogates, which no file can contain, become U+FFFD.
     """
     separators = (",", ":") if compact else None
     text = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators)
@@ -54,7 +54,7 @@ def json_spelled(value: Json, indent: str | int | None = None, compact: bool = F
 
 
 def kind_of(value: Json) -> str:
-    """What JSON calls `value`, for "must be text, not …"."""
+    """Return the kind of a JSON value, for messages such as "must be text, not a list"."""
     if value is None:
         return "null"
     if isinstance(value, bool):

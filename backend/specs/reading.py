@@ -1,4 +1,4 @@
-"""One file to Specs. Whatever the file holds, this returns; trouble is part of what it returns."""
+"""Reads one file into Specs. It never raises for the content of a file; problems are part of the result."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from backend.specs.quoting import kind_of, quoted
 from backend.specs.source import SourceText, load
 
 Finding = Spec | Skipped | BrokenSpec
-"""What is said about a file, or about one entry of it."""
+"""The result for a file, or for one entry of it."""
 
 SIDECAR_SUFFIX = ".upsample.json"
-"""Ending of the files that tell how a result was made."""
+"""The file name ending of sidecar files, which tell how a result was made."""
 
 _KEYS_SHOWN = 5
 
 
 def read_file(file: Path, cwd: Path) -> tuple[Finding, ...]:
-    """Everything to be said about `file`, in its own order. Never empty."""
+    """Read `file` and return a finding for each entry, in the order of the file. Never empty."""
     if file.name.lower().endswith(SIDECAR_SUFFIX):
         return (Skipped(file, "tells how a result was made"),)
     if file.suffix.lower() not in SUFFIXES:
@@ -37,7 +37,7 @@ def read_file(file: Path, cwd: Path) -> tuple[Finding, ...]:
         adapter = recognise(contents)
         return tuple(_read_parts(contents, adapter, cwd) if adapter else _unknown(source, contents))
     except RecursionError:
-        # The depth that the decoder bears shrinks with the depth of its callers.
+        # The depth that the decoder can handle depends on the depth of the call stack.
         return (BrokenSpec(file, 1, "not a prompt spec: the JSON is nested too deeply"),)
 
 
@@ -62,7 +62,7 @@ def _unknown(source: SourceText, contents: Contents) -> Iterator[Skipped | Broke
             source.file, f"not a prompt spec: {_unknown_entry(contents.layout, entries[0])}"
         )
     elif contents.parts:
-        # Not one line is JSON: the first of them tells enough.
+        # No line is JSON. One error, for the first line, is enough.
         yield from (part for part in contents.parts[:1] if isinstance(part, BrokenSpec))
     else:
         yield Skipped(source.file, "not a prompt spec: the list is empty")

@@ -1,7 +1,6 @@
-"""A spec file's text with new prompts in it: the same file in every byte that need not change.
+"""Puts new prompts into the text of a spec file. Every byte that need not change stays the same.
 
-Nothing is written here. The caller writes what `render` returns, atomically and under its own rules
-about files that are there already.
+This module writes no files. The caller writes what `render` returns, and decides about existing files.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ __all__ = ["OutputFile", "Replacement", "embeds_provenance", "render"]
 def render(
     file: Path, replacements: Mapping[int, Replacement], destination: Path
 ) -> tuple[OutputFile, ...]:
-    """The files that hold the new prompts: first the spec itself, for `destination`, then what it needs.
+    """Return the files with the new prompts: first the spec for `destination`, then files that it refers to.
 
-    `replacements` are by entry; entries without one stay as they are. `file` is opened as given, so it
-    must be absolute or relative to the process's working directory. Raises InputError if the file
-    cannot be read any more, or no longer holds the prompts that were upsampled.
+    `replacements` are keyed by the entry's index; other entries stay as they are. `file` must be absolute or
+    relative to the process's working directory. Raises InputError when the file can no longer be read, or
+    no longer contains the prompts that were upsampled.
     """
     try:
         source, contents, adapter = _open(file)
@@ -47,9 +46,9 @@ def render(
 
 
 def embeds_provenance(file: Path) -> bool:
-    """Whether `render` puts provenance into the file; else it belongs in a sidecar beside it.
+    """Whether `render` writes provenance into the file. Where it does not, a sidecar file is needed.
 
-    Raises InputError if the file is no spec any more.
+    Raises InputError when the file is no longer a spec.
     """
     _, contents, adapter = _open(file)
     is_prompt_spec = adapter is prompt_spec

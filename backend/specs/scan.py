@@ -1,4 +1,4 @@
-"""Which prompt specs are in the files and folders that the user named."""
+"""Finds the prompt specs in the files and folders that the user named."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from backend.specs.reading import Finding, read_file
 from backend.specs.source import reason
 
 _FIRST_FILES = 500
-"""More than a screen shows."""
+"""Files that are read before the search of the folders goes on. It is more than a screen shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileFindings:
-    """What was found in one file, or in a part of it, and how far the scan is."""
+    """What was found in one file, or in a part of it, and the progress of the scan."""
 
     position: int
-    """The file's place in walking order, from 0."""
+    """The file's position in the order of the search, from 0."""
     total: int
-    """Files of this scan that are found so far."""
+    """The number of files that the scan has found so far."""
     findings: tuple[Finding, ...]
 
 
 def scan(paths: Sequence[Path], cwd: Path) -> Scan:
-    """Read every file named and every spec file in the folders named, in walking order."""
+    """Read every file that is named, and every spec file in the folders that are named."""
     files = sorted(scan_files(paths, cwd), key=lambda file: file.position)
     found = [finding for file in files for finding in file.findings]
     return Scan(
@@ -42,7 +42,7 @@ def scan(paths: Sequence[Path], cwd: Path) -> Scan:
 
 
 def read_whole(file: Path, cwd: Path) -> Iterable[tuple[Finding, ...]]:
-    """What `read_file` says, in one part."""
+    """Read a file with `read_file`, and yield the findings in one part."""
     return (read_file(file, cwd),)
 
 
@@ -51,16 +51,16 @@ def scan_files(
     cwd: Path,
     read: Callable[[Path, Path], Iterable[tuple[Finding, ...]]] = read_whole,
 ) -> Iterator[FileFindings]:
-    """The same, as it is read, so that a caller can show what there is so far.
+    """Scan as `scan` does, and yield the findings of each file as soon as it is read.
 
-    Text files come last: only then is it known which of them are the prompts of other specs. `read` gives
-    what `read_file` says, in one part or in several, each of which is handed on at once.
+    Text files come last, because only then is it known which of them are the prompts of other specs. `read`
+    yields the findings of `read_file` in one or several parts. Each part is yielded at once.
     """
     walk = find_files(paths, cwd)
     files: list[Path | BrokenSpec] = []
     owners: dict[str, Path] = {}
     texts: list[tuple[int, Path]] = []
-    # The first files are read before the last are found: a walk through 100,000 takes its time.
+    # The first files are read before the search ends, because a folder of 100,000 files takes long.
     while more := list(islice(walk, None if files else _FIRST_FILES)):
         files += more
         for position, file in enumerate(more, len(files) - len(more)):
@@ -84,20 +84,20 @@ def scan_files(
 
 
 def _prompt_files(findings: Iterable[Finding]) -> Iterator[str]:
-    """The real paths of the text files that hold the prompts of these."""
+    """Yield the real paths of the text files that contain the prompts of these specs."""
     for finding in findings:
         if isinstance(finding, Spec) and finding.prompt_file is not None:
             yield os.path.realpath(finding.prompt_file)
 
 
 def find_files(paths: Sequence[Path], cwd: Path) -> Iterator[Path | BrokenSpec]:
-    """Each file once: those named, whatever they are, and those in folders that may hold prompts."""
+    """Yield each file once: every file that is named, and files in the folders that may contain prompts."""
     seen_files: set[str] = set()
     seen_folders: set[tuple[int, int]] = set()
     for path in paths:
         for found in _walk(path, cwd, seen_folders):
             if isinstance(found, Path):
-                # Not resolve(), which would follow links; nor another Path, which takes longer.
+                # resolve() would follow links, and making another Path would take longer.
                 place = os.path.abspath(os.path.join(cwd, found))  # noqa: PTH100, PTH118
                 if place in seen_files:
                     continue
@@ -127,10 +127,10 @@ def _walk(top: Path, cwd: Path, seen: set[tuple[int, int]]) -> Iterator[Path | B
 
 
 def _list(folder: Path, cwd: Path, seen: set[tuple[int, int]]) -> list[tuple[Path, bool]]:
-    """The subfolders and likely spec files of a folder, sorted; nothing if it was listed before."""
+    """List the subfolders and possible spec files of a folder, sorted; nothing where it was listed before."""
     place = cwd / folder
     status = place.stat()
-    # Links may lead back up, or to one folder twice.
+    # Links may lead to a parent folder, or to one folder twice.
     if (status.st_dev, status.st_ino) in seen:
         return []
     seen.add((status.st_dev, status.st_ino))
@@ -143,5 +143,5 @@ def _list(folder: Path, cwd: Path, seen: set[tuple[int, int]]) -> list[tuple[Pat
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads in a circle; reading it will say so
+    except OSError:  # a link to itself; reading it reports the error
         return False

@@ -1,4 +1,4 @@
-"""A spec file's text as it is on disk: line endings, byte order mark and all."""
+"""Loads a spec file's text unchanged, with its line endings and its byte order mark."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from backend.files import NotRegular, TooLarge, read_regular
 from backend.specs.model import BrokenSpec, Skipped
 
 MAX_SPEC_BYTES = 64 * 1024 * 1024
-"""A larger file is data, not prompts. 100,000 long prompts take half of this."""
+"""The largest spec file that is read. 100,000 long prompts take half of this."""
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _BOM = "\ufeff"
-# ASCII has control characters, which every JSON file must escape.
+# Escapes of ASCII characters do not count: every JSON file must escape control characters.
 _NON_ASCII_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\u(?!00[0-7])[0-9a-fA-F]{4}")
 
 
 @dataclass(frozen=True, slots=True)
 class TextLine:
-    """A line of a text: `start` up to `end` without its newline, and up to `after` with it."""
+    """A line of a text. It goes from `start` up to `end`; with its newline, up to `after`."""
 
     start: int
     end: int
@@ -35,39 +35,39 @@ class SourceText:
     """The text of one file."""
 
     file: Path
-    """As the user named it or as the walk found it."""
+    """The file, as the user named it or as the search of a folder found it."""
     place: Path
-    """Where it was opened: `file` seen from the working directory."""
+    """The path that was opened: `file`, resolved from the working directory."""
     text: str
-    """Without the byte order mark."""
+    """The text without the byte order mark."""
     mark: str
-    """The byte order mark when the file begins with one, else empty."""
+    """The byte order mark where the file begins with one, else empty."""
 
     @cached_property
     def _line_starts(self) -> list[int]:
         return [0, *(newline.end() for newline in _NEWLINE.finditer(self.text))]
 
     def line_at(self, position: int) -> int:
-        """The line that holds `position`, from 1."""
+        """Return the line that contains `position`, from 1."""
         return bisect_right(self._line_starts, position)
 
     def column_at(self, position: int) -> int:
-        """The column of `position` in its line, from 1."""
+        """Return the column of `position` in its line, from 1."""
         return position - self._line_starts[self.line_at(position) - 1] + 1
 
     @cached_property
     def escapes_non_ascii(self) -> bool:
-        """True when the file spells é as \\u00e9; what is written into it should do the same."""
+        """Whether the file writes é as \\u00e9. Text that is added should be written the same way."""
         may_escape = "\\u" in self.text and self.text.isascii()
         return may_escape and _NON_ASCII_ESCAPE.search(self.text) is not None
 
     def broken(self, position: int, problem: str) -> BrokenSpec:
-        """Trouble with what stands at `position`."""
+        """Make a BrokenSpec for a problem at `position`."""
         return BrokenSpec(self.file, self.line_at(position), problem)
 
 
 def lines(text: str) -> Iterator[TextLine]:
-    """The lines of a text. Not `splitlines`: that also splits at U+2028, which JSON strings may hold."""
+    """Yield the lines of a text. `splitlines` also splits at U+2028, which JSON strings may contain."""
     start = 0
     for newline in _NEWLINE.finditer(text):
         yield TextLine(start, newline.start(), newline.end())
@@ -77,7 +77,7 @@ def lines(text: str) -> Iterator[TextLine]:
 
 
 def load(file: Path, cwd: Path) -> SourceText | Skipped | BrokenSpec:
-    """Read `file`, which is relative to `cwd`; or say why that cannot be."""
+    """Read `file`, resolved from `cwd`. Returns the reason where it cannot be read."""
     place = cwd / file
     try:
         data = read_regular(place, MAX_SPEC_BYTES)
@@ -93,7 +93,7 @@ def load(file: Path, cwd: Path) -> SourceText | Skipped | BrokenSpec:
 
 
 def reason(error: OSError | ValueError) -> str:
-    """Why the operating system refused, without the path that the message names anyway."""
+    """Return the operating system's reason for an error, without the path."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 

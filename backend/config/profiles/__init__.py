@@ -1,6 +1,7 @@
-"""Model families and how they are asked: one TOML file each, data and not code. See docs/profiles.md.
+"""Profiles: how a model family is prompted and how its tokens are counted. See docs/profiles.md.
 
-Shipped profiles lie here; a user's own lie in the folder `profiles` beside the user's config.toml.
+A profile is one TOML file. Shipped profiles are in this folder; a user's own profiles are in the folder
+`profiles` beside the user's config.toml.
 """
 
 from __future__ import annotations
@@ -28,16 +29,16 @@ class _Section(BaseModel):
 
 
 class Template(_Section):
-    """What the model is sent around the frames: first the images, then the prompt."""
+    """The texts that are sent to the model with the images. The images come first, then the prompt."""
 
     system: str
     """System prompt; empty for none."""
     empty_prompt: str = Field(min_length=1)
-    """Sent in place of a prompt that is empty."""
+    """The text that is sent where the prompt is empty."""
 
 
 class ProfileSampling(_Section):
-    """How the answer is drawn."""
+    """How the answer is sampled."""
 
     temperature: float = Field(ge=0, le=2)
 
@@ -63,25 +64,25 @@ class Serving(_Section):
 
 
 class KvCache(_Section):
-    """What the model keeps of each token on the GPU: a key and a value a layer and head."""
+    """The shape of the model's KV cache: each token has a key and a value for each layer and head."""
 
     layers: int = Field(ge=1)
     kv_heads: int = Field(ge=1)
-    """Heads of keys and values, which may be fewer than those of attention."""
+    """Key-value heads, which may be fewer than the attention heads."""
     head_dim: int = Field(ge=1)
     bytes_per_value: int = Field(ge=1)
     """2 for bfloat16."""
     source: str = Field(min_length=1)
-    """The file that says so."""
+    """The file that these numbers are from."""
 
     @property
     def bytes_per_token(self) -> int:
-        """Of one token of one request."""
+        """Bytes of the KV cache that one token takes."""
         return 2 * self.layers * self.kv_heads * self.head_dim * self.bytes_per_value
 
 
 class Profile(_Section):
-    """A model family."""
+    """A model family: how it is prompted, sampled, served, and how its answers are cleaned."""
 
     name: str
     description: str
@@ -90,9 +91,9 @@ class Profile(_Section):
     vision: Vision
     serving: Serving
     kv_cache: KvCache | None = None
-    """None where the model is not known."""
+    """None for a profile that is not about one model."""
     answer: AnswerRules = AnswerRules()
-    """What is taken off an answer; without the section, white space alone."""
+    """What is removed from an answer. Without this section, only white space is removed."""
     upsampling: dict[str, bool | int | float | str] = Field(default_factory=dict)
     """Settings of [upsampling] that this profile changes; the user's own win over them."""
 
@@ -107,17 +108,17 @@ class Profile(_Section):
 
     @property
     def family(self) -> Family:
-        """What counts its tokens."""
+        """The rules that count the model's tokens."""
         return FAMILIES[self.vision.family]
 
     def sent_prompt(self, prompt: str) -> str:
-        """The text that the model is given for a spec's prompt."""
+        """Return the text that is sent for a spec's prompt."""
         return prompt or self.template.empty_prompt
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileFile:
-    """Where a profile is."""
+    """A profile's name and file."""
 
     name: str
     path: Path | None
@@ -125,14 +126,14 @@ class ProfileFile:
 
 
 def profiles_folder() -> Path:
-    """Where the user's own profiles are, whether it is there or not."""
+    """Return the folder of the user's own profiles, which need not exist."""
     return platformdirs.user_config_path("upsample") / "profiles"
 
 
 def profile_files() -> tuple[ProfileFile, ...]:
-    """Every profile that there is: the shipped ones, then the user's, each sorted by name.
+    """List every profile: the shipped ones, then the user's, each group sorted by name.
 
-    A file of the user's that is named like a shipped one is among them; `load_profile` refuses both.
+    The list includes a user's file that has the name of a shipped one; `load_profile` refuses that name.
     """
     shipped = [ProfileFile(name, None) for name in _shipped_names()]
     try:
@@ -143,12 +144,12 @@ def profile_files() -> tuple[ProfileFile, ...]:
 
 
 def profile_names() -> tuple[str, ...]:
-    """The names of all profiles, sorted."""
+    """Return the names of all profiles, sorted."""
     return tuple(sorted({file.name for file in profile_files()}))
 
 
 def load_profile(name: str) -> Profile:
-    """The profile of this name. Raises ConfigError."""
+    """Load the profile with this name. Raises ConfigError."""
     files = [file for file in profile_files() if file.name == name]
     if not files:
         raise ConfigError(

@@ -1,7 +1,7 @@
-"""An answer as the model gave it → the upsampled prompt: what a profile says is not part of it is taken off.
+"""Cleans a model's answer: removes what the profile says is not part of the upsampled prompt.
 
-Pure. Text without any of the marks stays as it is, but for white space around it; cleaning twice is
-cleaning once.
+The functions are pure. Text that contains none of the marks is only stripped of white space around it, and
+cleaning a text twice gives the same as cleaning it once.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _TAG = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 class AnswerRules(BaseModel):
-    """[answer] of a profile: what is taken off an answer. Off where it says nothing."""
+    """[answer] of a profile: what is removed from an answer. Every rule is off by default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     strip_thinking: bool = False
-    """<think>…</think>; of one that was cut off, everything from its start."""
+    """Remove <think>…</think>. Where the end is missing, everything from <think> on is removed."""
     unwrap: tuple[str, ...] = ()
-    """Tags of which the inside is the answer: "answer" for <answer>…</answer>."""
+    """Tags that enclose the answer: "answer" for <answer>…</answer>. The tags are removed."""
     strip_fences: bool = False
-    """The ``` lines around a text that is all in one code block."""
+    """Remove the ``` lines around a text that is one code block."""
     strip_openers: tuple[str, ...] = ()
-    """Phrases that may stand before it, with a colon: "Here is the upsampled prompt" (case is ignored)."""
+    """Phrases before the answer that end in a colon: "Here is the upsampled prompt". Case is ignored."""
     strip_quotes: bool = False
-    """Quotation marks around the whole text; not where it only begins and ends with a quotation."""
+    """Remove quotation marks around the whole text, where the text contains no others."""
 
     @field_validator("unwrap")
     @classmethod
@@ -58,21 +58,21 @@ class AnswerRules(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """What is left of an answer."""
+    """A cleaned answer."""
 
     text: str
     """The upsampled prompt; empty when nothing is left."""
     removed: tuple[str, ...]
-    """What was taken off ("thinking", "<answer>", "code fence", "opener", "quotes", "control
-    characters"), each once."""
+    """The kinds of text that were removed ("thinking", "<answer>", "code fence", "opener", "quotes",
+    "control characters"), each once."""
 
 
 def clean(text: str, rules: AnswerRules) -> Cleaned:
-    """The upsampled prompt in an answer."""
+    """Return the upsampled prompt that an answer contains."""
     removed: dict[str, None] = {}
     harmless = without_controls(text)
     if harmless != text:
-        # No prompt needs them, and a text file would pass them on to a terminal.
+        # Prompts need no control characters, and a terminal that shows the file would obey them.
         removed["control characters"] = None
     text = harmless.strip()
     # A fence may hold an opener, and an opener may stand before a fence. Each round shortens the text.
@@ -88,7 +88,7 @@ def clean(text: str, rules: AnswerRules) -> Cleaned:
 
 
 def upsampled_prompt(text: str, finish_reason: str, rules: AnswerRules) -> Cleaned:
-    """As `clean`, for an answer that must hold a prompt. Raises AnswerError where it holds none."""
+    """Clean an answer as `clean` does. Raises AnswerError where no prompt is left."""
     cleaned = clean(text, rules)
     if cleaned.text:
         return cleaned
@@ -119,16 +119,16 @@ def _steps(rules: AnswerRules) -> Iterator[tuple[str, Callable[[str], str]]]:
 
 
 def _without_thinking(text: str) -> str:
-    # Only up to the last end: behind it, each start would be looked after to the end of the text.
+    # Search only up to the last </think>: behind it, each <think> would be searched to the end of the text.
     closed = max((end.end() for end in _THINK_END.finditer(text)), default=0)
     text = _THINK.sub("", text[:closed]) + text[closed:]
-    # Some chat templates write the start themselves, so that the answer has the end alone.
+    # Some chat templates write <think> themselves, and the answer then has only </think>.
     *_, text = _THINK_END.split(text)
     return _THINK_START.split(text)[0]
 
 
 def _inside(tag: str, text: str) -> str:
-    """What the last of these tags holds. One that was cut off has no end, and a start may be missing."""
+    """Return the text inside the last of these tags. A start or an end tag may be missing."""
     *_, after = re.split(rf"<{tag}>", text, flags=re.IGNORECASE)
     return re.split(rf"</{tag}>", after, flags=re.IGNORECASE)[0]
 
@@ -143,7 +143,7 @@ def _without_opener(openers: tuple[str, ...], text: str) -> str:
         r"\s+".join(re.escape(word) for word in opener.split())
         for opener in sorted(openers, key=len, reverse=True)
     )
-    # With a colon, or alone on its line; as a heading, or between ** and **, too.
+    # The phrase ends in a colon or is alone on its line. It may be a heading or be between ** and **.
     opening = re.match(
         rf"#*\s*(?P<strong>[*_]{{0,3}})(?:{phrases})\s*"
         r"(?:(?P=strong)\s*:|:\s*(?P=strong)|(?P=strong)[ \t]*(?=\n))\s*",

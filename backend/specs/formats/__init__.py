@@ -1,4 +1,4 @@
-"""The seven formats, one module each. `recognise` tells them apart by the keys that an entry has."""
+"""The adapters of the file formats, one module each. `recognise` chooses the adapter by the keys of an entry."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from backend.specs.formats import (
     upsampler_batch,
 )
 
-# In each layout, the format with the more telling keys is asked first.
+# In each layout, the formats with the more specific keys come first.
 ADAPTERS: Final[dict[Layout, tuple[Adapter, ...]]] = {
     Layout.OBJECT: (prompt_spec, transfer25, transfer1, predict2, upsampler_batch),
     Layout.ARRAY: (predict2, upsampler_batch),
@@ -26,7 +26,7 @@ ADAPTERS: Final[dict[Layout, tuple[Adapter, ...]]] = {
 
 
 def recognise(contents: Contents) -> Adapter | None:
-    """The adapter for a whole file: the first that recognises one of its entries."""
+    """Return the adapter for a file: the first one that recognises one of its entries."""
     for adapter in ADAPTERS[contents.layout]:
         if any(adapter.recognises(entry) for entry in contents.entries):
             return adapter

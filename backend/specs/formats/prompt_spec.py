@@ -21,7 +21,7 @@ _OWN_KEYS = frozenset({"is_upsampled", "control_inputs", "parent_prompt_text"})
 
 
 def recognises(entry: Entry) -> bool:
-    """Told from a Transfer1 spec by its own keys; many things have an "id", so that alone is not enough."""
+    """Whether the entry has keys that a Transfer1 spec has not. An "id" alone is not enough."""
     keys = entry.fields.keys()
     return bool(keys & _OWN_KEYS) or ("id" in keys and bool(keys & {"prompt", "input_video_path"}))
 
@@ -52,7 +52,7 @@ def rewrite(entry: Entry, new: Replacement, destination: Path) -> Rewrite:
 
 
 def has_place_for_provenance(entry: Entry) -> bool:
-    """Only some versions of the format have a `metadata` object; the others know no such key."""
+    """Whether the entry has a `metadata` object. Some versions of the format do not allow that key."""
     return isinstance(entry.fields.get("metadata"), dict)
 
 

@@ -1,4 +1,4 @@
-"""Plain text: one prompt a file, or one a line. There is no video, so the model gets the words alone."""
+"""Plain text: one prompt in a file, or one on each line. There is no video; the model gets only the text."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def rewrite(entry: Entry, new: Replacement, destination: Path) -> Rewrite:
         return Rewrite(())
     prompt = well_formed(new.prompt).strip()
     one_prompt_a_file = entry.default_name == stem_of(entry.source.file)
-    # Several lines without a blank one between them would be read as several prompts.
+    # Several lines without a blank line between them would be read as several prompts.
     if not (one_prompt_a_file and blank_lines(prompt)):
         prompt = " ".join(line.strip() for line in prompt.splitlines() if line.strip())
     return Rewrite((Edit(entry.node.start, entry.node.end, prompt),))

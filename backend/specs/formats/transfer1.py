@@ -1,7 +1,7 @@
-"""Transfer1 control spec: prompt, video, and an object for each control.
+"""Transfer1 control spec: a prompt, a video, and an object for each control.
 
-Paths are relative to the working directory. Transfer1 raises on an object that is no control, so
-nothing is ever added to such a file.
+Paths are relative to the working directory. Transfer1 raises an error for an object that is not a control,
+so we never add a key to such a file.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def recognises(entry: Entry) -> bool:
     fields = entry.fields
     if "input_video_path" in fields or has_control(fields):
         return True
-    # A control may be {}, all of it left to Transfer1.
+    # A control may be {}: Transfer1 then uses its defaults.
     return "prompt" in fields and any(isinstance(fields.get(name), dict) for name in CONTROLS)
 
 

@@ -1,4 +1,4 @@
-"""Transfer1 batch: JSONL with a video and a prompt a line. Paths are relative to the working directory."""
+"""Transfer1 batch: JSONL, with a video and a prompt on each line, relative to the working directory."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Transfer2.5 spec: as a Transfer1 spec, but paths are relative to the spec file, and extra keys forbidden.
+"""Transfer2.5 spec: like a Transfer1 spec, but paths are relative to the spec file.
 
-The prompt is in the file or in a text file that it names; the first wins, as in Transfer2.5 itself.
+The format forbids extra keys. The prompt is in the spec or in a text file that the spec names. A prompt in the spec wins, as in Transfer2.5.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def recognises(entry: Entry) -> bool:
     fields = entry.fields
     if "prompt_path" in fields or has_control(fields, frozenset({"control_path"})):
         return True
-    # An upsampler batch entry has a "video_path" too, but a "spec_id" beside it.
+    # An upsampler batch entry has a "video_path", too, but also a "spec_id".
     is_ours = "video_path" in fields and "spec_id" not in fields
     return is_ours and ("prompt" in fields or has_control(fields))
 
@@ -60,7 +60,7 @@ def rewrite(entry: Entry, new: Replacement, destination: Path) -> Rewrite:
     prompt_file = _prompt_file(entry)
     if prompt_file is None:
         return Rewrite((*replace_prompt(entry, new), *edits))
-    # Named after the new spec: two specs may share a prompt file, or name theirs alike.
+    # The name comes from the new spec, because two specs may share one prompt file.
     beside = destination.with_suffix(".txt")
     member = entry.member("prompt_path")
     if member is not None:
@@ -90,7 +90,7 @@ def _new_text(prompt_file: Path, new: Replacement) -> str:
 
 
 def _move_paths(entry: Entry, folder: Path) -> Iterator[Edit]:
-    """Let relative paths, now seen from `folder`, lead to the same files."""
+    """Yield the edits that make relative paths, resolved from `folder`, name the same files as before."""
     here = entry.source.place.parent.resolve()
     there = folder.resolve()
     if here == there:
