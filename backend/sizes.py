@@ -1,6 +1,6 @@
-"""Picture sizes: how they are written, which ones Cosmos is trained on, and how large one may be.
+"""Picture sizes: parses them, lists those that Cosmos is trained on, and bounds them.
 
-Nothing here knows of tokens or of files.
+This module knows nothing of tokens or of files.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Size:
 
     @classmethod
     def parse(cls, text: str) -> Size:
-        """The size that "854x480" stands for. Raises InputError."""
+        """Parse a size such as "854x480". Raises InputError."""
         match = _SIZE.fullmatch(text.strip())
         if match is None:
             raise InputError(
@@ -66,26 +66,26 @@ class AspectRatio(StrEnum):
         return int(width) / int(height)
 
 
-def _row(sizes: str) -> Mapping[AspectRatio, Size]:
-    """One category's sizes, given in the order of AspectRatio."""
+def _parse_row(sizes: str) -> Mapping[AspectRatio, Size]:
+    """Parse the sizes of one category, given in the order of AspectRatio."""
     pairs = zip(AspectRatio, map(Size.parse, sizes.split()), strict=True)
     return MappingProxyType(dict(pairs))
 
 
 CATEGORIES: Mapping[int, Mapping[AspectRatio, Size]] = MappingProxyType(
     {
-        1080: _row("1920x1056 1440x1056 1024x1024 1056x1440 1056x1920"),
-        720: _row("1280x704 960x704 960x960 704x960 704x1280"),
-        512: _row("640x384 640x512 512x512 512x640 384x640"),
-        480: _row("768x432 640x480 480x480 480x640 432x768"),
-        256: _row("320x192 320x256 256x256 256x320 192x320"),
+        1080: _parse_row("1920x1056 1440x1056 1024x1024 1056x1440 1056x1920"),
+        720: _parse_row("1280x704 960x704 960x960 704x960 704x1280"),
+        512: _parse_row("640x384 640x512 512x512 512x640 384x640"),
+        480: _parse_row("768x432 640x480 480x480 480x640 432x768"),
+        256: _parse_row("320x192 320x256 256x256 256x320 192x320"),
     }
 )
 """The sizes that Cosmos-Transfer1 works at, by category ("720p" is 720) and aspect ratio."""
 
 
 def detect_aspect_ratio(width: int, height: int) -> AspectRatio:
-    """The aspect ratio whose value has the least squared distance to width / height.
+    """Return the aspect ratio with the least squared distance to width / height.
 
     This is the rule by which Cosmos-Transfer1 sorts its inputs. Raises InputError when a side is
     below 1.
@@ -107,7 +107,7 @@ class Bound:
 
     @classmethod
     def parse(cls, text: str) -> Bound:
-        """A bounding box ("854x480"), the shorter side ("480" or "480p"), or no bound ("").
+        """Parse a bounding box ("854x480"), the shorter side ("480" or "480p"), or no bound ("").
 
         Raises InputError.
         """

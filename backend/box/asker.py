@@ -1,4 +1,4 @@
-"""Questions that reaching a box can raise, and who answers them."""
+"""Questions that come up while connecting to a box, and who answers them."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class HostKeyQuestion:
-    """A host key that nobody has vouched for yet."""
+    """The question whether an unknown host key is the right one."""
 
     host: str
-    """As the user names it, with the port unless it is 22."""
+    """The host as the user names it, with the port unless it is 22."""
     algorithm: str
     fingerprint: str
-    """SHA-256 in OpenSSH's spelling: "SHA256:…"."""
+    """The SHA-256 fingerprint in OpenSSH's form: "SHA256:…"."""
 
     @property
     def public_key_file(self) -> str:
-        """Where OpenSSH keeps the host key of this kind on the host itself."""
+        """The file in which OpenSSH keeps this kind of host key on the host."""
         kind = next((k for k in ("ed25519", "ecdsa", "rsa") if k in self.algorithm), "*")
         return f"/etc/ssh/ssh_host_{kind}_key.pub"
 
 
 class Asker(Protocol):
-    """Somebody who can be asked: a person at a terminal, a dialog, or nobody (always no)."""
+    """Answers questions: a person at a terminal, a dialog, or a program that always says no."""
 
     @property
     def is_there(self) -> bool:
-        """False when every secret is None."""
+        """Whether a person can be asked. If not, `secret` always returns None."""
         ...
 
     async def accepts_host_key(self, question: HostKeyQuestion) -> bool:
-        """Whether this is really the key of that host. Without a clear yes: False."""
+        """Ask whether this is the key of that host. Returns False unless the answer is a clear yes."""
         ...
 
     async def secret(self, prompt: str) -> str | None:
-        """A password or passphrase; None when it is not to be had."""
+        """Ask for a password or passphrase. Returns None when there is no answer."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class UnattendedAsker:
-    """Answers for an unattended run: only the host key named beforehand is accepted."""
+    """Answers in an unattended run: accepts only the host key that was given beforehand."""
 
     expected_fingerprint: str = ""
     is_there: bool = False

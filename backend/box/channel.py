@@ -1,7 +1,7 @@
-"""The channel: messages to and from the daemon, over one SSH session that runs `runner.pyz attach`.
+"""The channel: sends and receives messages over one SSH session that runs `runner.pyz attach` on the box.
 
-The command on the box is a constant. What varies (paths, settings) goes over stdin as JSON, so no shell
-ever reads a word of data.
+The command on the box is a constant. Paths and settings are sent over stdin as JSON, so no shell ever reads
+data.
 """
 
 from __future__ import annotations
@@ -33,13 +33,14 @@ BOOTSTRAP = (
     'sys.argv=json.loads(open(0,"rb",0,closefd=False).readline());'
     'runpy.run_path(sys.argv[0],run_name="__main__")'
 )
-"""Reads its argument list as one JSON line from stdin, not a byte further, and runs it."""
+"""A Python program that reads its arguments from stdin, as exactly one JSON line, and runs them."""
 
 COMMAND = f"python3 -I -c '{BOOTSTRAP}'"
 
 _CHUNK = 1 << 16
 _STUCK_SECONDS = 60.0
-"""Without a byte that gets away. A slow line takes minutes for a message, and is no broken one."""
+"""Seconds without a byte sent after which the link counts as broken. A slow link may need minutes for a
+message."""
 _OPEN_SECONDS = 30.0
 _ATTACH_SECONDS = 90.0
 _CLOSE_SECONDS = 5.0
@@ -47,13 +48,14 @@ _MOST_NOISE = 1 << 16
 """Bytes that a login shell may print before the runner speaks."""
 _KEPT_ERRORS = 4096
 _LARGEST_OWN = 128
-"""Exit statuses above are a shell's word for a signal; negative ones are asyncssh's."""
+"""The greatest exit status of a program itself. A shell reports a signal with a greater one, asyncssh with
+a negative one."""
 _NOT_FOUND = 127
-"""What a shell exits with when there is no such command."""
+"""The exit status of a shell when there is no such command."""
 
 
 class Channel:
-    """An attached runner. Close it, or the SSH session stays open."""
+    """A connection to a runner on the box. Close it, or the SSH session stays open."""
 
     def __init__(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
         self._process = process
@@ -65,10 +67,10 @@ class Channel:
     async def open(
         cls, connection: asyncssh.SSHClientConnection, runner: str, setup: Setup
     ) -> Channel:
-        """Start the runner at this path and wait for its first sign.
+        """Start the runner at this path with `attach`, and wait until it is ready.
 
-        Raises BoxUnreachable when the connection breaks or nothing comes, BoxUnusable when the runner
-        ends instead.
+        Raises BoxUnreachable when the connection breaks or the runner is silent, and BoxUnusable when the
+        runner ends.
         """
         return await cls.start(connection, [runner, "attach", json.dumps(asdict(setup))])
 
@@ -76,7 +78,10 @@ class Channel:
     async def start(
         cls, connection: asyncssh.SSHClientConnection, arguments: Sequence[str]
     ) -> Channel:
-        """The same for any of the runner's commands; `arguments` are its path and what follows."""
+        """Start any command of the runner.
+
+        `arguments` begin with the runner's path. Raises as `open` does.
+        """
         try:
             async with asyncio.timeout(_OPEN_SECONDS):
                 process = await connection.create_process(COMMAND, encoding=None)
@@ -85,32 +90,34 @@ class Channel:
             raise BoxUnreachable(f"the box opens no session: {why}") from error
         channel = cls(process)
         try:
-            # A box without python3 may have hung up already; `_await_magic` says why.
+            # A box without python3 may have hung up already; `_await_magic` then raises the error.
             with contextlib.suppress(BoxUnreachable):
                 await channel._write(json.dumps(list(arguments)).encode() + b"\n")
             async with asyncio.timeout(_ATTACH_SECONDS):
                 await channel._await_magic()
         except TimeoutError:
             await channel.close()
-            raise BoxUnreachable("the runner on the box does not start", channel._said()) from None
+            raise BoxUnreachable(
+                "the runner on the box does not start", channel._error_output()
+            ) from None
         except BaseException:
             await channel.close()
             raise
         return channel
 
     async def send(self, message: FromApp) -> None:
-        """Send one message. Raises BoxUnreachable when the link is gone."""
+        """Send one message. Raises BoxUnreachable when the link is broken."""
         await self._write(encode(message))
 
     def send_soon(self, message: FromApp) -> None:
-        """Put a small message behind what is on its way. Where the link is gone, it is lost."""
+        """Queue a small message for sending, and do not wait. It is lost where the link is broken."""
         with contextlib.suppress(asyncssh.Error, OSError):
             self._put(encode(message))
 
     async def messages(self) -> AsyncIterator[FromBox]:
-        """What the box says, until the channel ends.
+        """Yield the messages from the box, until the channel ends.
 
-        Raises BoxUnreachable when it ends within a message, BoxUnusable when it is no message.
+        Raises BoxUnreachable when it ends within a message, and BoxUnusable for data that is not a message.
         """
         decoder = Decoder(MAX_FROM_BOX)
         try:
@@ -127,20 +134,21 @@ class Channel:
             raise BoxUnreachable("the link to the box broke within a message")
 
     async def require_success(self) -> None:
-        """Wait for a command that says nothing more to end.
+        """Wait for the end of a command that has sent its last message.
 
-        Raises BoxUnusable when it failed, with its last words, and BoxUnreachable when that is not known.
+        Raises BoxUnusable with the end of its stderr when it failed, and BoxUnreachable when the exit status
+        is not known.
         """
-        await self._closed()
+        await self._wait_closed()
         if self._process.exit_status is None:
             raise BoxUnreachable("the link to the box broke before the runner ended")
         if self._process.exit_status != 0:
-            raise BoxUnusable("the runner on the box failed", self._said())
+            raise BoxUnusable("the runner on the box failed", self._error_output())
 
     async def close(self) -> None:
-        """End the session; the daemon and its work go on."""
+        """End the session. The daemon and its work go on."""
         self._process.close()
-        await self._closed()
+        await self._wait_closed()
         self._draining.cancel()
         await asyncio.gather(self._draining, return_exceptions=True)
 
@@ -156,18 +164,18 @@ class Channel:
         self._put_bytes += len(data)
 
     async def _drain(self) -> None:
-        sent = self._sent()
+        sent = self._bytes_sent()
         while True:
             # Not asyncio.wait_for: before Python 3.12 it can swallow a cancel.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_STUCK_SECONDS):
                     await self._process.stdin.drain()
                     return
-            if self._sent() == sent:
+            if self._bytes_sent() == sent:
                 raise BoxUnreachable("the box takes nothing any more")
-            sent = self._sent()
+            sent = self._bytes_sent()
 
-    def _sent(self) -> int:
+    def _bytes_sent(self) -> int:
         return self._put_bytes - self._process.channel.get_write_buffer_size()
 
     async def _await_magic(self) -> None:
@@ -178,13 +186,13 @@ class Channel:
             except (asyncssh.Error, OSError) as error:
                 raise BoxUnreachable(f"the link to the box broke: {error}") from error
             if not byte:
-                raise await self._not_started()
+                raise await self._explain_end()
             noise += byte
             if len(noise) > _MOST_NOISE:
                 raise BoxUnusable("the login shell of the box does not stop printing")
 
-    async def _not_started(self) -> BoxUnreachable | BoxUnusable:
-        await self._closed()
+    async def _explain_end(self) -> BoxUnreachable | BoxUnusable:
+        await self._wait_closed()
         if self._process.exit_status == _NOT_FOUND:
             return BoxUnusable(
                 "the box has no python3",
@@ -194,15 +202,15 @@ class Channel:
             return BoxUnreachable("the link to the box broke before the runner started")
         if not 0 <= self._process.exit_status <= _LARGEST_OWN:
             return BoxUnreachable("the runner on the box was killed before it started")
-        return BoxUnusable("the runner on the box did not start", self._said())
+        return BoxUnusable("the runner on the box did not start", self._error_output())
 
-    async def _closed(self) -> None:
+    async def _wait_closed(self) -> None:
         # Not asyncio.wait_for: before Python 3.12 it can swallow a cancel.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._process.wait_closed()
 
-    def _said(self) -> str:
+    def _error_output(self) -> str:
         return self._errors.decode(errors="replace").strip()
 
     async def _drain_errors(self) -> None:

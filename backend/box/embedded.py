@@ -1,7 +1,7 @@
-"""The embedded box: an SSH server inside the app, on loopback, with keys made for this one run.
+"""The embedded box: an SSH server inside the app, on loopback, with keys that are made for each run.
 
-It exists so that the whole program works on a fresh machine by the same way as on a rented one: same
-channel, same deploy, same runner. It runs nothing but that runner, and lets nobody in but this app.
+With it, the whole program works on a fresh machine, with the same channel, deploy and runner as for a remote
+box. It runs nothing but that runner, and accepts no client but this app.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class _Sink(Protocol):
 
 @contextlib.asynccontextmanager
 async def embedded_connection() -> AsyncIterator[asyncssh.SSHClientConnection]:
-    """A connection to an SSH server that lives as long as the connection does."""
+    """Start an SSH server and connect to it. The server ends with the connection."""
     host_key = asyncssh.generate_private_key(_KEY)
     client_key = asyncssh.generate_private_key(_KEY)
     server = await asyncssh.listen(
@@ -81,8 +81,8 @@ async def _run(session: asyncssh.SSHServerProcess[bytes]) -> None:
     assert process.stdin is not None  # noqa: S101 - for mypy
     assert process.stdout is not None  # noqa: S101 - for mypy
     assert process.stderr is not None  # noqa: S101 - for mypy
-    # asyncssh's own redirect would end the whole connection when the runner stops reading, and with it
-    # what the runner has to say about that.
+    # asyncssh's own redirect ends the whole connection when the runner stops reading, and the runner's error
+    # message would be lost.
     feeding = asyncio.create_task(_copy(session.stdin, process.stdin))
     try:
         await asyncio.gather(

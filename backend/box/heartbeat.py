@@ -1,8 +1,8 @@
-"""Does the other end still live? What is heard says yes; where nothing is heard, a ping asks.
+"""Checks by pings whether the other end of a link is alive.
 
-SSH's own keepalive asks sshd alone. A ping goes through the relay to the daemon and back, so that either
-of them may hang and it is noticed. Only time spent listening counts as silence: an app that is busy with
-what it heard does not blame the box.
+SSH's own keepalive reaches only sshd. Our ping goes through the relay to the daemon and back, so a hang of
+either is noticed. Only the time in which the app waits for a message counts as silence, so a busy app does
+not take the box for dead.
 """
 
 from __future__ import annotations
@@ -18,49 +18,50 @@ from remote.protocol import Ping, Pong
 LOOK_SECONDS = 1.0
 PING_SECONDS = 5.0
 STALE_SECONDS = 12.0
-"""Silence after which a link is shown as stale."""
+"""Seconds of silence after which a link is shown as stale."""
 LOST_SECONDS = 30.0
-"""Silence after which it is given up and made anew."""
+"""Seconds of silence after which a link counts as lost and is connected again."""
 PROBE_SECONDS = 5.0
-"""The same after this machine slept, or has another network: a link that lives answers at once."""
+"""Seconds of silence after which a link counts as lost when this machine has slept or its network has
+changed. A live link answers at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkHealth:
-    """How a link is found at a look."""
+    """The result of a check of a link."""
 
     silence: float
-    """Seconds since anything was heard; 0 while nobody listens."""
+    """Seconds since the last message; 0 while the app does not wait for one."""
     cause: str
-    """What made the link suspect; empty when nothing did."""
+    """What made the link suspect: a sleep or a network change. Empty when nothing did."""
     is_stale: bool
     is_lost: bool
 
 
 class Heartbeat:
-    """Of one link. It never waits: `ping` must only put the message on its way."""
+    """The heartbeat of one link. It never waits, so `ping` must only queue the message."""
 
     def __init__(
         self,
         ping: Callable[[Ping], None],
-        surroundings: InterruptionDetector | None = None,
+        detector: InterruptionDetector | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ping = ping
-        self._surroundings = surroundings or InterruptionDetector()
+        self._detector = detector or InterruptionDetector()
         self._clock = clock
         self._listening = False
         self._heard = clock()
-        """When anything was heard last, or the silence began anew."""
+        """When the last message came, or when the silence was last reset."""
         self._pinged = clock()
         self._number = 0
         self._cause = ""
         self._probe = 0
-        """The ping whose answer takes the suspicion away."""
+        """The number of the ping whose answer clears `_cause`."""
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Around a wait for a message."""
+        """Mark the block as a wait for a message."""
         self._heard = self._clock()
         self._listening = True
         try:
@@ -68,26 +69,26 @@ class Heartbeat:
         finally:
             self._listening = False
 
-    def hear(self, pong: Pong) -> None:
-        """A ping was answered."""
+    def record_pong(self, pong: Pong) -> None:
+        """Take note of the answer to a ping."""
         if pong.number >= self._probe:
             self._cause = ""
 
-    def look(self) -> LinkHealth:
-        """Ask if it is time to, and say how the link is. To be called every LOOK_SECONDS."""
+    def check(self) -> LinkHealth:
+        """Send a ping if one is due, and return the state of the link. Call it every LOOK_SECONDS."""
         now = self._clock()
-        if cause := self._surroundings.change(LOOK_SECONDS):
-            # Nothing could be heard meanwhile, so the silence begins here.
+        if cause := self._detector.detect(LOOK_SECONDS):
+            # No message could arrive in that time, so the silence begins now.
             self._cause, self._heard = cause, now
-            self._ask(now)
+            self._send_ping(now)
             self._probe = self._number
         elif now - self._pinged >= PING_SECONDS:
-            self._ask(now)
+            self._send_ping(now)
         silence = now - self._heard if self._listening else 0.0
         stale, lost = (0.0, PROBE_SECONDS) if self._cause else (STALE_SECONDS, LOST_SECONDS)
         return LinkHealth(silence, self._cause, silence > stale, silence > lost)
 
-    def _ask(self, now: float) -> None:
+    def _send_ping(self, now: float) -> None:
         self._number += 1
         self._pinged = now
         self._ping(Ping(self._number))

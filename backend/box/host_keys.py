@@ -1,8 +1,8 @@
-"""Is this the host that the user means? The rules, and the known_hosts file behind them.
+"""Checks host keys against the known_hosts files.
 
-Known key: go on. Unknown key: ask, and remember a yes. Another key than the known one: stop, always; no
-answer of anybody's goes past that, only an edit of the file. asyncssh is given the known keys outright,
-because its own reading of `UserKnownHostsFile none` would switch the check off.
+A known key is accepted. For an unknown key, the user is asked, and an accepted key is added to the file. A
+key that differs from the known one always stops the connection; only an edit of the file changes that.
+asyncssh gets the known keys from us, because with `UserKnownHostsFile none` it would switch the check off.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from backend.box.asker import Asker, HostKeyQuestion
 from backend.errors import BoxUntrusted
 
 Match = tuple[Sequence[object], ...]
-"""asyncssh's: host keys, authorities, revoked keys, and the same three of X.509 with its subjects."""
+"""The result of a look-up in asyncssh: host keys, authorities, revoked keys, and the same for X.509."""
 
 _SYSTEM_FILE = Path("/etc/ssh/ssh_known_hosts")
 
@@ -29,12 +29,12 @@ class KnownHosts:
     """The known_hosts files that apply to a host."""
 
     files: tuple[Path, ...]
-    """The user's first; an accepted key is added to it."""
+    """The files. The first one is the user's; accepted keys are added to it."""
     accepted: str = ""
-    """Lines for keys that were accepted since the files were read."""
+    """known_hosts lines of keys that were accepted in this session."""
 
     def load(self) -> asyncssh.SSHKnownHosts:
-        """Every key that is known. Raises BoxUntrusted when a file cannot be understood."""
+        """Load all known keys. Raises BoxUntrusted when a file cannot be parsed."""
         known = asyncssh.SSHKnownHosts()
         for file in self.files:
             try:
@@ -49,28 +49,28 @@ class KnownHosts:
         return known
 
     def matcher(self) -> Callable[[str, str, int | None], Match]:
-        """What tells asyncssh which keys and authorities a host may have, and which were revoked.
+        """Return a function that tells asyncssh the valid and the revoked keys of a host.
 
-        The address is left aside, as ssh does: where DNS leads must not decide whose key is good.
-        Raises BoxUntrusted as `load` does.
+        It ignores the address, as ssh does, because DNS must not decide which key is valid. Raises
+        BoxUntrusted as `load` does.
         """
         keys = self.load()
         return lambda host, _address, port: keys.match(host, "", port)
 
     def keys_of(self, host: str, port: int) -> Sequence[asyncssh.SSHKey]:
-        """The keys that this host may have."""
+        """Return the known keys of a host."""
         trusted, *_ = self.load().match(_pattern(host, port), "", None)
         return trusted
 
     def has_authority_for(self, host: str, port: int) -> bool:
-        """Whether a certificate of some authority would do for this host."""
+        """Whether some certificate authority is known for this host."""
         _, authorities, *_ = self.load().match(_pattern(host, port), "", None)
         return bool(authorities)
 
     def remember(self, host: str, port: int, key: asyncssh.SSHKey) -> KnownHosts:
-        """Add the key to the user's file, and return what is known then.
+        """Add the key to the user's file, and return the known hosts with it.
 
-        A file that cannot be written, or forgets (/dev/null), does not undo the answer for this time.
+        The key counts as known in this session even where the file cannot be written or is /dev/null.
         """
         line = f"{_pattern(host, port)} {key.export_public_key('openssh').decode().strip()}\n"
         with contextlib.suppress(OSError):
@@ -89,13 +89,13 @@ class KnownHosts:
 
 
 def known_hosts_files(configured: Sequence[str]) -> KnownHosts:
-    """The files for a host whose ssh config names these (none: the usual ones)."""
+    """Return the known_hosts files for a host: those that its ssh config names, else the default ones."""
     users = [Path(file).expanduser() for file in configured]
     return KnownHosts((*(users or [Path("~/.ssh/known_hosts").expanduser()]), _SYSTEM_FILE))
 
 
 class HostKeyCheck(asyncssh.SSHClient):
-    """asyncssh's callbacks for one connection: notes an untrusted key, and asks for passwords."""
+    """asyncssh's callbacks for one connection: records an untrusted host key, and asks for passwords."""
 
     _MOST_PASSWORDS = 3
 
@@ -104,9 +104,9 @@ class HostKeyCheck(asyncssh.SSHClient):
         self._login = login
         self._passwords = 0
         self.offered: asyncssh.SSHKey | None = None
-        """The key that was offered and is not among the known ones."""
+        """The host key that was offered, where it is not a known one."""
         self.has_unknown_authority = False
-        """A certificate was offered instead, by an authority that is not among the known ones."""
+        """Whether the host offered a certificate of an unknown authority instead of a key."""
 
     def validate_host_public_key(
         self, host: str, addr: str, port: int, key: asyncssh.SSHKey
@@ -120,7 +120,7 @@ class HostKeyCheck(asyncssh.SSHClient):
 
     @property
     def passphrase(self) -> Callable[[str], Awaitable[str]] | None:
-        """For encrypted keys; without somebody to ask they are passed over."""
+        """The callback for encrypted keys. Where nobody can be asked, it is None, and they are skipped."""
         return self._ask_passphrase if self._asker.is_there else None
 
     async def password_auth_requested(self) -> str | None:
@@ -148,9 +148,9 @@ class HostKeyCheck(asyncssh.SSHClient):
 async def settle_host_key(
     host: str, port: int, key: asyncssh.SSHKey, known: KnownHosts, asker: Asker
 ) -> KnownHosts:
-    """Decide about a key that is not among the known ones; returns what is known with it.
+    """Ask about an unknown host key, and return the known hosts with it.
 
-    Raises BoxUntrusted when it was not accepted.
+    Raises BoxUntrusted when it is revoked, differs from a known key, or is not accepted.
     """
     name = _name(host, port)
     fingerprint = key.get_fingerprint("sha256")
@@ -179,5 +179,5 @@ def _name(host: str, port: int) -> str:
 
 
 def _pattern(host: str, port: int) -> str:
-    """The host as known_hosts spells it."""
+    """Return the host in the form of known_hosts."""
     return host if port == asyncssh.DEFAULT_PORT else f"[{host}]:{port}"

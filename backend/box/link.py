@@ -1,4 +1,4 @@
-"""One visit to a box: connect, deploy, attach, greet; then messages both ways until the link ends."""
+"""Opens a link to a box: connects, deploys the runner, attaches and greets, then exchanges messages."""
 
 from __future__ import annotations
 
@@ -30,44 +30,45 @@ from remote.protocol import (
 )
 
 _GREETING_SECONDS = 70.0
-"""A little more than the runner takes to say that no daemon starts."""
+"""Seconds for the greeting: a little more than the runner needs to report that no daemon starts."""
 _LOG_BYTES = 64 * 1024
 _MOST_GREETINGS = 5
-"""Daemons that make room or end one after the other before something must be wrong."""
+"""The most attempts to greet a daemon, since it may end or be replaced each time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box as the config names it."""
+    """A box, and the setup that its daemon is started with."""
 
     name: str
     host: str
-    """For SSH; empty for the embedded box."""
+    """The host for SSH; empty for the embedded box."""
     setup: Setup
 
 
 @dataclass(frozen=True, slots=True)
 class JournalCursor:
-    """How far this app has followed a box's journal."""
+    """The position up to which this app has read a box's journal."""
 
     journal: str = ""
     seq: int = -1
 
 
 FROM_NOW_ON = JournalCursor("", 0)
-"""For who only looks: a journal may hold 40 MB of results, and what is wanted would come after them."""
+"""A cursor that skips the past: a journal may contain 40 MB of results, and some callers need none of
+them."""
 
 
 OnStale = Callable[[float | None], None]
-"""Told the seconds of silence while a link is stale, and None once it is not any more."""
+"""A callback for stale links. It gets the seconds of silence, and None when the link is no longer stale."""
 
 
 def _ignore_staleness(_silence: float | None) -> None:
-    """For who only waits for the end."""
+    """A callback that ignores stale links."""
 
 
 class Link:
-    """A greeted channel. `welcome` is what the box said of itself."""
+    """A channel after the greeting. `welcome` is the daemon's answer to it."""
 
     def __init__(
         self, box: str, channel: Channel, welcome: Welcome, incoming: AsyncIterator[FromBox]
@@ -76,7 +77,7 @@ class Link:
         self._box = box
         self._channel = channel
         self._incoming = incoming
-        self._pulse = Heartbeat(channel.send_soon)
+        self._heartbeat = Heartbeat(channel.send_soon)
         self._lost: BoxUnreachable | None = None
 
     async def send(self, message: FromApp) -> None:
@@ -87,10 +88,10 @@ class Link:
             raise self._lost or error from error
 
     async def messages(self) -> AsyncIterator[FromBox]:
-        """What the box says after its welcome. Ends, or raises a BoxError, with the link."""
+        """Yield the messages after the welcome. Ends with the link, or raises a BoxError."""
         while True:
             try:
-                with self._pulse.listening():
+                with self._heartbeat.listening():
                     message = await anext(self._incoming, None)
             except BoxUnreachable as error:
                 raise self._lost or error from error
@@ -102,34 +103,37 @@ class Link:
                 case Fatal():
                     raise _refusal(self._box, message)
                 case Pong():
-                    self._pulse.hear(message)
+                    self._heartbeat.record_pong(message)
                 case _:
                     yield message
 
     @contextlib.asynccontextmanager
-    async def watched(self, heed: OnStale, cut: Callable[[], None]) -> AsyncIterator[None]:
-        """Meanwhile, have the link cut when the box falls silent: `messages` and `send` say so then."""
-        watching = asyncio.create_task(self._watch(heed, cut))
+    async def watched(self, on_stale: OnStale, cut: Callable[[], None]) -> AsyncIterator[None]:
+        """Watch the link during the block, and call `cut` when the box is silent for too long.
+
+        `messages` and `send` then raise BoxUnreachable with the reason.
+        """
+        watching = asyncio.create_task(self._watch(on_stale, cut))
         try:
             yield
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
 
-    async def _watch(self, heed: OnStale, cut: Callable[[], None]) -> None:
+    async def _watch(self, on_stale: OnStale, cut: Callable[[], None]) -> None:
         was_stale = False
         while self._lost is None:
             await asyncio.sleep(LOOK_SECONDS)
-            beat = self._pulse.look()
-            if beat.is_lost:
-                since = f", and {beat.cause}" if beat.cause else ""
+            health = self._heartbeat.check()
+            if health.is_lost:
+                since = f", and {health.cause}" if health.cause else ""
                 self._lost = BoxUnreachable(
-                    f"nothing came from {self._box} for {beat.silence:.0f} s{since}"
+                    f"nothing came from {self._box} for {health.silence:.0f} s{since}"
                 )
                 cut()
-            elif beat.is_stale != was_stale:
-                was_stale = beat.is_stale
-                heed(beat.silence if was_stale else None)
+            elif health.is_stale != was_stale:
+                was_stale = health.is_stale
+                on_stale(health.silence if was_stale else None)
 
 
 @contextlib.asynccontextmanager
@@ -139,17 +143,17 @@ async def open_link(
     seen: JournalCursor,
     *,
     look: bool = False,
-    heed: OnStale = _ignore_staleness,
+    on_stale: OnStale = _ignore_staleness,
 ) -> AsyncIterator[Link]:
-    """A link to the box, closed on leaving. Raises BoxError.
+    """Open a link to the box; it is closed at the end of the block. Raises BoxError.
 
-    A daemon that runs with another setup makes room for ours when it is idle; when it is busy, that is an
-    error, because its engine would answer with another model or other limits. With `look` it is left as
-    it is.
+    An idle daemon that runs with another setup ends, so that one with our setup starts. A busy one is an
+    error, because its engine would answer with another model or other limits. With `look`, the link only
+    observes, and any daemon is accepted as it is.
     """
     async with (
         open_connection(box, asker) as connection,
-        open_link_over(connection, box, seen, look=look, heed=heed) as link,
+        open_link_over(connection, box, seen, look=look, on_stale=on_stale) as link,
     ):
         yield link
 
@@ -161,9 +165,12 @@ async def open_link_over(
     seen: JournalCursor,
     *,
     look: bool = False,
-    heed: OnStale = _ignore_staleness,
+    on_stale: OnStale = _ignore_staleness,
 ) -> AsyncIterator[Link]:
-    """As `open_link`, over a connection that is there. One whose box falls silent is cut."""
+    """Open a link as `open_link` does, over an open connection.
+
+    The connection is cut when the box is silent.
+    """
     runner = build_runner()
     path = (await deploy(connection, box.setup.root, runner)).path
     for _ in range(_MOST_GREETINGS):
@@ -178,7 +185,7 @@ async def open_link_over(
             if not look:
                 _require_setup(box, answer)
             link = Link(box.name, channel, answer, incoming)
-            async with link.watched(heed, connection.abort):
+            async with link.watched(on_stale, connection.abort):
                 yield link
             return
         finally:
@@ -187,7 +194,7 @@ async def open_link_over(
 
 
 async def read_log(box: Box, asker: Asker) -> str:
-    """The end of the runner's log on the box; empty when there is none. Raises BoxError."""
+    """Read the end of the runner's log on the box; empty when there is no log. Raises BoxError."""
     async with open_connection(box, asker) as connection:
         return await read_newest_log(connection, box.setup.root, _LOG_BYTES)
 
@@ -195,7 +202,7 @@ async def read_log(box: Box, asker: Asker) -> str:
 def open_connection(
     box: Box, asker: Asker
 ) -> AbstractAsyncContextManager[asyncssh.SSHClientConnection]:
-    """A connection to the box, or to the embedded one. Raises BoxError."""
+    """Connect to the box by SSH, or to the embedded box. Raises BoxError."""
     return connect(box.host, asker) if box.host else embedded_connection()
 
 
@@ -226,39 +233,41 @@ def _require_setup(box: Box, welcome: Welcome) -> None:
 async def _greet(
     box: str, channel: Channel, incoming: AsyncIterator[FromBox], hello: Hello
 ) -> Welcome | BoxError:
-    """The box's welcome; where the next relay would start another daemon and we should come again, what is
-    wrong if that never helps.
+    """Greet the daemon, and return its welcome.
+
+    Returns an error where another attempt may help, because the daemon has ended and a new one will be
+    started. Raises BoxError where it cannot help.
     """
-    # A runner that refuses may have hung up already; what it says of that is still to be read.
+    # A runner that refuses may have hung up already; its message can still be read.
     with contextlib.suppress(BoxUnreachable):
         await channel.send(hello)
     try:
         async with asyncio.timeout(_GREETING_SECONDS):
             answer = await anext(incoming, None)
     except TimeoutError:
-        raise _silent(box) from None
+        raise _no_answer(box) from None
     match answer:
         case Welcome():
-            _require_sense(box, answer)
+            _require_plausible(box, answer)
             return answer
         case Fatal(kind="replaced"):
             return BoxUnusable(f"the daemons on {box} keep making room for one another")
         case Fatal():
             raise _refusal(box, answer)
         case None:
-            # It was idle for long, and ended just as we came.
+            # It reached its idle timeout and ended just as we connected.
             return BoxUnreachable(f"{box} hung up before it greeted")
     raise BoxUnusable(f"{box} does not keep to the protocol: {answer.type!r} before its welcome")
 
 
-def _require_sense(box: str, welcome: Welcome) -> None:
-    """With no slot, jobs would wait for ever."""
+def _require_plausible(box: str, welcome: Welcome) -> None:
+    """Refuse a welcome with impossible numbers: without a slot, jobs would wait for ever."""
     speaks = OLDEST_PROTOCOL <= welcome.protocol <= NEWEST_PROTOCOL
     if not speaks or welcome.slots < 1 or welcome.unfinished < 0 or welcome.last < -1:
         raise BoxUnusable(f"{box} does not keep to the protocol: its welcome makes no sense")
 
 
-def _silent(box: str) -> BoxUnreachable:
+def _no_answer(box: str) -> BoxUnreachable:
     return BoxUnreachable(
         f"the daemon on {box} does not answer",
         f"It may be stopped, or wait for a disk: `upsample box logs {box}` shows its last words.",
@@ -267,7 +276,7 @@ def _silent(box: str) -> BoxUnreachable:
 
 def _refusal(box: str, fatal: Fatal) -> BoxError:
     if fatal.kind == "hung":
-        return _silent(box)
+        return _no_answer(box)
     remedies = {
         "disk": "Make room on the box's disk, or set another `root` for it.",
         "place": "Set another `root` for the box, or mend the folder's owner and rights.",

@@ -1,7 +1,7 @@
-"""The user's ProxyCommand: a program whose stdin and stdout are the way to a host.
+"""Runs the user's ProxyCommand: a program whose stdin and stdout carry the connection to a host.
 
-It is run without a shell, from the words that the ssh config gives, so no name of a host can become a
-command. It has no terminal: a program that wants to ask something there fails instead of waiting.
+It is run without a shell, from the words in the ssh config, so a host name cannot become a command. It has no
+terminal: a program that asks a question there fails and does not wait.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _CLOSE_SECONDS = 5.0
 
 
 class ProxyCommand:
-    """Runs the command once for each connection. Close it when the connections are."""
+    """Runs the command once for each connection. Close it after the connections."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        """`command` is empty where there is none."""
+        """`command` is empty where the host needs no ProxyCommand."""
         self._command = command
         self._processes: list[asyncio.subprocess.Process] = []
         self._draining: list[asyncio.Task[None]] = []
@@ -30,11 +30,11 @@ class ProxyCommand:
 
     @property
     def said(self) -> str:
-        """The end of what it wrote to stderr, over all runs."""
+        """The end of the stderr of all runs."""
         return self._errors.decode(errors="replace").strip()
 
     async def dial(self) -> socket.socket | None:
-        """A socket whose other end is a new run of the command; None without a command.
+        """Run the command, and return a socket that is connected to it; None without a command.
 
         Raises OSError when the program cannot be started.
         """
@@ -47,7 +47,7 @@ class ProxyCommand:
                 stdin=its.fileno(),
                 stdout=its.fileno(),
                 stderr=asyncio.subprocess.PIPE,
-                # Ctrl-C is for us: the farewell goes over it.
+                # Ctrl-C must not reach it: we still send our last messages through it.
                 start_new_session=True,
             )
         except BaseException:
@@ -61,7 +61,7 @@ class ProxyCommand:
         return ours
 
     async def aclose(self) -> None:
-        """End what still runs, and wait for it."""
+        """Kill the runs that have not ended, and wait for them."""
         for process in self._processes:
             if process.returncode is None:
                 # Not process.kill(): it would reap the process before asyncio's own watcher does.
@@ -71,7 +71,7 @@ class ProxyCommand:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await asyncio.gather(*(process.wait() for process in self._processes))
         for ours in self._dialled:
-            ours.close()  # where no connection came about that would have closed it
+            ours.close()  # a connection closes its socket, but there may have been none
         for task in self._draining:
             task.cancel()
         await asyncio.gather(*self._draining, return_exceptions=True)

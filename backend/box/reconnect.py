@@ -1,7 +1,7 @@
-"""Keeps a link to one box: makes it, watches it, makes it again, and says how it stands.
+"""Keeps a link to one box: opens it, opens it again after it breaks, and reports its state.
 
-What is said over a link is none of its business, and neither is what was missed meanwhile: each visit
-begins where the last one ended, because whoever visits says how far that was.
+A visit is one use of a link. The caller exchanges the messages, and says with each visit how far it has
+read the journal, so that nothing is missed between two visits.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from backend.errors import BoxUnreachable
 from backend.events import LinkChanged, LinkState
 
 STEADY_SECONDS = 10.0
-"""A link that held so long makes the next failure a first one. One that breaks at once is no success."""
+"""Seconds that a link must hold to reset the backoff. A link that breaks at once is not a success."""
 
 
 class LinkKeeper:
-    """For one run of a dispatcher."""
+    """Keeps the link during one run of a dispatcher."""
 
     def __init__(
         self, box: Box, asker: Asker, watch: Callable[[LinkChanged], None], *, look: bool
     ) -> None:
-        """`look` as for `open_link`; `watch` hears how the link stands."""
+        """`look` is as for `open_link`; `watch` is called at each change of the link's state."""
         self._box = box
         self._asker = _TellingAsker(asker, self._tell)
         self._watch = watch
         self._look = look
         self._engine: str | None = None
-        """What answered at the last visit; None before the first."""
+        """The engine at the last visit; None before the first visit."""
 
     async def keep(
         self,
@@ -42,8 +42,8 @@ class LinkKeeper:
     ) -> None:
         """Visit the box again and again, until cancelled.
 
-        A visit ends with its link, by BoxUnreachable. Raises BoxUnreachable when the first link does not
-        come about, and every other BoxError whenever it comes.
+        `visit` must raise BoxUnreachable when its link ends. Raises BoxUnreachable when the first link cannot
+        be opened, and every other BoxError at any time.
         """
         backoff = Backoff()
         while True:
@@ -53,7 +53,7 @@ class LinkKeeper:
                 async with self._link(seen) as link:
                     self._engine = link.welcome.engine
                     self._tell(LinkState.LIVE, self._engine)
-                    with _rewarded(backoff):
+                    with _reset_after_success(backoff):
                         await visit(link, seen)
             except BoxUnreachable as error:
                 if self._engine is None:
@@ -63,9 +63,9 @@ class LinkKeeper:
                 await backoff.wait(wait)
 
     def _link(self, seen: JournalCursor) -> AbstractAsyncContextManager[Link]:
-        return open_link(self._box, self._asker, seen, look=self._look, heed=self._heed)
+        return open_link(self._box, self._asker, seen, look=self._look, on_stale=self._tell_stale)
 
-    def _heed(self, silence: float | None) -> None:
+    def _tell_stale(self, silence: float | None) -> None:
         if silence is None:
             self._tell(LinkState.LIVE, self._engine or "")
         else:
@@ -77,17 +77,17 @@ class LinkKeeper:
 
 
 @contextlib.contextmanager
-def _rewarded(backoff: Backoff) -> Iterator[None]:
-    """Forget earlier failures if this lasts."""
-    reward = asyncio.get_running_loop().call_later(STEADY_SECONDS, backoff.reset)
+def _reset_after_success(backoff: Backoff) -> Iterator[None]:
+    """Reset the backoff when the block lasts for STEADY_SECONDS."""
+    timer = asyncio.get_running_loop().call_later(STEADY_SECONDS, backoff.reset)
     try:
         yield
     finally:
-        reward.cancel()
+        timer.cancel()
 
 
 class _TellingAsker:
-    """Says that somebody is asked, for as long as that takes."""
+    """Passes questions on, and reports the state "waiting for you" until they are answered."""
 
     def __init__(self, asker: Asker, tell: Callable[[LinkState, str], None]) -> None:
         self._asker = asker
@@ -107,7 +107,7 @@ class _TellingAsker:
 
     @contextlib.contextmanager
     def _waiting(self, question: str) -> Iterator[None]:
-        # Not at once: where nobody is there, the answer needs no wait.
+        # Reported a moment later, because an answer without a person comes at once.
         telling = asyncio.get_running_loop().call_soon(self._tell, LinkState.WAITING, question)
         try:
             yield

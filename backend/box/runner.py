@@ -1,7 +1,7 @@
-"""The runner as one file: `remote/`, zipped so that equal sources give equal bytes, and put on the box.
+"""Builds the runner, and deploys it to a box. The runner is `remote/`, zipped into one file.
 
-A runner is named by its hash. One that lies on the box already is not sent again; a new one is written
-under a temporary name, read back and compared, and only then given its name.
+Equal sources give equal bytes, and a runner is named by its hash. A runner that is on the box already is not
+sent again. A new one is written under a temporary name, read back and compared, and then renamed.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from backend.errors import BoxUnreachable, BoxUnusable
 
 _ENTRY_POINT = "from remote.__main__ import main\nimport sys\nsys.exit(main())\n"
 LOG_NAME = "runner.log"
-"""As `remote.paths` names it."""
+"""The name of the runner's log, as in `remote.paths`."""
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 _SECONDS = 120.0
-"""For everything that is done over SFTP; the runner is some hundred kilobytes. Where nothing comes back at
-all, the connection itself ends earlier (`backend.box.ssh`)."""
+"""Seconds for all work over SFTP; the runner has some hundred kilobytes. Where the box is silent, the
+connection itself ends earlier (`backend.box.ssh`)."""
 _CLOSE_SECONDS = 5.0
 _NO_CONNECTION = asyncssh.OPEN_CONNECT_FAILED
-"""What asyncssh says of a channel on a connection that is gone."""
+"""asyncssh's error code for a new channel on a broken connection."""
 _BROKEN = (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost)
 
 
@@ -42,7 +42,7 @@ class Runner:
 
     data: bytes
     hash: str
-    """First 12 hex digits of the SHA-256 of `data`."""
+    """The first 12 hex digits of the SHA-256 of `data`."""
 
     @property
     def name(self) -> str:
@@ -51,19 +51,19 @@ class Runner:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """A runner that lies on the box."""
+    """A runner on the box."""
 
     path: str
-    """Where, absolute."""
+    """The absolute path on the box."""
     was_there: bool
-    """Nothing had to be sent."""
+    """Whether it was on the box already, so that nothing was sent."""
 
 
 @cache
 def build_runner() -> Runner:
-    """The runner of this version of the program."""
+    """Build the runner of this version of the program."""
     buffer = io.BytesIO()
-    # Stored, not deflated: another zlib would give other bytes, and so another runner.
+    # Stored, not compressed: another version of zlib would give other bytes, and so another hash.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(zipfile.ZipInfo("__main__.py", _LONG_AGO), _ENTRY_POINT)
         for name, source in sorted(_sources(importlib.resources.files("remote"), "remote")):
@@ -84,7 +84,7 @@ def _sources(folder: Traversable, name: str) -> list[tuple[str, bytes]]:
 
 
 async def deploy(connection: asyncssh.SSHClientConnection, root: str, runner: Runner) -> Deployed:
-    """Make sure that the runner lies under `root` on the box.
+    """Make sure that the runner is in the folder `root` on the box.
 
     `root` may begin with "~/". Raises BoxUnusable (no SFTP, disk full, folder not writable), and
     BoxUnreachable when the connection breaks or nothing comes back.
@@ -93,7 +93,7 @@ async def deploy(connection: asyncssh.SSHClientConnection, root: str, runner: Ru
         async with asyncio.timeout(_SECONDS), _sftp(connection) as sftp:
             folder = await _make_folder(sftp, root)
             final = posixpath.join(folder, runner.name)
-            was_there = await _holds(sftp, final, runner)
+            was_there = await _has_runner(sftp, final, runner)
             if not was_there:
                 await _put(sftp, final, runner)
             return Deployed(final, was_there)
@@ -101,7 +101,7 @@ async def deploy(connection: asyncssh.SSHClientConnection, root: str, runner: Ru
         raise BoxUnreachable("the box does not take the runner: SFTP gives no answer") from None
     except (asyncssh.DisconnectError, *_BROKEN) as error:
         raise BoxUnreachable(f"the link to the box broke: {error.reason}") from error
-    except OSError as error:  # as the socket gave it: a reset
+    except OSError as error:  # from the socket, for example a reset
         raise BoxUnreachable(f"the link to the box broke: {error}") from error
     except (asyncssh.SFTPError, asyncssh.ChannelOpenError) as error:
         if isinstance(error, asyncssh.ChannelOpenError) and error.code == _NO_CONNECTION:
@@ -114,17 +114,17 @@ async def deploy(connection: asyncssh.SSHClientConnection, root: str, runner: Ru
 
 
 async def read_newest_log(connection: asyncssh.SSHClientConnection, root: str, size: int) -> str:
-    """The last `size` bytes of the newest runner's log under `root`; empty when there is none.
+    """Read the last `size` bytes of the newest log of a runner under `root`; empty when there is no log.
 
     Raises BoxUnusable.
     """
     try:
         async with asyncio.timeout(_SECONDS), _sftp(connection) as sftp:
             folder = await _make_folder(sftp, root)
-            # One folder a machine: a home may be shared.
+            # There is one folder for each machine, because machines may share a home directory.
             found = [str(path) for path in await sftp.glob(posixpath.join(folder, "*", LOG_NAME))]
             ages = [((await sftp.stat(path)).mtime or 0, path) for path in found]
-            return await _end_of(sftp, max(ages)[1], size)
+            return await _read_end(sftp, max(ages)[1], size)
     except asyncssh.SFTPNoSuchFile:
         return ""
     except (asyncssh.Error, OSError, TimeoutError) as error:
@@ -134,7 +134,7 @@ async def read_newest_log(connection: asyncssh.SSHClientConnection, root: str, s
 
 @contextlib.asynccontextmanager
 async def _sftp(connection: asyncssh.SSHClientConnection) -> AsyncIterator[asyncssh.SFTPClient]:
-    """An SFTP session. Its own end would wait for the box's word, for ever if need be."""
+    """Open an SFTP session. asyncssh's own close would wait for the box without a limit."""
     sftp = await connection.start_sftp_client()
     try:
         yield sftp
@@ -145,7 +145,7 @@ async def _sftp(connection: asyncssh.SSHClientConnection) -> AsyncIterator[async
                 await sftp.wait_closed()
 
 
-async def _end_of(sftp: asyncssh.SFTPClient, path: str, size: int) -> str:
+async def _read_end(sftp: asyncssh.SFTPClient, path: str, size: int) -> str:
     length = (await sftp.stat(path)).size or 0
     async with sftp.open(path, "rb") as file:
         content: bytes | str = await file.read(size, max(0, length - size))
@@ -154,7 +154,7 @@ async def _end_of(sftp: asyncssh.SFTPClient, path: str, size: int) -> str:
 
 
 async def _make_folder(sftp: asyncssh.SFTPClient, root: str) -> str:
-    # SFTP starts in the home directory and knows no ~.
+    # SFTP starts in the home directory and does not expand "~".
     relative = root.removeprefix("~").lstrip("/") if root.startswith("~") else root
     home = await sftp.realpath(".")
     folder = posixpath.join(str(home), relative)
@@ -162,10 +162,10 @@ async def _make_folder(sftp: asyncssh.SFTPClient, root: str) -> str:
     return folder
 
 
-async def _holds(sftp: asyncssh.SFTPClient, path: str, runner: Runner) -> bool:
+async def _has_runner(sftp: asyncssh.SFTPClient, path: str, runner: Runner) -> bool:
     try:
         async with sftp.open(path, "rb") as file:
-            # A byte more than it should have: whatever lies there, no more of it is taken.
+            # One byte more than the runner has is enough to compare, however large the file is.
             content: object = await file.read(len(runner.data) + 1)
             return content == runner.data
     except asyncssh.SFTPNoSuchFile:
@@ -177,7 +177,7 @@ async def _put(sftp: asyncssh.SFTPClient, final: str, runner: Runner) -> None:
     try:
         async with sftp.open(part, "wb", asyncssh.SFTPAttrs(permissions=0o600)) as file:
             await file.write(runner.data)
-        if not await _holds(sftp, part, runner):
+        if not await _has_runner(sftp, part, runner):
             raise BoxUnusable(f"the runner that arrived on the box as {part} is not the one sent")
         await sftp.posix_rename(part, final)
     except (asyncssh.SFTPError, BoxUnusable):

@@ -1,4 +1,4 @@
-"""Commands of the runner that look around on the box and tell what they find."""
+"""Runs those commands of the runner on the box that report findings."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from backend.errors import BoxUnreachable, BoxUnusable
 from remote.protocol import Finding
 
 _SILENCE_SECONDS = 120.0
-"""Longer than any one look may take."""
+"""Seconds of silence after which we give up. No single check takes as long."""
 
 
 async def stream_findings(
     connection: asyncssh.SSHClientConnection, command: Sequence[str]
 ) -> AsyncGenerator[Finding, None]:
-    """What this command of the runner finds, as it comes; `command` begins with the runner's path.
+    """Run a command of the runner, and yield its findings as they come.
 
-    Raises BoxUnreachable when the connection breaks or falls silent, BoxUnusable when the runner fails.
-    Close it, or the SSH session stays open.
+    `command` begins with the runner's path.
+
+    Raises BoxUnreachable when the connection breaks or is silent, and BoxUnusable when the runner fails.
+    Close the generator, or the SSH session stays open.
     """
     channel = await Channel.start(connection, command)
     messages = channel.messages()

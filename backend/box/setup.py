@@ -1,4 +1,4 @@
-"""A box of the config, as the way to it needs it: its host, and the setup that its daemon is started with."""
+"""Makes a `Box` from the config: its host, and the setup that its daemon is started with."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from remote.protocol import OpenAISetup, Patience, Setup, VllmSetup
 
 
 def make_box(name: str, box: BoxSettings, settings: Settings, queued: Iterable[str] = ()) -> Box:
-    """The box with everything that its engine must know, and nothing that it need not.
+    """Make the box, with only those settings that its engine needs.
 
-    `queued` are the settings (`Job.settings`) of the jobs that it is to do: they may have been queued
-    under others than today's, and the engine must be able to do all of them.
+    `queued` are the settings (`Job.settings`) of the jobs for this box. They may differ from today's
+    settings, and the engine must be able to do all of the jobs.
 
-    A daemon that was started with another setup makes room when it is idle, so what an engine does not
-    use must not be part of its setup.
+    An idle daemon with another setup is replaced. So a setting that the engine does not use must not be part
+    of the setup, or a change of it would restart the model.
     """
     setup = Setup(
         # The embedded box has no login, so its SFTP starts in the working directory and not at home.
@@ -28,22 +28,24 @@ def make_box(name: str, box: BoxSettings, settings: Settings, queued: Iterable[s
         engine=box.engine,
         model=box.model,
         idle_timeout=box.idle_timeout,
-        vllm=_vllm(name, box, settings, queued) if box.engine is EngineName.VLLM else None,
-        openai=_openai(box) if box.engine is EngineName.OPENAI else None,
+        vllm=_vllm_setup(name, box, settings, queued) if box.engine is EngineName.VLLM else None,
+        openai=_openai_setup(box) if box.engine is EngineName.OPENAI else None,
         patience=_patience(box) if box.engine is not EngineName.SKETCH else None,
         keep_days=box.keep_days,
     )
     return Box(name, box.host, setup)
 
 
-def _vllm(name: str, box: BoxSettings, settings: Settings, queued: Iterable[str]) -> VllmSetup:
+def _vllm_setup(
+    name: str, box: BoxSettings, settings: Settings, queued: Iterable[str]
+) -> VllmSetup:
     vllm = box.vllm
     here = settings.upsampling.model_copy(update={"max_tokens": settings.max_tokens_on(name)})
-    wanted = list(_usable(set(queued))) or [here]
+    wanted = list(_load_usable(set(queued))) or [here]
     formats = {load_profile(each.profile).serving.format for each in wanted}
     return VllmSetup(
         command=tuple(vllm.command),
-        # One model is of one format: jobs that differ in it were not meant for the same one.
+        # A model has one format. Jobs with different formats were not queued for the same model.
         format=formats.pop() if len(formats) == 1 else settings.profile.serving.format,
         max_model_len=max(each.max_tokens for each in wanted),
         max_num_seqs=vllm.max_num_seqs,
@@ -55,8 +57,11 @@ def _vllm(name: str, box: BoxSettings, settings: Settings, queued: Iterable[str]
     )
 
 
-def _usable(queued: Iterable[str]) -> Iterator[Upsampling]:
-    """Without those whose profile is gone: their jobs fail, with the reason, before they are sent."""
+def _load_usable(queued: Iterable[str]) -> Iterator[Upsampling]:
+    """Yield the settings whose profile still exists.
+
+    Other jobs fail, with the reason, before they are sent.
+    """
     for text in queued:
         with suppress(ConfigError):
             settings = queued_settings(text)
@@ -68,5 +73,5 @@ def _patience(box: BoxSettings) -> Patience:
     return Patience(box.first_token_timeout, box.next_token_timeout)
 
 
-def _openai(box: BoxSettings) -> OpenAISetup:
+def _openai_setup(box: BoxSettings) -> OpenAISetup:
     return OpenAISetup(box.openai.base_url, box.openai.api_key_env, box.openai.slots)

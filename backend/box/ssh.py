@@ -1,8 +1,8 @@
-"""An SSH connection to a box, with everything that `ssh` itself would heed.
+"""Connects to a box by SSH, with the user's ssh config.
 
-`~/.ssh/config`, the agent, keys and known_hosts apply. Jump hosts are reached hop by hop, each with the
-same host-key check; a ProxyCommand is run. Agent and X11 forwarding stay off whatever the config says:
-the box needs neither.
+`~/.ssh/config`, the agent, keys and known_hosts apply, as for `ssh`. Jump hosts are connected one after the
+other, each with the same host-key check. A ProxyCommand is run. Agent and X11 forwarding are always off,
+whatever the config says, because the box needs neither.
 """
 
 from __future__ import annotations
@@ -30,22 +30,24 @@ from backend.box.proxy_command import ProxyCommand
 from backend.errors import BoxRefusedLogin, BoxUnreachable, BoxUntrusted
 
 LOGIN_SECONDS = 20.0
-"""From the first packet until somebody is asked, from an answer to the next question, and to the end."""
+"""Seconds for each part of a login: up to the first question, between questions, and after the last one."""
 KEEPALIVE_SECONDS = 10.0
 KEEPALIVE_MISSES = 2
-"""Unanswered ones that are put up with: after three times as many seconds without a byte, a link is gone."""
+"""Keepalives that may stay unanswered. With the next one, 30 s without a byte, the connection counts as
+broken."""
 CLOSE_SECONDS = 5.0
-"""For a farewell. What is not heard of then is cut off."""
+"""Seconds for an orderly close; then the connection is cut."""
 _MOST_HOPS = 8
 _FAST_CIPHERS = "^aes256-gcm@openssh.com,aes128-gcm@openssh.com"
-"""Before those that asyncssh would ask for first: its ChaCha20 takes six times as long for a small packet."""
+"""Ciphers that are preferred to asyncssh's first choice: its ChaCha20 is six times slower for a small
+packet."""
 _USERS_CONFIG = ()
-"""~/.ssh/config, if it is there. asyncssh's options, made without this, read none."""
+"""The value with which asyncssh reads ~/.ssh/config. By default, its options read no config."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Hop:
-    """One host on the way, as the user or ssh config writes it."""
+    """One host of the connection, a jump host or the last one, as the user or the ssh config names it."""
 
     host: str
     port: int | None = None
@@ -53,45 +55,45 @@ class _Hop:
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """How the next connection to a hop is made."""
+class _HopRoute:
+    """How to connect to a hop."""
 
     hop: _Hop
     options: asyncssh.SSHClientConnectionOptions
     tunnel: asyncssh.SSHClientConnection | None
-    """The connection to the hop before."""
+    """The connection to the previous hop; None for the first hop."""
     proxy: ProxyCommand
-    """Instead of TCP, where there is no hop before."""
+    """Carries the connection instead of TCP, where there is no previous hop."""
 
     async def socket(self) -> socket.socket | None:
-        """What the connection goes over; None leaves that to asyncssh. Raises OSError."""
+        """Return the socket for the connection; with None, asyncssh opens one. Raises OSError."""
         return None if self.tunnel else await self.proxy.dial()
 
 
 @contextlib.asynccontextmanager
 async def connect(host: str, asker: Asker) -> AsyncIterator[asyncssh.SSHClientConnection]:
-    """A connection to `host`: a name, an address, `user@host`, `host:port`, or a Host of ssh config.
+    """Connect to `host`: a name, an address, `user@host`, `host:port`, or a Host of ssh config.
 
     Raises BoxUnreachable, BoxUntrusted and BoxRefusedLogin.
     """
     async with contextlib.AsyncExitStack() as stack:
         tunnel: asyncssh.SSHClientConnection | None = None
-        last = _parse_hop(host)
-        for hop in [*await _jumps(last), last]:
-            tunnel = await stack.enter_async_context(_hop(hop, tunnel, asker))
+        last = _parse_connect_hop(host)
+        for hop in [*await _find_jump_hosts(last), last]:
+            tunnel = await stack.enter_async_context(_connect_hop(hop, tunnel, asker))
         assert tunnel is not None  # noqa: S101 - the last hop is always there
         yield tunnel
 
 
-async def _jumps(hop: _Hop) -> list[_Hop]:
-    """The hosts before this one, the nearest first. The nearest may have a ProxyJump of its own."""
+async def _find_jump_hosts(hop: _Hop) -> list[_Hop]:
+    """Return the jump hosts before this host, nearest first. The nearest may have a ProxyJump, too."""
     jumps: list[_Hop] = []
     nearest = hop
     while len(jumps) <= _MOST_HOPS:
-        proxy_jump = (await _options(nearest)).tunnel
+        proxy_jump = (await _read_options(nearest)).tunnel
         if not isinstance(proxy_jump, str) or proxy_jump.lower() == "none":
             return jumps
-        jumps = [_parse_hop(part.strip()) for part in proxy_jump.split(",")] + jumps
+        jumps = [_parse_connect_hop(part.strip()) for part in proxy_jump.split(",")] + jumps
         nearest = jumps[0]
     raise BoxUnreachable(
         f"the way to {hop.host} has more than {_MOST_HOPS} jump hosts, or is a circle",
@@ -99,7 +101,7 @@ async def _jumps(hop: _Hop) -> list[_Hop]:
     )
 
 
-def _parse_hop(text: str) -> _Hop:
+def _parse_connect_hop(text: str) -> _Hop:
     user, _, rest = text.rpartition("@")
     if bracketed := re.fullmatch(r"\[([^]]+)\](?::(\d+))?", rest):  # an IPv6 address
         return _Hop(bracketed[1], int(bracketed[2]) if bracketed[2] else None, user or None)
@@ -109,8 +111,8 @@ def _parse_hop(text: str) -> _Hop:
     return _Hop(rest, None, user or None)
 
 
-async def _options(hop: _Hop) -> asyncssh.SSHClientConnectionOptions:
-    """What the ssh config says of the host. No key is loaded, so nobody is asked for a passphrase."""
+async def _read_options(hop: _Hop) -> asyncssh.SSHClientConnectionOptions:
+    """Read the options of the host from the ssh config. Loads no key, so nobody is asked for a passphrase."""
     try:
         options: asyncssh.SSHClientConnectionOptions = (
             await asyncssh.SSHClientConnectionOptions.construct(
@@ -123,26 +125,26 @@ async def _options(hop: _Hop) -> asyncssh.SSHClientConnectionOptions:
 
 
 def _given(hop: _Hop) -> dict[str, Any]:
-    """What the user wrote beside the name; the rest is left to the ssh config."""
+    """Return the port and user that the user gave; the ssh config decides the rest."""
     given = {"port": hop.port, "username": hop.user}
     return {name: value for name, value in given.items() if value is not None}
 
 
 @contextlib.asynccontextmanager
-async def _hop(
+async def _connect_hop(
     hop: _Hop, tunnel: asyncssh.SSHClientConnection | None, asker: Asker
 ) -> AsyncIterator[asyncssh.SSHClientConnection]:
-    options = await _options(hop)
+    options = await _read_options(hop)
     configured = options.known_hosts if isinstance(options.known_hosts, list) else []
     known = known_hosts_files([file for file in configured if isinstance(file, str)])
     async with contextlib.aclosing(ProxyCommand(options.proxy_command or ())) as proxy:
-        way = _Way(hop, options, tunnel, proxy)
+        route = _HopRoute(hop, options, tunnel, proxy)
         try:
             async with limit_login_time(LOGIN_SECONDS, asker) as patient:
                 check = HostKeyCheck(patient, f"{options.username}@{hop.host}")
-                connection = await _connect_trusted(way, known, check, patient)
+                connection = await _connect_trusted(route, known, check, patient)
         except (asyncssh.Error, OSError, TimeoutError, ValueError) as error:
-            raise _explained(hop, error, proxy.said) from error
+            raise _explain_error(hop, error, proxy.said) from error
         try:
             yield connection
         finally:
@@ -154,60 +156,60 @@ async def _hop(
 
 
 async def _connect_trusted(
-    way: _Way, known: KnownHosts, check: HostKeyCheck, asker: Asker
+    route: _HopRoute, known: KnownHosts, check: HostKeyCheck, asker: Asker
 ) -> asyncssh.SSHClientConnection:
-    name, port = way.options.host, way.options.port
-    if way.options.host_key_alias:
+    name, port = route.options.host, route.options.port
+    if route.options.host_key_alias:
         # As ssh does: an alias stands for the host and the port.
-        name, port = way.options.host_key_alias, asyncssh.DEFAULT_PORT
+        name, port = route.options.host_key_alias, asyncssh.DEFAULT_PORT
     try:
-        return await _connect_once(way, known, check)
+        return await _connect_once(route, known, check)
     except asyncssh.HostKeyNotVerifiable:
-        # A certificate of an authority that nobody vouches for is worth the key in it, as for ssh.
-        key = await _offered_key(way) if check.has_unknown_authority else check.offered
+        # A certificate of an unknown authority counts as a plain key, as for ssh.
+        key = await _offered_key(route) if check.has_unknown_authority else check.offered
         if key is None:
             raise
         offered = key
     except (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost, ConnectionResetError):
-        # The known kinds of key are the only ones asked for, so a host with another kind breaks off.
+        # We request only key types that are known for the host, so a host with another type ends the login.
         trusted = known.keys_of(name, port)
         is_choosy = trusted or known.has_authority_for(name, port)
-        key = await _offered_key(way) if is_choosy else None
+        key = await _offered_key(route) if is_choosy else None
         if key is None or key in trusted:
             raise
         offered = key
     known = await settle_host_key(name, port, offered, known, asker)
-    return await _connect_once(way, known, check)
+    return await _connect_once(route, known, check)
 
 
-async def _offered_key(way: _Way) -> asyncssh.SSHKey | None:
-    """The host key that is offered to somebody who knows none. Nobody logs in."""
-    port = () if way.hop.port is None else way.hop.port
+async def _offered_key(route: _HopRoute) -> asyncssh.SSHKey | None:
+    """Return the host key that the host offers to a client that knows none. Does not log in."""
+    port = () if route.hop.port is None else route.hop.port
     return await asyncssh.get_server_host_key(
-        way.hop.host, port, sock=await way.socket(), tunnel=way.tunnel, config=_USERS_CONFIG
+        route.hop.host, port, sock=await route.socket(), tunnel=route.tunnel, config=_USERS_CONFIG
     )
 
 
 async def _connect_once(
-    way: _Way, known: KnownHosts, check: HostKeyCheck
+    route: _HopRoute, known: KnownHosts, check: HostKeyCheck
 ) -> asyncssh.SSHClientConnection:
     return await asyncssh.connect(
-        way.hop.host,
+        route.hop.host,
         config=_USERS_CONFIG,
-        **_given(way.hop),
+        **_given(route.hop),
         client_factory=lambda: check,
         known_hosts=known.matcher(),
-        # Hops and proxies are ours to make; () would leave the hops to asyncssh, and its check of host keys.
-        sock=await way.socket(),
-        tunnel=way.tunnel,
+        # We connect the hops ourselves; with (), asyncssh would do it, with its own check of host keys.
+        sock=await route.socket(),
+        tunnel=route.tunnel,
         proxy_command=None,
-        client_keys=_identities(way.options),
+        client_keys=_identities(route.options),
         ignore_encrypted=True,
         passphrase=check.passphrase,
-        encryption_algs=() if way.options.config.get("Ciphers") else _FAST_CIPHERS,
+        encryption_algs=() if route.options.config.get("Ciphers") else _FAST_CIPHERS,
         agent_forwarding=False,
         x11_forwarding=False,
-        # Both are bounded by the caller, who knows when it is a person that is waited for.
+        # The caller limits both times, because it knows when a person is asked.
         connect_timeout=None,
         login_timeout=0,
         keepalive_interval=KEEPALIVE_SECONDS,
@@ -216,13 +218,13 @@ async def _connect_once(
 
 
 def _identities(options: asyncssh.SSHClientConnectionOptions) -> list[str]:
-    """The keys that the ssh config names. As ssh does, those that are not there are passed over."""
+    """Return the key files that the ssh config names and that exist; ssh skips missing ones, too."""
     named = options.config.get("IdentityFile", ())
     files = named if isinstance(named, (list, tuple)) else ()
     return [file for file in files if Path(file).expanduser().is_file()]
 
 
-def _explained(hop: _Hop, error: Exception, proxy_said: str) -> Exception:
+def _explain_error(hop: _Hop, error: Exception, proxy_said: str) -> Exception:
     match error:
         case asyncssh.HostKeyNotVerifiable():
             return BoxUntrusted(f"the host key of {hop.host} is not acceptable: {error.reason}")

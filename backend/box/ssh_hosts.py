@@ -1,4 +1,4 @@
-"""The hosts that the user's ssh config names, to be offered where a box's host is asked for."""
+"""Lists the hosts in the user's ssh config, as suggestions for the host of a box."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _DEEPEST = 4
-"""Includes of includes that are followed."""
+"""The most levels of nested Include lines that are followed."""
 
 
 def ssh_config_hosts(file: Path | None = None) -> list[str]:
-    """Names of `Host` lines without patterns, in order, each once. What cannot be read names none."""
+    """List the names of `Host` lines that are not patterns, in order and without repeats.
+
+    Files that cannot be read are skipped.
+    """
     file = file or Path(os.path.expanduser("~/.ssh/config"))  # noqa: PTH111 - as ssh, never raises
     return list(dict.fromkeys(_hosts(file, _DEEPEST)))
 
@@ -29,7 +32,7 @@ def _hosts(file: Path, deepest: int) -> Iterator[str]:
             yield from (name for name in values if not set(name) & set("*?!"))
         elif keyword == "include" and deepest:
             for pattern in values:
-                # Relative ones are relative to ~/.ssh, whichever file they stand in.
+                # Relative paths start at ~/.ssh, in every file.
                 whole = Path("~/.ssh").expanduser() / Path(pattern).expanduser()
                 for included in sorted(glob.glob(str(whole))):  # noqa: PTH207 - it may be absolute
                     yield from _hosts(Path(included), deepest - 1)

@@ -1,4 +1,4 @@
-"""How a box does, and the link to it, in a few words: for a progress line, a table, a title."""
+"""Describes the state of a box and of its link in a few words, for a progress line, a table or a title."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from backend.events import BoxStatus, LinkState
 from remote.protocol import EngineLoad, Gpu
 
 _GB = 1 << 30
-"""As GPUs are sold: one "of 80 GB" has 80 times this."""
+"""Bytes of a GB as sellers of GPUs count: "80 GB" are 80 times this."""
 _UNREMARKABLE = ("", "ready")
+"""Stages of an engine that are not worth showing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """A glyph and a word that mean the same, for every front end."""
+    """A glyph and a word for a state, for every front end."""
 
     glyph: str
     word: str
@@ -34,7 +35,7 @@ LINK_SIGNS = {
 
 
 def link_words(state: LinkState, seconds: float | None = None) -> str:
-    """The state in words; `seconds` are those until the next try, or since the last sign."""
+    """Describe the state. `seconds` are the time until the next attempt, or since the last message."""
     word = LINK_SIGNS[state].word
     match state:
         case LinkState.RETRYING if seconds is not None:
@@ -45,9 +46,10 @@ def link_words(state: LinkState, seconds: float | None = None) -> str:
 
 
 def status_parts(status: BoxStatus, *, jobs: bool = True) -> list[str]:
-    """What there is to say, the most telling first: "GPU 71 % 62/80 GB", "3 running 12 waiting", …
+    """Describe a status in parts, most important first: "GPU 71 % 62/80 GB", "3 running 12 waiting", …
 
-    `jobs`: with what waits and runs on the box. Data from outside: sanitise before showing.
+    With `jobs`, the parts include the number of jobs. The text comes from the box: sanitise it before
+    showing.
     """
     parts = [status.stage if status.stage not in _UNREMARKABLE else "", gpus_text(status.gpus)]
     if jobs and (status.jobs_running or status.jobs_waiting):
@@ -57,7 +59,8 @@ def status_parts(status: BoxStatus, *, jobs: bool = True) -> list[str]:
 
 
 def gpus_text(gpus: Sequence[Gpu]) -> str:
-    """All of them as one: how busy on average, and how full together; empty when there is none."""
+    """Describe all GPUs together: their average load and the sum of their memory; empty when there is
+    none."""
     if not gpus:
         return ""
     busy = [gpu.utilisation for gpu in gpus if gpu.utilisation is not None]
@@ -72,7 +75,7 @@ def gpus_text(gpus: Sequence[Gpu]) -> str:
 
 
 def local_time(seconds: float) -> time.struct_time:
-    """What a clock here shows at a Unix time; a box may tell any number, and its own have no date."""
+    """Convert a Unix time from a box to local time. A number that is not a date becomes 0."""
     try:
         return time.localtime(seconds)
     except (OverflowError, OSError, ValueError):
@@ -80,12 +83,12 @@ def local_time(seconds: float) -> time.struct_time:
 
 
 def memory_text(used: int, total: int) -> str:
-    """Bytes as "62/80 GB"."""
+    """Format bytes as "62/80 GB"."""
     return f"{used / _GB:.0f}/{total / _GB:.0f} GB"
 
 
 def rate_text(load: EngineLoad | None) -> str:
-    """Tokens that are written a second; empty when nobody counts them."""
+    """Format the tokens that the engine writes in a second; empty when it does not count them."""
     if load is None or load.generation_rate is None:
         return ""
     return f"{load.generation_rate:,.0f} tok/s"

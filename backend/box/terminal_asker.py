@@ -1,4 +1,4 @@
-"""Answers for a run without the app: secrets from the person at the terminal, host keys only by name."""
+"""Answers questions in a run without the app: asks for secrets at the terminal."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from backend.specs.quoting import printable
 
 
 class TerminalAsker:
-    """Accepts the one host key that was named beforehand; asks for passwords if there is a terminal."""
+    """Accepts only the host key that was given beforehand, and asks for passwords where there is a
+    terminal."""
 
     def __init__(
         self, expected_fingerprint: str, quiet: Callable[[], AbstractContextManager[None]]
     ) -> None:
-        """`quiet` gives a context in which nothing else writes to the terminal."""
+        """`quiet` returns a context in which nothing else writes to the terminal."""
         self._unattended = UnattendedAsker(expected_fingerprint)
         self._quiet = quiet
 
@@ -36,14 +37,13 @@ class TerminalAsker:
         if not self.is_there:
             return None
         with self._quiet(), _terminal_restored():
-            return await _typed(printable(prompt))
+            return await _read_secret(printable(prompt))
 
 
-async def _typed(prompt: str) -> str:
-    """What a person types; a cancel does not wait for it.
+async def _read_secret(prompt: str) -> str:
+    """Return what the user types. Cancelling does not wait for the user.
 
-    A daemon thread, because Python waits for every other kind at its end, and nothing ends `getpass`
-    but the Enter key.
+    It runs in a daemon thread: only the Enter key ends `getpass`, and Python waits for other threads at exit.
     """
     loop = asyncio.get_running_loop()
     typed: asyncio.Future[str] = loop.create_future()
@@ -57,7 +57,7 @@ async def _typed(prompt: str) -> str:
             text = getpass.getpass(prompt)
         except EOFError:
             text = ""
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+        with contextlib.suppress(RuntimeError):  # the event loop may be closed by now
             loop.call_soon_threadsafe(tell, text)
 
     threading.Thread(target=ask, daemon=True).start()
@@ -66,7 +66,7 @@ async def _typed(prompt: str) -> str:
 
 @contextlib.contextmanager
 def _terminal_restored() -> Iterator[None]:
-    """Undo what `getpass` did to the terminal (no echo), when it is left in the middle."""
+    """Restore the terminal's settings, since a cancelled `getpass` leaves its echo off."""
     try:
         before = termios.tcgetattr(sys.stdin)
     except termios.error:

@@ -1,8 +1,8 @@
 """How much of a model's context a prompt and its frames take, and which size fits.
 
-Context used = overhead + text + vision + the tokens kept free for the answer. `vision` holds the
-models' rules, `text` the tokenizer, `families` what a family makes of both, `budget` the sum and its
-verdict, `sizing` the largest size that fits.
+Context used = overhead + text + vision + the tokens kept free for the answer. `vision_tokens` holds the
+models' rules for pictures, `text_tokens` the tokenizer, `families` both for each model family, `budget` the
+sum and its verdict, `fitting_size` the largest size that fits.
 """
 
 from backend.tokens.budget import Budget, Verdict

@@ -1,4 +1,4 @@
-"""The sum that decides whether a request fits a model's context."""
+"""Adds up the tokens of a request, and decides whether it fits the model's context."""
 
 from __future__ import annotations
 
@@ -16,50 +16,50 @@ class Verdict(StrEnum):
     NEAR = "near"
     """It fits, and takes 90 % of the limit or more."""
     EXCEEDS = "exceeds"
-    """The model server would refuse it, or cut the answer off."""
+    """It does not fit: the model server would refuse the request, or cut the answer off."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one request takes of the context, all in tokens."""
+    """The tokens that one request takes of the context."""
 
     limit: int
     """The context length that the model is served with (`max_model_len`)."""
     reserve: int
-    """Kept free for the answer. Where prompt and answer exceed the limit, vLLM refuses the request (around
-    0.20), or takes it and cuts the answer off there (0.32): see docs/findings.md."""
+    """Tokens kept free for the answer. Where prompt and answer exceed the limit, vLLM refuses the request
+    (around 0.20), or accepts it and cuts the answer off at the limit (0.32): see docs/findings.md."""
     text: int
     vision: int
-    """All frames together."""
+    """The tokens of all frames together."""
     overhead: int = OVERHEAD
-    """What the chat template puts around the text."""
+    """The tokens that the chat template adds."""
     estimated: bool = False
-    """The numbers are upper estimates, because the model's own tokenizer or rule is not known here."""
+    """Whether the numbers are upper estimates, because the model's tokenizer or rule is not known."""
 
     @property
     def prompt_tokens(self) -> int:
-        """What the server will count as the prompt."""
+        """The tokens that the server counts as the prompt."""
         return self.overhead + self.text + self.vision
 
     @property
     def needed(self) -> int:
-        """The prompt and the answer."""
+        """The tokens of the prompt and the answer."""
         return self.prompt_tokens + self.reserve
 
     @property
     def free(self) -> int:
-        """What is left beside the prompt and the answer; negative by how much it exceeds."""
+        """The tokens that are left; negative where the request exceeds the limit."""
         return self.limit - self.needed
 
     @property
     def verdict(self) -> Verdict:
-        """Whether it fits; exactly the limit still does."""
+        """Whether the request fits. A request of exactly the limit fits."""
         if self.needed > self.limit:
             return Verdict.EXCEEDS
-        # In whole numbers, so that 90 % means the same for every limit.
+        # Integers, so that rounding does not change what 90 % means.
         return Verdict.NEAR if self.needed * 10 >= self.limit * 9 else Verdict.FITS
 
     @property
     def fits(self) -> bool:
-        """Whether it fits, the answer included."""
+        """Whether the prompt and the answer fit."""
         return self.verdict is not Verdict.EXCEEDS

@@ -1,4 +1,4 @@
-"""The largest size whose frames fit the context."""
+"""Finds the largest size at which frames fit the context."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ def fit(
     bound: Bound = UNBOUNDED,
     overhead: int = OVERHEAD,
 ) -> Size | None:
-    """The largest size that can be sent, or None when not even the smallest one fits.
+    """Return the largest size that can be sent, or None when not even the smallest one fits.
 
-    `text`, `limit`, `reserve` and `overhead` are in tokens. The source itself, odd sides and all, when
-    it fits and lies within the bound. Otherwise the largest area over the even heights, each with the
-    even width nearest to the source's aspect, that is no larger than the source or the bound.
+    `text`, `limit`, `reserve` and `overhead` are in tokens. Returns the source's own size, which may be odd,
+    when it fits and is within the bound. Otherwise the candidates have an even height and the even width
+    nearest to the source's aspect, and are not larger than the source or the bound; the candidate with the
+    largest area is returned.
 
-    The cost is not always monotone in the height (above the model's longest side, rounding moves it by
-    a row; Qwen enlarges small pictures), so nothing is bisected by height: the sizes worth sending are
-    listed once per source.
+    The tokens do not always grow with the height: above the model's longest side, rounding changes them by a
+    row, and Qwen enlarges small pictures. So a bisection by height would be wrong, and the sizes worth
+    sending are listed once for each source.
     """
     budget = Budget(limit, reserve, text, rule.vision_tokens(source, frames), overhead)
     if budget.fits and bound.allows(source) and rule.accepts(source):
@@ -43,15 +44,15 @@ def fit(
 def sizes_worth_sending(
     source: Size, *, frames: int = 2, rule: VisionRule = PIXTRAL, bound: Bound = UNBOUNDED
 ) -> tuple[Size, ...]:
-    """The sizes among which `fit` chooses for a source that does not fit itself, the smallest first.
+    """Return the sizes that `fit` chooses from when the source itself does not fit, smallest first.
 
-    Each costs more tokens than the one before, and no larger size costs as little.
+    Each takes more tokens than the one before, and no larger size takes as few tokens.
     """
     return _frontier(source, rule, frames, bound).sizes
 
 
 def next_size(source: Size, size: Size) -> Size | None:
-    """The size two pixels higher in the source's aspect; None when the source is no higher than that."""
+    """Return the size two pixels higher, in the source's aspect; None where the source is not that high."""
     height = (size.height & ~1) + 2
     return (
         Size(min(_even_width(height, source), source.width), height)
@@ -61,13 +62,13 @@ def next_size(source: Size, size: Size) -> Size | None:
 
 
 class _Frontier(NamedTuple):
-    """The sizes that no other one beats: each costs more than the one before, and is larger."""
+    """The sizes worth sending, with their tokens. Each size is larger and takes more tokens than the last."""
 
     tokens: tuple[int, ...]
     sizes: tuple[Size, ...]
 
 
-# One entry takes some kilobytes and a few ms; a folder of specs has a handful of different sizes.
+# An entry takes some kilobytes and a few ms to compute. A folder of specs has few different sizes.
 @lru_cache(maxsize=512)
 def _frontier(source: Size, rule: VisionRule, frames: int, bound: Bound) -> _Frontier:
     best: list[tuple[int, Size]] = []
@@ -83,5 +84,5 @@ def _frontier(source: Size, rule: VisionRule, frames: int, bound: Bound) -> _Fro
 
 
 def _even_width(height: int, source: Size) -> int:
-    """The even width nearest to height × aspect, the smaller one at a tie, at least 2."""
+    """Return the even width nearest to height × aspect: the smaller one at a tie, and at least 2."""
     return max(2, (height * source.width + source.height - 1) // (2 * source.height) * 2)

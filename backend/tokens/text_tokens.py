@@ -1,7 +1,7 @@
-"""Text tokens, counted with the tokenizer of the Mistral models (tekken).
+"""Counts text tokens with the tokenizer of the Mistral models (tekken).
 
-mistral-common ships the vocabulary. Its own class takes 3 s to import and load, most of it for what
-counting does not need; the same vocabulary in tiktoken, which that class is built on, takes 0.9 s and
+mistral-common ships the vocabulary. Its own tokenizer class takes 3 s to import and load, mostly for features
+that counting does not need. tiktoken, on which that class is built, loads the same vocabulary in 0.9 s and
 gives the same tokens (a test compares them).
 """
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from tiktoken import Encoding
 
 LONGEST_PIECE = 100_000
-"""Characters that are given to the tokenizer at once: a million spaces overflow its stack, and end us."""
+"""The most characters that the tokenizer is given at once: a million spaces overflow its stack, which
+ends the process."""
 
 PIXTRAL_VOCABULARY = "tekken_240911.json"
 
@@ -29,8 +30,8 @@ PIXTRAL_VOCABULARY = "tekken_240911.json"
 class TextCounter:
     """Counts the text tokens of prompts. Safe to share between threads.
 
-    Making one costs nothing: the vocabulary is read at the first count, by whichever thread comes
-    first, while the others wait. Call `load` early from a worker to have it ready.
+    The first count reads the vocabulary; other threads wait for it. Call `load` early from a worker thread
+    to have it ready.
     """
 
     def __init__(self, vocabulary: Path | None = None) -> None:
@@ -40,14 +41,14 @@ class TextCounter:
         self._lock = Lock()
 
     def load(self) -> None:
-        """Reads the vocabulary unless that is done. Raises ConfigError when it cannot be read."""
+        """Read the vocabulary unless it is loaded. Raises ConfigError when it cannot be read."""
         self._loaded()
 
     def count(self, text: str) -> int:
-        """Tokens of the text alone, without `<s>`, `[INST]` and `[/INST]`. Raises ConfigError.
+        """Count the tokens of the text alone, without `<s>`, `[INST]` and `[/INST]`. Raises ConfigError.
 
-        Words that look like control tokens ("[INST]") count as the plain text that they are sent as.
-        A text beyond LONGEST_PIECE characters is counted in parts, which may be a few tokens more.
+        Words that look like control tokens ("[INST]") count as plain text, because they are sent as such.
+        A text longer than LONGEST_PIECE is counted in parts, which may give a few tokens more.
         """
         encoding = self._loaded()
         return sum(len(encoding.encode_ordinary(piece)) for piece in _pieces(text))
@@ -60,7 +61,7 @@ class TextCounter:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """The text in parts that the tokenizer bears, cut before words, where tokens begin anyway."""
+    """Divide the text into parts of at most LONGEST_PIECE characters, cut at spaces, where tokens begin."""
     start = 0
     while len(text) - start > LONGEST_PIECE:
         space = text.rfind(" ", start + 1, start + LONGEST_PIECE)
@@ -71,7 +72,7 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 def _shipped_vocabulary() -> Path:
-    # find_spec looks the package up without importing it.
+    # find_spec finds the package without importing it.
     spec = find_spec("mistral_common")
     if spec is None or not spec.submodule_search_locations:
         raise ConfigError(
@@ -87,7 +88,7 @@ def _read_tekken(file: Path) -> Encoding:
     try:
         tekken = json.loads(file.read_bytes())
         config = tekken["config"]
-        # The file lists more than the model knows: the rest of the ranks are its control tokens.
+        # The file lists more words than the model uses; the other ranks are control tokens.
         known = config["default_vocab_size"] - config["default_num_special_tokens"]
         ranks = {b64decode(word["token_bytes"]): word["rank"] for word in tekken["vocab"][:known]}
         return Encoding(

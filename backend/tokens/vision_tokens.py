@@ -1,4 +1,4 @@
-"""Vision tokens: what frames of a size cost, by each model family's own rule."""
+"""Counts vision tokens: how many tokens frames of a size take, by each model family's rule."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from backend.sizes import Size
 
 
 class VisionRule(Protocol):
-    """What a family of models pays for pictures. Rules are values: hashable, equal when alike."""
+    """The rule by which a model family counts pictures. Rules are hashable and are compared by value."""
 
     def __hash__(self) -> int: ...
 
@@ -18,12 +18,12 @@ class VisionRule(Protocol):
         """Tokens that `frames` pictures of this size take together."""
 
     def accepts(self, size: Size) -> bool:
-        """Whether the model takes pictures of this shape at all, however large its context."""
+        """Whether the model accepts pictures of this shape, regardless of its context length."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRule:
-    """The rule of the Pixtral family: a grid of patches, and one break or end token a row.
+    """The rule of the Pixtral family: one token for each patch, and one break or end token for each row.
 
     From mistral-common's `ImageEncoder`; vLLM counts the same.
     """
@@ -31,17 +31,17 @@ class ImageRule:
     patch: int
     """Side of a patch in pixels."""
     longest: int
-    """A picture with a longer side than this is scaled down to it first, in pixels."""
+    """The longest side in pixels. A larger picture is first scaled down to it."""
     merge: int = 1
-    """Patches a side that become one token."""
+    """A square of this many patches on each side becomes one token."""
 
     def grid(self, size: Size) -> tuple[int, int]:
-        """Columns and rows of image tokens, without the break tokens."""
+        """Return the columns and rows of image tokens, without the break tokens."""
         width, height = size.width, size.height
-        # Division and rounding in exactly this order: another one differs by a row for some sizes.
+        # Keep the order of division and rounding: another order differs by a row for some sizes.
         ratio = max(height / self.longest, width / self.longest)
         if ratio > 1:
-            # A thin strip would otherwise lose its shorter side altogether.
+            # Without this, the shorter side of a thin strip would become 0.
             width = max(round(width / ratio), 1)
             height = max(round(height / ratio), 1)
         cell = self.patch * self.merge
@@ -57,33 +57,33 @@ class ImageRule:
         return self.image_tokens(size) * frames
 
     def accepts(self, size: Size) -> bool:
-        """Every shape."""
+        """Accept every shape."""
         return True
 
 
 @dataclass(frozen=True, slots=True)
 class SmartResizeRule:
-    """The rule of the Qwen-VL families: sides rounded to whole cells, within a least and a greatest area.
+    """The rule of the Qwen-VL families: pictures are resized to whole cells, within bounds on their area.
 
-    `smart_resize` of transformers and qwen_vl_utils, which vLLM calls: one token a cell, and one before
-    and one after each picture. A picture below the least area is enlarged, so a smaller one may cost as
-    much as a larger one, or more.
+    It is `smart_resize` of transformers and qwen_vl_utils, which vLLM calls. Each cell takes one token, and
+    each picture takes two more, for its start and its end. A picture below the least area is enlarged, so a
+    smaller picture may take as many tokens as a larger one, or more.
     """
 
     cell: int
-    """Side of a cell in pixels: a patch of 14 or 16, two of which are merged."""
+    """Side of a cell in pixels: two patches of 14 or 16."""
     least: int
     """`min_pixels`: the least area in pixels."""
     greatest: int
     """`max_pixels`: the greatest area in pixels."""
     longest_to_shortest: int = 200
-    """A picture whose longer side is more than so many times the shorter one is refused."""
+    """The greatest ratio of the longer to the shorter side. Beyond it, a picture is refused."""
 
     def resized(self, size: Size) -> Size:
-        """The size at which the model looks at a picture of this size."""
+        """Return the size to which the model resizes a picture of this size."""
         height, width, cell = size.height, size.width, self.cell
-        # In exactly this order and in floating point, with Python's rounding of halves to even:
-        # another one differs by a cell for some sizes.
+        # Keep this order, in floating point, with Python's rounding of halves to even: anything else
+        # differs by a cell for some sizes.
         rows, columns = round(height / cell), round(width / cell)
         if rows * columns * cell * cell > self.greatest:
             shrink = math.sqrt((height * width) / self.greatest)
@@ -96,7 +96,7 @@ class SmartResizeRule:
         return Size(columns * cell, rows * cell)
 
     def image_tokens(self, size: Size) -> int:
-        """Tokens of one picture, with the ones that mark its start and end."""
+        """Tokens of one picture, including those that mark its start and end."""
         return self.resized(size).area // (self.cell * self.cell) + 2
 
     def vision_tokens(self, size: Size, frames: int) -> int:
@@ -111,31 +111,31 @@ class SmartResizeRule:
 
 @dataclass(frozen=True, slots=True)
 class GreatestRule:
-    """For a model whose rule is not known: what the costliest of these rules says."""
+    """The greatest count by several rules, for a model whose rule is not known."""
 
     rules: tuple[ImageRule | SmartResizeRule, ...]
 
     def vision_tokens(self, size: Size, frames: int) -> int:
-        """Tokens that `frames` pictures of this size are reckoned to take together."""
+        """Tokens that `frames` pictures of this size take together, by estimate."""
         return max(rule.vision_tokens(size, frames) for rule in self.rules)
 
     def accepts(self, size: Size) -> bool:
-        """What every one of the rules accepts."""
+        """Whether all of the rules accept the shape."""
         return all(rule.accepts(size) for rule in self.rules)
 
 
 @dataclass(frozen=True, slots=True)
 class LinearRule:
-    """A rule of thumb: so many tokens a pixel."""
+    """A rule of thumb: a fixed number of tokens for each pixel."""
 
     tokens_per_pixel: float
 
     def vision_tokens(self, size: Size, frames: int) -> int:
-        """Tokens that `frames` pictures of this size are reckoned to take together."""
+        """Tokens that `frames` pictures of this size take together, by estimate."""
         return int(size.width * size.height * frames * self.tokens_per_pixel)
 
     def accepts(self, size: Size) -> bool:
-        """Every shape."""
+        """Accept every shape."""
         return True
 
 
@@ -152,14 +152,14 @@ QWEN3_VL = SmartResizeRule(cell=32, least=256 * 256, greatest=4096 * 4096)
 """Qwen3-VL: the limits of its preprocessor_config.json."""
 
 LINEAR = LinearRule(0.0173)
-"""The rule in the documents of Cosmos' users. It over-states Pixtral's cost by 4 to 15 times."""
+"""The rule in the documents of Cosmos' users. It over-states Pixtral's tokens by 4 to 15 times."""
 
 
 def estimate_tokens(width: int, height: int, frames: int = 2) -> int:
     """The linear rule of thumb: `int(width * height * frames * 0.0173)`.
 
-    Reproduces the users' tables (320×180 → 1,992). For what a model really counts see
-    `pixtral_image_tokens`. Raises InputError when a side is below 1.
+    It reproduces the users' tables (320×180 → 1,992). `pixtral_image_tokens` counts exactly. Raises
+    InputError when a side is below 1.
     """
     return LINEAR.vision_tokens(Size(width, height), frames)
 

@@ -1,8 +1,9 @@
-"""Videos and images on this machine: what they are, which frames to show, and drawing those.
+"""Videos and images on this machine: probes them, chooses the frames to show, and draws those frames.
 
-`probe` reads headers, `choose` picks frames by their real timestamps, `ffmpeg` runs the one program
-that draws, `draw` makes frames and hint videos, `kept` is where they lie, by content, `drawn` tells
-how large they are, `recent` remembers what was read of the last ones, `clips` draws videos of our own.
+`probe` reads headers. `frame_choice` chooses frames by their timestamps. `ffmpeg` runs ffmpeg, the only
+program that draws. `draw` makes frames and hint videos, and `frame_cache` stores them by content.
+`drawn_frames` looks up the sizes of stored frames. `recent_videos` caches what was read of recent videos.
+`thumbnails` decodes small pictures for the screen. `clips` draws short clips of our own.
 """
 
 from backend.video.draw import Prepared, create_hint_video, prepare_frames

@@ -1,8 +1,7 @@
-"""The containers and pictures that are opened: those that people have, and that hold what they show.
+"""Lists the container and picture formats that ffmpeg may open. No other format is ever opened.
 
-ffmpeg knows four hundred more. Some open other files or addresses that their text names (playlists, concat
-lists), some run scripts (AviSynth, VapourSynth) or draw any text (tty), and most are read by hardly anybody.
-What is not listed is never opened, neither to look at it nor to draw it.
+ffmpeg knows four hundred more, and few people use them. Some open other files or addresses (playlists, concat
+lists), some run scripts (AviSynth, VapourSynth), and some draw any text (tty).
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ _PICTURES = (
     "ppm_pipe", "pgm_pipe", "pbm_pipe", "pam_pipe",
 )  # fmt: skip
 _SOUNDS = ("mp3", "wav", "flac", "aac")
-"""To be told from what is no media at all."""
+"""Sound files are opened only for a better error message: they hold no picture."""
 
 ONLY_THESE = {
     "format_whitelist": ",".join((*_VIDEOS, *_PICTURES, *_SOUNDS)),
-    # Whatever a file refers to, nothing is fetched.
+    # ffmpeg then fetches nothing, whatever a file refers to.
     "protocol_whitelist": "file",
 }
-"""As ffmpeg's options have it."""
+"""The options that restrict ffmpeg to these formats."""

@@ -1,4 +1,4 @@
-"""Short clips of our own, drawn by ffmpeg from a lavfi graph."""
+"""Draws short clips of our own with ffmpeg, from lavfi filter graphs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Clip:
     seconds: float = 3.0
     """0 for a still picture."""
     pixels: str = "yuv420p"
-    """ffmpeg's name of the pixel format of a video; of a size with an odd side, this one cannot be."""
+    """ffmpeg's name of the pixel format of a video. yuv420p allows no odd sides."""
 
 
 def draw_clips(clips: Sequence[Clip], folder: Path) -> list[Path]:

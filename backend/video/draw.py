@@ -1,4 +1,4 @@
-"""Frames and hint videos: the two things that are drawn from a user's video."""
+"""Draws frames and hint videos from a user's video."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ TIME_LIMIT = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What the model will look at."""
+    """The pictures that the model will look at."""
 
     frames: tuple[Frame, ...]
-    """In showing order, one for each frame that was chosen."""
+    """One picture for each chosen frame, in the order of the video."""
     hint: Path | None
-    """The hint video at the frames' size; None for an image and where nothing was scaled."""
+    """The hint video at the frames' size; None for an image, and where the frames are not scaled."""
 
 
 async def prepare_frames(
@@ -53,11 +53,11 @@ async def prepare_frames(
     ffmpeg: Path | None = None,
     time_limit: float = TIME_LIMIT,
 ) -> Prepared:
-    """The chosen frames at `size`, and the hint video when that is not the video's own size.
+    """Draw the chosen frames at `size`, and the hint video where `size` is not the video's own size.
 
-    One run of ffmpeg makes what `hint_video_dir` does not hold yet; when it holds everything, none
-    is started. Cancelling stops ffmpeg and leaves nothing behind. Raises MediaError, also when a
-    chosen frame cannot be decoded, and InputError when the folder cannot be written.
+    Frames and hint videos in `hint_video_dir` are reused. One run of ffmpeg draws the missing ones.
+    Cancelling stops ffmpeg and leaves no files behind. Raises MediaError, also when a chosen frame cannot
+    be decoded, and InputError when the folder cannot be written.
     """
     content = await asyncio.to_thread(content_key, video.path)
     frames_dir = hint_video_dir / f"{content}-{size}-{choice_key(chosen)}"
@@ -95,12 +95,13 @@ async def create_hint_video(
     ffmpeg: Path | None = None,
     time_limit: float = TIME_LIMIT,
 ) -> Path:
-    """Writes a hint video of `input` to `output`, replacing what was there, and returns `output`.
+    """Write a hint video of `input` to `output`, replacing an existing file, and return `output`.
 
-    Two frames a second, scaled with Lanczos to `size` (by default the video's own; odd sides lose a
-    pixel, since yuv420p has none), H.264 at CRF 18. With `hint_video_dir`, one that is kept there is
-    copied, and a new one is kept there as well. The output appears as a whole or not at all. Raises
-    MediaError for an image or a file that cannot be read, InputError when output cannot be written.
+    The video has two frames a second, is scaled with Lanczos to `size` (by default the video's own size; odd
+    sides lose a pixel, because yuv420p allows none), and is H.264 at CRF 18. With `hint_video_dir`, a hint
+    video that is stored there is copied, and a new one is stored there, too. The output is written as a whole
+    or not at all. Raises MediaError for an image or a file that cannot be read, and InputError when the
+    output cannot be written.
     """
     source, target = Path(input), Path(output)
     video = await asyncio.to_thread(_probe_hint_source, source, target)

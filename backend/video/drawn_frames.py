@@ -1,4 +1,4 @@
-"""How large the frames are that are drawn already, without drawing any."""
+"""Looks up the sizes of frames that are already drawn, without drawing any."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from backend.video.probe import Video
 
 
 class DrawnFrames:
-    """What lies in a folder for hint videos, as it was when this was made."""
+    """The frames in a folder for hint videos, as they were when this object was made."""
 
     def __init__(self, hint_video_dir: Path, sampling: FrameSampling) -> None:
         self._folder = hint_video_dir
@@ -20,14 +20,13 @@ class DrawnFrames:
         self._sizes: set[str] = set()
         self._contents: dict[Path, str] = {}
         if hint_video_dir.is_dir():
-            # A name is content-size-choice.
+            # The name of a folder of frames is content-size-choice.
             self._sizes = {path.name.split("-")[1] for path in hint_video_dir.glob("*-*-*")}
 
     def image_bytes(self, video: Video, size: Size, count: int) -> int | None:
-        """Bytes of all frames that would be sent; None when they are not drawn yet. Blocks.
+        """Return the bytes of all frames that would be sent; None when they are not drawn yet. Blocks.
 
-        The video is read as a whole, to know it by its content, but only where frames of this size
-        are kept at all.
+        The whole video is read to hash its content, but only where the folder has frames of this size.
         """
         if str(size) not in self._sizes:
             return None

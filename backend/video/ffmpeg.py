@@ -1,7 +1,7 @@
-"""Running ffmpeg: the only place that starts it, and the only one that talks to ffmpeg-python.
+"""Runs ffmpeg. No other module starts it to draw frames.
 
-ffmpeg is run inside a folder of its own, where its input is a link and its outputs have names that
-this program chose. So no file's name can be taken for an option, a pattern or an address.
+ffmpeg runs in its own folder, where its input is a link and this program chose the names of its outputs. So
+ffmpeg cannot take a file name for an option, a pattern or an address.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from backend.video.allowed_formats import ONLY_THESE
 from backend.video.probe import MAX_PIXELS
 
 _STDERR_KEPT = 8192
-"""Bytes of ffmpeg's last words that are kept for the message."""
+"""Bytes of the end of ffmpeg's stderr that are kept for the error message."""
 
 HINT_RATE = 2
 """Frames a second of a hint video."""
 
 
 class Stream(Protocol):
-    """As much of ffmpeg-python, which has no types, as is used here."""
+    """The part of ffmpeg-python that is used here; the package has no types."""
 
     def filter(self, name: str, *arguments: object, **options: object) -> Self: ...
 
 
 def find_ffmpeg() -> Path:
-    """The ffmpeg on PATH, or else the one that imageio-ffmpeg carries. Raises MediaError."""
+    """Find the ffmpeg on PATH, or else the one that imageio-ffmpeg ships. Raises MediaError."""
     if found := shutil.which("ffmpeg"):
         return Path(found).absolute()
     import imageio_ffmpeg
@@ -52,13 +52,13 @@ def find_ffmpeg() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What one run of ffmpeg makes from one input."""
+    """The frames and the hint video that one run of ffmpeg draws from one input."""
 
     source: Path
     stream: int
     """Index of the picture stream."""
     frames: Sequence[tuple[int, str]] = ()
-    """Frames to write: index from 0 in showing order, and the PNG's name."""
+    """Frames to write: the index from 0, in the order of the video, and the PNG's name."""
     frame_size: Size | None = None
     """None leaves frames at the source's size."""
     hint: tuple[Size, str] | None = None
@@ -66,12 +66,12 @@ class Drawing:
 
 
 async def draw(drawing: Drawing, folder: Path, *, ffmpeg: Path, time_limit: float) -> None:
-    """Writes what `drawing` names into `folder`, which exists.
+    """Draw the frames and the hint video of `drawing` into `folder`, which must exist.
 
-    Raises MediaError when ffmpeg fails or takes more than `time_limit` seconds. It is dead when this
+    Raises MediaError when ffmpeg fails or takes more than `time_limit` seconds. ffmpeg has ended when this
     returns, raises or is cancelled.
     """
-    # Some formats are told by their suffix alone.
+    # ffmpeg recognises some formats only by the suffix.
     suffix = drawing.source.suffix if re.fullmatch(r"\.\w+", drawing.source.suffix) else ""
     link = folder / f"source{suffix}"
     link.symlink_to(drawing.source.absolute())
@@ -82,7 +82,7 @@ async def draw(drawing: Drawing, folder: Path, *, ffmpeg: Path, time_limit: floa
 
 
 def _arguments(drawing: Drawing, source: str, ffmpeg: Path) -> list[str]:
-    """One run: the decoded pictures are split into a branch for each output."""
+    """Build the command line. The decoded pictures are split into a branch for each output."""
     import ffmpeg as graph
 
     branches = graph.input(source, **_INPUT)[str(drawing.stream)].filter_multi_output(
@@ -96,8 +96,8 @@ def _arguments(drawing: Drawing, source: str, ffmpeg: Path) -> list[str]:
         outputs.append(graph.output(frame.filter("format", "rgb24"), name, **_PNG))
     if drawing.hint is not None:
         size, name = drawing.hint
-        # Rounding up gives each hint frame the picture shown at its own time; ffmpeg's default
-        # gives it one from almost a quarter of a second later.
+        # With rounding up, each hint frame is the picture shown at its own time. With ffmpeg's default,
+        # it is a picture from almost a quarter of a second later.
         hint = branches[len(drawing.frames)].filter("setpts", "PTS-STARTPTS")
         hint = _scaled(hint.filter("fps", HINT_RATE, round="up"), size)
         outputs.append(graph.output(hint, name, **_H264))
@@ -105,11 +105,11 @@ def _arguments(drawing: Drawing, source: str, ffmpeg: Path) -> list[str]:
     return list(command.compile(cmd=str(ffmpeg), overwrite_output=True))
 
 
-# A picture may grow on the way, whatever the header said.
+# Pictures may become larger in the middle of a video, whatever the header says.
 _INPUT = ONLY_THESE | {"max_pixels": str(MAX_PIXELS)}
 
-# Up-prediction makes the smallest PNGs of filmed frames (258 KB at 640x480; paeth 270, none 371), and
-# the quickest to undo for a box that has to decode them in plain Python.
+# Up-prediction gives the smallest PNGs for filmed frames (258 KB at 640x480; paeth 270, none 371), and a
+# box can decode it fastest in plain Python.
 _PNG = {"frames:v": 1, "c:v": "png", "pred": "up", "format": "image2", "update": 1}
 _H264 = {
     "c:v": "libx264",
@@ -132,13 +132,13 @@ async def _run(command: Sequence[str], folder: Path, source: Path, time_limit: f
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
-        # Killed as a group: `ffmpeg` may be somebody's wrapper. Ctrl-C is ours to deal with.
+        # The group can be killed as a whole (`ffmpeg` may be a wrapper), and Ctrl-C does not reach it.
         start_new_session=True,
     )
     assert process.stderr is not None  # noqa: S101 -- it was asked for as a pipe
     try:
         async with asyncio.timeout(time_limit):
-            words = await _last_words(process.stderr)
+            words = await _read_last_lines(process.stderr)
             code = await process.wait()
     except TimeoutError:
         raise MediaError(
@@ -167,8 +167,8 @@ def _failure(source: Path, words: str) -> MediaError:
     )
 
 
-async def _last_words(stream: asyncio.StreamReader) -> str:
-    """Everything is read, so that ffmpeg never blocks on a full pipe; the end of it is kept."""
+async def _read_last_lines(stream: asyncio.StreamReader) -> str:
+    """Return the last lines of a stream. All of it is read, so that ffmpeg never blocks on a full pipe."""
     kept = b""
     while data := await stream.read(_STDERR_KEPT):
         kept = (kept + data)[-_STDERR_KEPT:]

@@ -1,13 +1,13 @@
-"""Drawn frames and hint videos on disk, kept by what they were made from.
+"""A cache of drawn frames and hint videos on disk, keyed by the content that they were made from.
 
-In the folder for hint videos:
+The folder for hint videos contains:
 
     3f9a…-896x504.mp4          a hint video: SHA-256 of the source (16 digits) and size
     3f9a…-896x504-1b22…/       the frames of one choice, as frame-0.png, frame-1.png, …
-    .drawing-…/                being made; renamed out of it as a whole, gone at the end
+    .drawing-…/                a temporary folder: finished results are renamed out of it
 
-So a name means a finished thing, and a changed source gets other names. Frames that were damaged since
-are replaced; nothing else is ever deleted. Everything here blocks.
+So a file with a final name is complete, and a changed source gets other names. Damaged frames are replaced;
+nothing else is ever deleted. Everything here blocks.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _PNG_END = b"IEND\xae\x42\x60\x82"
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture ready to be sent: an RGB PNG of 8 bits a channel."""
+    """One picture that can be sent: an RGB PNG with 8 bits in each channel."""
 
     path: Path
     sha256: str
-    """Of the PNG file's bytes, as 64 hex digits."""
+    """The SHA-256 of the PNG file, as 64 hex digits."""
     width: int
     height: int
     time: float
@@ -49,11 +49,11 @@ class Frame:
     """Bytes."""
 
 
-# --- what is kept, and under which name ----------------------------------------------------------
+# --- names and files of the cache ----------------------------------------------------------------
 
 
 def content_key(path: Path) -> str:
-    """Names the file's content."""
+    """Return a key for the file's content: 16 digits of its SHA-256. Raises MediaError."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:16]
@@ -75,13 +75,13 @@ def frame_name(position: int) -> str:
 
 
 def even(size: Size) -> Size:
-    """The size with odd sides made a pixel shorter, at least 2."""
+    """Return the size with odd sides made a pixel shorter, but at least 2."""
     return Size(max(2, size.width & ~1), max(2, size.height & ~1))
 
 
 @contextmanager
 def drawing_folder(parent: Path) -> Iterator[Path]:
-    """A new folder inside `parent`, so that renaming out of it is atomic; gone at the end."""
+    """Make a temporary folder in `parent`, so that renaming out of it is atomic. Raises InputError."""
     try:
         parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=".drawing-", dir=parent))
@@ -99,13 +99,13 @@ def drawing_folder(parent: Path) -> Iterator[Path]:
 def keep_frames(
     folder: Path, frames_dir: Path, chosen: Sequence[ChosenFrame], size: Size
 ) -> tuple[Frame, ...]:
-    """Moves the drawn frames into place and reads them there."""
+    """Move the drawn frames into the cache, and read them there."""
     drawn = folder / FRAMES
     try:
         drawn.rename(frames_dir)
     except OSError:
-        # Something is there. Good frames were made by another process meanwhile: theirs are kept.
-        # Anything else is damaged, and goes with the drawing folder.
+        # The folder exists. If it holds good frames, another process made them, and they are kept.
+        # Damaged ones are moved into the temporary folder, which is removed.
         if kept_frames(frames_dir, chosen, size) is None:
             frames_dir.rename(folder / "damaged")
             drawn.rename(frames_dir)
@@ -124,7 +124,7 @@ def keep_copy(drawn: Path, kept: Path) -> None:
 def kept_frames(
     folder: Path, chosen: Sequence[ChosenFrame], size: Size
 ) -> tuple[Frame, ...] | None:
-    """The frames kept in `folder`; None when they are not there or damaged."""
+    """Return the cached frames in `folder`; None when they are missing or damaged."""
     try:
         return _read_frames(folder, chosen, size)
     except (OSError, MediaError):
@@ -132,7 +132,7 @@ def kept_frames(
 
 
 def check_drawn(video: Video, folder: Path, chosen: Sequence[ChosenFrame], size: Size) -> None:
-    """Checks what ffmpeg wrote; it says nothing about a frame that it did not reach."""
+    """Check the frames that ffmpeg wrote. Raises MediaError; ffmpeg does not report a missing frame."""
     for position, frame in enumerate(chosen):
         if not (folder / frame_name(position)).is_file():
             raise MediaError(
@@ -150,7 +150,7 @@ def _read_frames(folder: Path, chosen: Sequence[ChosenFrame], size: Size) -> tup
 
 
 def _read_frame(path: Path, time: float, size: Size) -> Frame:
-    """Raises OSError, or MediaError when the file is no whole PNG of this size."""
+    """Read a PNG. Raises OSError, and MediaError when it is not a complete PNG of this size."""
     png = path.read_bytes()
     if not png.startswith(_PNG_START) or not png.endswith(_PNG_END):
         raise MediaError(f"{path} is not a whole PNG.")

@@ -1,4 +1,4 @@
-"""Which frames of a video the model looks at, by their real presentation timestamps.
+"""Chooses the frames of a video that the model looks at, by their real presentation timestamps.
 
 Timestamps are read from the packets without decoding a picture, so variable frame rates and reordered
 frames (B-frames) come out right. Everything here blocks: call it from a thread.
@@ -24,14 +24,14 @@ _FPS_STEP = Fraction(1, 2)
 
 
 class FrameSampling(StrEnum):
-    """How frames are picked."""
+    """The ways to choose frames."""
 
     UNIFORM = "uniform"
     """The frame shown at the centre of each of N equal parts."""
     FIRST = "first"
     """Frames 0 to N-1, as Transfer1's own upsampler takes them."""
     FPS = "fps"
-    """The frame shown each half second from the start, as a hint video has them."""
+    """The frame shown at each half second from the start, as in a hint video."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +39,18 @@ class ChosenFrame:
     """One frame of a video."""
 
     index: int
-    """From 0, in the order in which the frames are shown."""
+    """The frame's position, from 0, in the order in which frames are shown."""
     time: float
-    """When it appears, in seconds after the video's first frame."""
+    """When the frame appears, in seconds after the video's first frame."""
 
 
 def choose_frames(
     video: Video, count: int, sampling: FrameSampling = FrameSampling.UNIFORM
 ) -> tuple[ChosenFrame, ...]:
-    """`count` frames of the video in order, all different.
+    """Choose `count` different frames of the video, in order.
 
-    Fewer when the video has fewer (an image has one), or when one frame is on screen at several of
-    the moments. Raises InputError when count is below 1, and MediaError when the file can no longer
-    be read.
+    Returns fewer when the video has fewer (an image has one), or when one frame is on screen at several of
+    the moments. Raises InputError when count is below 1, and MediaError when the file can no longer be read.
     """
     if count < 1:
         raise InputError(f"{count} frames cannot be chosen.", "Ask for at least 1.")
@@ -73,11 +72,11 @@ class _Timeline(NamedTuple):
     starts: list[Fraction]
     """When each frame appears: sorted, in seconds after the first one, which is 0."""
     end: Fraction
-    """When the last frame disappears; above every start."""
+    """When the last frame disappears; greater than every start."""
 
 
 def _shown_at(line: _Timeline, moments: list[Fraction]) -> list[int]:
-    """The different frames that are on screen at these moments, in order."""
+    """Return the indices of the frames that are on screen at these moments, in order and without repeats."""
     return sorted({bisect_right(line.starts, moment) - 1 for moment in moments})
 
 
@@ -101,9 +100,9 @@ def _read_timeline(video: Video) -> _Timeline:
 
 
 def _timeline(times: list[tuple[int | None, int]], base: Fraction, step: Fraction) -> _Timeline:
-    """From the timestamp and duration of each frame, in units of `base` seconds.
+    """Make the timeline from the timestamp and duration of each frame, in units of `base` seconds.
 
-    Where one has no timestamp (bare streams, some AVI), the frames are `step` seconds apart.
+    Where a frame has no timestamp (bare streams, some AVI), the frames are `step` seconds apart.
     """
     known = sorted((pts, duration) for pts, duration in times if pts is not None)
     if len(known) < len(times):
@@ -114,5 +113,5 @@ def _timeline(times: list[tuple[int | None, int]], base: Fraction, step: Fractio
 
 
 def _is_shown(packet: Packet[VideoStream]) -> bool:
-    """Not the empty packet at the end, and not one that an edit list cuts away."""
+    """Whether a packet is shown. The empty packet at the end is not, nor is one that an edit list removes."""
     return packet.size > 0 and not packet.is_discard

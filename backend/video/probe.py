@@ -1,7 +1,7 @@
-"""What a video or image is: its size as shown, its length, and whether a frame can be had from it.
+"""Probes a video or image: finds its size as shown and its length, and checks that a frame can be decoded.
 
-Headers are read and one frame is decoded, which takes 1 to 20 ms; the decoded frame is what tells of
-a rotation and of files that only look like media. Everything here blocks: call it from a thread.
+`probe` reads headers and decodes one frame, which takes 1 to 20 ms. The decoded frame tells the rotation, and
+shows whether a file that looks like media is media. Everything here blocks: call it from a thread.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 MAX_SIDE = 16_384
-"""Pixels. A header that claims more is damaged or made to hurt."""
+"""The longest side, in pixels. A header that claims more is damaged or malicious."""
 MAX_PIXELS = 2**27
-"""Of one picture. 134 million (8K has 33 million) decode to 400 MB."""
+"""The most pixels of one picture. 134 million (8K has 33 million) decode to 400 MB."""
 
 TIME_LIMIT = 60.0
-"""Seconds that one look through a file may take."""
+"""Seconds that reading all packets of a file may take."""
 MAX_PACKETS = 5_000_000
-"""Of one file: two days of video."""
+"""The most packets of one file: two days of video."""
 
 _STILL_BRANDS = frozenset({"avif", "heic", "heix", "mif1"})
-"""Major brands of MP4-like files that hold a still picture."""
+"""Major brands of MP4-like files that contain a still picture."""
 _CONVERT = "Convert it with ffmpeg, for instance to an H.264 MP4 (a picture: to PNG), and use that."
 
 
 class MediaKind(StrEnum):
-    """Moving or still."""
+    """Whether a file is a video or a still image."""
 
     VIDEO = "video"
     IMAGE = "image"
@@ -52,10 +52,10 @@ class Video:
     """A video or image that a model can look at."""
 
     path: Path
-    """As it was given."""
+    """The path, as the caller gave it."""
     kind: MediaKind
     size: Size
-    """Pixels after the rotation that the file asks for, as ffmpeg writes frames when it does not scale.
+    """The size in pixels after the rotation that the file asks for, as ffmpeg writes unscaled frames.
 
     Pixels that are not square (a sample aspect ratio other than 1:1) are not stretched.
     """
@@ -64,15 +64,15 @@ class Video:
     duration: float
     """Seconds; 0 for an image."""
     frames: int
-    """1 or more. From the header; where that says nothing (Matroska), duration × fps."""
+    """The number of frames, at least 1: from the header, or duration × fps where it has none (Matroska)."""
     codec: str
-    """ffmpeg's name of it: "h264", "hevc", "png"."""
+    """ffmpeg's name of the codec: "h264", "hevc", "png"."""
     stream: int = 0
     """Index of the picture stream in the file."""
 
 
 def probe(path: str | Path) -> Video:
-    """What the file is. Raises MediaError when it is no video or image that can be read."""
+    """Probe a file. Raises MediaError when it is not a video or image that can be read."""
     path = Path(path)
     with open_media(path) as container:
         _refuse_formats(path, container)
@@ -90,10 +90,10 @@ def probe(path: str | Path) -> Video:
 
 @contextmanager
 def open_media(path: Path) -> Iterator[InputContainer]:
-    """The open file. Every trouble of ffmpeg's inside the block becomes a MediaError.
+    """Open a file. Every error of ffmpeg's inside the block becomes a MediaError.
 
-    Parts of PyAV are imported inside the block alone: two threads that begin with different ones, as jobs
-    that are prepared side by side may, get modules that are half there.
+    Import parts of PyAV only inside the block: two threads that import different parts first, as jobs that
+    are prepared at the same time may, get half-initialised modules.
     """
     import av
 
@@ -101,7 +101,7 @@ def open_media(path: Path) -> Iterator[InputContainer]:
     try:
         _refuse_non_files(path)
         with av.open(
-            # The prefix keeps "https:…" and the like from being anything but a file's name.
+            # With the prefix, a name such as "https:…" is only a file's name.
             f"file:{name}",
             "r",
             # An image named a%03d.png is that file, not a numbered sequence.
@@ -111,7 +111,7 @@ def open_media(path: Path) -> Iterator[InputContainer]:
         ) as container:
             yield container
     except av.ArgumentError as error:
-        # What ffmpeg says of a format that is not in the list.
+        # ffmpeg raises this for a format that is not in the list.
         raise _unreadable(path, "it is text, a playlist, or of a kind that is not read") from error
     except av.FFmpegError as error:
         raise _unreadable(path, error.strerror or str(error)) from error
@@ -122,9 +122,9 @@ def open_media(path: Path) -> Iterator[InputContainer]:
 def packets(
     path: Path, container: InputContainer, stream: VideoStream, time_limit: float = TIME_LIMIT
 ) -> Iterator[Packet[VideoStream]]:
-    """The stream's packets; keep none, each holds its part of the file.
+    """Yield the stream's packets. Do not keep them: each holds its part of the file in memory.
 
-    Raises MediaError when they do not end.
+    Raises MediaError when there are too many, or when reading them takes too long.
     """
     end = monotonic() + time_limit
     for count, packet in enumerate(container.demux(stream)):
@@ -137,7 +137,7 @@ def packets(
 
 
 def picture_stream(path: Path, container: InputContainer) -> VideoStream:
-    """The first stream of pictures that is no cover art. Raises MediaError when there is none."""
+    """Return the first stream of pictures that is not cover art. Raises MediaError when there is none."""
     from av.stream import Disposition
 
     for stream in container.streams.video:
@@ -151,7 +151,7 @@ def picture_stream(path: Path, container: InputContainer) -> VideoStream:
 
 
 def _refuse_non_files(path: Path) -> None:
-    """A pipe would block, a folder would be taken for a numbered sequence."""
+    """Refuse what is not a regular file: a pipe would block, and ffmpeg reads a folder as a sequence."""
     if path.is_dir():
         raise MediaError(f"{path} is a folder.", "Give the video or image file itself.")
     if not path.exists():
@@ -189,7 +189,7 @@ def _first_frame(path: Path, container: InputContainer, stream: VideoStream) -> 
     stream.thread_type = "NONE"
     trouble = ""
     for packet in packets(path, container, stream):
-        # A damaged frame is passed over, as ffmpeg does when it draws.
+        # A damaged frame is skipped, as ffmpeg does when it draws.
         try:
             for frame in packet.decode():
                 return frame
@@ -210,7 +210,7 @@ def _is_still(container: InputContainer) -> bool:
 
 
 def _length(container: InputContainer, stream: VideoStream) -> tuple[float, float, int]:
-    """Duration in seconds, frames a second, and number of frames; 0 for what the header lacks."""
+    """Return duration in seconds, frames a second, and number of frames; 0 where the header has no value."""
     fps = float(stream.average_rate or stream.guessed_rate or 0)
     if stream.duration is not None and stream.time_base is not None:
         duration = float(stream.duration * stream.time_base)
@@ -220,7 +220,7 @@ def _length(container: InputContainer, stream: VideoStream) -> tuple[float, floa
 
 
 def _walked_length(path: Path, fps: float) -> tuple[float, int]:
-    """Duration and number of frames of a bare stream (.h264), which has no header to say so."""
+    """Return duration and number of frames of a bare stream (.h264), which has no header, by reading it."""
     with open_media(path) as container:
         stream = picture_stream(path, container)
         frames = sum(1 for packet in packets(path, container, stream) if packet.size)

@@ -1,4 +1,4 @@
-"""What was read of the videos that were looked at last, so that jobs that share one do not all read it."""
+"""Caches what was read of recent videos, so that jobs that share a video do not all read it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from backend.video.frame_choice import ChosenFrame, FrameSampling, choose_frames
 from backend.video.probe import Video, probe
 
 _REMEMBERED = 64
-"""Videos. Jobs that show the same frames follow one another, so few are enough."""
+"""Videos in the cache. Jobs with the same frames run one after the other, so few are enough."""
 
 
 class RecentVideos:
-    """`probe`, `choose_frames` and `content_key`, which remember for as long as the file stays as it is.
+    """`probe`, `choose_frames` and `content_key` with a cache. A changed file is read again.
 
-    Safe to share between threads. Everything here blocks, and raises what it raises without this.
+    Safe to share between threads. Every method blocks, and raises the errors of the function that it caches.
     """
 
     def __init__(self) -> None:
@@ -26,19 +26,19 @@ class RecentVideos:
         self._contents = lru_cache(_REMEMBERED)(lambda path, _stamp: content_key(path))
 
     def probe(self, path: Path) -> Video:
-        """As `backend.video.probe`."""
+        """Probe a file, as `backend.video.probe` does."""
         stamp = file_stamp(str(path))
         return self._probed(path, stamp) if stamp else probe(path)
 
     def choose_frames(
         self, video: Video, count: int, sampling: FrameSampling
     ) -> tuple[ChosenFrame, ...]:
-        """As `backend.video.choose_frames`."""
+        """Choose frames, as `backend.video.choose_frames` does."""
         stamp = file_stamp(str(video.path))
         asked = (video, count, sampling)
         return self._chosen(stamp, *asked) if stamp else choose_frames(*asked)
 
     def content_key(self, path: Path) -> str:
-        """As `backend.video.frame_cache.content_key`."""
+        """Hash a file's content, as `backend.video.frame_cache.content_key` does."""
         stamp = file_stamp(str(path))
         return self._contents(path, stamp) if stamp else content_key(path)

@@ -1,7 +1,7 @@
-"""Small pictures of frames, to be looked at on a screen and then forgotten: nothing is written anywhere.
+"""Decodes small pictures of frames for the screen. They are written to no file.
 
-What a model is shown is drawn by `draw`. Here frames are decoded straight to a small size, which takes
-some ms a frame. Everything here blocks: call it from a thread.
+The frames for the model are drawn by `draw`. Here frames are decoded directly to a small size, which takes
+some ms for each frame. Everything here blocks: call it from a thread.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 TIME_LIMIT = 10.0
-"""Seconds that one look at a video may take."""
+"""Seconds that reading the thumbnails of a video may take."""
 _LARGE = 2**25
-"""Pixels; 8K has 33 million."""
+"""Pixels of a picture from which on only one thread decodes; 8K has 33 million."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,12 @@ class Thumbnail:
         return self.pixels[3 * self.size.width * y : 3 * self.size.width * (y + 1)]
 
 
-class LookEnded(Exception):
-    """The look at a video was given up before it ended."""
+class ThumbnailsCancelled(Exception):
+    """The caller cancelled the reading of thumbnails."""
 
 
 def fit_within(source: Size, box: Size) -> Size:
-    """The largest size with the source's aspect inside the box; each side at least 1."""
+    """Return the largest size with the source's aspect that fits in the box; each side is at least 1."""
     scale = min(box.width / source.width, box.height / source.height)
     return Size(max(1, round(source.width * scale)), max(1, round(source.height * scale)))
 
@@ -58,16 +58,16 @@ def read_thumbnails(
     *,
     time_limit: float = TIME_LIMIT,
 ) -> Iterator[Thumbnail]:
-    """One picture of `size` for each chosen frame, which ascend, as soon as it is decoded.
+    """Yield one picture of `size` for each chosen frame, as soon as it is decoded. `chosen` must ascend.
 
-    Raises MediaError when the file can no longer be read or takes too long, and LookEnded when
-    `cancelled` says so, which is asked at every frame that is decoded.
+    Raises MediaError when the file can no longer be read or takes too long. `cancelled` is called at every
+    decoded frame; once it returns True, ThumbnailsCancelled is raised.
     """
     end = monotonic() + time_limit
 
     def check() -> None:
         if cancelled():
-            raise LookEnded
+            raise ThumbnailsCancelled
         if monotonic() > end:
             raise MediaError(f"{video.path} takes too long to decode.", "Look at it in a player.")
 
@@ -76,7 +76,7 @@ def read_thumbnails(
         for candidate in container.streams.video:
             if candidate.index == video.stream:
                 stream = candidate
-        # Each thread holds a frame of its own, and pictures may be very large.
+        # Each decoder thread keeps a frame in memory, and pictures may be very large.
         large = video.size.width * video.size.height > _LARGE
         stream.thread_type = "NONE" if large else "AUTO"
         frames = _Frames(container, stream, check)
@@ -85,25 +85,25 @@ def read_thumbnails(
 
 
 class _Frames:
-    """Decodes the frames of a file, skipping to near one where the file can."""
+    """Decodes frames of a file, and seeks close to a wanted frame where the file allows it."""
 
     def __init__(
         self, container: InputContainer, stream: VideoStream, check: Callable[[], None]
     ) -> None:
         self._container, self._stream, self._check = container, stream, check
         self._decoded = 0
-        """Frames decoded since the beginning, while none was skipped."""
+        """Frames decoded so far; the position in the file as long as there was no seek."""
         self._going = self._decode()
         self._last: VideoFrame | None = None
 
     def at(self, chosen: ChosenFrame) -> VideoFrame:
-        """The frame; the last one of the file when the chosen one is not there any more."""
+        """Return the chosen frame, or the last frame of the file when the chosen one no longer exists."""
         base, start = self._stream.time_base, self._stream.start_time
         if base is None or start is None:
             return self._walk(lambda _: self._decoded > chosen.index)
         wanted = start + round(chosen.time / base)
         if chosen.index:
-            # A still picture, or the beginning, needs no skipping.
+            # The first frame needs no seek.
             self._container.seek(wanted, stream=self._stream, backward=True)
             self._going = self._decode()
         return self._walk(lambda frame: frame.pts is None or frame.pts >= wanted)
@@ -127,7 +127,7 @@ class _Frames:
             try:
                 decoded = packet.decode()
             except InvalidDataError:
-                # A damaged frame is passed over, as ffmpeg does when it draws.
+                # A damaged frame is skipped, as ffmpeg does when it draws.
                 continue
             for frame in decoded:
                 self._check()
@@ -148,6 +148,6 @@ def _small(frame: VideoFrame, size: Size) -> Thumbnail:
 
 
 def _turned_left(rows: list[bytes]) -> list[bytes]:
-    """A picture turned by 90° against the clock: its last column becomes the first row."""
+    """Turn a picture by 90° counter-clockwise: its last column becomes the first row."""
     width = len(rows[0]) // 3
     return [b"".join(row[3 * x : 3 * x + 3] for row in rows) for x in reversed(range(width))]

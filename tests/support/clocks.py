@@ -17,7 +17,7 @@ class MadeUpTime:
     surroundings: InterruptionDetector = field(init=False)
 
     def __post_init__(self) -> None:
-        self.surroundings = InterruptionDetector(
+        self.detector = InterruptionDetector(
             lambda: self.wall, lambda: self.monotonic, lambda: self.addresses
         )
 

@@ -1,4 +1,4 @@
-"""The adapters of the file formats, one module each. `recognise` chooses the adapter by the keys of an entry."""
+"""The adapters of the file formats, one module each. `recognise` chooses one by the keys of an entry."""
 
 from __future__ import annotations
 

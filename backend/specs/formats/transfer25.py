@@ -1,6 +1,7 @@
 """Transfer2.5 spec: like a Transfer1 spec, but paths are relative to the spec file.
 
-The format forbids extra keys. The prompt is in the spec or in a text file that the spec names. A prompt in the spec wins, as in Transfer2.5.
+The format forbids extra keys. The prompt is in the spec or in a text file that the spec names. A prompt in
+the spec wins, as in Transfer2.5.
 """
 
 from __future__ import annotations

@@ -22,19 +22,19 @@ class Scene:
     def __init__(self) -> None:
         self.time = MadeUpTime()
         self.pings: list[int] = []
-        self.pulse = Heartbeat(self._ping, self.time.surroundings, lambda: self.time.monotonic)
+        self.heartbeat = Heartbeat(self._ping, self.time.detector, lambda: self.time.monotonic)
 
     def _ping(self, ping: Ping) -> None:
         self.pings.append(ping.number)
 
     def listen(self, seconds: int) -> list[LinkHealth]:
         """Wait for a message that does not come; gives what each look found."""
-        beats: list[LinkHealth] = []
-        with self.pulse.listening():
+        checks: list[LinkHealth] = []
+        with self.heartbeat.listening():
             for _ in range(seconds):
                 self.time.work(1.0)
-                beats.append(self.pulse.look())
-        return beats
+                checks.append(self.heartbeat.check())
+        return checks
 
 
 @pytest.fixture
@@ -43,10 +43,10 @@ def scene() -> Scene:
 
 
 def test_silence_makes_a_link_stale_and_then_lost(scene: Scene) -> None:
-    beats = scene.listen(int(LOST_SECONDS) + 1)
-    assert [beat.is_stale for beat in beats].index(True) == STALE_SECONDS
-    assert [beat.is_lost for beat in beats].index(True) == LOST_SECONDS
-    assert beats[-1].silence == LOST_SECONDS + 1
+    checks = scene.listen(int(LOST_SECONDS) + 1)
+    assert [beat.is_stale for beat in checks].index(True) == STALE_SECONDS
+    assert [beat.is_lost for beat in checks].index(True) == LOST_SECONDS
+    assert checks[-1].silence == LOST_SECONDS + 1
 
 
 def test_whatever_is_heard_makes_it_live_again(scene: Scene) -> None:
@@ -65,26 +65,26 @@ def test_an_app_that_is_busy_with_a_message_does_not_blame_the_box(scene: Scene)
     scene.listen(1)
     for _ in range(100):
         scene.time.work(1.0)
-        assert scene.pulse.look().silence == 0.0
+        assert scene.heartbeat.check().silence == 0.0
 
 
 def test_after_a_sleep_the_box_is_asked_at_once_and_has_little_time(scene: Scene) -> None:
     scene.listen(1)
     scene.time.sleep(8 * 3600.0)
-    beats = scene.listen(int(PROBE_SECONDS) + 2)
+    checks = scene.listen(int(PROBE_SECONDS) + 2)
     assert scene.pings == [1, 2]
-    assert not beats[0].is_lost
-    assert [beat.is_lost for beat in beats].index(True) == PROBE_SECONDS + 1
-    assert "stood still for 28,800 s" in beats[-1].cause
+    assert not checks[0].is_lost
+    assert [beat.is_lost for beat in checks].index(True) == PROBE_SECONDS + 1
+    assert "stood still for 28,800 s" in checks[-1].cause
 
 
 def test_a_process_that_was_stopped_gives_the_box_time_to_answer(scene: Scene) -> None:
-    with scene.pulse.listening():
+    with scene.heartbeat.listening():
         scene.time.work(3600.0)
-        beat = scene.pulse.look()
+        beat = scene.heartbeat.check()
         assert not beat.is_lost
         assert scene.pings == [1]
-        scene.pulse.hear(Pong(1))
+        scene.heartbeat.record_pong(Pong(1))
     assert not scene.listen(int(STALE_SECONDS))[-1].is_stale
 
 
@@ -92,9 +92,9 @@ def test_an_answer_from_before_the_sleep_does_not_take_the_suspicion_away(scene:
     scene.listen(int(PING_SECONDS))
     scene.time.sleep(600.0)
     scene.listen(1)
-    scene.pulse.hear(Pong(1))
+    scene.heartbeat.record_pong(Pong(1))
     assert scene.listen(int(PROBE_SECONDS) + 1)[-1].is_lost
-    scene.pulse.hear(Pong(2))
+    scene.heartbeat.record_pong(Pong(2))
     assert not scene.listen(int(PROBE_SECONDS) + 1)[-1].is_lost
 
 

@@ -154,7 +154,7 @@ async def test_a_relay_that_stands_still_is_noticed(box: Box, tmp_path: Path) ->
 async def test_a_black_hole_is_told_as_stale_and_then_given_up(box: Box, proxy: Proxy) -> None:
     told: list[float | None] = []
     async with asyncio.timeout(BOUND):
-        async with open_link(box, UnattendedAsker(), JournalCursor(), heed=told.append) as link:
+        async with open_link(box, UnattendedAsker(), JournalCursor(), on_stale=told.append) as link:
             await _hear(link, Status)
             proxy.swallow()
             told.clear()  # a busy machine may have been silent before
@@ -170,7 +170,7 @@ async def test_a_link_that_was_stale_is_live_again_with_the_first_sign(
     heard: asyncio.Queue[float | None] = asyncio.Queue()
     async with asyncio.timeout(BOUND):
         async with open_link(
-            box, UnattendedAsker(), JournalCursor(), heed=heard.put_nowait
+            box, UnattendedAsker(), JournalCursor(), on_stale=heard.put_nowait
         ) as link:
             listening = asyncio.create_task(_hear_all(link))
             proxy.swallow()
@@ -213,9 +213,9 @@ class _Still(InterruptionDetector):
         self._time = time
         super().__init__(lambda: time.wall, lambda: time.monotonic, lambda: time.addresses)
 
-    def change(self, expected: float) -> str:
+    def detect(self, expected: float) -> str:
         self._time.work(expected)
-        return super().change(expected)
+        return super().detect(expected)
 
 
 async def test_after_a_sleep_a_dead_link_is_given_up_soon(

@@ -10,7 +10,7 @@ import pytest
 from backend.errors import MediaError
 from backend.sizes import Size
 from backend.video import FrameSampling, Video, choose_frames, prepare_frames, probe
-from backend.video.thumbnails import LookEnded, fit_within, read_thumbnails
+from backend.video.thumbnails import ThumbnailsCancelled, fit_within, read_thumbnails
 from tests.support.specs import draw_three_clips
 
 SMALL = Size(32, 24)
@@ -67,7 +67,7 @@ def test_a_file_that_is_gone_is_told(clips: list[Path], tmp_path: Path) -> None:
 def test_a_look_ends_when_nobody_wants_it(clips: list[Path]) -> None:
     video = probe(clips[0])
     answers: Iterator[bool] = iter([False] * 3 + [True] * 100)
-    with pytest.raises(LookEnded):
+    with pytest.raises(ThumbnailsCancelled):
         list(read_thumbnails(video, choose_frames(video, 2), SMALL, lambda: next(answers)))
 
 

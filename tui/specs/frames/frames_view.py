@@ -17,7 +17,7 @@ from textual.widget import Widget
 
 from backend.errors import UpsampleError
 from backend.sizes import Size
-from backend.video.thumbnails import TIME_LIMIT, LookEnded
+from backend.video.thumbnails import TIME_LIMIT, ThumbnailsCancelled
 from tui.shell.defects import TellsDefects
 from tui.specs.frames.half_blocks import draw_half_blocks
 from tui.specs.frames.pictures import GAP, Grid, Look, Picture, PictureBook, lay_out
@@ -146,7 +146,7 @@ class FramesView(TellsDefects, Widget):
             for picture in book.read(task.look, self._pixels(task), task.grid.shown, stop.is_set):
                 pictures.append(picture)
                 self.post_message(PicturesRead(task, tuple(pictures)))
-        except LookEnded:
+        except ThumbnailsCancelled:
             pass
         except UpsampleError as error:
             trouble = str(error)

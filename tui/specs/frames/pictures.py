@@ -11,7 +11,7 @@ from threading import Lock
 from backend.planning.plan import Plan
 from backend.sizes import Size
 from backend.video import FrameSampling, MediaKind, Video, choose_frames
-from backend.video.thumbnails import LookEnded, Thumbnail, fit_within, read_thumbnails
+from backend.video.thumbnails import Thumbnail, ThumbnailsCancelled, fit_within, read_thumbnails
 
 KEPT = 256
 """How many pictures the cache keeps: about 3 MB of those that a wide window shows."""
@@ -143,7 +143,7 @@ class PictureBook:
         cancelled: Callable[[], bool],
     ) -> Iterator[Picture]:
         if cancelled():
-            raise LookEnded
+            raise ThumbnailsCancelled
         chosen = choose_frames(video, look.frames, look.sampling)[:most]
         try:
             stat = video.path.stat()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from backend.sizes import Size
 from backend.video import FrameSampling, probe
-from backend.video.thumbnails import LookEnded
+from backend.video.thumbnails import ThumbnailsCancelled
 from tests.support.specs import draw_three_clips
 from tui.specs.frames.pictures import GAP, Look, PictureBook, lay_out
 
@@ -76,7 +76,7 @@ def test_a_book_too_small_for_a_look_still_shows_all_of_it(clips: list[Path]) ->
 
 def test_what_nobody_wants_is_not_begun(clips: list[Path]) -> None:
     book = PictureBook()
-    with pytest.raises(LookEnded):
+    with pytest.raises(ThumbnailsCancelled):
         list(book.read(look(clips[0]), SMALL, 9, lambda: True))
     assert book.decoded == 0
 
