@@ -1,11 +1,12 @@
-"""What keeps a box from upsampling, from this machine to the last byte of the model.
+"""The doctor: finds out why a box cannot upsample, and says how to fix it.
 
-    examination  everything, in order
-    laptop       this machine
-    way          SSH, and the runner
-    start        the model started for real, with one token as proof
+    examination  runs all checks, in order
+    laptop       checks this machine
+    connection   describes the SSH connection to the box
+    first_token  starts the model and asks it for one token
+    findings     makes the findings of this package
 
-What is looked at on the box itself is in `remote.checks`. Nothing here prints.
+The checks on the box itself are in `remote.checks`. Nothing here prints.
 """
 
 from backend.doctor.examination import Diagnosis, ExaminationWatchers, examine

@@ -1,4 +1,4 @@
-"""The way to the box: the connection, what each error says of its stages, the clock."""
+"""Describes the SSH connection to the box, or the stage at which it failed, and the box's clock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SKEW_SECONDS = 5.0
 def describe_connection(
     box: Box, connection: asyncssh.SSHClientConnection, seconds: float
 ) -> list[Finding]:
-    """A connection that was made."""
+    """Describe a connection that works."""
     if not box.host:
         return [
             ok_finding(AREA, "connection", "the embedded box: this machine, no SSH server needed")
@@ -43,7 +43,7 @@ def describe_connection(
 
 
 def describe_no_connection(box: Box, error: BoxError) -> list[Finding]:
-    """How far it came."""
+    """Describe the stages that worked, and the one that failed."""
     failed = 0
     if isinstance(error, BoxUntrusted):
         failed = 1
@@ -64,7 +64,7 @@ def describe_no_connection(box: Box, error: BoxError) -> list[Finding]:
 
 
 def describe_clock(there: float, here: float) -> Finding:
-    """Both in Unix time, of the same moment but for the way between."""
+    """Compare the clocks of the box and of this machine; both are in Unix time."""
     skew = there - here
     if abs(skew) < _SKEW_SECONDS:
         return ok_finding("box", "clock", f"within {_SKEW_SECONDS:.0f} s of this machine's")

@@ -1,4 +1,4 @@
-"""The whole examination, in order. What needs something that failed is skipped, and says so."""
+"""Runs all checks of the doctor in order. A check that needs a failed one is skipped, with a finding."""
 
 from __future__ import annotations
 
@@ -32,34 +32,34 @@ _NO_RUNNER = "The box's own words are above; `ssh` there and try python3."
 
 @dataclass(frozen=True, slots=True)
 class ExaminationWatchers:
-    """Who hears of an examination while it goes on."""
+    """Callbacks that report the progress of an examination."""
 
     tell: Callable[[Finding], None]
-    """Each finding, once it is made."""
+    """Gets each finding as soon as it is made."""
     doing: Callable[[str], None]
-    """What is being done now, in a few words."""
+    """Gets the current step, in a few words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """How an examination ended."""
+    """The result of an examination."""
 
     findings: tuple[Finding, ...]
     hindrance: UpsampleError | None
-    """What kept everything after it from being looked at; None when all was looked at."""
+    """The error that ended the examination early; None when all checks ran."""
     seconds: float
 
     def count(self, verdict: str) -> int:
-        """How many findings are so."""
+        """Count the findings with this verdict."""
         return sum(finding.verdict == verdict for finding in self.findings)
 
 
 async def examine(
     name: str | None, asker: Asker, watchers: ExaminationWatchers, *, start: bool = False
 ) -> Diagnosis:
-    """Look at everything that a batch for the box of this name needs.
+    """Check everything that a batch for the box with this name needs.
 
-    `start` has the model started, too, and one token generated. Nothing is raised for what is found.
+    With `start`, the model is started, too, and generates one token. Problems are findings, not exceptions.
     """
     began = time.monotonic()
     examination = _Examination(asker, watchers, start=start)
@@ -72,7 +72,7 @@ async def examine(
 
 
 class _Examination:
-    """Each error that ends it is told as a finding before it is raised."""
+    """A running examination. An error that ends it is reported as a finding before it is raised."""
 
     def __init__(self, asker: Asker, watchers: ExaminationWatchers, *, start: bool) -> None:
         self._asker = asker
@@ -81,38 +81,38 @@ class _Examination:
         self.findings: list[Finding] = []
 
     async def run(self, name: str | None) -> None:
-        box, settings = await self._look_at_laptop(name)
+        box, settings = await self._check_laptop(name)
         async with AsyncExitStack() as stack:
             connection = await self._connect(box, stack)
-            await self._look_at_box(connection, box, settings)
+            await self._check_box(connection, box, settings)
             if self._start:
                 await self._try_start(connection, box, settings)
 
-    def _tell(self, *findings: Finding) -> None:
+    def _report(self, *findings: Finding) -> None:
         for finding in findings:
             self.findings.append(finding)
             self._watchers.tell(finding)
 
-    async def _look_at_laptop(self, name: str | None) -> tuple[Box, Settings]:
+    async def _check_laptop(self, name: str | None) -> tuple[Box, Settings]:
         self._watchers.doing("looking at this machine")
-        self._tell(laptop.find_python(), await laptop.find_working_ffmpeg())
+        self._report(laptop.describe_python(), await laptop.check_ffmpeg())
         try:
             settings = await asyncio.to_thread(load_settings)
             box_name, box_settings = settings.box_named(name)
         except ConfigError as error:
-            self._tell(
+            self._report(
                 laptop.describe_bad_settings(error),
-                await asyncio.to_thread(laptop.find_queue),
+                await asyncio.to_thread(laptop.check_queue),
                 skipped_finding(laptop.AREA, "frames", "because config failed"),
                 skipped_finding(
                     _BOX, "everything", "on the way there and on it, because config failed"
                 ),
             )
             raise
-        self._tell(
+        self._report(
             laptop.describe_settings(settings, box_name),
-            await asyncio.to_thread(laptop.find_queue),
-            await asyncio.to_thread(laptop.find_hint_folder, settings.upsampling.hint_video_dir),
+            await asyncio.to_thread(laptop.check_queue),
+            await asyncio.to_thread(laptop.check_hint_folder, settings.upsampling.hint_video_dir),
         )
         return make_box(box_name, box_settings, settings), settings
 
@@ -122,12 +122,12 @@ class _Examination:
         try:
             connection = await stack.enter_async_context(open_connection(box, self._asker))
         except BoxError as error:
-            self._tell(*describe_no_connection(box, error))
+            self._report(*describe_no_connection(box, error))
             raise
-        self._tell(*describe_connection(box, connection, time.monotonic() - began))
+        self._report(*describe_connection(box, connection, time.monotonic() - began))
         return connection
 
-    async def _look_at_box(
+    async def _check_box(
         self, connection: asyncssh.SSHClientConnection, box: Box, settings: Settings
     ) -> None:
         runner = build_runner()
@@ -135,22 +135,22 @@ class _Examination:
         try:
             deployed = await deploy(connection, box.setup.root, runner)
         except BoxError as error:
-            self._tell(
+            self._report(
                 failed_finding(_BOX, "runner", error.problem, error.remedy or _NO_RUNNER),
                 skipped_finding(_BOX, "everything", "else on the box, because runner failed"),
             )
             raise
         sent = "was there" if deployed.was_there else "sent"
-        self._tell(ok_finding(_BOX, "runner", f"{deployed.path}, {sent}"))
+        self._report(ok_finding(_BOX, "runner", f"{deployed.path}, {sent}"))
         self._watchers.doing("looking at the box")
         checkup = Checkup(box.setup, settings.max_tokens_on(box.name))
         try:
-            await self._hear_checkup(connection, deployed.path, checkup)
+            await self._run_box_checks(connection, deployed.path, checkup)
         except BoxError as error:
-            self._tell(failed_finding(_BOX, "checkup", error.problem, error.remedy or _NO_RUNNER))
+            self._report(failed_finding(_BOX, "checkup", error.problem, error.remedy or _NO_RUNNER))
             raise
 
-    async def _hear_checkup(
+    async def _run_box_checks(
         self, connection: asyncssh.SSHClientConnection, runner: str, checkup: Checkup
     ) -> None:
         heard = 0
@@ -158,9 +158,9 @@ class _Examination:
         async with aclosing(stream_findings(connection, command)) as findings:
             async for finding in findings:
                 if not heard:
-                    self._tell(describe_clock(finding.time, time.time()))
+                    self._report(describe_clock(finding.time, time.time()))
                 heard += 1
-                self._tell(finding)
+                self._report(finding)
         if not heard:
             raise BoxUnusable("the checks on the box ended before the first one", _NO_RUNNER)
 
@@ -170,7 +170,7 @@ class _Examination:
         if any(
             finding.verdict == FAILED and finding.area == laptop.AREA for finding in self.findings
         ):
-            self._tell(
+            self._report(
                 skipped_finding(START, "first token", "because something on this machine failed")
             )
             return
@@ -179,8 +179,8 @@ class _Examination:
             seen = await asyncio.to_thread(read_journal_cursor, box.name)
             finding = await try_start(connection, box, settings, seen, self._watchers.doing)
         except BoxError as error:
-            self._tell(
+            self._report(
                 failed_finding(START, "first token", error.problem, error.remedy or _NO_RUNNER)
             )
             raise
-        self._tell(finding)
+        self._report(finding)

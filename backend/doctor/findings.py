@@ -1,4 +1,4 @@
-"""Findings of our own, in the words that the box uses for its."""
+"""Makes the doctor's findings about this machine and the connection, in the form of those from the box."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from remote.protocol import FAILED, OK, SKIPPED, WARNING, Finding
 
 
 def ok_finding(area: str, name: str, detail: str) -> Finding:
-    """Nothing is wrong."""
+    """Report that a check found nothing wrong."""
     return Finding(time.time(), area, name, OK, detail)
 
 
 def warning_finding(area: str, name: str, detail: str, remedy: str) -> Finding:
-    """It works, but somebody should look."""
+    """Report something that works but needs attention."""
     return Finding(time.time(), area, name, WARNING, detail, remedy)
 
 
 def failed_finding(area: str, name: str, detail: str, remedy: str) -> Finding:
-    """It does not work."""
+    """Report something that does not work."""
     return Finding(time.time(), area, name, FAILED, detail, remedy)
 
 
 def skipped_finding(area: str, name: str, why: str) -> Finding:
-    """It was not looked at."""
+    """Report a check that was skipped, with the reason."""
     return Finding(time.time(), area, name, SKIPPED, why)

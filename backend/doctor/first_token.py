@@ -1,4 +1,4 @@
-"""The proof: the model is started on the box as a batch would start it, and asked for one token."""
+"""Starts the model on the box, as a batch does, and asks it for one token."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from remote.protocol import (
 
 AREA, NAME = "start", "first token"
 _SECONDS = 3700.0
-"""A little more than the engine gives a start: weights may have to be fetched."""
+"""A little more than the time limit of an engine's start, which may have to download weights."""
 _PROMPT = "Say one word."
 _READY = "ready"
 
@@ -42,22 +42,22 @@ async def try_start(
     seen: JournalCursor,
     doing: Callable[[str], None],
 ) -> Finding:
-    """A real job of one token, under the daemon's usual rules. Raises BoxUnreachable.
+    """Send a real job of one token, under the daemon's usual rules. Raises BoxUnreachable.
 
-    A daemon that works under other settings is left alone. The job is taken back when this is cancelled.
+    A daemon that works with other settings is left alone. Cancelling this cancels the job.
     """
     began = time.monotonic()
     try:
         async with asyncio.timeout(_SECONDS), open_link_over(connection, box, seen) as link:
-            return await _ask(link, box, _request(box, settings), began, doing)
+            return await _ask(link, box, _make_request(box, settings), began, doing)
     except TimeoutError:
-        return failed_finding(AREA, NAME, f"no token within {_SECONDS:,.0f} s", _look_at_log(box))
+        return failed_finding(AREA, NAME, f"no token within {_SECONDS:,.0f} s", _log_remedy(box))
     except BoxUnusable as error:
-        return failed_finding(AREA, NAME, error.problem, error.remedy or _look_at_log(box))
+        return failed_finding(AREA, NAME, error.problem, error.remedy or _log_remedy(box))
 
 
-def _request(box: Box, settings: Settings) -> Request:
-    """Another one each time: the same would be answered from the box's journal."""
+def _make_request(box: Box, settings: Settings) -> Request:
+    """Make a request with a random seed, because the box answers an equal request from its journal."""
     return Request(
         profile=settings.profile.name,
         model=box.setup.model,
@@ -85,21 +85,23 @@ async def _ask(
                 ended = not isinstance(message, Delta)
                 if isinstance(message, (Failed, Refused)):
                     return _explain(message.message, box)
-                return ok_finding(AREA, NAME, _describe(time.monotonic() - began, stages, ahead))
+                return ok_finding(
+                    AREA, NAME, _describe_start(time.monotonic() - began, stages, ahead)
+                )
     finally:
         if not ended:
-            await _take_back(link, job)
+            await _cancel_job(link, job)
     raise BoxUnreachable(f"{box.name} hung up")
 
 
-async def _take_back(link: Link, job: str) -> None:
+async def _cancel_job(link: Link, job: str) -> None:
     try:
         await link.send(Cancel(job))
     except BoxUnreachable:
-        return  # one token more is generated there; nothing else comes of it
+        return  # the box then generates one token more, which is harmless
 
 
-def _describe(seconds: float, stages: list[EngineStage], ahead: int) -> str:
+def _describe_start(seconds: float, stages: list[EngineStage], ahead: int) -> str:
     told = f"after {seconds:.1f} s"
     if ahead:
         told += f", {ahead} jobs being ahead of it"
@@ -116,8 +118,8 @@ def _explain(message: str, box: Box) -> Finding:
     trouble = translate(message, Facts(box=box.name, model=box.setup.model))
     if trouble is not None:
         return failed_finding(AREA, NAME, f"{trouble.what} {trouble.why}", trouble.do)
-    return failed_finding(AREA, NAME, message.partition("\n")[0], _look_at_log(box))
+    return failed_finding(AREA, NAME, message.partition("\n")[0], _log_remedy(box))
 
 
-def _look_at_log(box: Box) -> str:
+def _log_remedy(box: Box) -> str:
     return f"The log on the box says more: upsample box logs {box.name}"

@@ -1,4 +1,4 @@
-"""This machine: what a batch needs before it goes anywhere."""
+"""Checks what a batch needs on this machine."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _LOCK_SECONDS = 5.0
 _VERSION = re.compile(r"ffmpeg version (\S+)")
 
 
-def find_python() -> Finding:
-    """That it is new enough was seen before this could run."""
+def describe_python() -> Finding:
+    """Report the version of Python, which is new enough, or this would not run."""
     return ok_finding(
         AREA, "Python", f"{platform.python_version()} at {_short(Path(sys.executable))}"
     )
 
 
-async def find_working_ffmpeg() -> Finding:
-    """The ffmpeg that draws frames, run once."""
+async def check_ffmpeg() -> Finding:
+    """Find the ffmpeg that draws frames, and run it once."""
     try:
         path = await asyncio.to_thread(find_ffmpeg)
-        version = await _version_of(path)
+        version = await _read_version(path)
     except MediaError as error:
         return failed_finding(AREA, "ffmpeg", error.problem, error.remedy)
     except (OSError, TimeoutError) as error:
@@ -48,7 +48,7 @@ async def find_working_ffmpeg() -> Finding:
     return ok_finding(AREA, "ffmpeg", f"{version}, {where}")
 
 
-async def _version_of(ffmpeg: Path) -> str:
+async def _read_version(ffmpeg: Path) -> str:
     process = await asyncio.create_subprocess_exec(
         ffmpeg, "-version",
         stdin=asyncio.subprocess.DEVNULL,
@@ -69,20 +69,20 @@ async def _version_of(ffmpeg: Path) -> str:
 
 
 def describe_settings(settings: Settings, box: str) -> Finding:
-    """Settings that were read, and where from."""
+    """Describe the settings, and the files that they come from."""
     files = [_short(file) for file in (user_file(), LOCAL_FILE.absolute()) if file.is_file()]
     read = f"from {' and '.join(files)}" if files else "all defaults"
     return ok_finding(AREA, "config", f"box {box}, profile {settings.upsampling.profile}; {read}")
 
 
 def describe_bad_settings(error: UpsampleError) -> Finding:
-    """Settings that cannot be used."""
+    """Describe an error in the settings."""
     remedy = error.remedy or "Mend it: upsample config edit; `upsample config show` checks it."
     return failed_finding(AREA, "config", error.problem, remedy)
 
 
-def find_queue() -> Finding:
-    """The queue's file, opened and locked for writing once. Blocks."""
+def check_queue() -> Finding:
+    """Open the queue's file and lock it for writing once. Blocks."""
     path = default_path()
     try:
         with closing(Store(path)) as store:
@@ -103,8 +103,8 @@ def find_queue() -> Finding:
     return ok_finding(AREA, "queue", f"{_short(path)}, {left} unfinished")
 
 
-def find_hint_folder(folder: Path) -> Finding:
-    """The folder for frames and hint videos, or the one that it would be made in. Blocks."""
+def check_hint_folder(folder: Path) -> Finding:
+    """Check that the folder for frames and hint videos can be written, or its nearest parent. Blocks."""
     there = folder.absolute()
     while not there.exists():
         there = there.parent

@@ -1,9 +1,9 @@
-"""From an engine's raw words to what happened, why, and what to do.
+"""Known errors: explains an engine's error message: what happened, why, and what to do.
 
-The knowledge is data: `troubles.toml`, which explains its keys. `entries` reads it, `wording` fills its
-sentences in, `translating` finds the entry that a log is about, `page` prints all of it for
-docs/troubleshooting.md (`python -m backend.troubles`). Nothing here looks at a box: who holds the GPU, or how
-large the frames were, is told by the caller (`Facts`).
+The known errors are data, in `troubles.toml`, which documents its keys. `entries` reads it. `sentences` fills
+values into its sentences. `matching` finds the entry that a log is about. `troubleshooting_page` prints all
+of it as docs/troubleshooting.md (`python -m backend.troubles`). Nothing here connects to a box: the caller
+passes what it knows, such as the size of the frames, as `Facts`.
 """
 
 from backend.troubles.matching import PROMPT_TOO_LONG, ExplainedTrouble, Facts, translate

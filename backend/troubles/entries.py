@@ -12,18 +12,18 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class EvidenceKind(StrEnum):
-    """What the words of an entry are evidence of."""
+    """What the text of an entry proves."""
 
     CAUSE = "cause"
-    """Something that keeps the engine from starting or going on."""
+    """The cause that keeps the engine from starting or from going on."""
     REQUEST = "request"
     """One request was refused; the engine goes on."""
     ECHO = "echo"
-    """Only says that something went wrong; told when no cause is found."""
+    """It only says that something went wrong. It is used when no cause is found."""
 
 
 class KnownTrouble(BaseModel):
-    """One trouble, as it stands in the file."""
+    """One known error, as in the file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,9 +34,9 @@ class KnownTrouble(BaseModel):
     kind: EvidenceKind = EvidenceKind.CAUSE
     patterns: tuple[re.Pattern[str], ...] = Field(min_length=1)
     beside: tuple[re.Pattern[str], ...] = ()
-    """One of these must be in the log too, unless there are none."""
+    """Where there are any, one of these must also match the log."""
     exit_codes: tuple[int, ...] = ()
-    """As Python's subprocess gives them (-9) and as a shell does (137)."""
+    """Exit codes in the form of Python's subprocess (-9) and of a shell (137)."""
     examples: tuple[str, ...] = Field(min_length=1)
     source: str = Field(min_length=1)
     what: str = Field(min_length=1)
@@ -44,7 +44,7 @@ class KnownTrouble(BaseModel):
     do: str = Field(min_length=1)
 
     def found_in(self, log: str) -> re.Match[str] | None:
-        """Where `log` speaks of this trouble: the last place of the first pattern that does."""
+        """Return the last match of the first pattern that matches `log`; None where none does."""
         if self.beside and not any(pattern.search(log) for pattern in self.beside):
             return None
         for pattern in self.patterns:
@@ -73,10 +73,10 @@ def _file() -> _File:
 
 
 def all_entries() -> tuple[KnownTrouble, ...]:
-    """Every trouble; a cause comes before what it leads to."""
+    """Return all entries. A cause comes before the errors that it leads to."""
     return _file().trouble
 
 
 def all_groups() -> tuple[str, ...]:
-    """The sections of the page, in its order."""
+    """Return the groups of entries, in the order of the page."""
     return _file().groups

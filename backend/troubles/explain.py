@@ -1,4 +1,4 @@
-"""An engine's own words about a job that failed, made into what the user reads."""
+"""Explains an engine's error message about a failed job to the user."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from backend.tokens import Budget
 from backend.troubles import Facts, translate
 
 _MOST_RAW = 600
-"""Characters of an engine's words that are shown when nobody knows better ones."""
+"""Characters of an unknown error message that are shown."""
 
 
 def explain(store: Store, job: Job, raw: str) -> str:
-    """What happened, why, and what to do; the end of the engine's own words when that is not known."""
+    """Say what happened, why, and what to do; for an unknown error, return the end of the message."""
     try:
-        facts = _facts(store, job)
+        facts = _collect_facts(store, job)
     except ConfigError:
-        facts = Facts()  # the profile that it was queued under is gone
+        facts = Facts()  # the profile of the job no longer exists
     trouble = translate(raw, facts)
     if trouble is None:
         return raw if len(raw) <= _MOST_RAW else "…" + raw[-_MOST_RAW:]
     return f"{trouble.what} {trouble.why}\n  {trouble.do}"
 
 
-def _facts(store: Store, job: Job) -> Facts:
+def _collect_facts(store: Store, job: Job) -> Facts:
     settings = queued_settings(job.settings)
     rule = load_profile(settings.profile).family.rule
     request = store.request(job.number)
     first = request.frames[0] if request.frames else None
     size = Size(first.width, first.height) if first else None
     vision = rule.vision_tokens(size, len(request.frames)) if size else 0
-    # What a system prompt and another chat template take more counts as text, so that the sum is right.
+    # The tokens of a system prompt and of the chat template count as text, so that the sum is right.
     overhead = Budget(settings.max_tokens, settings.reserve, 0, vision).prompt_tokens
     return Facts(
         source=size,

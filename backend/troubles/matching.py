@@ -1,8 +1,7 @@
-"""Which trouble a raw text is about.
+"""Finds the known error that a raw text is about.
 
-The text may be hostile, huge or both: only its end is looked at, cut into lines of bounded length, with
-everything that does not print removed, by patterns whose repetitions are bounded. What comes out is
-safe to show.
+The text may be hostile or huge. So only its end is searched, in lines of limited length, without unprintable
+characters, with patterns whose repetitions are limited. The result is safe to show.
 """
 
 from __future__ import annotations
@@ -20,23 +19,23 @@ from backend.troubles.sentences import fill
 LAST_CHARACTERS = 64 * 1024
 LAST_LINES = 400
 LONGEST_LINE = 2000
-"""Of a longer line, the beginning and the end are looked at; a list of all known models is in between."""
+"""Of a longer line, only the beginning and the end are searched; a list of models may be in between."""
 LONGEST_VALUE = 160
 """Characters of a foreign text that a sentence shows."""
 MOST_PROCESSES = 5
-"""Holders of the GPU that a sentence names."""
+"""The most processes on the GPU that a sentence names."""
 
 _ESCAPES = re.compile(
     r"\x1b\[[0-9;:?]{0,32}[ -/]{0,4}[@-~]|\x1b\][^\x07\x1b\n]{0,256}(?:\x07|\x1b\\)"
 )
 _INVISIBLE = re.compile(r"[^\S\n ]|[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 _COUNTS = frozenset({"limit", "prompt_tokens", "room", "asked"})
-"""Groups that are written with thousands separators."""
+"""Groups of patterns that are numbers, shown with thousands separators."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What the caller knows beside the raw text. Everything may be left out."""
+    """What the caller knows about the case. Every field is optional."""
 
     source: Size | None = None
     """The size at which the frames were sent."""
@@ -44,15 +43,16 @@ class Facts:
     text_tokens: int | None = None
     """Tokens of the prompt's text."""
     limit: int | None = None
-    """The context in tokens; what the server says counts more."""
+    """The context length in tokens. A number in the raw text wins."""
     reserve: int | None = None
     """Tokens kept free for the answer."""
     rule: VisionRule = PIXTRAL
     bound: Bound = UNBOUNDED
     gpu_processes: tuple[str, ...] = ()
-    """Who holds the GPU, ready to be read: "ada's python3 (pid 4711, 61.2 GiB)"."""
+    """The processes on the GPU, as text: "ada's python3 (pid 4711, 61.2 GiB)"."""
     exit_code: int | None = None
-    """Of the engine's process, when it has ended: -9 or 137. A refused request then explains nothing."""
+    """The exit code of the engine's process, when it has ended: -9 or 137. A refused request is then not the
+    cause."""
     box: str = ""
     model: str = ""
     base_url: str = ""
@@ -61,7 +61,7 @@ class Facts:
 NOTHING_KNOWN = Facts()
 
 PROMPT_TOO_LONG = "prompt-too-long"
-"""The id of the refusal that the context is too short."""
+"""The id of the entry for a prompt that is longer than the context."""
 
 
 @dataclass(frozen=True)
@@ -75,18 +75,18 @@ class ExplainedTrouble:
     do: str
     """What the user can do."""
     prompt_tokens: int | None = None
-    """How long the text says that the prompt is; None when it does not say."""
+    """The length of the prompt as the raw text gives it; None when it does not."""
 
 
 def translate(raw: str, facts: Facts = NOTHING_KNOWN) -> ExplainedTrouble | None:
-    """What `raw`, an error message or the end of a log, is about; None when nothing in it is known.
+    """Explain `raw`, an error message or the end of a log. Returns None when no entry matches.
 
-    A cause wins over a refused request, and that over an echo such as EngineDeadError. Among several
-    causes, the one that leads to the others does.
+    A cause wins over a refused request, which wins over an echo such as EngineDeadError. Among several
+    causes, the one that leads to the others wins.
     """
     log = _end_of(raw)
     for entry, match in _candidates(log, facts):
-        values = _values(match, facts)
+        values = _collect_values(match, facts)
         return ExplainedTrouble(
             entry.id,
             fill(entry.what, values),
@@ -98,7 +98,7 @@ def translate(raw: str, facts: Facts = NOTHING_KNOWN) -> ExplainedTrouble | None
 
 
 def _candidates(log: str, facts: Facts) -> list[tuple[KnownTrouble, re.Match[str] | None]]:
-    """The entry that explains `log` best, with its match unless the exit code decided; or nothing."""
+    """Return the matching entries, best first. The match is None where only the exit code matches."""
     found: dict[EvidenceKind, tuple[KnownTrouble, re.Match[str] | None]] = {}
     by_exit: tuple[KnownTrouble, re.Match[str] | None] | None = None
     for entry in all_entries():
@@ -117,7 +117,7 @@ def _candidates(log: str, facts: Facts) -> list[tuple[KnownTrouble, re.Match[str
 
 
 def _end_of(raw: str) -> str:
-    """The last lines of `raw`, without escapes and control characters, each of bounded length."""
+    """Return the last lines of `raw`, each of limited length, without escapes and control characters."""
     end = raw[-LAST_CHARACTERS:].replace("\r", "\n")
     end = _INVISIBLE.sub(" ", _ESCAPES.sub("", end))
     return "\n".join(_shortened(line.rstrip()) for line in end.split("\n")[-LAST_LINES:])
@@ -130,8 +130,8 @@ def _shortened(line: str) -> str:
     return f"{line[:half]} … {line[-half:]}"
 
 
-def _values(match: re.Match[str] | None, facts: Facts) -> Mapping[str, str]:
-    """Everything that a sentence may name. What was read in the text counts more than the facts."""
+def _collect_values(match: re.Match[str] | None, facts: Facts) -> Mapping[str, str]:
+    """Return the values that a sentence may use. Values from the text win over the facts."""
     groups = {name: text for name, text in match.groupdict().items() if text} if match else {}
     known: dict[str, str | int | None] = {
         "frames": facts.frames,
@@ -144,17 +144,18 @@ def _values(match: re.Match[str] | None, facts: Facts) -> Mapping[str, str]:
     }
     limit = known["limit"]
     if isinstance(limit, int):
-        known |= _sizes(limit, facts)
+        known |= _fitting_values(limit, facts)
     shown = {name: _shown(value) for name, value in known.items() if value not in (None, "")}
     if facts.gpu_processes:
-        shown["gpu_processes"] = _holders(facts.gpu_processes)
+        shown["gpu_processes"] = _name_processes(facts.gpu_processes)
     return shown
 
 
-def _sizes(limit: int, facts: Facts) -> dict[str, str | int]:
-    """The size that would fit; or the one of which none does; or nothing when too little is known.
+def _fitting_values(limit: int, facts: Facts) -> dict[str, str | int]:
+    """Return the size that would fit, or the source size where no size fits.
 
-    Nothing, too, when the frames fit by our own count: then a smaller size is not the answer.
+    Returns nothing when too little is known, and when the frames fit by our own count, because a smaller
+    size would then not help.
     """
     if (
         facts.source is None
@@ -186,7 +187,7 @@ def _prompt_tokens(match: re.Match[str] | None) -> int | None:
     return int(told) if told else None
 
 
-def _holders(processes: tuple[str, ...]) -> str:
+def _name_processes(processes: tuple[str, ...]) -> str:
     named = [_shown(process) for process in processes[:MOST_PROCESSES]]
     more = len(processes) - len(named)
     return ", ".join([*named, f"and {more} more"] if more else named)

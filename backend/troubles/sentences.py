@@ -1,6 +1,6 @@
-"""The sentences of `troubles.toml`, with what is known put in.
+"""Fills values into the sentences of `troubles.toml`.
 
-{name} stands for a value. [A|B|C] is the first alternative whose values are all known; when none is, it is
+{name} is replaced by a value. [A|B|C] is replaced by the first alternative whose values are all known, or by
 nothing. Alternatives are not nested.
 """
 
@@ -13,20 +13,20 @@ _CHOICE = re.compile(r"\[([^\[\]]*)\]")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 UNKNOWN = "…"
-"""Stands where a value outside of alternatives is not known."""
+"""Replaces an unknown value outside of alternatives."""
 
 
 def fill(sentence: str, values: Mapping[str, str]) -> str:
-    """`sentence` with its alternatives chosen and its values put in."""
-    # One pass over the template: a value that looks like a placeholder is never read as one.
+    """Choose the alternatives of `sentence`, and fill in its values."""
+    # One pass, so that a value that looks like a placeholder is not replaced again.
     parts = _CHOICE.split(sentence)
-    # Of what `split` gives, every second part stood in brackets.
+    # Every second part of the result of `split` was in brackets.
     parts[1::2] = [_choose(part, values) for part in parts[1::2]]
     return _PLACEHOLDER.sub(lambda match: values.get(match[1], UNKNOWN), "".join(parts))
 
 
 def placeholders(sentence: str) -> set[str]:
-    """The names of all values that `sentence` can use."""
+    """Return the names of all values that `sentence` can use."""
     return set(_PLACEHOLDER.findall(sentence))
 
 

@@ -1,4 +1,4 @@
-"""docs/troubleshooting.md: every trouble, for reading and searching."""
+"""Writes docs/troubleshooting.md, which lists every known error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ it knows how to explain. Search it for a few words of the error that you see; nu
 
 
 def troubleshooting_page() -> str:
-    """The page, as Markdown."""
+    """Return the page as Markdown."""
     sections = [_OPENING, _overview()]
     for group in all_groups():
         sections.append(f"## {group}\n")
@@ -35,7 +35,7 @@ def _overview() -> str:
 
 
 def _in_group(group: str) -> list[KnownTrouble]:
-    """Its entries: refused requests first, as the ones that are met most."""
+    """Return the entries of a group: refused requests first, because they are the most frequent."""
     return sorted(
         (entry for entry in all_entries() if entry.group == group),
         key=lambda entry: entry.kind is not EvidenceKind.REQUEST,
@@ -55,5 +55,5 @@ def _section(entry: KnownTrouble) -> str:
 
 
 def _plain(sentence: str) -> str:
-    """As it reads when nothing about the case is known."""
+    """Return the sentence for a case about which nothing is known."""
     return fill(sentence, {})
