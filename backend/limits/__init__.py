@@ -1,17 +1,18 @@
-"""The resolution lab: what sizes cost, which one is the largest that fits, and what a box says to that.
+"""The resolution lab: what each size costs in tokens, which sizes fit, and what a real box says to that.
 
-    sizes        the sizes and context lengths that are looked at
-    estimating   what each costs by our count, and the largest size at each aspect ratio
-    memory       what a context length costs on the GPU
-    clips        a real test video of each size
-    reply        what a box says to one question
-    asking       questions to the model of a box, over one link at a time
-    notes        what was answered so far, so that an interrupted measurement goes on
-    measurement  what a box said
-    measuring    asking for it: every size, and the largest one, by bisection (`bisecting`)
-    calibration  what was measured last, for the commands and the app
-    report       all of it in one value, and as JSON
-    tables, files, picture, page   the report as Markdown, as files, as a picture, as docs/resolutions.md
+    sampled_sizes     the sizes, frame counts and context lengths of a report
+    estimates         the tokens of each size by our count, and the largest size at each aspect ratio
+    kv_cache          the GPU memory that a context length takes
+    sample_videos     draws a test video of each size
+    reply             the answer of a box to one question
+    conversation      asks questions of the model on a box, over a link
+    saved_replies     saves the replies, so that an interrupted measurement can go on
+    measurement       the results of a measurement
+    measurement_run   measures: asks about every size, and finds the largest one by `bisection`
+    calibration       saves the last measurement for the commands and the app
+    report            the whole report as one value, and as JSON
+    markdown_tables, report_files, plot, resolutions_page
+                      the report as Markdown, as files, as a picture, as docs/resolutions.md
 
 Nothing here prints.
 """

@@ -1,4 +1,4 @@
-"""Bisection with a guess, for a question that is dear to ask."""
+"""Bisection that starts from a guess, for tests that are expensive."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 
 
 async def find_last(count: int, guess: int, accepts: Callable[[int], Awaitable[bool]]) -> int:
-    """The last of `count` that is accepted, where all before it are and none after it; -1 for none.
+    """Return the last of the indices 0 to `count` - 1 that `accepts` accepts; -1 for none.
 
-    `guess` and the one after it are asked first, which is all where the guess is right.
+    All indices before it must be accepted, and none after it. `guess` and the next index are tested first;
+    where the guess is right, no other test is needed.
     """
     accepted, refused = -1, count
     tries = [guess, guess + 1]

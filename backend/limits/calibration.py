@@ -1,7 +1,8 @@
-"""What was measured last on a box with a model, for the commands and the app to show beside our count.
+"""Saves the last measurement of a box, so that the commands and the app can show it beside our count.
 
-One file a box, model and profile, in the user's data folder. It holds the vision tokens of each size
-that was asked, so that they can be shown beside any prompt. Everything here but the look-up blocks.
+There is one file for each box, model and profile, in the user's data folder. It holds the vision tokens of
+each size that was measured, so that they can be shown for any prompt. Functions that read or write files
+block.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from backend.tokens import Budget, GreatestRule, VisionRule
 
 
 class Sample(BaseModel):
-    """Frames of one size, as a box counted them."""
+    """The vision tokens of some frames of one size, as a box counted them."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -33,30 +34,30 @@ class Sample(BaseModel):
     height: int
     frames: int
     vision: int
-    """Tokens of all frames together."""
+    """The tokens of all frames together."""
 
     @property
     def size(self) -> Size:
-        """Width and height."""
+        """The width and height of a frame."""
         return Size(self.width, self.height)
 
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """A size that a box counts otherwise than we do."""
+    """A size for which a box counts other tokens than we do."""
 
     sample: Sample
     counted: int
-    """Vision tokens by our rule."""
+    """The vision tokens by our rule."""
 
     @property
     def difference(self) -> int:
-        """Tokens that the box counts more."""
+        """The tokens by which the box counts more than we do."""
         return self.sample.vision - self.counted
 
 
 class Calibration(BaseModel):
-    """A measurement, as far as it is of use to others."""
+    """The part of a measurement that the commands and the app use."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -70,21 +71,22 @@ class Calibration(BaseModel):
     samples: tuple[Sample, ...]
 
     def vision_tokens(self, size: Size | None, frames: int) -> int | None:
-        """What was measured for frames of this size; None when it was not asked."""
+        """Return the measured vision tokens of frames of this size; None when it was not measured."""
         for sample in self.samples:
             if sample.frames == frames and sample.size == size:
                 return sample.vision
         return None
 
     def prompt_tokens(self, size: Size | None, frames: int, budget: Budget) -> int | None:
-        """The same with the text and the template of a budget: what the box would count for the prompt."""
+        """Return the prompt tokens that the box would count for a budget; None when the size was
+        not measured."""
         vision = self.vision_tokens(size, frames)
         return None if vision is None else vision + budget.text + budget.overhead
 
     def disagreements(self) -> tuple[Disagreement, ...]:
-        """The sizes that cost other than the profile's rule says. Raises ConfigError.
+        """Return the sizes for which the profile's rule is wrong. Raises ConfigError.
 
-        More than it says, where the rule is an upper estimate.
+        An upper estimate is wrong only where the box counts more.
         """
         rule: VisionRule = load_profile(self.profile).family.rule
         found = (Disagreement(s, rule.vision_tokens(s.size, s.frames)) for s in self.samples)
@@ -94,12 +96,12 @@ class Calibration(BaseModel):
 
     @property
     def source(self) -> str:
-        """ "h100, vllm 0.8.1, 2026-11-25": where and when it was measured."""
+        """Where and when it was measured: "h100, vllm 0.8.1, 2026-11-25"."""
         date = datetime.fromtimestamp(self.ended, UTC).date()
         return f"{self.box}, {self.engine or 'unknown engine'}, {date}"
 
     def warning(self) -> str:
-        """What the user should know before the count is believed; empty when all agree."""
+        """Return a warning that our count is wrong; empty when it agrees with the box."""
         wrong = self.disagreements()
         if not wrong:
             return ""
@@ -112,7 +114,7 @@ class Calibration(BaseModel):
 
 
 def make_calibration(measurement: Measurement) -> Calibration:
-    """The vision tokens in a measurement: what each size took more than the prompt alone."""
+    """Extract the vision tokens from a measurement: the tokens of each size without those of the prompt."""
     alone = next(row for row in measurement.rows if row.size is None)
     without = alone.reply.prompt_tokens or alone.budget.prompt_tokens
     told = [(row.size, row.frames, row.reply.prompt_tokens) for row in measurement.rows]
@@ -139,9 +141,9 @@ def make_calibration(measurement: Measurement) -> Calibration:
 
 
 def save_calibration(calibration: Calibration) -> Path:
-    """Keep it in place of the one before, and return its file. Raises ResultError.
+    """Save a calibration in place of the one before, and return its file. Raises ResultError.
 
-    What the same engine said before of other sizes is kept, too: no size's cost depends on the context.
+    Earlier samples of other sizes by the same engine are kept, because they do not depend on the context.
     """
     file = _file(calibration.box, calibration.model, calibration.profile)
     before = _read(file)
@@ -158,7 +160,7 @@ def save_calibration(calibration: Calibration) -> Path:
 
 
 def find_calibration(settings: Settings) -> Calibration | None:
-    """What was measured for the chosen box, its model and the chosen profile; None when nothing was."""
+    """Load the calibration of the chosen box, its model and the chosen profile; None when there is none."""
     if settings.box not in settings.boxes:
         return None
     model, profile = settings.boxes[settings.box].model, settings.upsampling.profile
@@ -166,7 +168,7 @@ def find_calibration(settings: Settings) -> Calibration | None:
 
 
 def measuring_folder(box: str, model: str, profile: str) -> Path:
-    """Where a measurement keeps what it needs until it is done."""
+    """Return the folder in which a measurement keeps its files until it is done."""
     return _folder() / f"measuring-{_key(box, model, profile)}"
 
 
@@ -174,7 +176,7 @@ def _read(file: Path) -> Calibration | None:
     try:
         return Calibration.model_validate_json(file.read_text("utf-8"))
     except (OSError, ValidationError):
-        return None  # a new measurement writes a new one
+        return None  # a missing or damaged file counts as no calibration
 
 
 def _file(box: str, model: str, profile: str) -> Path:

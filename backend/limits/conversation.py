@@ -1,8 +1,8 @@
-"""Questions to the model of a box: each an ordinary request, sent as a batch would send it.
+"""Asks questions of the model on a box. Each question is an ordinary request.
 
-They don't go through the user's queue: nothing of a measurement is a prompt that was upsampled, so
-nothing of it may show up among the jobs and results. The way is the same: link, runner, daemon, journal,
-engine. So a link that breaks is made again, and what the box has answered meanwhile it tells then.
+Questions do not go through the user's queue, because a measurement must not appear among the jobs and
+results. Everything else is as for a batch: link, runner, daemon, journal, engine. So a broken link is opened
+again, and the box then sends the answers that were missed.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from remote.protocol import (
 )
 
 _SENT_AHEAD = 2
-"""As the dispatcher has it: requests that wait on the box beyond the ones it works on."""
+"""Requests that may wait on the box in addition to those that it works on, as in the dispatcher."""
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenQuestion:
     """A question that has no reply yet."""
 
     message: Submit
@@ -44,39 +44,39 @@ class _Open:
 
 @dataclass
 class Conversation:
-    """Asks a box, over one link after the other. See `open_conversation`."""
+    """Asks a box, over one link after the other. `open_conversation` starts it."""
 
     box: Box
     tell: Callable[[str], None]
-    """Hears what is going on with the link and the engine, in a few words."""
+    """Gets the state of the link and of the engine, in a few words."""
     own: set[str] = field(default_factory=set)
-    """Requests of this measurement, by id, those that were answered in an earlier conversation, too."""
+    """The ids of this measurement's requests, including those that an earlier conversation has answered."""
     heard: JournalCursor | None = None
-    """How far the box's journal was followed; None when it told of nothing."""
+    """The position up to which the box's journal was read; None when it sent nothing."""
     _told_of: set[str] = field(default_factory=set)
-    """The requests that it told of."""
-    _open: dict[str, _Open] = field(default_factory=dict)
-    """By the request's id, in the order in which they were asked."""
+    """The ids of the requests that the journal has mentioned."""
+    _open: dict[str, _OpenQuestion] = field(default_factory=dict)
+    """The questions without a reply, by request id, in the order in which they were asked."""
     _sent: set[str] = field(default_factory=set)
-    """Over all links."""
+    """The ids of the requests that were sent over any link."""
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def only_own(self) -> bool:
-        """Whether the journal told of own requests alone."""
+        """Whether the journal has mentioned only requests of this measurement."""
         return self._told_of <= self.own
 
     async def ask(self, message: Submit) -> Reply:
-        """What the box says to this request; waits as long as that takes."""
+        """Send a request, and wait for the reply without a time limit."""
         self.own.add(message.job)
         if message.job not in self._open:
             reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-            self._open[message.job] = _Open(message, reply)
+            self._open[message.job] = _OpenQuestion(message, reply)
             self._news.set()
         return await self._open[message.job].reply
 
     async def follow(self, asker: Asker, seen: JournalCursor) -> None:
-        """Keep a link to the box until cancelled. Raises BoxError when it cannot be used at all."""
+        """Keep a link to the box until cancelled. Raises BoxError when the box cannot be used."""
 
         async def how_far() -> JournalCursor:
             return self.heard or seen
@@ -96,7 +96,7 @@ class Conversation:
                 self.tell(f"{changed.detail}; trying again in {changed.retry_in:.0f} s")
 
     async def _visit(self, link: Link, _seen: JournalCursor) -> None:
-        """Raises BoxUnreachable once the link is gone."""
+        """Exchange messages over a link. Raises BoxUnreachable when the link ends."""
         sent_before = frozenset(self._sent)
         try:
             async with asyncio.TaskGroup() as group:
@@ -106,7 +106,7 @@ class Conversation:
             raise first_of(errors) from None
 
     async def _send(self, link: Link) -> None:
-        """Everything that is open, also what an earlier link has sent: the box knows it by its id."""
+        """Send all open questions, also those that an earlier link has sent: the box ignores repeated ids."""
         sent: set[str] = set()
         while True:
             self._news.clear()
@@ -121,13 +121,16 @@ class Conversation:
             await self._news.wait()
 
     async def _listen(self, link: Link, sent_before: frozenset[str]) -> None:
-        """`sent_before`: what went out over earlier links, whose ends this one may tell."""
+        """Receive replies.
+
+        `sent_before` are the requests of earlier links; their replies may come over this one.
+        """
         async for message in link.messages():
             if isinstance(message, (Accepted, Finished, Failed, Cancelled)):
                 self._note_heard(link.welcome.journal, message)
                 is_past = message.seq <= link.welcome.last
                 if is_past and message.job not in sent_before and not isinstance(message, Finished):
-                    continue  # how an earlier try ended, which is asked anew
+                    continue  # the end of an earlier attempt; the request is sent again
             match message:
                 case EngineStage():
                     self.tell(f"{self.box.name} · {message.stage}")
@@ -138,7 +141,7 @@ class Conversation:
                         Reply(ReplyOutcome.ACCEPTED, answer.prompt_tokens, answer.engine),
                     )
                 case Failed() | Refused():
-                    self._close(message.job, _not_answered(message.message))
+                    self._close(message.job, _make_failed_reply(message.message))
                 case Cancelled():
                     self._close(
                         message.job, Reply(ReplyOutcome.FAILED, words="somebody cancelled it")
@@ -160,7 +163,7 @@ class Conversation:
 async def open_conversation(
     box: Box, asker: Asker, seen: JournalCursor, tell: Callable[[str], None]
 ) -> AsyncIterator[Conversation]:
-    """A conversation with this box; what it does not get to know within is left to the box.
+    """Start a conversation with a box. It ends with the block, and open questions are then abandoned.
 
     Raises BoxError out of the block when the box cannot be reached, trusted or used.
     """
@@ -174,7 +177,7 @@ async def open_conversation(
         raise first_of(errors) from None
 
 
-def _not_answered(words: str) -> Reply:
+def _make_failed_reply(words: str) -> Reply:
     trouble = translate(words)
     if trouble is None or trouble.id != PROMPT_TOO_LONG:
         return Reply(ReplyOutcome.FAILED, words=words)

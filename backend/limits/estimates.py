@@ -1,4 +1,4 @@
-"""What each size costs by our count, and which one is the largest that fits at each aspect ratio."""
+"""Estimates the tokens of each size, and finds the largest size that fits at each aspect ratio."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from backend.tokens import LINEAR, Budget, next_size, sizes_worth_sending
 
 @dataclass(frozen=True, slots=True)
 class EstimateRow:
-    """What some frames of one size cost."""
+    """The tokens of some frames of one size."""
 
     name: str
-    """As in `NamedSize`."""
+    """The name of the size, as in `NamedSize`."""
     size: Size
     frames: int
     exact: int
     """Vision tokens by the model's own rule."""
     linear: int
-    """The same by the rule of thumb."""
+    """Vision tokens by the rule of thumb."""
     budgets: tuple[Budget, ...]
-    """One a context length, the first one first; by the estimator that the settings choose."""
+    """One budget for each context length, in order, by the estimator that the settings choose."""
 
 
 @dataclass(frozen=True, slots=True)
 class Largest:
-    """The largest size that fits one context length, of a video of one aspect ratio."""
+    """The largest size that fits one context length, for videos of one aspect ratio."""
 
     aspect: AspectRatio
     frames: int
@@ -38,18 +38,18 @@ class Largest:
     size: Size | None
     """None when not even the smallest one fits."""
     prompt_tokens: int
-    """At that size; 0 for none."""
+    """The prompt tokens at that size; 0 when none fits."""
     above: Size | None
-    """The size just above, which does not fit; None when the whole video does."""
+    """The next larger size, which does not fit; None when the video fits at its full size."""
 
 
 class LimitsLab:
-    """Estimates under one set of settings and one prompt. Arithmetic alone, but for the vocabulary."""
+    """Makes estimates for one set of settings and one prompt. It reads no file but the vocabulary."""
 
     def __init__(
         self, planner: Planner, prompt: str, contexts: Sequence[int], text: int | None = None
     ) -> None:
-        """`text` is the prompt's tokens; None has them counted, which reads the vocabulary the first time.
+        """`text` is the number of the prompt's tokens. With None, they are counted.
 
         Raises ConfigError.
         """
@@ -61,11 +61,11 @@ class LimitsLab:
     def rows(
         self, sizes: Iterable[NamedSize], frame_counts: Sequence[int]
     ) -> tuple[EstimateRow, ...]:
-        """Each size with each number of frames."""
+        """Estimate each size with each number of frames."""
         return tuple(self._row(named, frames) for named in sizes for frames in frame_counts)
 
     def largest(self, frame_counts: Sequence[int]) -> tuple[Largest, ...]:
-        """For each number of frames, context length and aspect ratio."""
+        """Find the largest size for each number of frames, context length and aspect ratio."""
         return tuple(
             self.largest_of(aspect, frames, limit)
             for frames in frame_counts
@@ -74,7 +74,7 @@ class LimitsLab:
         )
 
     def largest_of(self, aspect: AspectRatio, frames: int, limit: int) -> Largest:
-        """Found by bisection among the sizes that are worth sending."""
+        """Find the largest size that fits, by bisection among the sizes that are worth sending."""
         sizes = self.sizes(aspect, frames)
 
         def exceeds(size: Size) -> bool:
@@ -87,15 +87,15 @@ class LimitsLab:
         return Largest(aspect, frames, limit, size, tokens, above)
 
     def above(self, aspect: AspectRatio, size: Size) -> Size | None:
-        """The size just above this one; None for the whole video."""
+        """Return the next larger size; None where this is the video's full size."""
         return next_size(BOUNDS[aspect], size)
 
     def sizes(self, aspect: AspectRatio, frames: int) -> tuple[Size, ...]:
-        """Those that are worth sending of a video of this aspect ratio, the smallest first."""
+        """Return the sizes that are worth sending for a video of this aspect ratio, smallest first."""
         return sizes_worth_sending(BOUNDS[aspect], frames=frames, rule=self.planner.rule)
 
     def most_frames(self, size: Size, limit: int) -> int:
-        """How many frames of this size fit beside the prompt."""
+        """Return how many frames of this size fit together with the prompt."""
         one = self.planner.weigh(self.text, size, 1, limit)
         return max(0, (one.free + one.vision) // one.vision)
 

@@ -1,4 +1,4 @@
-"""What a context length costs on the GPU: the KV cache, in which vLLM keeps every token of a request."""
+"""Computes the GPU memory that a context length takes: the KV cache, where vLLM keeps a request's tokens."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ class CacheMemory:
 
     max_model_len: int
     per_request: int
-    """Of one request that fills the context; vLLM does not start with less."""
+    """The bytes for one request that fills the context. With less, vLLM does not start."""
     most: int
-    """When `max_num_seqs` requests do. vLLM starts with less, and then works on fewer at once."""
+    """The bytes for `max_num_seqs` such requests. With less, vLLM works on fewer requests at once."""
 
 
 def cache_memory(cache: KvCache, max_model_len: int, max_num_seqs: int) -> CacheMemory:
-    """What this context length takes. All GPUs together, where several share the model."""
+    """Compute the memory for a context length, summed over all GPUs that share the model."""
     per_request = cache.bytes_per_token * max_model_len
     return CacheMemory(max_model_len, per_request, per_request * max_num_seqs)
 
 
 def gib_text(count: int) -> str:
-    """ "0.62 GiB": two digits after the point below ten, one from there on."""
+    """Format bytes as "0.62 GiB": with two decimals below ten, else with one."""
     value = count / GIB
     return f"{value:.2f} GiB" if value < 10 else f"{value:,.1f} GiB"

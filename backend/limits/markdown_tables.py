@@ -1,4 +1,4 @@
-"""The report as Markdown tables."""
+"""Formats the report as Markdown tables."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ SIGNS = {Verdict.FITS: "✓", Verdict.NEAR: "~", Verdict.EXCEEDS: "✗"}
 
 
 def size_text(size: Size | None) -> str:
-    """ "1280×704", or "none"."""
+    """Format a size as "1280×704", or "none"."""
     return f"{size.width}×{size.height}" if size else "none"
 
 
 def frames_text(count: int) -> str:
-    """ "1 frame", "2 frames"."""
+    """Format a number of frames: "1 frame", "2 frames"."""
     return "1 frame" if count == 1 else f"{count} frames"
 
 
 def size_table(report: LimitsReport, frames: int) -> str:
-    """What each size costs with this many frames, and where it fits."""
+    """Make a table of what each size costs with this many frames, and where it fits."""
     rows = [row for row in report.rows if row.frames == frames]
     return markdown_table(
         ["size", "", "prompt tokens", "rule of thumb", *(f"{c:,}" for c in report.contexts)],
@@ -45,7 +45,7 @@ def _size_cells(row: EstimateRow) -> list[str]:
 
 
 def largest_table(report: LimitsReport, frames: int) -> str:
-    """The largest size at each aspect ratio and context length."""
+    """Make a table of the largest size at each aspect ratio and context length."""
     by_context = [
         [each for each in report.largest if (each.frames, each.max_model_len) == (frames, context)]
         for context in report.contexts
@@ -66,7 +66,7 @@ def _largest_cell(largest: Largest) -> str:
 
 
 def frames_table(report: LimitsReport) -> str:
-    """How many frames of some sizes fit each context length."""
+    """Make a table of how many frames of some sizes fit each context length."""
     return markdown_table(
         ["frames of", *(f"{context:,}" for context in report.contexts)],
         ([size_text(size), *(f"{n:,}" for n in counts)] for size, counts in report.most_frames),
@@ -75,7 +75,7 @@ def frames_table(report: LimitsReport) -> str:
 
 
 def memory_table(report: LimitsReport) -> str:
-    """What each context length takes of the GPU; empty when the profile does not say."""
+    """Make a table of the GPU memory of each context length; empty when the profile gives no KV cache."""
     if not report.memories:
         return ""
     return markdown_table(
@@ -89,7 +89,7 @@ def memory_table(report: LimitsReport) -> str:
 
 
 def measured_table(measured: Measurement) -> str:
-    """Each size as the box counted it."""
+    """Make a table of each size as the box counted it."""
     return markdown_table(
         ["size", "", "frames", "counted", "measured", "difference", "box"],
         (_asked_cells(row) for row in measured.rows),
@@ -111,7 +111,7 @@ def _asked_cells(row: MeasuredSize) -> list[str]:
 
 
 def confirmed_table(measured: Measurement) -> str:
-    """The largest size at each aspect ratio, as the box has it, and what is sent."""
+    """Make a table of the largest size at each aspect ratio on the box, and of the size that is sent."""
     return markdown_table(
         ["aspect", "frames", "accepted", "tokens", "refused", "", "sent", "tokens", ""],
         (_confirmed_cells(each) for each in measured.confirmed),
@@ -135,19 +135,19 @@ def _confirmed_cells(each: Confirmed) -> list[str]:
 
 
 def confirmed_text(each: Confirmed) -> str:
-    """Whether the largest size is the one that was reckoned with."""
+    """Say whether the largest size is the expected one."""
     if each.is_confirmed:
         return "confirmed"
     return each.trouble or f"{size_text(each.estimated)} was counted"
 
 
 def count_text(count: int | None) -> str:
-    """ "4,699", or nothing."""
+    """Format a number as "4,699"; None as nothing."""
     return "" if count is None else f"{count:,}"
 
 
 def room_text(measured: Measurement) -> str:
-    """What the box does with a prompt that leaves too little room for the answer; empty if not known."""
+    """Say what the box does with a prompt that leaves too little room for the answer; empty if unknown."""
     if measured.keeps_room is None:
         return ""
     if measured.keeps_room:
@@ -158,8 +158,8 @@ def room_text(measured: Measurement) -> str:
     )
 
 
-def measured_sum(measured: Measurement) -> str:
-    """One sentence: how many rows agree, and by how much the others differ."""
+def summarise_measurement(measured: Measurement) -> str:
+    """Say in one sentence how many rows agree, and by how much the others differ."""
     rows = len(measured.rows)
     error = measured.largest_error
     differing = (
@@ -173,7 +173,7 @@ def measured_sum(measured: Measurement) -> str:
 
 
 def report_page(report: LimitsReport) -> str:
-    """All tables under headings, for `limits.md`."""
+    """Return all tables under headings, for `limits.md`."""
     parts = [
         "# What frames cost, and what fits\n",
         f"Profile `{report.profile}`; a prompt of {report.text} tokens, and {report.reserve} kept for the "
@@ -191,7 +191,7 @@ def report_page(report: LimitsReport) -> str:
         measured = report.measurement
         parts += [
             f"## Measured on {measured.box} ({measured.engine})\n",
-            measured_sum(measured) + ".\n",
+            summarise_measurement(measured) + ".\n",
         ]
         parts += [f"{room}.\n"] if (room := room_text(measured)) else []
         parts += [confirmed_table(measured), "", measured_table(measured), ""]
@@ -201,12 +201,12 @@ def report_page(report: LimitsReport) -> str:
 def markdown_table(
     header: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()
 ) -> str:
-    """A table whose columns in `right`, from 0, are numbers."""
+    """Format a table. The columns in `right`, counted from 0, are right-aligned."""
     numbers = set(right)
     rule = ["--:" if column in numbers else "---" for column in range(len(header))]
     return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in (header, rule, *rows))
 
 
 def _cell(text: str) -> str:
-    """In one line, and without what would end the cell."""
+    """Format the text for a cell: in one line, with `|` escaped."""
     return " ".join(text.split()).replace("|", "\\|")

@@ -1,4 +1,4 @@
-"""What a box said: each size as it counted it, and the largest one that it takes."""
+"""The results of a measurement: the tokens of each size as a box counts them, and the largest sizes."""
 
 from __future__ import annotations
 
@@ -11,25 +11,28 @@ from backend.tokens import Budget
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSize:
-    """One size, by our count and by the box's."""
+    """One size, as we count it and as the box counts it."""
 
     name: str
     size: Size | None
     """None for the prompt alone."""
     frames: int
     budget: Budget
-    """By our count, with the answer that was asked for."""
+    """The budget by our count, with the length of the answer that was asked for."""
     reply: Reply
 
     @property
     def difference(self) -> int | None:
-        """Prompt tokens that the box counted more than we did; None when it did not say."""
+        """The prompt tokens by which the box counted more than we did; None when the box gave no number."""
         told = self.reply.prompt_tokens
         return None if told is None else told - self.budget.prompt_tokens
 
     @property
     def agrees(self) -> bool:
-        """Whether the box took it as we reckoned, and counted as we did; an upper estimate may be above."""
+        """Whether the box accepted or refused the size as we expected, and counted the same tokens.
+
+        An upper estimate may be greater than the box's count.
+        """
         as_reckoned = (self.reply.outcome is ReplyOutcome.ACCEPTED) is self.budget.fits
         if self.reply.outcome is ReplyOutcome.FAILED or not as_reckoned:
             return False
@@ -38,65 +41,67 @@ class MeasuredSize:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """The largest sizes of one aspect ratio, as the box has them."""
+    """The largest sizes of one aspect ratio that the box accepts."""
 
     aspect: AspectRatio
     frames: int
     estimated: Size | None
-    """The largest that leaves one token for the answer, by our count; None for none."""
+    """By our count, the largest size that leaves one token for the answer; None for none."""
     accepted: Size | None
-    """The largest that was accepted; None when none was."""
+    """The largest size that the box accepted; None when it accepted none."""
     accepted_tokens: int | None
     """Prompt tokens at that size, as the box counted them."""
     refused: Size | None
-    """The next one, which was refused; None when there is none above."""
+    """The next larger size, which the box refused; None when there is none."""
     sent: Size | None
-    """The largest that leaves what the settings keep for the answer: what is sent. None for none."""
+    """The size that is sent for users: the largest that keeps `reserve` tokens for the answer. None for
+    none."""
     sent_reply: Reply | None
-    """What the box said to that, asked for so long an answer; None when it was not asked."""
+    """The box's reply to `sent` with an answer of that length; None when it was not asked."""
     trouble: str = ""
-    """Why it could not be found out; empty when it was."""
+    """Why the largest size could not be found; empty when it was found."""
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether the box's largest size is the one that we reckon with, and it takes what is sent."""
+        """Whether the box's largest size is the one that we expect, and the box accepts the size
+        that is sent."""
         sent = self.sent_reply is None or self.sent_reply.outcome is ReplyOutcome.ACCEPTED
         return not self.trouble and sent and self.accepted == self.estimated
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What a box said."""
+    """The results of one measurement of a box."""
 
     box: str
     model: str
     profile: str
     engine: str
-    """Name and version, as in its answers; empty when it gave none."""
+    """The engine's name and version, from its answers; empty when it gave none."""
     ended: float
-    """Unix time."""
+    """The Unix time at which the measurement ended."""
     max_model_len: int
     reserve: int
     prompt: str
     rows: tuple[MeasuredSize, ...]
-    """The prompt alone first."""
+    """The sizes. The first row is the prompt without a picture."""
     confirmed: tuple[Confirmed, ...]
     keeps_room: bool | None
-    """Whether the box refuses a prompt that leaves less for the answer than was asked for. One that does
-    not cuts the answer off where the context ends. None when it could not be found out."""
+    """Whether the box refuses a prompt that leaves too little room for the answer. If not, it cuts the answer
+    off at the end of the context. None when this could not be measured."""
 
     @property
     def largest_error(self) -> int | None:
-        """Of all rows, in tokens and without its sign; None when the box does not count."""
+        """The largest absolute difference of all rows, in tokens; None when the box counts no tokens."""
         told = [abs(row.difference) for row in self.rows if row.difference is not None]
         return max(told, default=None)
 
     @property
     def agreeing(self) -> int:
-        """Rows that came out as reckoned."""
+        """The number of rows that agree with our count."""
         return sum(row.agrees for row in self.rows)
 
     @property
     def is_as_reckoned(self) -> bool:
-        """Whether every row and every largest size did."""
+        """Whether every row and every largest size is as we expected."""
         return self.agreeing == len(self.rows) and all(c.is_confirmed for c in self.confirmed)

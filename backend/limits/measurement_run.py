@@ -1,12 +1,12 @@
-"""The measurement: every size asked of a box's model, and the largest size that it takes confirmed.
+"""Measures a box: asks its model about every size, and finds the largest size that it accepts.
 
-Each size is asked for one token, which is a real generation and enough to have the prompt counted. So is
-the largest size of each aspect ratio: the one that we reckon with must be accepted and the next one
-refused. Where that is not so, bisection goes on until it is known which one is.
+Each request asks for one token. This is a real generation, and the box counts the prompt for it. For each
+aspect ratio, our largest size must be accepted and the next larger one refused. Where that is wrong,
+bisection finds the largest size that is accepted.
 
-What is sent for users is smaller: it leaves room for the answer. It is asked for an answer of that length,
-and so is one size above it, because servers differ there: some refuse a prompt that leaves too little room,
-others take it and cut the answer off.
+The size that is sent for users is smaller, because it leaves room for the answer. It is tested with an answer
+of that length, and so is one larger size, because servers differ: some refuse a prompt that leaves too little
+room, others accept it and cut the answer off.
 """
 
 from __future__ import annotations
@@ -39,43 +39,44 @@ from backend.video import Frame, Video, choose_frames, prepare_frames
 from remote.protocol import Submit
 
 SHORT_ANSWER = 1
-"""Tokens that a size is asked for; more would tell nothing more of it."""
+"""Tokens of the answer that a request asks for. One is enough to have the prompt counted."""
 _DRAWN_AT_ONCE = 2
 
 
 _Ask = Callable[[Size | None, int, int], Awaitable[tuple[Budget, Reply]]]
-"""Asks for so many frames of a size and an answer of so many tokens; gives our count and the reply."""
+"""Asks about a size, a number of frames and a length of the answer; returns our count and the reply."""
 
 
 @dataclass(frozen=True, slots=True)
 class MeasurementWatchers:
-    """Who hears of a measurement while it goes on."""
+    """Callbacks that report the progress of a measurement."""
 
     doing: Callable[[str], None]
-    """What is going on, in a few words."""
+    """Gets the current step, in a few words."""
     progress: Callable[[int, int], None]
-    """Questions that were answered, and all that are known of."""
+    """Gets the number of answered questions, and the number of all questions so far."""
 
 
 class MeasurementRun:
-    """One measurement. Stopping it at any moment loses no reply that came."""
+    """One measurement. It can be stopped at any moment without losing a reply."""
 
     def __init__(self, lab: LimitsLab, counter: TextCounter, box: Box, folder: Path) -> None:
-        """`folder` holds the test videos, their frames and the notes until the measurement is done."""
+        """`folder` holds the test videos, their frames and the saved replies until the measurement
+        is done."""
         self._lab = lab
         self._counter = counter
         self._box = box
         self._folder = folder
-        self._notes = SavedReplies(folder / "replies.jsonl", self._subject())
+        self._saved = SavedReplies(folder / "replies.jsonl", self._hash_subject())
         self._drawing = asyncio.Semaphore(_DRAWN_AT_ONCE)
-        # Several questions look at one video: the first one draws it.
+        # Several questions use one video; the first one draws it.
         self._videos: defaultdict[Size, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._answered = self._known = 0
 
     @property
     def kept(self) -> int:
-        """Replies that an earlier, interrupted try got."""
-        return self._notes.count
+        """The number of replies that are saved."""
+        return self._saved.count
 
     async def run(
         self,
@@ -85,24 +86,24 @@ class MeasurementRun:
         seen: JournalCursor,
         watchers: MeasurementWatchers,
     ) -> tuple[Measurement, Conversation]:
-        """Ask everything. Raises BoxError, MediaError and ResultError.
+        """Ask all questions. Raises BoxError, MediaError and ResultError.
 
-        The conversation tells how far the box's journal was followed.
+        Also returns the conversation, which knows up to where the box's journal was read.
         """
         settings = self._lab.planner.settings
         frames = settings.frames_to_extract
         async with open_conversation(self._box, asker, seen, watchers.doing) as talk:
-            ask = self._counted(talk, watchers)
+            ask = self._counting_ask(talk, watchers)
             async with asyncio.TaskGroup() as group:
                 rows = [
-                    group.create_task(_row(ask, named, count))
+                    group.create_task(_measure_row(ask, named, count))
                     for named, count in [
                         (None, 0),
                         *((named, count) for named in sizes for count in frame_counts),
                     ]
                 ]
                 largest = [group.create_task(self._confirm(ask, a, frames)) for a in AspectRatio]
-                room = group.create_task(self._room(ask, AspectRatio.WIDE, frames))
+                room = group.create_task(self._measure_room(ask, AspectRatio.WIDE, frames))
         asked = tuple(task.result() for task in rows)
         engines = [row.reply.engine for row in asked if row.reply.engine]
         measurement = Measurement(
@@ -158,8 +159,8 @@ class MeasurementRun:
             trouble=trouble,
         )
 
-    async def _room(self, ask: _Ask, aspect: AspectRatio, frames: int) -> bool | None:
-        """As `Measurement.keeps_room`: asks for a size that leaves too little for the answer."""
+    async def _measure_room(self, ask: _Ask, aspect: AspectRatio, frames: int) -> bool | None:
+        """Find `Measurement.keeps_room`, with a size that leaves too little room for the answer."""
         above = self._lab.largest_of(aspect, frames, self._lab.planner.settings.max_tokens).above
         if (
             above is None
@@ -173,8 +174,8 @@ class MeasurementRun:
     def _reserve(self) -> int:
         return self._lab.planner.settings.reserve
 
-    def _counted(self, talk: Conversation, watchers: MeasurementWatchers) -> _Ask:
-        """Asks, and tells how many questions were answered."""
+    def _counting_ask(self, talk: Conversation, watchers: MeasurementWatchers) -> _Ask:
+        """Return a function that asks, and reports the number of answered questions."""
 
         async def ask(size: Size | None, frames: int, answer: int) -> tuple[Budget, Reply]:
             self._known += 1
@@ -189,23 +190,25 @@ class MeasurementRun:
         self, talk: Conversation, size: Size | None, frames: int, answer: int
     ) -> tuple[Budget, Reply]:
         async with self._drawing:
-            budget, message = await self._message(size, frames, answer)
+            budget, message = await self._make_message(size, frames, answer)
         talk.own.add(message.job)
-        reply = self._notes.reply(message.job)
+        reply = self._saved.reply(message.job)
         if reply is None:
             reply = await talk.ask(message)
             if reply.outcome is not ReplyOutcome.FAILED:
-                # What failed is asked again when the measurement is.
-                await asyncio.to_thread(self._notes.keep, message.job, reply)
+                # A failed question is asked again in the next measurement.
+                await asyncio.to_thread(self._saved.keep, message.job, reply)
         return budget, reply
 
-    async def _message(self, size: Size | None, frames: int, answer: int) -> tuple[Budget, Submit]:
-        """An ordinary request with this many frames of this size, whether we believe that it fits or not."""
+    async def _make_message(
+        self, size: Size | None, frames: int, answer: int
+    ) -> tuple[Budget, Submit]:
+        """Make an ordinary request with frames of this size, even where it does not fit by our count."""
         planner = self._planner(frames, answer)
-        video = await self._video(size) if size else None
+        video = await self._draw_video(size) if size else None
         plan = planner.plan_read(self._lab.prompt, video, None, self._lab.text)
-        drawn = await self._draw(plan, planner) if video else ()
-        request = make_request(plan, drawn, planner, self._box.setup.model, self._notes.seed, 0)
+        drawn = await self._draw_frames(plan, planner) if video else ()
+        request = make_request(plan, drawn, planner, self._box.setup.model, self._saved.seed, 0)
         images = await asyncio.gather(*(asyncio.to_thread(_base64, f.path) for f in drawn))
         return planner.weigh(self._lab.text, size, frames), Submit(
             request.job_id(), request, tuple(images)
@@ -222,29 +225,29 @@ class MeasurementRun:
         settings: Upsampling = self._lab.planner.settings.model_copy(update=changes)
         return Planner(settings, self._counter)
 
-    async def _video(self, size: Size) -> Video:
+    async def _draw_video(self, size: Size) -> Video:
         folder = self._folder / "videos"
         async with self._videos[size]:
             (video,) = await asyncio.to_thread(lambda: list(draw_test_videos([size], folder)))
         return video
 
-    async def _draw(self, plan: Plan, planner: Planner) -> tuple[Frame, ...]:
+    async def _draw_frames(self, plan: Plan, planner: Planner) -> tuple[Frame, ...]:
         assert plan.video is not None  # noqa: S101 - it is called for plans with one
         sampling = planner.settings.frame_sampling
         chosen = await asyncio.to_thread(choose_frames, plan.video, plan.frames, sampling)
         folder = self._folder / "frames"
         return (await prepare_frames(plan.video, chosen, plan.video.size, folder)).frames
 
-    def _subject(self) -> str:
-        """Differs when another box, model, server or setting would be measured."""
+    def _hash_subject(self) -> str:
+        """Return a hash of the box, the model, the server and the settings that are measured."""
         lab, setup = self._lab, self._box.setup
         settings = lab.planner.settings.model_dump_json(exclude={"hint_video_dir"})
         parts = [self._box.name, self._box.host, setup.fingerprint(), settings, lab.prompt]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-async def _row(ask: _Ask, named: NamedSize | None, frames: int) -> MeasuredSize:
-    """None is the prompt alone."""
+async def _measure_row(ask: _Ask, named: NamedSize | None, frames: int) -> MeasuredSize:
+    """Measure one size; None is the prompt without a picture."""
     size = named.size if named else None
     return MeasuredSize(
         named.name if named else "", size, frames, *await ask(size, frames, SHORT_ANSWER)

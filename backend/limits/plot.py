@@ -1,4 +1,4 @@
-"""The picture: prompt tokens over pixels, by our count, by the rule of thumb and as measured.
+"""Plots prompt tokens over pixels: by our count, by the rule of thumb, and as measured.
 
 matplotlib draws it as SVG and as PNG. It comes with the extra `plots`, and only `draw_plot` imports it.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _INCHES = (9.0, 5.6)
 _DPI = 160
 _COLOURS = {1: "#4c9be8", 2: "#1b5fa8", 4: "#0d2f5c"}
-"""Of our count, by frames."""
+"""The colours of our count, by the number of frames."""
 _OTHER_COLOUR = "#5a5a8c"
 _LINEAR, _MEASURED, _LIMIT = "#c0392b", "#0b8a42", "#777777"
 
@@ -39,33 +39,35 @@ def draw_plot(report: LimitsReport, folder: Path) -> list[Path]:
             {
                 "font.size": 9.0,
                 "svg.fonttype": "none",
-                # With it and without a date, equal reports give equal files.
+                # With a fixed salt and no date, equal reports give equal files.
                 "svg.hashsalt": "upsample",
                 "axes.spines.top": False,
                 "axes.spines.right": False,
             }
         ),
-        _told(folder),
+        _reporting_errors(folder),
     ):
-        # Without pyplot: no window, and nothing that outlives this call.
+        # pyplot would open a window and keep global state.
         figure = Figure(figsize=_INCHES, layout="constrained")
         FigureCanvasAgg(figure)
-        _draw(figure.add_subplot(), report)
+        _plot(figure.add_subplot(), report)
         figure.savefig(files[0], metadata={"Date": None})
         figure.savefig(files[1], dpi=_DPI)
     return files
 
 
 @contextmanager
-def _told(folder: Path) -> Iterator[None]:
+def _reporting_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise ResultError(f"nothing can be written in {folder}: {error.strerror}") from error
 
 
-def _draw(axes: Axes, report: LimitsReport) -> None:
-    linear = [(row.size.area, row.linear) for row in report.rows if row.frames == _shown(report)]
+def _plot(axes: Axes, report: LimitsReport) -> None:
+    linear = [
+        (row.size.area, row.linear) for row in report.rows if row.frames == _frames_of_rule(report)
+    ]
     axes.plot(
         *_points(linear),
         color=_LINEAR,
@@ -73,7 +75,7 @@ def _draw(axes: Axes, report: LimitsReport) -> None:
         marker="x",
         markersize=4,
         linewidth=1,
-        label=f"rule of thumb, {_frames(_shown(report))}, without the text",
+        label=f"rule of thumb, {_frames(_frames_of_rule(report))}, without the text",
     )
     for frames in report.frame_counts:
         exact = [
@@ -87,7 +89,7 @@ def _draw(axes: Axes, report: LimitsReport) -> None:
             color=_COLOURS.get(frames, _OTHER_COLOUR),
             label=f"counted, {_frames(frames)}",
         )
-    _draw_measured(axes, report)
+    _plot_measured(axes, report)
     for limit in report.contexts:
         axes.axhline(limit - report.reserve, color=_LIMIT, linewidth=0.8, linestyle=":")
         axes.annotate(
@@ -109,7 +111,7 @@ def _draw(axes: Axes, report: LimitsReport) -> None:
     axes.grid(visible=True, axis="y", alpha=0.2)
 
 
-def _draw_measured(axes: Axes, report: LimitsReport) -> None:
+def _plot_measured(axes: Axes, report: LimitsReport) -> None:
     if report.measurement is None:
         return
     told = [
@@ -127,8 +129,8 @@ def _draw_measured(axes: Axes, report: LimitsReport) -> None:
     )
 
 
-def _shown(report: LimitsReport) -> int:
-    """The number of frames that the rule of thumb is drawn for."""
+def _frames_of_rule(report: LimitsReport) -> int:
+    """Return the number of frames for which the rule of thumb is drawn."""
     return 2 if 2 in report.frame_counts else report.frame_counts[0]
 
 

@@ -1,4 +1,4 @@
-"""What a box said to one question."""
+"""The reply of a box to one question."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from enum import StrEnum
 
 
 class ReplyOutcome(StrEnum):
-    """What became of a question."""
+    """How a question ended."""
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
-    """As too long for the context."""
+    """The prompt is too long for the context."""
     FAILED = "failed"
-    """For another reason, which says nothing about the size."""
+    """There was an error that says nothing about the size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a box said to a question."""
+    """The reply of a box to one question."""
 
     outcome: ReplyOutcome
     prompt_tokens: int | None = None
-    """As the engine counted them; None when it does not say."""
+    """The prompt tokens as the engine counted them; None when it gives no number."""
     engine: str = ""
-    """Name and version; empty when it gave no answer."""
+    """The engine's name and version; empty when it gave no answer."""
     words: str = ""
-    """The engine's own, when it gave no answer."""
+    """The engine's error message; empty when it gave an answer."""

@@ -1,4 +1,4 @@
-"""All that the lab found out, in one value, and as JSON."""
+"""The report of the resolution lab as one value, and as JSON."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from backend.sizes import Size
 from remote.protocol import Json
 
 FRAMES_OF = (Size(320, 180), Size(640, 480), Size(1280, 704))
-"""The sizes for which the most frames are told: small, NVIDIA's example, and 720p."""
+"""The sizes for which the report gives the most frames: a small one, NVIDIA's example, and 720p."""
 
 
 @dataclass(frozen=True, slots=True)
 class LimitsReport:
-    """What sizes cost, what each context length allows, and what a box says to that."""
+    """What sizes cost, what each context length allows, and what was measured on a box."""
 
     profile: str
     prompt: str
     text: int
-    """Tokens of the prompt."""
+    """The tokens of the prompt."""
     overhead: int
     reserve: int
     """Tokens kept free for the answer."""
@@ -33,18 +33,18 @@ class LimitsReport:
     rows: tuple[EstimateRow, ...]
     largest: tuple[Largest, ...]
     most_frames: tuple[tuple[Size, tuple[int, ...]], ...]
-    """Of each of FRAMES_OF, how many frames fit each context length."""
+    """For each size of FRAMES_OF, the number of frames that fit each context length."""
     memories: tuple[CacheMemory, ...]
-    """One a context length; empty when the profile does not say."""
+    """The memory for each context length; empty when the profile gives no KV cache."""
     memory_source: str
     bytes_per_token: int
-    """Of the KV cache; 0 when the profile does not say."""
+    """The bytes of the KV cache for each token; 0 when the profile gives no KV cache."""
     max_num_seqs: int
     measurement: Measurement | None = None
 
     @property
     def frame_counts(self) -> tuple[int, ...]:
-        """The numbers of frames that were looked at."""
+        """The numbers of frames in the report."""
         return tuple(dict.fromkeys(row.frames for row in self.rows))
 
 
@@ -55,7 +55,7 @@ def make_report(
     max_num_seqs: int,
     measurement: Measurement | None = None,
 ) -> LimitsReport:
-    """Estimate everything. Arithmetic alone, some tenths of a second."""
+    """Make all estimates, which takes some tenths of a second."""
     planner, cache = lab.planner, lab.planner.profile.kv_cache
     weighed = planner.weigh(lab.text, None, 0)
     return LimitsReport(
@@ -83,7 +83,7 @@ def make_report(
 
 
 def report_json(report: LimitsReport) -> dict[str, Json]:
-    """The whole report."""
+    """Return the whole report as JSON."""
     return {
         "profile": report.profile,
         "prompt": report.prompt,
@@ -113,7 +113,7 @@ def report_json(report: LimitsReport) -> dict[str, Json]:
 
 
 def measurement_json(measured: Measurement) -> dict[str, Json]:
-    """What a box said."""
+    """Return a measurement as JSON."""
     return {
         "box": measured.box,
         "model": measured.model,

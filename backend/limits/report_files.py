@@ -14,7 +14,7 @@ from backend.limits.report import LimitsReport, report_json
 
 
 def write_report(report: LimitsReport, folder: Path) -> list[Path]:
-    """Write every file, replacing those of an earlier report; returns them. Raises ResultError. Blocks."""
+    """Write the files, replacing earlier ones, and return their paths. Raises ResultError. Blocks."""
     texts = {
         "limits.csv": _csv(report),
         "limits.json": json.dumps(report_json(report), indent=1) + "\n",

@@ -1,4 +1,4 @@
-"""docs/resolutions.md: what sizes cost and what fits, as counted now, and what was measured once."""
+"""Writes docs/resolutions.md: what sizes cost and which fit, by today's count and as measured earlier."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class _Largest(BaseModel):
 
 
 class _Record(BaseModel):
-    """A measurement as limits.json has it."""
+    """A measurement, in the form of limits.json."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -111,16 +111,16 @@ class _Record(BaseModel):
 
 
 def resolutions_page(recorded: Path) -> str:
-    """The page, as Markdown. `recorded` is a JSON list of measurements, as limits.json holds one."""
+    """Return the page as Markdown. `recorded` is a JSON list of measurements in the form of limits.json."""
     records = TypeAdapter(list[_Record]).validate_json(recorded.read_text("utf-8"))
     upsampling = check_layers([]).upsampling
     lab = LimitsLab(Planner(upsampling, TextCounter()), PROMPT, CONTEXT_LENGTHS)
     requests = check_layers([]).box_defaults.vllm.max_num_seqs
     report = make_report(lab, all_sizes(), FRAME_COUNTS, requests)
-    return "\n".join([*_counted(report), *_measured(records)])
+    return "\n".join([*_write_estimates(report), *_write_measurements(records)])
 
 
-def _counted(report: LimitsReport) -> list[str]:
+def _write_estimates(report: LimitsReport) -> list[str]:
     opening = _OPENING.format(
         text=report.text, prompt=report.prompt, reserve=report.reserve, overhead=report.overhead
     )
@@ -140,7 +140,7 @@ def _counted(report: LimitsReport) -> list[str]:
     return [*parts, "## What a context length costs on the GPU\n", memory_table(report), "", memory]
 
 
-def _measured(records: Sequence[_Record]) -> list[str]:
+def _write_measurements(records: Sequence[_Record]) -> list[str]:
     parts = ["## Measured\n", _MEASURED]
     for record in records:
         agreeing = sum(row.agrees for row in record.rows)
@@ -154,11 +154,11 @@ def _measured(records: Sequence[_Record]) -> list[str]:
             refuses = record.keeps_room_for_the_answer
             room = "refused" if refuses else "taken, and the answer cut off at the context's end"
             parts.append(_ROOM.format(reserve=record.reserve, room=room))
-        parts += [_largest_of(record), "", _rows_of(record), ""]
+        parts += [_largest_table(record), "", _rows_table(record), ""]
     return parts
 
 
-def _largest_of(record: _Record) -> str:
+def _largest_table(record: _Record) -> str:
     return markdown_table(
         [
             "aspect",
@@ -183,7 +183,7 @@ def _largest_of(record: _Record) -> str:
     )
 
 
-def _rows_of(record: _Record) -> str:
+def _rows_table(record: _Record) -> str:
     return markdown_table(
         ["size", "", "frames", "counted", "measured", "difference", "vLLM"],
         (

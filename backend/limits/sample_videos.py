@@ -1,4 +1,4 @@
-"""A real test video of each size: drawn once, then read back, so that sizes are those of real frames."""
+"""Draws a test video of each size, and reads it back, so that measurements use real frames."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from backend.video import Video, probe
 from backend.video.clips import Clip, draw_clips
 
 FRAMES = 8
-"""Of each video."""
+"""The number of frames of each video."""
 _RATE = 8
 
 
 def draw_test_videos(sizes: Iterable[Size], folder: Path) -> Iterator[Video]:
-    """A video a size, as it is read back; those that the folder has already are not drawn again. Blocks.
+    """Draw a video of each size, unless the folder has it, and yield each as it is read back. Blocks.
 
     Raises MediaError, also when a video is not of the size that was asked for, and InputError when the
     folder cannot be written.
@@ -57,6 +57,6 @@ def _clip(size: Size) -> Clip:
         f"{size}.mp4",
         f"testsrc=s={size}:r={_RATE}",
         seconds=FRAMES / _RATE,
-        # Halved colour planes have no odd sides.
+        # yuv420p halves the colour planes, so it allows no odd sides.
         pixels="yuv420p" if even else "yuv444p",
     )

@@ -1,4 +1,4 @@
-"""The sizes, frame counts and context lengths that the lab looks at."""
+"""The sizes, frame counts and context lengths of a report."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from backend.sizes import CATEGORIES, AspectRatio, Size
 
 CONTEXT_LENGTHS = (4096, 8192, 16384, 32768)
-"""Tokens that models are commonly served with (`max_model_len`)."""
+"""Context lengths (`max_model_len`), in tokens, that are commonly used."""
 
 FRAME_COUNTS = (1, 2, 4)
 QUICK_FRAME_COUNTS = (2,)
 
 PROMPT = "a robotic arm hand over a coffee cup to a woman in a modern office."
-"""Of NVIDIA's own example (cosmos_transfer1/auxiliary/upsampler/README.md); 16 tokens of Pixtral's."""
+"""The prompt of NVIDIA's example (cosmos_transfer1/auxiliary/upsampler/README.md): 16 Pixtral tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedSize:
-    """A size, and what it is known as."""
+    """A size and its name."""
 
     name: str
-    """ "720 16:9" for one of Cosmos', else empty."""
+    """The category and aspect ratio of a Cosmos size ("720 16:9"); empty for other sizes."""
     size: Size
 
 
-# Beside Cosmos' sizes, those that users' documents speak of.
+# Other sizes, from users' documents.
 _OTHERS = (
     "320x180", "400x225", "426x240", "480x270", "640x360", "854x480", "940x529", "960x540", "1280x720",
     "1920x1080",
@@ -34,7 +34,7 @@ _QUICK = ("320x180", "640x480", "854x480", "940x529", "960x540", "1280x704", "19
 
 
 def all_sizes() -> tuple[NamedSize, ...]:
-    """Cosmos' 25 and ten others, the smallest first."""
+    """Return the 25 Cosmos sizes and ten others, smallest first."""
     cosmos = [
         NamedSize(f"{category} {aspect}", size)
         for category, of_category in CATEGORIES.items()
@@ -45,7 +45,7 @@ def all_sizes() -> tuple[NamedSize, ...]:
 
 
 def quick_sizes() -> tuple[NamedSize, ...]:
-    """A handful, from far below the limit of 4096 to far above it."""
+    """Return a few sizes, from far below the limit of 4096 tokens to far above it."""
     return tuple(named for named in all_sizes() if str(named.size) in _QUICK)
 
 
@@ -56,4 +56,4 @@ BOUNDS = {
     AspectRatio.PORTRAIT: Size(1080, 1440),
     AspectRatio.TALL: Size(1080, 1920),
 }
-"""The videos for which the largest size is looked for, one an aspect ratio: Full HD and its like."""
+"""The video size of each aspect ratio for which the largest size is found: Full HD and similar."""

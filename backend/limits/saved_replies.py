@@ -1,8 +1,8 @@
-"""What a box has answered so far, on this machine's disk, so that an interrupted measurement goes on.
+"""Saves the replies of a box on disk, so that an interrupted measurement can go on.
 
-One line of JSON a reply, after a line that says what is measured. The requests of a measurement have a
-seed of its own: a box answers equal requests from its journal, and a new measurement wants new answers.
-Everything here blocks.
+The file has one line of JSON for each reply, after a first line that says what is measured. Each measurement
+has its own seed, because a box answers equal requests from its journal, and a new measurement needs new
+answers. Everything here blocks.
 """
 
 from __future__ import annotations
@@ -21,24 +21,25 @@ from backend.limits.reply import Reply
 from backend.planning.orders import GREATEST_SEED
 
 _FRESH_SECONDS = 24 * 3600.0
-"""An interrupted measurement that is older is begun anew: the box may be another one by now."""
+"""An older measurement is started again, because the box may have changed."""
 
 _REPLY = TypeAdapter(Reply)
 
 
 class SavedReplies:
-    """The replies of one measurement."""
+    """The saved replies of one measurement."""
 
     def __init__(self, file: Path, subject: str) -> None:
-        """Go on with what `file` has of the same subject, or begin. Raises ResultError.
+        """Load the replies in `file` where it has the same subject, or start a new file. Raises ResultError.
 
-        `subject` differs whenever an earlier reply would not hold any more: box, model, settings.
+        `subject` identifies what is measured (box, model, settings). For another one, old replies
+        are invalid.
         """
         self._file = file
         self._replies: dict[str, Reply] = {}
         self.seed, self.began = secrets.randbelow(GREATEST_SEED), time.time()
-        lines = _whole_lines(file)
-        if not self._goes_on(lines[:1], subject):
+        lines = _read_complete_lines(file)
+        if not self._continues(lines[:1], subject):
             head = {"subject": subject, "seed": self.seed, "began": self.began}
             self._write(json.dumps(head), mode="w")
             return
@@ -47,23 +48,23 @@ class SavedReplies:
                 note = json.loads(line)
                 self._replies[note["request"]] = _REPLY.validate_python(note["reply"])
             except (ValueError, LookupError, TypeError):
-                continue  # it is asked again
+                continue  # a damaged line is skipped, and its question asked again
 
     @property
     def count(self) -> int:
-        """Replies that there are."""
+        """The number of saved replies."""
         return len(self._replies)
 
     def reply(self, request: str) -> Reply | None:
-        """What was said to the request of this id; None when it was not asked yet."""
+        """Return the reply to the request with this id; None when there is none yet."""
         return self._replies.get(request)
 
     def keep(self, request: str, reply: Reply) -> None:
-        """Write a reply down. Raises ResultError."""
+        """Save a reply. Raises ResultError."""
         self._replies[request] = reply
         self._write(json.dumps({"request": request, "reply": asdict(reply)}), mode="a")
 
-    def _goes_on(self, head: list[str], subject: str) -> bool:
+    def _continues(self, head: list[str], subject: str) -> bool:
         try:
             first = json.loads(head[0])
             seed, began = int(first["seed"]), float(first["began"])
@@ -85,8 +86,8 @@ class SavedReplies:
             raise ResultError(f"{self._file} cannot be written: {error.strerror}") from error
 
 
-def _whole_lines(file: Path) -> list[str]:
-    """Without the last one where a crash has torn it."""
+def _read_complete_lines(file: Path) -> list[str]:
+    """Read the complete lines of a file. A crash may have left the last one incomplete."""
     try:
         text = file.read_text("utf-8", errors="replace")
     except OSError:

@@ -141,7 +141,7 @@ class NearBox:
 
     @contextlib.asynccontextmanager
     async def open_link(
-        self, _box: Box, _asker: Asker, seen: JournalCursor, *, look: bool, heed: OnStale
+        self, _box: Box, _asker: Asker, seen: JournalCursor, *, look: bool, on_stale: OnStale
     ) -> AsyncIterator[NearLink]:
         """In place of `backend.box.link.open_link`."""
         if self.is_down:

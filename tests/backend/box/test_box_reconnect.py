@@ -25,8 +25,8 @@ QUESTION = HostKeyQuestion("gpu", "ssh-ed25519", "SHA256:x")
 class _Link(Link):
     """One over which nothing is said."""
 
-    def __init__(self, heed: OnStale) -> None:
-        self.heed = heed
+    def __init__(self, on_stale: OnStale) -> None:
+        self.on_stale = on_stale
 
     welcome = Welcome(3, "r", "journal", 9, "sketch 1", "s", "", 4, 0)
 
@@ -70,12 +70,12 @@ class Scene:
     async def _visit(self, link: Link, _seen: JournalCursor) -> None:
         assert isinstance(link, _Link)
         for silence in self._silences:
-            link.heed(silence)
+            link.on_stale(silence)
         raise BoxUnreachable("it broke")
 
     @contextlib.asynccontextmanager
     async def _open(
-        self, _box: Box, asker: Asker, seen: JournalCursor, *, look: bool, heed: OnStale
+        self, _box: Box, asker: Asker, seen: JournalCursor, *, look: bool, on_stale: OnStale
     ) -> AsyncIterator[_Link]:
         self.asked_from.append(seen.seq)
         if self._asks:
@@ -83,7 +83,7 @@ class Scene:
         link = self._left.pop(0)
         if link is not None:
             raise link
-        yield _Link(heed)
+        yield _Link(on_stale)
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ async def follow(
 
     @contextlib.asynccontextmanager
     async def open_link(
-        _box: Box, _asker: Asker, seen: JournalCursor, *, look: bool, heed: OnStale
+        _box: Box, _asker: Asker, seen: JournalCursor, *, look: bool, on_stale: OnStale
     ) -> AsyncIterator[ScriptedLink]:
         assert look
         assert seen == FROM_NOW_ON

@@ -80,7 +80,7 @@ async def run(
 ) -> list[Event]:
     @contextlib.asynccontextmanager
     async def open_link(
-        _box: Box, _asker: Asker, _seen: JournalCursor, *, look: bool, heed: OnStale
+        _box: Box, _asker: Asker, _seen: JournalCursor, *, look: bool, on_stale: OnStale
     ) -> AsyncIterator[ScriptedBox]:
         yield box
 
