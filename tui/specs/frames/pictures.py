@@ -124,7 +124,8 @@ class PictureBook:
     ) -> Iterator[Picture]:
         """Read the first `most` frames that are sent, in their order. Blocks.
 
-        Raises MediaError when a file cannot be read, and LookEnded when `cancelled` returns true.
+        Raises MediaError when a file cannot be read, and ThumbnailsCancelled when `cancelled` returns
+        true.
         """
         whose = "video " if look.control else ""
         yield from self._read(look.video, look, size, whose, min(look.frames, most), cancelled)
