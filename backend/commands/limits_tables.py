@@ -13,9 +13,9 @@ from backend.limits.markdown_tables import (
     confirmed_text,
     count_text,
     frames_text,
-    measured_sum,
     room_text,
     size_text,
+    summarise_measurement,
 )
 from backend.limits.measurement import Measurement
 from backend.limits.reply import Reply, ReplyOutcome
@@ -196,7 +196,7 @@ def _show_measurement(measured: Measurement) -> None:
         "accepted: the largest size that is; refused: the next one; sent: what is sent, to leave "
         f"{measured.reserve} for the answer."
     )
-    _say(f"{measured_sum(measured)}.")
+    _say(f"{summarise_measurement(measured)}.")
     if room := room_text(measured):
         _say(f"{room}.")
     for row in measured.rows:
