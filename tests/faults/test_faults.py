@@ -26,4 +26,5 @@ async def test_every_kind_of_fault_is_survived_with_each_result_once_and_right(
     await campaign.run()
     assert campaign.tally.troubles == [], "\n".join(told)
     if not any("no small disk can be mounted" in line for line in told):
-        assert campaign.tally.injected == _FAULTS, "\n".join(told)
+        # A batch may meet more than it was to: the last one goes on to its end.
+        assert campaign.tally.injected >= _FAULTS, "\n".join(told)
