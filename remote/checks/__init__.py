@@ -1,12 +1,13 @@
-"""What keeps this machine from upsampling: looked for before a job meets it.
+"""The checkup of the box: finds what keeps it from upsampling, before a job fails by it.
 
-    examination  runs checks one after the other, each bounded in time, and tells what each finds
-    box          all of them, in order
+    examination  runs checks one after the other, each with a time limit, and reports each finding
+    box          all checks, in order
     machine      Python, folders, disk, daemon
-    gpu          what nvidia-smi says, and what the settings want of it
-    vllm         which vLLM would be started; `container` reads a `docker run` line
+    gpu          the GPUs by nvidia-smi, compared with the settings
+    vllm         the vLLM that would be started
+    container    what the container of a `docker run` line sees of the box's folders
     model        the model's files; `safetensors` finds half-copied ones, `hub` Hugging Face's cache
-    memory       whether the weights fit
+    memory       whether the weights fit into the GPUs' memory
     server       a model server that runs already
 
 Nothing here changes the box, starts a daemon or loads a model.

@@ -1,4 +1,4 @@
-"""The whole checkup, in order; what builds on a failed check is skipped and says so."""
+"""The whole checkup, in order. A check that depends on a failed one is skipped, with the reason."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _BOX, _GPU, _VLLM, _MODEL, _SERVER, _START = "box", "GPU", "vLLM", "model", "ser
 
 
 def examine_box(checkup: Checkup, tell: Callable[[Finding], None]) -> None:
-    """Check everything that the setup needs; `tell` hears each finding at once."""
+    """Check everything that the setup needs; call `tell` with each finding at once."""
     asyncio.run(_examine(checkup, Examination(tell)))
 
 
@@ -139,7 +139,7 @@ async def _examine_model(
     form = flag_value(arguments, "--config-format") or setup.format
     weights_form = flag_value(arguments, "--load-format") or setup.format
     loaded = loaded_model(arguments, expand_home(model))
-    # Many large files on a network disk take their time.
+    # Many large files on a network disk take long to open.
     look = _blocking(find_model, loaded, form, environment, container)
     found = await examination.check(_MODEL, "place", look, seconds=60)
     if found is None or found.folder is None:
@@ -222,5 +222,5 @@ def _skip_server(examination: Examination, failed: str, names: Sequence[str]) ->
 def _blocking(
     find: Callable[..., Good[T]], *arguments: object
 ) -> Callable[[], asyncio.Future[Good[T]]]:
-    """The check as one that blocks nothing but a thread of its own."""
+    """Wrap a blocking check, so that it runs in a separate thread."""
     return lambda: asyncio.ensure_future(in_thread(functools.partial(find, *arguments)))

@@ -1,4 +1,4 @@
-"""What the container of a `docker run` line sees of the box's folders, as the engine will start it."""
+"""Finds out what the container of a `docker run` line sees of the box's folders."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from remote.engines.vllm.docker_run import BadCommandError, Mount
 
 @dataclass(frozen=True)
 class ContainerCommand:
-    """What a `docker run` line would start."""
+    """The container that a `docker run` line would start."""
 
     program: str
-    """"docker" or "podman", as the line has it."""
+    """"docker" or "podman", as the line writes it."""
     image: str
     mounts: tuple[Mount, ...]
     """The mounted folders of the box. What a named volume holds cannot be seen from outside Docker."""
@@ -36,7 +36,7 @@ class ContainerCommand:
 
 
 def find_container(command: Sequence[str]) -> ContainerCommand | None:
-    """The container of this command; None for a command that starts none, or none that could work."""
+    """The container of this command; None for a command that starts no container or cannot work."""
     try:
         line = find_run_line(command)
     except BadCommandError:

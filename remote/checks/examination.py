@@ -1,4 +1,4 @@
-"""Checks, run one after the other: each is bounded in time, and none can end the others."""
+"""Runs checks one after the other. Each has a time limit, and an error in one does not stop the others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST_OUTPUT = 1 << 20
 
 
 class Wrong(Exception):
-    """A check that failed: what is wrong, and what to do."""
+    """Raised by a check that failed. It says what is wrong and what the user can do."""
 
     def __init__(self, detail: str, remedy: str) -> None:
         super().__init__(detail)
@@ -31,25 +31,25 @@ class Wrong(Exception):
 
 
 class NotCheckedError(Exception):
-    """A check that had nothing to look at; the message says why."""
+    """Raised by a check that does not apply; the message says why."""
 
 
 @dataclass(frozen=True)
 class Good(Generic[T]):
-    """A check that went well."""
+    """The result of a check that succeeded, perhaps with a warning."""
 
     value: T
-    """What the checks after it build on."""
+    """A value for the checks after it."""
     detail: str
     remedy: str = ""
-    """Not empty makes it a warning: what to do about it."""
+    """What the user can do; if it is not empty, the finding is a warning."""
 
 
 class Examination:
-    """Tells each finding as it is made."""
+    """Runs checks and reports each finding at once."""
 
     def __init__(self, tell: Callable[[Finding], None]) -> None:
-        """`tell` is called from the event loop."""
+        """`tell` is called in the event loop with each finding."""
         self._tell = tell
         self.failures: list[str] = []
         """The names of the checks that failed."""
@@ -61,7 +61,7 @@ class Examination:
         look: Callable[[], Awaitable[Good[T]]],
         seconds: float = _SECONDS,
     ) -> T | None:
-        """Run one check; what it found, or None when it failed or had nothing to look at."""
+        """Run one check. Returns its value; None when it failed or does not apply."""
         looking = asyncio.ensure_future(look())
         try:
             await asyncio.wait({looking}, timeout=seconds)
@@ -90,7 +90,7 @@ class Examination:
         return None
 
     def skip(self, area: str, name: str, why: str) -> None:
-        """Say that something is not looked at."""
+        """Report that a check is skipped."""
         self._say(area, name, SKIPPED, why)
 
     def _say(self, area: str, name: str, verdict: str, detail: str, remedy: str = "") -> None:
@@ -100,7 +100,7 @@ class Examination:
 
 
 async def in_thread(function: Callable[[], T]) -> T:
-    """The result of something that blocks. When it hangs, nobody waits for it, not even Python's end."""
+    """Run a blocking function in a daemon thread. If it hangs, even the end of the process does not wait."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
@@ -118,7 +118,7 @@ async def in_thread(function: Callable[[], T]) -> T:
             result = function()
         except Exception as raised:  # noqa: BLE001 - it is raised again where it is awaited
             error = raised
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+        with contextlib.suppress(RuntimeError):  # the loop has ended before the function returned
             loop.call_soon_threadsafe(settle, result, error)
 
     threading.Thread(target=work, daemon=True).start()
@@ -127,7 +127,7 @@ async def in_thread(function: Callable[[], T]) -> T:
 
 @dataclass(frozen=True)
 class ProgramResult:
-    """A program that ran to its end."""
+    """Exit status and output of a program."""
 
     code: int
     output: str
@@ -135,13 +135,13 @@ class ProgramResult:
 
     @property
     def last_words(self) -> str:
-        """The last line that it complained with."""
+        """The last line of its errors, or else of its output."""
         lines = (self.errors.strip() or self.output.strip()).splitlines()
         return lines[-1].strip() if lines else f"exit status {self.code}"
 
 
 async def run_program(command: Sequence[str], environment: Mapping[str, str]) -> ProgramResult:
-    """Run it to its end, or until it is cancelled. Raises OSError."""
+    """Run a program to its end; a cancel kills its process group. Raises OSError if it cannot be started."""
     process = await asyncio.create_subprocess_exec(
         *command,
         env=dict(environment),
@@ -166,7 +166,7 @@ def _text(data: bytes) -> str:
 
 
 def gib(size: float) -> str:
-    """Bytes as people read them."""
+    """Format a number of bytes for people: "1.5 GiB"."""
     for factor, unit in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
         if size >= factor:
             return f"{size / factor:.1f} {unit}"

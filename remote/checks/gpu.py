@@ -1,4 +1,4 @@
-"""The GPUs, as nvidia-smi tells of them, and what the settings want of them."""
+"""Checks the GPUs by nvidia-smi, and whether the settings fit them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FoundGpu:
     name: str
     used: int
     total: int
-    """Bytes of its memory; 0 where nvidia-smi does not say."""
+    """Bytes of its memory; `used` and `total` are 0 if nvidia-smi does not report them."""
     driver: str
 
     @property
@@ -48,7 +48,7 @@ def environment_of(setup: VllmSetup) -> dict[str, str]:
 
 
 async def find_gpus() -> Good[tuple[FoundGpu, ...]]:
-    """Which GPUs there are, and how full."""
+    """Find the GPUs and how much of their memory is used."""
     if not (output := await _ask(f"--query-gpu={_QUERY}")).strip():
         raise Wrong("nvidia-smi names no GPU", _INSTALL)
     gpus = tuple(_gpu(fields) for fields in _rows(output, 6))
@@ -56,14 +56,14 @@ async def find_gpus() -> Good[tuple[FoundGpu, ...]]:
 
 
 async def find_driver(gpus: Sequence[FoundGpu]) -> Good[None]:
-    """The driver, and the newest CUDA that it can run."""
+    """Find the driver's version, and the newest CUDA that it can run."""
     found = _CUDA.search(await _run_smi())
     cuda = f", for CUDA up to {found[1]}" if found else ", CUDA version not told"
     return Good(None, f"{gpus[0].driver}{cuda}")
 
 
 async def find_processes(gpus: Sequence[FoundGpu]) -> Good[tuple[str, ...]]:
-    """Who uses the memory already; containers hide theirs."""
+    """Find the processes that use the GPUs' memory; processes in containers are hidden."""
     indices = {gpu.uuid: gpu.index for gpu in gpus}
     rows = _rows(await _ask(f"--query-compute-apps={_PROCESSES}"), 4)
     users = tuple(
@@ -77,7 +77,7 @@ async def find_processes(gpus: Sequence[FoundGpu]) -> Good[tuple[str, ...]]:
 async def find_visible(
     gpus: Sequence[FoundGpu], setup: VllmSetup, environment: Mapping[str, str]
 ) -> Good[tuple[FoundGpu, ...]]:
-    """The GPUs that vLLM may see, of which there must be enough."""
+    """Find the GPUs that vLLM may use, and check that there are enough."""
     named = environment.get("CUDA_VISIBLE_DEVICES", "")
     entries = [entry.strip() for entry in named.split(",") if entry.strip()]
     if any(entry.startswith("MIG-") for entry in entries):

@@ -1,4 +1,4 @@
-"""Models by their name on the Hugging Face Hub: whether they are in the cache of this machine."""
+"""Finds models of the Hugging Face Hub in the cache of this machine."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 
 def is_hub_name(model: str) -> bool:
-    """Whether it reads like "owner/name"."""
+    """Return whether the text has the form "owner/name"."""
     return _NAME.fullmatch(model) is not None and not model.startswith((".", "/"))
 
 
 def cache_folder(environment: Mapping[str, str]) -> str:
-    """Where downloads are kept, as huggingface_hub finds it."""
+    """The folder for downloads, by the rules of huggingface_hub."""
     home = environment.get("HF_HOME") or (
         (environment.get("XDG_CACHE_HOME") or f"{environment.get('HOME', '~')}/.cache")
         + "/huggingface"
@@ -24,7 +24,7 @@ def cache_folder(environment: Mapping[str, str]) -> str:
 
 
 def find_snapshot(cache: Path, model: str) -> Path | None:
-    """The folder of the model's files; None when none of it was fetched."""
+    """Find the folder of the model's files; None when none was downloaded."""
     folder = cache / f"models--{model.replace('/', '--')}"
     try:
         commit = (folder / "refs" / "main").read_text().strip()
@@ -35,12 +35,12 @@ def find_snapshot(cache: Path, model: str) -> Path | None:
 
 
 def is_offline(environment: Mapping[str, str]) -> bool:
-    """Whether nothing may be fetched."""
+    """Return whether the settings forbid downloads."""
     return environment.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
 
 
 def has_token(environment: Mapping[str, str]) -> bool:
-    """Whether somebody is logged in to the Hub; its value is not looked at."""
+    """Return whether there is a token for the Hub; its value is not used."""
     if environment.get("HF_TOKEN"):
         return True
     home = Path(cache_folder(environment)).parent

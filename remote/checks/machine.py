@@ -1,4 +1,4 @@
-"""The machine itself: Python, the folders that the runner keeps, their disk, the daemon."""
+"""Checks the machine: Python, the runner's folders, their disk, the daemon."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _ANOTHER_ROOT = "Make it writable for you, or set another `root` for the box."
 
 
 def find_python() -> Good[str]:
-    """That it is new enough was seen before this could run."""
+    """Find Python's version. The runner could not run this with a version that is too old."""
     version = platform.python_version()
     return Good(version, f"{version} at {sys.executable}")
 
 
 def find_root(root: str) -> Good[Path]:
-    """The folder for runner, journal and logs, and the room on its disk."""
+    """Check that the root can be written, and how much room its disk has."""
     try:
         folder = Path(root).expanduser()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def find_root(root: str) -> Good[Path]:
 
 
 def find_run_folder(root: str) -> Good[DaemonPaths]:
-    """The folder for socket and lock: ours alone, and on a local disk."""
+    """Check that the folder for socket and lock is closed to other users and on a local disk."""
     try:
         paths = make_daemon_paths(root)
     except FolderError as error:
@@ -71,8 +71,8 @@ def find_run_folder(root: str) -> Good[DaemonPaths]:
 
 
 def find_daemon(paths: DaemonPaths, setup: Setup) -> Good[bool]:
-    """Whether a daemon serves this place, with what, and how much it has to do."""
-    answer = _welcome(paths)
+    """Find out whether a daemon runs, with which settings, and how many jobs it has."""
+    answer = _ask_daemon(paths)
     if answer is None:
         return Good(False, "not running; the first job starts it")
     if not isinstance(answer, Welcome):
@@ -96,15 +96,15 @@ def _jobs(count: int) -> str:
     return f"{count} job" if count == 1 else f"{count} jobs"
 
 
-def _welcome(paths: DaemonPaths) -> Welcome | Fatal | None:
-    """What the daemon says to somebody who only looks; None when none runs."""
+def _ask_daemon(paths: DaemonPaths) -> Welcome | Fatal | None:
+    """Return the daemon's answer to a Hello of an app that only watches; None when no daemon runs."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as daemon:
         daemon.settimeout(_DAEMON_SECONDS)
         try:
             daemon.connect(str(paths.socket))
         except (FileNotFoundError, ConnectionRefusedError):
             return None
-        # What the journal holds follows the welcome; nobody stays to hear it.
+        # The daemon would send the whole journal after its Welcome; the connection is closed before that.
         hello = Hello(OLDEST_PROTOCOL, NEWEST_PROTOCOL, journal="", after=-1, runner="", setup="")
         try:
             daemon.sendall(encode(hello))
@@ -140,7 +140,7 @@ class _Mount:
 
 
 def _mount_of(folder: Path) -> _Mount | None:
-    """Where the disk of this folder is mounted; None where there is no /proc."""
+    """Find the mount that holds this folder; None without /proc."""
     try:
         lines = Path("/proc/self/mounts").read_text(errors="replace").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Whether the weights go into the GPUs' memory, and whether that memory is free."""
+"""Checks whether the weights fit into the GPUs' memory, and whether that memory is free."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from remote.checks.gpu import FoundGpu
 from remote.protocol import VllmSetup
 
 _ROOM = 1.1
-"""What the weights take, activations and a little cache included, at the least."""
+"""The least memory for a model, as a multiple of its weights: activations and a little cache included."""
 
 
 def find_room(weights: int, gpus: Sequence[FoundGpu], setup: VllmSetup) -> Good[None]:
-    """Whether the weights fit into the share that vLLM may take."""
+    """Check whether the weights fit into the share of memory that vLLM may use."""
     used = gpus[: setup.tensor_parallel_size]
     if not all(gpu.total for gpu in used):
         raise NotCheckedError("nvidia-smi does not say how much memory there is")
@@ -31,7 +31,7 @@ def find_room(weights: int, gpus: Sequence[FoundGpu], setup: VllmSetup) -> Good[
 
 
 def find_free(gpus: Sequence[FoundGpu], setup: VllmSetup, *, is_loaded: bool) -> Good[None]:
-    """Whether the share that vLLM takes is free now; it refuses to start otherwise."""
+    """Check whether the share of memory that vLLM uses is free now; otherwise it refuses to start."""
     used = gpus[: setup.tensor_parallel_size]
     if not all(gpu.total for gpu in used):
         raise NotCheckedError("nvidia-smi does not say how much memory there is")

@@ -1,4 +1,4 @@
-"""The model's files: there, of the right kind, and whole."""
+"""Checks that the model's files exist, have the right format, and are whole."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from remote.checks.safetensors import Incomplete, check_whole
 
 MISTRAL = "mistral"
 _MISTRALS_WEIGHTS = "consolidated"
-"""What the names of the weights begin with that `--load-format mistral` looks for."""
+"""The beginning of the names of the weights that `--load-format mistral` loads."""
 _TOKENIZERS = ("tekken.json", "tokenizer.model.v3", "tokenizer.model", "tokenizer.json")
 _DEFAULT_HOME = "/root"
-"""Of vLLM's own image."""
+"""The home in vLLM's own image."""
 _COPY_AGAIN = "Copy them again, and compare sizes: rsync -a --partial, or fetch the model anew."
 
 
 @dataclass(frozen=True)
 class ModelLocation:
-    """Where a model's files are."""
+    """The folder of a model's files."""
 
     folder: Path | None
-    """None when they will be fetched."""
+    """None when vLLM will download them."""
 
 
 def loaded_model(command: Sequence[str], model: str) -> str:
-    """What is loaded: the model that the command itself names, or the box's."""
+    """The model that vLLM will load: the one in the command, or else the box's."""
     if named := flag_value(command, "--model"):
         return named
     if "serve" in command[:-1]:
@@ -40,7 +40,7 @@ def loaded_model(command: Sequence[str], model: str) -> str:
 
 
 def flag_value(command: Sequence[str], flag: str) -> str:
-    """What follows the flag, or its =; empty when it is not there."""
+    """The value of a flag, after a space or "="; empty when the command does not have the flag."""
     for at, part in enumerate(command):
         name, equals, value = part.partition("=")
         if name.replace("_", "-") == flag:
@@ -51,7 +51,7 @@ def flag_value(command: Sequence[str], flag: str) -> str:
 def find_model(
     model: str, form: str, environment: Mapping[str, str], container: ContainerCommand | None
 ) -> Good[ModelLocation]:
-    """The folder of the model, or its place in the Hub's cache."""
+    """Find the folder of the model, or its snapshot in the Hub's cache."""
     if not model:
         raise Wrong(
             "the box has no model",
@@ -63,7 +63,7 @@ def find_model(
             "Write the whole path into `model` of the box.",
         )
     # The daemon, and so vLLM, works in /.
-    folder = _outside(model, container) if container else Path("/") / model
+    folder = _path_on_box(model, container) if container else Path("/") / model
     if folder is not None and folder.is_dir():
         return Good(ModelLocation(folder), str(folder))
     if is_hub_name(model):
@@ -82,7 +82,7 @@ def find_model(
     )
 
 
-def _outside(model: str, container: ContainerCommand) -> Path | None:
+def _path_on_box(model: str, container: ContainerCommand) -> Path | None:
     return container.path_on_box(model) if model.startswith("/") else None
 
 
@@ -90,7 +90,7 @@ def _find_on_hub(
     model: str, form: str, environment: Mapping[str, str], container: ContainerCommand | None
 ) -> Good[ModelLocation]:
     mounted = container.path_on_box(cache_folder({"HOME": _DEFAULT_HOME})) if container else None
-    # The engine mounts the box's own cache into a container that is given none.
+    # The engine mounts the box's cache into a container whose line mounts no cache.
     cache = mounted or Path(cache_folder(environment)).expanduser()
     snapshot = find_snapshot(cache, model)
     offline = container is None and is_offline(environment)
@@ -120,7 +120,7 @@ def _is_whole(snapshot: Path, form: str) -> bool:
 
 
 def find_config(folder: Path, form: str) -> Good[None]:
-    """The files that say what the model is, in the format that vLLM is told to expect."""
+    """Check the config and the tokenizer in the format that vLLM will expect."""
     names = {file.name for file in folder.iterdir()}
     own, other = (
         ("params.json", "config.json") if form == MISTRAL else ("config.json", "params.json")
@@ -143,7 +143,7 @@ def find_config(folder: Path, form: str) -> Good[None]:
 
 
 def find_weights(folder: Path, form: str) -> Good[int]:
-    """Bytes of the weights that would be loaded, each file whole."""
+    """Check that each file of the weights is whole; the value is their size in bytes."""
     mistral = form == MISTRAL
     files = sorted(
         file
@@ -186,13 +186,13 @@ def _find_other_weights(folder: Path, *, mistral: bool) -> Good[int]:
 
 
 def _shards(folder: Path, *, mistral: bool) -> set[str]:
-    """The files that the indices name; none without an index. Raises Wrong."""
+    """The names of the weight files in the index files; empty without an index. Raises Wrong."""
     indices = folder.glob("*.safetensors.index.json")
     ours = (i for i in indices if i.name.startswith(_MISTRALS_WEIGHTS) is mistral)
-    return {shard for index in ours for shard in _named_in(index)}
+    return {shard for index in ours for shard in _read_index(index)}
 
 
-def _named_in(index: Path) -> set[str]:
+def _read_index(index: Path) -> set[str]:
     try:
         shards = json.loads(index.read_bytes())["weight_map"].values()
         return {str(shard) for shard in shards}

@@ -1,7 +1,8 @@
-"""Is a safetensors file whole? Its header says how long it must be, so a half-copied one is found at once.
+"""Checks that a safetensors file is whole. Its header gives its length, so a half-copied file is found at
+once.
 
-A file is: 8 bytes (the header's length, little-endian), the header (JSON: each tensor's `data_offsets`
-into what follows), the tensors. See https://github.com/huggingface/safetensors.
+A file has three parts: 8 bytes (the header's length, little-endian), the header (JSON with the
+`data_offsets` of each tensor), and the tensors. See https://github.com/huggingface/safetensors.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ from pathlib import Path
 
 _LENGTH = 8
 _MOST_HEADER = 100_000_000
-"""Bytes; safetensors itself refuses longer ones."""
+"""Bytes that a header may have; safetensors itself refuses longer ones."""
 _POINTER = b"version https://git-lfs"
 
 
 class Incomplete(Exception):
-    """The file is not what it should be; the message says how."""
+    """The file is not whole; the message says why."""
 
 
 def check_whole(file: Path) -> int:
-    """The size of the file in bytes. Raises Incomplete, and OSError when it cannot be read."""
+    """Check a file and return its size in bytes. Raises Incomplete, and OSError when it cannot be read."""
     size = file.stat().st_size
     with file.open("rb") as opened:
         beginning = opened.read(len(_POINTER))

@@ -1,4 +1,4 @@
-"""A model server that runs already: whether it answers, and has the model."""
+"""Checks whether a model server that runs already answers and has the model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from remote.protocol import OpenAISetup
 
 
 async def find_key(setup: OpenAISetup) -> Good[str]:
-    """The API key, where the settings want one; it is never shown."""
+    """Find the API key, if the settings name a variable for it; the key is never shown."""
     if not setup.api_key_env:
         return Good("", "none wanted")
     key = os.environ.get(setup.api_key_env, "")
@@ -26,7 +26,7 @@ async def find_key(setup: OpenAISetup) -> Good[str]:
 
 
 async def find_server(setup: OpenAISetup, key: str, model: str) -> Good[OpenAIEngine]:
-    """Whether the server answers."""
+    """Check whether the server answers."""
     if not setup.base_url:
         raise Wrong("the box has no openai.base_url", "Set it, as in http://127.0.0.1:8000/v1")
     try:
@@ -46,7 +46,7 @@ async def find_server(setup: OpenAISetup, key: str, model: str) -> Good[OpenAIEn
 
 
 async def find_served_model(engine: OpenAIEngine) -> Good[Model]:
-    """Whether the server has the model."""
+    """Check whether the server has the model."""
     try:
         model = await engine.server_model()
     except EngineError as error:
@@ -55,7 +55,7 @@ async def find_served_model(engine: OpenAIEngine) -> Good[Model]:
 
 
 async def find_context(model: Model, context: int) -> Good[None]:
-    """Whether the server's context is as long as the one that we count with."""
+    """Check whether the server's context is at least as long as `upsampling.max_tokens`."""
     if model.max_model_len is None:
         return Good(None, f"the server does not say; counted with max_tokens = {context:,}")
     detail = f"{model.max_model_len:,} tokens; max_tokens = {context:,}"

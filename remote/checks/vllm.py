@@ -1,4 +1,4 @@
-"""Which vLLM would be started, and whether it can be."""
+"""Checks which vLLM would be started, and whether that is possible."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KNOWN = f"{_OLDEST[0]}.{_OLDEST[1]} to {NEWEST_KNOWN[0]}.{NEWEST_KNOWN[1]}"
 
 
 async def find_command(command: Sequence[str], environment: Mapping[str, str]) -> Good[str]:
-    """The program that the command names."""
+    """Find the program of the command."""
     try:
         find_run_line(command)
     except BadCommandError as error:
@@ -34,7 +34,7 @@ async def find_command(command: Sequence[str], environment: Mapping[str, str]) -
 
 
 async def find_vllm_version(command: Sequence[str]) -> Good[Version | None]:
-    """The version, from the metadata of its package or the tag of its image."""
+    """Find the version, from the package's metadata or the image's tag."""
     version = await find_version(command)
     if version is None:
         newest = ".".join(map(str, NEWEST_KNOWN))
@@ -55,7 +55,7 @@ async def find_vllm_version(command: Sequence[str]) -> Good[Version | None]:
 
 
 async def find_docker(container: ContainerCommand, environment: Mapping[str, str]) -> Good[None]:
-    """Whether the container daemon answers us."""
+    """Check whether Docker's daemon answers."""
     ran = await run_program(
         [container.program, "version", "--format", "{{.Server.Version}}"], environment
     )
@@ -69,7 +69,7 @@ async def find_docker(container: ContainerCommand, environment: Mapping[str, str
 
 
 async def find_image(container: ContainerCommand, environment: Mapping[str, str]) -> Good[None]:
-    """Whether the image is there already."""
+    """Check whether the image is on the box already."""
     ran = await run_program(
         [container.program, "image", "inspect", "--format", "{{.Size}}", container.image],
         environment,
