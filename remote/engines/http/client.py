@@ -1,5 +1,5 @@
-"""One request over one connection. Leaving the request, however, closes the connection at once: that is
-how a model server is told to stop.
+"""Sends one request over one connection. Leaving the request's block closes the connection at once, by which
+the model server learns that it can stop.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Client:
 
         `path` comes after the server's root; `body` is sent as JSON, None for no body. `silence` is the
         number of seconds until the head and the body, or its first event, must have come.
-        Raises Unreachable, Silent and Broken.
+        Raises Unreachable, Silent and BrokenConnection.
         """
         reader, writer = await self._connect()
         try:
@@ -97,7 +97,7 @@ class Client:
 
 
 def _drop(opening: asyncio.Future[_Streams]) -> None:
-    """Nobody waits for this connection any more, and it may come about all the same."""
+    """Cancel the opening of a connection, and close the connection if it opens all the same."""
     opening.add_done_callback(_close)
     opening.cancel()
 

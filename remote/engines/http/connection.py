@@ -1,4 +1,4 @@
-"""Bytes from one connection, whose peer may be silent only so long; every trouble as one of ours."""
+"""Reads from one connection, with a time limit on the server's silence; every error is an EngineError."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from remote.engines import EngineError
 from remote.engines.http.server import Server
 
 MOST_LINE = 1 << 16
-"""Bytes that a line of the head may have."""
+"""Bytes that a line of the response's head may have."""
 MOST_HEADERS = 100
 _MOST_EARLY_ANSWERS = 8
 _PIECE = 1 << 16
 _QUOTED = 60
-"""Characters of what the server said that a message repeats."""
+"""Characters of the server's data that an error message quotes."""
 
 
 class Unreachable(EngineError):
-    """Nobody answers there, or not as who they should be (TLS)."""
+    """No server answers at the address, or its TLS certificate is wrong."""
 
 
 class Silent(EngineError):
-    """The server took the connection and then said nothing for too long."""
+    """The server accepted the connection and then sent nothing for too long."""
 
 
 class BrokenConnection(EngineError):
-    """The server broke off, or what it says is not HTTP as we read it."""
+    """The server broke the connection, or its data is not HTTP/1."""
 
 
 def reason(error: OSError) -> str:
-    """What went wrong, without the address that asyncio puts there."""
+    """The system's text for an error, without the address that asyncio adds."""
     if error.errno is None or isinstance(error, (ssl.SSLError, socket.gaierror)):
         return error.strerror or str(error) or type(error).__name__
     return os.strerror(error.errno)
 
 
 class Connection:
-    """Bytes from a server that must not be silent beyond a moment; every trouble as one of ours."""
+    """One connection to a server. Every read has a deadline, which `allow` sets."""
 
     def __init__(
         self, server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -50,18 +50,18 @@ class Connection:
         self._reader = reader
         self._writer = writer
         self._buffer = bytearray()
-        """What came and was not asked for yet: most often the rest of an event."""
+        """Received bytes that are not read yet: most often the rest of an event."""
         self._loop = asyncio.get_running_loop()
         self._seconds = 0.0
         self._deadline = 0.0
 
     def allow(self, seconds: float) -> None:
-        """From now on, the server has this long until the next `allow`."""
+        """Set the deadline: the server may be silent for this many seconds, until the next `allow`."""
         self._seconds = seconds
         self._deadline = self._loop.time() + seconds
 
     def broken(self, what: str, said: bytes | str | None = None) -> BrokenConnection:
-        """The error that the server did `what`; `said` is quoted, in part and without the key."""
+        """Make the error that the server did `what`; it quotes the start of `said`, without the key."""
         if said is None:
             return BrokenConnection(f"{self.server.label} {what}")
         text = said if isinstance(said, str) else said.decode("latin-1")
@@ -70,7 +70,7 @@ class Connection:
         )
 
     async def read_head(self) -> tuple[int, dict[str, str]]:
-        """Status, and headers by lower-case name; those of "100 Continue" and the like are passed over."""
+        """Read the status, and the headers by lower-case name. Answers such as "100 Continue" are ignored."""
         for _ in range(_MOST_EARLY_ANSWERS):
             status = self._status(await self.read_line())
             headers = await self._read_headers()
@@ -79,7 +79,7 @@ class Connection:
         raise self.broken("never comes to its answer")
 
     async def read_line(self) -> bytes:
-        """The next line without its end."""
+        """Read the next line, without its line break."""
         while (end := self._buffer.find(b"\n")) < 0 and len(self._buffer) <= MOST_LINE:
             if not await self._read_more():
                 raise self.broken("closed the connection before its answer was whole")
@@ -88,13 +88,13 @@ class Connection:
         return self._take(end + 1).rstrip(b"\r\n")
 
     async def read_some(self, most: int = _PIECE) -> bytes:
-        """At least one byte, and b"" at the end."""
+        """Read at least one byte; b"" means the end of the stream."""
         if not self._buffer:
             await self._read_more()
         return self._take(most)
 
     async def _read_more(self) -> bool:
-        """Wait for more; returns whether there is more, or that was the end."""
+        """Wait for more bytes. Returns False at the end of the stream."""
         with self._bounded():
             more = await self._reader.read(_PIECE)
         self._buffer += more
@@ -135,7 +135,7 @@ class Connection:
             timer.cancel()
 
     def _give_up(self) -> None:
-        # Told to the reader and not by cancelling the task: a cancel of the caller's stays one.
+        # The reader raises the error. Cancelling the task instead would look like a cancel by the caller.
         self._reader.set_exception(
             Silent(f"{self.server.label} said nothing for {self._seconds:g} s")
         )

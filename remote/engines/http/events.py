@@ -1,4 +1,4 @@
-"""Server-sent events: the lines of a body, grouped."""
+"""Decodes server-sent events from the bytes of a body."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ MOST_EVENT = 1 << 20
 
 
 class EventTooLong(Exception):
-    """An event is over MOST_EVENT; the stream is not read on."""
+    """An event is longer than MOST_EVENT; the stream cannot be read on."""
 
 
 class EventDecoder:
     """Cuts a byte stream into the data of its events, however the bytes arrive.
 
-    Comments, and every field but `data`, are passed over. An event that no blank line ended is none.
+    Comments, and every field but `data`, are ignored. An event without a blank line after it is ignored, too.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class EventDecoder:
         self._first_line = True
 
     def feed(self, data: bytes) -> Iterator[str]:
-        """The data of the events that these bytes complete. Raises EventTooLong."""
+        """Add received bytes, and yield the data of the events that are complete now. Raises EventTooLong."""
         if not data:
             return
         if self._after_cr:
@@ -59,7 +59,7 @@ class EventDecoder:
             self._size += len(value) + 1
 
     def _take_event(self) -> str:
-        # A line is whole, so no character is cut; what is no UTF-8 then never was.
+        # Lines are whole, so no character is cut; bytes that are not UTF-8 are the server's fault.
         text = b"\n".join(self._data).decode("utf-8", "replace")
         self._data.clear()
         self._size = 0

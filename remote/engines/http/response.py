@@ -1,4 +1,4 @@
-"""An answer: its status and headers, and its body however that is framed."""
+"""A response: its status and headers, and its body in any of HTTP/1's framings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 
 
 class Response:
-    """What the server answered; its body can be read once, in one of two ways."""
+    """The server's response. Its body can be read once, as a whole or event by event."""
 
     def __init__(self, connection: Connection, status: int, headers: Mapping[str, str]) -> None:
         self._connection = connection
@@ -31,14 +31,14 @@ class Response:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     async def read(self, most: int = MOST_BODY) -> bytes:
-        """The whole body. Raises Broken above `most` bytes, and Silent."""
+        """The whole body. Raises BrokenConnection above `most` bytes, and Silent."""
         body = bytearray()
         async for piece in self._pieces(most):
             body += piece
         return bytes(body)
 
     async def read_beginning(self, most: int) -> bytes:
-        """What comes of the body, up to `most` bytes; trouble on the way ends it like the end."""
+        """Read up to `most` bytes of the body; an error ends the reading like the body's end."""
         body = bytearray()
         with contextlib.suppress(BrokenConnection, Silent):
             async for piece in self._framed():
@@ -48,14 +48,14 @@ class Response:
         return bytes(body[:most])
 
     def allow(self, seconds: float) -> None:
-        """Let the server be silent for this long from now on, until its next event is whole."""
+        """Let the server take this many seconds from now until its next event is complete."""
         self._connection.allow(seconds)
 
     async def events(self) -> AsyncIterator[str]:
         """The data of each server-sent event, until the body ends.
 
-        Comments do not count as an event: what sends them may be a proxy before a server that hangs. To
-        be called after each event: `allow`. Raises Broken above MOST_STREAM bytes, and Silent.
+        Comments do not count as events: a proxy before a server that hangs may send them. The caller must
+        call `allow` after each event. Raises BrokenConnection above MOST_STREAM bytes, and Silent.
         """
         decoder = EventDecoder()
         try:

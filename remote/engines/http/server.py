@@ -1,4 +1,4 @@
-"""Which model server, and how it is reached."""
+"""The address and the key of a model server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Server:
     """Sent as a bearer token; empty for none. It is in no message and no repr of ours."""
 
     def __post_init__(self) -> None:
-        # A line break in either would let it add headers of its own.
+        # A line break in the key or the URL could add headers to the request.
         if not _VISIBLE.fullmatch(self.api_key):
             raise ValueError("the API key holds a space, a line break or a character beyond ASCII")
         if not _VISIBLE.fullmatch(self.base_url):
@@ -68,7 +68,7 @@ class Server:
 
     @property
     def label(self) -> str:
-        """What messages call the server."""
+        """The server's name in error messages."""
         if self.socket_path is not None:
             return f"the model server at {self.socket_path}"
         return f"the model server at {self._url.scheme}://{self._url.netloc}{self.root}"

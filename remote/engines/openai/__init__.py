@@ -1,12 +1,12 @@
 """The engine over a chat server that already runs and speaks OpenAI's API: vLLM, SGLang, Ollama,
 llama.cpp, Ray Serve.
 
-    chat     what is asked and what is answered, as JSON
-    metrics  what a vLLM counts, read from its /metrics
-    refusal  what a server's refusal means for the request
-    engine   the `Engine`, and what a supervisor asks of its server
+    chat     requests and answers as JSON
+    metrics  the load of a vLLM, read from its /metrics
+    refusal  turns a server's refusal into an error of ours
+    engine   the `Engine`, and the health checks for a supervisor
 
-It starts no server and watches over none.
+It starts no server and supervises none.
 """
 
 from __future__ import annotations

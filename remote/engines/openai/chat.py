@@ -1,4 +1,4 @@
-"""What is asked of a chat server, and what it answers, as JSON. Nothing is sent from here."""
+"""Builds the JSON of requests to a chat server, and reads the JSON of its answers. It sends nothing."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class Chunk:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     fingerprint: str | None = None
-    """The server's word for its own version, where it has one."""
+    """The server's own version string (system_fingerprint), if it sends one."""
 
 
 class Ending:
-    """How an answer ends, gathered from its chunks."""
+    """Collects from an answer's chunks how it ended."""
 
     def __init__(self) -> None:
         self._reason: str | None = None
@@ -47,7 +47,7 @@ class Ending:
         self._completion: int | None = None
 
     def note(self, chunk: Chunk) -> None:
-        """Usage may come after the reason, in every chunk, or never."""
+        """Add a chunk. The usage may come after the finish reason, in every chunk, or never."""
         self._reason = chunk.finish_reason or self._reason
         if chunk.prompt_tokens is not None:
             self._prompt = chunk.prompt_tokens
@@ -55,7 +55,7 @@ class Ending:
             self._completion = chunk.completion_tokens
 
     def completion(self) -> Completion:
-        """The end, when the answer is whole. Raises EngineError."""
+        """Return the Completion of a whole answer. Raises EngineError for an incomplete one."""
         if self._reason is None:
             raise EngineError("the model server ended its answer early")
         if self._reason not in _ENDINGS:
@@ -159,7 +159,7 @@ def _text(value: Json) -> str | None:
 
 
 def _count(value: Json) -> int | None:
-    """A number of tokens; what no message can hold is none."""
+    """Read a number of tokens; None for a value that no message of the protocol can hold."""
     whole = isinstance(value, int) and not isinstance(value, bool)
     return cast(int, value) if whole and 0 <= cast(int, value) < BEYOND_NUMBERS else None
 

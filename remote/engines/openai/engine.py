@@ -1,4 +1,4 @@
-"""The engine itself: requests to a chat server, its words as they come."""
+"""The engine `openai`: sends requests to a chat server and yields its text while it comes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Limits:
 
 
 class OpenAIEngine:
-    """Answers requests through a chat server that somebody else runs, or a supervisor.
+    """Answers requests through a chat server that others run: the user, or a supervisor such as `VllmEngine`.
 
     Each request has a connection of its own, which is closed when it ends or its task is cancelled; the
     server stops generating then. Silence beyond the limits raises `remote.engines.http.Silent`, a server
@@ -95,13 +95,13 @@ class OpenAIEngine:
         for everything else.
         """
         if request.model != self._model:
-            # Accepted under other settings; an answer of this model would be a wrong one.
+            # The job was accepted under other settings; this model's answer would be wrong for it.
             raise BadRequest(f"it asks for {request.model!r}, and the box has {self._model!r} now")
         if len(images) != len(request.frames):
             raise BadRequest(f"{len(request.frames)} frames are named, {len(images)} pictures came")
         if not images and not request.prompt.strip():
             raise BadRequest("the prompt is empty and no frame came with it")
-        # Closed with this one, however this one ends.
+        # Closes the connection however this generator ends.
         async with aclosing(self._chat(chat_body(self._model, request, images))) as pieces:
             async for piece in pieces:
                 yield piece
@@ -126,7 +126,7 @@ class OpenAIEngine:
             raise EngineError(f"{self._server.label} gives no models: {error}") from None
 
     async def server_model(self) -> Model:
-        """Our model as the server has it. Raises EngineError, also when it has it not."""
+        """Find our model among the server's. Raises EngineError, also when the server does not have it."""
         models = await self.models()
         # Ollama lists "llava:latest" and takes "llava".
         names = (self._model, f"{self._model}:latest")
@@ -137,7 +137,7 @@ class OpenAIEngine:
         raise EngineError(f"{self._server.label} has no model {self._model!r}; it has: {have}")
 
     async def probe(self) -> None:
-        """Have one token generated: only that shows that the model works.
+        """Ask for one token, because only that shows that the model works.
 
         Raises BadRequest and EngineError like `generate`.
         """
@@ -157,7 +157,7 @@ class OpenAIEngine:
                 if chunk.text:
                     began = True
                     yield chunk.text
-                # After the yield: the time that the reader of the text takes is not the server's.
+                # After the yield, so that the caller's time does not count as the server's silence.
                 response.allow(limits.between if began else limits.first)
             yield ending.completion()
 

@@ -1,6 +1,6 @@
-"""What a vLLM counts, read from the page for Prometheus at /metrics.
+"""Reads the load of a vLLM from its Prometheus page /metrics.
 
-Servers of other makes have no such page, or other names on it; they are asked again only now and then.
+Other servers have no such page, or other names on it; they are polled again only after a pause.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class Metrics:
 
 
 def read_metrics(page: str) -> Metrics | None:
-    """What we look for on the page; None when nothing of it is there.
+    """Read our metrics from the page; None when it has none of them.
 
-    Engines that share the work have a line each: counts are added up, of the caches the fullest counts.
+    Data-parallel engines have a line each: counts are added up, and the fullest cache counts.
     """
     found: dict[str, list[float]] = {}
     for name, value in _samples(page):
@@ -70,7 +70,7 @@ def read_metrics(page: str) -> Metrics | None:
 
 
 class LoadReader:
-    """Asks one server again and again; two pages make a rate."""
+    """Polls one server; the rates come from two pages in a row."""
 
     def __init__(self, server: Server) -> None:
         self._client = Client(server, _SECONDS)

@@ -1,4 +1,4 @@
-"""What a server's refusal means: can this request never be answered, or may another attempt be?"""
+"""Decides what a server's refusal means: BadRequest if no attempt can succeed, EngineError if another may."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def error_in(value: Json) -> str | None:
 
 
 def words_in(body: bytes) -> str:
-    """What the body of a refusal says, whatever its form."""
+    """Return the message in the body of a refusal, in any of the known forms."""
     text = body.decode("utf-8", "replace")
     try:
         value = cast(Json, json.loads(text))
@@ -87,7 +87,7 @@ def broken_off_error(server: Server, error: AnsweredError) -> EngineError | BadR
 
 
 def tidy_words(server: Server, words: str) -> str:
-    """In one line, of a bounded length, without the key."""
+    """Put the server's words on one line, shorten them, and remove the key."""
     # The key goes first: cut in two, it would not be found.
     return " ".join(server.without_key(words).split())[:MOST_WORDS]
 

@@ -1,4 +1,4 @@
-"""What is seen in frames, one by one: light, colours, and where the detail is."""
+"""Measures single frames: light, colours, and where the detail is."""
 
 from __future__ import annotations
 

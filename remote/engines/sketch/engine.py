@@ -1,4 +1,4 @@
-"""The engine itself: frames in, a paragraph out, no model in between."""
+"""The engine `sketch`: measures the frames and writes a paragraph, without a model."""
 
 from __future__ import annotations
 

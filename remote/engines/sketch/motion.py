@@ -1,4 +1,6 @@
-"""What happens between two frames: how the view moves, what moves in it, whether it is cut."""
+"""Measures the change between two frames: how the camera moves, what moves in the view, whether there is a
+cut.
+"""
 
 from __future__ import annotations
 

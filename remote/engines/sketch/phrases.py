@@ -1,6 +1,6 @@
-"""How each term is said: several wordings of the same fact, for `words` to choose from.
+"""The wordings of each term. `paragraph` chooses one of several that state the same fact.
 
-Every wording in a list says the same thing. Names in braces are filled in by `words`.
+`paragraph` also fills in the names in braces.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From numbers to terms: which word a measured value deserves, and nothing about sentences.
+"""Finds the word for each measured value. It builds no sentences.
 
 The limits were set by looking at office footage, segmentation maps and ffmpeg's test pictures.
 """
