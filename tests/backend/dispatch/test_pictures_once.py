@@ -142,7 +142,8 @@ async def test_a_picture_that_the_box_has_lost_is_sent_again_by_itself(
     scene.box.lose_pictures()
     scene.box.engine.let()
     await running
-    assert scene.brought()[-1] == [True, True]
+    # Those that had not begun are sent again, and the first of them brings the pictures.
+    assert [True, True] in scene.brought()[3:]
     assert scene.done() == 3
 
 
