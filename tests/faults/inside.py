@@ -166,6 +166,7 @@ def wrap_files(orders: Orders) -> None:
     os.ftruncate = wrap(orders, "truncate", os.ftruncate, lambda fd, _: path_of(fd))
     os.replace = wrap(orders, "rename", os.replace, lambda _, target, **__: str(target))
     os.unlink = wrap(orders, "unlink", os.unlink, lambda path, **_: str(path))
+    os.open = wrap(orders, "open", os.open, lambda file, *_, **__: str(file))
     opened = wrap(orders, "open", io.open, lambda file, *_, **__: str(file))
 
     def open_file(file: Any, mode: str = "r", *arguments: Any, **named: Any) -> Any:
