@@ -35,21 +35,6 @@ class CategoryRow:
     check: SizeCheck
 
 
-def check_size(
-    size: Size,
-    *,
-    text: int,
-    limit: int,
-    reserve: int,
-    frames: int = 2,
-    rule: VisionRule = PIXTRAL,
-    overhead: int = OVERHEAD,
-) -> SizeCheck:
-    """Compute what `frames` pictures of this size cost, with `text` tokens of prompt."""
-    budget = Budget(limit, reserve, text, rule.vision_tokens(size, frames), overhead)
-    return SizeCheck(size, frames, LINEAR.vision_tokens(size, frames), budget)
-
-
 def category_matrix(
     *,
     text: int,
@@ -60,20 +45,10 @@ def category_matrix(
     overhead: int = OVERHEAD,
 ) -> tuple[CategoryRow, ...]:
     """Check each Cosmos size, largest category first: 5 categories × 5 aspect ratios = 25 rows."""
-    return tuple(
-        CategoryRow(
-            category,
-            aspect,
-            check_size(
-                size,
-                text=text,
-                frames=frames,
-                limit=limit,
-                reserve=reserve,
-                rule=rule,
-                overhead=overhead,
-            ),
-        )
-        for category, sizes in CATEGORIES.items()
-        for aspect, size in sizes.items()
-    )
+    rows = []
+    for category, sizes in CATEGORIES.items():
+        for aspect, size in sizes.items():
+            budget = Budget(limit, reserve, text, rule.vision_tokens(size, frames), overhead)
+            check = SizeCheck(size, frames, LINEAR.vision_tokens(size, frames), budget)
+            rows.append(CategoryRow(category, aspect, check))
+    return tuple(rows)
