@@ -26,9 +26,9 @@ test-all:
 	$(MAKE) test
 	$(MAKE) test-rest
 
-# What failed in the tier that ran last, one at a time.
+# What failed in the tier that ran last, one at a time. The pictures of the tests that do not run are not unused.
 test-again: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none --snapshot-warn-unused
 
 # Formatting and lints, types, and the import rules of the three rooms.
 check: $(VENV)/.installed-dev

@@ -15,9 +15,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from tui.text import one_line
+from tui.widgets.plain_text import PlainText
 
 if TYPE_CHECKING:
     from backend.box.asker import HostKeyQuestion
@@ -88,24 +89,21 @@ class HostKeyDialog(BoxQuestion[bool]):
         )
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Is this the box that you mean?"
-            yield Static(
-                f"Nobody has vouched for the host key of {one_line(asked.host)} yet.", markup=False
-            )
-            yield Static(classes="gap")
+            yield PlainText(f"Nobody has vouched for the host key of {one_line(asked.host)} yet.")
+            yield PlainText(classes="gap")
             for label, value in facts:
                 with Horizontal(classes="fact"):
-                    yield Static(label, classes="label", markup=False)
-                    yield Static(Content.styled(one_line(value), "bold"), markup=False)
-            yield Static(
+                    yield PlainText(label, classes="label")
+                    yield PlainText(Content.styled(one_line(value), "bold"))
+            yield PlainText(
                 "Compare the fingerprint with what the box's owner says, or with what is shown there by "
                 f"`ssh-keygen -lf {asked.public_key_file}`. If it is another one, somebody may be "
                 "listening in.",
                 classes="note",
-                markup=False,
             )
-            yield Static(classes="gap")
+            yield PlainText(classes="gap")
             with Horizontal(classes="row"):
-                yield Static("trust it?", classes="label", markup=False)
+                yield PlainText("trust it?", classes="label")
                 answer = Input(placeholder="no", compact=True)
                 answer.cursor_blink = False
                 yield answer
@@ -113,7 +111,7 @@ class HostKeyDialog(BoxQuestion[bool]):
                 ("yes ⏎", "bold $primary"), "  trust and remember it    ",
                 ("⏎", "bold $primary"), "  no, jobs stay queued",
             )  # fmt: skip
-            yield Static(keys, classes="keys", markup=False)
+            yield PlainText(keys, classes="keys")
 
     @on(Input.Submitted)
     def _take(self, event: Input.Submitted) -> None:
@@ -131,8 +129,8 @@ class SecretDialog(BoxQuestion[str]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "A box asks"
-            yield Static(one_line(self._prompt.strip()), markup=False)
-            yield Static(classes="gap")
+            yield PlainText(one_line(self._prompt.strip()))
+            yield PlainText(classes="gap")
             with Horizontal(classes="row"):
                 secret = Input(password=True, compact=True)
                 secret.cursor_blink = False
@@ -143,7 +141,7 @@ class SecretDialog(BoxQuestion[str]):
                 ("Esc", "bold $primary"),
                 "  not now",
             )
-            yield Static(keys, classes="keys", markup=False)
+            yield PlainText(keys, classes="keys")
 
     @on(Input.Submitted)
     def _take(self, event: Input.Submitted) -> None:

@@ -12,12 +12,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from remote.protocol import Finding
 from tui.dialogs.doctor_text import finding_lines, summary
 from tui.shell.defects import TellsDefects
 from tui.text import one_line
+from tui.widgets.plain_text import PlainText
 
 if TYPE_CHECKING:
     from backend.box.asker import Asker
@@ -52,8 +52,8 @@ class DoctorScreen(TellsDefects, ModalScreen[None]):
             panel.border_title = Content(f"Doctor · {one_line(self._box)}")
             panel.border_subtitle = "d again · D and start the model · Esc closes"
             with VerticalScroll(can_focus=False):
-                yield Static(id="findings", markup=False)
-            yield Static(id="doing", markup=False)
+                yield PlainText(id="findings")
+            yield PlainText(id="doing")
 
     def on_mount(self) -> None:
         self.call_after_refresh(self.action_examine, self._start)
@@ -81,14 +81,14 @@ class DoctorScreen(TellsDefects, ModalScreen[None]):
     def doing(self, text: str) -> None:
         """Show which step the examination is at."""
         now = Content.styled(f"… {one_line(text)}", "$foreground-muted")
-        self.query_one("#doing", Static).update(now)
+        self.query_one("#doing", PlainText).update(now)
 
     def conclude(self, seconds: float, *, start: bool, whole: bool) -> None:
         """Show a summary of the findings, once the examination has ended."""
         text = summary(self._findings, seconds)
         if whole and not start:
             text = Content("\n").join([text, Content.styled(_NOT_TRIED, "$foreground-muted")])
-        self.query_one("#doing", Static).update(text)
+        self.query_one("#doing", PlainText).update(text)
 
     async def _examine(self, *, start: bool) -> None:
         # It brings SSH with it.
@@ -102,4 +102,4 @@ class DoctorScreen(TellsDefects, ModalScreen[None]):
     def _draw(self) -> None:
         width = self.query_one(VerticalScroll).scrollable_content_region.width
         if width > 0:
-            self.query_one("#findings", Static).update(finding_lines(self._findings, width))
+            self.query_one("#findings", PlainText).update(finding_lines(self._findings, width))

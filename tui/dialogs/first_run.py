@@ -10,10 +10,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import OptionList, Static
+from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from tui.widgets.choices import Choices
+from tui.widgets.plain_text import PlainText
 
 _WHAT = (
     "Short prompts for video world models become long, concrete ones.",
@@ -46,7 +47,7 @@ class FirstRunScreen(ModalScreen[Begin | None]):
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Welcome to upsample"
             dialog.border_subtitle = "⏎ chooses · Esc looks around"
-            yield Static("\n".join(_WHAT), markup=False)
+            yield PlainText("\n".join(_WHAT))
             yield Choices(*(Option(_choice(begin), id=begin.name) for begin in Begin))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

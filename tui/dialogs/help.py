@@ -11,10 +11,10 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.dom import DOMNode
 from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from tui.dialogs.keys import EVERYWHERE, HelpGroups, spell_keys
 from tui.dialogs.legend import legend
+from tui.widgets.plain_text import PlainText
 
 
 class HelpScreen(ModalScreen[None]):
@@ -50,7 +50,7 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll(classes="panel", can_focus=False) as panel:
             panel.border_title = Content(f"Keys · {self._page}")
             panel.border_subtitle = "j k scroll · Esc closes"
-            yield Static(Content("\n").join(lines[:-1]), markup=False)
+            yield PlainText(Content("\n").join(lines[:-1]))
 
     def action_scroll(self, lines: int) -> None:
         """Scroll by lines."""

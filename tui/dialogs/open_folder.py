@@ -10,9 +10,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from tui.text import one_line
+from tui.widgets.plain_text import PlainText
 
 
 class OpenFolderDialog(ModalScreen[Path | None]):
@@ -32,11 +33,11 @@ class OpenFolderDialog(ModalScreen[Path | None]):
             dialog.border_title = "Open a folder of prompt specs"
             dialog.border_subtitle = "⏎ opens · Esc gives up"
             with Horizontal(classes="row"):
-                yield Static("path", classes="label", markup=False)
+                yield PlainText("path", classes="label")
                 path = Input(placeholder=one_line(str(self._cwd)), compact=True)
                 path.cursor_blink = False
                 yield path
-            yield Static(classes="wrong", markup=False)
+            yield PlainText(classes="wrong")
 
     @on(Input.Submitted)
     def _open(self, event: Input.Submitted) -> None:
@@ -48,4 +49,4 @@ class OpenFolderDialog(ModalScreen[Path | None]):
         if there:
             self.dismiss(path)
         else:
-            self.query_one(".wrong", Static).update(f"✗ {one_line(event.value)} is not there.")
+            self.query_one(".wrong", PlainText).update(f"✗ {one_line(event.value)} is not there.")

@@ -9,9 +9,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from tui.text import one_line, paragraphs
+from tui.widgets.plain_text import PlainText
 
 
 class QuestionDialog(ModalScreen[bool]):
@@ -39,12 +39,12 @@ class QuestionDialog(ModalScreen[bool]):
         """Compose the question, and a line with the keys and what each of them does."""
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(one_line(self._title))
-            yield Static(self._question, markup=False)
+            yield PlainText(self._question)
             yes_key, no_key = ("⏎", "n") if self._default else ("y", "⏎")
             keys = Content.assemble(
                 (yes_key, "bold $primary"), f"  {self._yes}     ", (no_key, "bold $primary"), "  no"
             )
-            yield Static(keys, classes="keys", markup=False)
+            yield PlainText(keys, classes="keys")
 
     def action_take_default(self) -> None:
         """Close with the default answer."""

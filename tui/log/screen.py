@@ -11,7 +11,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from tui.log.book import LogLine
 from tui.log.help import HELP
@@ -26,6 +26,7 @@ from tui.shell.steady_app import CHANGES
 from tui.shell.terminal import copy
 from tui.text import one_line
 from tui.widgets.page import HELP_KEY, Page
+from tui.widgets.plain_text import PlainText
 
 _LOOKS: list[str | PurePath] = ["screen.tcss", "view.tcss"]
 _MOST_COPIED = 1_000_000
@@ -66,12 +67,12 @@ class LogPage(Page):
         lines = LogLines(self.host.recorder.book)
         with Vertical(classes="body"):
             with Horizontal(id="line"):
-                yield Static(id="title", markup=False)
-                yield Static(id="standing", markup=False)
-            yield Static(id="empty", markup=False)
+                yield PlainText(id="title")
+                yield PlainText(id="standing")
+            yield PlainText(id="empty")
             yield LogView(lines)
             with Horizontal(id="prompt"):
-                yield Static(id="asked", markup=False)
+                yield PlainText(id="asked")
                 yield LogPrompt()
 
     @property
@@ -120,7 +121,7 @@ class LogPage(Page):
         if not self.lines.numbers:
             file = "" if self._file is None else str(self._file)
             text = empty_log_text(self.lines, self._job_name, file)
-            self.query_one("#empty", Static).update(text)
+            self.query_one("#empty", PlainText).update(text)
         self.log_view.show_lines()
         self._show_title()
 
@@ -130,8 +131,8 @@ class LogPage(Page):
         around = Around(
             view.following, view.new, len(view.chosen_lines), view.current, self._job_name
         )
-        self.query_one("#title", Static).update(log_title(self.lines, around))
-        self.query_one("#standing", Static).update(log_standing(self.lines, around))
+        self.query_one("#title", PlainText).update(log_title(self.lines, around))
+        self.query_one("#standing", PlainText).update(log_standing(self.lines, around))
 
     @property
     def _job_name(self) -> str:
@@ -196,7 +197,7 @@ class LogPage(Page):
         self.prompt.ask(what, value)
 
     def _tell(self, text: str) -> None:
-        self.query_one("#asked", Static).update(f"{text} ")
+        self.query_one("#asked", PlainText).update(f"{text} ")
 
     @on(Input.Changed)
     def _use_as_typed(self, event: Input.Changed) -> None:

@@ -9,10 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
 
 from tui.queue.job_text import answer_text, facts, heading
 from tui.state.live import Live, LiveJob
+from tui.widgets.plain_text import PlainText
 
 _LOW = 16
 """The height below which the facts are brief, to leave room for the text."""
@@ -55,10 +55,10 @@ class LiveView(Vertical):
         self._job: LiveJob | None = None
 
     def compose(self) -> ComposeResult:
-        yield Static(id="heading", markup=False)
-        yield Static(id="facts", markup=False)
+        yield PlainText(id="heading")
+        yield PlainText(id="facts")
         with AnswerScroll(id="answer"):
-            yield Static(id="text", markup=False)
+            yield PlainText(id="text")
 
     @property
     def answer(self) -> AnswerScroll:
@@ -81,10 +81,10 @@ class LiveView(Vertical):
             return
         now = self._live.clock()
         box = self._live.boxes.get(job.job.box)
-        self.query_one("#heading", Static).update(heading(job))
+        self.query_one("#heading", PlainText).update(heading(job))
         brief = self.size.height < _LOW
-        self.query_one("#facts", Static).update(facts(job, now, self._cwd, width, brief=brief))
-        self.query_one("#text", Static).update(answer_text(job, box, now))
+        self.query_one("#facts", PlainText).update(facts(job, now, self._cwd, width, brief=brief))
+        self.query_one("#text", PlainText).update(answer_text(job, box, now))
         if answer.follows:
             answer.action_follow()
         answer.border_subtitle = Content("" if answer.follows else "held: G follows")

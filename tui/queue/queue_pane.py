@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.widgets import Static
 
 from tui.queue.job_list import JobLines
 from tui.queue.job_text import queue_title
 from tui.queue.listing import JobListing
 from tui.state.live import Live
+from tui.widgets.plain_text import PlainText
 
 
 class QueuePane(Vertical):
@@ -20,11 +20,11 @@ class QueuePane(Vertical):
         self._going = JobListing(live, only_going=True)
 
     def compose(self) -> ComposeResult:
-        yield Static(id="going", markup=False)
+        yield PlainText(id="going")
         yield JobLines(self._going)
 
     def show_jobs(self) -> None:
         """Draw the jobs again."""
         self.query_one(JobLines).show_jobs()
         self.set_class(bool(self._going.shown), "-going")
-        self.query_one("#going", Static).update(queue_title(self._going, held=False))
+        self.query_one("#going", PlainText).update(queue_title(self._going, held=False))

@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Static
 
 from backend.dispatch.reorder import Move
 from backend.errors import UpsampleError
@@ -27,6 +26,7 @@ from tui.state.live import LiveJob
 from tui.text import one_line, paragraphs
 from tui.widgets.amounts import counted
 from tui.widgets.page import HELP_KEY, Page
+from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import CurrentChanged
 
 if TYPE_CHECKING:
@@ -74,11 +74,11 @@ class QueuePage(Page):
     def compose_body(self) -> ComposeResult:
         self.listing = JobListing(self.host.live)
         with Vertical(classes="body"):
-            yield Static(id="title", markup=False)
+            yield PlainText(id="title")
             with Horizontal(id="line"):
-                yield Static(id="boxes", markup=False)
-                yield Static(id="pace", markup=False)
-            yield Static(id="empty", markup=False)
+                yield PlainText(id="boxes")
+                yield PlainText(id="pace")
+            yield PlainText(id="empty")
             with Horizontal(id="panes"):
                 with Vertical(id="jobs"):
                     yield JobHeadings()
@@ -132,11 +132,11 @@ class QueuePage(Page):
         self.set_class(not self.jobs.shown, "-empty")
         runner = self.host.runner
         held = runner is not None and not runner.may_send
-        self.query_one("#title", Static).update(queue_title(self.jobs, held=held))
-        self.query_one("#pace", Static).update(pace(self.host.live))
-        self.query_one("#boxes", Static).update(self._boxes())
+        self.query_one("#title", PlainText).update(queue_title(self.jobs, held=held))
+        self.query_one("#pace", PlainText).update(pace(self.host.live))
+        self.query_one("#boxes", PlainText).update(self._boxes())
         if not self.jobs.shown:
-            self.query_one("#empty", Static).update(self._empty_text())
+            self.query_one("#empty", PlainText).update(self._empty_text())
         self._show_current()
 
     @on(CurrentChanged)

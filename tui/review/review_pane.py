@@ -8,13 +8,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
 
 from backend.results.review import Candidate
 from tui.review.listing import ReviewListing
 from tui.review.text import facts, heading, lint_lines, original_text, result_text, tabs
 from tui.review.word_diff import WordDiff, diff_words
 from tui.text import LONGEST_TEXT, cut
+from tui.widgets.plain_text import PlainText
 
 _SMALL = 12
 """The height below which only the most important facts are shown."""
@@ -31,8 +31,8 @@ class Texts(VerticalScroll, can_focus=True):
 
     def compose(self) -> ComposeResult:
         with Container(id="both"):
-            yield Static(id="original", markup=False)
-            yield Static(id="result", markup=False)
+            yield PlainText(id="original")
+            yield PlainText(id="result")
 
 
 class ReviewPane(Vertical):
@@ -45,10 +45,10 @@ class ReviewPane(Vertical):
         self._diff: WordDiff | None = None
 
     def compose(self) -> ComposeResult:
-        yield Static(id="heading", markup=False)
-        yield Static(id="tabs", markup=False)
-        yield Static(id="facts", markup=False)
-        yield Static(id="lints", markup=False)
+        yield PlainText(id="heading")
+        yield PlainText(id="tabs")
+        yield PlainText(id="facts")
+        yield PlainText(id="lints")
         yield Texts()
 
     @property
@@ -69,17 +69,17 @@ class ReviewPane(Vertical):
             self._diff = diff_words(cut(original, LONGEST_TEXT), cut(result, LONGEST_TEXT))
         self._shown = candidate
         width = max(20, self.size.width - 2)
-        self.query_one("#heading", Static).update(heading(prompt, candidate, width))
-        several = self.query_one("#tabs", Static)
+        self.query_one("#heading", PlainText).update(heading(prompt, candidate, width))
+        several = self.query_one("#tabs", PlainText)
         several.display = len(prompt.candidates) > 1
         several.update(tabs(prompt, candidate))
         # In a slim window the texts matter more than where they come from.
         small = self.size.height < _SMALL
         told = facts(candidate, width)
-        self.query_one("#facts", Static).update(told.split("\n")[0] if small else told)
+        self.query_one("#facts", PlainText).update(told.split("\n")[0] if small else told)
         most = max(2, self.size.height // 5)
         lints = lint_lines(candidate.lints, self._listing.lint, width, most)
-        self.query_one("#lints", Static).update(lints)
+        self.query_one("#lints", PlainText).update(lints)
         self.query_one("#lints").display = bool(candidate.lints) or not small
         self._draw_texts(candidate)
 
@@ -94,7 +94,7 @@ class ReviewPane(Vertical):
         if candidate is None or self._diff is None:
             return
         text, place = result_text(self._diff, candidate.lints, self._listing.lint)
-        result = self.query_one("#result", Static)
+        result = self.query_one("#result", PlainText)
         if place is not None and result.size.width > 0:
             lines = Content(text.plain[:place]).wrap(result.content_size.width)
             above = result.virtual_region.y + len(lines) - 1
@@ -107,6 +107,6 @@ class ReviewPane(Vertical):
     def _draw_texts(self, candidate: Candidate) -> None:
         if self._diff is None:
             return
-        self.query_one("#original", Static).update(original_text(self._diff))
+        self.query_one("#original", PlainText).update(original_text(self._diff))
         text, _ = result_text(self._diff, candidate.lints, self._listing.lint)
-        self.query_one("#result", Static).update(text)
+        self.query_one("#result", PlainText).update(text)

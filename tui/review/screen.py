@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from backend.config.external_editor import edit_text
 from backend.results.review import Candidate
@@ -31,6 +31,7 @@ from tui.widgets.amounts import counted
 from tui.widgets.filter_input import FilterInput
 from tui.widgets.filtered_page import FilteredPage
 from tui.widgets.page import HELP_KEY
+from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import CurrentChanged
 
 _LOOKS: list[str | PurePath] = [
@@ -86,9 +87,9 @@ class ReviewPage(FilteredPage):
 
     def compose_body(self) -> ComposeResult:
         with Vertical(classes="body"):
-            yield Static(id="title", markup=False)
+            yield PlainText(id="title")
             yield FilterInput(_FILTER_EXAMPLES)
-            yield Static(id="empty", markup=False)
+            yield PlainText(id="empty")
             with Horizontal(id="panes"):
                 with Vertical(id="results"):
                     yield ReviewHeadings()
@@ -172,8 +173,8 @@ class ReviewPage(FilteredPage):
             if self.review_workers is None:
                 self.listing.is_loaded = True
             text = empty_text(self.listing, self._trouble)
-            self.query_one("#empty", Static).update(text)
-        self.query_one("#title", Static).update(title(self.listing))
+            self.query_one("#empty", PlainText).update(text)
+        self.query_one("#title", PlainText).update(title(self.listing))
         self.review_list.show_rows()
         self.pane.show()
 

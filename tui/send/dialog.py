@@ -14,7 +14,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Input
 from textual.worker import get_current_worker
 
 from backend.errors import UpsampleError
@@ -28,6 +28,7 @@ from tui.shell.defects import TellsDefects
 from tui.text import one_line, paragraphs
 from tui.widgets.amounts import counted
 from tui.widgets.choice import Choice
+from tui.widgets.plain_text import PlainText
 
 _LABELS = {
     "box": "box",
@@ -101,13 +102,13 @@ class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
                 with Vertical(id="options"):
                     for name, label in _LABELS.items():
                         with Horizontal(classes="option"):
-                            yield Static(label, classes="label", markup=False)
+                            yield PlainText(label, classes="label")
                             yield self._field(name, first)
                 with Vertical(id="outcome"):
-                    yield Static(id="engine", markup=False)
-                    yield Static(id="summary", markup=False)
+                    yield PlainText(id="engine")
+                    yield PlainText(id="summary")
             with VerticalScroll(id="refused"):
-                yield Static(markup=False)
+                yield PlainText()
 
     def _field(self, name: str, first: SendOptions) -> Choice | Input:
         match name:
@@ -169,13 +170,15 @@ class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
             batch.box_settings.engine,
             batch.box_settings.model.rstrip("/").rpartition("/")[2],
         ]
-        self.query_one("#engine", Static).update(
+        self.query_one("#engine", PlainText).update(
             Content.assemble(
                 (one_line(batch.box), "bold"),
                 (f"  {' · '.join(one_line(part) for part in engine if part)}", "$foreground-muted"),
             )
         )
-        self.query_one("#summary", Static).update(Content.styled("weighing …", "$foreground-muted"))
+        self.query_one("#summary", PlainText).update(
+            Content.styled("weighing …", "$foreground-muted")
+        )
         self.run_worker(
             partial(self._weigh, self._draft, batch),
             thread=True,
@@ -215,17 +218,17 @@ class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
     def _show_progress(self, message: Weighed) -> None:
         if message.draft == self._draft:
             text = f"weighing {message.count:,} of {message.total:,} …"
-            self.query_one("#summary", Static).update(Content.styled(text, "$foreground-muted"))
+            self.query_one("#summary", PlainText).update(Content.styled(text, "$foreground-muted"))
 
     @on(SummaryMade)
     def _show_summary(self, message: SummaryMade) -> None:
         if message.draft != self._draft:
             return
         self.summary = message.summary
-        self.query_one("#summary", Static).update(summary_text(message.summary))
+        self.query_one("#summary", PlainText).update(summary_text(message.summary))
         refused = self.query_one("#refused", VerticalScroll)
         refused.display = bool(message.summary.refused)
-        refused.query_one(Static).update(refused_text(message.summary))
+        refused.query_one(PlainText).update(refused_text(message.summary))
 
     @on(SummaryFailed)
     def _take_failure(self, message: SummaryFailed) -> None:
@@ -233,7 +236,7 @@ class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
             self._show_trouble(message.error)
 
     def _show_trouble(self, error: UpsampleError) -> None:
-        self.query_one("#summary", Static).update(
+        self.query_one("#summary", PlainText).update(
             Content.styled(paragraphs(str(error)), "$text-error")
         )
 

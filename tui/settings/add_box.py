@@ -13,13 +13,14 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from backend.config import EngineName
 from backend.config.survey import dotted
 from backend.errors import ConfigError
 from tui.text import cut, one_line, paragraphs
 from tui.widgets.choice import Choice
+from tui.widgets.plain_text import PlainText
 
 _MOST_OFFERED = 12
 
@@ -106,15 +107,15 @@ class AddBoxDialog(ModalScreen[NewBox | None]):
                 if isinstance(field, Input):
                     field.cursor_blink = False
                 with Horizontal(classes="row"):
-                    yield Static(label, classes="label", markup=False)
+                    yield PlainText(label, classes="label")
                     yield field
             if self._hosts:
                 offered = one_line(", ".join(self._hosts[:_MOST_OFFERED]))
                 text = Content.assemble(
                     ("↓ ", "bold $primary"), f"from ~/.ssh/config: {cut(offered, 150)}"
                 )
-                yield Static(text, classes="note", markup=False)
-            yield Static(classes="wrong", markup=False)
+                yield PlainText(text, classes="note")
+            yield PlainText(classes="wrong")
 
     @on(Input.Changed, "#host")
     def _suggest_name(self) -> None:
@@ -127,7 +128,7 @@ class AddBoxDialog(ModalScreen[NewBox | None]):
     @on(Input.Changed)
     @on(Choice.Changed)
     def _forget_complaint(self) -> None:
-        self.query_one(".wrong", Static).update("")
+        self.query_one(".wrong", PlainText).update("")
 
     @on(Input.Submitted)
     def action_add(self) -> None:
@@ -139,7 +140,7 @@ class AddBoxDialog(ModalScreen[NewBox | None]):
             model=self.query_one("#model", Input).value.strip(),
         )
         if wrong := self._wrong_with(box):
-            self.query_one(".wrong", Static).update(f"✗ {wrong}")
+            self.query_one(".wrong", PlainText).update(f"✗ {wrong}")
         else:
             self.dismiss(box)
 

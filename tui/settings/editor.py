@@ -11,12 +11,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from backend.config import user_file
 from backend.config.survey import SettingEntry
 from backend.errors import ConfigError
 from tui.text import paragraphs
+from tui.widgets.plain_text import PlainText
 
 
 class ValueInput(Input):
@@ -57,7 +58,7 @@ class SettingEditor(Vertical):
         value = ValueInput(compact=True, select_on_focus=False)
         value.cursor_blink = False
         yield value
-        yield Static(id="wrong", markup=False)
+        yield PlainText(id="wrong")
 
     def edit(self, entry: SettingEntry) -> None:
         """Edit the setting, beginning with its present value."""
@@ -66,7 +67,7 @@ class SettingEditor(Vertical):
         value = self.query_one(ValueInput)
         value.value = entry.text
         value.cursor_position = len(value.value)
-        self.query_one("#wrong", Static).update("")
+        self.query_one("#wrong", PlainText).update("")
         value.focus()
 
     def close(self) -> None:
@@ -77,7 +78,7 @@ class SettingEditor(Vertical):
     @on(Input.Changed)
     def _check_as_typed(self, event: Input.Changed) -> None:
         event.stop()
-        self.query_one("#wrong", Static).update(self._complaint(event.value))
+        self.query_one("#wrong", PlainText).update(self._complaint(event.value))
 
     @on(Input.Submitted)
     def _save(self, event: Input.Submitted) -> None:

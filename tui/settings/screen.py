@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
 
 from backend.box.ssh_hosts import ssh_config_hosts
 from backend.config import user_file
@@ -38,6 +37,7 @@ from tui.shell.steady_app import CHANGES
 from tui.shell.terminal import lend_terminal
 from tui.text import one_line, paragraphs
 from tui.widgets.page import HELP_KEY, Page
+from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import CurrentChanged
 
 _LOOKS: list[str | PurePath] = ["screen.tcss", "setting_list.tcss"]
@@ -80,11 +80,11 @@ class SettingsPage(Page):
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="body", classes="body"):
             with Vertical(id="settings"):
-                yield Static(id="title", markup=False)
+                yield PlainText(id="title")
                 yield SettingList(self.listing, lambda name: self.host.live.boxes.get(name))
             with VerticalScroll(id="about", can_focus=False):
                 yield SettingEditor(_check)
-                yield Static(id="text", markup=False)
+                yield PlainText(id="text")
 
     @property
     def setting_list(self) -> SettingList:
@@ -146,7 +146,7 @@ class SettingsPage(Page):
         title = Content.assemble(
             ("Settings", "bold"), (f"  changes go to {file}{there}", "$foreground-muted")
         )
-        self.query_one("#title", Static).update(title)
+        self.query_one("#title", PlainText).update(title)
         self.setting_list.show_rows()
         self._show_current()
 
@@ -158,7 +158,7 @@ class SettingsPage(Page):
             text = describe_setting(row.entry)
         elif isinstance(row, BoxGroup):
             text = describe_group(row, self.host.live.boxes.get(row.name))
-        self.query_one("#text", Static).update(text)
+        self.query_one("#text", PlainText).update(text)
 
     def _tell(self, error: ConfigError) -> None:
         self.notify(paragraphs(str(error)), title="Settings", severity="error", markup=False)

@@ -10,10 +10,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from backend.specs.model import BrokenSpec, Skipped
 from tui.text import one_line
+from tui.widgets.plain_text import PlainText
 
 _MOST = 1_000
 """How many findings of each kind are listed; all of them would take seconds to wrap."""
@@ -49,7 +49,7 @@ class ProblemsScreen(ModalScreen[None]):
         with VerticalScroll(classes="panel") as panel:
             panel.border_title = "Broken and skipped"
             panel.border_subtitle = "Esc closes"
-            yield Static(Content("\n").join(lines[:-1]), markup=False)
+            yield PlainText(Content("\n").join(lines[:-1]))
 
     def action_scroll(self, lines: int) -> None:
         """Scroll by lines."""

@@ -15,7 +15,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from backend.config import Settings, Upsampling
 from backend.planning.history import latest_job
@@ -50,6 +50,7 @@ from tui.text import paragraphs
 from tui.widgets.filter_input import FilterInput
 from tui.widgets.filtered_page import FilteredPage
 from tui.widgets.page import HELP_KEY
+from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import CurrentChanged
 
 _FILTER_EXAMPLES = "words of a name or prompt, fits:no, state:failed, -without …"
@@ -101,10 +102,10 @@ class SpecsScreen(FilteredPage):
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="body", classes="body"):
             with Vertical(id="specs"):
-                yield Static(id="title", markup=False)
+                yield PlainText(id="title")
                 yield FilterInput(_FILTER_EXAMPLES)
-                yield Static(id="hint", markup=False)
-                yield Static(id="empty", markup=False)
+                yield PlainText(id="hint")
+                yield PlainText(id="empty")
                 yield ColumnHeadings(self.listing)
                 yield SpecList(self.listing, id="list")
                 yield QueuePane(self.host.live)
@@ -253,7 +254,7 @@ class SpecsScreen(FilteredPage):
     @on(MarksChanged)
     def _show_title(self) -> None:
         # It is always one line, so nothing else moves.
-        self.query_one("#title", Static).update(
+        self.query_one("#title", PlainText).update(
             title_line(self.listing, self.progress), layout=False
         )
 
@@ -261,7 +262,7 @@ class SpecsScreen(FilteredPage):
         self.set_class(not self.listing.shown, "-empty")
         if not self.listing.shown:
             text = empty_text(self.listing, self.progress, self._source.paths)
-            self.query_one("#empty", Static).update(text)
+            self.query_one("#empty", PlainText).update(text)
         self.spec_list.show_rows()
         self.query_one(ColumnHeadings).refresh()
         self._show_title()
@@ -270,7 +271,7 @@ class SpecsScreen(FilteredPage):
     @on(Input.Changed)
     def _filter_as_typed(self, event: Input.Changed) -> None:
         self.listing.set_filter(event.value)
-        self.query_one("#hint", Static).update(filter_hint(self.listing.wanted))
+        self.query_one("#hint", PlainText).update(filter_hint(self.listing.wanted))
         self.set_class(bool(self.listing.wanted.problems), "-hinting")
         self._show_listing()
 

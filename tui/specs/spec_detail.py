@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
 
 from backend.config import Settings
 from backend.planning.plan import Plan
@@ -19,6 +18,7 @@ from tui.specs.detail_text import describe_facts, describe_prompt, describe_size
 from tui.specs.frames.frames_view import FramesView
 from tui.specs.frames.pictures import PictureBook, look_at
 from tui.specs.rows import Row
+from tui.widgets.plain_text import PlainText
 
 if TYPE_CHECKING:
     from tui.specs.frames.pixel_graphics import PixelGraphics
@@ -51,11 +51,11 @@ class SpecDetail(VerticalScroll, can_focus=True):
         self._shown: tuple[Spec | None, Plan | None] = (None, None)
 
     def compose(self) -> ComposeResult:
-        yield Static(id="verdict", markup=False)
-        yield Static(id="prompt", markup=False)
+        yield PlainText(id="verdict")
+        yield PlainText(id="prompt")
         yield FramesView(self._pictures, self._graphics)
-        yield Static(id="facts", markup=False)
-        yield Static(id="sizes", markup=False)
+        yield PlainText(id="facts")
+        yield PlainText(id="sizes")
 
     def on_mount(self) -> None:
         """Follow the settings, because they decide which frames are sent."""
@@ -95,7 +95,7 @@ class SpecDetail(VerticalScroll, can_focus=True):
             ]
         taken = 0
         for name, text in zip(("verdict", "prompt", "facts", "sizes"), texts, strict=True):
-            part = self.query_one(f"#{name}", Static)
+            part = self.query_one(f"#{name}", PlainText)
             part.update(text)
             part.display = bool(text.plain)
             if text.plain:

@@ -15,7 +15,6 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from backend.config import Settings, Upsampling
 from backend.errors import UpsampleError
@@ -27,6 +26,7 @@ from tui.shell.terminal import copy
 from tui.text import one_line
 from tui.tokens.text import describe_what_if
 from tui.tokens.what_if import MeasuredSpec, WhatIf, read_subject
+from tui.widgets.plain_text import PlainText
 
 
 @dataclass
@@ -76,7 +76,7 @@ class TokensScreen(TellsDefects, ModalScreen[Upsampling | None]):
         with VerticalScroll(classes="panel", can_focus=True) as panel:
             panel.border_title = Content(f"Tokens of {one_line(self._spec.name)}")
             panel.border_subtitle = "⏎ use for this session · x as in the config · Esc drop"
-            yield Static("Counting …", markup=False)
+            yield PlainText("Counting …")
 
     def on_mount(self) -> None:
         """Count in a thread, because the vocabulary is read the first time."""
@@ -100,12 +100,12 @@ class TokensScreen(TellsDefects, ModalScreen[Upsampling | None]):
             self.what = WhatIf.of(message.subject, self._config)
             self._show()
         else:
-            self.query_one(Static).update(Content(one_line(str(message.error))))
+            self.query_one(PlainText).update(Content(one_line(str(message.error))))
 
     def _show(self) -> None:
         width = self.query_one(".panel", VerticalScroll).scrollable_content_region.width
         if self.what is not None and width > 0:
-            self.query_one(Static).update(describe_what_if(self.what, width))
+            self.query_one(PlainText).update(describe_what_if(self.what, width))
 
     def _try(self, what: WhatIf | None, kind: str = "") -> None:
         """Show the spec under these settings; if nothing can change, say why."""

@@ -12,12 +12,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Static
+from textual.widgets import Footer
 
 from tui.dialogs.keys import HelpGroups
 from tui.host import AppHost, host_of
 from tui.shell.defects import TellsDefects
 from tui.widgets.footer import PageFooter
+from tui.widgets.plain_text import PlainText
 from tui.widgets.status_bar import StatusBar
 
 SMALLEST = (60, 16)
@@ -45,10 +46,8 @@ class Page(TellsDefects, Screen[None]):
         yield StatusBar()
         yield from self.compose_body()
         yield PageFooter()
-        yield Static(
-            f"The window is too small: {SMALLEST[0]} × {SMALLEST[1]} at least.",
-            id="small",
-            markup=False,
+        yield PlainText(
+            f"The window is too small: {SMALLEST[0]} × {SMALLEST[1]} at least.", id="small"
         )
 
     def compose_body(self) -> ComposeResult:

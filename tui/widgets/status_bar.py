@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.widgets import Static
 
 from tui.host import AppHost, host_of
+from tui.widgets.plain_text import PlainText
 from tui.widgets.status_text import box_line, limit_line, pages_line
 
 
@@ -14,11 +14,9 @@ class StatusBar(Horizontal):
     """Shows the box, the pages and the limit, and follows their changes."""
 
     def compose(self) -> ComposeResult:
-        yield Static(id="box", markup=False)
-        yield Static(
-            pages_line(self.app.current_mode, host_of(self).pages), id="pages", markup=False
-        )
-        yield Static(id="limit", markup=False)
+        yield PlainText(id="box")
+        yield PlainText(pages_line(self.app.current_mode, host_of(self).pages), id="pages")
+        yield PlainText(id="limit")
 
     def on_mount(self) -> None:
         host = host_of(self)
@@ -31,8 +29,8 @@ class StatusBar(Horizontal):
         name, _ = host.settings.box_named(None)
         live = host.live
         line = box_line(host.settings, live.boxes.get(name), live.clock())
-        self.query_one("#box", Static).update(line)
-        self.query_one("#limit", Static).update(limit_line(host.settings))
+        self.query_one("#box", PlainText).update(line)
+        self.query_one("#limit", PlainText).update(limit_line(host.settings))
 
     def _count(self, host: AppHost) -> None:
         """Draw the seconds of countdowns."""
