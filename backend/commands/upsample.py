@@ -25,7 +25,7 @@ from backend.exit_codes import ExitCode
 from backend.planning.admission import choose_usable, find_places, require_writable
 from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch, same_frames_together
 from backend.results.review import waiting_for_review
-from backend.results.writing import is_undelivered
+from backend.results.undelivered import undelivered_jobs
 from backend.specs.model import Scan, Spec
 from backend.specs.scan import scan
 from backend.store import Job, State, Store, default_path
@@ -51,7 +51,7 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
         specs = _choose_specs(found, store, options)
         if not options.paths:
             report = BatchReport(as_json=options.json)
-            jobs = store.to_do(box_name) + _undelivered(store, box_name)
+            jobs = store.to_do(box_name) + undelivered_jobs(store, box_name)
         else:
             require_writable(options.results_folder)
             placed = find_places(specs, options.paths, batch, store, force=options.force)
@@ -99,11 +99,6 @@ def _refuse_ignored(options: UpsampleOptions) -> None:
         )
 
 
-def _undelivered(store: Store, box: str) -> list[Job]:
-    """Return the done jobs whose result is not in a file, because an earlier run ended before it wrote it."""
-    return [job for job in store.never_written(box) if is_undelivered(store, job)]
-
-
 def _work(
     store: Store, jobs: Sequence[Job], box: Box, options: UpsampleOptions, report: BatchReport
 ) -> ExitCode:
@@ -114,7 +109,8 @@ def _work(
         paused = len(store.in_states([State.PAUSED]))
         if paused:
             say(f"Paused: {paused:,}. `upsample queue resume --all` lets them go on.")
-        for other in store.boxes_with_work():
+        others = {*store.boxes_with_work(), *(job.box for job in undelivered_jobs(store))}
+        for other in sorted(others - {box.name}):
             say(f"There is work left on {other}: upsample --no-ui --box {other}")
         return report.exit_code
     report.expect(jobs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from backend.specs.quoting import json_spelled
 from backend.specs.reading import SIDECAR_SUFFIX, read_file
 from backend.specs.render import OutputFile, Replacement, embeds_provenance, render
 from backend.specs.source import MAX_SPEC_BYTES
-from backend.store import Job, State, Store, Written
+from backend.store import Job, State, Store, Written, answer_fingerprint
 from remote.protocol import Answer, Json
 
 MOST_BYTES = 4 * MAX_SPEC_BYTES
@@ -75,6 +75,13 @@ def write_results(store: Store, destination: Path, jobs: Sequence[Job], force: b
     if not results:
         return []
     source = results[0].job.file
+    # Those that are left out below count as written, too: their entry has no place for them any more.
+    holds = {
+        r.job.entry: answer_fingerprint(
+            r.job.identity, r.prompt if r.provenance["edited"] else None
+        )
+        for r in results
+    }
     # Earlier jobs may belong to entries that were edited or removed since. When there are only such jobs,
     # `render` says what is wrong.
     current = _current_entries(source)
@@ -86,6 +93,7 @@ def write_results(store: Store, destination: Path, jobs: Sequence[Job], force: b
     for file in files:
         check_destination(store, file.path, source, force=force, text=file.text)
     written = {file.path: _written(store, file, source, destination) for file in files}
+    written[destination] = replace(written[destination], holds=holds)
     store.note_writing(written)
     # The spec is written last, so that the files that belong to it exist when it appears.
     for file in reversed(files):

@@ -15,7 +15,8 @@ import platformdirs
 
 from backend.store.answers import Answers
 from backend.store.attempts import Attempt
-from backend.store.destinations import Destinations, wanted_since
+from backend.store.destinations import Destinations, Due, wanted_since
+from backend.store.held_answers import answer_fingerprint
 from backend.store.job import Job, Order, State
 from backend.store.salvage import SetAside
 from backend.store.schema import SCHEMA_VERSION
@@ -24,12 +25,14 @@ from backend.store.written import Written, WrittenFiles
 __all__ = [
     "SCHEMA_VERSION",
     "Attempt",
+    "Due",
     "Job",
     "Order",
     "SetAside",
     "State",
     "Store",
     "Written",
+    "answer_fingerprint",
     "default_path",
     "wanted_since",
 ]

@@ -20,10 +20,12 @@ from datetime import datetime
 from pathlib import Path
 
 from backend.store.decision import Decision
+from backend.store.held_answers import parse_held
 from backend.store.job import State
 from backend.store.pages import PAGE, RecoveredRow, read_rows
 from backend.store.paths import path_of
 from backend.store.schema import transaction
+from backend.store.trouble import Damaged
 from remote.protocol import Answer, ProtocolError, Request, parse
 
 _SIDE_FILES = ("-wal", "-shm")
@@ -204,10 +206,18 @@ def _insert(db: sqlite3.Connection, table: str, values: Values) -> int:
 
 def _reconcile(db: sqlite3.Connection) -> None:
     """Make the saved rows consistent: queue jobs again whose answer is missing, and reset journal cursors."""
-    db.execute(
-        "UPDATE jobs SET state = 'queued' WHERE state = 'done' "
-        "AND (identity IS NULL OR identity NOT IN (SELECT identity FROM results))"
+    unanswered = (
+        "state = 'done' AND (identity IS NULL OR identity NOT IN (SELECT identity FROM results))"
     )
+    # The second answer to a request may be another text, so these results are written again.
+    for row in db.execute(
+        f"SELECT destination, choice, entry FROM jobs WHERE {unanswered}"  # noqa: S608 - our own words
+    ).fetchall():
+        db.execute(
+            "UPDATE written SET holds = json_remove(holds, ?) WHERE path IN (?, ?)",
+            (f'$."{row["entry"]}"', row["destination"], row["choice"]),
+        )
+    db.execute(f"UPDATE jobs SET state = 'queued' WHERE {unanswered}")  # noqa: S608
     # All sent jobs are sent again; a box answers a request that it has done at once. If they stayed sent, the
     # replay of the whole journal could end them with the end of an earlier attempt.
     db.execute("UPDATE jobs SET state = 'queued' WHERE state IN ('preparing', 'sent', 'running')")
@@ -261,7 +271,17 @@ def _is_whole_file(row: Values) -> bool:
     return (
         all(isinstance(path, (str, bytes)) and path_of(path).is_absolute() for path in paths)
         and re.fullmatch("[0-9a-f]*", str(row.get("sha256"))) is not None
+        and _is_whole_list_of_answers(row.get("holds"))
     )
+
+
+def _is_whole_list_of_answers(stored: object) -> bool:
+    try:
+        if stored is not None:
+            parse_held(str(stored))
+    except Damaged:
+        return False
+    return True
 
 
 def _has_a_job(row: Values) -> bool:

@@ -116,6 +116,10 @@ ALTER TABLE written ADD COLUMN pending TEXT;
     """
 CREATE INDEX jobs_by_change ON jobs (changed);
 """,
+    # 9: which answers a result's file holds. NULL: an earlier version wrote it, so nobody noted them.
+    """
+ALTER TABLE written ADD COLUMN holds TEXT;
+""",
 )
 """SQL that makes each version of the schema from the one before. New steps go at the end; none is changed."""
 

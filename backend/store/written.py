@@ -1,16 +1,20 @@
-"""Stores which files upsample wrote and the hashes of their contents, to notice later changes by others."""
+"""Stores which files upsample wrote: the hashes of their contents, to notice later changes by others, and the
+answers that each result file holds, to notice answers that have not reached their file.
+"""
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from backend.store.database import Database
+from backend.store.held_answers import parse_held
 from backend.store.paths import path_of, stored_path
 
-_COLUMNS = "sha256, source, result, replaced, pending"
+_COLUMNS = "sha256, source, result, replaced, pending, holds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,9 @@ class Written:
     """The content that we replaced by the user's order, when it was not ours."""
     pending: str = ""
     """SHA-256 of a content that we were about to write; the file has it if we were killed right after."""
+    holds: Mapping[int, str] | None = None
+    """The answers that the main file of a result holds: `answer_fingerprint` by entry. None for a file that
+    belongs to a result, and when an earlier version wrote the file, which did not store this."""
 
     def is_left_as(self, sha256: str) -> bool:
         """Whether a file with this SHA-256 is unchanged since we wrote it."""
@@ -72,10 +79,19 @@ class WrittenFiles(Database):
         """
         self._note(
             files,
-            "INSERT INTO written (path, sha256, source, result, replaced, pending) "
-            "VALUES (:path, :sha256, :source, :result, :replaced, NULL) "
-            "ON CONFLICT (path) DO UPDATE SET sha256 = excluded.sha256, pending = NULL",
+            "INSERT INTO written (path, sha256, source, result, replaced, pending, holds) "
+            "VALUES (:path, :sha256, :source, :result, :replaced, NULL, :holds) "
+            "ON CONFLICT (path) DO UPDATE SET sha256 = excluded.sha256, pending = NULL, "
+            "holds = excluded.holds",
         )
+
+    def note_holds(self, path: Path, holds: Mapping[int, str]) -> None:
+        """Store which answers a file holds that an earlier version wrote, unless it was written since."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE written SET holds = ? WHERE path = ? AND holds IS NULL AND pending IS NULL",
+                (json.dumps(holds), stored_path(path)),
+            )
 
     def _note(self, files: Mapping[Path, Written], upsert: str) -> None:
         with self._transaction() as db:
@@ -89,6 +105,7 @@ class WrittenFiles(Database):
                         "source": stored_path(written.source),
                         "result": stored_path(written.result) if written.result else None,
                         "replaced": written.replaced,
+                        "holds": None if written.holds is None else json.dumps(written.holds),
                     }
                     for path, written in files.items()
                 ],
@@ -116,4 +133,5 @@ def _written(row: sqlite3.Row) -> Written:
         path_of(row["result"]) if row["result"] else None,
         row["replaced"],
         row["pending"] or "",
+        None if row["holds"] is None else parse_held(row["holds"]),
     )

@@ -1,8 +1,8 @@
 """`upsample queue clear`: forget jobs that have ended.
 
 The queue keeps jobs that have not ended, and results that were never written to a file or wait for a review.
-It also keeps a result when other jobs of its file have not ended or are not accepted yet: the file is then
-written again from all of its results.
+It also keeps a result when other jobs of its file have not ended, or are not accepted or written yet: the
+file is then written again from all of its results.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from backend.commands.user_queue import open_user_queue
 from backend.console import say
 from backend.exit_codes import ExitCode
 from backend.results.review import chosen_file, waiting_for_review
+from backend.results.undelivered import undelivered
 from backend.store import Job, State, Store
 
 
@@ -41,7 +42,8 @@ def clear_jobs(*, done: bool, failed: bool, as_json: bool) -> ExitCode:
 
 def _kept(store: Store, jobs: Sequence[Job]) -> dict[int, str]:
     """Return the reason for each job that must stay in the queue, by job number."""
-    unwritten = {job.number for job in store.never_written()}
+    unwritten = {due.job.number: due.file for due in undelivered(store)}
+    to_be_written = set(unwritten.values())
     waiting = waiting_for_review(store)
     forgotten = {job.number for job in jobs}
     everything = store.jobs()
@@ -53,9 +55,11 @@ def _kept(store: Store, jobs: Sequence[Job]) -> dict[int, str]:
     reasons: dict[int, str] = {}
     for job in jobs:
         if job.number in unwritten:
-            reasons[job.number] = f"kept: its result was never written to {job.destination}"
+            reasons[job.number] = f"kept: its result was never written to {unwritten[job.number]}"
         elif job.number in waiting:
             reasons[job.number] = "kept: it waits for a review"
+        elif job.state is State.DONE and {job.destination, chosen_file(job)} & to_be_written:
+            reasons[job.number] = f"kept: other results for {job.destination} are to be written"
         elif job.state is State.DONE and {job.destination, chosen_file(job)} & shared:
             reasons[job.number] = f"kept: other jobs for {job.destination} are not done"
     return reasons

@@ -14,10 +14,10 @@ import pytest
 from backend import __version__
 from backend.errors import AnswerError, InputError, ResultError
 from backend.planning.history import own_results
+from backend.results.undelivered import undelivered
 from backend.results.writing import (
     check_destination,
     is_own_result,
-    is_undelivered,
     load_result,
     sidecar_path,
     take_away_results,
@@ -459,10 +459,10 @@ def test_a_result_whose_writer_was_killed_at_the_rename_is_written_by_the_next_r
     monkeypatch.undo()
 
     # What both ways of going on look at first: the queue, and the place.
-    assert [job.number for job in store.never_written() if is_undelivered(store, job)] == [1]
+    assert [due.job.number for due in undelivered(store)] == [1]
     check_destination(store, out / "lift.json", spec, force=False)
     write_results(store, out / "lift.json", jobs, force=False)
-    assert store.never_written() == []
+    assert undelivered(store) == []
     assert own_results(store) == {out / "lift.json", out / "lift.upsample.json"}
 
 

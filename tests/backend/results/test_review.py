@@ -21,6 +21,7 @@ from backend.results.review import (
     undo,
     waiting_for_review,
 )
+from backend.results.undelivered import undelivered
 from backend.store import Job, State, Store
 from backend.store.decision import Decision
 from tests.support.finished_jobs import Finisher
@@ -178,7 +179,7 @@ def test_what_was_written_at_once_counts_as_accepted_and_can_be_rejected(
     assert (stands(store), names(out)) == ([ACCEPTED], {"dusk.json"})
     decide(store, job.number, REJECTED)
     assert (stands(store), names(out)) == ([REJECTED], set())
-    assert store.never_written() == []
+    assert undelivered(store) == []
     undo(store)
     assert (stands(store), prompt_in(out / "dusk.json")) == ([ACCEPTED], "A long dusk.")
 

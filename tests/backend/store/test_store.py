@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from backend.store import Order, State, Store, Written, default_path
+from backend.store.decision import Decision
 from remote.protocol import BEYOND_NUMBERS, Answer, FrameInfo, Request, Sampling
 from tests.support.queued_jobs import ANSWER, REQUEST, new_job
 
@@ -132,7 +133,11 @@ def test_what_is_unended_is_told_by_box(store: Store) -> None:
     assert store.unended("b1") == [job for job in unended if job.box == "b1"]
 
 
-def test_a_done_job_whose_destination_was_never_written_is_found(store: Store) -> None:
+def due(store: Store, box: str | None = None) -> list[int]:
+    return [one.job.number for one in store.due(box)]
+
+
+def test_a_done_job_whose_destination_was_never_written_is_due(store: Store) -> None:
     odd = Path(os.fsdecode(b"/out/caf\xe9.json"))
     jobs = store.queue(
         [new_job(str(n), box=box, destination=to) for n, (box, to) in enumerate([
@@ -141,10 +146,62 @@ def test_a_done_job_whose_destination_was_never_written_is_found(store: Store) -
     )  # fmt: skip
     for job in jobs[:2] + jobs[3:]:
         store.set_state(job.number, State.DONE)
-    assert [job.number for job in store.never_written()] == [1, 2, 4]
-    assert [job.number for job in store.never_written("a")] == [1, 4]
-    store.note_written({odd: Written("ab", odd)})
-    assert [job.number for job in store.never_written("a")] == [1]
+    assert due(store) == [1, 2, 4]
+    assert due(store, "a") == [1, 4]
+    store.note_written({odd: Written("ab", odd, holds={0: ""})})
+    assert due(store, "a") == [1]
+
+
+def test_a_result_is_due_until_its_file_was_written_with_its_answer(store: Store) -> None:
+    file = Path("/out/a.json")
+    jobs = store.queue([new_job(str(n), entry=n, destination=file) for n in range(2)])
+    identity = store.set_request(1, REQUEST, 9)
+    for job in jobs:
+        store.set_state(job.number, State.DONE)
+    store.note_written({file: Written("ab", file, holds={1: ""})})
+    assert due(store) == [1]
+    store.note_writing({file: Written("cd", file)})
+    assert due(store) == [1, 2]  # killed then, the file has the one content or the other
+    store.note_written({file: Written("cd", file, holds={0: identity, 1: ""})})
+    assert due(store) == []
+    edited = store.note_decision(1, Decision.EDITED, "My own dusk.")
+    assert due(store) == [1]
+    store.remove_decisions([edited])
+    store.note_decision(1, Decision.REJECTED)
+    assert due(store) == []
+
+
+def test_of_two_results_for_an_entry_only_the_one_wanted_last_is_due(store: Store) -> None:
+    store.queue([new_job("first"), new_job("second")])
+    store.set_state(1, State.DONE)
+    assert due(store) == []
+    store.set_state(2, State.DONE)
+    assert due(store) == [2]
+
+
+def test_an_accepted_candidate_is_due_in_the_file_that_all_candidates_share(store: Store) -> None:
+    own, shared = Path("/out/a-1.json"), Path("/out/a.json")
+    store.queue([new_job(destination=own, choice=shared)])
+    store.set_state(1, State.DONE)
+    assert [one.file for one in store.due()] == [own]
+    store.note_decision(1, Decision.ACCEPTED)
+    assert [one.file for one in store.due()] == [own, shared]
+    store.note_written({own: Written("ab", own, holds={0: ""})})
+    assert [one.file for one in store.due()] == [shared]
+
+
+def test_of_a_file_that_an_earlier_version_wrote_it_is_not_known_what_it_holds(
+    store: Store,
+) -> None:
+    file = Path("/out/a.json")
+    store.queue([new_job(destination=file)])
+    store.set_state(1, State.DONE)
+    store.note_written({file: Written("ab", file)})
+    assert [one.is_unknown for one in store.due()] == [True]
+    store.note_holds(file, {})
+    assert [one.is_unknown for one in store.due()] == [False]
+    store.note_holds(file, {0: ""})
+    assert due(store) == [1]  # what is known already stays
 
 
 def test_a_request_to_cancel_stays_until_the_job_has_ended(store: Store, path: Path) -> None:

@@ -8,6 +8,7 @@ import resource
 import signal
 import sqlite3
 from contextlib import closing, suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -196,6 +197,38 @@ def test_a_job_whose_answer_is_lost_is_to_be_done(path: Path) -> None:
         assert store.jobs()[0].state is State.QUEUED
         assert store.set_aside is not None
         assert store.set_aside.saved["results"] == 0
+
+
+def test_what_is_answered_again_after_its_answer_was_lost_is_written_again(path: Path) -> None:
+    file = Path("/out/a.json")
+    with closing(Store(path)) as store:
+        store.queue([new_job(str(n), entry=n, prompt=f"{n}", destination=file) for n in range(2)])
+        holds = {}
+        for n in range(2):
+            holds[n] = store.set_request(n + 1, replace(REQUEST, prompt=f"{n}"), 9)
+            store.keep_answer(holds[n], ANSWER)
+            store.finish(n + 1, ANSWER)
+        store.note_written({file: Written("ab", file, holds=holds)})
+        assert store.due() == []
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE results SET answer = '{' WHERE identity = ?", (holds[0],))
+        db.commit()
+    flip(path, 0)
+    with closing(Store(path)) as store:
+        assert [job.state for job in store.jobs()] == [State.QUEUED, State.DONE]
+        assert store.due() == []
+        store.set_state(1, State.DONE)
+        assert [due.job.number for due in store.due()] == [1]
+
+
+def test_a_row_of_a_written_file_that_lists_no_answers_is_left_out(path: Path) -> None:
+    fill(path)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE written SET holds = '[1]'")
+        db.commit()
+    flip(path, 0)
+    with closing(Store(path)) as store:
+        assert store.all_written() == {}
 
 
 @settings(
