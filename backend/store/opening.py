@@ -159,8 +159,16 @@ def _refuse_remains(path: Path) -> None:
     wal = path.with_name(path.name + "-wal")
     if _damage_mark(path).exists():
         raise Damaged("damage was met when it was last used")
-    if wal.exists() and wal.stat().st_size and not (path.exists() and path.stat().st_size):
+    if _size(wal) and not _size(path):
         raise Damaged("it is empty, though changes to it are there")
+
+
+def _size(path: Path) -> int:
+    """Return the size of a file; 0 when it is missing, as a -wal file is that another process deletes."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _check(db: sqlite3.Connection) -> None:
