@@ -15,7 +15,9 @@ from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.follow import Follower, JobChanges
 from backend.dispatch.run_or_follow import run_or_follow
 from backend.events import Event, JobCancelled, JobDone, JobFailed, JobPaused, JobStarted
+from backend.results.undelivered import undelivered_jobs
 from backend.store import State, Store
+from tests.support.finished_jobs import Finisher
 from tests.support.near_box import BOX
 from tests.support.queued_jobs import ANSWER, REQUEST, new_job
 
@@ -106,3 +108,17 @@ async def test_a_batch_whose_jobs_were_all_forgotten_has_nothing_to_do(store: St
     await run_or_follow(
         store, jobs, lambda _: None, lambda: Dispatcher(store, BOX, UnattendedAsker(), print)
     )
+
+
+async def test_what_a_killed_run_left_unwritten_is_written_by_one_that_only_looks_on(
+    store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "dusk.txt").write_text("dusk\n")
+    jobs = Finisher(store, tmp_path / "out").finish(
+        tmp_path / "dusk.txt", "A long dusk.", review=False
+    )
+    assert undelivered_jobs(store) == jobs
+    events: list[Event] = []
+    assert await Follower(store, jobs, events.append).report_changes()
+    assert jobs[0].destination.read_text() == "A long dusk.\n"
+    assert undelivered_jobs(store) == []
