@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.catalog.filter import Filter, choose, haystack_of, parse_filter
-from backend.commands.user_queue import open_user_queue
+from backend.commands.queue import open_user_queue
 from backend.config import Settings
 from backend.console import say
 from backend.errors import InputError

@@ -14,8 +14,8 @@ from backend.box.terminal_asker import TerminalAsker
 from backend.commands.batch_report import BatchReport
 from backend.commands.dry_run import show_plans
 from backend.commands.filter_specs import keep_matching
+from backend.commands.queue import open_user_queue
 from backend.commands.upsample_options import UpsampleOptions
-from backend.commands.user_queue import open_user_queue
 from backend.config import BoxSettings, EngineName, Settings
 from backend.console import say, warn
 from backend.dispatch.dispatcher import Dispatcher

@@ -15,9 +15,13 @@ from collections.abc import Sequence
 from backend.box.asker import Asker
 from backend.box.setup import make_box
 from backend.box.terminal_asker import TerminalAsker
-from backend.commands.queue import jobs_numbered, require_choice
-from backend.commands.queue.outcomes import JobOutcome, show_outcomes
-from backend.commands.user_queue import open_user_queue
+from backend.commands.queue import (
+    JobOutcome,
+    conclude,
+    jobs_numbered,
+    open_user_queue,
+    require_choice,
+)
 from backend.config import load_settings
 from backend.console import complain, say
 from backend.dispatch.dispatcher import Dispatcher
@@ -51,13 +55,8 @@ def cancel_jobs(
         outcomes = [
             _outcome(old, new, new.number in waiting) for old, new in zip(before, now, strict=True)
         ]
-    show_outcomes(outcomes, as_json=as_json)
-    if not outcomes:
-        say("There is nothing to cancel.")
-    if isinstance(trouble, BoxError):
-        return ExitCode.BOX
-    done = all(outcome.is_as_asked for outcome in outcomes)
-    return ExitCode.OK if done else ExitCode.SOME_FAILED
+    exit_code = conclude(outcomes, nothing="There is nothing to cancel.", as_json=as_json)
+    return ExitCode.BOX if isinstance(trouble, BoxError) else exit_code
 
 
 def _outcome(before: Job, now: Job, is_waiting: bool) -> JobOutcome:

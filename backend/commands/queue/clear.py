@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backend.commands.queue.outcomes import JobOutcome, show_outcomes
-from backend.commands.user_queue import open_user_queue
+from backend.commands.queue import JobOutcome, open_user_queue, show_outcomes
 from backend.console import say
 from backend.exit_codes import ExitCode
 from backend.results.review import chosen_file, waiting_for_review

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from rich.text import Text
 
-from backend.commands.user_queue import open_user_queue
+from backend.commands.queue import open_user_queue
 from backend.console import out, safe, say, table, write_json
 from backend.exit_codes import ExitCode
 from backend.store import Attempt, Job, State

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backend.commands.queue import jobs_numbered
-from backend.commands.queue.outcomes import JobOutcome, show_outcomes
-from backend.commands.user_queue import open_user_queue
+from backend.commands.queue import JobOutcome, conclude, jobs_numbered, open_user_queue
 from backend.dispatch.reorder import Move, move_jobs
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
@@ -32,9 +30,7 @@ def move_waiting(
         order, _ = move_jobs(store, numbers, chosen[0])
     places = {number: place for place, number in enumerate(order, 1)}
     outcomes = [_outcome(job, places.get(job.number), len(order)) for job in jobs]
-    show_outcomes(outcomes, as_json=as_json)
-    done = all(outcome.is_as_asked for outcome in outcomes)
-    return ExitCode.OK if done else ExitCode.SOME_FAILED
+    return conclude(outcomes, as_json=as_json)
 
 
 def _outcome(job: Job, place: int | None, waiting: int) -> JobOutcome:

@@ -9,9 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from backend.commands.queue import jobs_numbered, require_choice
-from backend.commands.queue.outcomes import JobOutcome, show_outcomes
-from backend.commands.user_queue import open_user_queue
+from backend.commands.queue import (
+    JobOutcome,
+    conclude,
+    jobs_numbered,
+    open_user_queue,
+    require_choice,
+)
 from backend.console import say
 from backend.dispatch.lock import dispatcher_lock
 from backend.errors import QueueTaken
@@ -39,11 +43,7 @@ def pause_jobs(numbers: Sequence[int], *, everything: bool, as_json: bool) -> Ex
             _outcome(old, new, new.number in waiting)
             for old, new in zip(sorted(before, key=lambda job: job.number), now, strict=True)
         ]
-    show_outcomes(outcomes, as_json=as_json)
-    if not outcomes:
-        say("There is nothing to pause.")
-    done = all(outcome.is_as_asked for outcome in outcomes)
-    return ExitCode.OK if done else ExitCode.SOME_FAILED
+    return conclude(outcomes, nothing="There is nothing to pause.", as_json=as_json)
 
 
 def _apply_requests(store: Store, numbers: set[int]) -> None:

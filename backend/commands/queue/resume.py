@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backend.commands.queue import jobs_numbered, require_choice, say_who_does_them
-from backend.commands.queue.outcomes import JobOutcome, show_outcomes
-from backend.commands.user_queue import open_user_queue
-from backend.console import say
+from backend.commands.queue import (
+    JobOutcome,
+    conclude,
+    jobs_numbered,
+    open_user_queue,
+    require_choice,
+    say_who_does_them,
+)
 from backend.exit_codes import ExitCode
 from backend.store import Job, State
 
@@ -22,12 +26,9 @@ def resume_jobs(numbers: Sequence[int], *, everything: bool, as_json: bool) -> E
         before = store.in_states([State.PAUSED]) if everything else jobs_numbered(store, numbers)
         resumed = {job.number: job for job in store.resume(job.number for job in before)}
         outcomes = [_outcome(job, resumed.get(job.number)) for job in before]
-        show_outcomes(outcomes, as_json=as_json)
-        if not outcomes:
-            say("There is nothing to resume.")
+        exit_code = conclude(outcomes, nothing="There is nothing to resume.", as_json=as_json)
         say_who_does_them(resumed.values())
-    done = all(outcome.is_as_asked for outcome in outcomes)
-    return ExitCode.OK if done else ExitCode.SOME_FAILED
+    return exit_code
 
 
 def _outcome(before: Job, now: Job | None) -> JobOutcome:

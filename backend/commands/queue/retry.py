@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backend.commands.queue import jobs_numbered, require_choice, say_who_does_them
-from backend.commands.queue.outcomes import JobOutcome, show_outcomes
-from backend.commands.user_queue import open_user_queue
-from backend.console import say
+from backend.commands.queue import (
+    JobOutcome,
+    conclude,
+    jobs_numbered,
+    open_user_queue,
+    require_choice,
+    say_who_does_them,
+)
 from backend.exit_codes import ExitCode
 from backend.store import Job, State
 
@@ -19,12 +23,9 @@ def retry_jobs(numbers: Sequence[int], *, failed: bool, as_json: bool) -> ExitCo
         jobs = store.in_states([State.FAILED]) if failed else jobs_numbered(store, numbers)
         again = {job.number: job for job in store.queue([job for job in jobs if _ended_badly(job)])}
     outcomes = [_outcome(job, again.get(job.number)) for job in jobs]
-    show_outcomes(outcomes, as_json=as_json)
-    if not outcomes:
-        say("No job has failed.")
+    exit_code = conclude(outcomes, nothing="No job has failed.", as_json=as_json)
     say_who_does_them(again.values())
-    done = all(outcome.is_as_asked for outcome in outcomes)
-    return ExitCode.OK if done else ExitCode.SOME_FAILED
+    return exit_code
 
 
 def _ended_badly(job: Job) -> bool:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from backend.commands.queue import jobs_numbered, require_choice
-from backend.commands.queue.outcomes import JobOutcome, show_outcomes
-from backend.commands.user_queue import open_user_queue
+from backend.commands.queue import (
+    JobOutcome,
+    conclude,
+    jobs_numbered,
+    open_user_queue,
+    require_choice,
+)
 from backend.console import safe, say
 from backend.errors import UpsampleError
 from backend.exit_codes import ExitCode
@@ -63,11 +67,8 @@ def _decide_all(
                 continue
             made = store.decisions([job.number])[job.number]
             outcomes.append(JobOutcome(job, True, _as_words(decision, files)))
-    show_outcomes(outcomes, as_json=as_json)
-    if not outcomes:
-        say("Nothing that is undecided is without lints.")
-    done = all(outcome.is_as_asked for outcome in outcomes)
-    return ExitCode.OK if done else ExitCode.SOME_FAILED
+    nothing = "Nothing that is undecided is without lints."
+    return conclude(outcomes, nothing=nothing, as_json=as_json)
 
 
 def _as_words(decision: Decision, files: FileChanges) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from backend.commands.user_queue import open_user_queue
+from backend.commands.queue import open_user_queue
 from backend.console import out, safe, say, table, warn, write_json
 from backend.exit_codes import ExitCode
 from backend.results.lints import Lint

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from backend.commands.user_queue import open_user_queue
+from backend.commands.queue import open_user_queue
 from backend.console import out, safe, say, table, write_json
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
