@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from tui.widgets.choices import Choices
+from tui.widgets.choice import Choices
 from tui.widgets.plain_text import PlainText
 
 _WHAT = (

@@ -1,4 +1,5 @@
-"""The log on the laptop's disk: a text file of bounded size, written by a thread of its own.
+"""The log on the laptop's disk: a text file of bounded size, written by a thread of its own; and files that
+the user saves lines in.
 
 Lines are made harmless before they are written, because people look at such files with `cat`.
 """
@@ -10,11 +11,12 @@ import io
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import platformdirs
 
+from backend.files import write_whole
 from tui.log.book import LogLine
 from tui.log.line_text import plain
 
@@ -129,3 +131,20 @@ class LogFile:
             return os.path.samestat(os.fstat(file.fileno()), self.path.stat())
         except FileNotFoundError:
             return False
+
+
+def as_text(lines: Iterable[LogLine]) -> str:
+    """Return the lines as the text that is copied and saved."""
+    return "".join(f"{plain(line)}\n" for line in lines)
+
+
+def save_lines(lines: Iterable[LogLine], path: Path, *, replace: bool) -> None:
+    """Write the lines to a file of the user's. Blocks. Raises OSError, which is FileExistsError when the file
+    exists and `replace` is false.
+    """
+    data = as_text(lines).encode("utf-8", "backslashreplace")
+    if not replace:
+        with path.open("xb") as file:
+            file.write(data)
+        return
+    write_whole(path, data)

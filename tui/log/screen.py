@@ -14,11 +14,11 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
 from tui.log.book import LogLine
+from tui.log.file import as_text, save_lines
 from tui.log.help import HELP
 from tui.log.line_text import Times
 from tui.log.lines import IDENTITY_SHOWN, LogLines, Wanted
 from tui.log.prompt import LogPrompt, PromptPurpose
-from tui.log.saving import as_text, save_lines
 from tui.log.title import Around, empty_log_text, log_standing, log_title
 from tui.log.view import LogMoved, LogView
 from tui.shell.desk import Desk

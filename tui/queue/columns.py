@@ -9,7 +9,7 @@ from tui.queue.job_states import shown
 from tui.state.live import LiveJob
 from tui.text import cut_middle, left, one_line, right
 from tui.widgets.amounts import clock
-from tui.widgets.pieces import GUTTER, Piece
+from tui.widgets.row_list import GUTTER, Piece
 
 _STATE = 13
 _TOKENS = 8

@@ -14,8 +14,7 @@ from textual.widget import Widget
 from tui.queue.columns import cells, headings, lay_out
 from tui.queue.job_states import COLOURS
 from tui.queue.listing import JobListing
-from tui.widgets.pieces import GUTTER, Piece
-from tui.widgets.row_list import RowList
+from tui.widgets.row_list import GUTTER, Piece, RowList
 
 
 @dataclass

@@ -9,8 +9,7 @@ from textual.widget import Widget
 
 from tui.review.listing import ReviewListing
 from tui.review.text import cells, headings, lay_out
-from tui.widgets.pieces import Piece
-from tui.widgets.row_list import RowList
+from tui.widgets.row_list import Piece, RowList
 
 
 class ReviewHeadings(Widget):

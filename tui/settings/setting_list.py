@@ -21,8 +21,7 @@ from tui.settings.rows import (
 from tui.settings.text import engine_text, host_text
 from tui.state.live import LiveBox
 from tui.text import cut, left, one_line
-from tui.widgets.pieces import Piece
-from tui.widgets.row_list import CurrentChanged, RowList
+from tui.widgets.row_list import CurrentChanged, Piece, RowList
 from tui.widgets.status_text import link_text
 
 _FOLD_CELLS = 4

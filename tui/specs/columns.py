@@ -12,7 +12,7 @@ from tui.specs.rows import FolderGroup, Row
 from tui.text import cut_middle, left, one_line, right
 from tui.tokens.bars import small_bar
 from tui.tokens.verdicts import Standing, standing
-from tui.widgets.pieces import GUTTER, Piece
+from tui.widgets.row_list import GUTTER, Piece
 
 _PROMPT = 24
 _VIDEO = 18

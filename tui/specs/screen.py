@@ -47,8 +47,7 @@ from tui.specs.threads import (
 )
 from tui.specs.title import Progress, empty_text, filter_hint, title_line
 from tui.text import paragraphs
-from tui.widgets.filter_input import FilterInput
-from tui.widgets.filtered_page import FilteredPage
+from tui.widgets.filtered_page import FilteredPage, FilterInput
 from tui.widgets.page import HELP_KEY
 from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import CurrentChanged

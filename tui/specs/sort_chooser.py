@@ -13,7 +13,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from tui.specs.ordering import Column, SortOrder
-from tui.widgets.choices import Choices
+from tui.widgets.choice import Choices
 
 _LETTERS = {
     "o": (Column.PLACE, "folder and file, as they lie on disk"),

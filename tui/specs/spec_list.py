@@ -26,8 +26,7 @@ from tui.specs.columns import (
 from tui.specs.listing import Listing
 from tui.specs.ordering import Column
 from tui.specs.rows import heading
-from tui.widgets.pieces import GUTTER, Piece
-from tui.widgets.row_list import CurrentChanged, RowList
+from tui.widgets.row_list import GUTTER, CurrentChanged, Piece, RowList
 
 _NO_RANGE = (-1, -1)
 

@@ -1,4 +1,4 @@
-"""An input for one of a few values, on one line."""
+"""Inputs for one of a few values: on one line, or as a list of lines."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
+from textual.widgets import OptionList
 
 from tui.text import one_line
 
@@ -54,3 +55,17 @@ class Choice(Widget, can_focus=True):
     def on_click(self) -> None:
         """A click chooses the next one."""
         self.action_turn(1)
+
+
+class Choices(OptionList):
+    """A list of lines to choose one from. Keys that come before it is laid out do no harm."""
+
+    def action_page_up(self) -> None:
+        """Move up by a page."""
+        if self.scrollable_content_region:
+            super().action_page_up()  # type: ignore[no-untyped-call]
+
+    def action_page_down(self) -> None:
+        """Move down by a page."""
+        if self.scrollable_content_region:
+            super().action_page_down()  # type: ignore[no-untyped-call]

@@ -1,12 +1,24 @@
-"""A page whose list can be filtered by typing."""
+"""A page whose list can be filtered by typing, and the line that the filter is typed into."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual import on
+from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
-from tui.widgets.filter_input import FilterInput
 from tui.widgets.page import Page
+from tui.widgets.typed_line import TypedLine
+
+
+class FilterInput(TypedLine):
+    """The input for a filter, with keys to keep it or to show everything."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,down,tab", "submit", "keep the filter", key_display="⏎"),
+        Binding("escape", "screen.back", "show all", key_display="esc"),
+    ]
 
 
 class FilteredPage(Page):

@@ -17,7 +17,6 @@ from textual.widgets import Footer
 from tui.dialogs.keys import HelpGroups
 from tui.host import AppHost, host_of
 from tui.shell.defects import TellsDefects
-from tui.widgets.footer import PageFooter
 from tui.widgets.plain_text import PlainText
 from tui.widgets.status_bar import StatusBar
 
@@ -30,6 +29,27 @@ _HEIGHTS = [(0, "-too-short"), (SMALLEST[1], "-tall-enough"), (36, "-tall")]
 
 HELP_KEY = Binding("question_mark", "help", "help", key_display="?")
 """The last of each page's keys, so that it stands at the end of the footer."""
+
+
+class PageFooter(Footer):
+    """Textual's footer, drawn with the second frame: it has a widget for each key, and the first need not
+    wait.
+    """
+
+    def on_mount(self) -> None:
+        """Show the keys once there is a frame."""
+        if not host_of(self).first_frame.is_set():
+            self.run_worker(self._show_when_drawn())
+
+    async def _show_when_drawn(self) -> None:
+        await host_of(self).first_frame.wait()
+        # Not from here: a worker is the app's, and so would be the widgets that it makes.
+        self.call_later(self.bindings_changed, self.screen)
+
+    def bindings_changed(self, screen: Screen[object]) -> None:
+        """Show the keys that work now."""
+        if host_of(self).first_frame.is_set():
+            super().bindings_changed(screen)
 
 
 class Page(TellsDefects, Screen[None]):

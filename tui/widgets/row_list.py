@@ -20,7 +20,11 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.widgets.pieces import Piece
+Piece = tuple[str, str]
+"""A text of a row, and the last part of the name of its style, "mark" for "job-list--mark"."""
+
+GUTTER = 3
+"""Cells before the first column, where the mark stands; a click there marks the row."""
 
 
 @dataclass
