@@ -7,8 +7,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from backend.box.link import Box
-from backend.config import BoxSettings, EngineName, Settings, Upsampling, queued_settings
-from backend.config.profiles import load_profile
+from backend.config import (
+    BoxSettings,
+    EngineName,
+    Settings,
+    Upsampling,
+    load_profile,
+    queued_settings,
+)
 from backend.errors import ConfigError
 from remote.protocol import OpenAISetup, Patience, Setup, VllmSetup
 

@@ -12,7 +12,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from backend.box.terminal_asker import TerminalAsker
+from backend.box.asker import TerminalAsker
 from backend.console import err, out, safe, say, write_json
 from backend.doctor import Diagnosis, ExaminationWatchers, examine
 from backend.errors import BoxRefusedLogin, BoxUnreachable, BoxUntrusted, ConfigError

@@ -7,10 +7,9 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
-from backend.box.asker import Asker
+from backend.box.asker import Asker, TerminalAsker
 from backend.box.link import Box
 from backend.box.setup import make_box
-from backend.box.terminal_asker import TerminalAsker
 from backend.commands.batch_report import BatchReport
 from backend.commands.dry_run import show_plans
 from backend.commands.filter_specs import keep_matching

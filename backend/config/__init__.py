@@ -17,6 +17,7 @@ from backend.config.layers import (
     shipped_text,
     user_file,
 )
+from backend.config.profiles import Profile, load_profile, profile_names
 from backend.config.settings import (
     LEAST_MAX_TOKENS,
     BoxSettings,
@@ -39,13 +40,16 @@ __all__ = [
     "Layer",
     "OpenAI",
     "Origin",
+    "Profile",
     "Settings",
     "Table",
     "Upsampling",
     "Vllm",
     "check_layers",
     "load_layers",
+    "load_profile",
     "load_settings",
+    "profile_names",
     "queued_settings",
     "shipped_text",
     "user_file",

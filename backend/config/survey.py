@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from functools import cache
 
 import tomlkit
 from pydantic import BaseModel
 
-from backend.config import Layer, Origin, Settings, Table, load_layers
-from backend.config.help import help_texts
-from backend.config.profiles import profile_names
+from backend.config import Layer, Origin, Settings, Table, load_layers, profile_names, shipped_text
 from remote.protocol import Json
+
+_TABLE = re.compile(r"\[([a-z_.]+)\]")
+_KEY = re.compile(r"([a-z_]+) = ")
 
 
 class ValueKind(Enum):
@@ -163,6 +166,24 @@ def _entries(
             find_source(layers, parts),
             help_texts().get(help_key, ""),
         )
+
+
+@cache
+def help_texts() -> dict[str, str]:
+    """Return the comment of each setting, on one line, by dotted key ("upsampling.reserve")."""
+    texts: dict[str, str] = {}
+    table, comment = "", list[str]()
+    for line in shipped_text().splitlines():
+        if line.startswith("#"):
+            comment.append(line.removeprefix("#").strip())
+        elif heading := _TABLE.match(line):
+            table, comment = f"{heading[1]}.", []
+        elif setting := _KEY.match(line):
+            texts[table + setting[1]] = " ".join(comment)
+            comment = []
+        else:
+            comment = []
+    return texts
 
 
 def _kind(field: str, value: object) -> tuple[ValueKind, tuple[str, ...]]:

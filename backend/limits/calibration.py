@@ -16,8 +16,7 @@ from pathlib import Path
 import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from backend.config import Settings
-from backend.config.profiles import load_profile
+from backend.config import Settings, load_profile
 from backend.errors import ResultError
 from backend.files import write_whole
 from backend.limits.measurement import Measurement

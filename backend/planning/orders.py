@@ -10,8 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
-from backend.config import BoxSettings, Upsampling
-from backend.config.profiles import load_profile
+from backend.config import BoxSettings, Upsampling, load_profile
 from backend.results.review import chosen_file, done_job
 from backend.specs.media import choose_media
 from backend.specs.model import Spec

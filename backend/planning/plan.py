@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.config import Estimator, Fit, Upsampling
-from backend.config.profiles import Profile, load_profile
+from backend.config import Estimator, Fit, Profile, Upsampling, load_profile
 from backend.errors import InputError, UpsampleError
 from backend.sizes import Bound, Size
 from backend.specs.media import choose_media

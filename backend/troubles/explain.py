@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from backend.config import queued_settings
-from backend.config.profiles import load_profile
+from backend.config import load_profile, queued_settings
 from backend.errors import ConfigError
 from backend.sizes import Size
 from backend.store import Job, Store

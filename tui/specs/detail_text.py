@@ -6,8 +6,7 @@ from pathlib import Path
 
 from textual.content import Content
 
-from backend.config import Upsampling
-from backend.config.profiles import load_profile
+from backend.config import Upsampling, load_profile
 from backend.errors import ConfigError
 from backend.planning.plan import Plan
 from backend.planning.size_costs import category_matrix

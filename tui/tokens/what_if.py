@@ -13,8 +13,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from backend.config import Layer, Upsampling, check_layers
-from backend.config.profiles import load_profile, profile_names
+from backend.config import Layer, Upsampling, check_layers, load_profile, profile_names
 from backend.errors import ConfigError, UpsampleError
 from backend.limits.calibration import Calibration
 from backend.limits.sampled_sizes import CONTEXT_LENGTHS

@@ -12,9 +12,8 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
-from backend.box.asker import Asker
+from backend.box.asker import Asker, TerminalAsker
 from backend.box.setup import make_box
-from backend.box.terminal_asker import TerminalAsker
 from backend.commands.queue import (
     JobOutcome,
     conclude,

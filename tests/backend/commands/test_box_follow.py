@@ -14,8 +14,8 @@ import pytest
 from backend.box import backoff, reconnect
 from backend.box.asker import Asker, UnattendedAsker
 from backend.box.link import FROM_NOW_ON, Box, JournalCursor, OnStale
-from backend.commands import box_follow
-from backend.commands.box_follow import follow_log
+from backend.commands import box as box_commands
+from backend.commands.box import follow_log
 from backend.errors import BoxUnreachable, BoxUnusable
 from remote.protocol import Delta, FromBox, Log, Setup, Welcome
 
@@ -61,7 +61,7 @@ async def follow(
         return file
 
     monkeypatch.setattr(reconnect, "open_link", open_link)
-    monkeypatch.setattr(box_follow, "read_log", read_log)
+    monkeypatch.setattr(box_commands, "read_log", read_log)
     monkeypatch.setattr(backoff, "FIRST_PAUSE", first_pause)
     with pytest.raises(BoxUnusable, match="the end"):
         await follow_log(BOX, UnattendedAsker(), as_json=as_json)

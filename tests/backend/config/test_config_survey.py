@@ -10,8 +10,7 @@ import pytest
 from backend.cli import run
 from backend.config import LOCAL_FILE, BoxSettings, OpenAI, Origin, Upsampling, Vllm, user_file
 from backend.config.edit import key_parts
-from backend.config.help import help_texts
-from backend.config.survey import SettingEntry, ValueKind, dotted, survey_settings
+from backend.config.survey import SettingEntry, ValueKind, dotted, help_texts, survey_settings
 
 
 @pytest.fixture(autouse=True)
