@@ -204,7 +204,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
             self.push_screen(UpsampleDialog(chosen, self.store), send)
 
     async def _queue(self, summary: Summary, queued: Callable[[], object]) -> None:
-        from tui.send.queueing import queue_orders
+        from tui.send.draft import queue_orders
 
         if self.runner is None:
             self.notify(

@@ -12,6 +12,12 @@ from rich.cells import cell_len, set_cell_size, split_text
 
 from backend.specs.quoting import printable
 
+MUTED = "$foreground-muted"
+"""The theme's colour for what matters less than the text around it."""
+
+DOT = ("  ·  ", "$foreground-disabled")
+"""Stands between the parts of a title."""
+
 LONGEST_LINE = 400
 """How many characters of a foreign text are looked at for one line; no screen is wider."""
 

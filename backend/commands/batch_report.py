@@ -189,12 +189,10 @@ class BatchReport:
         counted = _Counted(event, time.monotonic())
         self._describe(event.box, what, counted)
         match event.state:
-            case LinkState.STALE:
+            case LinkState.STALE | LinkState.WAITING:
                 self._complain(f"{event.box}: {words}")
             case LinkState.RETRYING:
                 self._complain(f"{event.detail}; {words}")
-            case LinkState.WAITING:
-                self._complain(f"{event.box}: {words}")
 
     def _tell_engine(self, event: EngineStarting) -> None:
         self._describe(event.box, event.stage)

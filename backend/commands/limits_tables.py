@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from backend.console import out, safe, table, verdict_text, warn
-from backend.limits.kv_cache import gib_text
 from backend.limits.markdown_tables import (
     SIGNS,
     confirmed_text,
@@ -19,7 +18,7 @@ from backend.limits.markdown_tables import (
 )
 from backend.limits.measurement import Measurement
 from backend.limits.reply import Reply, ReplyOutcome
-from backend.limits.report import LimitsReport
+from backend.limits.report import LimitsReport, gib_text
 from backend.sizes import AspectRatio
 from backend.tokens import Budget
 

@@ -2,7 +2,6 @@
 
     sampled_sizes     the sizes, frame counts and context lengths of a report
     estimates         the tokens of each size by our count, and the largest size at each aspect ratio
-    kv_cache          the GPU memory that a context length takes
     sample_videos     draws a test video of each size
     reply             the answer of a box to one question
     conversation      asks questions of the model on a box, over a link
@@ -10,7 +9,7 @@
     measurement       the results of a measurement
     measurement_run   measures: asks about every size, and finds the largest one by `bisection`
     calibration       saves the last measurement for the commands and the app
-    report            the whole report as one value, and as JSON
+    report            the whole report, with the GPU memory of context lengths, as one value and as JSON
     markdown_tables, report_files, plot, resolutions_page
                       the report as Markdown, as files, as a picture, as docs/resolutions.md
 

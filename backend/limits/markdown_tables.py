@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from backend.limits.estimates import EstimateRow, Largest
-from backend.limits.kv_cache import gib_text
 from backend.limits.measurement import Confirmed, MeasuredSize, Measurement
-from backend.limits.report import LimitsReport
+from backend.limits.report import LimitsReport, gib_text
 from backend.sizes import AspectRatio, Size
 from backend.tokens import Verdict
 

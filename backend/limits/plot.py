@@ -5,12 +5,12 @@ matplotlib draws it as SVG and as PNG. It comes with the extra `plots`, and only
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.errors import ResultError
+from backend.limits.markdown_tables import frames_text
 from backend.limits.report import LimitsReport
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def draw_plot(report: LimitsReport, folder: Path) -> list[Path]:
     from matplotlib.figure import Figure
 
     files = [folder / "limits.svg", folder / "limits.png"]
-    with (
-        rc_context(
+    try:
+        with rc_context(
             {
                 "font.size": 9.0,
                 "svg.fonttype": "none",
@@ -44,24 +44,16 @@ def draw_plot(report: LimitsReport, folder: Path) -> list[Path]:
                 "axes.spines.top": False,
                 "axes.spines.right": False,
             }
-        ),
-        _reporting_errors(folder),
-    ):
-        # pyplot would open a window and keep global state.
-        figure = Figure(figsize=_INCHES, layout="constrained")
-        FigureCanvasAgg(figure)
-        _plot(figure.add_subplot(), report)
-        figure.savefig(files[0], metadata={"Date": None})
-        figure.savefig(files[1], dpi=_DPI)
-    return files
-
-
-@contextmanager
-def _reporting_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
+        ):
+            # pyplot would open a window and keep global state.
+            figure = Figure(figsize=_INCHES, layout="constrained")
+            FigureCanvasAgg(figure)
+            _plot(figure.add_subplot(), report)
+            figure.savefig(files[0], metadata={"Date": None})
+            figure.savefig(files[1], dpi=_DPI)
     except OSError as error:
         raise ResultError(f"nothing can be written in {folder}: {error.strerror}") from error
+    return files
 
 
 def _plot(axes: Axes, report: LimitsReport) -> None:
@@ -75,7 +67,7 @@ def _plot(axes: Axes, report: LimitsReport) -> None:
         marker="x",
         markersize=4,
         linewidth=1,
-        label=f"rule of thumb, {_frames(_frames_of_rule(report))}, without the text",
+        label=f"rule of thumb, {frames_text(_frames_of_rule(report))}, without the text",
     )
     for frames in report.frame_counts:
         exact = [
@@ -87,7 +79,7 @@ def _plot(axes: Axes, report: LimitsReport) -> None:
             *_points(exact),
             s=14,
             color=_COLOURS.get(frames, _OTHER_COLOUR),
-            label=f"counted, {_frames(frames)}",
+            label=f"counted, {frames_text(frames)}",
         )
     _plot_measured(axes, report)
     for limit in report.contexts:
@@ -137,7 +129,3 @@ def _frames_of_rule(report: LimitsReport) -> int:
 def _points(points: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
     ordered = sorted(points)
     return [x for x, _ in ordered], [y for _, y in ordered]
-
-
-def _frames(count: int) -> str:
-    return "1 frame" if count == 1 else f"{count} frames"

@@ -1,12 +1,14 @@
-"""The report of the resolution lab as one value, and as JSON."""
+"""The report of the resolution lab as one value, and as JSON: what frames cost in tokens, and what a context
+length costs in GPU memory, where vLLM keeps a request's tokens in its KV cache.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from backend.config.profiles import KvCache
 from backend.limits.estimates import EstimateRow, Largest, LimitsLab
-from backend.limits.kv_cache import CacheMemory, cache_memory
 from backend.limits.measurement import Confirmed, MeasuredSize, Measurement
 from backend.limits.sampled_sizes import NamedSize
 from backend.sizes import Size
@@ -14,6 +16,20 @@ from remote.protocol import Json
 
 FRAMES_OF = (Size(320, 180), Size(640, 480), Size(1280, 704))
 """The sizes for which the report gives the most frames: a small one, NVIDIA's example, and 720p."""
+
+
+GIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class CacheMemory:
+    """Bytes of the KV cache at one context length."""
+
+    max_model_len: int
+    per_request: int
+    """The bytes for one request that fills the context. With less, vLLM does not start."""
+    most: int
+    """The bytes for `max_num_seqs` such requests. With less, vLLM works on fewer requests at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +96,18 @@ def make_report(
         max_num_seqs=max_num_seqs,
         measurement=measurement,
     )
+
+
+def cache_memory(cache: KvCache, max_model_len: int, max_num_seqs: int) -> CacheMemory:
+    """Compute the memory for a context length, summed over all GPUs that share the model."""
+    per_request = cache.bytes_per_token * max_model_len
+    return CacheMemory(max_model_len, per_request, per_request * max_num_seqs)
+
+
+def gib_text(count: int) -> str:
+    """Format bytes as "0.62 GiB": with two decimals below ten, else with one."""
+    value = count / GIB
+    return f"{value:.2f} GiB" if value < 10 else f"{value:,.1f} GiB"
 
 
 def report_json(report: LimitsReport) -> dict[str, Json]:

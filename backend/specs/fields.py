@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from backend.specs.adapter import EntryFault, Replacement
+from backend.specs.adapter import EntryFault, Replacement, Rewrite
 from backend.specs.entries import Entry
 from backend.specs.json_edit import Edit, set_value
 from backend.specs.quoting import kind_of, quoted, well_formed
@@ -96,6 +96,11 @@ def replace_prompt(entry: Entry, new: Replacement) -> list[Edit]:
     """Return the edits that put the new prompt into the entry's "prompt"."""
     member = entry.member("prompt")
     return set_value(entry.source, entry.node, member, new.prompt) if member else []
+
+
+def rewrite_prompt(entry: Entry, new: Replacement, destination: Path) -> Rewrite:
+    """Return the changes for a format in which nothing but the "prompt" is rewritten."""
+    return Rewrite(tuple(replace_prompt(entry, new)))
 
 
 def is_relative(written: str) -> bool:

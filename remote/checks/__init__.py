@@ -3,11 +3,10 @@
     examination  runs checks one after the other, each with a time limit, and reports each finding
     box          all checks, in order
     machine      Python, folders, disk, daemon
-    gpu          the GPUs by nvidia-smi, compared with the settings
+    gpu          the GPUs by nvidia-smi, compared with the settings and the weights
     vllm         the vLLM that would be started
     container    what the container of a `docker run` line sees of the box's folders
     model        the model's files; `safetensors` finds half-copied ones, `hub` Hugging Face's cache
-    memory       whether the weights fit into the GPUs' memory
     server       a model server that runs already
 
 Nothing here changes the box, starts a daemon or loads a model.

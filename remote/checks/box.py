@@ -13,12 +13,13 @@ from remote.checks.gpu import (
     FoundGpu,
     environment_of,
     find_driver,
+    find_free,
     find_gpus,
     find_processes,
+    find_room,
     find_visible,
 )
 from remote.checks.machine import find_daemon, find_python, find_root, find_run_folder
-from remote.checks.memory import find_free, find_room
 from remote.checks.model import find_config, find_model, find_weights, flag_value, loaded_model
 from remote.checks.server import find_context, find_key, find_served_model, find_server
 from remote.checks.vllm import find_command, find_docker, find_image, find_vllm_version
@@ -53,12 +54,11 @@ async def _examine_machine(setup: Setup, examination: Examination) -> DaemonPath
     await examination.check(_BOX, "Python", _blocking(find_python))
     root = await examination.check(_BOX, "root", _blocking(find_root, setup.root))
     if root is None:
-        for name in ("run folder", "daemon"):
-            examination.skip(_BOX, name, "because root failed")
+        examination.skip(_BOX, "because root failed", "run folder", "daemon")
         return None
     paths = await examination.check(_BOX, "run folder", _blocking(find_run_folder, setup.root))
     if paths is None:
-        examination.skip(_BOX, "daemon", "because run folder failed")
+        examination.skip(_BOX, "because run folder failed", "daemon")
         return None
     await examination.check(_BOX, "daemon", _blocking(find_daemon, paths, setup))
     return paths
@@ -77,12 +77,11 @@ async def _examine_vllm(
     await _examine_command(command, container, environment, examination)
     weights = await _examine_model(setup, model, container, environment, examination)
     if gpus is None:
-        for name in ("fits", "free memory"):
-            examination.skip(_MODEL, name, "because the GPUs for vLLM are not known")
+        examination.skip(_MODEL, "because the GPUs for vLLM are not known", "fits", "free memory")
     else:
         await _examine_memory(setup, weights, gpus, paths, examination)
     if paths is None:
-        examination.skip(_START, "last time", "because the box's folders failed")
+        examination.skip(_START, "because the box's folders failed", "last time")
     else:
         await examination.check(_START, "last time", _blocking(_find_last_start, paths))
 
@@ -92,8 +91,7 @@ async def _examine_gpus(
 ) -> tuple[FoundGpu, ...] | None:
     gpus = await examination.check(_GPU, "GPUs", find_gpus)
     if gpus is None:
-        for name in ("driver", "used by", "for vLLM"):
-            examination.skip(_GPU, name, "because the GPUs were not found")
+        examination.skip(_GPU, "because the GPUs were not found", "driver", "used by", "for vLLM")
         return None
     await examination.check(_GPU, "driver", functools.partial(find_driver, gpus))
     await examination.check(_GPU, "used by", functools.partial(find_processes, gpus))
@@ -111,15 +109,14 @@ async def _examine_command(
     names = ("docker", "image") if container else ()
     look = functools.partial(find_command, command, environment)
     if await examination.check(_VLLM, "command", look) is None:
-        for name in (*names, "version"):
-            examination.skip(_VLLM, name, "because command failed")
+        examination.skip(_VLLM, "because command failed", *names, "version")
         return
     if container is not None:
         look_for_docker = functools.partial(find_docker, container, environment)
         before = len(examination.failures)
         await examination.check(_VLLM, "docker", look_for_docker)
         if len(examination.failures) > before:
-            examination.skip(_VLLM, "image", "because docker failed")
+            examination.skip(_VLLM, "because docker failed", "image")
         else:
             look_for_image = functools.partial(find_image, container, environment)
             await examination.check(_VLLM, "image", look_for_image)
@@ -144,13 +141,12 @@ async def _examine_model(
     found = await examination.check(_MODEL, "place", look, seconds=60)
     if found is None or found.folder is None:
         why = "because place failed" if found is None else "the model is not on the box yet"
-        for name in ("config", "weights"):
-            examination.skip(_MODEL, name, why)
+        examination.skip(_MODEL, why, "config", "weights")
         return None
     await examination.check(_MODEL, "config", _blocking(find_config, found.folder, form))
     if weights_form == "dummy":
         examination.skip(
-            _MODEL, "weights", "the command asks for made-up ones (--load-format dummy)"
+            _MODEL, "the command asks for made-up ones (--load-format dummy)", "weights"
         )
         return None
     look_at_weights = _blocking(find_weights, found.folder, weights_form)
@@ -165,7 +161,7 @@ async def _examine_memory(
     examination: Examination,
 ) -> None:
     if weights is None:
-        examination.skip(_MODEL, "fits", "the size of the weights is not known")
+        examination.skip(_MODEL, "the size of the weights is not known", "fits")
     else:
         await examination.check(_MODEL, "fits", _blocking(find_room, weights, gpus, setup))
     is_loaded = paths is not None and is_running(paths.state / "vllm.json")
@@ -199,24 +195,19 @@ async def _examine_server(
 ) -> None:
     key = await examination.check(_SERVER, "API key", functools.partial(find_key, setup))
     if key is None:
-        _skip_server(examination, "API key", ("server", "model", "context"))
+        examination.skip(_SERVER, "because API key failed", "server", "model", "context")
         return
     engine = await examination.check(
         _SERVER, "server", functools.partial(find_server, setup, key, model)
     )
     if engine is None:
-        _skip_server(examination, "server", ("model", "context"))
+        examination.skip(_SERVER, "because server failed", "model", "context")
         return
     served = await examination.check(_SERVER, "model", functools.partial(find_served_model, engine))
     if served is None:
-        _skip_server(examination, "model", ("context",))
+        examination.skip(_SERVER, "because model failed", "context")
         return
     await examination.check(_SERVER, "context", functools.partial(find_context, served, context))
-
-
-def _skip_server(examination: Examination, failed: str, names: Sequence[str]) -> None:
-    for name in names:
-        examination.skip(_SERVER, name, f"because {failed} failed")
 
 
 def _blocking(

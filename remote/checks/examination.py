@@ -74,7 +74,7 @@ class Examination:
         except Wrong as wrong:
             self._say(area, name, FAILED, wrong.detail, wrong.remedy)
         except NotCheckedError as why:
-            self.skip(area, name, str(why))
+            self.skip(area, str(why), name)
         except Exception as error:  # noqa: BLE001 - the other checks still have something to say
             self._say(
                 area, name, FAILED, f"{type(error).__name__}: {error}",
@@ -89,9 +89,10 @@ class Examination:
             await asyncio.wait({looking}, timeout=_FAREWELL_SECONDS)
         return None
 
-    def skip(self, area: str, name: str, why: str) -> None:
-        """Report that a check is skipped."""
-        self._say(area, name, SKIPPED, why)
+    def skip(self, area: str, why: str, *names: str) -> None:
+        """Report that these checks are skipped."""
+        for name in names:
+            self._say(area, name, SKIPPED, why)
 
     def _say(self, area: str, name: str, verdict: str, detail: str, remedy: str = "") -> None:
         if verdict == FAILED:

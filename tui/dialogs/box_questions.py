@@ -19,6 +19,7 @@ from textual.widgets import Input
 
 from tui.text import one_line
 from tui.widgets.plain_text import PlainText
+from tui.widgets.typed_line import LineInput
 
 if TYPE_CHECKING:
     from backend.box.asker import HostKeyQuestion
@@ -104,9 +105,7 @@ class HostKeyDialog(BoxQuestion[bool]):
             yield PlainText(classes="gap")
             with Horizontal(classes="row"):
                 yield PlainText("trust it?", classes="label")
-                answer = Input(placeholder="no", compact=True)
-                answer.cursor_blink = False
-                yield answer
+                yield LineInput(placeholder="no", compact=True)
             keys = Content.assemble(
                 ("yes ⏎", "bold $primary"), "  trust and remember it    ",
                 ("⏎", "bold $primary"), "  no, jobs stay queued",
@@ -132,9 +131,7 @@ class SecretDialog(BoxQuestion[str]):
             yield PlainText(one_line(self._prompt.strip()))
             yield PlainText(classes="gap")
             with Horizontal(classes="row"):
-                secret = Input(password=True, compact=True)
-                secret.cursor_blink = False
-                yield secret
+                yield LineInput(password=True, compact=True)
             keys = Content.assemble(
                 ("⏎", "bold $primary"),
                 "  hand it on     ",

@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from tui.text import one_line
 from tui.widgets.plain_text import PlainText
+from tui.widgets.typed_line import LineInput
 
 
 class OpenFolderDialog(ModalScreen[Path | None]):
@@ -34,9 +35,7 @@ class OpenFolderDialog(ModalScreen[Path | None]):
             dialog.border_subtitle = "⏎ opens · Esc gives up"
             with Horizontal(classes="row"):
                 yield PlainText("path", classes="label")
-                path = Input(placeholder=one_line(str(self._cwd)), compact=True)
-                path.cursor_blink = False
-                yield path
+                yield LineInput(placeholder=one_line(str(self._cwd)), compact=True)
             yield PlainText(classes="wrong")
 
     @on(Input.Submitted)

@@ -7,11 +7,46 @@ from collections.abc import Callable
 from pathlib import Path
 from time import time
 
-from backend.events import BoxLog, Event, JobSent
-from tui.log.book import LogBook, LogLine
-from tui.log.events import job_of, line_of
+from backend.box.status_text import link_words
+from backend.events import (
+    BoxLog,
+    DispatcherChanged,
+    EngineStarting,
+    Event,
+    JobCancelled,
+    JobDone,
+    JobFailed,
+    JobPaused,
+    JobPostponed,
+    JobPrepared,
+    JobSent,
+    JobStarted,
+    LinkChanged,
+    LinkState,
+    ResultsWritten,
+    WritingFailed,
+)
+from tui.log.book import JOB, LINK, LogBook, LogLine
 from tui.log.file import LogFile
 from tui.state.live import Live
+
+_LINK_LEVELS = {
+    LinkState.WAITING: "warning",
+    LinkState.STALE: "warning",
+    LinkState.RETRYING: "warning",
+    LinkState.STOPPED: "error",
+}
+
+JobEvent = (
+    JobPrepared
+    | JobSent
+    | JobStarted
+    | JobDone
+    | JobFailed
+    | JobPostponed
+    | JobPaused
+    | JobCancelled
+)
 
 
 class LogRecorder:
@@ -59,3 +94,70 @@ class LogRecorder:
     def _write(self, lines: list[LogLine]) -> None:
         if self._file is not None:
             self._file.write(lines)
+
+
+def line_of(event: Event, box: str, now: float) -> LogLine | None:
+    """Return the line for `event`, which is about a job on `box`; None for events that the log leaves out."""
+    match event:
+        case LinkChanged():
+            level = _LINK_LEVELS.get(event.state, "info")
+            return LogLine(event.box, now, level, LINK, _link_text(event))
+        case EngineStarting():
+            return LogLine(event.box, event.time or now, "info", "engine", event.stage)
+        case ResultsWritten():
+            return LogLine("", now, "info", "results", f"written for {event.file}")
+        case DispatcherChanged():
+            text = f"{event.holder} works on the queue" if event.holder else "worked on from here"
+            return LogLine("", now, "info", "queue", text)
+        case WritingFailed():
+            text = f"not written for {event.file}: {event.error}"
+            return LogLine("", now, "error", "results", text)
+        case (
+            JobPrepared()
+            | JobSent()
+            | JobStarted()
+            | JobDone()
+            | JobFailed()
+            | JobPostponed()
+            | JobPaused()
+            | JobCancelled()
+        ):
+            level, text = _job_text(event)
+            return LogLine(box, now, level, JOB, f"{event.name}: {text}", event.job)
+        case _:
+            return None
+
+
+def _link_text(event: LinkChanged) -> str:
+    words = link_words(event.state, event.seconds)
+    return f"{words}: {event.detail}" if event.detail else words
+
+
+def _job_text(event: JobEvent) -> tuple[str, str]:
+    """Return the level of the event, and what happened to the job."""
+    match event:
+        case JobPrepared():
+            frames = f"{event.frames} frames of {event.size}, " if event.size else ""
+            return "info", f"prepared, {frames}{event.prompt_tokens:,} tokens"
+        case JobSent():
+            return "info", "sent"
+        case JobStarted():
+            because = f", because the one before failed: {event.reason}" if event.reason else ""
+            return "warning" if because else "info", f"started, attempt {event.attempt}{because}"
+        case JobDone():
+            tokens = event.completion_tokens
+            told = "" if tokens is None else f", {tokens:,} tokens"
+            return "info", f"done in {event.seconds:.1f} s{told}"
+        case JobFailed():
+            return "error", f"failed: {event.error}"
+        case JobPostponed():
+            return "warning", f"waits: {event.reason}"
+        case JobPaused():
+            return "info", "paused"
+        case JobCancelled():
+            return "info", "cancelled"
+
+
+def job_of(event: Event) -> int | None:
+    """Return the number of the job that `event` is about; None when it is about none."""
+    return event.job if isinstance(event, JobEvent) else None

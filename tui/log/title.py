@@ -8,9 +8,8 @@ from textual.content import Content
 
 from tui.log.line_text import clean
 from tui.log.lines import LogLines
-from tui.text import one_line
+from tui.text import DOT, one_line
 
-_DOT = ("  ·  ", "$foreground-disabled")
 _LEVELS = ("", "warnings", "errors")
 
 
@@ -34,18 +33,18 @@ def log_title(lines: LogLines, around: Around) -> Content:
     wanted, shown = lines.wanted, len(lines.numbers)
     parts: list[Content | str | tuple[str, str]] = [("Log", "bold")]
     if around.job:
-        parts += [_DOT, f"job {one_line(around.job)}"]
+        parts += [DOT, f"job {one_line(around.job)}"]
     if wanted.box:
-        parts += [_DOT, one_line(wanted.box)]
+        parts += [DOT, one_line(wanted.box)]
     if wanted.gravity:
-        parts += [_DOT, (f"{_LEVELS[wanted.gravity]} only", "$text-warning")]
+        parts += [DOT, (f"{_LEVELS[wanted.gravity]} only", "$text-warning")]
     if wanted.words:
-        parts += [_DOT, f"with {one_line(' '.join(wanted.words))}"]
+        parts += [DOT, f"with {one_line(' '.join(wanted.words))}"]
     total = len(lines.book.lines)
     counted = "1 line" if shown == 1 else f"{shown:,} lines"
-    parts += [_DOT, counted if wanted.is_all else f"{shown:,} of {total:,} lines"]
+    parts += [DOT, counted if wanted.is_all else f"{shown:,} of {total:,} lines"]
     if lines.book.first:
-        parts += [_DOT, (f"{lines.book.first:,} older ones are in the file", "$foreground-muted")]
+        parts += [DOT, (f"{lines.book.first:,} older ones are in the file", "$foreground-muted")]
     return Content.assemble(*parts)
 
 

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Vertical
 from textual.message import Message
 from textual.widget import Widget
 
 from tui.queue.columns import cells, headings, lay_out
 from tui.queue.job_states import COLOURS
+from tui.queue.job_text import queue_title
 from tui.queue.listing import JobListing
+from tui.state.live import Live
+from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import GUTTER, Piece, RowList
 
 
@@ -66,6 +71,24 @@ class JobLines(RowList[JobListing], can_focus=False):
             marked=job.job.number in self._listing.marked,
             current=current,
         )
+
+
+class QueuePane(Vertical):
+    """Lists the jobs that run or wait. It is visible only while there are any."""
+
+    def __init__(self, live: Live) -> None:
+        super().__init__()
+        self._going = JobListing(live, only_going=True)
+
+    def compose(self) -> ComposeResult:
+        yield PlainText(id="going")
+        yield JobLines(self._going)
+
+    def show_jobs(self) -> None:
+        """Draw the jobs again."""
+        self.query_one(JobLines).show_jobs()
+        self.set_class(bool(self._going.shown), "-going")
+        self.query_one("#going", PlainText).update(queue_title(self._going, held=False))
 
 
 class JobList(JobLines, can_focus=True):

@@ -13,12 +13,11 @@ from tui.queue.columns import name_of
 from tui.queue.job_states import shown
 from tui.queue.listing import JobListing, count_states, seconds_left, total_rate
 from tui.state.live import Live, LiveBox, LiveJob
-from tui.text import one_line, paragraphs, short_path
+from tui.text import MUTED, one_line, paragraphs, short_path
 from tui.widgets.amounts import about, clock, counted, size
 from tui.widgets.status_text import link_parts
 
 _LABEL = 10
-_MUTED = "$foreground-muted"
 _DOT = (" · ", "$foreground-disabled")
 READY = "ready"
 STAGES = (
@@ -44,7 +43,7 @@ def queue_title(listing: JobListing, *, held: bool) -> Content:
         (states[State.PAUSED], "paused", "$text-warning"),
         (states[State.FAILED], "failed", "$text-error"),
         (states[State.DONE], "done", "$text-success"),
-        (states[State.CANCELLED], "cancelled", _MUTED),
+        (states[State.CANCELLED], "cancelled", MUTED),
     )
     parts = [Content.styled(f"{count:,} {word}", colour) for count, word, colour in counts if count]
     if listing.marked:
@@ -60,7 +59,7 @@ def pace(live: Live) -> Content:
     parts = [f"{rate:,.0f} tok/s"] if rate else []
     if left is not None:
         parts.append(f"{about(left)} left")
-    return Content.styled("  ·  ".join(parts), _MUTED)
+    return Content.styled("  ·  ".join(parts), MUTED)
 
 
 def box_words(box: LiveBox, now: float) -> Content:
@@ -71,7 +70,7 @@ def box_words(box: LiveBox, now: float) -> Content:
     if box.link is LinkState.LIVE and box.stage not in ("", READY):
         words.append(Content.styled(f"◐ {short_stage(box.stage)}", "$text-warning"))
     if box.detail:
-        words.append(Content.styled(one_line(box.detail.partition("\n")[0]), _MUTED))
+        words.append(Content.styled(one_line(box.detail.partition("\n")[0]), MUTED))
     if box.status is not None:
         words += [Content(one_line(part)) for part in _status_parts(box.status)]
     return Content("  ").join(words)
@@ -103,22 +102,22 @@ def stepper(box: LiveBox, now: float) -> Content:
         Content.assemble(
             ("The model is starting on ", "bold"),
             (one_line(box.name), "bold"),
-            (f"  {clock(now - began)}", _MUTED),
+            (f"  {clock(now - began)}", MUTED),
         )
     ]
     if at < 0:
         return Content("\n").join([*lines, Content.styled(f"▶ {one_line(box.stage)}", "bold")])
     for position, (stage, short) in enumerate(STAGES):
         if position > at:
-            lines.append(Content.styled(f"· {short}", _MUTED))
+            lines.append(Content.styled(f"· {short}", MUTED))
             continue
         glyph, style = ("✓", "$text-success") if position < at else ("▶", "bold $text-accent")
         if stage not in box.stages and position < at:
-            lines.append(Content.styled(f"✓ {short}", _MUTED))  # skipped, or before we came
+            lines.append(Content.styled(f"✓ {short}", MUTED))  # skipped, or before we came
             continue
         lines.append(
             Content.assemble(
-                (f"{glyph} {short:<18}", style), (f"{clock(_took(box, position, now)):>6}", _MUTED)
+                (f"{glyph} {short:<18}", style), (f"{clock(_took(box, position, now)):>6}", MUTED)
             )
         )
     return Content("\n").join(lines)
@@ -151,10 +150,10 @@ def facts(job: LiveJob, now: float, cwd: Path, width: int, *, brief: bool = Fals
         lines += Content.styled(one_line(job.note), "$text-warning").wrap(width)
     if brief:
         values = [value for _, value in _facts(job, now, cwd)[:3]]
-        return Content("\n").join([*lines, *Content.styled(" · ".join(values), _MUTED).wrap(width)])
+        return Content("\n").join([*lines, *Content.styled(" · ".join(values), MUTED).wrap(width)])
     for label, value in _facts(job, now, cwd):
         first, *rest = Content(value).wrap(max(10, width - _LABEL)) or [Content()]
-        lines.append(Content.assemble((f"{label:<{_LABEL}}", _MUTED), first))
+        lines.append(Content.assemble((f"{label:<{_LABEL}}", MUTED), first))
         lines += [Content.assemble(" " * _LABEL, line) for line in rest]
     return Content("\n").join(lines)
 
@@ -204,17 +203,17 @@ def answer_text(job: LiveJob, box: LiveBox | None, now: float) -> Content:
     if job.text:
         return Content(paragraphs(job.text.lstrip()))
     if job.state.ended or job.state is State.PAUSED:
-        return Content.styled(_NO_TEXT.get(job.state, ""), _MUTED)
+        return Content.styled(_NO_TEXT.get(job.state, ""), MUTED)
     if box is not None and is_starting(box):
         return stepper(box, now)
     if box is not None and box.link not in (None, LinkState.LIVE):
         lines = [box_words(box, now)]
         if box.link is LinkState.STOPPED:
-            lines.append(Content.styled("R tries again once that is mended.", _MUTED))
+            lines.append(Content.styled("R tries again once that is mended.", MUTED))
         if box.link is LinkState.RETRYING:
-            lines.append(Content.styled("R tries at once. What the box has goes on there.", _MUTED))
+            lines.append(Content.styled("R tries at once. What the box has goes on there.", MUTED))
         return Content("\n").join(lines)
-    return Content.styled(_NO_TEXT.get(job.state, ""), _MUTED)
+    return Content.styled(_NO_TEXT.get(job.state, ""), MUTED)
 
 
 _NO_TEXT = {

@@ -28,8 +28,7 @@ from tui.shell.desk import Desk
 from tui.shell.terminal import copy, lend_terminal
 from tui.text import paragraphs
 from tui.widgets.amounts import counted
-from tui.widgets.filtered_page import FilteredPage, FilterInput
-from tui.widgets.page import HELP_KEY
+from tui.widgets.page import HELP_KEY, FilteredPage, FilterInput
 from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import CurrentChanged
 

@@ -15,7 +15,7 @@ from backend.results.review import Candidate, Reviewed
 from backend.store.decision import Decision
 from tui.review.listing import ReviewListing, Show
 from tui.review.word_diff import DiffKind, DiffPiece, WordDiff, says_something, words
-from tui.text import cut, cut_middle, left, one_line, paragraphs, right
+from tui.text import DOT, MUTED, cut, cut_middle, left, one_line, paragraphs, right
 
 GLYPHS = {
     Decision.UNDECIDED: "○",
@@ -30,8 +30,6 @@ COLOURS = {
     Decision.REJECTED: "$text-error",
 }
 LINT_GLYPH = "!"
-_MUTED = "$foreground-muted"
-_DOT = ("  ·  ", "$foreground-disabled")
 
 _CURSOR = 2
 _STATE = 12
@@ -120,7 +118,7 @@ def title(listing: ReviewListing) -> Content:
         parts.append(Content.styled(shows, "$text-accent"))
     if listing.troubles:
         parts.append(Content.styled(f"✗ {len(listing.troubles):,} unreadable", "$text-error"))
-    return Content.assemble(_DOT).join(parts)
+    return Content.assemble(DOT).join(parts)
 
 
 def empty_text(listing: ReviewListing, trouble: str) -> Content:
@@ -130,20 +128,18 @@ def empty_text(listing: ReviewListing, trouble: str) -> Content:
             ("The results cannot be read", "bold"), "\n\n", (paragraphs(trouble), "$text-error")
         )
     if not listing.is_loaded:
-        return Content.styled("Reading the results …", _MUTED)
+        return Content.styled("Reading the results …", MUTED)
     if listing.prompts:
         return Content.assemble(
             ("No result is among what is shown", "bold"),
             "\n\n",
-            ("f shows others, Esc all of them.", _MUTED),
+            ("f shows others, Esc all of them.", MUTED),
         )
     steps = (
         ("1", "the specs: upsample some of them"),
         ("4", "come back here when the first is done"),
     )
-    lines = [
-        Content.assemble((f"{key:<3}", "bold $primary"), (does, _MUTED)) for key, does in steps
-    ]
+    lines = [Content.assemble((f"{key:<3}", "bold $primary"), (does, MUTED)) for key, does in steps]
     why = (
         "With upsample --no-ui --review, results wait here, too; without --review they are "
         "written at once, and can still be looked at, edited and rejected."
@@ -154,7 +150,7 @@ def empty_text(listing: ReviewListing, trouble: str) -> Content:
             Content(),
             *lines,
             Content(),
-            Content.styled(why, _MUTED),
+            Content.styled(why, MUTED),
         ]
     )
 
@@ -176,7 +172,7 @@ def tabs(prompt: Reviewed, candidate: Candidate) -> Content:
         lints = f" {LINT_GLYPH}{len(one.lints)}" if one.lints else ""
         style = "bold reverse" if one is candidate else COLOURS[one.decision]
         parts.append(Content.styled(f" {n} {GLYPHS[one.decision]}{lints} ", style))
-    return Content.assemble(("candidates ", _MUTED), Content(" ").join(parts), (" [ ]", _MUTED))
+    return Content.assemble(("candidates ", MUTED), Content(" ").join(parts), (" [ ]", MUTED))
 
 
 def facts(candidate: Candidate, width: int) -> Content:
@@ -199,7 +195,7 @@ def facts(candidate: Candidate, width: int) -> Content:
             lines.append(part)
         else:
             lines[-1] = joined
-    text = Content.styled("\n".join(cut(line, width) for line in lines), _MUTED)
+    text = Content.styled("\n".join(cut(line, width) for line in lines), MUTED)
     if answer.notice:
         return text + "\n" + Content.styled(one_line(answer.notice), "$text-warning")
     return text
@@ -221,7 +217,7 @@ def lint_lines(lints: Sequence[Lint], current: int, width: int, most: int) -> Co
                 (f"{LINT_GLYPH} {lint.kind}", "bold $text-warning"),
                 "  ",
                 (text, "bold" if n == current else ""),
-                (note, _MUTED),
+                (note, MUTED),
             )
         )
     return Content("\n").join(lines)
@@ -239,7 +235,7 @@ def original_text(diff: WordDiff) -> Content:
             pieces.append((text, ""))
     return Content.assemble(
         ("Original", "bold"),
-        (f"  {count:,} words", _MUTED),
+        (f"  {count:,} words", MUTED),
         (f", {_LOST_SIGN}{diff.lost:,} lost" if diff.lost else "", "$text-error"),
         "\n\n",
         *pieces,
@@ -253,7 +249,7 @@ def result_text(diff: WordDiff, lints: Sequence[Lint], current: int) -> tuple[Co
     count = sum(len(words(piece.text)) for piece in diff.result)
     made = Content.assemble(
         ("Result", "bold"),
-        (f"  {count:,} words, ", _MUTED),
+        (f"  {count:,} words, ", MUTED),
         (f"{diff.taken_up:,} of the prompt", _KEPT_STYLE),
         "\n\n",
     )

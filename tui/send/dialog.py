@@ -29,6 +29,8 @@ from tui.text import one_line, paragraphs
 from tui.widgets.amounts import counted
 from tui.widgets.choice import Choice
 from tui.widgets.plain_text import PlainText
+from tui.widgets.status_text import engine_text
+from tui.widgets.typed_line import LineInput
 
 _LABELS = {
     "box": "box",
@@ -166,14 +168,10 @@ class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
             self.workers.cancel_group(self, "weigh")
             self._show_trouble(error)
             return
-        engine = [
-            batch.box_settings.engine,
-            batch.box_settings.model.rstrip("/").rpartition("/")[2],
-        ]
         self.query_one("#engine", PlainText).update(
             Content.assemble(
                 (one_line(batch.box), "bold"),
-                (f"  {' · '.join(one_line(part) for part in engine if part)}", "$foreground-muted"),
+                (f"  {engine_text(batch.box_settings)}", "$foreground-muted"),
             )
         )
         self.query_one("#summary", PlainText).update(
@@ -255,8 +253,6 @@ class _Void(Exception):
 
 
 def _line(name: str, value: str, example: str, *, integer: bool = False) -> Input:
-    field = Input(
+    return LineInput(
         value, placeholder=example, type="integer" if integer else "text", compact=True, id=name
     )
-    field.cursor_blink = False
-    return field

@@ -1,23 +1,30 @@
-"""The options of the upsample dialog, and the batch that they describe. No widgets."""
+"""The options of the upsample dialog, the batch that they describe, and how it is queued. No widgets."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from backend.config import Fit, Settings, Upsampling
 from backend.errors import InputError
-from backend.planning.admission import assess
+from backend.planning.admission import assess, require_writable
 from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch
 from backend.planning.plan import Plan, Planner
 from backend.planning.summary import Summary, summarise
 from backend.sizes import Bound
 from backend.specs.model import Spec
-from backend.store import Store
+from backend.store import State, Store
 from tui.specs.planning import PromptPlanner
+from tui.state.live import Live
 from tui.text import one_line
+from tui.widgets.amounts import counted
+
+if TYPE_CHECKING:
+    from backend.dispatch.runner import QueueRunner
 
 MOST_FRAMES = 64
 TELL_EVERY = 0.1
@@ -127,6 +134,22 @@ def weigh(
 
     durations = store.durations(batch.box_settings.engine)
     return summarise(assessment, plan, batch, durations, weighed)
+
+
+async def queue_orders(runner: QueueRunner, live: Live, summary: Summary) -> str:
+    """Queue the orders of the summary, and say in a sentence how many jobs that are. Raises UpsampleError."""
+    for folder in {order.destination.parent for order in summary.orders}:
+        await asyncio.to_thread(require_writable, folder)
+    jobs = await runner.queue(summary.orders)
+    live.take_up(jobs)
+    done = sum(job.state is State.DONE for job in jobs)
+    going = len(jobs) - done
+    told = []
+    if going:
+        told.append(f"{counted(going, 'job')} queued on {one_line(summary.box)}; 2 shows the queue")
+    if done:
+        told.append(f"{counted(done, 'job')} {'was' if done == 1 else 'were'} done already")
+    return ", ".join(told)
 
 
 def _number(text: str, what: str, least: int, most: int) -> int:

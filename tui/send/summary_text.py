@@ -6,10 +6,9 @@ from textual.content import Content
 
 from backend.planning.admission import Ground, RefusedSpec
 from backend.planning.summary import Summary
-from tui.text import one_line
+from tui.text import MUTED, one_line
 from tui.widgets.amounts import about, counted, size
 
-_MUTED = "$foreground-muted"
 _MOST_NAMED = 200
 """How many refused specs are listed. Nobody reads more, and they would take long to wrap."""
 
@@ -23,7 +22,7 @@ def summary_text(summary: Summary) -> Content:
     lines = [
         Content.assemble(
             (counted(jobs, "job"), "bold"),
-            (f"  {counted(summary.prompts, 'prompt')}{times}", _MUTED),
+            (f"  {counted(summary.prompts, 'prompt')}{times}", MUTED),
         ),
         _line(f"{summary.prompt_tokens:,}", "tokens to read"),
         _line(f"≤ {summary.answer_tokens:,}", "tokens to write"),
@@ -41,18 +40,18 @@ def refused_text(summary: Summary) -> Content:
             Content.assemble(
                 ("✗ ", "$text-error"),
                 (f"{len(refused):,} {ground.value}", "bold"),
-                (_what_helps(ground), _MUTED),
+                (_what_helps(ground), MUTED),
             )
         )
         lines += [_reason(each) for each in refused[:_MOST_NAMED]]
         if len(refused) > _MOST_NAMED:
-            lines.append(Content.styled(f"  … and {len(refused) - _MOST_NAMED:,} more", _MUTED))
+            lines.append(Content.styled(f"  … and {len(refused) - _MOST_NAMED:,} more", MUTED))
     return Content("\n").join(lines)
 
 
 def _reason(refused: RefusedSpec) -> Content:
     why = refused.reason.partition("\n")[0]
-    return Content.assemble("  ", one_line(refused.spec.name), (f": {one_line(why)}", _MUTED))
+    return Content.assemble("  ", one_line(refused.spec.name), (f": {one_line(why)}", MUTED))
 
 
 def _what_helps(ground: Ground) -> str:
@@ -75,4 +74,4 @@ def _time(summary: Summary) -> tuple[str, str]:
 
 
 def _line(amount: str, what: str) -> Content:
-    return Content.assemble(f"{amount:>11} ", (what, _MUTED))
+    return Content.assemble(f"{amount:>11} ", (what, MUTED))

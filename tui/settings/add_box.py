@@ -21,6 +21,7 @@ from backend.errors import ConfigError
 from tui.text import cut, one_line, paragraphs
 from tui.widgets.choice import Choice
 from tui.widgets.plain_text import PlainText
+from tui.widgets.typed_line import LineInput
 
 _MOST_OFFERED = 12
 
@@ -44,7 +45,7 @@ class NewBox:
         }
 
 
-class HostInput(Input):
+class HostInput(LineInput):
     """An input that offers the hosts of the ssh config: ↓ and ↑ change it, → takes the suggested one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -100,12 +101,13 @@ class AddBoxDialog(ModalScreen[NewBox | None]):
             dialog.border_subtitle = "⏎ adds · Tab next · Esc gives up"
             for label, field in (
                 ("host", HostInput(self._hosts)),
-                ("name", Input(id="name", compact=True, placeholder="how you will call it")),
+                ("name", LineInput(id="name", compact=True, placeholder="how you will call it")),
                 ("engine", Choice(tuple(EngineName), EngineName.VLLM, id="engine")),
-                ("model", Input(id="model", compact=True, placeholder="a folder there, or a name")),
+                (
+                    "model",
+                    LineInput(id="model", compact=True, placeholder="a folder there, or a name"),
+                ),
             ):
-                if isinstance(field, Input):
-                    field.cursor_blink = False
                 with Horizontal(classes="row"):
                     yield PlainText(label, classes="label")
                     yield field

@@ -18,9 +18,10 @@ from backend.config.survey import SettingEntry
 from backend.errors import ConfigError
 from tui.text import paragraphs
 from tui.widgets.plain_text import PlainText
+from tui.widgets.typed_line import LineInput
 
 
-class ValueInput(Input):
+class ValueInput(LineInput):
     """An input with keys to save the value or to give up."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -55,9 +56,7 @@ class SettingEditor(Vertical):
         self._entry: SettingEntry | None = None
 
     def compose(self) -> ComposeResult:
-        value = ValueInput(compact=True, select_on_focus=False)
-        value.cursor_blink = False
-        yield value
+        yield ValueInput(compact=True, select_on_focus=False)
         yield PlainText(id="wrong")
 
     def edit(self, entry: SettingEntry) -> None:

@@ -244,11 +244,9 @@ class SettingsPage(Page):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Give the keys of the list to the editor while the user types a value."""
-        own = {binding.action.partition("(")[0] for binding in self._own_bindings()}
+        bindings = (binding for binding in self.BINDINGS if isinstance(binding, Binding))
+        own = {binding.action.partition("(")[0] for binding in bindings}
         return not (self.has_class("-editing") and action in own | {"help"})
-
-    def _own_bindings(self) -> list[Binding]:
-        return [binding for binding in self.BINDINGS if isinstance(binding, Binding)]
 
     def action_unset(self) -> None:
         """Remove the setting from the user's file."""

@@ -18,11 +18,11 @@ from tui.settings.rows import (
     shown_source,
     shown_value,
 )
-from tui.settings.text import engine_text, host_text
+from tui.settings.text import host_text
 from tui.state.live import LiveBox
 from tui.text import cut, left, one_line
 from tui.widgets.row_list import CurrentChanged, Piece, RowList
-from tui.widgets.status_text import link_text
+from tui.widgets.status_text import engine_text, link_text
 
 _FOLD_CELLS = 4
 """A click on the first cells of a group folds or unfolds it: so many cells."""

@@ -9,10 +9,9 @@ from backend.config.survey import SettingEntry, ValueKind
 from backend.events import LinkState
 from tui.settings.rows import DEFAULTS, BoxGroup, shown_value, why_not_here
 from tui.state.live import LiveBox
-from tui.text import one_line, paragraphs
-from tui.widgets.status_text import link_text
+from tui.text import MUTED, one_line, paragraphs
+from tui.widgets.status_text import engine_text, link_text
 
-_MUTED = "$foreground-muted"
 _HINTS = {
     ValueKind.FLAG: "Space changes it.",
     ValueKind.CHOICE: "Space goes to the next one.",
@@ -31,7 +30,9 @@ def describe_setting(entry: SettingEntry) -> Content:
         lines += [Content("  ").join(_choice(choice, entry) for choice in entry.choices), Content()]
     lines += [Content(one_line(entry.help)), Content(), _origin(entry)]
     why = why_not_here(entry.name, entry.source)
-    lines.append(Content.styled(f"▲ {one_line(why)}", "$text-warning") if why else _hint(entry))
+    lines.append(
+        Content.styled(f"▲ {one_line(why)}", "$text-warning") if why else _muted(_HINTS[entry.kind])
+    )
     return Content("\n").join(lines)
 
 
@@ -60,17 +61,11 @@ def host_text(box: BoxSettings) -> str:
     return one_line(box.host) if box.host else "this machine"
 
 
-def engine_text(box: BoxSettings) -> str:
-    """Return the engine and model of a box in words."""
-    model = box.model.rstrip("/").rpartition("/")[2]
-    return " · ".join(one_line(part) for part in (box.engine, model) if part)
-
-
 def _facts(box: BoxSettings, live: LiveBox | None) -> list[Content]:
     facts = [("host", host_text(box)), ("engine", engine_text(box))]
-    lines = [Content.assemble((f"{label:<9}", _MUTED), value) for label, value in facts]
+    lines = [Content.assemble((f"{label:<9}", MUTED), value) for label, value in facts]
     if live is not None and live.link is not None:
-        lines.append(Content.assemble((f"{'link':<9}", _MUTED), link_text(live.link)))
+        lines.append(Content.assemble((f"{'link':<9}", MUTED), link_text(live.link)))
         if live.detail and live.link is not LinkState.LIVE:
             lines += [Content(), Content(paragraphs(live.detail))]
     return lines
@@ -99,9 +94,5 @@ def _origin(entry: SettingEntry) -> Content:
     return _muted(told)
 
 
-def _hint(entry: SettingEntry) -> Content:
-    return _muted(_HINTS[entry.kind])
-
-
 def _muted(text: str) -> Content:
-    return Content.styled(text, _MUTED)
+    return Content.styled(text, MUTED)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from backend.planning.plan import Plan
 from tui.queue.job_states import shown_state
-from tui.specs.ordering import Column, SortOrder
-from tui.specs.rows import FolderGroup, Row
+from tui.specs.rows import Column, FolderGroup, Row, SortOrder
 from tui.text import cut_middle, left, one_line, right
-from tui.tokens.bars import small_bar
+from tui.tokens.budget_text import small_bar
 from tui.tokens.verdicts import Standing, standing
 from tui.widgets.row_list import GUTTER, Piece
 

@@ -93,17 +93,13 @@ def _facts(row: Row, cwd: Path) -> list[tuple[str, str]]:
         facts.append(("linear", f"{plan.linear:,} tokens by the rule of thumb"))
     if row.better_folder is not None:
         facts.append(("hint", f"it is there when started in {short_path(row.better_folder, cwd)}"))
-    facts += [(name, short_path(path, cwd)) for name, path in _controls(row)]
+    facts += [(one_line(name), short_path(path, cwd)) for name, path in spec.controls.items()]
     facts.append(("file", f"{short_path(spec.file, cwd)}:{spec.line}  ({spec.format})"))
     if spec.prompt_file is not None:
         facts.append(("prompt in", short_path(spec.prompt_file, cwd)))
     if spec.is_upsampled:
         facts.append(("note", "its file says that it was upsampled already"))
     return facts
-
-
-def _controls(row: Row) -> list[tuple[str, Path]]:
-    return [(one_line(name), path) for name, path in row.spec.controls.items()]
 
 
 def media_text(video: Video) -> str:

@@ -18,8 +18,17 @@ from backend.planning.plan import Plan
 from backend.specs.model import BrokenSpec, Skipped, Spec
 from backend.specs.reading import Finding
 from tui.specs.marks import Marks
-from tui.specs.ordering import SortOrder, sort_rows
-from tui.specs.rows import FolderGroup, Line, Row, find_again, group_rows, heading, lines_of
+from tui.specs.rows import (
+    FolderGroup,
+    Line,
+    Row,
+    SortOrder,
+    find_again,
+    group_rows,
+    heading,
+    lines_of,
+    sort_rows,
+)
 
 _MANY = 5_000
 """From so many rows on, the list is not sorted again for every few new rows."""
@@ -34,8 +43,7 @@ class Listing:
         self.shown: list[int] = []
         """Numbers of the rows that pass the filter, in order; those in folded groups too."""
         self.lines: list[Line] = []
-        """The lines that are drawn: with groups, headings and the rows of unfolded groups; without,
-        `shown`."""
+        """The lines that are drawn: `shown`, or with groups, headings and the rows of unfolded groups."""
         self.groups: list[FolderGroup] = []
         """The groups; empty while specs are not grouped."""
         self.grouped = False
@@ -119,9 +127,7 @@ class Listing:
         return changed + added, gone
 
     def forget_plans(self, videos: Collection[Path]) -> list[Row]:
-        """Forget the plans of the specs of these changed videos; return their rows, which have to be
-        planned again.
-        """
+        """Forget the plans of specs of these changed videos; return their rows, to be planned again."""
         wanted = set(videos)
         rows = [row for row in self.rows.values() if row.spec.video in wanted]
         for row in rows:
@@ -166,11 +172,10 @@ class Listing:
 
     def renew(self) -> bool:
         """Sort and filter again if plans or jobs changed the outcome; return whether that was so."""
-        if not self.stale:
-            return False
-        self.stale = False
-        self._sort()
-        return True
+        was_stale, self.stale = self.stale, False
+        if was_stale:
+            self._sort()
+        return was_stale
 
     # --- the cursor
 
@@ -193,8 +198,7 @@ class Listing:
             return None
         if line < 0:
             return self.groups[heading(line)]
-        folder = self.rows[line].folder
-        return next(group for group in self.groups if group.folder == folder)
+        return next(group for group in self.groups if group.folder == self.rows[line].folder)
 
     def move_to(self, position: int) -> None:
         """Put the cursor there, or at the nearest end."""
@@ -297,8 +301,7 @@ class Listing:
     @property
     def shown_rows(self) -> list[Row]:
         """The rows that pass the filter, in order."""
-        rows = self.rows
-        return [rows[number] for number in self.shown]
+        return [self.rows[number] for number in self.shown]
 
     # --- how that is done
 
@@ -364,11 +367,10 @@ class Listing:
         self._show(self._passing(self._sorted))
 
     def _passing(self, rows: list[Row]) -> list[Row]:
-        found, similar = choose(self.wanted, self._as_marked(rows))
-        if similar or (not found and self.wanted.words):
+        found, self.similar = choose(self.wanted, self._as_marked(rows))
+        if self.similar or (not found and self.wanted.words):
             # What matched a shorter word is not all that is similar to this one.
-            found, similar = choose(self.wanted, self._as_marked(self._sorted))
-        self.similar = similar
+            found, self.similar = choose(self.wanted, self._as_marked(self._sorted))
         return found
 
     def _as_marked(self, rows: list[Row]) -> list[Row]:
@@ -389,9 +391,7 @@ class Listing:
         before, position = self.lines, self.position
         self.groups = group_rows(self.shown_rows, self._folded) if self.grouped else []
         self.lines = lines_of(self.groups) if self.grouped else self.shown
-        self.position = find_again(self._cursor, self.lines, before, position)
-        if self.lines:
-            self._cursor = self.lines[self.position]
+        self.move_to(find_again(self._cursor, self.lines, before, position))
 
     def _specs_at(self, first: int, last: int) -> set[int]:
         numbers: set[int] = set()

@@ -20,13 +20,12 @@ from textual.widgets import Input
 from backend.config import Settings, Upsampling
 from backend.planning.history import latest_job
 from tui.log.tail import LogTail
-from tui.queue.queue_pane import QueuePane
+from tui.queue.job_list import QueuePane
 from tui.shell.desk import Desk
 from tui.shell.terminal import copy
 from tui.specs.help import HELP
 from tui.specs.listing import Listing
-from tui.specs.ordering import SortOrder
-from tui.specs.rows import Row
+from tui.specs.rows import Row, SortOrder
 from tui.specs.scanning import FilesRead
 from tui.specs.spec_detail import SpecDetail
 from tui.specs.spec_list import (
@@ -47,8 +46,7 @@ from tui.specs.threads import (
 )
 from tui.specs.title import Progress, empty_text, filter_hint, title_line
 from tui.text import paragraphs
-from tui.widgets.filtered_page import FilteredPage, FilterInput
-from tui.widgets.page import HELP_KEY
+from tui.widgets.page import HELP_KEY, FilteredPage, FilterInput
 from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import CurrentChanged
 

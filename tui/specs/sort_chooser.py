@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from tui.specs.ordering import Column, SortOrder
+from tui.specs.rows import Column, SortOrder
 from tui.widgets.choice import Choices
 
 _LETTERS = {

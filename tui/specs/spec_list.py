@@ -24,8 +24,7 @@ from tui.specs.columns import (
     lay_out,
 )
 from tui.specs.listing import Listing
-from tui.specs.ordering import Column
-from tui.specs.rows import heading
+from tui.specs.rows import Column, heading
 from tui.widgets.row_list import GUTTER, CurrentChanged, Piece, RowList
 
 _NO_RANGE = (-1, -1)

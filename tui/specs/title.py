@@ -10,10 +10,8 @@ from textual.content import Content
 
 from backend.catalog.filter import Filter
 from tui.specs.listing import Listing
-from tui.specs.ordering import Column
-from tui.text import one_line
-
-_DOT = ("  ·  ", "$foreground-disabled")
+from tui.specs.rows import Column
+from tui.text import DOT, one_line
 
 
 @dataclass(slots=True)
@@ -49,7 +47,7 @@ def title_line(listing: Listing, progress: Progress) -> Content:
         )
     if now := _going_on(listing, progress):
         parts.append(Content.styled(now, "$foreground-muted"))
-    return Content.assemble(_DOT).join(parts)
+    return Content.assemble(DOT).join(parts)
 
 
 def filter_hint(wanted: Filter) -> Content:

@@ -12,7 +12,7 @@ from textual.content import Content
 
 from backend.planning.size_costs import CategoryRow, SizeCheck
 from backend.sizes import AspectRatio, Size, detect_aspect_ratio
-from tui.tokens.budget_text import verdict_standing
+from tui.tokens.verdicts import Standing
 
 _LABEL = 6
 _MUTED = "$foreground-muted"
@@ -88,7 +88,7 @@ def _line(label: str, cells: Sequence[Content], width: int) -> Content:
 
 
 def _cell(check: SizeCheck, style: _Style, digits: int, other: int) -> Content:
-    stands = verdict_standing(check.verdict)
+    stands = Standing[check.verdict.name]
     size = f"{check.size.width}×{check.size.height}"
     parts: list[Content | tuple[str, str]] = []
     if style.sizes:
@@ -102,5 +102,5 @@ def _cell(check: SizeCheck, style: _Style, digits: int, other: int) -> Content:
 
 def _linear(check: SizeCheck, digits: int) -> Content:
     by_thumb = replace(check.budget, vision=check.linear)
-    glyph = verdict_standing(by_thumb.verdict).value[0]
+    glyph = Standing[by_thumb.verdict.name].value[0]
     return Content.styled(f"{glyph} {check.linear:>{digits},}", _MUTED)

@@ -105,7 +105,7 @@ class TokensScreen(TellsDefects, ModalScreen[Upsampling | None]):
     def _show(self) -> None:
         width = self.query_one(".panel", VerticalScroll).scrollable_content_region.width
         if self.what is not None and width > 0:
-            self.query_one(PlainText).update(describe_what_if(self.what, width))
+            self.query_one(PlainText).update(describe_what_if(self.what, width, type(self)))
 
     def _try(self, what: WhatIf | None, kind: str = "") -> None:
         """Show the spec under these settings; if nothing can change, say why."""

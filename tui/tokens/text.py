@@ -5,45 +5,45 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.content import Content
+from textual.dom import DOMNode
 
 from backend.planning.plan import Plan
 from backend.tokens import LINEAR
-from tui.text import one_line
+from tui.dialogs.keys import HelpRow, spell_keys
+from tui.text import MUTED, one_line
 from tui.tokens.budget_text import (
     about,
     budget_lines,
     fact_lines,
     frames_text,
     sum_text,
-    verdict_standing,
 )
 from tui.tokens.matrix_text import matrix_lines
-from tui.tokens.verdicts import standing
+from tui.tokens.verdicts import Standing, standing
 from tui.tokens.what_if import WhatIf
 
-_MUTED = "$foreground-muted"
 _COLUMN = 36
 _ENTRIES = (
-    ("+ -", "frames", "frames_to_extract"),
-    ("l L", "limit", "max_tokens"),
-    ("r R", "answer", "reserve"),
-    ("p P", "profile", "profile"),
-    ("m", "media", "media"),
-    ("z Z", "at most", "max_upsample_resolution"),
-    ("o", "resize", "auto_resize"),
+    ("frames(1) frames(-1)", "frames", "frames_to_extract"),
+    ("limit(1) limit(-1)", "limit", "max_tokens"),
+    ("reserve(1) reserve(-1)", "answer", "reserve"),
+    ("profile(1) profile(-1)", "profile", "profile"),
+    ("media", "media", "media"),
+    ("bound(1) bound(-1)", "at most", "max_upsample_resolution"),
+    ("resize", "resize", "auto_resize"),
 )
-"""The keys, a word for what they change, and the name of the setting."""
+"""The actions of the keys, a word for what they change, and the name of the setting."""
 
 
-def describe_what_if(what: WhatIf, width: int) -> Content:
-    """Return the whole text of the panel, `width` cells wide."""
+def describe_what_if(what: WhatIf, width: int, panel: type[DOMNode]) -> Content:
+    """Return the whole text of the panel, `width` cells wide. The bindings of `panel` tell its keys."""
     plan = what.plan
     sections = [
         _verdict(plan, width),
         _facts(what, plan, width),
-        _settings(what, width),
+        _settings(what, width, panel),
         _matrix(what, plan, width),
-        _changes(what, width),
+        _changes(what, width, panel),
     ]
     lines: list[Content] = []
     for section in sections:
@@ -69,7 +69,7 @@ def _facts(what: WhatIf, plan: Plan, width: int) -> list[Content]:
     original = what.original
     lines = fact_lines("sent as", _sent(what, plan), width)
     if original is not None:
-        stands = verdict_standing(original.verdict)
+        stands = Standing[original.verdict.name]
         cost = Content.assemble(
             f"{plan.video.size.width}×{plan.video.size.height}  ",
             (stands.text, stands.colour),
@@ -121,18 +121,18 @@ def _sent(what: WhatIf, plan: Plan) -> str:
     return f"{frames} of {size}; {best} is the largest that fits" if best else f"{frames} of {size}"
 
 
-def _settings(what: WhatIf, width: int) -> list[Content]:
+def _settings(what: WhatIf, width: int, panel: type[DOMNode]) -> list[Content]:
     changed = {change.key: change for change in what.changes}
     entries = []
-    for keys, name, setting in _ENTRIES:
+    for actions, name, setting in _ENTRIES:
         value = _value(setting, getattr(what.settings, setting))
         was = changed.get(setting)
         style = "bold $text-accent" if was else ""
         entry = Content.assemble(
-            (f"{keys:<4}", "bold $primary"), (f"{name:<9}", _MUTED), (value, style)
+            (f"{_keys(actions, panel):<4}", "bold $primary"), (f"{name:<9}", MUTED), (value, style)
         )
         if was:
-            entry += Content.styled(f"  was {_value(setting, was.was)}", _MUTED)
+            entry += Content.styled(f"  was {_value(setting, was.was)}", MUTED)
         entries.append(entry)
     return _in_columns(entries, width)
 
@@ -168,21 +168,25 @@ def _matrix(what: WhatIf, plan: Plan, width: int) -> list[Content]:
     lines = matrix_lines(what.matrix, width, plan.video.size if plan.video else None)
     mark = f"{about(what.estimated)} at most, " if what.estimated else ""
     title = f"Cosmos' sizes with {frames_text(what.frames)}: prompt tokens, {mark}then the rule of thumb"
-    return [*Content.styled(title, _MUTED).wrap(width), *lines] if lines else []
+    return [*Content.styled(title, MUTED).wrap(width), *lines] if lines else []
 
 
-def _changes(what: WhatIf, width: int) -> list[Content]:
+def _changes(what: WhatIf, width: int, panel: type[DOMNode]) -> list[Content]:
     changes = what.changes
     if not changes:
-        return [Content.styled("As your config has it.", _MUTED)]
+        return [Content.styled("As your config has it.", MUTED)]
     differing = ", ".join(f"{change.key} {_plain(change.now)}" for change in changes)
     lines = Content(f"Not as in your config: {one_line(differing)}").wrap(width)
-    lines += Content.styled("⏎ uses it for this session. To keep it (y copies):", _MUTED).wrap(
-        width
-    )
+    use, copy = _keys("use", panel), _keys("copy", panel)
+    hint = f"{use} uses it for this session. To keep it ({copy} copies):"
+    lines += Content.styled(hint, MUTED).wrap(width)
     for command in what.commands:
         lines += Content(f"  {one_line(command)}").wrap(width)
     return lines
+
+
+def _keys(actions: str, panel: type[DOMNode]) -> str:
+    return spell_keys(HelpRow("", actions), [panel])
 
 
 def _plain(value: object) -> str:

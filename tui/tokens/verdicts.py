@@ -5,11 +5,12 @@ from __future__ import annotations
 from enum import Enum
 
 from backend.planning.plan import Plan
-from backend.tokens import Verdict
 
 
 class Standing(Enum):
-    """The verdict on a spec. Its name in lower case is the last part of the name of its style."""
+    """The verdict on a spec. Each `Verdict` on tokens has the same name here. The name in lower case is the
+    last part of the name of its style.
+    """
 
     WAITING = ("·", "weighing")
     FITS = ("✓", "fits")
@@ -36,8 +37,6 @@ _COLOURS = {
     Standing.REFUSED: "$text-error",
 }
 
-_BY_VERDICT = {Verdict.FITS: Standing.FITS, Verdict.NEAR: Standing.NEAR}
-
 
 def standing(plan: Plan | None) -> Standing:
     """Return the verdict on a plan; None stands for a plan that is still to be made."""
@@ -46,4 +45,4 @@ def standing(plan: Plan | None) -> Standing:
     if plan.refusal is not None or plan.budget is None:
         exceeds = plan.budget is not None and not plan.budget.fits
         return Standing.EXCEEDS if exceeds else Standing.REFUSED
-    return _BY_VERDICT.get(plan.budget.verdict, Standing.EXCEEDS)
+    return Standing[plan.budget.verdict.name]

@@ -1,4 +1,4 @@
-"""The base of the pages: a status bar, a footer, and a smallest size.
+"""The bases of the pages: a status bar, a footer, a smallest size, and a line for a filter.
 
 A page is the base of a mode, so it stays as it was left while another one is shown.
 """
@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer
+from textual.widgets import Footer, Input
 
 from tui.dialogs.keys import HelpGroups
 from tui.host import AppHost, host_of
 from tui.shell.defects import TellsDefects
 from tui.widgets.plain_text import PlainText
 from tui.widgets.status_bar import StatusBar
+from tui.widgets.typed_line import TypedLine
 
 SMALLEST = (60, 16)
 """The least columns and lines of a window; in a smaller one, a page only says that it is too small."""
@@ -106,3 +107,38 @@ class Page(TellsDefects, Screen[None]):
 
         owners = (type(self), self.LIST)
         self.app.push_screen(HelpScreen(self.app.current_mode, self.HELP_GROUPS, owners))
+
+
+class FilterInput(TypedLine):
+    """The input for a filter, with keys to keep it or to show everything."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,down,tab", "submit", "keep the filter", key_display="⏎"),
+        Binding("escape", "screen.back", "show all", key_display="esc"),
+    ]
+
+
+class FilteredPage(Page):
+    """Opens and closes the line for the filter. The page applies what is typed there."""
+
+    @property
+    def filter_input(self) -> FilterInput:
+        """The line for the filter."""
+        return self.query_one(FilterInput)
+
+    @property
+    def is_filter_typed(self) -> bool:
+        """Whether the user types into the line now."""
+        return self.has_class("-filtering") and self.focused is self.filter_input
+
+    def action_filter(self) -> None:
+        """Open the line for a filter."""
+        self.add_class("-filtering")
+        self.filter_input.begin()
+
+    @on(Input.Submitted)
+    def close_filter(self) -> None:
+        """Close the line, and return to the list."""
+        self.remove_class("-filtering")
+        self.filter_input.end()
+        self.query_one(self.LIST).focus()

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.style import Style
 
 from backend.box.status_text import LINK_SIGNS, link_words
-from backend.config import Settings
+from backend.config import BoxSettings, Settings
 from backend.events import LinkState
 from tui.state.live import LiveBox
 from tui.text import one_line
@@ -38,15 +38,19 @@ def link_parts(box: LiveBox | None, now: float) -> tuple[str, str, str]:
     return LINK_SIGNS[box.link].glyph, words, _LINK_COLOURS[box.link]
 
 
+def engine_text(box: BoxSettings) -> str:
+    """Return the engine and model of a box in words."""
+    # A model in a folder is known by the folder's name.
+    model = box.model.rstrip("/").rpartition("/")[2]
+    return " · ".join(one_line(part) for part in (box.engine, model) if part)
+
+
 def box_line(settings: Settings, live: LiveBox | None, now: float) -> Content:
     """Return the box that would be used, the state of its link, and its engine.
 
     Raises ConfigError when there is no such box.
     """
     name, box = settings.box_named(None)
-    # A model in a folder is known by the folder's name.
-    model = box.model.rstrip("/").rpartition("/")[2]
-    parts = [one_line(part) for part in (box.engine, model) if part]
     glyph, words, colour = link_parts(live, now)
     return Content.assemble(
         (" upsample ", "bold $primary"),
@@ -55,7 +59,7 @@ def box_line(settings: Settings, live: LiveBox | None, now: float) -> Content:
         " ",
         (one_line(name), "bold"),
         (f" {words}", colour),
-        (f"  {' · '.join(parts)}", "$foreground-muted"),
+        (f"  {engine_text(box)}", "$foreground-muted"),
     )
 
 

@@ -1,11 +1,18 @@
-"""An input line of a page that is open only while the user types into it."""
+"""Inputs on one line. A page opens some of them only while the user types there."""
 
 from __future__ import annotations
 
+from textual.reactive import reactive
 from textual.widgets import Input
 
 
-class TypedLine(Input):
+class LineInput(Input):
+    """An input on one line, whose cursor does not blink."""
+
+    cursor_blink = reactive(False, init=False)
+
+
+class TypedLine(LineInput):
     """An input that is disabled, so that it cannot take the focus, until something is to be typed."""
 
     def __init__(self, placeholder: str = "", *, select_on_focus: bool = True) -> None:
@@ -15,7 +22,6 @@ class TypedLine(Input):
             disabled=True,
             select_on_focus=select_on_focus,
         )
-        self.cursor_blink = False
 
     def begin(self) -> None:
         """Enable the line, and focus it."""

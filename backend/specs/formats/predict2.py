@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backend.specs.adapter import Replacement, Rewrite
 from backend.specs.entries import Entry
-from backend.specs.fields import name_of, path_of, prompt_of, replace_prompt
+from backend.specs.fields import name_of, path_of, prompt_of, rewrite_prompt
 from backend.specs.model import Spec, SpecFormat
 
 
@@ -27,5 +26,4 @@ def read(entry: Entry, cwd: Path) -> Spec:
     )
 
 
-def rewrite(entry: Entry, new: Replacement, destination: Path) -> Rewrite:
-    return Rewrite(tuple(replace_prompt(entry, new)))
+rewrite = rewrite_prompt

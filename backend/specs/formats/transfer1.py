@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backend.specs.adapter import Replacement, Rewrite
 from backend.specs.entries import Entry
 from backend.specs.fields import (
     CONTROLS,
@@ -17,7 +16,7 @@ from backend.specs.fields import (
     name_of,
     path_of,
     prompt_of,
-    replace_prompt,
+    rewrite_prompt,
     seen_by_model,
 )
 from backend.specs.model import Spec, SpecFormat
@@ -45,5 +44,4 @@ def read(entry: Entry, cwd: Path) -> Spec:
     )
 
 
-def rewrite(entry: Entry, new: Replacement, destination: Path) -> Rewrite:
-    return Rewrite(tuple(replace_prompt(entry, new)))
+rewrite = rewrite_prompt

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backend.specs.adapter import EntryFault, Replacement, Rewrite
+from backend.specs.adapter import EntryFault
 from backend.specs.entries import Entry
 from backend.specs.fields import (
     controls_of,
     name_of,
     path_of,
     prompt_of,
-    replace_prompt,
+    rewrite_prompt,
     seen_by_model,
 )
 from backend.specs.model import Spec, SpecFormat
@@ -36,8 +36,7 @@ def read(entry: Entry, cwd: Path) -> Spec:
     )
 
 
-def rewrite(entry: Entry, new: Replacement, destination: Path) -> Rewrite:
-    return Rewrite(tuple(replace_prompt(entry, new)))
+rewrite = rewrite_prompt
 
 
 def _controls(entry: Entry, cwd: Path) -> dict[str, Path]:

@@ -13,7 +13,7 @@ from backend.config import load_settings
 from backend.config.profiles import load_profile
 from backend.exit_codes import ExitCode
 from backend.limits.estimates import LimitsLab
-from backend.limits.kv_cache import cache_memory, gib_text
+from backend.limits.report import cache_memory, gib_text
 from backend.limits.sampled_sizes import BOUNDS, CONTEXT_LENGTHS, PROMPT, all_sizes, quick_sizes
 from backend.planning import orders
 from backend.planning.orders import Batch, make_jobs

@@ -11,11 +11,12 @@ from remote.checks.gpu import (
     FoundGpu,
     environment_of,
     find_driver,
+    find_free,
     find_gpus,
     find_processes,
+    find_room,
     find_visible,
 )
-from remote.checks.memory import find_free, find_room
 from remote.protocol import VllmSetup
 from tests.support.stand_in_programs import StandInGpu, put_nvidia_smi
 

@@ -24,7 +24,7 @@ from backend.events import (
     TextWritten,
     WritingFailed,
 )
-from tui.log.events import job_of, line_of
+from tui.log.recorder import job_of, line_of
 
 TOLD: tuple[tuple[Event, str, str], ...] = (
     (LinkChanged("h100", LinkState.LIVE, "vllm 0.32"), "info", "live: vllm 0.32"),

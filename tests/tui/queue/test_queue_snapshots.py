@@ -19,7 +19,7 @@ from tests.tui import made_up_jobs
 from tests.tui.conftest import opened_queue
 from tests.tui.looks import MEDIUM, Look
 from tui.app import UpsampleApp
-from tui.queue.queue_pane import QueuePane
+from tui.queue.job_list import QueuePane
 from tui.send.dialog import UpsampleDialog
 from tui.specs.screen import SpecsScreen
 

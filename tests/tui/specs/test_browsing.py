@@ -17,8 +17,8 @@ from backend.store import Job, State
 from tests.support.pilots import until
 from tui.app import UpsampleApp
 from tui.shell.desk import Desk
-from tui.specs.ordering import Column, SortOrder
 from tui.specs.planning import PromptPlanner
+from tui.specs.rows import Column, SortOrder
 from tui.specs.scanning import SpecSource
 from tui.specs.screen import SpecsScreen
 from tui.specs.sort_chooser import SortChooser

@@ -7,9 +7,8 @@ from rich.cells import cell_len
 
 from backend.specs.model import Spec
 from tui.specs.columns import cells, headings, lay_out
-from tui.specs.ordering import SortOrder
 from tui.specs.planning import PromptPlanner
-from tui.specs.rows import Row
+from tui.specs.rows import Row, SortOrder
 
 
 def line(row: Row, width: int) -> str:

@@ -15,8 +15,7 @@ from backend.specs.model import BrokenSpec, Skipped, Spec, SpecFormat
 from backend.store import State
 from backend.tokens import Budget
 from tui.specs.listing import Listing
-from tui.specs.ordering import Column, SortOrder
-from tui.specs.rows import heading
+from tui.specs.rows import Column, SortOrder, heading
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.tokens import Budget
-from tui.tokens.bars import ANSWER, BEYOND, FREE, TEXT, VISION, budget_bar, small_bar
+from tui.tokens.budget_text import ANSWER, BEYOND, FREE, TEXT, VISION, budget_bar, small_bar
 
 BUDGETS = st.builds(
     Budget,

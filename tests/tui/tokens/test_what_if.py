@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+from textual.binding import Binding, BindingType
 
 from backend.config import Settings, Upsampling
 from backend.limits.calibration import Calibration, Sample
@@ -16,6 +18,7 @@ from backend.specs.model import Spec
 from backend.tokens import TextCounter, Verdict
 from backend.video import MediaKind, Video
 from tests.support.specs import draw_three_clips
+from tui.tokens.screen import TokensScreen
 from tui.tokens.text import describe_what_if
 from tui.tokens.what_if import MeasuredSpec, WhatIf, read_subject
 
@@ -183,7 +186,7 @@ def measured(*samples: tuple[int, int, int, int], profile: str = "transfer1") ->
 
 def panel(what: WhatIf, calibration: Calibration) -> str:
     subject = replace(what.subject, calibration=calibration)
-    return describe_what_if(replace(what, subject=subject), 120).plain
+    return describe_what_if(replace(what, subject=subject), 120, TokensScreen).plain
 
 
 def test_what_a_box_counted_stands_beside_our_count(make_what_if: MakeWhatIf) -> None:
@@ -202,3 +205,19 @@ def test_a_box_that_counts_otherwise_is_warned_about(make_what_if: MakeWhatIf) -
 def test_what_was_measured_under_another_profile_is_not_shown(make_what_if: MakeWhatIf) -> None:
     shown = panel(make_what_if("1280x704"), measured((1280, 704, 2, 5000), profile="reason1"))
     assert "measured" not in shown
+
+
+class OtherKeys(TokensScreen):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f", "frames(1)"),
+        Binding("w", "copy"),
+        Binding("ctrl+s", "use"),
+    ]
+
+
+def test_the_panel_names_the_keys_that_are_bound(make_what_if: MakeWhatIf) -> None:
+    what = make_what_if("1280x704").with_frames(1)
+    assert "+ -  frames" in describe_what_if(what, 120, TokensScreen).plain
+    other = describe_what_if(what, 120, OtherKeys).plain
+    assert "f -  frames" in other
+    assert "^s uses it for this session. To keep it (w copies):" in other
