@@ -1,4 +1,5 @@
-"""Builds the runner, and deploys it to a box. The runner is `remote/`, zipped into one file.
+"""Builds the runner, deploys it to a box, and runs its commands there. The runner is `remote/`, zipped into
+one file.
 
 Equal sources give equal bytes, and a runner is named by its hash. A runner that is on the box already is not
 sent again. A new one is written under a temporary name, read back and compared, and then renamed.
@@ -14,14 +15,16 @@ import io
 import posixpath
 import secrets
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources.abc import Traversable
 
 import asyncssh
 
+from backend.box.channel import Channel
 from backend.errors import BoxUnreachable, BoxUnusable
+from remote.protocol import Finding
 
 _ENTRY_POINT = "from remote.__main__ import main\nimport sys\nsys.exit(main())\n"
 LOG_NAME = "runner.log"
@@ -31,6 +34,8 @@ _SECONDS = 120.0
 """Seconds for all work over SFTP; the runner has some hundred kilobytes. Where the box is silent, the
 connection itself ends earlier (`backend.box.ssh`)."""
 _CLOSE_SECONDS = 5.0
+_SILENCE_SECONDS = 120.0
+"""Seconds of silence after which we give up. No single check takes as long."""
 _NO_CONNECTION = asyncssh.OPEN_CONNECT_FAILED
 """asyncssh's error code for a new channel on a broken connection."""
 _BROKEN = (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost)
@@ -190,3 +195,33 @@ async def _remove(sftp: asyncssh.SFTPClient, path: str) -> None:
         await sftp.remove(path)
     except asyncssh.SFTPError:
         return
+
+
+async def stream_findings(
+    connection: asyncssh.SSHClientConnection, command: Sequence[str]
+) -> AsyncGenerator[Finding, None]:
+    """Run a command of the runner, and yield its findings as they come.
+
+    `command` begins with the runner's path.
+
+    Raises BoxUnreachable when the connection breaks or is silent, and BoxUnusable when the runner fails.
+    Close the generator, or the SSH session stays open.
+    """
+    channel = await Channel.start(connection, command)
+    messages = channel.messages()
+    try:
+        while True:
+            async with asyncio.timeout(_SILENCE_SECONDS):
+                message = await anext(messages, None)
+            if message is None:
+                await channel.require_success()
+                return
+            if not isinstance(message, Finding):
+                raise BoxUnusable(f"the box sends {message.type!r} instead of a finding")
+            yield message
+    except TimeoutError:
+        raise BoxUnreachable(
+            f"nothing came from the box for {_SILENCE_SECONDS:.0f} s", "Try again."
+        ) from None
+    finally:
+        await channel.close()

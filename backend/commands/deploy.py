@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from backend.box.asker import Asker, TerminalAsker
 from backend.box.link import Box, open_connection
-from backend.box.runner import Deployed, build_runner, deploy
-from backend.box.runner_commands import stream_findings
+from backend.box.runner import Deployed, build_runner, deploy, stream_findings
 from backend.box.setup import make_box
 from backend.config import load_settings
 from backend.console import out, safe, say, write_json

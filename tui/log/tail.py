@@ -9,8 +9,7 @@ from textual.widget import Widget
 
 from tui.host import host_of
 from tui.log.book import LogBook, LogLine
-from tui.log.line_text import Times, clean, gravity
-from tui.log.rows import Shape, label
+from tui.log.line_text import Shape, Times, clean, gravity, label
 from tui.text import cut
 
 _COLOURS = ("$foreground", "$text-warning", "$text-error")

@@ -22,9 +22,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.log.book import LogLine
-from tui.log.line_text import Times, clean, gravity, is_marker
+from tui.log.line_text import Part, Shape, Times, clean, cut_row, gravity, is_marker, label, rows_of
 from tui.log.lines import LogLines
-from tui.log.rows import Part, Shape, cut_row, label, rows_of
 
 _SIDEWAYS = 16
 """How many cells one key scrolls sideways."""

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import NamedTuple, Protocol
 
 from backend.planning.plan import Plan
-from backend.specs.missing_media import missing_media_hint
+from backend.specs.media import missing_media_hint
 from backend.specs.model import Spec
 
 POST_EVERY = 0.1

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.specs import source
-from backend.specs.missing_media import missing_media_hint
+from backend.specs.media import missing_media_hint
 from backend.specs.model import BrokenSpec, Scan, Skipped, SpecFormat
 from backend.specs.scan import scan, scan_files
 

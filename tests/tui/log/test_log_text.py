@@ -8,8 +8,18 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tui.log.book import LogLine
-from tui.log.line_text import Times, clean, is_marker, letter, plain, stamp
-from tui.log.rows import Shape, cut_row, label, rows_of
+from tui.log.line_text import (
+    Shape,
+    Times,
+    clean,
+    cut_row,
+    is_marker,
+    label,
+    letter,
+    plain,
+    rows_of,
+    stamp,
+)
 
 
 def line(text: str, level: str = "info", source: str = "vllm", time: float = 0.0) -> LogLine:
