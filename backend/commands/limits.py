@@ -13,12 +13,12 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
 
-from backend.box.asker import TerminalAsker
 from backend.box.link import JournalCursor
 from backend.box.setup import make_box
+from backend.box.terminal_asker import TerminalAsker
 from backend.commands.limits_tables import show_report
 from backend.commands.progress_bar import Bar
-from backend.commands.queue import open_user_queue
+from backend.commands.user_queue import open_user_queue
 from backend.config import EngineName, Settings, Table, load_settings
 from backend.console import say, warn, write_json
 from backend.dispatch.journal_cursor import advance_journal_cursor
