@@ -14,7 +14,7 @@ from contextlib import AbstractAsyncContextManager
 from backend.box.asker import Asker, HostKeyQuestion
 from backend.box.backoff import Backoff
 from backend.box.link import Box, JournalCursor, Link, open_link
-from backend.errors import BoxUnreachable
+from backend.errors import BoxRefusedLogin, BoxUnreachable
 from backend.events import LinkChanged, LinkState
 
 STEADY_SECONDS = 10.0
@@ -42,12 +42,16 @@ class LinkKeeper:
     ) -> None:
         """Visit the box again and again, until cancelled.
 
-        `visit` must raise BoxUnreachable when its link ends. Raises BoxUnreachable when the first link cannot
-        be opened, and every other BoxError at any time.
+        `visit` must raise BoxUnreachable when its link ends. Raises BoxUnreachable and BoxRefusedLogin when
+        the first link cannot be opened, and every other BoxError at any time. A login that is refused after
+        a link was live is a state of the box, which may just have booted: it is tried again. It ends this
+        only if a person was asked for a password or passphrase for it, because that person is there and
+        would be asked again and again.
         """
         backoff = Backoff()
         while True:
             self._tell(LinkState.CONNECTING)
+            self._asker.was_asked = False
             seen = await how_far()
             try:
                 async with self._link(seen) as link:
@@ -55,8 +59,10 @@ class LinkKeeper:
                     self._tell(LinkState.LIVE, self._engine)
                     with _reset_after_success(backoff):
                         await visit(link, seen)
-            except BoxUnreachable as error:
+            except (BoxUnreachable, BoxRefusedLogin) as error:
                 if self._engine is None:
+                    raise
+                if isinstance(error, BoxRefusedLogin) and self._asker.was_asked:
                     raise
                 wait = backoff.next()
                 self._watch(LinkChanged(self._box.name, LinkState.RETRYING, error.problem, wait))
@@ -92,6 +98,8 @@ class _TellingAsker:
     def __init__(self, asker: Asker, tell: Callable[[LinkState, str], None]) -> None:
         self._asker = asker
         self._tell = tell
+        self.was_asked = False
+        """Whether a person was asked for a secret. The keeper clears it before each connection."""
 
     @property
     def is_there(self) -> bool:
@@ -102,6 +110,7 @@ class _TellingAsker:
             return await self._asker.accepts_host_key(question)
 
     async def secret(self, prompt: str) -> str | None:
+        self.was_asked = self.was_asked or self._asker.is_there
         with self._waiting(prompt):
             return await self._asker.secret(prompt)
 

@@ -41,6 +41,16 @@ class Sshd:
         """How often somebody was let in so far."""
         return self.log.read_text().count("Accepted publickey")
 
+    @contextlib.contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Refuse every login while the block runs, as a box does whose homes are not mounted yet."""
+        keys = self.log.with_name("authorized_keys")
+        away = keys.rename(keys.with_name("authorized_keys.away"))
+        try:
+            yield
+        finally:
+            away.rename(keys)
+
 
 def new_key(file: Path) -> asyncssh.SSHKey:
     """A new key, its private half in this file and its public half beside it."""

@@ -12,7 +12,7 @@ from backend.box import backoff, reconnect
 from backend.box.asker import Asker, HostKeyQuestion, UnattendedAsker
 from backend.box.link import Box, JournalCursor, Link, OnStale
 from backend.box.reconnect import LinkKeeper
-from backend.errors import BoxUnreachable, BoxUntrusted, UpsampleError
+from backend.errors import BoxRefusedLogin, BoxUnreachable, BoxUntrusted, UpsampleError
 from backend.events import LinkChanged, LinkState
 from remote.protocol import Setup, Welcome
 from tests.support.askers import Person
@@ -43,6 +43,8 @@ class Scene:
         self._left: list[UpsampleError | None] = []
         self._asks: bool = False
         self._silences: list[float | None] = []
+        self.asks_password = False
+        """Whether each login asks for one."""
 
     async def keep(
         self,
@@ -80,6 +82,8 @@ class Scene:
         self.asked_from.append(seen.seq)
         if self._asks:
             await asker.accepts_host_key(QUESTION)
+        if self.asks_password:
+            await asker.secret("Password: ")
         link = self._left.pop(0)
         if link is not None:
             raise link
@@ -107,6 +111,36 @@ async def test_a_link_that_was_live_is_tried_again_for_as_long_as_it_takes(scene
         *(8 * [CONNECTING, RETRYING]),
         *(CONNECTING, LIVE, RETRYING, CONNECTING),
     ]
+
+
+async def test_a_login_that_is_refused_after_a_live_link_is_tried_again(scene: Scene) -> None:
+    refused = [BoxRefusedLogin("gpu refused the login")] * 3
+    assert await scene.keep(None, *refused, None) == "the key changed"
+    assert scene.states == [
+        *(CONNECTING, LIVE, RETRYING),
+        *(3 * [CONNECTING, RETRYING]),
+        *(CONNECTING, LIVE, RETRYING, CONNECTING),
+    ]
+    assert scene.told[4].detail == "gpu refused the login"
+    assert scene.told[4].retry_in > 0
+
+
+async def test_a_login_that_is_refused_at_the_first_link_is_final(scene: Scene) -> None:
+    assert await scene.keep(BoxRefusedLogin("refused")) == "refused"
+    assert scene.states == [CONNECTING]
+
+
+async def test_a_login_that_is_refused_to_a_person_who_was_asked_is_final(scene: Scene) -> None:
+    scene.asks_password = True
+    ended = await scene.keep(None, BoxRefusedLogin("refused"), asker=Person())
+    assert ended == "refused"
+
+
+async def test_a_login_that_is_refused_where_nobody_could_be_asked_is_tried_again(
+    scene: Scene,
+) -> None:
+    scene.asks_password = True
+    assert await scene.keep(None, BoxRefusedLogin("refused")) == "the key changed"
 
 
 async def test_each_link_begins_where_the_last_one_ended(scene: Scene) -> None:
