@@ -6,7 +6,7 @@
     gpu          the GPUs by nvidia-smi, compared with the settings and the weights
     vllm         the vLLM that would be started
     container    what the container of a `docker run` line sees of the box's folders
-    model        the model's files; `safetensors` finds half-copied ones, `hub` Hugging Face's cache
+    model        the model's files, also in Hugging Face's cache; `safetensors` finds half-copied ones
     server       a model server that runs already
 
 Nothing here changes the box, starts a daemon or loads a model.

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from remote.checks.container import ContainerCommand
 from remote.checks.examination import Good, Wrong, gib
-from remote.checks.hub import cache_folder, find_snapshot, has_token, is_hub_name, is_offline
 from remote.checks.safetensors import Incomplete, check_whole
 
 MISTRAL = "mistral"
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _MISTRALS_WEIGHTS = "consolidated"
 """The beginning of the names of the weights that `--load-format mistral` loads."""
 _TOKENIZERS = ("tekken.json", "tokenizer.model.v3", "tokenizer.model", "tokenizer.json")
@@ -66,7 +67,7 @@ def find_model(
     folder = _path_on_box(model, container) if container else Path("/") / model
     if folder is not None and folder.is_dir():
         return Good(ModelLocation(folder), str(folder))
-    if is_hub_name(model):
+    if _is_hub_name(model):
         return _find_on_hub(model, form, environment, container)
     if folder is None:
         raise Wrong(
@@ -89,11 +90,11 @@ def _path_on_box(model: str, container: ContainerCommand) -> Path | None:
 def _find_on_hub(
     model: str, form: str, environment: Mapping[str, str], container: ContainerCommand | None
 ) -> Good[ModelLocation]:
-    mounted = container.path_on_box(cache_folder({"HOME": _DEFAULT_HOME})) if container else None
+    mounted = container.path_on_box(_cache_folder({"HOME": _DEFAULT_HOME})) if container else None
     # The engine mounts the box's cache into a container whose line mounts no cache.
-    cache = mounted or Path(cache_folder(environment)).expanduser()
-    snapshot = find_snapshot(cache, model)
-    offline = container is None and is_offline(environment)
+    cache = mounted or Path(_cache_folder(environment)).expanduser()
+    snapshot = _find_snapshot(cache, model)
+    offline = container is None and _is_offline(environment)
     if snapshot is not None and (offline or _is_whole(snapshot, form)):
         return Good(ModelLocation(snapshot), f"{model} is in the cache {cache}")
     if offline:
@@ -101,7 +102,7 @@ def _find_on_hub(
             f"{model} is not in the cache {cache}, and HF_HUB_OFFLINE keeps it from being fetched",
             "Fetch it once without HF_HUB_OFFLINE, or set HF_HOME in vllm.env to where it is.",
         )
-    token = "is set" if has_token(environment) else "is NOT set"
+    token = "is set" if _has_token(environment) else "is NOT set"
     missing = "only partly on the box" if snapshot is not None else "not on the box"
     return Good(
         ModelLocation(None),
@@ -203,3 +204,44 @@ def _read_index(index: Path) -> set[str]:
 def _some(texts: Sequence[str], most: int = 3) -> str:
     more = len(texts) - most
     return "; ".join(texts[:most]) + (f"; and {more} more" if more > 0 else "")
+
+
+# --- the Hugging Face Hub's cache on this machine --------------------------------------------------
+
+
+def _is_hub_name(model: str) -> bool:
+    """Return whether the text has the form "owner/name"."""
+    return _HUB_NAME.fullmatch(model) is not None and not model.startswith((".", "/"))
+
+
+def _cache_folder(environment: Mapping[str, str]) -> str:
+    """The folder for downloads, by the rules of huggingface_hub."""
+    home = environment.get("HF_HOME") or (
+        (environment.get("XDG_CACHE_HOME") or f"{environment.get('HOME', '~')}/.cache")
+        + "/huggingface"
+    )
+    return environment.get("HF_HUB_CACHE") or f"{home}/hub"
+
+
+def _find_snapshot(cache: Path, model: str) -> Path | None:
+    """Find the folder of the model's files; None when none was downloaded."""
+    folder = cache / f"models--{model.replace('/', '--')}"
+    try:
+        commit = (folder / "refs" / "main").read_text().strip()
+    except (OSError, ValueError):
+        return None
+    snapshot = folder / "snapshots" / commit
+    return snapshot if commit and snapshot.is_dir() else None
+
+
+def _is_offline(environment: Mapping[str, str]) -> bool:
+    """Return whether the settings forbid downloads."""
+    return environment.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
+
+
+def _has_token(environment: Mapping[str, str]) -> bool:
+    """Return whether there is a token for the Hub; its value is not used."""
+    if environment.get("HF_TOKEN"):
+        return True
+    home = Path(_cache_folder(environment)).parent
+    return (home / "token").is_file()

@@ -7,8 +7,7 @@ flags         vLLM's command line, in the spelling of its version
 docker_run    reads a `docker run` line
 container     completes that line, and removes the container
 launch        command, environment and address of one start
-process       the server's process group
-pid_file      the file by which a later daemon finds the server of one that was killed
+process       the server's process group, and the file by which a later daemon finds it
 stages        the server's stage, read from its log
 hangs         when a server is lost and must be replaced
 last_start    how long the last start took

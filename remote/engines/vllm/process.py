@@ -11,16 +11,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
 import secrets
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from remote.engines.vllm.container import Container, ContainerStaysError
-from remote.engines.vllm.pid_file import ServerIdentity, read_pid_file, write_pid_file
+from remote.engines.vllm.docker_run import is_container
+from remote.files import write_whole
 
 _log = logging.getLogger("vllm")
 
@@ -37,6 +40,23 @@ _MARK = "UPSAMPLE_SERVER"
 """The environment variable that holds the server's mark."""
 _LOOKS_FOR_MARK = 5
 """Polls for the mark: a process that was just forked gets its environment a moment later."""
+
+
+_MOST_PID = (1 << 31) - 1
+
+
+@dataclass(frozen=True)
+class ServerIdentity:
+    """By what the processes and the container of one server are recognised."""
+
+    group: int | None
+    """The process group; None while the server is being started."""
+    started: str
+    """The start time of the group's leader, in the kernel's ticks; empty if it cannot be read."""
+    container: Container | None = None
+    """The server's container; it can outlive the process group."""
+    mark: str = ""
+    """A random value in the environment of the server's processes. It finds them while `group` is None."""
 
 
 class ServerProcess:
@@ -272,3 +292,41 @@ def _start_time(pid: int) -> str:
 def _fields(stat: Path) -> list[str]:
     """The fields of a /proc stat file from the state on; the name before it may hold any character."""
     return stat.read_bytes().rpartition(b")")[2].decode("ascii").split()
+
+
+# --- the pid file ----------------------------------------------------------------------------------
+
+
+def write_pid_file(file: Path, server: ServerIdentity) -> None:
+    """Write the file. Raises OSError."""
+    inside = server.container
+    content = {
+        "group": server.group,
+        "started": server.started,
+        "mark": server.mark,
+        "container": inside and {"program": inside.program, "name": inside.name},
+    }
+    write_whole(file, [json.dumps(content).encode()])
+
+
+def read_pid_file(file: Path) -> ServerIdentity | None:
+    """Read the file; None when it is missing or cannot be understood."""
+    try:
+        left = json.loads(file.read_text())
+        container = _container(left.get("container"))
+        mark = str(left.get("mark") or "")
+        group = None if (container or mark) and left["group"] is None else int(left["group"])
+        started = str(left["started"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        return None
+    # Killing group 0 would kill our own group, and group 1 belongs to init.
+    if group is not None and not 1 < group <= _MOST_PID:
+        return None
+    return ServerIdentity(group, started, container, mark)
+
+
+def _container(value: object) -> Container | None:
+    if not isinstance(value, dict):
+        return None
+    program, name = tuple(map(str, value["program"])), str(value["name"])
+    return Container(program, name) if program and is_container(program) and name else None

@@ -17,8 +17,13 @@ from pathlib import Path
 import pytest
 
 from remote.engines.vllm import process
-from remote.engines.vllm.pid_file import ServerIdentity, write_pid_file
-from remote.engines.vllm.process import ServerProcess, is_running, sweep
+from remote.engines.vllm.process import (
+    ServerIdentity,
+    ServerProcess,
+    is_running,
+    sweep,
+    write_pid_file,
+)
 from tests.support.waiting import until
 
 STUBBORN = (
