@@ -13,15 +13,12 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
 
-from backend.box.link import JournalCursor
 from backend.box.setup import make_box
 from backend.box.terminal_asker import TerminalAsker
 from backend.commands.limits_tables import show_report
 from backend.commands.progress_bar import Bar
-from backend.commands.user_queue import open_user_queue
 from backend.config import EngineName, Settings, Table, load_settings
 from backend.console import say, warn, write_json
-from backend.dispatch.journal_cursor import advance_journal_cursor
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
 from backend.limits.calibration import make_calibration, measuring_folder, save_calibration
@@ -180,11 +177,9 @@ def _measure(
     if measuring.kept:
         say(f"Going on with an interrupted measurement: {measuring.kept} replies are there.")
     asker = TerminalAsker(options.accept_host_key, screen.bar.paused)
-    with open_user_queue() as store:
-        seen = JournalCursor(*store.seen(name))
     watchers = MeasurementWatchers(screen.doing, screen.progress)
     try:
-        measurement, talk = asyncio.run(measuring.run(sizes, served, asker, seen, watchers))
+        measurement = asyncio.run(measuring.run(sizes, served, asker, watchers))
     except KeyboardInterrupt:
         say(f"Interrupted. {measuring.kept} replies are kept; the same command goes on with that.")
         raise
@@ -193,9 +188,6 @@ def _measure(
         file = save_calibration(calibration)
         say(f"{file} keeps what was measured; `estimate`, `fit` and the app show it.")
     shutil.rmtree(folder, ignore_errors=True)
-    heard = talk.heard
-    if heard is not None and talk.only_own and heard.journal == seen.journal:
-        advance_journal_cursor(name, seen, heard)
     return measurement
 
 

@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 
 from backend.box.asker import Asker
 from backend.box.link import Box, JournalCursor, Link
 from backend.box.reconnect import LinkKeeper
-from backend.dispatch.cancels import Cancels
+from backend.dispatch.courier import ASK_SINCE, Courier, End, Recipient
+from backend.dispatch.flight import Flight, Flights, FlightState
 from backend.dispatch.ledger import Ledger
-from backend.dispatch.pictures_on_box import PicturesOnBox
 from backend.dispatch.prepare import Preparer, Ready
 from backend.dispatch.priority_queue import PriorityQueue
 from backend.dispatch.retries import MOST_RESENT, RETRIES, trouble_of_refusal
-from backend.errors import BoxUnreachable, InputError, UpsampleError, first_of
+from backend.dispatch.user_requests import UserRequests
+from backend.errors import InputError, UpsampleError, first_of
 from backend.events import BoxLog, BoxStatus, EngineStarting, Event
 from backend.store import Job, State, Store
 from remote.protocol import (
-    Accepted,
     Cancelled,
     Delta,
     Durable,
@@ -37,20 +37,15 @@ from remote.protocol import (
     Refused,
     Started,
     Status,
-    Welcome,
 )
 
 PREPARED_AT_ONCE = 2
 """How many ffmpeg processes run at the same time."""
 PREPARED_AHEAD = 16
 """How many jobs may have their frames drawn before the box takes them."""
-SENT_AHEAD = 2
-"""How many requests wait on the box beyond those that it works on, so that no slot is idle."""
-_PICTURES_ONCE_SINCE = 4
-"""The first protocol version in which a picture that the box has need not be sent again."""
 
 
-class Dispatcher:
+class Dispatcher(Recipient[Ready]):
     """Runs a set of jobs on one box until each has ended or is postponed. An instance is used for one run."""
 
     def __init__(
@@ -69,7 +64,7 @@ class Dispatcher:
 
         With `look`, the box's daemon is used whatever its setup is, in order to follow its jobs. While
         `may_send` is cleared, no new request is sent. A dispatcher that is the only one of the queue
-        (`alone`) also cancels jobs of other boxes.
+        (`alone`) also cancels and pauses jobs of other boxes.
         """
         self._store = store
         self._box = box
@@ -83,18 +78,22 @@ class Dispatcher:
         self._ready: PriorityQueue[Ready] = PriorityQueue(
             lambda ready: self._place(ready.job), PREPARED_AHEAD
         )
-        self._in_flight: dict[str, Ready | None] = {}
-        """Requests that may be on the box, by identity; each keeps its Ready until the box accepts it."""
-        self._replayed: set[str] = set()
-        """Identities that the journal replay has mentioned, perhaps for an earlier attempt that has ended."""
-        self._pictures = PicturesOnBox()
+        self._flights: Flights[Ready] = Flights()
+        self._courier = Courier(box.name, self._flights, self)
+        self._greeted = asyncio.Event()
+        """Set when there was a link, so that `_can_ask` is known."""
+        self._can_ask = False
+        """Whether the box can be asked about requests of earlier runs."""
+        self._unpreparable: dict[int, str] = {}
+        """Why jobs cannot be sent again about whose earlier requests the box is asked, by job number."""
         self._resent: Counter[str] = Counter()
         """How often each request was sent again because the box had lost its pictures, by identity."""
-        self._room = asyncio.Event()
         self._may_send = may_send or asyncio.Event()
         if may_send is None:
             self._may_send.set()
-        self._cancels = Cancels(store, self._ledger, box.name, self._in_flight, alone=alone)
+        self._user_requests = UserRequests(
+            store, self._ledger, box.name, self._flights, alone=alone
+        )
 
     async def run(self, jobs: Sequence[Job]) -> None:
         """Run until each of these jobs has ended or is postponed.
@@ -104,7 +103,7 @@ class Dispatcher:
         """
         try:
             await self._enqueue(await self._ledger.begin(jobs))
-            await self._cancels.apply_requests()
+            await self._user_requests.cancel_asked()
             if self._ledger.all_ended.is_set():
                 return
             async with asyncio.TaskGroup() as group:
@@ -112,7 +111,6 @@ class Dispatcher:
                 tasks.append(
                     group.create_task(self._keeper.keep(self._journal_cursor, self._visit))
                 )
-                tasks.append(group.create_task(self._cancels.poll()))
                 await self._ledger.all_ended.wait()
                 for task in tasks:
                     task.cancel()
@@ -127,7 +125,8 @@ class Dispatcher:
         for job in new:
             # A job that is queued again goes to the end of the queue, wherever it was before.
             self._moved.pop(job.number, None)
-        self._cancels.forget_requests(job.number for job in new)
+            self._unpreparable.pop(job.number, None)
+        self._user_requests.forget(job.number for job in new)
         await self._enqueue(new)
         return len(new)
 
@@ -141,38 +140,27 @@ class Dispatcher:
         """Whether some jobs were postponed because the box could not take them."""
         return self._ledger.has_postponed
 
+    # --- what users ask for ---
+
     async def cancel(self, numbers: Iterable[int]) -> None:
         """Request that these jobs be cancelled, whether they belong to this run or not.
 
         The request is on the disk when this returns; a JobCancelled event follows when it was carried out.
         A job that ends before that keeps its own end.
         """
-        await self._cancels.ask(numbers)
+        await self._user_requests.ask_to_cancel(numbers)
 
     async def pause(self, numbers: Iterable[int]) -> None:
         """Pause those of these jobs that belong to the box and are not in flight.
 
         They leave the run, and jobs that are not in the run yet do not join it.
         """
-        found = await asyncio.to_thread(self._store.jobs, numbers)
-        jobs = [job for job in found if job.box == self._box.name and not job.state.ended]
-        for job in jobs:
-            if not self._ledger.knows(job.number) and job.state is State.QUEUED:
-                self._ledger.adopt(job)
-        # Computed after the await: a job that was sent during it is not paused.
-        sent = {
-            job.number for identity in self._in_flight for job in self._ledger.jobs_of(identity)
-        }
-        await self._ledger.pause([job for job in jobs if job.number not in sent])
+        await self._user_requests.pause(numbers)
 
     async def apply_requests(self) -> None:
-        """Apply what other processes requested: pauses of jobs, of this box or another, and a new order."""
-        asked = await asyncio.to_thread(self._store.asked_to_pause)
-        await self.pause([job.number for job in asked if job.box == self._box.name])
-        of_other_boxes = [job.number for job in asked if job.box != self._box.name]
-        await asyncio.to_thread(self._store.pause_unsent, of_other_boxes)
-        # A job in flight is not paused; the process that asked sees that its request is gone.
-        await asyncio.to_thread(self._store.withdraw_pauses, [job.number for job in asked])
+        """Apply what other processes requested: cancels and pauses of jobs, and a new order."""
+        await self._user_requests.cancel_asked()
+        await self._user_requests.pause_asked()
         self.reorder(await asyncio.to_thread(self._store.places))
 
     def reorder(self, places: Mapping[int, float]) -> None:
@@ -184,19 +172,19 @@ class Dispatcher:
     def _place(self, job: Job) -> float:
         return self._moved.get(job.number, job.place)
 
+    # --- frames ---
+
     async def _enqueue(self, unended: Sequence[Job]) -> None:
         for job in unended:
             if not (job.identity and job.state.on_box):
                 self._to_prepare.put_nowait(job)
-            elif not await self._ledger.answer_from_store(job.identity):
-                self._in_flight[job.identity] = None
-
-    # --- frames ---
+            elif not await self._ledger.finish_from_store(job.identity, [job]):
+                self._flights.believe(job.identity, job.number)
 
     async def _prepare(self) -> None:
         while True:
             job = await self._to_prepare.get()
-            if self._cancels.is_requested(job.number):
+            if self._user_requests.asks_to_cancel(job.number):
                 await self._ledger.cancel([job])
             if not self._ledger.is_active(job.number):
                 continue
@@ -204,11 +192,56 @@ class Dispatcher:
             try:
                 ready = await self._preparer.prepare(job)
             except UpsampleError as error:
-                await self._ledger.fail_job(job, error)
+                await self._fail_unprepared(job, error)
                 continue
             await self._ledger.note_prepared(ready)
-            if not await self._ledger.answer_from_store(ready.identity):
+            if not await self._ledger.finish_from_store(ready.identity, [job]):
+                self._join_flight(ready)
                 await self._ready.put(ready)
+
+    async def _fail_unprepared(self, job: Job, error: UpsampleError) -> None:
+        """Fail a job whose request cannot be made any more, unless its earlier request has an answer.
+
+        The answer may be stored here, or wait on the box.
+        """
+        known = await asyncio.to_thread(self._store.jobs, [job.number])
+        identity = known[0].identity if known else None
+        if identity is None:
+            await self._ledger.fail([job], str(error))
+            return
+        if await self._ledger.finish_from_store(identity, [job]):
+            return
+        await self._greeted.wait()
+        if self._can_ask:
+            self._unpreparable[job.number] = str(error)
+            self._flights.believe(identity, job.number)
+        else:
+            await self._ledger.fail([job], str(error))
+
+    async def _fail_on_box(self, numbers: Iterable[int], reason: str) -> None:
+        """Fail these jobs for the box's reason, or for the reason why they cannot be sent any more."""
+        for job in self._ledger.active(numbers):
+            if error := self._unpreparable.pop(job.number, ""):
+                await self._ledger.fail([job], error)
+        await self._ledger.fail_on_box(self._ledger.active(numbers), reason)
+
+    def _join_flight(self, ready: Ready) -> bool:
+        """Let the job wait for its request if another job has it in flight; returns whether one has."""
+        flight = self._flights.get(ready.identity)
+        if flight is not None:
+            flight.jobs.add(ready.job.number)
+        return flight is not None
+
+    def _prepare_again(self, flight: Flight[Ready]) -> None:
+        self._release(flight)
+        for job in self._ledger.active(flight.jobs):
+            self._to_prepare.put_nowait(job)
+
+    def _release(self, flight: Flight[Ready]) -> None:
+        """Drop a request that is no longer in flight. Jobs that were deferred until then send it again."""
+        self._flights.remove(flight)
+        for job in flight.deferred:
+            self._to_prepare.put_nowait(job)
 
     # --- the box ---
 
@@ -218,45 +251,41 @@ class Dispatcher:
     async def _visit(self, link: Link, seen: JournalCursor) -> None:
         """Send and receive over one link until it breaks; raises BoxUnreachable then."""
         await self._ledger.wait_for_endings()
-        if link.welcome.journal != seen.journal:
+        of_others = await asyncio.to_thread(self._store.identities_on, self._box.name)
+        self._can_ask = link.welcome.protocol >= ASK_SINCE
+        self._greeted.set()
+        if not self._can_ask and link.welcome.journal != seen.journal:
             await self._begin_journal(link.welcome.journal)
-        self._replayed.clear()
-        self._pictures.clear()
-        self._cancels.begin_link()
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._send(link))
-                group.create_task(self._cancels.send(link))
-                group.create_task(self._listen(link))
-        except ExceptionGroup as errors:
-            raise first_of(errors) from None
+        await self._courier.visit(link, of_others)
 
     async def _begin_journal(self, journal: str) -> None:
         """Prepare accepted requests again: they were accepted in another journal, which this one replaced."""
         await asyncio.to_thread(self._store.begin_journal, self._box.name, journal)
-        for identity in [key for key, ready in self._in_flight.items() if ready is None]:
-            self._prepare_again(identity)
+        for flight in self._flights:
+            if flight.cargo is None:
+                self._prepare_again(flight)
 
-    async def _send(self, link: Link) -> None:
-        for ready in [ready for ready in self._in_flight.values() if ready is not None]:
-            await self._submit(link, ready)
+    async def next_flight(self) -> Flight[Ready]:
+        """Wait for the next request that is prepared and not in flight."""
         while True:
-            while len(self._in_flight) >= link.welcome.slots + SENT_AHEAD:
-                self._room.clear()
-                await self._room.wait()
             ready = await self._next_ready()
             if not self._ledger.is_active(ready.job.number):
                 continue
-            if ready.identity in self._in_flight:
+            if self._join_flight(ready):
                 # Another job with the same request is in flight; its answer ends both.
-                self._cancels.defer(ready.identity, ready.job)
+                self._defer_if_cancelled(ready)
                 continue
-            # Set before the next await: if the link breaks there, this entry keeps the job.
-            self._in_flight[ready.identity] = ready
-            if await self._ledger.answer_from_store(ready.identity):
-                self._release(ready.identity)
-            else:
-                await self._submit(link, ready)
+            # Added before the next await: if the link breaks there, this entry keeps the job.
+            flight = Flight(ready.identity, ready, jobs={ready.job.number})
+            self._flights.add(flight)
+            if not await self._ledger.finish_from_store(ready.identity, [ready.job]):
+                return flight
+            self._release(flight)
+
+    def _defer_if_cancelled(self, ready: Ready) -> None:
+        flight = self._flights.get(ready.identity)
+        if flight is not None and flight.cancelled_for:
+            flight.deferred.append(ready.job)
 
     async def _next_ready(self) -> Ready:
         await self._may_send.wait()
@@ -269,96 +298,110 @@ class Dispatcher:
             raise
         return ready
 
-    async def _submit(self, link: Link, ready: Ready) -> None:
-        sends_once = link.welcome.protocol >= _PICTURES_ONCE_SINCE
-        on_box = self._pictures.all() if sends_once else frozenset()
-        try:
-            message = await asyncio.to_thread(ready.message, on_box)
-        except OSError:
-            # The frames were removed after they were drawn.
-            self._prepare_again(ready.identity)
+    async def hear_sending(self, flight: Flight[Ready]) -> None:
+        """Count the attempt to send."""
+        if flight.cargo is not None:
+            await asyncio.to_thread(self._store.count_attempt, flight.cargo.job.number)
+
+    async def hear_unsendable(self, flight: Flight[Ready], error: OSError | ProtocolError) -> None:
+        """Draw frames again whose files are gone; fail the jobs of a request that is too large."""
+        if isinstance(error, OSError):
+            self._prepare_again(flight)
             return
-        await asyncio.to_thread(self._store.count_attempt, ready.job.number)
-        try:
-            await link.send(message)
-            self._pictures.keep(ready.identity, ready.pictures - on_box)
-            self._cancels.note_reached(ready.identity)
-        except ProtocolError as error:
-            self._release(ready.identity)
-            too_large = InputError(
-                f"its frames are too large to send: {error}", "Send fewer or smaller frames."
-            )
-            for job in self._ledger.jobs_of(ready.identity):
-                await self._ledger.fail_job(job, too_large)
+        self._release(flight)
+        too_large = InputError(
+            f"its frames are too large to send: {error}", "Send fewer or smaller frames."
+        )
+        await self._ledger.fail(self._ledger.active(flight.jobs), str(too_large))
 
-    async def _listen(self, link: Link) -> None:
-        async for message in link.messages():
-            if isinstance(message, (Accepted, Finished, Failed, Cancelled)):
-                await self._ledger.run_shielded(self._hear_of_journal(message, link.welcome))
-            else:
-                await self._hear_of_moment(message)
-        raise BoxUnreachable(f"{self._box.name} hung up")
+    # --- what the box says ---
 
-    async def _hear_of_journal(self, message: Durable, welcome: Welcome) -> None:
-        is_past = message.seq <= welcome.last
-        match message:
-            case Accepted():
-                await self._hear_accepted(message.job, is_past=is_past)
+    async def run_shielded(self, hearing: Coroutine[None, None, None]) -> None:
+        """Complete what a message of the journal leads to, even if the link breaks meanwhile."""
+        await self._ledger.run_shielded(hearing)
+
+    async def hear_up_to(self, journal: str, seq: int) -> None:
+        """Store how far the journal of an older box was heard."""
+        await asyncio.to_thread(self._store.note_seen, self._box.name, journal, seq)
+
+    async def hear_accepted(self, flight: Flight[Ready]) -> None:
+        """Note that the box does the jobs, whether this app comes back or not."""
+        if flight.state is FlightState.ACCEPTED:
+            flight.cargo = None
+        await self._ledger.note_sent(self._ledger.active(flight.jobs), flight.identity)
+
+    async def hear_void(self, flight: Flight[Ready]) -> None:
+        """Note that the jobs are not on the box."""
+        await self._ledger.note_unsent(self._ledger.active(flight.jobs))
+
+    async def hear_unknown(self, flight: Flight[Ready]) -> None:
+        """Prepare and send a request again that the box does not have any more."""
+        for job in self._ledger.active(flight.jobs):
+            if error := self._unpreparable.pop(job.number, ""):
+                await self._ledger.fail([job], error)
+        await self._ledger.note_unsent(self._ledger.active(flight.jobs))
+        self._prepare_again(flight)
+
+    async def hear_end(self, flight: Flight[Ready], end: End) -> None:
+        """End the jobs of a request, or send it again if the box could not keep it."""
+        match end:
             case Finished():
-                self._release(message.job)
-                await self._ledger.finish(message.job, message.answer)
-            case Failed() if message.job not in self._in_flight:
+                self._release(flight)
+                await self._ledger.finish(flight, end.answer)
+            case Failed(kind="pictures") if self._resent[flight.identity] < MOST_RESENT:
+                self._resent[flight.identity] += 1
+                self._flights.forget_pictures(flight.kept_pictures)
+                await self._ledger.note_unsent(self._ledger.active(flight.jobs))
+                self._prepare_again(flight)
+            case Failed():
+                self._release(flight)
+                await self._fail_on_box(flight.jobs, end.message)
+            case Cancelled():
+                self._release(flight)
+                jobs = self._ledger.active(flight.jobs)
+                wanted = flight.cancelled_for
+                await self._ledger.cancel([j for j in jobs if not wanted or j.number in wanted])
+            case Refused(kind="pictures") if flight.cargo is not None:
+                # The jobs that brought these pictures have ended; the box is about to report that.
+                self._flights.forget_pictures(flight.cargo.pictures)
+                self._prepare_again(flight)
+            case Refused():
+                await self._hear_refused(flight, end)
+
+    async def _hear_refused(self, flight: Flight[Ready], refused: Refused) -> None:
+        jobs = self._ledger.active(flight.jobs)
+        self._release(flight)
+        await self._ledger.cancel(
+            [job for job in jobs if self._user_requests.asks_to_cancel(job.number)]
+        )
+        if RETRIES[trouble_of_refusal(refused.kind)].attempts is None:
+            await self._ledger.postpone(self._ledger.active(flight.jobs), refused.message)
+        else:
+            await self._fail_on_box(flight.jobs, refused.message)
+
+    async def hear_of_others(self, message: Durable) -> None:
+        """Note how a request of an earlier run, or of a job that waits here, has ended."""
+        match message:
+            case Finished():
+                await self._ledger.keep_answer(message.job, message.answer)
+            case Failed():
                 await self._ledger.end_jobs_of_earlier_runs(
                     message.job, State.FAILED, message.message
                 )
-            case Cancelled() if message.job not in self._in_flight:
-                await self._ledger.end_jobs_of_earlier_runs(message.job, State.CANCELLED)
-            case Failed() | Cancelled() if not self._is_accepted(message.job, is_past=is_past):
-                # The request is queued again, and this message tells how its earlier attempt ended.
-                self._replayed.discard(message.job)
-                await self._ledger.note_unsent(message.job)
-            case Failed(kind="pictures") if self._resent[message.job] < MOST_RESENT:
-                await self._send_again(message.job)
-            case Failed():
-                self._release(message.job)
-                await self._ledger.fail(message.job, message.message)
             case Cancelled():
-                await self._hear_cancelled(message.job)
-        await asyncio.to_thread(self._store.note_seen, self._box.name, welcome.journal, message.seq)
+                await self._ledger.end_jobs_of_earlier_runs(message.job, State.CANCELLED)
 
-    async def _send_again(self, identity: str) -> None:
-        """Draw and send a request again whose pictures the box has lost."""
-        self._resent[identity] += 1
-        self._pictures.forget(self._pictures.of(identity))
-        await self._ledger.note_unsent(identity)
-        self._prepare_again(identity)
-
-    async def _hear_accepted(self, identity: str, *, is_past: bool) -> None:
-        ready = self._in_flight.get(identity)
-        if ready is not None:
-            if is_past:
-                self._replayed.add(identity)
-            else:
-                self._in_flight[identity] = None
-                self._pictures.keep(identity, ready.pictures)
-        await self._ledger.note_sent(identity)
-
-    async def _hear_cancelled(self, identity: str) -> None:
-        wanted = self._cancels.wanted_for(identity)
-        held = self._release(identity)
-        answered = self._ledger.jobs_of(identity)
-        await self._ledger.cancel([j for j in answered if not wanted or j.number in wanted])
-        for job in held:
-            self._to_prepare.put_nowait(job)
-
-    async def _hear_of_moment(self, message: FromBox) -> None:
+    async def hear_of_moment(self, message: FromBox) -> None:
+        """Pass on what the box says of the present moment."""
         match message:
             case Started():
-                await self._ledger.note_started(message.job, message.attempt, message.reason)
+                if flight := self._flights.get(message.job):
+                    flight.heard = 0
+                    jobs = self._ledger.active(flight.jobs)
+                    await self._ledger.note_started(jobs, message.attempt, message.reason)
             case Delta():
-                self._ledger.note_text(message.job, message.offset, message.text)
-            case Refused() if message.job in self._in_flight:
-                await self._hear_refused(message)
+                if flight := self._flights.get(message.job):
+                    self._hear_text(flight, message)
             case EngineStage():
                 self._watch(EngineStarting(self._box.name, message.stage, message.time))
             case Log():
@@ -367,34 +410,7 @@ class Dispatcher:
             case Status():
                 self._watch(BoxStatus.of(self._box.name, message))
 
-    async def _hear_refused(self, refused: Refused) -> None:
-        ready = self._in_flight[refused.job]
-        if refused.kind == "pictures" and ready is not None:
-            # The jobs that brought these pictures have ended; the box is about to report that.
-            self._pictures.forget(ready.pictures)
-            self._prepare_again(refused.job)
-            return
-        jobs = self._ledger.jobs_of(refused.job)
-        self._release(refused.job)
-        await self._ledger.cancel([job for job in jobs if self._cancels.is_requested(job.number)])
-        if RETRIES[trouble_of_refusal(refused.kind)].attempts is None:
-            await self._ledger.postpone(refused.job, refused.message)
-        else:
-            await self._ledger.fail(refused.job, refused.message)
-
-    def _is_accepted(self, identity: str, *, is_past: bool) -> bool:
-        ready = self._in_flight[identity]
-        return ready is None or (identity in self._replayed and not is_past)
-
-    def _prepare_again(self, identity: str) -> None:
-        self._release(identity)
-        for job in self._ledger.jobs_of(identity):
-            self._to_prepare.put_nowait(job)
-
-    def _release(self, identity: str) -> list[Job]:
-        """Drop a request that is no longer in flight. Returns the jobs that were deferred until then."""
-        self._in_flight.pop(identity, None)
-        self._pictures.release(identity)
-        self._replayed.discard(identity)
-        self._room.set()
-        return self._cancels.forget(identity)
+    def _hear_text(self, flight: Flight[Ready], piece: Delta) -> None:
+        if 0 <= piece.offset <= flight.heard:
+            flight.heard = piece.offset + len(piece.text)
+        self._ledger.note_text(self._ledger.active(flight.jobs), piece.offset, piece.text)

@@ -1,4 +1,4 @@
-"""Keeps account of the jobs of one run: which have not ended, which request answers which, how each ends.
+"""Keeps account of the jobs of one run: which have not ended, and how each ends.
 
 Every change goes to the queue's file first and to the `watch` callback second. An ending that has begun is
 always completed, even when the link that brought it breaks or the user presses Ctrl-C: half an ending would
@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from pathlib import Path
 
+from backend.dispatch.flight import Flight
 from backend.dispatch.prepare import Ready
 from backend.errors import UpsampleError
 from backend.events import (
@@ -46,14 +47,10 @@ class Ledger:
         self._watch = watch
         self._force = force
         self._remaining: dict[int, Job] = {}
-        self._answered_by: dict[str, set[int]] = {}
-        """Numbers of the remaining jobs that a request answers, by its identity; mostly one job."""
         self._unwritten: Counter[Path] = Counter()
         """How many remaining jobs each result file has."""
         self._claimed: set[int] = set()
         """Numbers of the jobs whose ending has begun."""
-        self._heard: dict[str, int] = {}
-        """How many characters of an answer arrived without a gap, by the request's identity."""
         self._endings: set[asyncio.Task[None]] = set()
         self._broken: BaseException | None = None
         """The first error that an ending raised (disk full); the task that awaited it may be cancelled."""
@@ -94,12 +91,7 @@ class Ledger:
         self._remaining[job.number] = job
         self._claimed.discard(job.number)
         self._unwritten[job.destination] += 1
-        self._note_answered_by(job)
         self.all_ended.clear()
-
-    def _note_answered_by(self, job: Job) -> None:
-        if job.identity and job.state.on_box:
-            self._answered_by.setdefault(job.identity, set()).add(job.number)
 
     async def close(self) -> None:
         """End the run: complete the endings that have begun, and put the other jobs back into the queue."""
@@ -113,10 +105,9 @@ class Ledger:
         if self._broken is not None:
             raise self._broken
 
-    def jobs_of(self, identity: str) -> list[Job]:
-        """The jobs of this run that the request answers, until they end."""
-        numbers = sorted(self._answered_by.get(identity, ()))
-        return [self._remaining[number] for number in numbers if self.is_active(number)]
+    def active(self, numbers: Iterable[int]) -> list[Job]:
+        """Return those of these jobs that are part of this run and whose ending has not begun."""
+        return [self._remaining[number] for number in sorted(numbers) if self.is_active(number)]
 
     @property
     def numbers(self) -> Collection[int]:
@@ -145,7 +136,6 @@ class Ledger:
         )
         if not self.is_active(job.number):
             return
-        self._answered_by.setdefault(ready.identity, set()).add(job.number)
         self._watch(
             JobPrepared(
                 job=job.number,
@@ -157,65 +147,63 @@ class Ledger:
             )
         )
 
-    async def note_sent(self, identity: str) -> None:
-        """Note that the box has the request on its disk."""
-        for job in self.jobs_of(identity):
+    async def note_sent(self, jobs: Iterable[Job], identity: str) -> None:
+        """Note that the box has the request of these jobs on its disk."""
+        for job in jobs:
             # Started may arrive before Accepted: then the state stays as it is.
             if await self._set_state(job, State.SENT):
                 self._watch(JobSent(job.number, job.name, identity))
 
-    async def note_unsent(self, identity: str) -> None:
-        """Note that the box does not have the request: it had an earlier attempt, which has ended."""
-        for job in self.jobs_of(identity):
+    async def note_unsent(self, jobs: Iterable[Job]) -> None:
+        """Note that the box does not have the request of these jobs, or has ended it before."""
+        for job in jobs:
             await self._set_state(job, State.PREPARING)
 
-    async def note_started(self, identity: str, attempt: int, reason: str) -> None:
-        """Note that the engine works on the request; text of an earlier attempt is void.
+    async def note_started(self, jobs: Iterable[Job], attempt: int, reason: str) -> None:
+        """Note that the engine works on the request of these jobs; text of an earlier attempt is void.
 
         `reason` says why the earlier attempt failed; empty when none did.
         """
-        if jobs := self.jobs_of(identity):
-            self._heard[identity] = 0
         for job in jobs:
             why = explain(self._store, job, reason) if reason else ""
             await asyncio.to_thread(self._store.begin_attempt, job.number, attempt, why)
             self._watch(JobStarted(job.number, job.name, attempt, why))
 
-    def note_text(self, identity: str, offset: int, text: str) -> None:
-        """Report a piece of the answer."""
-        jobs = self.jobs_of(identity)
-        if jobs and 0 <= offset <= self._heard.get(identity, 0):
-            self._heard[identity] = offset + len(text)
+    def note_text(self, jobs: Iterable[Job], offset: int, text: str) -> None:
+        """Report a piece of the answer for these jobs."""
         for job in jobs:
             self._watch(TextWritten(job.number, offset, text))
 
     # --- ending ---
 
-    async def answer_from_store(self, identity: str) -> bool:
-        """End the jobs of this request if its answer is stored; returns whether it is."""
+    async def finish_from_store(self, identity: str, jobs: Iterable[Job]) -> bool:
+        """End these jobs if the answer to their request is stored; returns whether it is."""
         answer = await asyncio.to_thread(self._store.answer, identity)
         if answer is not None:
-            jobs = self._claim(self.jobs_of(identity))
-            await self.run_shielded(self._finish(jobs, identity, answer))
+            await self.run_shielded(self._finish(self._claim(jobs), answer))
         return answer is not None
 
-    async def finish(self, identity: str, answer: Answer) -> None:
-        """Store the answer and end the jobs that it is for. Ignores an answer that nobody asked for."""
-        known = bool(self.jobs_of(identity))
-        if not (known or await asyncio.to_thread(self._store.was_asked, self._box, identity)):
-            return
-        await asyncio.to_thread(self._store.keep_answer, identity, answer)
-        await self.answer_from_store(identity)
+    async def finish(self, flight: Flight[Ready], answer: Answer) -> None:
+        """Store the answer to a request, and end the jobs that it is for."""
+        await asyncio.to_thread(self._store.keep_answer, flight.identity, answer)
+        jobs = self._claim(self.active(flight.jobs))
+        await self.run_shielded(self._finish(jobs, answer, flight.heard))
 
-    async def fail(self, identity: str, reason: str) -> None:
-        """Fail the jobs of a request that the box has given up, for the reason that its engine gave."""
-        jobs = self._claim(self.jobs_of(identity))
-        await self.run_shielded(self._fail(jobs, [explain(self._store, j, reason) for j in jobs]))
+    async def keep_answer(self, identity: str, answer: Answer) -> None:
+        """Store an answer for which no job of this run waits. Ignores one that nobody asked for."""
+        if await asyncio.to_thread(self._store.was_asked, self._box, identity):
+            await asyncio.to_thread(self._store.keep_answer, identity, answer)
 
-    async def fail_job(self, job: Job, error: UpsampleError) -> None:
-        """Fail a job that cannot even be sent."""
-        jobs = self._claim([job])
-        await self.run_shielded(self._fail(jobs, [str(error)] * len(jobs)))
+    async def fail(self, jobs: Iterable[Job], reason: str) -> None:
+        """Fail jobs that the box cannot be asked to do."""
+        claimed = self._claim(jobs)
+        await self.run_shielded(self._fail(claimed, [reason] * len(claimed)))
+
+    async def fail_on_box(self, jobs: Iterable[Job], reason: str) -> None:
+        """Fail jobs that the box has given up, for the reason that its engine gave."""
+        claimed = self._claim(jobs)
+        reasons = [explain(self._store, job, reason) for job in claimed]
+        await self.run_shielded(self._fail(claimed, reasons))
 
     async def cancel(self, jobs: Iterable[Job]) -> None:
         """Mark the jobs as cancelled, except those whose ending has begun."""
@@ -225,10 +213,9 @@ class Ledger:
         """Note how the box ended jobs that an earlier run sent; the box does not report it again."""
         await self.run_shielded(self._end_jobs_of_earlier_runs(identity, state, reason))
 
-    async def postpone(self, identity: str, reason: str) -> None:
-        """Put the jobs of a request that the box cannot take now back into the queue; they leave this run."""
-        jobs = self._claim(self.jobs_of(identity))
-        await self.run_shielded(self._postpone(jobs, reason))
+    async def postpone(self, jobs: Iterable[Job], reason: str) -> None:
+        """Put jobs that the box cannot take now back into the queue; they leave this run."""
+        await self.run_shielded(self._postpone(self._claim(jobs), reason))
 
     async def pause(self, jobs: Iterable[Job]) -> None:
         """Pause the jobs, except those whose ending has begun; they leave this run."""
@@ -255,8 +242,7 @@ class Ledger:
             )  # read for each task, or Python logs that it was never retrieved
             self._broken = self._broken or error
 
-    async def _finish(self, jobs: Sequence[Job], identity: str, answer: Answer) -> None:
-        heard = self._heard.pop(identity, 0)
+    async def _finish(self, jobs: Sequence[Job], answer: Answer, heard: int = 0) -> None:
         for job in jobs:
             if heard < len(answer.text):
                 # Finished overtook the last pieces of text, or they were lost with a link.

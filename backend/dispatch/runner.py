@@ -214,19 +214,15 @@ class QueueRunner:
 
     async def _apply_requests(self) -> None:
         """Apply the requests of other processes, and run the jobs that they queued."""
-        asked = [job.number for job in await asyncio.to_thread(self._store.asked_to_pause)]
-        if asked:
-            await self.pause(asked)
-            # A job in flight is not paused; the process that asked sees that its request is gone.
-            await asyncio.to_thread(self._store.withdraw_pauses, asked)
-        places = await asyncio.to_thread(self._store.places)
-        for dispatcher in self._dispatchers.values():
-            dispatcher.reorder(places)
-        to_do = [job for job in await self._report_changes() if job.state is State.QUEUED]
-        to_cancel = await asyncio.to_thread(self._store.asked_to_cancel)
         async with self._changing:
+            for dispatcher in tuple(self._dispatchers.values()):
+                await dispatcher.apply_requests()
+            asked = await asyncio.to_thread(self._store.asked_to_pause)
+            await self._pause_here([j.number for j in asked if j.box not in self._dispatchers])
+            to_cancel = await asyncio.to_thread(self._store.asked_to_cancel)
             for box in {job.box for job in to_cancel} - self._dispatchers.keys():
                 await self._cancel_here(box, to_cancel)
+        to_do = [job for job in await self._report_changes() if job.state is State.QUEUED]
         for box in {job.box for job in (*to_do, *to_cancel)}:
             self._wake_box(box)
 

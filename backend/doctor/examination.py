@@ -17,7 +17,6 @@ from backend.box.runner import build_runner, deploy
 from backend.box.runner_commands import stream_findings
 from backend.box.setup import make_box
 from backend.config import Settings, load_settings
-from backend.dispatch.journal_cursor import read_journal_cursor
 from backend.doctor import laptop
 from backend.doctor.connection import describe_clock, describe_connection, describe_no_connection
 from backend.doctor.findings import failed_finding, ok_finding, skipped_finding
@@ -176,8 +175,7 @@ class _Examination:
             return
         self._watchers.doing("starting the model")
         try:
-            seen = await asyncio.to_thread(read_journal_cursor, box.name)
-            finding = await try_start(connection, box, settings, seen, self._watchers.doing)
+            finding = await try_start(connection, box, settings, self._watchers.doing)
         except BoxError as error:
             self._report(
                 failed_finding(START, "first token", error.problem, error.remedy or _NO_RUNNER)

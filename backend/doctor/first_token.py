@@ -10,18 +10,21 @@ from collections.abc import Callable
 
 import asyncssh
 
-from backend.box.link import Box, JournalCursor, Link, open_link_over
+from backend.box.link import FROM_NOW_ON, Box, Link, open_link_over
 from backend.config import Settings
+from backend.dispatch.courier import Courier, End, Recipient
+from backend.dispatch.flight import Flight, Flights, Parcel
 from backend.doctor.findings import failed_finding, ok_finding
 from backend.errors import BoxUnreachable, BoxUnusable
 from backend.troubles import Facts, translate
 from remote.protocol import (
     Cancel,
+    Cancelled,
     Delta,
     EngineStage,
     Failed,
     Finding,
-    Finished,
+    FromBox,
     Refused,
     Request,
     Sampling,
@@ -39,17 +42,16 @@ async def try_start(
     connection: asyncssh.SSHClientConnection,
     box: Box,
     settings: Settings,
-    seen: JournalCursor,
     doing: Callable[[str], None],
 ) -> Finding:
     """Send a real job of one token, under the daemon's usual rules. Raises BoxUnreachable.
 
     A daemon that works with other settings is left alone. Cancelling this cancels the job.
     """
-    began = time.monotonic()
+    probe = _Probe(box, _make_request(box, settings), doing)
     try:
-        async with asyncio.timeout(_SECONDS), open_link_over(connection, box, seen) as link:
-            return await _ask(link, box, _make_request(box, settings), began, doing)
+        async with asyncio.timeout(_SECONDS), open_link_over(connection, box, FROM_NOW_ON) as link:
+            return await probe.ask(link)
     except TimeoutError:
         return failed_finding(AREA, NAME, f"no token within {_SECONDS:,.0f} s", _log_remedy(box))
     except BoxUnusable as error:
@@ -68,30 +70,68 @@ def _make_request(box: Box, settings: Settings) -> Request:
     )
 
 
-async def _ask(
-    link: Link, box: Box, request: Request, began: float, doing: Callable[[str], None]
-) -> Finding:
-    job = request.job_id()
-    ahead, ended = link.welcome.unfinished, False
-    stages: list[EngineStage] = []
-    await link.send(Submit(job, request, ()))
-    doing("waiting for the first token")
-    try:
-        async for message in link.messages():
-            if isinstance(message, EngineStage):
-                stages.append(message)
-                doing(f"starting the model: {message.stage}")
-            elif isinstance(message, (Delta, Finished, Failed, Refused)) and message.job == job:
-                ended = not isinstance(message, Delta)
-                if isinstance(message, (Failed, Refused)):
-                    return _explain(message.message, box)
-                return ok_finding(
-                    AREA, NAME, _describe_start(time.monotonic() - began, stages, ahead)
-                )
-    finally:
-        if not ended:
-            await _cancel_job(link, job)
-    raise BoxUnreachable(f"{box.name} hung up")
+class _Probe(Recipient[Parcel]):
+    """Asks for one token over one link."""
+
+    def __init__(self, box: Box, request: Request, doing: Callable[[str], None]) -> None:
+        self._box = box
+        self._doing = doing
+        self._began = time.monotonic()
+        self._ahead = 0
+        self._stages: list[EngineStage] = []
+        submit = Submit(request.job_id(), request, ())
+        self._flight = Flight(submit.job, Parcel(submit))
+        self._flights: Flights[Parcel] = Flights()
+        self._flights.add(self._flight)
+        self._found: asyncio.Future[Finding] = asyncio.get_running_loop().create_future()
+
+    async def ask(self, link: Link) -> Finding:
+        """Wait for the first token. Raises BoxUnreachable. Without an end, the request is cancelled."""
+        self._ahead = link.welcome.unfinished
+        self._doing("waiting for the first token")
+        visiting = asyncio.create_task(Courier(self._box.name, self._flights, self).visit(link))
+        try:
+            await asyncio.wait((visiting, self._found), return_when=asyncio.FIRST_COMPLETED)
+            if not self._found.done():
+                await visiting  # raises why the link ended
+            return await self._found
+        finally:
+            visiting.cancel()
+            await asyncio.gather(visiting, return_exceptions=True)
+            if len(self._flights):
+                await _cancel_job(link, self._flight.identity)
+
+    async def next_flight(self) -> Flight[Parcel]:
+        """Wait until the end, because there is nothing more to send."""
+        await self._found
+        raise asyncio.CancelledError
+
+    async def hear_end(self, flight: Flight[Parcel], end: End) -> None:
+        """Report a token that came at once, or why none comes."""
+        self._flights.remove(flight)
+        if isinstance(end, (Failed, Refused)):
+            self._report(_explain(end.message, self._box))
+        elif isinstance(end, Cancelled):
+            self._report(_explain("somebody cancelled it", self._box))
+        else:
+            self._report_token()
+
+    async def hear_of_moment(self, message: FromBox) -> None:
+        """Report the first token, and tell of the engine's start until it comes."""
+        if isinstance(message, EngineStage):
+            self._stages.append(message)
+            self._doing(f"starting the model: {message.stage}")
+        elif isinstance(message, Delta) and message.job == self._flight.identity:
+            self._report_token()
+
+    def _report_token(self) -> None:
+        seconds = time.monotonic() - self._began
+        told = _describe_start(seconds, self._stages, self._ahead)
+        self._report(ok_finding(AREA, NAME, told))
+
+    def _report(self, finding: Finding) -> None:
+        if not self._found.done():
+            self._found.set_result(finding)
 
 
 async def _cancel_job(link: Link, job: str) -> None:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.box.asker import Asker
-from backend.box.link import Box, JournalCursor
+from backend.box.link import Box
 from backend.config import Upsampling
 from backend.limits.bisection import find_last
 from backend.limits.conversation import Conversation, open_conversation
@@ -83,16 +83,12 @@ class MeasurementRun:
         sizes: Sequence[NamedSize],
         frame_counts: Sequence[int],
         asker: Asker,
-        seen: JournalCursor,
         watchers: MeasurementWatchers,
-    ) -> tuple[Measurement, Conversation]:
-        """Ask all questions. Raises BoxError, MediaError and ResultError.
-
-        Also returns the conversation, which knows up to where the box's journal was read.
-        """
+    ) -> Measurement:
+        """Ask all questions. Raises BoxError, MediaError and ResultError."""
         settings = self._lab.planner.settings
         frames = settings.frames_to_extract
-        async with open_conversation(self._box, asker, seen, watchers.doing) as talk:
+        async with open_conversation(self._box, asker, watchers.doing) as talk:
             ask = self._counting_ask(talk, watchers)
             async with asyncio.TaskGroup() as group:
                 rows = [
@@ -106,7 +102,7 @@ class MeasurementRun:
                 room = group.create_task(self._measure_room(ask, AspectRatio.WIDE, frames))
         asked = tuple(task.result() for task in rows)
         engines = [row.reply.engine for row in asked if row.reply.engine]
-        measurement = Measurement(
+        return Measurement(
             box=self._box.name,
             model=self._box.setup.model,
             profile=self._lab.planner.profile.name,
@@ -119,7 +115,6 @@ class MeasurementRun:
             confirmed=tuple(task.result() for task in largest),
             keeps_room=room.result(),
         )
-        return measurement, talk
 
     async def _confirm(self, ask: _Ask, aspect: AspectRatio, frames: int) -> Confirmed:
         limit = self._lab.planner.settings.max_tokens
@@ -191,7 +186,6 @@ class MeasurementRun:
     ) -> tuple[Budget, Reply]:
         async with self._drawing:
             budget, message = await self._make_message(size, frames, answer)
-        talk.own.add(message.job)
         reply = self._saved.reply(message.job)
         if reply is None:
             reply = await talk.ask(message)

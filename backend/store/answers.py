@@ -59,6 +59,16 @@ class Answers(Jobs):
             ).fetchone()
         return found is not None
 
+    def identities_on(self, box: str) -> list[str]:
+        """Return the identities of the requests that this box has, as far as this queue knows."""
+        with self._using() as db:
+            rows = db.execute(
+                "SELECT DISTINCT identity FROM jobs "
+                "WHERE box = ? AND state IN (?, ?) AND identity IS NOT NULL",
+                (box, State.SENT, State.RUNNING),
+            ).fetchall()
+        return [row["identity"] for row in rows]
+
     def keep_answer(self, identity: str, answer: Answer) -> None:
         """Store an answer, unless the request has one already."""
         text = json.dumps(asdict(answer))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Protocol
 
 from remote.daemon.deltas import merge_deltas
@@ -18,8 +18,10 @@ from remote.jobs.slots import Scheduler
 from remote.protocol import (
     NEWEST_PROTOCOL,
     OLDEST_PROTOCOL,
+    Ask,
     Cancel,
     Decoder,
+    Durable,
     Fatal,
     FromBox,
     Hello,
@@ -31,6 +33,7 @@ from remote.protocol import (
     Status,
     Stop,
     Submit,
+    Unknown,
     Welcome,
     encode,
 )
@@ -48,6 +51,8 @@ _PINGS_SINCE = 3
 """The first protocol version in which an app sends a Ping when it has nothing else to send."""
 _STATUS_SINCE = 2
 """The first protocol version with Status; an older app would refuse the message."""
+_ASK_SINCE = 5
+"""The first protocol version in which an app asks for what it has missed."""
 _BATCH = 200
 _REST = 0.1
 """Seconds between two writes to an app. A model server sends each token by itself; the tokens of one pause go
@@ -148,6 +153,8 @@ class Visitor:
     async def _handle(self, message: Message) -> None:
         if isinstance(message, Submit):
             await self._submit(message)
+        elif isinstance(message, Ask):
+            await self._tell_known(message.jobs)
         elif isinstance(message, Cancel):
             await self._host.scheduler.begin_cancel(message.job)
         elif isinstance(message, Ping):
@@ -162,10 +169,20 @@ class Visitor:
         if isinstance(outcome, Refused):
             await self._write(outcome)
             return
-        for told in outcome:
-            # Messages after the cursor are sent later, in order. Sent now, the app would skip those before.
-            if told.seq <= self._seen:
-                await self._write(told)
+        await self._write_past(outcome)
+
+    async def _tell_known(self, jobs: Sequence[str]) -> None:
+        for first in range(0, len(jobs), _BATCH):
+            await self._write_past(await self._host.scheduler.known(jobs[first : first + _BATCH]))
+
+    async def _write_past(self, messages: Sequence[Durable | Unknown]) -> None:
+        """Write those of these messages that are not after the cursor.
+
+        The others are sent later, in order. Sent now, the app would skip those between.
+        """
+        past = [it for it in messages if isinstance(it, Unknown) or it.seq <= self._seen]
+        if past:
+            await self._write(*past)
 
     async def _tell_on(self) -> None:
         try:
@@ -232,7 +249,7 @@ class Visitor:
 
 def _seen_by(hello: Hello, welcome: Welcome) -> int:
     """Return the last seq that the app needs no message of: the start of its cursor."""
-    if not hello.journal and hello.after >= 0:
+    if welcome.protocol >= _ASK_SINCE or (not hello.journal and hello.after >= 0):
         return welcome.last
     # A journal that ends before `after` has lost records and reuses their seqs, so everything is sent.
     follows = hello.journal == welcome.journal and hello.after <= welcome.last

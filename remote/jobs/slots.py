@@ -8,7 +8,7 @@ import functools
 import itertools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -28,6 +28,7 @@ from remote.protocol import (
     Request,
     Started,
     Submit,
+    Unknown,
 )
 
 T = TypeVar("T")
@@ -106,6 +107,18 @@ class Scheduler:
             return Refused(message.job, "disk", f"the box cannot keep the job: {error.strerror}")
         self._changed()
         return told
+
+    async def known(self, jobs: Sequence[str]) -> list[Durable | Unknown]:
+        """The durable messages of the last attempt at each job; Unknown for a job that is not here."""
+
+        def read() -> list[Durable | Unknown]:
+            found: list[Durable | Unknown] = []
+            for job in jobs:
+                told = [] if self._board.state(job) is None else self._board.messages_of(job)
+                found += list(told) or [Unknown(job)]
+            return found
+
+        return await self._on_disk(read)
 
     async def begin_cancel(self, job: str) -> None:
         """Cancel a waiting or running job in a separate task, because a full disk may delay it for hours, and

@@ -32,6 +32,7 @@ from remote.protocol.messages import (
     NEWEST_PROTOCOL,
     OLDEST_PROTOCOL,
     Accepted,
+    Ask,
     Cancel,
     Cancelled,
     Delta,
@@ -52,6 +53,7 @@ from remote.protocol.messages import (
     Status,
     Stop,
     Submit,
+    Unknown,
     Welcome,
 )
 from remote.protocol.telemetry import EngineLoad, Gpu
@@ -72,6 +74,7 @@ __all__ = [
     "WARNING",
     "Accepted",
     "Answer",
+    "Ask",
     "Cancel",
     "Cancelled",
     "Checkup",
@@ -105,6 +108,7 @@ __all__ = [
     "Status",
     "Stop",
     "Submit",
+    "Unknown",
     "VllmSetup",
     "Welcome",
     "encode",

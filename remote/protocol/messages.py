@@ -12,11 +12,12 @@ from remote.protocol.jobs import Answer, Request
 from remote.protocol.telemetry import EngineLoad, Gpu
 
 OLDEST_PROTOCOL = 1
-NEWEST_PROTOCOL = 4
+NEWEST_PROTOCOL = 5
 """The range of protocol versions that this code speaks. 2 added Status; the box sends none to an app of
 protocol 1. From 3 on, an app sends a message (a Ping, if nothing else) every few seconds, and the box
 closes the connection after a minute of silence. From 4 on, Submit may leave out a picture that the
-box has."""
+box has. From 5 on, the box sends durable messages that are newer than its Welcome, and an app asks for what
+it has missed by Ask; before, the box sends all that come after the app's cursor, whoever's they are."""
 
 
 # --- from the app to the box ---------------------------------------------------------------------
@@ -33,8 +34,8 @@ class Hello:
     journal: str
     """The id of the journal that `after` refers to; empty at the first connection."""
     after: int
-    """The app's cursor: the last seq that it has. The box sends every message after it. Without a journal
-    id, -1 asks for all messages, and 0 for new ones only; an older daemon sends all messages for both."""
+    """The app's cursor: the last seq that it has. Before protocol 5, the box sends every message after
+    it. Without a journal id, -1 asks for all messages, and 0 for new ones only."""
     runner: str
     setup: str
     """The runner and the setup's fingerprint with which the app would start a daemon. A daemon with others
@@ -53,6 +54,15 @@ class Submit:
     """The PNG files in base64, in the order of `request.frames`. From protocol 4 on, an entry may be empty
     if the box has the picture for another job that has not ended; if it does not have it, it answers
     Refused."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Asks what the box knows about requests that the app believes to be there. For each, the box sends the
+    durable messages of its last attempt again, or Unknown. From protocol 5 on."""
+
+    type: ClassVar[str] = "ask"
+    jobs: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -121,6 +131,14 @@ class Accepted:
 
     type: ClassVar[str] = "accepted"
     seq: int
+    job: str
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """The box has nothing of a job that it was asked about: its disk was restored, or it forgot the job."""
+
+    type: ClassVar[str] = "unknown"
     job: str
 
 
@@ -239,11 +257,12 @@ class Pong:
     number: int
 
 
-FromApp = Hello | Submit | Cancel | Ping | Stop
+FromApp = Hello | Submit | Ask | Cancel | Ping | Stop
 FromBox = (
     Welcome
     | Fatal
     | Accepted
+    | Unknown
     | Refused
     | Started
     | Delta

@@ -104,10 +104,8 @@ class Box:
         """The same runner and root as an app with other settings sees them."""
         return replace(self, setup=Setup(**{**asdict(self.setup), **changes}))
 
-    def hello(self, journal: str = "", after: int = -1) -> Hello:
-        return Hello(
-            OLDEST_PROTOCOL, NEWEST_PROTOCOL, journal, after, self.hash, self.setup.fingerprint()
-        )
+    def hello(self, journal: str = "", after: int = -1, newest: int = NEWEST_PROTOCOL) -> Hello:
+        return Hello(OLDEST_PROTOCOL, newest, journal, after, self.hash, self.setup.fingerprint())
 
     @contextlib.asynccontextmanager
     async def attached(self) -> AsyncIterator[App]:
@@ -124,10 +122,12 @@ class Box:
             await app.close()
 
     @contextlib.asynccontextmanager
-    async def visited(self, journal: str = "", after: int = -1) -> AsyncIterator[App]:
+    async def visited(
+        self, journal: str = "", after: int = -1, newest: int = NEWEST_PROTOCOL
+    ) -> AsyncIterator[App]:
         """An app that was welcomed."""
         async with self.attached() as app:
-            await app.send(self.hello(journal, after))
+            await app.send(self.hello(journal, after, newest))
             app.welcome = await app.until(Welcome)
             app.after = after if journal == app.welcome.journal else -1
             yield app
@@ -168,6 +168,10 @@ class Box:
         """The jobs of the journal's records of this kind."""
         found, _ = scan(self.place.journal.read_bytes())
         return [str(record.body["job"]) for record in found if record.body["type"] == kind]
+
+
+LAST_REPLAY = 4
+"""The newest protocol in which the box tells an app everything after its cursor, without being asked."""
 
 
 class Gone(Exception):

@@ -110,6 +110,8 @@ class NearBox:
         self.hears.set()
         self.sent: list[FromApp] = []
         """What apps have sent over all links."""
+        self.heard: list[FromBox] = []
+        """What apps have heard over all links."""
         self._visitors: set[Visitor] = set()
         self._writers: set[asyncio.StreamWriter] = set()
 
@@ -206,6 +208,7 @@ class NearLink:
             await self._box.hears.wait()
             if self._writer.transport.is_closing():
                 break
+            self._box.heard.append(message)
             yield message
         raise BoxUnreachable("the link was cut")
 

@@ -17,8 +17,10 @@ from backend.box import backoff, reconnect
 from backend.box.asker import UnattendedAsker
 from backend.config import load_settings
 from backend.dispatch import dispatcher as dispatch
+from backend.dispatch.courier import SENT_AHEAD
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.prepare import Preparer, Ready
+from backend.dispatch.run_or_follow import run_or_follow
 from backend.events import Event, JobCancelled, JobDone
 from backend.planning.orders import Batch, make_jobs
 from backend.specs.scan import scan
@@ -59,7 +61,9 @@ class Scene:
     async def running(self, jobs: list[Job]) -> AsyncIterator[Dispatcher]:
         """A run that goes on meanwhile, and is over at the end."""
         dispatcher = self.dispatcher()
-        task = asyncio.create_task(dispatcher.run(jobs))
+        task = asyncio.create_task(
+            run_or_follow(self.store, jobs, self.events.append, lambda: dispatcher)
+        )
         try:
             async with asyncio.timeout(BOUND):
                 yield dispatcher
@@ -133,7 +137,7 @@ async def test_a_job_that_waits_on_the_box_is_cancelled_before_it_begins(scene: 
 async def test_a_job_that_was_not_sent_is_cancelled_here(scene: Scene) -> None:
     jobs = scene.queue(*(f"scene {n}" for n in range(8)))
     async with scene.running(jobs) as dispatcher:
-        await scene.box.until_told("accepted", _SLOTS + dispatch.SENT_AHEAD)
+        await scene.box.until_told("accepted", _SLOTS + SENT_AHEAD)
         await dispatcher.cancel([jobs[6].number])
         await scene.until(State.CANCELLED, jobs[6])
         scene.box.engine.let()

@@ -14,7 +14,7 @@ import pytest
 from backend.box import backoff, reconnect
 from backend.box.asker import UnattendedAsker
 from backend.config import load_settings, user_file
-from backend.dispatch import dispatcher
+from backend.dispatch import courier, dispatcher
 from backend.dispatch.reorder import Move, rearrange
 from backend.dispatch.runner import QueueRunner
 from backend.errors import QueueError
@@ -63,7 +63,7 @@ class Scene:
 @pytest.fixture
 async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
     monkeypatch.setattr(backoff, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(dispatcher, "SENT_AHEAD", 0)
+    monkeypatch.setattr(courier, "SENT_AHEAD", 0)
     # Two at once may overtake each other.
     monkeypatch.setattr(dispatcher, "PREPARED_AT_ONCE", 1)
     monkeypatch.chdir(tmp_path)

@@ -22,6 +22,7 @@ from remote.protocol import (
     NEWEST_PROTOCOL,
     OLDEST_PROTOCOL,
     Accepted,
+    Ask,
     Cancel,
     Cancelled,
     Decoder,
@@ -37,10 +38,11 @@ from remote.protocol import (
     Started,
     Stop,
     Submit,
+    Unknown,
     Welcome,
     encode,
 )
-from tests.remote.attached import BOUND, Box, Gone, ask, ask_slowly, png, submit
+from tests.remote.attached import BOUND, LAST_REPLAY, Box, Gone, ask, ask_slowly, png, submit
 from tests.remote.conftest import MakeBox
 
 JOB = ask("a harbour at dusk", [png(), png(shade=200)])
@@ -168,7 +170,7 @@ async def test_an_app_that_comes_again_is_told_exactly_what_it_missed(box: Box) 
         assert app.welcome is not None
         journal = app.welcome.journal
     for told in whole:
-        async with box.visited(journal, told.seq) as again:
+        async with box.visited(journal, told.seq, LAST_REPLAY) as again:
             await again.caught_up()
             assert again.durable == [message for message in whole if message.seq > told.seq]
 
@@ -177,7 +179,7 @@ async def test_an_app_that_followed_another_journal_is_told_everything(box: Box)
     async with box.visited() as app:
         await app.send(JOB)
         await app.done(JOB)
-    async with box.visited("another", 1000) as again:
+    async with box.visited("another", 1000, LAST_REPLAY) as again:
         await again.caught_up()
         assert again.durable == app.durable
 
@@ -186,7 +188,7 @@ async def test_an_app_that_wants_nothing_of_the_past_is_told_what_comes_then(box
     async with box.visited() as app:
         await app.send(JOB)
         await app.done(JOB)
-    async with box.visited("", 0) as looking:
+    async with box.visited("", 0, LAST_REPLAY) as looking:
         assert looking.welcome is not None
         looking.after = looking.welcome.last
         new = ask("another scene")
@@ -201,10 +203,35 @@ async def test_an_app_that_is_ahead_of_the_journal_is_told_everything(box: Box) 
         await app.send(JOB)
         await app.done(JOB)
         assert app.welcome is not None
-    async with box.visited(app.welcome.journal, 1000) as again:
+    async with box.visited(app.welcome.journal, 1000, LAST_REPLAY) as again:
         again.after = -1
         await again.caught_up()
         assert again.durable == app.durable
+
+
+async def test_an_app_is_told_of_the_past_what_it_asks_about(box: Box) -> None:
+    known, other, unknown = ask("one scene"), ask("another scene"), ask("a scene that never came")
+    async with box.visited() as app:
+        for job in (known, other):
+            await app.send(job)
+            await app.done(job)
+        whole = [told for told in app.durable if told.job == known.job]
+    async with box.visited() as again:
+        await again.send(Ask((unknown.job, known.job)))
+        assert (await again.until(Unknown)).job == unknown.job
+        await again.done(known)
+        assert again.durable == whole
+
+
+async def test_a_new_app_is_told_nothing_of_what_others_did(box: Box) -> None:
+    async with box.visited() as app:
+        await app.send(JOB)
+        await app.done(JOB)
+    async with box.visited() as another:
+        new = ask("another scene")
+        await another.send(new)
+        await another.done(new)
+        assert {told.job for told in another.durable} == {new.job}
 
 
 async def test_the_reply_to_a_known_job_does_not_run_ahead_of_the_journal(box: Box) -> None:

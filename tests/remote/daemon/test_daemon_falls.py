@@ -17,6 +17,7 @@ from remote.paths import FolderError, make_daemon_paths
 from remote.protocol import (
     MOST_FALLS,
     Accepted,
+    Ask,
     Failed,
     Finished,
     Log,
@@ -25,7 +26,7 @@ from remote.protocol import (
     Started,
     Stop,
 )
-from tests.remote.attached import Box, ask, ask_slowly, png
+from tests.remote.attached import LAST_REPLAY, Box, ask, ask_slowly, png
 from tests.remote.conftest import MakeBox
 from tests.support.waiting import wait_until
 
@@ -44,7 +45,7 @@ async def test_a_job_whose_daemon_is_killed_is_finished_by_the_next_one_once(box
         await app.hung_up()
         assert app.welcome is not None
         journal, seen = app.welcome.journal, app.durable[-1].seq
-    async with box.visited(journal, seen) as app:
+    async with box.visited(journal, seen, LAST_REPLAY) as app:
         finished = await app.done(slow)
         assert app.welcome is not None
         assert app.welcome.journal == journal
@@ -69,7 +70,7 @@ async def test_damage_in_the_journal_is_told_to_each_app_and_what_it_cost_is_don
         if (record.body.get("job"), record.body["type"]) in lost:
             data[record.offset + 20] ^= 0xFF
     box.place.journal.write_bytes(data)
-    async with box.visited(journal, seen) as app:
+    async with box.visited(journal, seen, LAST_REPLAY) as app:
         assert app.welcome is not None
         assert app.welcome.journal != journal
         assert "damaged bytes" in (await app.until(Log)).text
@@ -173,6 +174,7 @@ async def test_a_daemon_that_nobody_needs_ends_and_removes_its_socket(box: Box) 
     wait_until(lambda: not brief.daemons())
     assert not brief.place.socket.exists()
     async with brief.visited() as app:
+        await app.send(Ask((JOB.job,)))
         await app.done(JOB)
 
 
@@ -194,7 +196,7 @@ async def test_a_daemon_whose_journal_was_removed_makes_room(box: Box) -> None:
         journal = app.welcome.journal
         shutil.rmtree(box.setup.root)
         await app.hung_up()
-    async with box.visited(journal, 99) as app:
+    async with box.visited(journal, 99, LAST_REPLAY) as app:
         assert app.welcome is not None
         assert app.welcome.journal != journal
         await app.send(JOB)

@@ -1,0 +1,220 @@
+"""What happened before a run must not change what its jobs get: a journal that was mended, a box that was
+restored, a source that has moved, the work of others."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from backend.box import backoff, reconnect
+from backend.box.asker import UnattendedAsker
+from backend.config import load_settings
+from backend.dispatch.dispatcher import Dispatcher
+from backend.dispatch.prepare import Preparer, Ready
+from backend.dispatch.run_or_follow import run_or_follow
+from backend.errors import MediaError
+from backend.events import Event, JobCancelled, JobDone, JobFailed
+from backend.planning.orders import Batch, make_jobs
+from backend.specs.scan import scan
+from backend.store import Job, State, Store
+from remote.protocol import Accepted, Finished, Request, Sampling, Submit
+from tests.support.near_box import BOX, NearBox, serving_near
+from tests.support.waiting import until
+
+BOUND = 60.0
+_SLOTS = 2
+
+
+@dataclass
+class Laptop:
+    """A queue of prompts for the box."""
+
+    folder: Path
+    store: Store
+    events: list[Event] = field(default_factory=list)
+
+    def queue(self, *prompts: str) -> list[Job]:
+        """One job a prompt."""
+        spec = self.folder / "batch.txt"
+        spec.write_text("".join(f"{prompt}\n" for prompt in prompts))
+        settings = load_settings()
+        batch = Batch("h100", settings.boxes["local"], settings.upsampling, self.folder / "out")
+        return self.store.queue(make_jobs(scan([spec], self.folder).specs, [spec], batch))
+
+    async def run(self, jobs: list[Job]) -> None:
+        dispatcher = Dispatcher(self.store, BOX, UnattendedAsker(), self.events.append)
+        async with asyncio.timeout(BOUND):
+            await run_or_follow(self.store, jobs, self.events.append, lambda: dispatcher)
+
+    @contextlib.asynccontextmanager
+    async def interrupted(self, jobs: list[Job]) -> AsyncIterator[None]:
+        """A run that ends with Ctrl-C."""
+        task = asyncio.create_task(self.run(jobs))
+        async with asyncio.timeout(BOUND):
+            yield
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    def again(self, job: Job) -> Job:
+        """The job as the queue has it now."""
+        return self.store.jobs([job.number])[0]
+
+    def done(self) -> list[int]:
+        return [event.job for event in self.events if isinstance(event, JobDone)]
+
+    def failed(self) -> list[str]:
+        return [event.error for event in self.events if isinstance(event, JobFailed)]
+
+
+@pytest.fixture
+def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
+    monkeypatch.setattr(backoff, "FIRST_PAUSE", 0.01)
+    with closing(Store(tmp_path / "queue.db")) as store:
+        yield Laptop(tmp_path, store)
+
+
+@contextlib.asynccontextmanager
+async def working_box(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[NearBox]:
+    """The box of the laptop, at work until the end of the block."""
+    async with serving_near(folder, _SLOTS) as box:
+        monkeypatch.setattr(reconnect, "open_link", box.open_link)
+        yield box
+
+
+def move_the_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on, no job can be prepared."""
+
+    async def prepare(_preparer: Preparer, job: Job) -> Ready:
+        raise MediaError(f"{job.name}.mp4 does not exist.", "Check the path in the spec.")
+
+    monkeypatch.setattr(Preparer, "prepare", prepare)
+
+
+async def test_a_result_is_heard_though_the_journal_has_another_id_and_the_source_has_moved(
+    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with working_box(tmp_path / "box", monkeypatch) as box:
+        (job,) = laptop.queue("one")
+        async with laptop.interrupted([job]):
+            await until(lambda: laptop.again(job).state is State.RUNNING)
+        box.engine.let()
+        await box.until_told("finished")
+        box.journal.drop(())  # as mending it does
+        move_the_sources(monkeypatch)
+        await laptop.run(laptop.store.unended())
+
+        assert laptop.again(job).state is State.DONE
+        assert len(box.told("finished")) == 1
+
+
+async def test_an_answer_to_a_request_that_was_never_acknowledged_is_heard_though_its_source_has_moved(
+    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with working_box(tmp_path / "box", monkeypatch) as box:
+        (job,) = laptop.queue("one")
+        box.hears.clear()
+        async with laptop.interrupted([job]):
+            await box.until_told("accepted")
+        assert laptop.again(job).state is State.QUEUED
+        box.hears.set()
+        box.engine.let()
+        move_the_sources(monkeypatch)
+        await laptop.run(laptop.store.unended())
+
+        assert laptop.again(job).state is State.DONE
+        assert len(box.told("accepted")) == 1
+
+
+async def test_a_job_whose_source_has_moved_and_whose_request_the_box_never_had_fails_for_that(
+    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with working_box(tmp_path / "box", monkeypatch) as box:
+        box.engine.let()
+        one, two = laptop.queue("one", "two")
+        laptop.store.set_request(one.number, _request("one"), 10)
+        move_the_sources(monkeypatch)
+        await laptop.run([one, two])
+
+    assert [error.split(" does")[0] for error in laptop.failed()] == [
+        f"{two.name}.mp4",
+        f"{one.name}.mp4",
+    ]
+
+
+async def test_retrying_a_job_whose_source_has_moved_finds_the_answer_that_is_kept(
+    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with working_box(tmp_path / "box", monkeypatch) as box:
+        box.engine.let()
+        (job,) = laptop.queue("one")
+        await laptop.run([job])
+        laptop.store.set_state(job.number, State.FAILED, "as an earlier version would")
+        move_the_sources(monkeypatch)
+        laptop.store.queue([laptop.again(job)])
+        await laptop.run(laptop.store.unended())
+        assert len(box.told("accepted")) == 1
+
+    assert laptop.done() == [job.number] * 2
+
+
+@pytest.mark.parametrize("wish", ["done", "cancelled"])
+async def test_a_job_that_a_restored_box_has_forgotten_is_sent_again_or_can_be_cancelled(
+    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wish: str
+) -> None:
+    """The journal has the id that it had, and events of others have come since."""
+    async with working_box(tmp_path / "box", monkeypatch) as box:
+        (first,) = laptop.queue("first")
+        box.engine.let("first")
+        await laptop.run([first])
+    shutil.copytree(
+        tmp_path / "box", tmp_path / "snapshot", ignore=shutil.ignore_patterns("socket")
+    )
+    async with working_box(tmp_path / "box", monkeypatch) as box:
+        (job,) = laptop.queue("one")
+        async with laptop.interrupted([job]):
+            await until(lambda: laptop.again(job).state is State.RUNNING)
+        journal = box.journal.id
+    async with working_box(tmp_path / "snapshot", monkeypatch) as box:
+        assert box.journal.id == journal
+        box.engine.let()
+        for number in range(5):
+            await box.scheduler.submit(_submit(f"of another laptop {number}"))
+        await box.until_told("finished", 6)
+        if wish == "cancelled":
+            laptop.store.ask_to_cancel([job.number])
+        await laptop.run(laptop.store.unended())
+
+    assert laptop.again(job).state == wish
+    assert any(isinstance(it, JobCancelled) for it in laptop.events) == (wish == "cancelled")
+
+
+async def test_what_others_did_on_the_box_is_not_replayed(
+    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with working_box(tmp_path / "box", monkeypatch) as box:
+        box.engine.let()
+        for number in range(50):
+            await box.scheduler.submit(_submit(f"of another laptop {number}"))
+        await box.until_told("finished", 50)
+        await laptop.run(laptop.queue("one"))
+
+        assert [type(it) for it in box.heard if isinstance(it, (Accepted, Finished))] == [
+            Accepted,
+            Finished,
+        ]
+
+
+def _request(prompt: str) -> Request:
+    return Request("transfer1", "", "", prompt, (), Sampling(0.0, 8, 0))
+
+
+def _submit(prompt: str) -> Submit:
+    request = _request(prompt)
+    return Submit(request.job_id(), request, ())
