@@ -13,8 +13,8 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
 
+from backend.box.asker import TerminalAsker
 from backend.box.setup import make_box
-from backend.box.terminal_asker import TerminalAsker
 from backend.commands.limits_tables import show_report
 from backend.commands.progress_bar import Bar
 from backend.config import EngineName, Settings, Table, load_settings

@@ -13,8 +13,7 @@ import asyncssh
 
 from backend.box.asker import Asker
 from backend.box.link import Box, open_connection
-from backend.box.runner import build_runner, deploy
-from backend.box.runner_commands import stream_findings
+from backend.box.runner import build_runner, deploy, stream_findings
 from backend.box.setup import make_box
 from backend.config import Settings, load_settings
 from backend.doctor import laptop
