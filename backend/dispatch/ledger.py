@@ -30,7 +30,8 @@ from backend.events import (
     WritingFailed,
 )
 from backend.results.review import deliver
-from backend.results.writing import is_undelivered, prompt_in
+from backend.results.undelivered import undelivered
+from backend.results.writing import prompt_in
 from backend.store import Job, State, Store
 from backend.troubles.explain import explain
 from remote.protocol import Answer
@@ -71,10 +72,11 @@ class Ledger:
             if not self._unwritten[destination]:
                 await self._deliver(destination)
         # Earlier runs may have been killed after they stored an answer and before they wrote its file.
-        for job in self._store.never_written(self._box):
-            if job.destination not in named and is_undelivered(self._store, job):
-                named[job.destination] = None
-                await self._deliver(job.destination, is_of_other_run=True)
+        numbers = {job.number for job in jobs}
+        for due in await asyncio.to_thread(undelivered, self._store, self._box):
+            if due.file not in named:
+                named[due.file] = None
+                await self._deliver(due.file, is_of_other_run=due.job.number not in numbers)
         return unended
 
     def add(self, jobs: Sequence[Job]) -> list[Job]:
@@ -323,7 +325,10 @@ class Ledger:
         With `is_of_other_run`, the file belongs to another run, so a failure is not reported here.
         """
         try:
-            files = await asyncio.to_thread(deliver, self._store, destination, force=self._force)
+            force = (
+                self._force and not is_of_other_run
+            )  # --force is about what this run was asked for
+            files = await asyncio.to_thread(deliver, self._store, destination, force=force)
         except UpsampleError as error:
             if not is_of_other_run:
                 self._watch(WritingFailed(destination, str(error)))

@@ -27,6 +27,7 @@ from backend.dispatch.retries import RETRIES, TroubleKind, trouble_of
 from backend.errors import QueueTaken, UpsampleError, first_of
 from backend.events import DispatcherChanged, Event, JobPaused, LinkChanged, LinkState, QueueChanged
 from backend.planning.orders import same_frames_together
+from backend.results.undelivered import undelivered_jobs
 from backend.store import Job, Order, State, Store
 
 _ADDED_AT_ONCE = 500
@@ -77,6 +78,11 @@ class QueueRunner:
                         self._watch(DispatcherChanged(""))
                     async with asyncio.TaskGroup() as box_tasks:
                         self._box_tasks = box_tasks
+                        # Earlier runs may have been killed before they wrote a result, also of a box
+                        # that has no work now.
+                        await self._write_results(
+                            await asyncio.to_thread(undelivered_jobs, self._store)
+                        )
                         for box in await asyncio.to_thread(self._store.boxes_with_work):
                             self._wake_box(box)
                         await poll_queue_changes(self._store, self._apply_requests)
@@ -108,13 +114,16 @@ class QueueRunner:
         together = same_frames_together(orders)
         jobs = await asyncio.to_thread(self._store.queue, together)
         self._job_changes.mark_as_known(jobs)
-        done = [job for job in jobs if job.state is State.DONE]
-        for box in {job.box for job in done}:
-            ledger = Ledger(self._store, box, self._watch, force=False)
-            await ledger.begin([job for job in done if job.box == box])
+        await self._write_results([job for job in jobs if job.state is State.DONE])
         for box in {job.box for job in jobs}:
             self._wake_box(box)
         return jobs
+
+    async def _write_results(self, done: Sequence[Job]) -> None:
+        """Write the files of jobs that are done."""
+        for box in {job.box for job in done}:
+            ledger = Ledger(self._store, box, self._watch, force=False)
+            await ledger.begin([job for job in done if job.box == box])
 
     # --- what the user asks for ---
 

@@ -172,13 +172,6 @@ def is_own_result(store: Store, path: Path) -> bool:
         return False
 
 
-def is_undelivered(store: Store, job: Job) -> bool:
-    """Whether the destination of a job that was never written is still free: no other program made a file
-    there.
-    """
-    return not job.destination.exists() or is_own_result(store, job.destination)
-
-
 def sidecar_path(destination: Path) -> Path:
     """Return the path of the file with the provenance of a result whose format cannot contain it."""
     name = destination.stem if destination.suffix == ".json" else destination.name

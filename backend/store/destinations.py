@@ -74,20 +74,6 @@ class Destinations(Jobs, Decisions):
         jobs = {job.number: job for job in self.jobs(number for number, _, _ in lacking)}
         return [Due(jobs[n], file, unknown) for n, file, unknown in lacking if n in jobs]
 
-    def never_written(self, box: str | None = None) -> list[Job]:
-        """Return the done jobs, of one box or of all, whose destination was never written, as far as we know.
-
-        A process may have been killed before it wrote the file. Jobs that wait for a review or were rejected
-        are not included, because their results are not to be written.
-        """
-        jobs = self._select(
-            "state = ? AND box = coalesce(?, box) "
-            "AND destination NOT IN (SELECT path FROM written WHERE pending IS NULL)",
-            State.DONE, box,
-        )  # fmt: skip
-        decided = self.decisions()
-        return [job for job in jobs if wanted_since(job, job.destination, decided.get(job.number))]
-
     def candidates_for(self, file: Path, entry: int) -> list[Job]:
         """Return the jobs whose results may be written to this entry of a file, oldest first."""
         path = stored_path(file)

@@ -27,6 +27,7 @@ from backend.exit_codes import ExitCode
 from backend.results.review import deliver
 from backend.results.writing import is_own_result
 from backend.store import Job, State, Store, Written, default_path
+from backend.store.decision import Decision
 from remote.protocol import Json
 from tests.support.finished_jobs import Finisher
 from tests.support.queued_jobs import new_job
@@ -687,6 +688,23 @@ def test_a_result_for_a_file_that_the_user_changed_is_told_and_not_written_until
         assert retried.read_text() == "mine"
     assert run(["--no-ui", "--force"]) == ExitCode.OK
     assert retried.read_text() == "A long dusk.\nA long dawn.\n"
+
+
+def test_an_accepted_candidate_that_did_not_reach_its_file_is_written_or_its_file_is_named(
+    capsys: Capsys, folder: Path
+) -> None:
+    with closing(Store(default_path())) as store:
+        finisher = Finisher(store, folder / "outputs")
+        jobs = finisher.finish(put("dusk.txt", "dusk\n").absolute(), review=False, candidates=2)
+        for job in jobs:
+            deliver(store, job.destination)
+        store.note_decision(jobs[1].number, Decision.ACCEPTED)  # killed before it wrote the file
+    result = put("outputs/dusk.txt", "mine")
+    assert run(["--no-ui"]) == ExitCode.SOME_FAILED
+    assert "dusk.txt exists already" in " ".join(capsys.readouterr().err.split())
+    result.unlink()
+    assert run(["--no-ui"]) == ExitCode.OK
+    assert result.read_text() == "A long, warm dusk over the docks.\n"
 
 
 def test_a_result_that_a_box_without_work_left_unwritten_is_named(

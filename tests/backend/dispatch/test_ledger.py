@@ -1,4 +1,4 @@
-"""An ending that has begun is completed, and its error also reaches tasks that wait for it later."""
+"""A run completes the endings that have begun, tells their errors, and writes what earlier runs did not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import pytest
 
 from backend.dispatch.ledger import Ledger
 from backend.errors import QueueError
+from backend.events import Event, ResultsWritten
 from backend.store import Store
+from tests.support.finished_jobs import Finisher
 
 
 async def test_of_several_failures_that_nobody_awaits_python_has_nothing_to_complain_about(
@@ -65,3 +67,22 @@ async def test_a_failure_that_nobody_awaits_any_more_is_not_lost(tmp_path: Path,
         asyncio.get_running_loop().call_soon(full.set)
         with pytest.raises(QueueError, match="full"):
             await ledger.wait_for_endings()
+
+
+async def test_a_run_forces_its_own_files_and_leaves_those_of_earlier_runs(tmp_path: Path) -> None:
+    events: list[Event] = []
+    with closing(Store(tmp_path / "queue.db")) as store:
+        finisher = Finisher(store, tmp_path / "out")
+        jobs = []
+        finisher.out.mkdir()
+        for name in ("earlier", "left", "own"):
+            (tmp_path / f"{name}.txt").write_text("dusk\n")
+            jobs += finisher.finish(tmp_path / f"{name}.txt", "A long dusk.", review=False)
+        for name in ("earlier", "own"):
+            (finisher.out / f"{name}.txt").write_text("mine")
+        await Ledger(store, "local", events.append, force=True).begin(jobs[-1:])
+        texts = [job.destination.read_text() for job in jobs]
+    assert texts == ["mine", "A long dusk.\n", "A long dusk.\n"]
+    # Only the run's own troubles are its to tell.
+    assert all(isinstance(event, ResultsWritten) for event in events)
+    assert len(events) == 2

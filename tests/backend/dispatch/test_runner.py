@@ -18,10 +18,18 @@ from backend.dispatch import courier, dispatcher
 from backend.dispatch.reorder import Move, rearrange
 from backend.dispatch.runner import QueueRunner
 from backend.errors import QueueError
-from backend.events import Event, JobPaused, JobPrepared, LinkChanged, ResultsWritten
+from backend.events import (
+    Event,
+    JobPaused,
+    JobPrepared,
+    LinkChanged,
+    ResultsWritten,
+    WritingFailed,
+)
 from backend.planning.orders import Batch, make_jobs
 from backend.specs.scan import scan
 from backend.store import Job, Order, State, Store
+from tests.support.finished_jobs import Finisher
 from tests.support.near_box import NearBox, serving_near
 from tests.support.waiting import until
 
@@ -216,6 +224,30 @@ async def test_what_is_done_already_has_its_file_written_again(scene: Scene) -> 
     assert again.state is State.DONE
     assert jobs[0].destination.read_text().startswith("A long one")
     assert scene.box.engine.begun == ["one"]
+
+
+async def test_what_an_earlier_run_left_unwritten_is_written_or_named_at_the_start(
+    tmp_path: Path,
+) -> None:
+    events: list[Event] = []
+    with closing(Store(tmp_path / "queue.db")) as store:
+        finisher = Finisher(store, tmp_path / "out")
+        for name in ("free", "taken"):
+            (tmp_path / f"{name}.txt").write_text("dusk\n")
+            finisher.finish(tmp_path / f"{name}.txt", "A long dusk.", review=False)
+        finisher.out.mkdir()
+        (finisher.out / "taken.txt").write_text("mine")
+        runner = QueueRunner(store, load_settings, UnattendedAsker(), events.append)
+        running = asyncio.create_task(runner.run())
+        await until(lambda: len(events) >= 2)
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+    written = [event.file.name for event in events if isinstance(event, ResultsWritten)]
+    failed = [event.file.name for event in events if isinstance(event, WritingFailed)]
+    assert (written, failed) == (["free.txt"], ["taken.txt"])
+    assert (finisher.out / "free.txt").read_text() == "A long dusk.\n"
+    assert (finisher.out / "taken.txt").read_text() == "mine"
 
 
 async def test_a_queue_that_cannot_be_read_any_more_ends_the_run_in_its_own_words(
