@@ -9,10 +9,43 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.leftovers import EXIT_STATUS, Leftovers, Session
+
 # No deadline: a shared machine is slow now and then. In CI the examples are the same in every run.
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+_session = pytest.StashKey[Session]()
+_left = pytest.StashKey[Leftovers]()
+
+
+@pytest.hookimpl(trylast=True)  # after the plugin that knows the folder of the tests
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin to mark what the tests start. The workers of xdist inherit the mark."""
+    if not hasattr(config, "workerinput"):
+        base = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+        config.stash[_session] = Session(base)
+
+
+@pytest.hookimpl(trylast=True)  # the workers of xdist have ended by then
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the session if anything is left of it."""
+    ours = session.config.stash.get(_session, None)
+    if ours is not None and (left := ours.finish()):
+        session.config.stash[_left] = left
+        session.exitstatus = EXIT_STATUS
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say what is left."""
+    if left := config.stash.get(_left, None):
+        terminalreporter.section("left on the machine", red=True)
+        for line in left.lines:
+            terminalreporter.write_line(line)
 
 
 def pytest_collection_finish() -> None:

@@ -17,6 +17,8 @@ from pathlib import Path
 import asyncssh
 import pytest
 
+from tests.support.leftovers import hand_on
+
 LOOPBACK = "127.0.0.1"
 USER = getpass.getuser()
 BOUND = 90.0
@@ -104,6 +106,7 @@ def running_sshd(
         host_key.write_private_key(host_key_file)
         host_key_file.chmod(0o600)
     shutil.copyfile(authorized_key, folder / "authorized_keys")
+    environment = {"HOME": home, "PATH": path or _path_with_python()} | hand_on()
     config = [
         f"ListenAddress {LOOPBACK}",
         f"HostKey {host_key_file}",
@@ -116,7 +119,7 @@ def running_sshd(
         "PermitRootLogin prohibit-password",
         "LogLevel VERBOSE",
         "Subsystem sftp internal-sftp",
-        f"SetEnv HOME={home} PATH={path or _path_with_python()}",
+        f"SetEnv {' '.join(f'{name}={value}' for name, value in environment.items())}",
         *options,
     ]
     config_file = folder / "sshd_config"
