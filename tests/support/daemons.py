@@ -8,7 +8,7 @@ import signal
 import time
 from pathlib import Path
 
-from remote.paths import make_daemon_paths
+from tests.support.leftovers import files_of
 
 _SECONDS = 20.0
 
@@ -29,14 +29,12 @@ def daemons_below(folder: Path) -> dict[int, Path]:
 
 def end_daemons(folder: Path) -> None:
     """Kill every daemon below `folder`, return when they are gone, and remove what they leave elsewhere."""
-    for process, root in daemons_below(folder).items():
+    for process in daemons_below(folder):
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
-        with contextlib.suppress(OSError):
-            place = make_daemon_paths(str(root))
-            place.socket.unlink(missing_ok=True)
-            place.lock.unlink(missing_ok=True)
     deadline = time.monotonic() + _SECONDS
     while daemons_below(folder):
         assert time.monotonic() < deadline, "a daemon does not end"
         time.sleep(0.02)
+    for file in files_of(Path(below) for below, _, _ in os.walk(folder)):
+        file.unlink(missing_ok=True)

@@ -135,7 +135,7 @@ class Session:
                     yield found
 
     def _recognise(self, process: Path) -> Process | None:
-        """Return the process if it is the session's. Raises OSError when it has ended or is another user's."""
+        """Return the process if it is the session's. Raises OSError when it has ended."""
         words = os.fsdecode((process / "cmdline").read_bytes()).rstrip("\0").split("\0")
         if words == [""]:
             return None  # a zombie, or a thread of the kernel
@@ -155,7 +155,7 @@ class Session:
 
 
 def hand_on() -> dict[str, str]:
-    """The variables by which a session recognises what is its own, for a program that clears its environment."""
+    """The variables that mark a process, for a program that clears its environment."""
     return {name: os.environ[name] for name in (_MARK, "TMPDIR") if name in os.environ}
 
 

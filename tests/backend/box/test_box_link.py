@@ -134,6 +134,7 @@ async def test_daemons_that_always_end_are_given_up(box: Box, tmp_path: Path) ->
     ):
         with pytest.raises(BoxUnreachable, match="hung up before it greeted"):
             await _open_once(box)
+    place.socket.unlink()
 
 
 async def test_a_relay_that_stands_still_is_noticed(box: Box, tmp_path: Path) -> None:
