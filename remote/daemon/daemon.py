@@ -20,7 +20,7 @@ from remote.daemon.gpus import NvidiaSmi, visible_devices
 from remote.daemon.peer_credentials import is_another_user
 from remote.daemon.telemetry import Telemetry
 from remote.daemon.visitor import Visitor
-from remote.engines.catalog import make_engine
+from remote.engines.catalog import end_other_engines, make_engine
 from remote.jobs.board import Board
 from remote.jobs.journal import Journal, JournalError
 from remote.jobs.pictures import Pictures
@@ -92,7 +92,7 @@ class Daemon:
         `ready` is called once apps can connect.
         """
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._ended.set)
         with _logging_to(self._paths, self._tell):
             _log.info("runner %s serves with the engine %s", self._runner, self._setup.engine)
@@ -102,7 +102,7 @@ class Daemon:
                 _log.info("kept %d records of kind %s that this runner cannot read", count, kind)
             await self._forget_old()
             server = await asyncio.start_unix_server(self._visit, self._paths.socket)
-            scheduling = asyncio.create_task(self.scheduler.run())
+            scheduling = asyncio.create_task(self._schedule())
             looking = asyncio.create_task(self._telemetry.run())
             self._idle_since = time.monotonic()
             ready()
@@ -114,18 +114,29 @@ class Daemon:
                 _log.exception("the daemon cannot go on")
                 raise
             finally:
-                self._ended.set()
-                server.close()
-                self._paths.socket.unlink(missing_ok=True)
-                await self._see_off(self._visitors.keys() - self._stoppers)
-                for stopper in self._stoppers:
-                    await stopper.fall_silent()
-                looking.cancel()
-                await asyncio.gather(looking, return_exceptions=True)
-                scheduling.cancel()
-                await asyncio.gather(scheduling, return_exceptions=True)
-                self._journal.close()
-                await self._see_off(self._visitors.keys())
+                await self._end(server, looking, scheduling)
+
+    async def _schedule(self) -> None:
+        await end_other_engines(self._setup, self._paths)
+        await self.scheduler.run()
+
+    async def _end(
+        self, server: asyncio.Server, looking: asyncio.Task[None], scheduling: asyncio.Task[None]
+    ) -> None:
+        self._ended.set()
+        server.close()
+        with contextlib.suppress(OSError):
+            self._paths.socket.unlink()
+        await self._see_off(self._visitors.keys() - self._stoppers)
+        for stopper in list(self._stoppers):
+            await stopper.fall_silent()
+        for task in (looking, scheduling):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        # The scheduler closes it, too, but an error or this cancel may have broken off what it does before.
+        await self._engine.close()
+        self._journal.close()
+        await self._see_off(self._visitors.keys())
 
     async def welcome(self, hello: Hello) -> Welcome | Fatal:
         """Return the answer to an app's Hello.

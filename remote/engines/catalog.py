@@ -9,7 +9,7 @@ from remote.engines import Engine
 from remote.engines.http import Server
 from remote.engines.openai import Limits, OpenAIEngine
 from remote.engines.sketch import SketchEngine
-from remote.engines.vllm import BadCommandError, VllmEngine
+from remote.engines.vllm import BadCommandError, VllmEngine, end_leftover_server
 from remote.paths import DaemonPaths
 from remote.protocol import EngineStage, Setup
 
@@ -27,6 +27,12 @@ def make_engine(setup: Setup, paths: DaemonPaths, tell: Tell) -> Engine:
         have = ", ".join(sorted(_ENGINES))
         raise NoEngineError(f"this runner has no engine {setup.engine!r}; it has: {have}")
     return make(setup, paths, tell)
+
+
+async def end_other_engines(setup: Setup, paths: DaemonPaths) -> None:
+    """End what a killed daemon with another engine has left. The engine vllm does so itself."""
+    if setup.engine != "vllm":
+        await end_leftover_server(paths)
 
 
 def engine_names() -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from backend.box.runner import build_runner
+from remote.engines.vllm.process import server_socket
 from remote.paths import FolderError
 from remote.protocol import Setup
 from tests.remote.attached import Box
@@ -36,9 +37,12 @@ def make_box(tmp_path: Path) -> Iterator[MakeBox]:
     yield make
     for box in made:
         box.kill()
+        # Its root may be a disk that is not there any more.
         with contextlib.suppress(OSError, FolderError):
-            box.place.socket.unlink()
-            box.place.lock.unlink()
+            place = box.place
+            place.socket.unlink(missing_ok=True)
+            place.lock.unlink(missing_ok=True)
+            server_socket(place).unlink(missing_ok=True)  # of a vLLM whose daemon was killed
 
 
 @pytest.fixture

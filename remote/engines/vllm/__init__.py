@@ -9,6 +9,7 @@ container     completes that line, and removes the container
 launch        command, environment and address of one start
 process       the server's process group, and the file by which a later daemon finds it
 stages        the server's stage, read from its log
+unbroken      work that a cancel does not break off
 hangs         when a server is lost and must be replaced
 last_start    how long the last start took
 engine        the `Engine`, which uses all of these
@@ -18,5 +19,6 @@ from __future__ import annotations
 
 from remote.engines.vllm.docker_run import BadCommandError
 from remote.engines.vllm.engine import VllmEngine
+from remote.engines.vllm.process import end_leftover_server
 
-__all__ = ["BadCommandError", "VllmEngine"]
+__all__ = ["BadCommandError", "VllmEngine", "end_leftover_server"]

@@ -16,8 +16,9 @@ from remote.engines.vllm.hangs import is_lost
 from remote.engines.vllm.installation import NEWEST_KNOWN, Version, find_version
 from remote.engines.vllm.last_start import LastStart, last_start_file, save_last_start
 from remote.engines.vllm.launch import Launcher
-from remote.engines.vllm.process import ServerProcess, sweep
+from remote.engines.vllm.process import ServerProcess, pid_file, sweep
 from remote.engines.vllm.stages import Stage, stage_of
+from remote.engines.vllm.unbroken import run_unbroken
 from remote.paths import DaemonPaths
 from remote.protocol import EngineLoad, EngineStage, Request, VllmSetup
 
@@ -74,7 +75,7 @@ class VllmEngine:
         self._setup = setup
         self._model = model
         self._idle_timeout = idle_timeout
-        self._note = paths.state / "vllm.json"
+        self._note = pid_file(paths)
         self._history = last_start_file(paths)
         self._launcher = Launcher(setup, model, paths)
         self._tell = tell
@@ -82,6 +83,7 @@ class VllmEngine:
         self._starting: asyncio.Task[_Running] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._busy = 0
         self._idle_since = time.monotonic()
         self._failure: _Failure | None = None
@@ -143,7 +145,15 @@ class VllmEngine:
             self._idle_since = time.monotonic()
 
     async def close(self) -> None:
-        """End the server and its whole process group, or the group that an earlier daemon left."""
+        """End the server and its whole process group, or the group that an earlier daemon left.
+
+        A cancel does not break it off, and a second call waits for the first one. No server starts after it.
+        """
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await run_unbroken(self._closing)
+
+    async def _close(self) -> None:
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
@@ -167,6 +177,8 @@ class VllmEngine:
             if running is not None and running.process.returncode is None:
                 return running
             await self._end("vLLM has ended")
+        if self._closing is not None:
+            raise EngineError("the runner ends")
         if self._starting is None:
             pause = self._pause_before_start()
             self._gave_back = False
@@ -221,9 +233,13 @@ class VllmEngine:
             message = f"cannot start {program}: {error.strerror}{where}"
             is_final = isinstance(error, (FileNotFoundError, PermissionError))
             raise self._failed(message, is_final=is_final) from error
-        client = OpenAIEngine(launch.server, self._model, self.slots, self._limits)
         try:
+            client = OpenAIEngine(launch.server, self._model, self.slots, self._limits)
             await self._until_ready(process, client)
+            self._failure = None
+            self._enter(Stage.READY)
+            seconds = time.monotonic() - began
+            save_last_start(self._history, LastStart(seconds, time.time(), self._model, self.name))
         except (EngineError, BadRequest) as error:
             was_killed = (process.returncode or 0) < 0
             # The log has been read to the end only after `stop`.
@@ -233,10 +249,6 @@ class VllmEngine:
         except BaseException:
             await process.stop()
             raise
-        self._failure = None
-        self._enter(Stage.READY)
-        seconds = time.monotonic() - began
-        save_last_start(self._history, LastStart(seconds, time.time(), self._model, self.name))
         if self._watching is None:
             self._watching = asyncio.create_task(self._watch())
         return _Running(process, client)

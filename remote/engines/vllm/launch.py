@@ -21,6 +21,7 @@ from remote.engines.vllm.container import (
 from remote.engines.vllm.docker_run import RunLine
 from remote.engines.vllm.flags import Address, has_unix_socket, serve_command
 from remote.engines.vllm.installation import Version
+from remote.engines.vllm.process import server_socket
 from remote.paths import DaemonPaths
 from remote.protocol import VllmSetup
 
@@ -57,7 +58,7 @@ class Launcher:
         self._model = model
         self._paths = paths
         self._line = find_run_line(self._setup.command)
-        self.socket = paths.run / f"{paths.key}.vllm"
+        self.socket = server_socket(paths)
 
     @property
     def command(self) -> tuple[str, ...]:

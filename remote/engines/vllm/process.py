@@ -23,7 +23,9 @@ from pathlib import Path
 
 from remote.engines.vllm.container import Container, ContainerStaysError
 from remote.engines.vllm.docker_run import is_container
+from remote.engines.vllm.unbroken import run_unbroken
 from remote.files import write_whole
+from remote.paths import DaemonPaths
 
 _log = logging.getLogger("vllm")
 
@@ -77,7 +79,7 @@ class ServerProcess:
         self._hear = hear
         self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
         self._reading = asyncio.create_task(self._read())
-        self._stopped = False
+        self._stopping: asyncio.Task[None] | None = None
 
     @classmethod
     async def start(
@@ -107,6 +109,10 @@ class ServerProcess:
         except OSError:
             _remove_note(note)
             raise
+        except asyncio.CancelledError:
+            # asyncio has killed the process, but not the children that it may have.
+            await run_unbroken(sweep(note, environment))
+            raise
         server = cls(process, note, hear, container, environment)
         try:
             write_pid_file(
@@ -130,17 +136,21 @@ class ServerProcess:
     async def stop(self) -> None:
         """Remove the container, and end the whole group by SIGTERM, then by SIGKILL.
 
-        Afterwards its log has been read to the end. If the container cannot be removed, the pid file stays.
+        Afterwards its log has been read to the end. If the container or the group cannot be ended, the pid
+        file stays. A cancel does not break it off, and a second call waits for the first one.
         """
-        if self._stopped:
-            return  # another process group may have the number by now
-        patience = _TERM_SECONDS if self.returncode is None else _ORPHANS_SECONDS
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self._stop())
+        await run_unbroken(self._stopping)
+
+    async def _stop(self) -> None:
         stays = await self._remove_container()
-        await _end_group(self._process.pid, patience)
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        await self._process.wait()
-        self._stopped = True
+        if not await _end_group(self._process.pid):
+            stays = stays or f"the process group {self._process.pid} cannot be killed"
+        # A process that hangs in the GPU's driver cannot be killed, so the wait is bounded.
+        waiting = asyncio.ensure_future(self._process.wait())
+        await asyncio.wait([waiting], timeout=_KILL_SECONDS)
+        waiting.cancel()
         # A process that left the group may hold the pipe open.
         await asyncio.wait([self._reading], timeout=_LAST_WORDS_SECONDS)
         self._reading.cancel()
@@ -184,6 +194,18 @@ class ServerProcess:
             self._hear(text)
 
 
+async def end_leftover_server(paths: DaemonPaths) -> None:
+    """End the server that a killed daemon left, for a daemon with another engine. A cancel does not break it
+    off.
+    """
+    try:
+        if await run_unbroken(sweep(pid_file(paths))):
+            _log.warning("an earlier vLLM was left over; it was ended")
+        server_socket(paths).unlink(missing_ok=True)
+    except (ContainerStaysError, OSError) as error:
+        _log.error("an earlier vLLM may be left over: %s", error)
+
+
 async def sweep(note: Path, environment: Mapping[str, str] = os.environ) -> bool:
     """End the server that a killed daemon left. Returns whether there was one. Raises ContainerStaysError."""
     left = read_pid_file(note)
@@ -191,12 +213,19 @@ async def sweep(note: Path, environment: Mapping[str, str] = os.environ) -> bool
         return False
     await _sweep_container(left.container, environment)
     groups = await _groups_left(left)
-    for group in groups:
-        await _end_group(group, _TERM_SECONDS)
+    staying = [group for group in groups if not await _end_group(group)]
     if groups:
         await _sweep_container(left.container, environment)  # as in `stop`
-    _remove_note(note)
+    if staying:
+        _log.error("the process groups %s cannot be killed", staying)
+    else:
+        _remove_note(note)
     return bool(groups) or left.container is not None
+
+
+def server_socket(paths: DaemonPaths) -> Path:
+    """The Unix socket on which the server listens."""
+    return paths.run / f"{paths.key}.vllm"
 
 
 def is_running(note: Path) -> bool:
@@ -245,13 +274,37 @@ def _remove_note(note: Path) -> None:
     note.unlink(missing_ok=True)
 
 
-async def _end_group(group: int, patience: float) -> None:
-    for number, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, _KILL_SECONDS)):
-        _signal_group(group, number)
-        for _ in range(int(seconds / _STEP)):
-            if not await asyncio.to_thread(_lives, group):
-                break
-            await asyncio.sleep(_STEP)
+async def _end_group(group: int) -> bool:
+    """End a group by SIGTERM, then by SIGKILL. Returns whether it is gone."""
+    _signal_group(group, signal.SIGTERM)
+    began = asyncio.get_running_loop().time()
+    leaderless: float | None = None
+    """When the leader was first seen to be gone."""
+    while await asyncio.to_thread(_lives, group):
+        now = asyncio.get_running_loop().time()
+        if leaderless is None and _is_gone(group):
+            leaderless = now
+        if now - began > _TERM_SECONDS:
+            break
+        if leaderless is not None and now - leaderless > _ORPHANS_SECONDS:
+            break
+        await asyncio.sleep(_STEP)
+    _signal_group(group, signal.SIGKILL)
+    for _ in range(int(_KILL_SECONDS / _STEP)):
+        if not await asyncio.to_thread(_lives, group):
+            return True
+        await asyncio.sleep(_STEP)
+    return False
+
+
+def _is_gone(pid: int) -> bool:
+    """Return whether the process has ended; False where there is no /proc."""
+    try:
+        return _fields(Path(f"/proc/{pid}/stat"))[0] in "ZX"
+    except FileNotFoundError:
+        return Path("/proc/self/stat").exists()
+    except OSError:
+        return False
 
 
 def _lives(group: int) -> bool:
@@ -295,6 +348,11 @@ def _fields(stat: Path) -> list[str]:
 
 
 # --- the pid file ----------------------------------------------------------------------------------
+
+
+def pid_file(paths: DaemonPaths) -> Path:
+    """The path of the pid file."""
+    return paths.state / "vllm.json"
 
 
 def write_pid_file(file: Path, server: ServerIdentity) -> None:

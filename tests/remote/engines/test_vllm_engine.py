@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from remote.engines.vllm import process
 from tests.remote.engines.openai_asking import pieces_of
 from tests.remote.engines.test_vllm_process import is_alive
-from tests.remote.engines.vllm_bench import ANSWER, Bench, closing
+from tests.remote.engines.vllm_bench import ANSWER, Bench, closing, failure_of
 from tests.support.waiting import until
 
 
@@ -94,3 +97,41 @@ async def test_close_waits_for_an_end_that_is_under_way(bench: Bench) -> None:
     await made.close()
     assert bench.alive == []
     assert not note.exists()
+
+
+async def test_a_cancel_does_not_break_off_close(bench: Bench) -> None:
+    bench.order(start_seconds=60)
+    made = bench.engine()
+    asking = asyncio.create_task(pieces_of(made))
+    await until(lambda: len(bench.alive) == 2)
+    ending = asyncio.create_task(made.close())
+    (started,) = bench.starts
+    await until(lambda: not is_alive(started["pid"]))  # its child ignores SIGTERM
+    ending.cancel()
+    await asyncio.gather(ending, asking, return_exceptions=True)
+    assert ending.cancelled()
+    assert bench.alive == []
+
+
+async def test_after_close_no_request_starts_a_server(bench: Bench) -> None:
+    made = bench.engine()
+    await made.close()
+    assert "the runner ends" in await failure_of(made)
+    assert bench.starts == []
+
+
+async def test_a_crashed_server_is_ended_whole_though_its_start_is_given_up_meanwhile(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Say, since nobody asks any more, and the engine has been idle for long enough."""
+    monkeypatch.setattr(process, "_ORPHANS_SECONDS", 0.5)
+    bench.order(start="crash")
+    made = bench.engine()
+    asking = asyncio.create_task(pieces_of(made))
+    await until(lambda: bench.starts)
+    (started,) = bench.starts
+    await until(lambda: not is_alive(started["pid"]))
+    await made._end("the test ends it")
+    await asyncio.gather(asking, return_exceptions=True)
+    assert bench.alive == []
+    await made.close()

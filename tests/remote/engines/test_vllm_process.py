@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -13,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,6 +136,56 @@ async def test_without_a_note_it_is_not_left_running(tmp_path: Path) -> None:
 async def test_a_program_that_is_not_there_leaves_no_note(note: Path) -> None:
     with pytest.raises(FileNotFoundError):
         await ServerProcess.start(["/nonexistent/vllm"], {}, note, lambda line: None)
+    assert not note.exists()
+
+
+async def test_a_cancel_at_the_moment_of_the_start_leaves_nothing(
+    note: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """asyncio kills the process then, and not the children that it may have by now."""
+    create = asyncio.create_subprocess_exec
+    born: list[asyncio.subprocess.Process] = []
+
+    async def cancelled(*command: str, **options: Any) -> asyncio.subprocess.Process:
+        born.append(await create(*command, **options))
+        await until(lambda: running(b"61.5"))
+        born[0].kill()
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", cancelled)
+    code = "import subprocess, sys\nsubprocess.run(['sleep', '61.5'])"
+    with pytest.raises(asyncio.CancelledError):
+        await started(code, note)
+    await born[0].wait()
+    born[0]._transport.close()  # type: ignore[attr-defined]
+    assert not running(b"61.5")
+    assert not note.exists()
+
+
+async def test_a_cancel_does_not_break_off_stop(note: Path) -> None:
+    server = await started(LEADER_LEAVES, note)
+    child = await child_of(server)
+    stopping = asyncio.create_task(server.stop())
+    await asyncio.sleep(0.05)
+    stopping.cancel()
+    await asyncio.gather(stopping, return_exceptions=True)
+    assert stopping.cancelled()
+    assert not is_alive(child)
+
+
+async def test_a_group_that_cannot_be_killed_is_left_to_the_next_daemon(
+    note: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Say, because it hangs in the GPU's driver."""
+    server = await started(STAYS, note)
+    await child_of(server)
+    with monkeypatch.context() as hanging:
+        hanging.setattr(process, "_KILL_SECONDS", 0.1)
+        hanging.setattr(process, "_lives", lambda group: True)
+        await server.stop()
+    assert "cannot be killed" in caplog.text
+    assert note.exists()
+    await sweep(note)
     assert not note.exists()
 
 
