@@ -3,6 +3,7 @@
 attach SETUP    connect an app (stdin, stdout) to the daemon of this box; SETUP is JSON
 check CHECKUP   report on stdout what keeps this box from working; CHECKUP is JSON
 clean ROOT      remove runners that no process uses any more, and report on stdout which
+sweep ROOT      end what a killed daemon left, and report on stdout what stays
 daemon          serve; the setup comes on stdin, and one line on stdout says how starting went
 """
 
@@ -37,6 +38,10 @@ def main() -> int:
         from remote.cleaning import remove_old_runners
 
         return _send_findings(lambda tell: remove_old_runners(arguments[0], Path(runner), tell))
+    if command == "sweep" and len(arguments) == 1:
+        from remote.sweeping import sweep_root
+
+        return _send_findings(lambda tell: sweep_root(arguments[0], tell))
     if command == "daemon" and not arguments:
         from remote.daemon.start import become_daemon
 

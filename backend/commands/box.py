@@ -10,13 +10,25 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import asdict
 
+import asyncssh
 from rich.table import Table
 
 from backend.box.asker import Asker, TerminalAsker
-from backend.box.link import FROM_NOW_ON, Box, JournalCursor, Link, open_link, read_log
+from backend.box.link import (
+    FROM_NOW_ON,
+    Box,
+    JournalCursor,
+    Link,
+    open_connection,
+    open_link,
+    open_link_over,
+    read_log,
+)
 from backend.box.reconnect import LinkKeeper
+from backend.box.runner import build_runner, deploy, stream_findings
 from backend.box.setup import make_box
 from backend.box.status_text import link_words, local_time, memory_text, rate_text
 from backend.config import load_settings
@@ -148,17 +160,29 @@ async def _read_status(link: Link) -> Status | None:
 
 
 async def _stop(box: Box, asker: Asker) -> int:
-    try:
-        async with (
-            asyncio.timeout(_STOP_SECONDS),
-            open_link(box, asker, FROM_NOW_ON, look=True) as link,
-        ):
-            await link.send(Stop(only_idle=False))
-            async for _ in link.messages():
-                pass
-            return link.welcome.unfinished
-    except TimeoutError:
-        raise BoxUnusable(f"the daemon on {box.name} does not end") from None
+    async with open_connection(box, asker) as connection:
+        try:
+            async with (
+                asyncio.timeout(_STOP_SECONDS),
+                open_link_over(connection, box, FROM_NOW_ON, look=True) as link,
+            ):
+                await link.send(Stop(only_idle=False))
+                async for _ in link.messages():
+                    pass
+        except TimeoutError:
+            raise BoxUnusable(f"the daemon on {box.name} does not end") from None
+        await _sweep(connection, box)
+    return link.welcome.unfinished
+
+
+async def _sweep(connection: asyncssh.SSHClientConnection, box: Box) -> None:
+    """End what the daemon left if it did not end in order. Raises BoxUnusable for what stays."""
+    runner = (await deploy(connection, box.setup.root, build_runner())).path
+    async with aclosing(stream_findings(connection, [runner, "sweep", box.setup.root])) as findings:
+        async for finding in findings:
+            raise BoxUnusable(
+                f"on {box.name} something stays: {finding.name}: {finding.detail}", finding.remedy
+            )
 
 
 async def follow_log(box: Box, asker: Asker, *, as_json: bool) -> None:

@@ -7,6 +7,7 @@ a stand-in speaks (`tests.support.stand_in_programs`).
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 from tests.end_to_end.conftest import StartSshd
 from tests.remote.engines import vllm_stand_in
+from tests.support.daemons import daemons_below
 from tests.support.laptop import UPSAMPLE, JsonObject, Laptop, hear_ctrl_c, journal_records
 from tests.support.safetensors_files import cut_in_half, write_safetensors
 from tests.support.specs import write_batch
@@ -235,6 +237,29 @@ def test_a_start_that_is_interrupted_is_taken_back(
     wait_until(lambda: len(journal_records(box_root, "cancelled")) == 1)
     assert gpu_box.run("box", "stop").returncode == 0
     # Its child ignores SIGTERM, as EngineCore may; "has ended" means that this one is gone, too.
+    assert vllm_stand_in.running_servers(tmp_path) == []
+
+
+def test_stop_ends_what_a_daemon_leaves_that_is_killed_meanwhile(
+    gpu_box: Laptop, trusted: Sshd, box_root: Path, one_spec: Path, model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "orders").write_text('{"start_seconds": 600}')
+    command = json.dumps([sys.executable, vllm_stand_in.__file__])
+    env = f'env = {{ {vllm_stand_in.FOLDER} = "{tmp_path}" }}'
+    use_vllm(gpu_box, box_root, str(model), f"command = {command}\n{env}\n")
+    with gpu_box.started(one_spec) as run:
+        wait_until(lambda: list(tmp_path.glob("start-*")))
+        run.kill()
+    (daemon,) = daemons_below(box_root)
+    (note,) = tmp_path.glob("start-*")
+    server = json.loads(note.read_text())["pid"]
+    with subprocess.Popen(
+        [UPSAMPLE, "box", "stop"], cwd=gpu_box.cwd, env=gpu_box.environment()
+    ) as process:
+        # Its child ignores SIGTERM, and the daemon waits for that one.
+        wait_until(lambda: server not in vllm_stand_in.running_servers(tmp_path))
+        os.kill(daemon, signal.SIGKILL)
+        assert process.wait(BOUND) == 0
     assert vllm_stand_in.running_servers(tmp_path) == []
 
 
