@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,13 +25,17 @@ class CommandResult:
 async def run_command(
     command: Sequence[str], seconds: float, environment: Mapping[str, str] | None = None
 ) -> CommandResult:
-    """Run a command, and kill it after `seconds`. Raises OSError when it cannot be started."""
+    """Run a command, and kill it and its children after `seconds`, or at a cancel.
+
+    Raises OSError when it cannot be started.
+    """
     process = await asyncio.create_subprocess_exec(
         *command,
         env=None if environment is None else dict(environment),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )
     communicating = asyncio.ensure_future(process.communicate())
     try:
@@ -40,9 +46,12 @@ async def run_command(
             return CommandResult(process.returncode, _text(output), _text(errors))
         return CommandResult(-signal.SIGKILL, "", f"it did not end within {seconds:.0f} s")
     finally:
+        if not communicating.done():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
         communicating.cancel()
         await asyncio.gather(communicating, return_exceptions=True)
-        # This also kills the command. `communicate` might never end: a child may hold the pipes open.
+        # `communicate` might never end: a process that left the group may hold the pipes open.
         process._transport.close()  # type: ignore[attr-defined]
         await process.wait()
 
