@@ -26,6 +26,7 @@ from remote.paths import make_daemon_paths
 EXIT_STATUS = 70
 """pytest's exit status for a session that left something. CI does not take it for a flaky test."""
 
+_PROC = Path("/proc/self")
 _MARK = "TESTS_SESSION"
 """The environment variable that holds the mark."""
 _TEST = "PYTEST_CURRENT_TEST"
@@ -127,8 +128,10 @@ class Session:
         )
 
     def _processes(self) -> Iterator[Process]:
+        if not _PROC.exists():
+            return  # this system does not tell
         ours = set(_ancestors(os.getpid()))
-        for process in Path("/proc").glob("[0-9]*"):
+        for process in _PROC.parent.glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 found = None if int(process.name) in ours else self._recognise(process)
                 if found is not None:
@@ -193,5 +196,6 @@ def _open_files(process: Path) -> list[str]:
 
 
 def _mounts() -> Iterator[Path]:
-    for line in Path("/proc/self/mounts").read_text().splitlines():
+    mounts = _PROC / "mounts"
+    for line in mounts.read_text().splitlines() if mounts.exists() else ():
         yield Path(line.split()[1].replace("\\040", " "))
