@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backend.events import BoxStatus, LinkState
-from remote.protocol import EngineLoad, Gpu
+from remote.protocol import AWAY, EngineLoad, Gpu
 
 _GB = 1 << 30
 """Bytes of a GB as sellers of GPUs count: "80 GB" are 80 times this."""
@@ -43,6 +43,11 @@ def link_words(state: LinkState, seconds: float | None = None) -> str:
         case LinkState.STALE if seconds is not None:
             return f"{word} for {seconds:.0f} s"
     return word
+
+
+def away_words(stage: str) -> str:
+    """Return what a stage says of a model server that is away; empty for any other stage."""
+    return stage.removeprefix(AWAY) if stage.startswith(AWAY) else ""
 
 
 def status_parts(status: BoxStatus, *, jobs: bool = True) -> list[str]:

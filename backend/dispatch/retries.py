@@ -23,7 +23,8 @@ class TroubleKind(StrEnum):
     ANSWER = "answer"
     """An answer arrived and contains no upsampled prompt: the job fails."""
     ENGINE = "engine"
-    """The model server failed, broke off or hung. The box tries again, then the job fails."""
+    """The model server failed, broke off or hung at this request. The box tries again, then the job fails. A
+    server that is away for every request is no trouble of a job: the box waits for it, and counts nothing."""
     RUNNER = "runner"
     """The runner died during the job. The box tries again, then it treats the job as the cause."""
     DISK = "disk"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import asyncssh
 
 from backend.box.link import FROM_NOW_ON, Box, Link, open_link_over
+from backend.box.status_text import away_words
 from backend.config import Settings
 from backend.dispatch.courier import Courier, End, Recipient
 from backend.dispatch.flight import Flight, Flights, Parcel
@@ -118,7 +119,10 @@ class _Probe(Recipient[Parcel]):
 
     async def hear_of_moment(self, message: FromBox) -> None:
         """Report the first token, and tell of the engine's start until it comes."""
-        if isinstance(message, EngineStage):
+        if isinstance(message, EngineStage) and (away := away_words(message.stage)):
+            # The box would wait for its server for as long as that takes.
+            self._report(_explain(away, self._box))
+        elif isinstance(message, EngineStage):
             self._stages.append(message)
             self._doing(f"starting the model: {message.stage}")
         elif isinstance(message, Delta) and message.job == self._flight.identity:

@@ -14,7 +14,7 @@ from remote.engines.openai.refusal import AnsweredError, broken_off_error, refus
 from remote.protocol import EngineLoad, Status, from_json, to_json
 
 _SERVER = Server("http://127.0.0.1:8000", api_key="sk-secret")
-_STATUSES = (400, 401, 404, 302, 500)
+_STATUSES = (400, 401, 404, 302, 500, 503)
 
 
 def seeds() -> Iterable[bytes]:

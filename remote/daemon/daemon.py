@@ -82,6 +82,7 @@ class Daemon:
             self._engine,
             NvidiaSmi(visible_devices(setup, os.environ)),
             self.scheduler.counts,
+            lambda: self.scheduler.stage,
             lambda: bool(self._visitors),
             self._tell,
         )

@@ -28,13 +28,15 @@ class Telemetry:
         engine: Engine,
         gpus: NvidiaSmi,
         jobs: Callable[[], Awaitable[tuple[int, int]]],
+        stage: Callable[[], str],
         is_watched: Callable[[], bool],
         tell: Callable[[Status], None],
     ) -> None:
-        """`jobs` returns the number of waiting jobs and of running jobs."""
+        """`jobs` returns the number of waiting jobs and of running jobs; `stage` the stage for a Status."""
         self._engine = engine
         self._gpus = gpus
         self._jobs = jobs
+        self._stage = stage
         self._is_watched = is_watched
         self._tell = tell
         self._due = asyncio.Event()
@@ -69,7 +71,7 @@ class Telemetry:
         waiting, running = await self._jobs()
         return Status(
             time=time.time(),
-            stage=self._engine.stage,
+            stage=self._stage(),
             jobs_waiting=waiting,
             jobs_running=running,
             load=load,

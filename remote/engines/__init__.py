@@ -13,6 +13,23 @@ class EngineError(Exception):
     """The engine could not answer this request; another attempt may."""
 
 
+class EngineAway(EngineError):
+    """The engine's server is away: it cannot be reached, or it says that it loads or has too much to do.
+
+    That is the server's state, and no request is its cause. The scheduler keeps the job and tries again.
+    """
+
+    def __init__(
+        self, message: str, retry_after: float | None = None, *, died: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds after which the server wants to be asked again; None when it does not say."""
+        self.died = died
+        """Whether the server was there when it got this request, and was gone before the answer's end. A
+        request that does that again and again may be the cause."""
+
+
 class BadRequest(Exception):
     """This request can never be answered: a frame is no picture, the prompt is too long, or the like."""
 
@@ -61,7 +78,7 @@ class Engine(Protocol):
     def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
         """Answer one request; `images` are PNG files in the order of `request.frames`.
 
-        Raises BadRequest or EngineError.
+        Raises BadRequest, EngineAway or EngineError.
         """
         ...
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import cast
 
@@ -112,10 +112,18 @@ class Board:
         """Jobs that wait or run."""
         return self._unfinished
 
-    @property
-    def first_waiting(self) -> str | None:
-        """The job that starts next; None when none waits."""
-        return next(iter(self._waiting), None)
+    def next_waiting(
+        self, first: Sequence[str] = (), last: Collection[str] = frozenset()
+    ) -> str | None:
+        """Return the job that starts next; None when none waits.
+
+        A job of `first` comes before all others, and one of `last` after them.
+        """
+        for job in first:
+            if job in self._waiting:
+                return job
+        others = (job for job in self._waiting if job not in last)
+        return next(others, next(iter(self._waiting), None))
 
     def state(self, job: str) -> JobState | None:
         """The state of the job; None when this box does not know it."""

@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from remote.engines import BadRequest, Completion, Engine, EngineError
+from remote.engines import BadRequest, Completion, Engine, EngineAway, EngineError
 from remote.jobs.board import Board, EngineAttempt, JobState
+from remote.jobs.intake import Intake, Preference
 from remote.jobs.journal import JournalError
 from remote.jobs.pictures import MissingPicture, PictureLost, Pictures
 from remote.jobs.records import RecordTooLarge
@@ -23,6 +24,7 @@ from remote.protocol import (
     Answer,
     Delta,
     Durable,
+    EngineStage,
     FromBox,
     Refused,
     Request,
@@ -71,6 +73,7 @@ class Scheduler:
         self._starting = asyncio.Lock()
         self._wake = asyncio.Event()
         self._wake.set()
+        self._intake = Intake(self._wake.set, self._tell_stage)
 
     async def run(self) -> None:
         """Start jobs as slots become free, until cancelled; then put running jobs back for the next daemon.
@@ -84,6 +87,7 @@ class Scheduler:
                 await self._fill_slots()
             raise self._journal_error
         finally:
+            self._intake.close()
             tasks = [*self._cancelling.values(), *self._running.values()]
             for task in tasks:
                 task.cancel()
@@ -92,6 +96,11 @@ class Scheduler:
                 await self._on_disk(self._put_back)
             await self._engine.close()
             self._disk.shutdown()
+
+    @property
+    def stage(self) -> str:
+        """The stage for a Status: why no job starts, or else the engine's own."""
+        return self._intake.stage or self._engine.stage
 
     async def submit(self, message: Submit) -> Refused | list[Durable]:
         """Accept a job. Returns the messages that it has already, or why it was refused."""
@@ -136,7 +145,7 @@ class Scheduler:
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task])
-            await self._persist(self._end, job, lambda: self._board.cancel(job))
+            await self._end_job(job, lambda: self._board.cancel(job))
         self._changed()
 
     async def check(self) -> None:
@@ -178,20 +187,23 @@ class Scheduler:
         return list(self._board.messages_of(message.job))
 
     async def _fill_slots(self) -> None:
-        while len(self._running) < self._engine.slots:
+        while self._intake.has_room(len(self._running), self._engine.slots):
             async with self._starting:
-                attempt = await self._persist(self._start_next)
+                attempt = await self._persist(self._start_next, self._intake.preference())
                 if attempt is None:
+                    if not self._running:
+                        self._intake.note_idle()
                     break
+                self._intake.note_start(attempt.job)
                 task = asyncio.create_task(self._attempt(attempt))
                 self._running[attempt.job] = task
                 task.add_done_callback(functools.partial(self._free_slot, attempt.job))
         # `_start_next` may have ended jobs as failed.
         self._tell(None)
 
-    def _start_next(self) -> EngineAttempt | None:
-        """Start the first waiting job. A job that has crashed the runner too often fails instead."""
-        while (job := self._board.first_waiting) is not None:
+    def _start_next(self, preference: Preference) -> EngineAttempt | None:
+        """Start the next waiting job. A job that has crashed the runner too often fails instead."""
+        while (job := self._board.next_waiting(preference.first, preference.last)) is not None:
             if not self._board.has_crashed_runner(job):
                 return self._board.start(job)
             reason = f"the runner died {MOST_FALLS} times during this job"
@@ -201,6 +213,7 @@ class Scheduler:
     def _free_slot(self, job: str, task: asyncio.Task[None]) -> None:
         if self._running.get(job) is task:
             del self._running[job]
+            self._intake.note_free(job)
         _retrieve_exception(task)
         self._changed()
 
@@ -219,17 +232,21 @@ class Scheduler:
         self._tell(Started(job, attempt.number, errors[-1] if errors else ""))
         try:
             answer = await self._answer(attempt)
-            await self._persist(self._end, job, lambda: self._board.finish(job, answer))
+            self._intake.note_answer(job)
+            await self._end_job(job, lambda: self._board.finish(job, answer))
         except BadRequest as error:
             await self._fail(job, "request", str(error))
+        except EngineAway as error:
+            _log.info("job %s, attempt %d: %s", job[:12], attempt.number, error)
+            if self._intake.note_away(job, error):
+                await self._note_engine_error(job, error)
+            else:
+                await self._persist(self._board.wait_again, job)
         except (EngineError, OSError) as error:
             _log.warning("job %s, attempt %d: %s", job[:12], attempt.number, error)
-            errors = self._engine_errors.setdefault(job, [])
-            errors.append(str(error))
-            if len(errors) < ENGINE_ATTEMPTS:
-                await self._persist(self._board.wait_again, job)
-            else:
-                await self._fail(job, "engine", str(error))
+            if isinstance(error, EngineError):
+                self._intake.note_answer(job)
+            await self._note_engine_error(job, error)
         except PictureLost as error:
             await self._fail(job, "pictures", f"{error}; try the job again, and it is sent again")
         except RecordTooLarge as error:
@@ -239,6 +256,15 @@ class Scheduler:
         except Exception as error:  # noqa: BLE001 - one bad job must not end the others
             _log.exception("job %s", job[:12])
             await self._fail(job, "internal", f"{type(error).__name__}: {error}")
+
+    async def _note_engine_error(self, job: str, error: EngineError | OSError) -> None:
+        """Count the engine's error as an attempt at the job: it waits again, or it fails."""
+        errors = self._engine_errors.setdefault(job, [])
+        errors.append(str(error))
+        if len(errors) < ENGINE_ATTEMPTS:
+            await self._persist(self._board.wait_again, job)
+        else:
+            await self._fail(job, "engine", str(error))
 
     async def _answer(self, attempt: EngineAttempt) -> Answer:
         job, request = attempt.job, attempt.request
@@ -250,6 +276,7 @@ class Scheduler:
             if isinstance(piece, Completion):
                 end = piece
                 continue
+            self._intake.note_text(job)
             self._tell(Delta(job, attempt.number, len(text), piece))
             text += piece
         if end is None:
@@ -268,7 +295,11 @@ class Scheduler:
         )
 
     async def _fail(self, job: str, kind: str, message: str) -> None:
-        await self._persist(self._end, job, lambda: self._board.fail(job, kind, message))
+        await self._end_job(job, lambda: self._board.fail(job, kind, message))
+
+    async def _end_job(self, job: str, note: Callable[[], None]) -> None:
+        await self._persist(self._end, job, note)
+        self._intake.forget(job)
 
     def _end(self, job: str, note: Callable[[], None]) -> None:
         """Write the end of a job by the callback `note`, unless it has ended; then release its pictures."""
@@ -278,6 +309,9 @@ class Scheduler:
         note()
         self._engine_errors.pop(job, None)
         self._pictures.release(request)
+
+    def _tell_stage(self, stage: str) -> None:
+        self._tell(EngineStage(time.time(), stage))
 
     def _changed(self) -> None:
         self._wake.set()

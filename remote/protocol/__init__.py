@@ -29,6 +29,7 @@ from remote.protocol.jobs import (
     VllmSetup,
 )
 from remote.protocol.messages import (
+    AWAY,
     NEWEST_PROTOCOL,
     OLDEST_PROTOCOL,
     Accepted,
@@ -60,6 +61,7 @@ from remote.protocol.telemetry import EngineLoad, Gpu
 from remote.protocol.typed_json import BEYOND_NUMBERS, Json, ProtocolError, parse, well_formed
 
 __all__ = [
+    "AWAY",
     "BEYOND_NUMBERS",
     "ENGINE_ATTEMPTS",
     "FAILED",

@@ -20,6 +20,10 @@ box has. From 5 on, the box sends durable messages that are newer than its Welco
 it has missed by Ask; before, the box sends all that come after the app's cursor, whoever's they are."""
 
 
+AWAY = "away: "
+"""The beginning of a stage that says why the engine's server is away, and when it is tried again."""
+
+
 # --- from the app to the box ---------------------------------------------------------------------
 
 
@@ -222,12 +226,12 @@ class Log:
 
 @dataclass(frozen=True)
 class EngineStage:
-    """The stage that an engine has reached while it starts."""
+    """The stage that an engine has reached while it starts, or while its server is away."""
 
     type: ClassVar[str] = "stage"
     time: float
     stage: str
-    """"starting", "loading weights", …, "ready"."""
+    """"starting", "loading weights", …, "ready"; or AWAY and words."""
 
 
 @dataclass(frozen=True)
@@ -240,7 +244,8 @@ class Status:
     time: float
     stage: str
     """A stage of EngineStage, or "not started", "idle" (the engine has freed the GPU) or "failed" (the
-    engine did not start, or ended by itself); empty when the engine does not know."""
+    engine did not start, or ended by itself); empty when the engine does not know. While no job starts
+    because the engine's server is away: AWAY and words."""
     jobs_waiting: int
     jobs_running: int
     load: EngineLoad | None

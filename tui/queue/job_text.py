@@ -6,7 +6,7 @@ from pathlib import Path
 
 from textual.content import Content
 
-from backend.box.status_text import gpus_text
+from backend.box.status_text import away_words, gpus_text
 from backend.events import BoxStatus, LinkState
 from backend.store import State
 from tui.queue.columns import name_of
@@ -94,7 +94,15 @@ def is_starting(box: LiveBox | None) -> bool:
 
 
 def stepper(box: LiveBox, now: float) -> Content:
-    """List the stages of the engine's start: the past ones, the present one, and how long each takes."""
+    """List the stages of the engine's start: the past ones, the present one, and how long each takes.
+
+    Of a server that is away, say why, and when it is tried again.
+    """
+    if away := away_words(box.stage):
+        title = Content.assemble(
+            ("The model server is away on ", "bold"), (one_line(box.name), "bold")
+        )
+        return Content("\n").join([title, Content.styled(one_line(away), "$text-warning")])
     names = [stage for stage, _ in STAGES]
     at = names.index(box.stage) if box.stage in names else -1
     began = min(box.stages.values(), default=now)

@@ -13,7 +13,14 @@ is on the box or a trusted network, and a key must not go anywhere else.
 from __future__ import annotations
 
 from remote.engines.http.client import Client
-from remote.engines.http.connection import BrokenConnection, Silent, Unreachable
+from remote.engines.http.connection import (
+    BrokenConnection,
+    LostConnection,
+    Silent,
+    Unanswered,
+    Unreachable,
+    Untrusted,
+)
 from remote.engines.http.events import EventDecoder, EventTooLong
 from remote.engines.http.response import Response
 from remote.engines.http.server import Server
@@ -23,8 +30,11 @@ __all__ = [
     "Client",
     "EventDecoder",
     "EventTooLong",
+    "LostConnection",
     "Response",
     "Server",
     "Silent",
+    "Unanswered",
     "Unreachable",
+    "Untrusted",
 ]

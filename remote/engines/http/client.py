@@ -10,7 +10,13 @@ import json
 import ssl
 from collections.abc import AsyncIterator
 
-from remote.engines.http.connection import MOST_LINE, Connection, Unreachable, reason
+from remote.engines.http.connection import (
+    MOST_LINE,
+    Connection,
+    Unreachable,
+    Untrusted,
+    reason,
+)
 from remote.engines.http.response import Response
 from remote.engines.http.server import Server
 from remote.protocol import Json
@@ -79,6 +85,8 @@ class Client:
             raise Unreachable(f"{self.server.label} did not take a connection in {limit}")
         try:
             return opening.result()
+        except ssl.SSLCertVerificationError as error:
+            raise Untrusted(f"cannot connect to {self.server.label}: {reason(error)}") from None
         except OSError as error:
             said = reason(error)
         except UnicodeError as error:

@@ -22,7 +22,11 @@ _QUOTED = 60
 
 
 class Unreachable(EngineError):
-    """No server answers at the address, or its TLS certificate is wrong."""
+    """No server answers at the address."""
+
+
+class Untrusted(Unreachable):
+    """The server's TLS certificate is wrong; waiting mends nothing."""
 
 
 class Silent(EngineError):
@@ -31,6 +35,14 @@ class Silent(EngineError):
 
 class BrokenConnection(EngineError):
     """The server broke the connection, or its data is not HTTP/1."""
+
+
+class LostConnection(BrokenConnection):
+    """The server closed or reset the connection before its answer was whole."""
+
+
+class Unanswered(LostConnection):
+    """The server closed or reset the connection before its answer began."""
 
 
 def reason(error: OSError) -> str:
@@ -54,6 +66,8 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._seconds = 0.0
         self._deadline = 0.0
+        self._has_begun = False
+        """Whether the answer's head has come."""
 
     def allow(self, seconds: float) -> None:
         """Set the deadline: the server may be silent for this many seconds, until the next `allow`."""
@@ -69,12 +83,18 @@ class Connection:
             f"{self.server.label} {what}: {self.server.without_key(text)[:_QUOTED]!r}"
         )
 
+    def lost(self, what: str) -> LostConnection:
+        """Make the error that the server ended the connection: "closed …", "broke …"."""
+        words = f"{self.server.label} {what}"
+        return LostConnection(words) if self._has_begun else Unanswered(words)
+
     async def read_head(self) -> tuple[int, dict[str, str]]:
         """Read the status, and the headers by lower-case name. Answers such as "100 Continue" are ignored."""
         for _ in range(_MOST_EARLY_ANSWERS):
             status = self._status(await self.read_line())
             headers = await self._read_headers()
             if status >= 200:
+                self._has_begun = True
                 return status, headers
         raise self.broken("never comes to its answer")
 
@@ -82,7 +102,7 @@ class Connection:
         """Read the next line, without its line break."""
         while (end := self._buffer.find(b"\n")) < 0 and len(self._buffer) <= MOST_LINE:
             if not await self._read_more():
-                raise self.broken("closed the connection before its answer was whole")
+                raise self.lost("closed the connection before its answer was whole")
         if not 0 <= end <= MOST_LINE:
             raise self.broken(f"sent a line of more than {MOST_LINE:,} bytes")
         return self._take(end + 1).rstrip(b"\r\n")
@@ -130,7 +150,7 @@ class Connection:
         try:
             yield
         except OSError as error:
-            raise self.broken(f"broke the connection: {reason(error)}") from None
+            raise self.lost(f"broke the connection: {reason(error)}") from None
         finally:
             timer.cancel()
 

@@ -106,7 +106,7 @@ class Response:
         while size:
             piece = await self._connection.read_some(size)
             if not piece:
-                raise self._connection.broken("closed the connection before its answer was whole")
+                raise self._connection.lost("closed the connection before its answer was whole")
             size -= len(piece)
             yield piece
 

@@ -7,8 +7,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from remote.engines import BadRequest, EngineError, Piece
-from remote.engines.http import Client, Response, Server
+from remote.engines import BadRequest, EngineAway, EngineError, Piece
+from remote.engines.http import Client, Response, Server, Silent, Unanswered, Unreachable, Untrusted
 from remote.engines.openai.chat import (
     Chunk,
     Ending,
@@ -19,7 +19,13 @@ from remote.engines.openai.chat import (
     smallest_chat_body,
 )
 from remote.engines.openai.metrics import LoadReader
-from remote.engines.openai.refusal import AnsweredError, broken_off_error, refusal_error
+from remote.engines.openai.refusal import (
+    AnsweredError,
+    broken_off_error,
+    is_away,
+    refusal_error,
+    retry_after,
+)
 from remote.protocol import EngineLoad, Json, Request
 
 _CHAT = "/v1/chat/completions"
@@ -46,8 +52,9 @@ class OpenAIEngine:
     """Answers requests through a chat server that others run: the user, or a supervisor such as `VllmEngine`.
 
     Each request has a connection of its own, which is closed when it ends or its task is cancelled; the
-    server stops generating then. Silence beyond the limits raises `remote.engines.http.Silent`, a server
-    that is not there `Unreachable`; both are EngineErrors.
+    server stops generating then. A server that is not there, loads or has too much to do raises
+    EngineAway. Silence beyond the limits raises `remote.engines.http.Silent`, if the server still answers
+    other questions.
     """
 
     def __init__(
@@ -61,6 +68,8 @@ class OpenAIEngine:
         self._client = Client(server, self._limits.connect)
         self._load = LoadReader(server)
         self._version: str | None = None
+        self._was_away = False
+        """Whether the last request that ended found the server away."""
 
     @property
     def name(self) -> str:
@@ -91,8 +100,8 @@ class OpenAIEngine:
     async def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
         """The text as the server sends it, then how it ended.
 
-        Raises BadRequest with the server's words when it refuses the request itself, and EngineError
-        for everything else.
+        Raises BadRequest with the server's words when it refuses the request itself, EngineAway when the
+        server is not ready for any request, and EngineError for everything else.
         """
         if request.model != self._model:
             # The job was accepted under other settings; this model's answer would be wrong for it.
@@ -101,10 +110,22 @@ class OpenAIEngine:
             raise BadRequest(f"{len(request.frames)} frames are named, {len(images)} pictures came")
         if not images and not request.prompt.strip():
             raise BadRequest("the prompt is empty and no frame came with it")
-        # Closes the connection however this generator ends.
-        async with aclosing(self._chat(chat_body(self._model, request, images))) as pieces:
-            async for piece in pieces:
-                yield piece
+        try:
+            if self._was_away:
+                # A small question first: pictures need not be sent to a server that is still away, and a
+                # server that dies after this answer dies during the request.
+                await self._require_server()
+            # Closes the connection however this generator ends.
+            async with aclosing(self._chat(chat_body(self._model, request, images))) as pieces:
+                async for piece in pieces:
+                    self._was_away = False
+                    yield piece
+        except EngineError as error:
+            away = await self._as_away(error)
+            self._was_away = away is not None
+            if away is None or away is error:
+                raise
+            raise away from error
 
     async def is_healthy(self) -> bool:
         """Whether GET /health gives 200. A hung engine may still, and Ollama has no such page."""
@@ -147,6 +168,49 @@ class OpenAIEngine:
     async def close(self) -> None:
         """Nothing is held between requests."""
 
+    async def _as_away(self, error: EngineError) -> EngineAway | None:
+        """Return the EngineAway that this error of a request means; None when the server is there.
+
+        A connection that ends in the middle of an answer may be the end of that answer alone, so the server
+        is asked whether it is there.
+        """
+        if isinstance(error, EngineAway):
+            return error
+        if isinstance(error, Untrusted):
+            return None
+        if isinstance(error, Unreachable):
+            return EngineAway(str(error))
+        if isinstance(error, Unanswered):
+            return EngineAway(str(error), died=True)
+        try:
+            await self._require_server()
+            await self._require_living_model()
+        except EngineAway as away:
+            return EngineAway(str(error), away.retry_after, died=True)
+        except EngineError:
+            return None
+        return None
+
+    async def _require_server(self) -> None:
+        """Ask for the server's models, whatever it answers. Raises EngineAway when it is away."""
+        limit = self._limits.question
+        try:
+            async with self._client.request("GET", "/v1/models", silence=limit) as response:
+                if is_away(response.status):
+                    told = f"{self._server.label} answered {response.status}"
+                    raise EngineAway(told, retry_after(response.headers))
+        except Untrusted:
+            raise
+        except (Unreachable, Unanswered, Silent) as error:
+            raise EngineAway(str(error)) from None
+
+    async def _require_living_model(self) -> None:
+        """Raise EngineAway when GET /health says 503, as a vLLM does whose engine has just died."""
+        limit = self._limits.question
+        async with self._client.request("GET", "/health", silence=limit) as response:
+            if response.status == 503:
+                raise EngineAway(f"{self._server.label} is not healthy")
+
     async def _chat(self, body: dict[str, Json]) -> AsyncGenerator[Piece, None]:
         limits, ending, began = self._limits, Ending(), False
         async with self._client.request("POST", _CHAT, silence=limits.first, body=body) as response:
@@ -179,4 +243,5 @@ class OpenAIEngine:
         if response.status != 200:
             response.allow(self._limits.question)
             body = await response.read_beginning(_MOST_REFUSAL)
-            raise refusal_error(self._server, wanted, response.status, body)
+            wait = retry_after(response.headers)
+            raise refusal_error(self._server, wanted, response.status, body, wait)

@@ -1,11 +1,17 @@
-"""Decides what a server's refusal means: BadRequest if no attempt can succeed, EngineError if another may."""
+"""Decides what a server's refusal means: BadRequest if no attempt can succeed, EngineAway if the server is
+not ready for any request, EngineError for the rest.
+"""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import cast
 
-from remote.engines import BadRequest, EngineError
+from remote.engines import BadRequest, EngineAway, EngineError
 from remote.engines.http import Server
 from remote.protocol import Json
 
@@ -14,6 +20,14 @@ MOST_WORDS = 1000
 
 _ABOUT_THE_REQUEST = (400, 413, 422)
 _ABOUT_THE_KEY = (401, 403)
+_AWAY = (429, 502, 503, 504, 529)
+"""Statuses of a server that has too much to do or loads, and of a proxy whose server is not there."""
+_AWAY_WORDS = re.compile(
+    r"(?:is|still) loading|loading (?:the )?model|overload|too busy|warming up|starting up|at capacity"
+    r"|temporarily unavailable",
+    re.I,
+)
+"""Words with which some servers say the same under another 5xx."""
 
 _TOO_LONG = (
     "maximum context length",  # vLLM, SGLang
@@ -60,10 +74,32 @@ def words_in(body: bytes) -> str:
     return text if words is None else words
 
 
+def is_away(status: int) -> bool:
+    """Return whether this HTTP status alone says that the server is not ready for any request."""
+    return status in _AWAY
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds that the header Retry-After asks to wait, as a number or as a date; None without it."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        date = parsedate_to_datetime(value)
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+    # A date without a zone is UTC; Python 3.10 knows no datetime.UTC.
+    aware = date if date.tzinfo is not None else date.replace(tzinfo=timezone.utc)
+    return max(0.0, (aware - datetime.now(timezone.utc)).total_seconds())
+
+
 def refusal_error(
-    server: Server, wanted: str, status: int, body: bytes
+    server: Server, wanted: str, status: int, body: bytes, wait: float | None = None
 ) -> EngineError | BadRequest:
-    """The error for an HTTP status that is not 200; `wanted` says what was asked of the server."""
+    """The error for an HTTP status that is not 200.
+
+    `wanted` says what was asked of the server; `wait` is what `retry_after` gives.
+    """
     words = tidy_words(server, words_in(body))
     said = f": {words}" if words else ""
     if status in _ABOUT_THE_REQUEST or _too_long(words):
@@ -75,6 +111,8 @@ def refusal_error(
         return EngineError(f"{server.label} has no {wanted}{said}")
     if 300 <= status < 400:
         return EngineError(f"{server.label} points elsewhere ({status}); is base_url right?")
+    if is_away(status) or (status >= 500 and _AWAY_WORDS.search(words)):
+        return EngineAway(f"{server.label} answered {status}{said}", wait)
     return EngineError(f"{server.label} answered {status}{said}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.box.status_text import LINK_SIGNS, gpus_text, link_words, status_parts
+from backend.box.status_text import LINK_SIGNS, away_words, gpus_text, link_words, status_parts
 from backend.events import BoxStatus, LinkState
 from remote.protocol import EngineLoad, Gpu
 
@@ -63,3 +63,8 @@ def test_a_link_says_how_long_it_has_been_or_will_be_so(
     state: LinkState, seconds: float | None, words: str
 ) -> None:
     assert link_words(state, seconds) == words
+
+
+def test_a_stage_says_why_a_model_server_is_away() -> None:
+    assert away_words("away: it loads; trying again in 2 s") == "it loads; trying again in 2 s"
+    assert [away_words(stage) for stage in ("", "ready", "starting", "away")] == [""] * 4

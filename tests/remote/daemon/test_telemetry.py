@@ -18,11 +18,13 @@ from pathlib import Path
 import pytest
 
 from remote.protocol import (
+    AWAY,
     Delta,
     EngineLoad,
     EngineStage,
     Hello,
     Log,
+    OpenAISetup,
     Ping,
     Pong,
     Started,
@@ -35,7 +37,9 @@ from tests.remote.attached import BOUND, App, Box, ask, ask_slowly, submit
 from tests.remote.conftest import MakeBox
 from tests.remote.daemon.test_gpus import BUSY, IDLE
 from tests.remote.engines import vllm_stand_in
+from tests.remote.engines.openai_stand_in import DONE, Visit, delta, standing_in, streamed
 from tests.support.nvidia_smi import H100, IDLE_H100, FakeSmi
+from tests.support.sshd import free_port
 
 FLOOD = 20_000
 METRICS = 'vllm:num_requests_running{model_name="m"} 3.0\nvllm:kv_cache_usage_perc 0.25\n'
@@ -109,6 +113,26 @@ async def test_jobs_are_counted_as_they_wait_and_run(box: Box) -> None:
         await app.send(*jobs)
         load = EngineLoad(running=4, waiting=0)
         await hear(app, jobs_running=4, jobs_waiting=2, load=load)
+
+
+async def test_a_model_server_that_is_away_is_told_as_a_stage_and_costs_no_job(box: Box) -> None:
+    port = free_port()
+    server = OpenAISetup(f"http://127.0.0.1:{port}", "", 2)
+    away = box.with_setup(engine="openai", model="m", openai=server)
+    job = submit(replace(ask("a harbour at dusk").request, model="m"))
+
+    async def answer(visit: Visit) -> None:
+        await visit.send(streamed(delta("text", "stop"), DONE))
+
+    async with away.visited() as app:
+        await app.send(job)
+        told = await app.until(EngineStage)
+        assert told.stage.startswith(f"{AWAY}cannot connect to the model server at")
+        async with away.visited() as other:
+            assert (await other.until(Status)).stage.startswith(AWAY)
+        async with standing_in(answer, port=port):
+            assert (await app.done(job)).answer.text == "text"
+            await hear(app, stage="", jobs_waiting=0)
 
 
 async def test_nobody_asks_for_the_gpus_while_no_app_is_there(box: Box, smi: FakeSmi) -> None:

@@ -99,6 +99,7 @@ async def standing_in(
     script: Script,
     *,
     path: str = "",
+    port: int = 0,
     api_key: str = "",
     socket: Path | None = None,
     tls: ssl.SSLContext | None = None,
@@ -107,6 +108,7 @@ async def standing_in(
     """A stand-in that follows the script; at the end, whatever failed in the script fails the test."""
     stand_in = StandIn(Server("http://localhost"))
     tasks: list[asyncio.Task[None]] = []
+    taken: list[Visit] = []
 
     async def answer(visit: Visit) -> None:
         try:
@@ -124,13 +126,14 @@ async def standing_in(
             await visit.close()
 
     def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.append(asyncio.ensure_future(answer(Visit(reader, writer))))
+        taken.append(Visit(reader, writer))
+        tasks.append(asyncio.ensure_future(answer(taken[-1])))
 
     if socket is not None:
         listening = await asyncio.start_unix_server(take, socket)
         stand_in.server = Server(f"http://localhost{path}", str(socket), api_key)
     else:
-        listening = await asyncio.start_server(take, "127.0.0.1", 0, ssl=tls)
+        listening = await asyncio.start_server(take, "127.0.0.1", port, ssl=tls)
         port = listening.sockets[0].getsockname()[1]
         scheme = "http" if tls is None else "https"
         stand_in.server = Server(f"{scheme}://127.0.0.1:{port}{path}", None, api_key)
@@ -139,10 +142,16 @@ async def standing_in(
         async with asyncio.timeout(BOUND):
             await asyncio.gather(*tasks)
     finally:
+        # asyncio loses a connection that it has accepted and not passed on when the server closes.
+        for listener in listening.sockets:
+            asyncio.get_running_loop().remove_reader(listener.fileno())
+        await asyncio.sleep(0.01)
         listening.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for visit in taken:
+            visit.hang_up()  # one that was taken at the last moment was never begun
 
 
 # --- things to say --------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from remote.engines import BadRequest, Completion, EngineError
-from remote.engines.http import BrokenConnection, Silent, Unreachable
+from remote.engines import BadRequest, Completion, EngineAway, EngineError
+from remote.engines.http import BrokenConnection, Server, Silent, Untrusted
 from remote.engines.openai import Limits
 from tests.remote.engines.openai_asking import QUICK, answer_of, engine_of, pieces_of
 from tests.remote.engines.openai_stand_in import (
@@ -139,16 +139,59 @@ async def test_too_long_is_the_requests_fault_in_a_stream_too(
         (403, "wants an API key, and none is set (403): no"),
         (404, "has no model 'a-model', or no /v1/chat/completions: no"),
         (307, "points elsewhere (307)"),
-        (429, "answered 429: no"),
         (500, "answered 500: no"),
-        (503, "answered 503: no"),
     ],
 )
 async def test_what_is_not_the_requests_fault_may_be_tried_again(status: int, told: str) -> None:
     error = await failure(refuses(status, new_error("no")))
     assert isinstance(error, EngineError)
+    assert not isinstance(error, EngineAway)
     assert told in str(error)
     assert "http://127.0.0.1:" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (429, "no"),
+        (502, "no"),
+        (503, "Loading model"),
+        (504, "no"),
+        (500, "The model is still loading"),
+        (500, "overloaded, try later"),
+    ],
+)
+async def test_a_server_that_loads_or_has_too_much_to_do_is_away(status: int, words: str) -> None:
+    error = await failure(refuses(status, new_error(words)))
+    assert isinstance(error, EngineAway)
+    assert not error.died
+    assert f"answered {status}: {words}" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("header", "least", "most"),
+    [
+        ("7", 7, 7),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0),
+        ("Wed, 21 Oct 2115 07:28:00 GMT", 1e9, 1e10),
+        ("Wed, 21 Oct 2115 07:28:00", 1e9, 1e10),
+        ("9" * 300, 1e8, 1e10),
+    ],
+)
+async def test_the_pause_that_a_server_asks_for_is_kept(
+    header: str, least: float, most: float
+) -> None:
+    error = await failure(says(head("429 No", Retry_After=header, Content_Length="0")))
+    assert isinstance(error, EngineAway)
+    assert error.retry_after is not None
+    assert least <= error.retry_after <= most
+
+
+@pytest.mark.parametrize("header", ["", "soon", "-1", "1.5"])
+async def test_a_pause_that_cannot_be_read_is_none(header: str) -> None:
+    error = await failure(says(head("429 No", Retry_After=header, Content_Length="0")))
+    assert isinstance(error, EngineAway)
+    assert error.retry_after is None
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 500])
@@ -195,8 +238,11 @@ async def test_an_answer_that_is_not_whole_is_none(said: bytes, told: str) -> No
 @pytest.mark.parametrize(
     "before", [b"", EVENTS, EVENTS + chunk(delta("x"))], ids=["silent", "accepted", "begun"]
 )
-async def test_a_server_that_hangs_is_noticed(before: bytes) -> None:
+async def test_a_request_at_which_the_server_hangs_is_noticed(before: bytes) -> None:
     async def script(visit: Visit) -> None:
+        if visit.method == "GET":
+            await visit.send(whole(b"{}"))
+            return
         await visit.send(before)
         await visit.left()
 
@@ -205,16 +251,90 @@ async def test_a_server_that_hangs_is_noticed(before: bytes) -> None:
     assert time.monotonic() - began < BOUND
 
 
-async def test_a_server_that_dies_is_told() -> None:
+async def test_a_server_that_answers_nothing_at_all_is_away() -> None:
     async def script(visit: Visit) -> None:
+        await visit.left()
+
+    error = await failure(script, limits=QUICK)
+    assert isinstance(error, EngineAway)
+    assert error.died
+
+
+@pytest.mark.parametrize("others", [whole(b"{}"), whole(b"", "404 No"), whole(b"", "500 No")])
+async def test_an_answer_that_breaks_off_alone_is_no_sign_of_a_server_that_is_away(
+    others: bytes,
+) -> None:
+    async def script(visit: Visit) -> None:
+        if visit.method == "GET":
+            await visit.send(others)
+            return
         await visit.send(EVENTS, chunk(delta("x")))
         visit.hang_up()
 
     assert isinstance(await failure(script), BrokenConnection)
+
+
+async def hang_up(visit: Visit) -> None:
+    visit.hang_up()
+
+
+async def is_unhealthy(visit: Visit) -> None:
+    await visit.send(whole(b"{}", "503 No" if visit.path == "/health" else "200 OK"))
+
+
+@pytest.mark.parametrize("then", [hang_up, is_unhealthy, refuses(502, b"")])
+async def test_a_server_that_is_gone_right_after_an_answer_broke_off_is_away(then: Script) -> None:
+    async def script(visit: Visit) -> None:
+        if visit.method == "GET":
+            await then(visit)
+            return
+        await visit.send(EVENTS, chunk(delta("x")))
+        visit.hang_up()
+
+    error = await failure(script)
+    assert isinstance(error, EngineAway)
+    assert error.died
+
+
+async def test_a_connection_that_is_refused_or_ends_before_the_answer_is_a_server_that_is_away() -> (
+    None
+):
+    async with standing_in(hang_up) as stand_in:
+        engine = engine_of(stand_in.server)
+        with pytest.raises(EngineAway) as reset:
+            await pieces_of(engine)
+    with pytest.raises(EngineAway) as refused:
+        await pieces_of(engine)
+    assert (reset.value.died, refused.value.died) == (True, False)
+
+
+async def test_a_name_without_an_address_is_a_server_that_is_away() -> None:
+    with pytest.raises(EngineAway, match="cannot connect"):
+        await pieces_of(engine_of(Server("http://no-such-host.invalid:1")))
+
+
+async def test_a_server_that_was_away_is_asked_for_its_models_before_it_gets_a_request() -> None:
+    is_there = False
+
+    async def script(visit: Visit) -> None:
+        if not is_there:
+            visit.hang_up()
+        elif visit.method == "GET":
+            await visit.send(whole(b"{}"))
+        else:
+            await visit.send(streamed(delta("x", "stop"), DONE))
+
     async with standing_in(script) as stand_in:
-        pass
-    with pytest.raises(Unreachable):
-        await pieces_of(engine_of(stand_in.server))
+        engine = engine_of(stand_in.server)
+        for died in (True, False):
+            with pytest.raises(EngineAway) as away:
+                await pieces_of(engine)
+            assert away.value.died is died
+        is_there = True
+        for _ in range(2):
+            await answer_of(engine)
+    asked = [visit.method for visit in stand_in.visits]
+    assert asked == ["POST", "GET", "GET", "POST", "POST"]
 
 
 async def test_a_list_of_models_that_is_refused_is_no_bad_request() -> None:
@@ -270,6 +390,6 @@ async def test_over_https_the_key_goes_only_to_a_server_that_is_trusted(
         if trusted:
             assert await answer_of(engine) == ("x", Completion("stop"))
             return
-        with pytest.raises(Unreachable, match="certificate"):
+        with pytest.raises(Untrusted, match="certificate"):
             await pieces_of(engine)
     assert stand_in.visits == []

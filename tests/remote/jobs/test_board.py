@@ -77,7 +77,7 @@ def test_jobs_that_ran_go_first_again_in_their_order(reopen: Open) -> None:
     board.start(B.job)
     board = reopen()
     order = []
-    while (job := board.first_waiting) is not None:
+    while (job := board.next_waiting()) is not None:
         order.append(job)
         board.start(job)
     assert order == [A.job, B.job, C.job]
@@ -87,7 +87,7 @@ def test_a_job_that_waits_again_goes_first(reopen: Open) -> None:
     board = accepted(reopen())
     board.start(A.job)
     board.wait_again(A.job)
-    assert board.first_waiting == A.job
+    assert board.next_waiting() == A.job
     assert reopen().start(A.job).number == 2
 
 
@@ -151,7 +151,7 @@ def test_a_board_opens_whichever_record_of_its_journal_is_lost(
         with closing(Journal(path)) as journal:
             board = Board(journal)
             assert board.unfinished == len(list(board.unfinished_requests()))
-            while (job := board.first_waiting) is not None:
+            while (job := board.next_waiting()) is not None:
                 board.start(job)
                 board.finish(job, ANSWER)
             assert board.unfinished == 0
@@ -187,7 +187,7 @@ def test_what_this_version_cannot_read_is_left_as_it_is_and_counted(
         board = Board(journal)
         assert board.strange == {"accepted": 1, "finished": 1, "weighed": 1}
         assert board.state(with_top_p) is None
-        assert board.first_waiting == B.job
+        assert board.next_waiting() == B.job
         assert list(board.unfinished_requests()) == [B.request]
         assert [
             message for _, message in board.messages_after(-1) if isinstance(message, Finished)

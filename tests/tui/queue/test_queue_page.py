@@ -14,7 +14,7 @@ from textual.widgets import Static
 from backend.box.asker import UnattendedAsker
 from backend.dispatch.lock import dispatcher_lock
 from backend.dispatch.runner import QueueRunner
-from backend.events import JobDone, JobStarted, TextWritten
+from backend.events import EngineStarting, JobDone, JobStarted, TextWritten
 from backend.store import Order, State, Store
 from tests.support.pilots import until
 from tests.tui import made_up_jobs
@@ -122,6 +122,17 @@ async def test_a_start_of_the_model_is_shown_in_stages(make_app: MakeApp) -> Non
         assert [line.split("  ")[0] for line in lines[1:]] == [
             "✓ starting", "✓ loading weights", "▶ compiling", "· capturing graphs",
             "· first request", "· ready",
+        ]  # fmt: skip
+
+
+async def test_a_model_server_that_is_away_is_shown_with_the_next_try(make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        made_up_jobs.loading(app)
+        app.hear(EngineStarting("h100", "away: it loads; trying again in 2 s"))
+        page = await opened_queue(pilot)
+        assert text_of(page, "#text").splitlines() == [
+            "The model server is away on h100", "it loads; trying again in 2 s",
         ]  # fmt: skip
 
 

@@ -1,0 +1,182 @@
+"""Decides whether the next job may start: at once as a rule, and not while the engine's server is away.
+
+An outage begins when an attempt ends with EngineAway. Then no job starts until a pause is over; then one job
+tries alone. Its attempt ends the outage, or makes the next pause longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from remote.engines import EngineAway
+from remote.protocol import AWAY
+
+_log = logging.getLogger(__name__)
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""Seconds of the first pause of an outage, and the most. Each pause is twice the one before."""
+LONGEST_RETRY_AFTER = 300.0
+"""The most seconds that a server may ask for with Retry-After."""
+
+_LONGEST_REASON = 200
+"""Characters."""
+
+
+@dataclass
+class _Outage:
+    """A time in which the engine's server is away."""
+
+    reason: str
+    pause: float
+    """Seconds of the present pause, without what Retry-After adds."""
+    until: float
+    """When the present pause is over, by the event loop's clock."""
+    died: bool
+    """Whether the server died during a request; then only a whole answer shows that it is well."""
+    trial: str | None = None
+    """The job that tries the server now."""
+    tried: set[str] = field(default_factory=set)
+    """Jobs that have tried it in vain. The others come first, in case one request is the cause."""
+
+
+@dataclass(frozen=True)
+class Preference:
+    """Which of the waiting jobs starts next."""
+
+    first: tuple[str, ...] = ()
+    """The jobs that come before all others, if they wait."""
+    last: frozenset[str] = frozenset()
+    """The jobs that start only if no other waits."""
+
+
+class Intake:
+    """The gate before the engine's slots. Not thread-safe: its event loop alone calls it."""
+
+    def __init__(self, wake: Callable[[], None], tell: Callable[[str], None]) -> None:
+        """`wake` is called when a pause is over; `tell` is called with each new stage: why there is a pause,
+        "ready" after an outage, or an empty one when nothing is known.
+        """
+        self._wake = wake
+        self._tell = tell
+        self._outage: _Outage | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._deaths: Counter[str] = Counter()
+        """How often the server died while it worked on each job that has not ended."""
+
+    @property
+    def stage(self) -> str:
+        """Why no job starts and for how long, as in `Status.stage`; empty when jobs start."""
+        outage = self._outage
+        if outage is None:
+            return ""
+        left = outage.until - _now()
+        again = f"trying again in {left:.0f} s" if left > 0 else "trying again"
+        return f"{AWAY}{outage.reason}; {again}"
+
+    def has_room(self, running: int, slots: int) -> bool:
+        """Return whether another job may start beside this many."""
+        outage = self._outage
+        if outage is not None and (outage.trial is not None or _now() < outage.until):
+            return False
+        return running < slots
+
+    def preference(self) -> Preference:
+        """Return which job is to start next. The job that tries the server is the most suspicious one."""
+        if self._outage is None:
+            return Preference()
+        tried = self._outage.tried
+        suspects = [job for job, _ in self._deaths.most_common() if job not in tried]
+        return Preference(tuple(suspects), frozenset(tried))
+
+    def note_start(self, job: str) -> None:
+        """A job starts. During an outage, it is the one that tries the server."""
+        outage = self._outage
+        if outage is None:
+            return
+        if job in outage.tried:
+            outage.tried.clear()  # no other job is left that could try
+        outage.trial = job
+
+    def note_away(self, job: str, error: EngineAway) -> bool:
+        """An attempt ended with EngineAway: begin a pause, or a longer one if this job tried the server.
+
+        Returns whether the server died while it worked on this job alone, so that the job may be the cause.
+        """
+        outage, now = self._outage, _now()
+        if error.died:
+            self._deaths[job] += 1
+        asked = now + min(error.retry_after or 0.0, LONGEST_RETRY_AFTER)
+        if outage is None:
+            _log.warning("no job starts while the model server is away: %s", error)
+            outage = _Outage(_reason(error), FIRST_PAUSE, now, error.died)
+            self._outage = outage
+            self._pause_until(max(now + outage.pause, asked))
+        elif outage.trial == job:
+            outage.reason = _reason(error)
+            outage.pause = min(outage.pause * 2, LONGEST_PAUSE)
+            outage.tried.add(job)
+            self._pause_until(max(now + outage.pause, asked))
+        elif asked > outage.until:
+            self._pause_until(asked)
+        outage.died = outage.died or error.died
+        return error.died and outage.trial == job
+
+    def note_text(self, job: str) -> None:
+        """The engine has begun an answer to this job."""
+        if self._outage is not None and not self._outage.died:
+            self._end_outage(job)
+
+    def note_answer(self, job: str) -> None:
+        """The engine has answered this job, or failed at it although its server is there."""
+        self._end_outage(job)
+
+    def note_idle(self) -> None:
+        """No job waits or runs, so nobody tries the server and nothing is known of it."""
+        if self._outage is not None:
+            self._outage = None
+            self.close()
+            self._tell("")
+
+    def note_free(self, job: str) -> None:
+        """The job's attempt has ended, in whatever way; another job may try the server."""
+        if self._outage is not None and self._outage.trial == job:
+            self._outage.trial = None
+
+    def forget(self, job: str) -> None:
+        """The job has ended."""
+        self._deaths.pop(job, None)
+
+    def close(self) -> None:
+        """Cancel the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _end_outage(self, job: str) -> None:
+        """End the outage, if this job tried the server. One that was in time may say nothing of it now."""
+        if self._outage is not None and self._outage.trial == job:
+            self._outage = None
+            self.close()
+            _log.info("the model server is there again")
+            self._tell("ready")
+            self._wake()
+
+    def _pause_until(self, until: float) -> None:
+        assert self._outage is not None  # noqa: S101 - for mypy
+        self._outage.until = until
+        self.close()
+        # A moment later, so that the pause is over by the clock when the timer fires.
+        self._timer = asyncio.get_running_loop().call_at(until + 0.01, self._wake)
+        self._tell(self.stage)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _reason(error: EngineAway) -> str:
+    """The beginning of the error; the rest belongs to a log."""
+    return str(error).partition("\n")[0][:_LONGEST_REASON]
