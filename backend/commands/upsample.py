@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from backend.box.asker import Asker, TerminalAsker
+from backend.box.asker import TerminalAsker
 from backend.box.link import Box
 from backend.box.setup import make_box
 from backend.commands.batch_report import BatchReport
@@ -18,8 +18,9 @@ from backend.commands.upsample_options import UpsampleOptions
 from backend.config import BoxSettings, EngineName, Settings
 from backend.console import say, warn
 from backend.dispatch.dispatcher import Dispatcher
-from backend.dispatch.run_or_follow import run_or_follow
+from backend.dispatch.run_or_follow import MakeDispatcher, run_or_follow
 from backend.errors import InputError
+from backend.events import Event
 from backend.exit_codes import ExitCode
 from backend.planning.admission import choose_usable, find_places, require_writable
 from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch, same_frames_together
@@ -62,7 +63,7 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
             jobs = store.queue(same_frames_together(placed.orders))
         queued = {job.settings for job in jobs}
         box = make_box(box_name, box_settings, settings, queued)
-        return _work(store, jobs, box, options, report)
+        return _work(store, jobs, box, options, report, settings.queue.give_up_after)
 
 
 def _refuse_ignored(options: UpsampleOptions) -> None:
@@ -99,7 +100,12 @@ def _refuse_ignored(options: UpsampleOptions) -> None:
 
 
 def _work(
-    store: Store, jobs: Sequence[Job], box: Box, options: UpsampleOptions, report: BatchReport
+    store: Store,
+    jobs: Sequence[Job],
+    box: Box,
+    options: UpsampleOptions,
+    report: BatchReport,
+    give_up_after: float,
 ) -> ExitCode:
     if not jobs:
         say(
@@ -114,22 +120,25 @@ def _work(
         return report.exit_code
     report.expect(jobs)
     asker = TerminalAsker(options.accept_host_key, report.bar.paused)
-    return asyncio.run(_run_jobs(store, jobs, box, asker, report, force=options.force))
+
+    def make_dispatcher(watch: Callable[[Event], None]) -> Dispatcher:
+        return Dispatcher(store, box, asker, watch, force=options.force)
+
+    return asyncio.run(_run_jobs(store, jobs, make_dispatcher, report, give_up_after))
 
 
 async def _run_jobs(
-    store: Store, jobs: Sequence[Job], box: Box, asker: Asker, report: BatchReport, *, force: bool
+    store: Store,
+    jobs: Sequence[Job],
+    make_dispatcher: MakeDispatcher,
+    report: BatchReport,
+    give_up_after: float,
 ) -> ExitCode:
     """Run the jobs, or follow the process that holds the lock while it runs them. Prints how they ended."""
     numbers = [job.number for job in jobs]
     try:
         with report.bar:
-            await run_or_follow(
-                store,
-                jobs,
-                report.hear,
-                lambda: Dispatcher(store, box, asker, report.hear, force=force),
-            )
+            await run_or_follow(store, jobs, report.hear, make_dispatcher, give_up_after)
     except asyncio.CancelledError:
         # Ctrl-C. All that must be kept is on a disk already.
         report.interrupted = True

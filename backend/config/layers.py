@@ -21,7 +21,7 @@ import platformdirs
 from pydantic import ValidationError
 
 from backend.config.profiles import load_profile
-from backend.config.settings import Settings, Upsampling
+from backend.config.settings import Queue, Settings, Upsampling
 from backend.config.trust import drop_repeats, forbidden_decisions
 from backend.config.validation import first_complaint
 from backend.errors import ConfigError
@@ -33,6 +33,8 @@ LOCAL_FILE = Path("config.toml")
 """The config file in the working directory."""
 
 _ENVIRONMENT = "UPSAMPLE_"
+_IN_ENVIRONMENT = {"upsampling": Upsampling.model_fields, "queue": Queue.model_fields}
+"""The tables whose keys the environment may set."""
 _MOST_BYTES = 1 << 20
 """The largest config.toml that is read; the shipped one has a hundredth of this."""
 
@@ -234,12 +236,12 @@ def _environment_layers(environment: Mapping[str, str]) -> list[Layer]:
         key = name.removeprefix(_ENVIRONMENT).lower()
         if key == "box":
             layers.append(Layer(name, {"box": value}, Origin.ENVIRONMENT))
-        elif key in Upsampling.model_fields:
-            table: Table = {"upsampling": {key: value}}
+        elif section := next((it for it in _IN_ENVIRONMENT if key in _IN_ENVIRONMENT[it]), None):
+            table: Table = {section: {key: value}}
             layers.append(Layer(name, table, Origin.ENVIRONMENT))
         else:
             raise ConfigError(
                 f"{name} in the environment names no setting",
-                "Unset it; the names are UPSAMPLE_BOX and UPSAMPLE_ with a key of [upsampling].",
+                "Unset it; the names are UPSAMPLE_BOX and UPSAMPLE_ with a key of [upsampling] or [queue].",
             )
     return layers

@@ -178,11 +178,18 @@ class BoxSettings(_Section):
         return value
 
 
+class Queue(_Section):
+    """[queue]: how a run works on the queue."""
+
+    give_up_after: float = Field(ge=0, allow_inf_nan=False)
+
+
 class Settings(_Section):
     """All settings of config.toml."""
 
     box: str
     upsampling: Upsampling
+    queue: Queue
     box_defaults: BoxSettings
     """The defaults for every box. They are merged into each entry of `boxes` before the check."""
     boxes: dict[str, BoxSettings]

@@ -73,7 +73,7 @@ class SettingEntry:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A group of settings: [upsampling], one box, or the defaults of boxes."""
+    """A group of settings: [upsampling], one box, the defaults of boxes, or [queue]."""
 
     title: str
     box: str
@@ -112,6 +112,8 @@ def survey_settings(command_line: Table | None = None) -> Survey:
         sections.append(Section(f"Box {name}", name, tuple(entries)))
     defaults = _entries(layers, settings.box_defaults, plain["box_defaults"], ("box_defaults",))
     sections.append(Section("All boxes, unless they say otherwise", "", tuple(defaults)))
+    queue = _entries(layers, settings.queue, plain["queue"], ("queue",))
+    sections.append(Section("Runs without the app", "", tuple(queue)))
     return Survey(settings, tuple(sections), tuple(layers))
 
 

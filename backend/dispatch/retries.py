@@ -32,9 +32,11 @@ class TroubleKind(StrEnum):
     CONNECTION = "connection"
     """The box cannot be reached, or the connection was lost: jobs wait, and jobs on the box go on. A
     `--no-ui` run that cannot connect at its beginning reports it at once, because a user is there to mend
-    it."""
+    it; one that makes no progress for `queue.give_up_after` seconds ends, too. A login that is refused after
+    a link was live is of this kind: `LinkKeeper` tries it again."""
     TRUST = "trust"
-    """A host key or a login is refused, or the box is set up wrong: jobs wait until the user changes that."""
+    """A host key or the first login is refused, or the box is set up wrong: jobs wait until the user changes
+    that."""
 
 
 @dataclass(frozen=True, slots=True)

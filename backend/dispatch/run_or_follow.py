@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.follow import Follower
+from backend.dispatch.give_up import GiveUpTimer
 from backend.dispatch.lock import dispatcher_lock
 from backend.dispatch.poll import POLL_SECONDS, poll_queue_changes
 from backend.errors import QueueTaken, first_of
 from backend.events import DispatcherChanged, Event
 from backend.store import Job, Store
 
+MakeDispatcher = Callable[[Callable[[Event], None]], Dispatcher]
+"""Makes a Dispatcher that calls the given function with every event."""
+
 
 async def run_or_follow(
     store: Store,
     jobs: Sequence[Job],
     watch: Callable[[Event], None],
-    dispatcher: Callable[[], Dispatcher],
+    dispatcher: MakeDispatcher,
+    give_up_after: float = 0.0,
 ) -> None:
     """Wait until these jobs of one box have ended or are postponed, whichever process runs them.
 
     `watch` is called with every event. `dispatcher` makes the Dispatcher that runs the jobs once this
-    process holds the lock. Raises the errors of `Dispatcher.run`.
+    process holds the lock. Raises the errors of `Dispatcher.run`, and BoxUnreachable when this process runs
+    the jobs and the box has made no progress for `give_up_after` seconds (0: never).
     """
+    run = _Run(store, watch, dispatcher, give_up_after)
     try:
         with dispatcher_lock(store):
-            await _run(store, [job.number for job in jobs], dispatcher())
+            await run.work_on([job.number for job in jobs])
             return
     except QueueTaken as taken:
         holder = taken.holder
@@ -40,7 +48,7 @@ async def run_or_follow(
                 # Check again: the other process may have ended the jobs before it released the lock.
                 if not await follower.report_changes():
                     watch(DispatcherChanged(""))
-                    await _run(store, follower.unended, dispatcher())
+                    await run.work_on(follower.unended)
                 return
         except QueueTaken as taken:
             if taken.holder != holder:
@@ -49,34 +57,49 @@ async def run_or_follow(
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _run(store: Store, numbers: Sequence[int], dispatcher: Dispatcher) -> None:
-    # Read again: the process that held the lock before may have finished some jobs and removed others.
-    jobs = await asyncio.to_thread(store.jobs, numbers)
-    if not jobs:
-        return
-    async with _obeying_requests(store, set(numbers), jobs[0].box, dispatcher):
-        await dispatcher.run(jobs)
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The work of this process on jobs of one box, while it holds the lock."""
+
+    store: Store
+    watch: Callable[[Event], None]
+    dispatcher: MakeDispatcher
+    give_up_after: float
+
+    async def work_on(self, numbers: Sequence[int]) -> None:
+        """Run the jobs with these numbers until all have ended or are postponed."""
+        # Read again: the process that held the lock before may have finished some jobs and removed others.
+        jobs = await asyncio.to_thread(self.store.jobs, numbers)
+        if not jobs:
+            return
+        box = jobs[0].box
+        timer = GiveUpTimer(box, self.give_up_after, self.watch)
+        dispatcher = self.dispatcher(timer.hear)
+        try:
+            async with _beside(
+                poll_queue_changes(self.store, lambda: self._obey(dispatcher, box, set(numbers))),
+                timer.wait(),
+            ):
+                await dispatcher.run(jobs)
+        finally:
+            timer.stop()
+
+    async def _obey(self, dispatcher: Dispatcher, box: str, numbers: set[int]) -> None:
+        """Apply the requests of other processes. Jobs of these that one queues again join the run."""
+        await dispatcher.apply_requests()
+        # Not in a thread: a job that ends during the query would look as if it were still to be done.
+        waiting = self.store.to_do(box, but=dispatcher.numbers)
+        await dispatcher.add([job for job in waiting if job.number in numbers])
 
 
 @asynccontextmanager
-async def _obeying_requests(
-    store: Store, numbers: set[int], box: str, dispatcher: Dispatcher
-) -> AsyncIterator[None]:
-    """Apply the requests of other processes while the block runs.
-
-    Jobs among `numbers` that another process queues again join the run.
-    """
-
-    async def obey() -> None:
-        await dispatcher.apply_requests()
-        # Not in a thread: a job that ends during the query would look as if it were still to be done.
-        waiting = store.to_do(box, but=dispatcher.numbers)
-        await dispatcher.add([job for job in waiting if job.number in numbers])
-
+async def _beside(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Run these coroutines while the block runs. An error of one ends the block and is raised."""
     try:
         async with asyncio.TaskGroup() as group:
-            polling = group.create_task(poll_queue_changes(store, obey))
+            tasks = [group.create_task(work) for work in works]
             yield
-            polling.cancel()
+            for task in tasks:
+                task.cancel()
     except ExceptionGroup as errors:
         raise first_of(errors) from None

@@ -62,7 +62,7 @@ class Scene:
         """A run that goes on meanwhile, and is over at the end."""
         dispatcher = self.dispatcher()
         task = asyncio.create_task(
-            run_or_follow(self.store, jobs, self.events.append, lambda: dispatcher)
+            run_or_follow(self.store, jobs, self.events.append, lambda _: dispatcher)
         )
         try:
             async with asyncio.timeout(BOUND):

@@ -106,7 +106,7 @@ async def test_a_batch_whose_jobs_were_all_forgotten_has_nothing_to_do(store: St
     store.set_state(1, State.CANCELLED)
     store.forget([1])
     await run_or_follow(
-        store, jobs, lambda _: None, lambda: Dispatcher(store, BOX, UnattendedAsker(), print)
+        store, jobs, print, lambda watch: Dispatcher(store, BOX, UnattendedAsker(), watch)
     )
 
 

@@ -51,7 +51,7 @@ class Laptop:
     async def run(self, jobs: list[Job]) -> None:
         dispatcher = Dispatcher(self.store, BOX, UnattendedAsker(), self.events.append)
         async with asyncio.timeout(BOUND):
-            await run_or_follow(self.store, jobs, self.events.append, lambda: dispatcher)
+            await run_or_follow(self.store, jobs, self.events.append, lambda _: dispatcher)
 
     @contextlib.asynccontextmanager
     async def interrupted(self, jobs: list[Job]) -> AsyncIterator[None]:
