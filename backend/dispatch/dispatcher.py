@@ -17,26 +17,22 @@ from backend.box.reconnect import LinkKeeper
 from backend.dispatch.courier import ASK_SINCE, Courier, End, Recipient
 from backend.dispatch.flight import Flight, Flights, FlightState
 from backend.dispatch.ledger import Ledger
+from backend.dispatch.moments import MomentReporter
 from backend.dispatch.prepare import Preparer, Ready
 from backend.dispatch.priority_queue import PriorityQueue
 from backend.dispatch.retries import MOST_RESENT, RETRIES, trouble_of_refusal
 from backend.dispatch.user_requests import UserRequests
-from backend.errors import InputError, UpsampleError, first_of
-from backend.events import BoxLog, BoxStatus, EngineStarting, Event
+from backend.errors import BoxUnreachable, InputError, UpsampleError, first_of
+from backend.events import Event
 from backend.store import Job, State, Store
 from remote.protocol import (
     Cancelled,
-    Delta,
     Durable,
-    EngineStage,
     Failed,
     Finished,
     FromBox,
-    Log,
     ProtocolError,
     Refused,
-    Started,
-    Status,
 )
 
 PREPARED_AT_ONCE = 2
@@ -71,7 +67,7 @@ class Dispatcher(Recipient[Ready]):
         self._watch = watch
         self._keeper = LinkKeeper(box, asker, watch, look=look)
         self._ledger = Ledger(store, box.name, watch, force=force)
-        self._preparer = Preparer(box.setup.model)
+        self._preparer = Preparer(box.setup.model, self._what_the_box_serves)
         self._moved: dict[int, float] = {}
         """Places in the queue of the jobs that were moved after they joined the run, by job number."""
         self._to_prepare: PriorityQueue[Job] = PriorityQueue(self._place)
@@ -80,8 +76,11 @@ class Dispatcher(Recipient[Ready]):
         )
         self._flights: Flights[Ready] = Flights()
         self._courier = Courier(box.name, self._flights, self)
+        self._moments = MomentReporter(box.name, self._ledger, self._flights, watch)
         self._greeted = asyncio.Event()
-        """Set when there was a link, so that `_can_ask` is known."""
+        """Set when there was a link, so that `_can_ask` and `_serves` are known."""
+        self._serves = ""
+        """What the box serves, by its last welcome."""
         self._can_ask = False
         """Whether the box can be asked about requests of earlier runs."""
         self._unpreparable: dict[int, str] = {}
@@ -199,6 +198,10 @@ class Dispatcher(Recipient[Ready]):
                 self._join_flight(ready)
                 await self._ready.put(ready)
 
+    async def _what_the_box_serves(self) -> str:
+        await self._greeted.wait()
+        return self._serves
+
     async def _fail_unprepared(self, job: Job, error: UpsampleError) -> None:
         """Fail a job whose request cannot be made any more, unless its earlier request has an answer.
 
@@ -253,6 +256,7 @@ class Dispatcher(Recipient[Ready]):
         await self._ledger.wait_for_endings()
         of_others = await asyncio.to_thread(self._store.identities_on, self._box.name)
         self._can_ask = link.welcome.protocol >= ASK_SINCE
+        self._serves = link.welcome.serves
         self._greeted.set()
         if not self._can_ask and link.welcome.journal != seen.journal:
             await self._begin_journal(link.welcome.journal)
@@ -348,7 +352,9 @@ class Dispatcher(Recipient[Ready]):
             case Finished():
                 self._release(flight)
                 await self._ledger.finish(flight, end.answer)
-            case Failed(kind="pictures") if self._resent[flight.identity] < MOST_RESENT:
+            case Failed(kind="pictures" | "replaced") if (
+                self._resent[flight.identity] < MOST_RESENT
+            ):
                 self._resent[flight.identity] += 1
                 self._flights.forget_pictures(flight.kept_pictures)
                 await self._ledger.note_unsent(self._ledger.active(flight.jobs))
@@ -365,8 +371,17 @@ class Dispatcher(Recipient[Ready]):
                 # The jobs that brought these pictures have ended; the box is about to report that.
                 self._flights.forget_pictures(flight.cargo.pictures)
                 self._prepare_again(flight)
+            case Refused(kind="engine"):
+                self._hear_of_another_engine(flight)
             case Refused():
                 await self._hear_refused(flight, end)
+
+    def _hear_of_another_engine(self, flight: Flight[Ready]) -> None:
+        """Prepare a request again for what the box serves now. Raises BoxUnreachable to learn that."""
+        is_news = flight.cargo is not None and flight.cargo.request.engine == self._serves
+        self._prepare_again(flight)
+        if is_news:
+            raise BoxUnreachable(f"{self._box.name} serves something else now")
 
     async def _hear_refused(self, flight: Flight[Ready], refused: Refused) -> None:
         jobs = self._ledger.active(flight.jobs)
@@ -392,25 +407,5 @@ class Dispatcher(Recipient[Ready]):
                 await self._ledger.end_jobs_of_earlier_runs(message.job, State.CANCELLED)
 
     async def hear_of_moment(self, message: FromBox) -> None:
-        """Pass on what the box says of the present moment."""
-        match message:
-            case Started():
-                if flight := self._flights.get(message.job):
-                    flight.heard = 0
-                    jobs = self._ledger.active(flight.jobs)
-                    await self._ledger.note_started(jobs, message.attempt, message.reason)
-            case Delta():
-                if flight := self._flights.get(message.job):
-                    self._hear_text(flight, message)
-            case EngineStage():
-                self._watch(EngineStarting(self._box.name, message.stage, message.time))
-            case Log():
-                log = (message.time, message.level, message.source, message.text)
-                self._watch(BoxLog(self._box.name, *log))
-            case Status():
-                self._watch(BoxStatus.of(self._box.name, message))
-
-    def _hear_text(self, flight: Flight[Ready], piece: Delta) -> None:
-        if 0 <= piece.offset <= flight.heard:
-            flight.heard = piece.offset + len(piece.text)
-        self._ledger.note_text(self._ledger.active(flight.jobs), piece.offset, piece.text)
+        """Report what the box says of the present moment."""
+        await self._moments.hear(message)

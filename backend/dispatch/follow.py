@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from backend.errors import UpsampleError
 from backend.events import (
@@ -33,6 +34,16 @@ _WHOLE_POLL = 40
 """Every so many polls reads all jobs, because a clock may be set back by more than the overlap."""
 
 
+@dataclass(frozen=True, slots=True)
+class JobChange:
+    """A job that changed."""
+
+    job: Job
+    """As it is now."""
+    is_queued_anew: bool
+    """Whether somebody has queued or resumed it. A run that ends puts jobs back into the queue, too."""
+
+
 class JobChanges:
     """Finds the jobs that changed since the last poll, in whichever process."""
 
@@ -40,20 +51,35 @@ class JobChanges:
         self._store = store
         self._since = time.time()
         self._known: dict[int, tuple[float, State]] = {}
+        self._asked: dict[int, int] = {}
+        """The batch with which each job was queued last."""
         self._polls = itertools.count(1)
 
-    def poll(self) -> list[Job]:
-        """Return the jobs that changed since the last poll, in the order of their changes. Blocks."""
+    def poll(self) -> list[JobChange]:
+        """Return what changed since the last poll, in the order of the changes. Blocks."""
         whole = not next(self._polls) % _WHOLE_POLL
         changes = self._store.changes_since(0.0 if whole else self._since - _OVERLAP)
         new = {n: change for n, change in changes.items() if self._known.get(n) != change}
-        self._known |= new
+        before, self._known = self._known, self._known | new
         self._since = max([self._since, *(changed for changed, _ in new.values())])
-        return sorted(self._store.jobs(new), key=lambda job: job.changed) if new else []
+        jobs = sorted(self._store.jobs(new), key=lambda job: job.changed) if new else []
+        changed = [JobChange(job, self._is_queued_anew(job, before)) for job in jobs]
+        self._asked |= {job.number: job.asked for job in jobs}
+        return changed
+
+    def _is_queued_anew(self, job: Job, before: Mapping[int, tuple[float, State]]) -> bool:
+        if job.state is not State.QUEUED:
+            return False
+        if job.number not in before or self._asked.get(job.number) != job.asked:
+            return True
+        state = before[job.number][1]
+        return state.ended or state is State.PAUSED
 
     def mark_as_known(self, jobs: Iterable[Job]) -> None:
         """Do not report the current states of these jobs."""
+        jobs = tuple(jobs)
         self._known |= {job.number: (job.changed, job.state) for job in jobs}
+        self._asked |= {job.number: job.asked for job in jobs}
 
 
 class Follower:
@@ -80,9 +106,9 @@ class Follower:
         version = await asyncio.to_thread(self._store.others_version)
         if version != self._version:
             self._version = version
-            for job in await asyncio.to_thread(self._job_changes.poll):
-                if job.number in self._jobs:
-                    await self._note(job)
+            for change in await asyncio.to_thread(self._job_changes.poll):
+                if change.job.number in self._jobs:
+                    await self._note(change.job)
             # A job that ended and was cleared from the queue between two polls is not among the changes.
             self._unended = await asyncio.to_thread(self._store.existing, self._unended)
             await self._write_files()
@@ -117,7 +143,7 @@ class Follower:
                 return None
 
     def _done(self, job: Job) -> Event | None:
-        answer = self._store.answer(job.identity or "")
+        answer = self._store.answer(job.identity or "", job.box)
         if answer is None:
             return None
         try:

@@ -180,21 +180,21 @@ class Ledger:
 
     async def finish_from_store(self, identity: str, jobs: Iterable[Job]) -> bool:
         """End these jobs if the answer to their request is stored; returns whether it is."""
-        answer = await asyncio.to_thread(self._store.answer, identity)
+        answer = await asyncio.to_thread(self._store.answer, identity, self._box)
         if answer is not None:
             await self.run_shielded(self._finish(self._claim(jobs), answer))
         return answer is not None
 
     async def finish(self, flight: Flight[Ready], answer: Answer) -> None:
         """Store the answer to a request, and end the jobs that it is for."""
-        await asyncio.to_thread(self._store.keep_answer, flight.identity, answer)
+        await asyncio.to_thread(self._store.keep_answer, flight.identity, self._box, answer)
         jobs = self._claim(self.active(flight.jobs))
         await self.run_shielded(self._finish(jobs, answer, flight.heard))
 
     async def keep_answer(self, identity: str, answer: Answer) -> None:
         """Store an answer for which no job of this run waits. Ignores one that nobody asked for."""
         if await asyncio.to_thread(self._store.was_asked, self._box, identity):
-            await asyncio.to_thread(self._store.keep_answer, identity, answer)
+            await asyncio.to_thread(self._store.keep_answer, identity, self._box, answer)
 
     async def fail(self, jobs: Iterable[Job], reason: str) -> None:
         """Fail jobs that the box cannot be asked to do."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections import defaultdict
-from collections.abc import Set
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.config import Upsampling, queued_settings
@@ -58,8 +58,10 @@ class Ready:
 class Preparer:
     """Prepares jobs for a box with this model. All jobs share one tokenizer."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, serves: Callable[[], Awaitable[str]]) -> None:
+        """`serves` waits until the box has told what it serves, and returns that (`Welcome.serves`)."""
         self._model = model
+        self._serves = serves
         self._counter = TextCounter()
         self._videos = RecentVideos()
         self._planners: dict[str, Planner] = {}
@@ -82,7 +84,10 @@ class Preparer:
             )
             if plan.control is not None:
                 frames += await self._draw(plan.control, plan.size, plan.control_frames, planner)
-        request = make_request(plan, frames, planner, self._model, job.seed, job.candidate)
+        request = replace(
+            make_request(plan, frames, planner, self._model, job.seed, job.candidate),
+            engine=await self._serves(),
+        )
         images = tuple(frame.path for frame in frames)
         image_bytes = sum(frame.file_size for frame in frames)
         return Ready(job, plan, request, images, image_bytes, request.job_id())

@@ -18,7 +18,7 @@ from backend.box.link import Box
 from backend.box.setup import make_box
 from backend.config import Settings
 from backend.dispatch.dispatcher import Dispatcher
-from backend.dispatch.follow import JobChanges
+from backend.dispatch.follow import JobChange, JobChanges
 from backend.dispatch.ledger import Ledger
 from backend.dispatch.lock import dispatcher_lock
 from backend.dispatch.poll import poll_queue_changes
@@ -112,8 +112,9 @@ class QueueRunner:
         Returns the queued jobs. A job that is done already has its result written and is not run again.
         """
         together = same_frames_together(orders)
-        jobs = await asyncio.to_thread(self._store.queue, together)
-        self._job_changes.mark_as_known(jobs)
+        async with self._changing:
+            jobs = await asyncio.to_thread(self._store.queue, together)
+            self._job_changes.mark_as_known(jobs)
         await self._write_results([job for job in jobs if job.state is State.DONE])
         for box in {job.box for job in jobs}:
             self._wake_box(box)
@@ -231,15 +232,16 @@ class QueueRunner:
             to_cancel = await asyncio.to_thread(self._store.asked_to_cancel)
             for box in {job.box for job in to_cancel} - self._dispatchers.keys():
                 await self._cancel_here(box, to_cancel)
-        to_do = [job for job in await self._report_changes() if job.state is State.QUEUED]
+            changes = await self._report_changes()
+        to_do = [change.job for change in changes if change.is_queued_anew]
         for box in {job.box for job in (*to_do, *to_cancel)}:
             self._wake_box(box)
 
-    async def _report_changes(self) -> list[Job]:
-        jobs = await asyncio.to_thread(self._job_changes.poll)
-        if jobs:
-            self._watch(QueueChanged(tuple(job.number for job in jobs)))
-        return jobs
+    async def _report_changes(self) -> list[JobChange]:
+        changes = await asyncio.to_thread(self._job_changes.poll)
+        if changes:
+            self._watch(QueueChanged(tuple(change.job.number for change in changes)))
+        return changes
 
     def _wake_box(self, box: str) -> None:
         self._wake_ups[box].set()
@@ -285,6 +287,7 @@ class QueueRunner:
         async with self._changing:
             # Read again: some may have been cancelled or paused in the meantime.
             jobs = await asyncio.to_thread(self._store.to_do, name)
+            self._job_changes.mark_as_known(jobs)
             box = make_box(*settings.box_named(name), settings, {job.settings for job in jobs})
             dispatcher = Dispatcher(
                 self._store, box, self._asker, self._watch, may_send=self._may_send, alone=False

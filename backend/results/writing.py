@@ -55,7 +55,7 @@ def prompt_in(answer: Answer, job: Job) -> Cleaned:
 
 def load_result(store: Store, job: Job) -> Result:
     """Load the result of a job that is done. Raises KeyError when it has no answer, and as `prompt_in`."""
-    answer = store.answer(job.identity or "")
+    answer = store.answer(job.identity or "", job.box)
     if answer is None:
         raise KeyError(job.number)
     cleaned = prompt_in(answer, job)

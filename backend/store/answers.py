@@ -43,11 +43,11 @@ class Answers(Jobs):
                 raise KeyError(number)
             return _parsed(Request, row["request"])
 
-    def answer(self, identity: str) -> Answer | None:
-        """Return the answer to a request; None when there is none yet."""
+    def answer(self, identity: str, box: str) -> Answer | None:
+        """Return the answer of a box to a request; None when it has given none."""
         with self._using() as db:
             row = db.execute(
-                "SELECT answer FROM results WHERE identity = ?", (identity,)
+                "SELECT answer FROM results WHERE identity = ? AND box = ?", (identity, box)
             ).fetchone()
             return _parsed(Answer, row["answer"]) if row else None
 
@@ -69,12 +69,14 @@ class Answers(Jobs):
             ).fetchall()
         return [row["identity"] for row in rows]
 
-    def keep_answer(self, identity: str, answer: Answer) -> None:
-        """Store an answer, unless the request has one already."""
+    def keep_answer(self, identity: str, box: str, answer: Answer) -> None:
+        """Store the answer of a box to a request, unless it has given one already."""
         text = json.dumps(asdict(answer))
         with self._transaction() as db:
             db.execute(
-                "INSERT OR IGNORE INTO results VALUES (?, ?, ?)", (identity, text, time.time())
+                "INSERT OR IGNORE INTO results (identity, box, answer, received) "
+                "VALUES (?, ?, ?, ?)",
+                (identity, box, text, time.time()),
             )
 
     def durations(self, engine: str) -> list[float]:

@@ -24,7 +24,7 @@ from backend.store.held_answers import parse_held
 from backend.store.job import State
 from backend.store.pages import PAGE, RecoveredRow, read_rows
 from backend.store.paths import path_of
-from backend.store.schema import transaction
+from backend.store.schema import SETTLE_ORIGINS, transaction
 from backend.store.trouble import Damaged
 from remote.protocol import Answer, ProtocolError, Request, parse
 
@@ -206,8 +206,10 @@ def _insert(db: sqlite3.Connection, table: str, values: Values) -> int:
 
 def _reconcile(db: sqlite3.Connection) -> None:
     """Make the saved rows consistent: queue jobs again whose answer is missing, and reset journal cursors."""
+    db.execute(SETTLE_ORIGINS)  # where an earlier version wrote the file
     unanswered = (
-        "state = 'done' AND (identity IS NULL OR identity NOT IN (SELECT identity FROM results))"
+        "state = 'done' AND NOT EXISTS (SELECT 1 FROM results "
+        "WHERE results.identity = jobs.identity AND results.box = jobs.box)"
     )
     # The second answer to a request may be another text, so these results are written again.
     for row in db.execute(
@@ -255,7 +257,9 @@ def _is_whole_answer(row: Values) -> bool:
         parse(Answer, json.loads(str(row.get("answer"))))
     except (ValueError, ProtocolError):
         return False
-    return isinstance(row.get("identity"), str) and isinstance(row.get("received"), (int, float))
+    texts = (row.get("identity"), row.get("box", ""))
+    is_text = all(isinstance(text, str) for text in texts)
+    return is_text and isinstance(row.get("received"), (int, float))
 
 
 def _is_whole_decision(row: Values) -> bool:

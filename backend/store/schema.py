@@ -6,6 +6,16 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 
+SETTLE_ORIGINS = """
+INSERT OR IGNORE INTO results (identity, box, answer, received)
+SELECT results.identity, jobs.box, results.answer, results.received
+FROM results JOIN jobs ON jobs.identity = results.identity
+WHERE results.box = '' AND (jobs.state = 'done' OR
+    (SELECT count(DISTINCT box) FROM jobs AS others WHERE others.identity = results.identity) = 1)
+"""
+"""SQL that gives an answer without a box to the boxes of the jobs that are done with it, or to the only box
+that was asked."""
+
 STEPS = (
     # 1: the beginning.
     """
@@ -120,6 +130,22 @@ CREATE INDEX jobs_by_change ON jobs (changed);
     """
 ALTER TABLE written ADD COLUMN holds TEXT;
 """,
+    # 10: which box gave an answer. Where that cannot be said any more, none did.
+    f"""
+ALTER TABLE results RENAME TO results_of_any_box;
+CREATE TABLE results (
+    identity TEXT NOT NULL,
+    box      TEXT NOT NULL DEFAULT '',
+    answer   TEXT NOT NULL,
+    received REAL NOT NULL,
+    PRIMARY KEY (identity, box)
+);
+INSERT INTO results (identity, answer, received)
+    SELECT identity, answer, received FROM results_of_any_box;
+DROP TABLE results_of_any_box;
+CREATE INDEX results_by_time ON results (received);
+{SETTLE_ORIGINS};
+""",  # noqa: S608 - our own words
 )
 """SQL that makes each version of the schema from the one before. New steps go at the end; none is changed."""
 

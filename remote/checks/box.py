@@ -20,11 +20,12 @@ from remote.checks.gpu import (
     find_visible,
 )
 from remote.checks.machine import find_daemon, find_python, find_root, find_run_folder
-from remote.checks.model import find_config, find_model, find_weights, flag_value, loaded_model
+from remote.checks.model import find_config, find_model, find_weights
 from remote.checks.server import find_context, find_key, find_served_model, find_server
 from remote.checks.vllm import find_command, find_docker, find_image, find_vllm_version
 from remote.engines.catalog import engine_names
 from remote.engines.vllm.command import expand_home, prepare_command
+from remote.engines.vllm.flags import flag_value, loaded_model
 from remote.engines.vllm.last_start import last_start_file, read_last_start
 from remote.engines.vllm.process import is_running
 from remote.paths import DaemonPaths

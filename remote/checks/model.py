@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,9 @@ from pathlib import Path
 from remote.checks.container import ContainerCommand
 from remote.checks.examination import Good, Wrong, gib
 from remote.checks.safetensors import Incomplete, check_whole
+from remote.engines.vllm.hub_cache import cache_folder, find_snapshot, is_hub_name
 
 MISTRAL = "mistral"
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _MISTRALS_WEIGHTS = "consolidated"
 """The beginning of the names of the weights that `--load-format mistral` loads."""
 _TOKENIZERS = ("tekken.json", "tokenizer.model.v3", "tokenizer.model", "tokenizer.json")
@@ -28,25 +27,6 @@ class ModelLocation:
 
     folder: Path | None
     """None when vLLM will download them."""
-
-
-def loaded_model(command: Sequence[str], model: str) -> str:
-    """The model that vLLM will load: the one in the command, or else the box's."""
-    if named := flag_value(command, "--model"):
-        return named
-    if "serve" in command[:-1]:
-        after = command[command.index("serve") + 1]
-        return model if after.startswith("-") else after
-    return model
-
-
-def flag_value(command: Sequence[str], flag: str) -> str:
-    """The value of a flag, after a space or "="; empty when the command does not have the flag."""
-    for at, part in enumerate(command):
-        name, equals, value = part.partition("=")
-        if name.replace("_", "-") == flag:
-            return value if equals else "".join(command[at + 1 : at + 2])
-    return ""
 
 
 def find_model(
@@ -67,7 +47,7 @@ def find_model(
     folder = _path_on_box(model, container) if container else Path("/") / model
     if folder is not None and folder.is_dir():
         return Good(ModelLocation(folder), str(folder))
-    if _is_hub_name(model):
+    if is_hub_name(model):
         return _find_on_hub(model, form, environment, container)
     if folder is None:
         raise Wrong(
@@ -90,10 +70,10 @@ def _path_on_box(model: str, container: ContainerCommand) -> Path | None:
 def _find_on_hub(
     model: str, form: str, environment: Mapping[str, str], container: ContainerCommand | None
 ) -> Good[ModelLocation]:
-    mounted = container.path_on_box(_cache_folder({"HOME": _DEFAULT_HOME})) if container else None
+    mounted = container.path_on_box(cache_folder({"HOME": _DEFAULT_HOME})) if container else None
     # The engine mounts the box's cache into a container whose line mounts no cache.
-    cache = mounted or Path(_cache_folder(environment)).expanduser()
-    snapshot = _find_snapshot(cache, model)
+    cache = mounted or Path(cache_folder(environment)).expanduser()
+    snapshot = find_snapshot(cache, model)
     offline = container is None and _is_offline(environment)
     if snapshot is not None and (offline or _is_whole(snapshot, form)):
         return Good(ModelLocation(snapshot), f"{model} is in the cache {cache}")
@@ -206,34 +186,6 @@ def _some(texts: Sequence[str], most: int = 3) -> str:
     return "; ".join(texts[:most]) + (f"; and {more} more" if more > 0 else "")
 
 
-# --- the Hugging Face Hub's cache on this machine --------------------------------------------------
-
-
-def _is_hub_name(model: str) -> bool:
-    """Return whether the text has the form "owner/name"."""
-    return _HUB_NAME.fullmatch(model) is not None and not model.startswith((".", "/"))
-
-
-def _cache_folder(environment: Mapping[str, str]) -> str:
-    """The folder for downloads, by the rules of huggingface_hub."""
-    home = environment.get("HF_HOME") or (
-        (environment.get("XDG_CACHE_HOME") or f"{environment.get('HOME', '~')}/.cache")
-        + "/huggingface"
-    )
-    return environment.get("HF_HUB_CACHE") or f"{home}/hub"
-
-
-def _find_snapshot(cache: Path, model: str) -> Path | None:
-    """Find the folder of the model's files; None when none was downloaded."""
-    folder = cache / f"models--{model.replace('/', '--')}"
-    try:
-        commit = (folder / "refs" / "main").read_text().strip()
-    except (OSError, ValueError):
-        return None
-    snapshot = folder / "snapshots" / commit
-    return snapshot if commit and snapshot.is_dir() else None
-
-
 def _is_offline(environment: Mapping[str, str]) -> bool:
     """Return whether the settings forbid downloads."""
     return environment.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
@@ -243,5 +195,5 @@ def _has_token(environment: Mapping[str, str]) -> bool:
     """Return whether there is a token for the Hub; its value is not used."""
     if environment.get("HF_TOKEN"):
         return True
-    home = Path(_cache_folder(environment)).parent
+    home = Path(cache_folder(environment)).parent
     return (home / "token").is_file()

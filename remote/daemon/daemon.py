@@ -165,6 +165,7 @@ class Daemon:
             notice=self._engine.notice,
             slots=self._engine.slots,
             unfinished=unfinished,
+            serves=await self.scheduler.serves(),
         )
 
     async def stop(self, visitor: Visitor, only_idle: bool) -> None:

@@ -56,6 +56,10 @@ class Engine(Protocol):
         """Engine and version: "sketch 1"."""
         ...
 
+    def serves(self) -> str:
+        """A fingerprint of what answers. With another one, equal requests may get other answers. Blocks."""
+        ...
+
     @property
     def notice(self) -> str:
         """A sentence that every result must carry about how it was written; empty for a language model."""

@@ -41,6 +41,10 @@ _DISK_PAUSE = 5.0
 """Seconds until a write that failed (disk full) is tried again."""
 
 
+class EngineReplaced(Exception):
+    """The box serves something else than the request is for."""
+
+
 class Scheduler:
     """Runs the jobs of one board on one engine.
 
@@ -60,6 +64,8 @@ class Scheduler:
         self._board = board
         self._pictures = pictures
         self._engine = engine
+        self._serves = ""
+        """What the engine serves, when it was asked last."""
         self._runner = runner
         self._tell = tell
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="disk")
@@ -81,6 +87,7 @@ class Scheduler:
         Raises JournalError as soon as any call met one: the next daemon repairs the journal as it opens it.
         """
         try:
+            await self.serves()
             while self._journal_error is None:
                 await self._wake.wait()
                 self._wake.clear()
@@ -102,12 +109,19 @@ class Scheduler:
         """The stage for a Status: why no job starts, or else the engine's own."""
         return self._intake.stage or self._engine.stage
 
+    async def serves(self) -> str:
+        """Ask the engine what it serves."""
+        self._serves = await asyncio.to_thread(self._engine.serves)
+        return self._serves
+
     async def submit(self, message: Submit) -> Refused | list[Durable]:
         """Accept a job. Returns the messages that it has already, or why it was refused."""
         if message.job != message.request.job_id():
             return Refused(message.job, "request", "the job's id is not its request's hash")
         try:
             told = await self._on_disk(self._accept, message)
+        except EngineReplaced as error:
+            return Refused(message.job, "engine", str(error))
         except MissingPicture as error:
             return Refused(message.job, "pictures", str(error))
         except (ValueError, RecordTooLarge) as error:
@@ -174,9 +188,20 @@ class Scheduler:
 
         return await self._on_disk(read)
 
+    def _require_engine(self, request: Request) -> None:
+        """Raise EngineReplaced if the engine serves something else than the request is for.
+
+        Older apps do not say what a request is for.
+        """
+        if request.engine not in ("", self._serves):
+            raise EngineReplaced(
+                f"the box serves {self._serves} now, and the request is for {request.engine}"
+            )
+
     def _accept(self, message: Submit) -> list[Durable]:
         state = self._board.state(message.job)
         if state in (None, JobState.FAILED, JobState.CANCELLED):
+            self._require_engine(message.request)
             self._pictures.keep(message.request.frames, message.images)
             try:
                 self._board.accept(message.job, message.request)
@@ -247,8 +272,9 @@ class Scheduler:
             if isinstance(error, EngineError):
                 self._intake.note_answer(job)
             await self._note_engine_error(job, error)
-        except PictureLost as error:
-            await self._fail(job, "pictures", f"{error}; try the job again, and it is sent again")
+        except (EngineReplaced, PictureLost) as error:
+            kind = "pictures" if isinstance(error, PictureLost) else "replaced"
+            await self._fail(job, kind, f"{error}; try the job again, and it is sent again")
         except RecordTooLarge as error:
             await self._fail(job, "engine", f"the answer is too long to be kept: {error}")
         except JournalError:
@@ -268,6 +294,7 @@ class Scheduler:
 
     async def _answer(self, attempt: EngineAttempt) -> Answer:
         job, request = attempt.job, attempt.request
+        self._require_engine(request)
         images = await self._on_disk(self._pictures.load, request)
         started = time.time()
         text = ""

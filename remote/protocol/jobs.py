@@ -12,6 +12,10 @@ MOST_FALLS = 3
 """Attempts that may end by a crash of the daemon; after that the job counts as the cause and fails."""
 
 
+_LATER = {"engine": ""}
+"""The fields of a request that came after the first version, and their defaults."""
+
+
 @dataclass(frozen=True)
 class FrameInfo:
     """One still picture that the model looks at, without its pixels."""
@@ -55,10 +59,20 @@ class Request:
     sampling: Sampling
     candidate: int = 0
     """The number of this answer among several answers to the same prompt, from 0."""
+    engine: str = ""
+    """What is to answer, as the box told it (`Welcome.serves`). Empty for a box that does not tell."""
 
     def job_id(self) -> str:
-        """SHA-256 over the canonical JSON of every field, as 64 hex digits."""
-        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        """SHA-256 over the canonical JSON of the fields, as 64 hex digits.
+
+        A field that came after the first version is left out at its default, so that a request that does not
+        use it keeps its id.
+        """
+        values = asdict(self)
+        values = {
+            name: it for name, it in values.items() if name not in _LATER or it != _LATER[name]
+        }
+        canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 

@@ -116,6 +116,9 @@ class Welcome:
     """The number of requests that the engine works on at once."""
     unfinished: int
     """The number of jobs that wait or run."""
+    serves: str = ""
+    """A fingerprint of what the engine serves: equal for equal weights, on whatever box. Requests carry it,
+    and the box refuses a request with another one. Empty before protocol 5."""
 
 
 @dataclass(frozen=True)
@@ -153,8 +156,9 @@ class Refused:
     type: ClassVar[str] = "refused"
     job: str
     kind: str
-    """"request" (it will never be accepted), "disk" (a later try may succeed), or "pictures" (the box does
-    not have a picture that was left out: a try with all pictures may succeed)."""
+    """"request" (it will never be accepted), "disk" (a later try may succeed), "pictures" (the box does
+    not have a picture that was left out: a try with all pictures may succeed), or "engine" (the box serves
+    something else than the request is for: the next Welcome tells what)."""
     message: str
 
 
@@ -199,7 +203,8 @@ class Failed:
     seq: int
     job: str
     kind: str
-    """"request", "engine", "pictures" (the box has lost one: submit the request again) or "internal"."""
+    """"request", "engine", "pictures" (the box has lost one: submit the request again), "replaced" (the box
+    serves something else now: submit a request for that) or "internal"."""
     message: str
 
 

@@ -76,7 +76,7 @@ class Finisher:
         answer = replace(
             ANSWER, text=text, finish_reason=reason, completion_tokens=len(text.split()) * 4 // 3
         )
-        self.store.keep_answer(identity, answer)
+        self.store.keep_answer(identity, job.box, answer)
         self.store.set_state(job.number, State.DONE)
 
 

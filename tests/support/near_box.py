@@ -43,6 +43,8 @@ class PatientEngine:
     """Answers each prompt when it is let."""
 
     name, notice, stage = "patient 1", "", ""
+    weights = "patient 1"
+    """What it serves."""
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
@@ -80,6 +82,9 @@ class PatientEngine:
     async def until_running(self, *prompts: str) -> None:
         """Return when exactly these are worked on."""
         await until(lambda: sorted(self.running) == sorted(prompts))
+
+    def serves(self) -> str:
+        return self.weights
 
     async def load(self) -> EngineLoad | None:
         """It does not tell."""
@@ -122,6 +127,7 @@ class NearBox:
         return Welcome(
             protocol, "r", self.journal.id, self.journal.last, self.engine.name, "s", "",
             self.engine.slots, await self.scheduler.unfinished(),
+            await self.scheduler.serves() if protocol >= 5 else "",
         )  # fmt: skip
 
     async def stop(self, visitor: Visitor, only_idle: bool) -> None:

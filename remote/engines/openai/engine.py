@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import PurePath
 
 from remote.engines import BadRequest, EngineAway, EngineError, Piece
+from remote.engines.fingerprint import fingerprint
 from remote.engines.http import Client, Response, Server, Silent, Unanswered, Unreachable, Untrusted
 from remote.engines.openai.chat import (
     Chunk,
@@ -30,6 +32,7 @@ from remote.protocol import EngineLoad, Json, Request
 
 _CHAT = "/v1/chat/completions"
 _DONE = "[DONE]"
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _MOST_REFUSAL = 1 << 16
 """Bytes that are read of the body of a refusal."""
 
@@ -77,6 +80,13 @@ class OpenAIEngine:
         path = self._server.socket_path
         address = self._server.host_header if path is None else PurePath(path).name
         return f"openai {self._version or address}"
+
+    def serves(self) -> str:
+        """A hash of the server's address and the model's name: such a server tells nothing of weights.
+
+        An address that is the box's own means another server on another box.
+        """
+        return fingerprint("openai", [*_whereabouts(self._server), self._model])
 
     @property
     def notice(self) -> str:
@@ -245,3 +255,10 @@ class OpenAIEngine:
             body = await response.read_beginning(_MOST_REFUSAL)
             wait = retry_after(response.headers)
             raise refusal_error(self._server, wanted, response.status, body, wait)
+
+
+def _whereabouts(server: Server) -> tuple[str, str]:
+    """The server's address, and the box's name where the address means the box itself."""
+    address = server.socket_path or server.base_url.rstrip("/").removesuffix("/v1")
+    is_own = server.socket_path is not None or server.host in _LOOPBACK
+    return address, socket.gethostname() if is_own else ""

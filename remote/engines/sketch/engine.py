@@ -29,6 +29,10 @@ class SketchEngine:
         """Engine and version; the version changes when the same input gives another text."""
         return "sketch 1"
 
+    def serves(self) -> str:
+        """Its name, which tells all."""
+        return self.name
+
     @property
     def notice(self) -> str:
         """That no language model wrote the text."""

@@ -16,6 +16,7 @@ from remote.engines.vllm.hangs import is_lost
 from remote.engines.vllm.installation import NEWEST_KNOWN, Version, find_version
 from remote.engines.vllm.last_start import LastStart, last_start_file, save_last_start
 from remote.engines.vllm.launch import Launcher
+from remote.engines.vllm.model_fingerprint import model_fingerprint
 from remote.engines.vllm.process import ServerProcess, pid_file, sweep
 from remote.engines.vllm.stages import Stage, stage_of
 from remote.engines.vllm.unbroken import run_unbroken
@@ -94,6 +95,10 @@ class VllmEngine:
     def name(self) -> str:
         """ "vllm" and its version, once the version is known."""
         return "vllm " + ".".join(map(str, self._version)) if self._version else "vllm"
+
+    def serves(self) -> str:
+        """A hash of the model's files and of the flags that change its answers."""
+        return model_fingerprint(self._model, self._launcher.command, self._launcher.environment())
 
     @property
     def notice(self) -> str:

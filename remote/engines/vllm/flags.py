@@ -52,6 +52,25 @@ def serve_command(
     return (*command, *_address_flags(address))
 
 
+def loaded_model(command: Sequence[str], model: str) -> str:
+    """The model that vLLM will load: the one in the command, or else the box's."""
+    if named := flag_value(command, "--model"):
+        return named
+    if "serve" in command[:-1]:
+        after = command[command.index("serve") + 1]
+        return model if after.startswith("-") else after
+    return model
+
+
+def flag_value(command: Sequence[str], flag: str) -> str:
+    """The value of a flag, after a space or "="; empty when the command does not have the flag."""
+    for at, part in enumerate(command):
+        name, equals, value = part.partition("=")
+        if name.replace("_", "-") == flag:
+            return value if equals else "".join(command[at + 1 : at + 2])
+    return ""
+
+
 def _flag_name(part: str) -> str:
     """Return the name of a flag as vLLM reads it: "--max-model-len" for "--max_model_len=512"."""
     name = part.partition("=")[0]

@@ -83,7 +83,7 @@ async def test_lies_about_other_jobs_change_nothing_and_are_not_kept(
     assert [event.prompt for event in events if isinstance(event, JobDone)] == ["A long warm dusk."]
     assert not any(isinstance(event, JobFailed) for event in events)
     assert store.jobs()[0].state is State.DONE
-    assert all(store.answer(other) is None for other in others)
+    assert all(store.answer(other, "h100") is None for other in others)
 
 
 async def test_every_event_of_a_lying_box_is_valid_json(
@@ -129,7 +129,7 @@ async def test_a_flood_of_made_up_jobs_is_not_remembered(
     events = await run(store, job, then(*flood), monkeypatch)
     assert texts(events) == ["A long warm dusk."]
     with contextlib.closing(Store(tmp_path / "queue.db")) as again:
-        assert again.answer("1999") is None
+        assert again.answer("1999", "h100") is None
 
 
 async def test_text_of_an_attempt_may_lie_about_its_place(

@@ -59,7 +59,7 @@ def queue(store: Store, *states: State, destination: str = "") -> list[Job]:
     for job, state in zip(jobs, states, strict=True):
         if state is State.DONE:
             request = Request("transfer1", "m", "", job.prompt, (), Sampling(0.6, 300, 0))
-            store.keep_answer(store.set_request(job.number, request, 9), ANSWER)
+            store.keep_answer(store.set_request(job.number, request, 9), job.box, ANSWER)
         store.set_state(job.number, state)
     return store.jobs(job.number for job in jobs)
 

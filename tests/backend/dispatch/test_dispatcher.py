@@ -137,9 +137,9 @@ async def test_a_job_that_is_told_to_run_before_it_is_told_to_be_there_runs(
 
     keep_answer = store.keep_answer
 
-    def keep(identity: str, kept: Answer) -> None:
+    def keep(identity: str, box: str, kept: Answer) -> None:
         stands.append(store.jobs()[0].state)
-        keep_answer(identity, kept)
+        keep_answer(identity, box, kept)
 
     monkeypatch.setattr(store, "keep_answer", keep)
     events = await run(store, job, ScriptedBox([], finish), monkeypatch)
@@ -202,6 +202,6 @@ async def test_an_answer_without_a_prompt_fails_the_job_and_writes_nothing(
     assert (failed.state, failed.error) == (State.FAILED, error)
     assert not job.destination.exists()
     # The box's answer is kept as it is.
-    kept = store.answer(failed.identity or "")
+    kept = store.answer(failed.identity or "", "h100")
     assert kept is not None
     assert kept.text == text

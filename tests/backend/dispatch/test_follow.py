@@ -38,10 +38,33 @@ def other(store: Store) -> Iterator[Store]:
 def test_each_change_is_news_once(store: Store, other: Store) -> None:
     changes = JobChanges(store)
     jobs = other.queue([new_job("a"), new_job("b")])
-    assert changes.poll() == jobs
+    assert [change.job for change in changes.poll()] == jobs
     assert changes.poll() == []
     other.set_state(2, State.RUNNING)
-    assert [job.state for job in changes.poll()] == [State.RUNNING]
+    assert [change.job.state for change in changes.poll()] == [State.RUNNING]
+
+
+def test_a_job_is_queued_anew_when_somebody_queues_or_resumes_it_and_not_when_a_run_puts_it_back(
+    store: Store,
+) -> None:
+    changes = JobChanges(store)
+    number = store.queue([new_job("a")])[0].number
+
+    def is_queued_anew() -> bool:
+        return any(it.is_queued_anew for it in changes.poll() if it.job.number == number)
+
+    assert is_queued_anew()
+    store.set_state(number, State.PREPARING)
+    assert not is_queued_anew()
+    store.back_to_queued([number])
+    assert not is_queued_anew()
+    store.pause_unsent([number])
+    assert not is_queued_anew()
+    store.resume([number])
+    assert is_queued_anew()
+    store.set_state(number, State.CANCELLED)
+    store.queue(store.jobs([number]))  # before anybody looks
+    assert is_queued_anew()
 
 
 def test_what_changed_while_the_clock_was_wrong_is_news_in_the_end(
@@ -55,7 +78,7 @@ def test_what_changed_while_the_clock_was_wrong_is_news_in_the_end(
         db.execute("UPDATE jobs SET state = 'failed', changed = changed - 100000")
         db.commit()
     assert changes.poll() == []
-    assert [job.state for job in changes.poll()] == [State.FAILED]
+    assert [change.job.state for change in changes.poll()] == [State.FAILED]
 
 
 async def test_what_another_process_does_is_told_as_events(
@@ -71,7 +94,7 @@ async def test_what_another_process_does_is_told_as_events(
     other.begin_attempt(1, 2, "")
     other.set_state(2, State.FAILED, "why")
     assert not await follower.report_changes()
-    other.keep_answer(identity, ANSWER)
+    other.keep_answer(identity, "local", ANSWER)
     other.finish(1, ANSWER)
     other.set_state(3, State.CANCELLED)
     other.set_state(4, State.PAUSED)

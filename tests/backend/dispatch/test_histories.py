@@ -8,7 +8,7 @@ import contextlib
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ import pytest
 from backend.box import backoff, reconnect
 from backend.box.asker import UnattendedAsker
 from backend.config import load_settings
+from backend.dispatch import dispatcher
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.prepare import Preparer, Ready
 from backend.dispatch.run_or_follow import run_or_follow
@@ -40,18 +41,19 @@ class Laptop:
     store: Store
     events: list[Event] = field(default_factory=list)
 
-    def queue(self, *prompts: str) -> list[Job]:
+    def queue(self, *prompts: str, file: str = "batch.txt", box: str = "h100") -> list[Job]:
         """One job a prompt."""
-        spec = self.folder / "batch.txt"
+        spec = self.folder / file
         spec.write_text("".join(f"{prompt}\n" for prompt in prompts))
         settings = load_settings()
-        batch = Batch("h100", settings.boxes["local"], settings.upsampling, self.folder / "out")
+        batch = Batch(box, settings.boxes["local"], settings.upsampling, self.folder / "out")
         return self.store.queue(make_jobs(scan([spec], self.folder).specs, [spec], batch))
 
     async def run(self, jobs: list[Job]) -> None:
-        dispatcher = Dispatcher(self.store, BOX, UnattendedAsker(), self.events.append)
+        box = replace(BOX, name=jobs[0].box)
+        runs = Dispatcher(self.store, box, UnattendedAsker(), self.events.append)
         async with asyncio.timeout(BOUND):
-            await run_or_follow(self.store, jobs, self.events.append, lambda _: dispatcher)
+            await run_or_follow(self.store, jobs, self.events.append, lambda _: runs)
 
     @contextlib.asynccontextmanager
     async def interrupted(self, jobs: list[Job]) -> AsyncIterator[None]:
@@ -76,6 +78,8 @@ class Laptop:
 @pytest.fixture
 def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
     monkeypatch.setattr(backoff, "FIRST_PAUSE", 0.01)
+    # So that the box has them in the order in which they were queued.
+    monkeypatch.setattr(dispatcher, "PREPARED_AT_ONCE", 1)
     with closing(Store(tmp_path / "queue.db")) as store:
         yield Laptop(tmp_path, store)
 
@@ -142,10 +146,10 @@ async def test_a_job_whose_source_has_moved_and_whose_request_the_box_never_had_
         move_the_sources(monkeypatch)
         await laptop.run([one, two])
 
-    assert [error.split(" does")[0] for error in laptop.failed()] == [
-        f"{two.name}.mp4",
+    assert {error.split(" does")[0] for error in laptop.failed()} == {
         f"{one.name}.mp4",
-    ]
+        f"{two.name}.mp4",
+    }
 
 
 async def test_retrying_a_job_whose_source_has_moved_finds_the_answer_that_is_kept(
@@ -193,6 +197,66 @@ async def test_a_job_that_a_restored_box_has_forgotten_is_sent_again_or_can_be_c
 
     assert laptop.again(job).state == wish
     assert any(isinstance(it, JobCancelled) for it in laptop.events) == (wish == "cancelled")
+
+
+@pytest.mark.parametrize(("weights", "begun"), [("patient 1", 1), ("other weights", 2)])
+async def test_an_equal_prompt_is_answered_from_the_queue_only_while_the_box_serves_the_same(
+    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: str, begun: int
+) -> None:
+    async with working_box(tmp_path / "box", monkeypatch) as box:
+        box.engine.let()
+        await laptop.run(laptop.queue("one"))
+        box.engine.weights = weights
+        await laptop.run(laptop.queue("one", file="another.txt"))
+
+    assert box.engine.begun == ["one"] * begun
+    assert len(laptop.done()) == 2
+
+
+async def test_an_answer_of_another_box_is_not_taken_though_it_serves_the_same(
+    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with working_box(tmp_path / "one", monkeypatch) as first:
+        first.engine.let()
+        await laptop.run(laptop.queue("one"))
+    async with working_box(tmp_path / "two", monkeypatch) as second:
+        second.engine.let()
+        await laptop.run(laptop.queue("one", box="a100"))
+
+    assert second.engine.begun == ["one"]
+
+
+async def test_what_was_prepared_for_other_weights_is_prepared_again_when_the_box_has_new_ones(
+    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with working_box(tmp_path / "box", monkeypatch) as box:
+        jobs = laptop.queue(*(f"scene {n}" for n in range(8)))
+        running = asyncio.create_task(laptop.run(jobs))
+        await box.engine.until_running("scene 0", "scene 1")
+        box.engine.weights = "other weights"
+        await box.scheduler.serves()  # as when another app is greeted
+        box.engine.let()
+        await running
+        assert len(box.told("finished")) == len(jobs)
+
+    engines = {laptop.store.request(job.number).engine for job in jobs}
+    assert engines == {"patient 1", "other weights"}
+    assert sorted(laptop.done()) == [job.number for job in jobs]
+
+
+async def test_a_request_that_waits_on_the_box_is_not_answered_by_another_model(
+    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = laptop.queue("one", "two", "three")
+    async with working_box(tmp_path / "box", monkeypatch) as box, laptop.interrupted(jobs):
+        await until(lambda: all(laptop.again(job).state.on_box for job in jobs))
+    async with working_box(tmp_path / "box", monkeypatch) as box:
+        box.engine.weights = "other weights"
+        box.engine.let()
+        await laptop.run(laptop.store.unended())
+
+    assert {laptop.store.request(job.number).engine for job in jobs} == {"other weights"}
+    assert sorted(laptop.done()) == [job.number for job in jobs]
 
 
 async def test_what_others_did_on_the_box_is_not_replayed(

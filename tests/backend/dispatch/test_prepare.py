@@ -18,6 +18,11 @@ from backend.store import Job, State
 from backend.video import RecentVideos, Video, probe
 
 
+async def served() -> str:
+    """What the box serves."""
+    return "vllm 3f9a0c4e5b7d8812"
+
+
 @pytest.fixture
 def job(tmp_path: Path) -> Callable[..., Job]:
     """A queued job for this video, under the shipped settings with changes."""
@@ -53,7 +58,7 @@ def job(tmp_path: Path) -> Callable[..., Job]:
 async def test_the_message_holds_the_frames_that_the_request_names(
     job: Callable[..., Job], counted_clip: Path
 ) -> None:
-    ready = await Preparer("m").prepare(job(counted_clip))
+    ready = await Preparer("m", served).prepare(job(counted_clip))
     message = ready.message()
     assert message.job == ready.identity == ready.request.job_id()
     assert (ready.request.model, ready.request.sampling.seed, ready.request.candidate) == (
@@ -74,13 +79,13 @@ async def test_frames_of_both_videos_are_sent_at_one_size(
     job: Callable[..., Job], counted_clip: Path, uneven_clip: Path
 ) -> None:
     both = replace(job(counted_clip), control=uneven_clip)
-    ready = await Preparer("m").prepare(both)
+    ready = await Preparer("m", served).prepare(both)
     times = [frame.time for frame in ready.request.frames]
     assert (times[:2], len(times), len(ready.images)) == ([0.5, 1.5], 4, 4)
     assert times[2] < times[3] < 1.5
     assert {(frame.width, frame.height) for frame in ready.request.frames} == {(64, 36)}
     assert len({frame.sha256 for frame in ready.request.frames}) == 4
-    alone = await Preparer("m").prepare(job(counted_clip))
+    alone = await Preparer("m", served).prepare(job(counted_clip))
     assert ready.prompt_tokens - 3 == 2 * (alone.prompt_tokens - 3) - alone.plan.budget.text  # type: ignore[union-attr]
 
 
@@ -91,7 +96,10 @@ async def test_a_job_of_an_earlier_version_has_the_defaults_of_younger_settings(
     settings = json.loads(now.settings)
     del settings["media"], settings["system_prompt"]
     then = replace(now, settings=json.dumps(settings))
-    first, second = await Preparer("m").prepare(now), await Preparer("m").prepare(then)
+    first, second = (
+        await Preparer("m", served).prepare(now),
+        await Preparer("m", served).prepare(then),
+    )
     assert first.identity == second.identity
 
 
@@ -100,27 +108,27 @@ async def test_a_job_whose_profile_is_gone_fails_with_the_reason(
 ) -> None:
     settings = job(counted_clip).settings.replace('"transfer1"', '"mine"')
     with pytest.raises(ConfigError, match="profile = 'mine': there is no such profile"):
-        await Preparer("m").prepare(replace(job(counted_clip), settings=settings))
+        await Preparer("m", served).prepare(replace(job(counted_clip), settings=settings))
 
 
 async def test_the_same_job_has_the_same_identity(
     job: Callable[..., Job], counted_clip: Path
 ) -> None:
-    first = await Preparer("m").prepare(job(counted_clip))
-    second = await Preparer("m").prepare(job(counted_clip))
+    first = await Preparer("m", served).prepare(job(counted_clip))
+    second = await Preparer("m", served).prepare(job(counted_clip))
     assert first.identity == second.identity
 
 
 async def test_a_prompt_without_a_video_is_ready_without_frames(job: Callable[..., Job]) -> None:
-    ready = await Preparer("m").prepare(job(None))
+    ready = await Preparer("m", served).prepare(job(None))
     assert (ready.images, ready.image_bytes, ready.message().images) == ((), 0, ())
 
 
 async def test_a_refused_plan_is_raised(job: Callable[..., Job], tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=r"gone\.mp4 does not exist"):
-        await Preparer("m").prepare(job(tmp_path / "gone.mp4"))
+        await Preparer("m", served).prepare(job(tmp_path / "gone.mp4"))
     with pytest.raises(InputError, match="of 4,096"):
-        await Preparer("m").prepare(job(None, "word " * 5000))
+        await Preparer("m", served).prepare(job(None, "word " * 5000))
 
 
 async def test_frames_that_cannot_be_kept_are_told_with_the_setting(
@@ -128,7 +136,9 @@ async def test_frames_that_cannot_be_kept_are_told_with_the_setting(
 ) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError) as caught:
-        await Preparer("m").prepare(job(counted_clip, hint_video_dir=str(tmp_path / "file" / "x")))
+        await Preparer("m", served).prepare(
+            job(counted_clip, hint_video_dir=str(tmp_path / "file" / "x"))
+        )
     assert "hint_video_dir" in caught.value.remedy
 
 
@@ -139,14 +149,14 @@ async def test_no_more_frames_are_sent_than_were_weighed(
         return replace(probe(path), frames=1)
 
     monkeypatch.setattr(RecentVideos, "probe", lambda _videos, path: header_lies(path))
-    ready = await Preparer("m").prepare(job(counted_clip))
+    ready = await Preparer("m", served).prepare(job(counted_clip))
     assert (ready.plan.frames, len(ready.images)) == (1, 1)
 
 
 async def test_frames_that_are_gone_are_an_oserror(
     job: Callable[..., Job], counted_clip: Path
 ) -> None:
-    ready = await Preparer("m").prepare(job(counted_clip))
+    ready = await Preparer("m", served).prepare(job(counted_clip))
     ready.images[0].unlink()
     with pytest.raises(FileNotFoundError):
         ready.message()
@@ -156,7 +166,7 @@ async def test_what_frames_weigh_is_told_though_they_were_removed_since(
     job: Callable[..., Job], counted_clip: Path
 ) -> None:
     """Or a batch would end when somebody tidies up the hint videos."""
-    ready = await Preparer("m").prepare(job(counted_clip))
+    ready = await Preparer("m", served).prepare(job(counted_clip))
     weighed = ready.image_bytes
     for image in ready.images:
         image.unlink()

@@ -159,7 +159,7 @@ def test_time_comes_from_earlier_answers_of_the_engine(
         (("sketch 1", 2.0), ("sketch 2", 3.0), ("sketch", 10.0), ("vllm 0.32.0", 99.0))
     ):
         answer = Answer("text", "stop", engine, None, None, "", "", 1, 100.0, 100.0 + took)
-        store.keep_answer(f"{n}", answer)
+        store.keep_answer(f"{n}", "local", answer)
     assert summed(batch, store, counter, spec).seconds == 3.0
     # Eight jobs, four at a time.
     assert summed(replace(batch, candidates=8), store, counter, spec).seconds == 6.0

@@ -76,7 +76,7 @@ def finish(store: Store, out: Path) -> Callable[..., list[Job]]:
             if spec.entry in failed:
                 store.set_state(job.number, State.FAILED, "the video is gone")
             else:
-                store.keep_answer(identity, answer)
+                store.keep_answer(identity, job.box, answer)
                 store.set_state(job.number, State.DONE)
             jobs.append(job.number)
         return store.jobs(jobs)

@@ -328,7 +328,7 @@ class _History:
         lines = self.file.read_text().splitlines() if done else []
         decided = self.store.decisions()
         for job in done:
-            answer = self.store.answer(job.identity or "")
+            answer = self.store.answer(job.identity or "", job.box)
             assert answer is not None
             text = decided[job.number].text if job.number in decided else answer.text
             assert lines[job.entry] == text

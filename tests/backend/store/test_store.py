@@ -235,11 +235,11 @@ def test_what_has_ended_makes_no_progress(store: Store, progress: State) -> None
 def test_only_what_has_ended_is_forgotten_and_its_answer_stays(store: Store) -> None:
     done, queued = store.queue([new_job("a"), new_job("b")])
     identity = store.set_request(done.number, REQUEST, 9)
-    store.keep_answer(identity, ANSWER)
+    store.keep_answer(identity, "local", ANSWER)
     store.set_state(done.number, State.DONE)
     store.forget([done.number, queued.number])
     assert store.jobs() == [queued]
-    assert store.answer(identity) == ANSWER
+    assert store.answer(identity, "local") == ANSWER
 
 
 # --- requests and answers ------------------------------------------------------------------------
@@ -256,10 +256,10 @@ def test_a_request_comes_back_and_gives_the_job_its_identity(store: Store) -> No
 
 
 def test_the_first_answer_is_kept(store: Store) -> None:
-    assert store.answer("x") is None
-    store.keep_answer("x", ANSWER)
-    store.keep_answer("x", replace(ANSWER, text="Another one."))
-    assert store.answer("x") == ANSWER
+    assert store.answer("x", "local") is None
+    store.keep_answer("x", "local", ANSWER)
+    store.keep_answer("x", "local", replace(ANSWER, text="Another one."))
+    assert store.answer("x", "local") == ANSWER
 
 
 # As they come over the wire, see remote.protocol.typed_json.
@@ -290,8 +290,8 @@ few = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scop
 @example(replace(ANSWER, engine="\0"))
 def test_any_answer_comes_back_as_it_was(store: Store, answer: Answer) -> None:
     identity = secrets.token_hex(8)
-    store.keep_answer(identity, answer)
-    assert store.answer(identity) == answer
+    store.keep_answer(identity, "local", answer)
+    assert store.answer(identity, "local") == answer
 
 
 @few
@@ -337,13 +337,13 @@ def test_everything_survives_reopening(path: Path) -> None:
         (job,) = store.queue([new_job()])
         identity = store.set_request(job.number, REQUEST, 9)
         store.set_state(job.number, State.SENT)
-        store.keep_answer(identity, ANSWER)
+        store.keep_answer(identity, "local", ANSWER)
         store.note_seen("local", "j", 3)
         before = store.jobs()
     with closing(Store(path)) as store:
         assert store.jobs() == before
         assert store.request(job.number) == REQUEST
-        assert store.answer(identity) == ANSWER
+        assert store.answer(identity, "local") == ANSWER
         assert store.seen("local") == ("j", 3)
 
 
@@ -360,7 +360,7 @@ def test_threads_can_share_it(store: Store) -> None:
             (job,) = store.queue([new_job(f"{thread} {number}"), new_job("shared")][:1])
             store.count_attempt(job.number)
             store.set_state(job.number, State.DONE)
-            store.keep_answer(f"{thread} {number}", ANSWER)
+            store.keep_answer(f"{thread} {number}", "local", ANSWER)
             store.jobs()
 
     with ThreadPoolExecutor(8) as threads:

@@ -45,7 +45,7 @@ def filled() -> tuple[bytes, list[Job]]:
             for job in (done, sent):
                 identity = store.set_request(job.number, REQUEST, 9)
                 store.set_state(job.number, State.SENT)
-            store.keep_answer(identity, ANSWER)
+            store.keep_answer(identity, "local", ANSWER)
             store.finish(done.number, ANSWER)
             store.note_seen("local", "journal", 12)
             store.note_written({done.destination: Written("ab", done.file)})
@@ -131,7 +131,7 @@ def test_whatever_page_leads_to_the_jobs_they_are_saved_without_it(path: Path, p
     with closing(Store(path)) as store:
         assert [job.key for job in store.jobs()] == [job.key for job in before]
         assert store.jobs()[0].state is State.DONE
-        assert store.answer(REQUEST.job_id()) == ANSWER
+        assert store.answer(REQUEST.job_id(), "local") == ANSWER
         assert len(store.decisions()) == len(store.all_written()) == 1
 
 
@@ -180,7 +180,7 @@ def test_what_was_saved_is_done_again_only_where_its_answer_is_lost(path: Path) 
         done, sent, *rest = store.jobs()
         assert (done.state, sent.state) == (State.DONE, State.QUEUED)
         assert {job.state for job in rest} == {State.QUEUED}
-        assert store.answer(str(done.identity)) == ANSWER
+        assert store.answer(str(done.identity), "local") == ANSWER
         assert store.written(done.destination) == Written("ab", done.file)
         assert store.decisions()[done.number].decision is Decision.ACCEPTED
         # Boxes tell again all that they have.
@@ -206,7 +206,7 @@ def test_what_is_answered_again_after_its_answer_was_lost_is_written_again(path:
         holds = {}
         for n in range(2):
             holds[n] = store.set_request(n + 1, replace(REQUEST, prompt=f"{n}"), 9)
-            store.keep_answer(holds[n], ANSWER)
+            store.keep_answer(holds[n], "local", ANSWER)
             store.finish(n + 1, ANSWER)
         store.note_written({file: Written("ab", file, holds=holds)})
         assert store.due() == []
@@ -246,7 +246,7 @@ def test_whatever_is_flipped_a_job_is_saved_as_it_was_or_not_at_all(
     for _ in range(2):
         # What is met only when it is looked at is mended the next time.
         with suppress(QueueError), closing(Store(path)) as store:
-            jobs, answer = store.jobs(), store.answer(REQUEST.job_id())
+            jobs, answer = store.jobs(), store.answer(REQUEST.job_id(), "local")
     assert all(file.read_bytes() == damaged for file in set_aside(path)[:1])
     assert {job.state for job in jobs} <= set(State)
     assert len({job.number for job in jobs}) == len(jobs)

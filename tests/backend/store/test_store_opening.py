@@ -153,7 +153,9 @@ def make_old(path: Path, version: int) -> None:
             "VALUES ('k', 'h100', '/specs/a.json', 0, 'dusk', 'Warm dusk', '/videos/a.mp4', 0, 7, "
             "'{}', '/out/a.json', 'sent', 'ab', 2481, 1, 5.0, 6.0)"
         )
-        db.execute("INSERT INTO results VALUES ('cd', ?, 7.0)", (ANSWER_TEXT,))
+        db.execute(
+            "INSERT INTO results (identity, answer, received) VALUES ('cd', ?, 7.0)", (ANSWER_TEXT,)
+        )
         db.execute("INSERT INTO seen VALUES ('h100', 'journal', 12)")
         db.execute("INSERT INTO written (path, sha256, source) VALUES ('/out/b', 'ab', '/specs/b')")
         if version >= 3:
@@ -161,6 +163,33 @@ def make_old(path: Path, version: int) -> None:
         if version >= 5:
             db.execute("INSERT INTO decisions VALUES (1, 1, 1, 'rejected', NULL, 2, 9.0)")
         db.commit()
+
+
+@pytest.mark.parametrize(
+    ("jobs", "whose"),
+    [
+        ([("h100", "done")], {"h100"}),
+        ([("h100", "failed")], {"h100"}),
+        ([("h100", "done"), ("a100", "done")], {"h100", "a100"}),
+        ([("h100", "done"), ("a100", "queued")], {"h100"}),
+        ([("h100", "failed"), ("a100", "queued")], set()),
+    ],
+)
+def test_an_answer_of_an_earlier_version_is_of_the_boxes_that_can_have_given_it(
+    path: Path, jobs: list[tuple[str, str]], whose: set[str]
+) -> None:
+    make_old(path, 9)
+    with closing(sqlite3.connect(path)) as db:
+        for number, (box, state) in enumerate(jobs):
+            db.execute(
+                "INSERT INTO jobs (key, box, file, entry, name, prompt, candidate, seed, settings, "
+                "destination, state, identity, asked, queued, changed) VALUES "
+                "(?, ?, '/a.json', 0, 'dusk', 'Warm dusk', 0, 7, '{}', '/o.json', ?, 'cd', 1, 5, 6)",
+                (f"k{number}", box, state),
+            )
+        db.commit()
+    with closing(Store(path)) as store:
+        assert {box for box in ("h100", "a100", "b200") if store.answer("cd", box)} == whose
 
 
 ANSWER_TEXT = (
@@ -180,7 +209,7 @@ def test_a_queue_of_every_schema_keeps_what_is_in_it(path: Path, version: int) -
         assert (job.name, job.state, job.identity, job.estimate) == ("dusk", "sent", "ab", 2481)
         assert (job.video, job.control, job.media) == (Path("/videos/a.mp4"), None, "")
         assert (job.held, job.choice, job.force) == (False, None, False)
-        assert store.answer("cd") == ANSWER
+        assert store.answer("cd", "") == ANSWER
         assert store.seen("h100") == ("journal", 12)
         assert store.written(Path("/out/b")) == Written("ab", Path("/specs/b"))
         assert [job.number for job in store.asked_to_cancel()] == ([1] if version >= 3 else [])
@@ -201,7 +230,7 @@ def test_a_queue_of_every_schema_can_be_used_as_a_new_one(path: Path, version: i
         assert [job.number for job in store.asked_to_pause()] == [new.number]
         identity = store.set_request(new.number, REQUEST, 9)
         store.begin_attempt(new.number, 1, "")
-        store.keep_answer(identity, ANSWER)
+        store.keep_answer(identity, "h100", ANSWER)
         store.finish(new.number, ANSWER)
         before = store.jobs()
     with closing(Store(path)) as again:

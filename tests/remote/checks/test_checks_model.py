@@ -9,7 +9,8 @@ import pytest
 from remote.checks.container import find_container
 from remote.checks.examination import Good, Wrong
 from remote.checks.model import ModelLocation as ModelPlace
-from remote.checks.model import find_config, find_model, find_weights, flag_value, loaded_model
+from remote.checks.model import find_config, find_model, find_weights
+from remote.engines.vllm.flags import flag_value, loaded_model
 from tests.support.safetensors_files import cut_in_half, write_index, write_safetensors
 
 

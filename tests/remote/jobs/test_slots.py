@@ -44,6 +44,9 @@ class Gate:
         yield self.text
         yield Completion("stop")
 
+    def serves(self) -> str:
+        return "gate 1"
+
     async def load(self) -> None:
         """Nothing is counted."""
 

@@ -110,7 +110,7 @@ def test_dialog(
     store: Store,
 ) -> None:
     answer = Answer("text", "stop", "sketch 1", None, None, "", "", 1, 100.0, 104.1)
-    store.keep_answer("id", answer)
+    store.keep_answer("id", "local", answer)
 
     async def run(pilot: Pilot[None]) -> None:
         app = pilot.app
