@@ -17,7 +17,8 @@ NEWEST_PROTOCOL = 5
 protocol 1. From 3 on, an app sends a message (a Ping, if nothing else) every few seconds, and the box
 closes the connection after a minute of silence. From 4 on, Submit may leave out a picture that the
 box has. From 5 on, the box sends durable messages that are newer than its Welcome, and an app asks for what
-it has missed by Ask; before, the box sends all that come after the app's cursor, whoever's they are."""
+it has missed by Ask; before, the box sends all that come after the app's cursor, whoever's they are. 5 added
+Arrange and Submit's `app`, too."""
 
 
 AWAY = "away: "
@@ -58,6 +59,9 @@ class Submit:
     """The PNG files in base64, in the order of `request.frames`. From protocol 4 on, an entry may be empty
     if the box has the picture for another job that has not ended; if it does not have it, it answers
     Refused."""
+    app: str = ""
+    """The queue that the job belongs to: a random id of the app's queue. The box gives fair turns to queues.
+    Empty for an older app."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,15 @@ class Ask:
     durable messages of its last attempt again, or Unknown. From protocol 5 on."""
 
     type: ClassVar[str] = "ask"
+    jobs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Arrange:
+    """Puts these of the jobs that wait, among themselves, into this order. Jobs that do not wait are passed
+    over. From protocol 5 on."""
+
+    type: ClassVar[str] = "arrange"
     jobs: tuple[str, ...]
 
 
@@ -267,7 +280,7 @@ class Pong:
     number: int
 
 
-FromApp = Hello | Submit | Ask | Cancel | Ping | Stop
+FromApp = Hello | Submit | Ask | Arrange | Cancel | Ping | Stop
 FromBox = (
     Welcome
     | Fatal

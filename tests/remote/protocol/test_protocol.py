@@ -144,6 +144,12 @@ def test_a_key_with_a_default_may_be_missing() -> None:
     assert from_json(body) == job
 
 
+def test_a_job_of_an_app_that_names_no_queue_is_read() -> None:
+    body = json.loads(json.dumps(to_json(job := ask("x"))))
+    del body["app"]
+    assert from_json(body) == job
+
+
 @pytest.mark.parametrize("key", ["oldest", "newest", "journal", "after", "runner", "setup"])
 def test_a_missing_key_is_named(key: str) -> None:
     body = to_json(Hello(1, 1, "", -1, "", ""))
