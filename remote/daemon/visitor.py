@@ -18,6 +18,7 @@ from remote.jobs.slots import Scheduler
 from remote.protocol import (
     NEWEST_PROTOCOL,
     OLDEST_PROTOCOL,
+    Arrange,
     Ask,
     Cancel,
     Decoder,
@@ -155,6 +156,8 @@ class Visitor:
             await self._submit(message)
         elif isinstance(message, Ask):
             await self._tell_known(message.jobs)
+        elif isinstance(message, Arrange):
+            await self._host.scheduler.arrange(message.jobs)
         elif isinstance(message, Cancel):
             await self._host.scheduler.begin_cancel(message.job)
         elif isinstance(message, Ping):

@@ -7,16 +7,19 @@ that starts after a crash has the same jobs in the same states.
 from __future__ import annotations
 
 import enum
+import sys
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import cast
 
 from remote.jobs.journal import Journal
 from remote.jobs.records import Record
+from remote.jobs.turns import Turns
 from remote.protocol import (
     MAX_FROM_BOX,
+    MAX_MESSAGE,
     MOST_FALLS,
     Accepted,
     Answer,
@@ -36,7 +39,8 @@ _WORTH = 0.1
 _LONGEST_GAP = 0.1
 """How much of a time without records counts towards a job's age, as a share of the time to keep jobs."""
 _LARGEST = MAX_FROM_BOX
-"""Bytes that a record may have: apps accept no larger message, and no sensible request is larger."""
+"""Bytes that a record may have: apps accept no larger message, and no sensible request is larger. An order of
+jobs may be larger, because apps are not sent it."""
 _LONGEST_REASON = 10_000
 """Characters."""
 
@@ -82,6 +86,8 @@ class _Job:
     attempts: int = 0
     falls: int = 0
     """Attempts that may have ended by a crash of the daemon."""
+    app: str = ""
+    """The queue that the job belongs to, as in `Submit.app`."""
 
 
 class Board:
@@ -94,8 +100,10 @@ class Board:
         self._journal = journal
         self._clock = clock
         self._jobs: dict[str, _Job] = {}
-        self._unfinished = 0
-        self._waiting: OrderedDict[str, None] = OrderedDict()
+        self._turns = Turns()
+        """The jobs that wait."""
+        self._running: dict[str, int] = {}
+        """The running jobs, each with the rank that it had when it waited."""
         self.strange: Counter[str] = Counter()
         """How many records of each kind this version cannot read. They stay in the journal for newer ones."""
         for record in journal.read():
@@ -110,20 +118,19 @@ class Board:
     @property
     def unfinished(self) -> int:
         """Jobs that wait or run."""
-        return self._unfinished
+        return len(self._turns) + len(self._running)
 
     def next_waiting(
         self, first: Sequence[str] = (), last: Collection[str] = frozenset()
     ) -> str | None:
-        """Return the job that starts next; None when none waits.
+        """Return the job that starts next; None when none waits. The queues of the apps take turns.
 
         A job of `first` comes before all others, and one of `last` after them.
         """
         for job in first:
-            if job in self._waiting:
+            if job in self._turns:
                 return job
-        others = (job for job in self._waiting if job not in last)
-        return next(others, next(iter(self._waiting), None))
+        return self._turns.choose(last)
 
     def state(self, job: str) -> JobState | None:
         """The state of the job; None when this box does not know it."""
@@ -131,14 +138,13 @@ class Board:
         return None if known is None else known.state
 
     def running(self) -> list[str]:
-        """The jobs with an attempt that has not ended."""
-        return [job for job, known in self._jobs.items() if known.state is JobState.RUNNING]
+        """The jobs with an attempt that has not ended, in the order in which they waited."""
+        return sorted(self._running, key=self._running.__getitem__)
 
     def unfinished_requests(self) -> Iterator[Request]:
         """The requests whose images are still needed."""
-        for job, known in self._jobs.items():
-            if known.ended is None:
-                yield self.request(job)
+        for job in (*self._running, *self._turns):
+            yield self.request(job)
 
     def request(self, job: str) -> Request:
         """The request of a job that was accepted. Raises KeyError."""
@@ -151,12 +157,22 @@ class Board:
         """Raise JournalError when the journal file was removed, or something else wrote to it."""
         self._journal.check()
 
-    def accept(self, job: str, request: Request) -> None:
-        """Accept the job; it is on the disk when this returns. A job that had failed starts anew.
+    def accept(self, job: str, request: Request, app: str = "") -> None:
+        """Accept the job for this app's queue; it is on the disk when this returns. A job that had failed
+        starts anew.
 
         Raises RecordTooLarge.
         """
-        self._append("accepted", {"job": job, "request": cast(Json, asdict(request))})
+        body: dict[str, Json] = {"job": job, "request": cast(Json, asdict(request))}
+        self._append("accepted", {**body, "app": app} if app else body)
+
+    def arrange(self, jobs: Sequence[str]) -> None:
+        """Put those of these jobs that wait into this order, as in `Turns.arrange`.
+
+        Raises RecordTooLarge.
+        """
+        if moved := self._turns.moved(jobs):
+            self._append("arranged", {"jobs": cast(Json, moved)}, MAX_MESSAGE)
 
     def has_crashed_runner(self, job: str) -> bool:
         """Return whether the runner died so often during this job that the job counts as the cause."""
@@ -213,7 +229,7 @@ class Board:
             return 0
         seqs, size = set(), 0
         for record in self._journal.read():
-            if record.body.get("job") in old:
+            if record.body.get("job") in old or self._is_past_order(record):
                 seqs.add(record.seq)
                 size += record.size
         if size < self._journal.size * _WORTH:
@@ -239,19 +255,25 @@ class Board:
 
     def _forget_unreadable(self) -> None:
         """Forget unfinished jobs whose request this version cannot read. Their records stay."""
-        for job in [job for job, known in self._jobs.items() if known.ended is None]:
+        for job in [*self._running, *self._turns]:
             try:
                 if self.request(job).job_id() == job:
                     continue
             except ProtocolError:
                 pass
             del self._jobs[job]
-            self._waiting.pop(job, None)
-            self._unfinished -= 1
+            self._leave(job)
             self.strange["accepted"] += 1
 
-    def _append(self, kind: str, body: Mapping[str, Json]) -> None:
-        self._learn(self._journal.append(kind, {"time": self._clock(), **body}, _LARGEST))
+    def _is_past_order(self, record: Record) -> bool:
+        """Return whether the record puts into order only jobs that have ended."""
+        if not _is_order(record):
+            return False
+        return not any(job in self._turns or job in self._running for job in _jobs_of(record))
+
+    def _append(self, kind: str, body: Mapping[str, Json], most: int | None = None) -> None:
+        record = {"time": self._clock(), **body}
+        self._learn(self._journal.append(kind, record, _LARGEST if most is None else most))
 
     def _learn(self, record: Record) -> None:
         job, kind = str(record.body.get("job")), record.body.get("type")
@@ -259,12 +281,13 @@ class Board:
         if known is None and kind == "finished":
             # The record of its acceptance was damaged. An app that submits the job again gets the result.
             known = self._jobs[job] = _Job(None)
-            self._unfinished += 1
         if kind == "accepted":
-            if known is None or known.ended is not None:
-                self._unfinished += 1
-            self._jobs[job] = _Job(record.seq)
-            self._waiting[job] = None
+            self._leave(job)
+            app = sys.intern(str(record.body.get("app", "")))
+            self._jobs[job] = _Job(record.seq, app=app)
+            self._turns.add(job, app)
+        elif kind == "arranged":
+            self._turns.arrange(_jobs_of(record))
         elif known is None or known.ended is not None:
             # The job's acceptance was lost and it has no result, or it has ended already.
             return
@@ -273,20 +296,26 @@ class Board:
             known.attempts += 1
             # Counts as a crash until the attempt ends in another way.
             known.falls += 1
-            self._waiting.pop(job, None)
+            if job in self._turns:
+                self._running[job] = self._turns.take(job)
         elif kind == "waiting":
             known.falls -= 1
             self._wait_first(job)
         elif kind in _ENDED_BY:
             known.state = _ENDED_BY[str(kind)]
             known.ended, known.ended_at = record.seq, _time_of(record, self._clock)
-            self._unfinished -= 1
-            self._waiting.pop(job, None)
+            self._leave(job)
 
     def _wait_first(self, job: str) -> None:
-        self._jobs[job].state = JobState.WAITING
-        self._waiting[job] = None
-        self._waiting.move_to_end(job, last=False)
+        self._leave(job)
+        known = self._jobs[job]
+        known.state = JobState.WAITING
+        self._turns.add_first(job, known.app)
+
+    def _leave(self, job: str) -> None:
+        """The job does not wait or run any more."""
+        self._turns.remove(job)
+        self._running.pop(job, None)
 
 
 def _time_of(record: Record, clock: Callable[[], float]) -> float:
@@ -305,7 +334,19 @@ def _is_readable(record: Record) -> bool:
     kind = record.body.get("type")
     if kind in _ENDED_BY:
         return _message_of(record) is not None
-    return kind in ("journal", "accepted", "started", "waiting")
+    return kind in ("journal", "accepted", "started", "waiting") or _is_order(record)
+
+
+def _is_order(record: Record) -> bool:
+    """Return whether the record puts jobs into an order, in a form that this version can read."""
+    jobs = record.body.get("jobs")
+    is_list = isinstance(jobs, list) and all(isinstance(job, str) for job in jobs)
+    return is_list and record.body.get("type") == "arranged"
+
+
+def _jobs_of(record: Record) -> list[str]:
+    """The jobs that an order names."""
+    return cast("list[str]", record.body["jobs"])
 
 
 def _message_of(record: Record) -> Durable | None:

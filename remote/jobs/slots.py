@@ -143,6 +143,13 @@ class Scheduler:
 
         return await self._on_disk(read)
 
+    async def arrange(self, jobs: Sequence[str]) -> None:
+        """Put those of these jobs that wait into this order. On a full disk, the order stays as it is."""
+        try:
+            await self._on_disk(self._board.arrange, jobs)
+        except (OSError, RecordTooLarge) as error:
+            _log.error("the order of %d jobs could not be kept: %s", len(jobs), error)
+
     async def begin_cancel(self, job: str) -> None:
         """Cancel a waiting or running job in a separate task, because a full disk may delay it for hours, and
         the app's next messages must not wait for it.
@@ -204,7 +211,7 @@ class Scheduler:
             self._require_engine(message.request)
             self._pictures.keep(message.request.frames, message.images)
             try:
-                self._board.accept(message.job, message.request)
+                self._board.accept(message.job, message.request, message.app)
             except (OSError, JournalError, RecordTooLarge):
                 self._pictures.release(message.request)
                 raise

@@ -8,6 +8,7 @@ import errno
 import os
 import threading
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -222,6 +223,43 @@ async def test_work_ends_when_its_journal_can_no_longer_be_read(tmp_path: Path) 
     with pytest.raises(JournalError, match="no longer"):
         await asyncio.wait_for(working, BOUND)
     site.journal.close()
+
+
+async def test_an_equal_request_of_two_apps_is_one_job_of_the_first_ones_queue(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as site:
+        await site.work.submit(ask("runs"))
+        await site.stands(ask("runs").job, JobState.RUNNING)
+        for app in "xy":
+            await site.work.submit(replace(ask(app), app=app))
+            await site.work.submit(replace(ONE, app=app))
+        await site.work.submit(replace(TWO, app="y"))
+        assert site.board.unfinished == 5
+        site.engine.open.set()
+        await site.stands(TWO.job, JobState.FINISHED)
+        started = [message.job for message in site.told if isinstance(message, Started)]
+    assert started == [job.job for job in (ask("runs"), ask("x"), ask("y"), ONE, TWO)]
+
+
+async def test_an_order_that_the_disk_does_not_take_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_room(*_: object) -> Record:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with opened(tmp_path) as site:
+        await site.work.submit(ask("runs"))
+        await site.stands(ask("runs").job, JobState.RUNNING)
+        await site.work.submit(ONE)
+        await site.work.submit(TWO)
+        with monkeypatch.context() as full:
+            full.setattr(Journal, "append", no_room)
+            await site.work.arrange([TWO.job, ONE.job])
+        assert "the order of 2 jobs could not be kept" in caplog.text
+        assert site.board.next_waiting() == ONE.job
+        await site.work.arrange([TWO.job, ONE.job])
+        assert site.board.next_waiting() == TWO.job
 
 
 async def test_an_attempt_says_why_the_engine_failed_at_the_one_before(tmp_path: Path) -> None:
