@@ -54,6 +54,9 @@ class UserRequests:
         for job in jobs:
             if not self._ledger.knows(job.number):
                 self._adopt(job)
+            elif job.state.on_box and job.identity and self._ledger.is_active(job.number):
+                # While a run begins, its jobs are known, and their requests are not in flight yet.
+                self._flights.believe(job.identity, job.number)
         here = {job.number: job for job in jobs if self._ledger.is_active(job.number)}
         for flight in self._flights:
             answered = {job.number for job in self._ledger.active(flight.jobs)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -17,6 +18,7 @@ from backend.box import backoff, reconnect
 from backend.box.asker import UnattendedAsker
 from backend.config import load_settings
 from backend.dispatch import dispatcher as dispatch
+from backend.dispatch import ledger
 from backend.dispatch.courier import SENT_AHEAD
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.prepare import Preparer, Ready
@@ -24,7 +26,8 @@ from backend.dispatch.run_or_follow import run_or_follow
 from backend.events import Event, JobCancelled, JobDone
 from backend.planning.orders import Batch, make_jobs
 from backend.specs.scan import scan
-from backend.store import Job, State, Store
+from backend.results.undelivered import undelivered
+from backend.store import Due, Job, State, Store
 from remote.protocol import Cancel, Submit
 from tests.support.near_box import BOX, NearBox, serving_near
 from tests.support.waiting import until
@@ -350,6 +353,34 @@ async def test_a_request_that_was_left_is_heeded_before_anything_is_sent(scene: 
 
     assert scene.box.engine.begun == ["two"]
     assert scene.cancelled() == [first.number]
+
+
+async def test_the_box_is_told_of_a_request_that_is_found_while_the_run_still_begins(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run may first write results of earlier runs, which takes a while."""
+    (job,) = scene.queue("one")
+    async with scene.interrupted([job]):
+        await scene.until(State.RUNNING, job)
+    scene.store.ask_to_cancel([job.number])
+    goes_on = threading.Event()
+
+    def look_long(store: Store, box: str) -> list[Due]:
+        assert goes_on.wait(BOUND)
+        return undelivered(store, box)
+
+    monkeypatch.setattr(ledger, "undelivered", look_long)
+    dispatcher = scene.dispatcher()
+    async with asyncio.timeout(BOUND):
+        run = asyncio.create_task(dispatcher.run(scene.store.jobs([job.number])))
+        await until(lambda: dispatcher.numbers)
+        await dispatcher.apply_requests()
+        goes_on.set()
+        await run
+
+    assert scene.cancelled() == [job.number]
+    assert scene.box.board.unfinished == 0
+    assert len(scene.box.told("cancelled")) == 1
 
 
 async def test_a_run_of_other_jobs_heeds_it_too(scene: Scene) -> None:
