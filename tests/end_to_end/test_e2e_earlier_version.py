@@ -1,6 +1,6 @@
 """A queue and a box that an earlier version left half done are taken over, and every job is done once.
 
-The files in `half_done_by_schema_8` were made by the version of schema 8 and protocol 4; the top of `queue.sql`
+The version of schema 8 and protocol 4 made the files in `half_done_by_schema_8`; the top of `queue.sql`
 says how far each job had come.
 """
 
@@ -31,7 +31,7 @@ DONE = {*ANSWERED, "scene03", "scene04", UNHEARD, "scene07"}
 
 @pytest.fixture
 def root(laptop: Laptop, tmp_path: Path) -> Path:
-    """The root of the box; queue, specs, results, journal and pictures are as the earlier version left them."""
+    """The box's root. Queue, specs, results, journal and pictures are as the earlier version left them."""
     shutil.copytree(HALF_DONE / "work", laptop.cwd, dirs_exist_ok=True)
     laptop.queue_file.parent.mkdir(parents=True)
     with closing(sqlite3.connect(laptop.queue_file)) as db:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import io
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +23,8 @@ from remote.protocol import Setup
 from tests.remote.attached import Box
 
 MakeBox = Callable[..., Box]
+Other = Callable[[dict[str, str]], Box]
+"""Makes a box with the same root and a changed runner, by what is replaced by what in the sources."""
 
 
 @pytest.fixture
@@ -49,6 +55,40 @@ def make_box(tmp_path: Path) -> Iterator[MakeBox]:
 def box(make_box: MakeBox) -> Box:
     """A box where nothing has run yet."""
     return make_box()
+
+
+@pytest.fixture
+def other(box: Box, tmp_path: Path) -> Iterator[Other]:
+    """The same root as an app meets it whose runner was changed; its daemon ends with the test."""
+    made: list[Box] = []
+
+    def make(changes: dict[str, str]) -> Box:
+        data = _changed(build_runner().data, changes)
+        digest = hashlib.sha256(data).hexdigest()[:12]
+        file = tmp_path / f"runner-{digest}.pyz"
+        file.write_bytes(data)
+        changed = replace(box, runner=file, hash=digest)
+        made.append(changed)
+        return changed
+
+    yield make
+    for one in made:
+        one.kill()
+
+
+def _changed(data: bytes, changes: dict[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    left = set(changes)
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(buffer, "w") as new:
+        for name in old.namelist():
+            source = old.read(name).decode()
+            for before, after in changes.items():
+                if before in source:
+                    left.discard(before)
+                    source = source.replace(before, after)
+            new.writestr(name, source)
+    assert not left, "the runner has no such lines any more"
+    return buffer.getvalue()
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ from backend.dispatch.prepare import Preparer, Ready
 from backend.dispatch.run_or_follow import run_or_follow
 from backend.events import Event, JobCancelled, JobDone
 from backend.planning.orders import Batch, make_jobs
-from backend.specs.scan import scan
 from backend.results.undelivered import undelivered
+from backend.specs.scan import scan
 from backend.store import Due, Job, State, Store
 from remote.protocol import Cancel, Submit
 from tests.support.near_box import BOX, NearBox, serving_near

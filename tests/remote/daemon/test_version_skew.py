@@ -8,39 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import io
-import zipfile
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from backend.box.runner import build_runner
 from remote.jobs.journal import Journal
 from remote.protocol import NEWEST_PROTOCOL, Accepted, Fatal, Finished, Stop, Submit, Welcome
 from tests.remote.attached import BOUND, App, Box, Gone, ask, ask_slowly, png
+from tests.remote.conftest import Other
 from tests.support.waiting import wait_until
 
 JOB = ask("a harbour at dusk", [png()])
 NEWER = NEWEST_PROTOCOL + 1
-Other = Callable[[dict[str, str]], Box]
-
-
-@pytest.fixture
-def other(box: Box, tmp_path: Path) -> Other:
-    """The same root as an app meets it whose runner was changed: what is replaced by what."""
-
-    def make(changes: dict[str, str]) -> Box:
-        data = _changed(build_runner().data, changes)
-        digest = hashlib.sha256(data).hexdigest()[:12]
-        file = tmp_path / f"runner-{digest}.pyz"
-        file.write_bytes(data)
-        return replace(box, runner=file, hash=digest)
-
-    return make
 
 
 @pytest.fixture
@@ -61,21 +41,6 @@ def newer(other: Other) -> Box:
             ),
         }
     )
-
-
-def _changed(data: bytes, changes: dict[str, str]) -> bytes:
-    buffer = io.BytesIO()
-    left = set(changes)
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(buffer, "w") as new:
-        for name in old.namelist():
-            source = old.read(name).decode()
-            for before, after in changes.items():
-                if before in source:
-                    left.discard(before)
-                    source = source.replace(before, after)
-            new.writestr(name, source)
-    assert not left, "the runner has no such lines any more"
-    return buffer.getvalue()
 
 
 async def all_done(app: App, *jobs: Submit) -> None:
