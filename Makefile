@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test test-rest test-all test-again check format faults soak fuzz bench bench-tui lock clean
+.PHONY: demo test test-rest test-all test-again check format faults soak fuzz bench bench-tui bench-replay lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/upsample demo
@@ -64,6 +64,10 @@ soak: $(VENV)/.installed-dev
 # How quickly the app answers; BENCH="--specs 10000" and the like.
 bench-tui: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.tui $(BENCH)
+
+# How long a new app waits for one result on a box that has answered many jobs of others.
+bench-replay: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.replay $(BENCH)
 
 # Resolve the newest versions that pyproject.toml admits and pin them.
 lock:
