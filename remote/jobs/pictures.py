@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from remote.files import sync_folder, write_whole
+from remote.jobs.disk_room import DiskRoom
 from remote.protocol import FrameInfo, Request
 
 
@@ -33,17 +34,21 @@ class Pictures:
         self._folder = folder
         self._needed = Counter(frame.sha256 for request in needed_by for frame in request.frames)
         self._sweep()
+        held = sum(path.stat().st_size for path in folder.iterdir())
+        self._room = DiskRoom(folder, held)
 
     def keep(self, frames: Sequence[FrameInfo], images: Sequence[str]) -> None:
         """Store the base64 images of these frames durably. An image may be empty if it is stored already.
 
         Raises MissingPicture when an image is empty and not stored, ValueError when the images do not match
-        the frames, and OSError (disk full).
+        the frames, and OSError (disk full, or nearly: see `DiskRoom`).
         """
         pictures = self._decode_all(frames, images)
+        new = {name: data for name, data in pictures.items() if not (self._folder / name).exists()}
+        self._room.require(map(len, new.values()))
         try:
-            for name, data in pictures.items():
-                self._store(name, data)
+            for name, data in new.items():
+                write_whole(self._folder / name, [data])
             if pictures:
                 sync_folder(self._folder)
         except OSError:
@@ -95,10 +100,6 @@ class Pictures:
         if self._needed[name] <= 0:
             del self._needed[name]
             (self._folder / name).unlink(missing_ok=True)
-
-    def _store(self, name: str, data: bytes) -> None:
-        if not (self._folder / name).exists():
-            write_whole(self._folder / name, [data])
 
 
 def _decode(image: str) -> bytes:

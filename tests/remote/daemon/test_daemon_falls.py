@@ -317,6 +317,22 @@ async def test_an_accepted_job_waits_until_the_disk_has_room_again(small_box: Bo
     assert sorted(finished) == sorted(job.job for job in jobs)
 
 
+async def test_more_pictures_than_the_disk_holds_are_refused_and_the_others_are_done(
+    small_box: Box,
+) -> None:
+    """The pictures that are handed over never take the journal's last room."""
+    jobs = [ask(f"scene {number}", [png(), bytes([number]) * 9_000]) for number in range(40)]
+    async with small_box.visited() as app:
+        await app.send(*[ask_slowly(f"slow {number}", looks=2) for number in range(4)], *jobs)
+        ends: dict[str, str] = {}
+        while len(ends) < len(jobs) + 4:
+            message = await app.next()
+            if isinstance(message, (Refused, Failed, Finished)):
+                ends[message.job] = getattr(message, "kind", "finished")
+    assert "disk" in ends.values()
+    assert set(ends.values()) <= {"disk", "request", "finished"}
+
+
 async def test_a_daemon_that_cannot_start_on_a_full_disk_says_so(small_box: Box) -> None:
     root = Path(small_box.setup.root)
     filler = fill(root)
