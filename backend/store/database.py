@@ -14,7 +14,7 @@ from pathlib import Path
 
 from backend.store.opening import Opened, Users, mark_damaged, open_queue
 from backend.store.schema import transaction
-from backend.store.trouble import is_damage, unusable
+from backend.store.trouble import READ_ERRORS, is_damage, unusable
 
 EACH = "(SELECT value FROM json_each(?))"
 """SQL for the elements of a list of numbers. SQLite takes a list only as JSON, which `array` makes."""
@@ -72,7 +72,7 @@ class Database:
                 yield self._db
             except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
                 raise  # an error in our code, not in the file
-            except sqlite3.DatabaseError as error:
+            except READ_ERRORS as error:
                 if is_damage(error):
                     mark_damaged(self.path)
                 raise unusable(self.path, error) from error

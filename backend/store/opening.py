@@ -18,7 +18,7 @@ from backend.errors import QueueError
 from backend.files import make_private, make_private_folder, open_private
 from backend.store.salvage import SetAside, replace_damaged
 from backend.store.schema import SCHEMA_VERSION, transaction, upgrade, version_of
-from backend.store.trouble import Damaged, is_damage, unusable
+from backend.store.trouble import READ_ERRORS, Damaged, is_damage, unusable
 
 _TRIES, _PAUSE = 100, 0.05
 """How often a lock is tried that other processes hold for a moment, and the seconds between two tries."""
@@ -95,7 +95,7 @@ def open_queue(path: Path, users: Users) -> Opened:
             users.share()
         try:
             db = _open(path, check=alone and _ended_in_disorder(path))
-        except sqlite3.DatabaseError as error:
+        except READ_ERRORS as error:
             if not is_damage(error):
                 raise
             if not (alone or users.is_alone()):
@@ -107,7 +107,7 @@ def open_queue(path: Path, users: Users) -> Opened:
             _damage_mark(path).unlink(missing_ok=True)
             db = _open(path, check=False)
         users.share()
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
         raise unusable(path, error) from error
     return Opened(db, set_aside)
 

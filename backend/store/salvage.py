@@ -25,7 +25,7 @@ from backend.store.job import State
 from backend.store.pages import PAGE, RecoveredRow, read_rows
 from backend.store.paths import path_of
 from backend.store.schema import SETTLE_ORIGINS, transaction
-from backend.store.trouble import Damaged
+from backend.store.trouble import READ_ERRORS, Damaged
 from remote.protocol import Answer, ProtocolError, Request, parse
 
 _SIDE_FILES = ("-wal", "-shm")
@@ -116,12 +116,14 @@ def _copy_rows(damaged: Path, fresh: sqlite3.Connection) -> dict[str, int]:
         with _readable(damaged) as db:
             for table in _TABLES:
                 try:
-                    for row in db.execute(f"SELECT * FROM {table}"):  # noqa: S608 - our own names
-                        known = {n: v for n, v in dict(row).items() if n in columns[table]}
-                        saved[table] += _insert(fresh, table, known)
-                except sqlite3.DatabaseError:
+                    rows = db.execute(f"SELECT * FROM {table}")  # noqa: S608 - our own names
+                    if not {name for name, *_ in rows.description} <= set(columns[table]):
+                        raise Damaged(f"columns of {table} have other names")
+                    for row in rows:
+                        saved[table] += _insert(fresh, table, dict(row))
+                except READ_ERRORS:
                     unread.append(table)
-            with suppress(sqlite3.DatabaseError):
+            with suppress(*READ_ERRORS):
                 # Moves all pages into one file, for `read_rows`.
                 db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         for row in read_rows(damaged) if unread else ():
@@ -139,7 +141,7 @@ class _readable:  # noqa: N801 - used as a function
 
     def __enter__(self) -> sqlite3.Connection:
         self._db = self._connect()
-        with suppress(sqlite3.DatabaseError):
+        with suppress(*READ_ERRORS):
             self._db.execute("SELECT 1 FROM sqlite_master").fetchone()
             return self._db
         self._db.close()

@@ -13,17 +13,22 @@ class Damaged(sqlite3.DatabaseError):
     """A row or the file is not as it was written, although SQLite can read it."""
 
 
+READ_ERRORS = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What reading a file may raise. Where names in the schema are not UTF-8, Python cannot decode SQLite's own
+message, and raises UnicodeDecodeError in its place."""
 _NOT_TEXT = "Could not decode to UTF-8"
 """The beginning of Python's message for text that is not UTF-8; the error has no SQLite code."""
+_WRONG_SCHEMA = ("no such column", "no such table")
+"""The beginnings of SQLite's messages when a query names what the schema lacks. Ours names what was there."""
 _MAKE_ROOM = "Make room on the disk of {}; what was in the queue before is in it still."
 
 
 def is_damage(error: BaseException) -> bool:
     """Whether the error means that the file is damaged, or is not an SQLite file."""
     return (
-        isinstance(error, Damaged)
+        isinstance(error, (Damaged, UnicodeDecodeError))
         or _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-        or str(error).startswith(_NOT_TEXT)
+        or str(error).startswith((_NOT_TEXT, *_WRONG_SCHEMA))
     )
 
 

@@ -231,6 +231,31 @@ def test_a_row_of_a_written_file_that_lists_no_answers_is_left_out(path: Path) -
         assert store.all_written() == {}
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"tablejobs",
+        b"CREATE TABLE jobs",
+        b"key         TEXT",
+        b"control TEXT",
+        b"tableseen",
+        b"jobs_by_destination",
+    ],
+)
+@pytest.mark.parametrize("place", [5, -1])
+def test_a_schema_whose_words_are_no_text_is_damage(path: Path, words: bytes, place: int) -> None:
+    """Python cannot decode what SQLite says of it, and raises no error of SQLite's then."""
+    before = fill(path)
+    where = path.read_bytes().find(words)
+    assert where > 0
+    flip(path, where + place % len(words))
+    for _ in range(2):
+        with suppress(QueueError), closing(Store(path)) as store:
+            jobs = store.jobs()
+    assert [job.key for job in jobs] == [job.key for job in before]
+    assert [job.video for job in jobs] == [job.video for job in before]
+
+
 @settings(
     max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
