@@ -48,10 +48,11 @@ class QueueError(UpsampleError):
 class QueueTaken(QueueError):
     """Another process holds the lock of the queue."""
 
-    def __init__(self, holder: str, remedy: str = "") -> None:
-        """`holder` describes the process in words."""
+    def __init__(self, holder: str, remedy: str = "", mark: str = "") -> None:
+        """`holder` describes the process in words; `mark` is `Holder.mark`."""
         super().__init__(f"{holder} is working on the queue", remedy)
         self.holder = holder
+        self.mark = mark
 
 
 class BoxError(UpsampleError):

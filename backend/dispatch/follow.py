@@ -1,7 +1,7 @@
 """Reports jobs that another process runs: reads their changes from the queue's file and makes events of them.
 
-The file holds the states of jobs and their answers. It holds neither the text while it is being written nor
-the status of boxes.
+The file holds the states of jobs and their answers, but not the text while it is being written. How a box
+does, `box_news` reads.
 """
 
 from __future__ import annotations

@@ -36,6 +36,11 @@ class Holder:
     command: str
     """Command line, as a shell would take it. Data: sanitise before showing."""
 
+    @property
+    def mark(self) -> str:
+        """Tells what this process writes into the queue's file from what an earlier holder wrote."""
+        return f"{self.process} {self.since!r}"
+
     def describe(self) -> str:
         """Describe the process in words."""
         facts = [f"process {self.process}"] if self.process else []
@@ -45,8 +50,11 @@ class Holder:
 
 
 @contextlib.contextmanager
-def dispatcher_lock(store: Store) -> Iterator[None]:
-    """Hold the lock of the queue for a block of code. Raises QueueTaken when another process holds it."""
+def dispatcher_lock(store: Store) -> Iterator[Holder]:
+    """Hold the lock of the queue for a block of code, which gets the description of this process.
+
+    Raises QueueTaken when another process holds it.
+    """
     descriptor = open_private(store.path.with_suffix(".lock"))
     try:
         try:
@@ -56,11 +64,12 @@ def dispatcher_lock(store: Store) -> Iterator[None]:
             raise QueueTaken(
                 holder.describe(),
                 "Wait until it is done, or end it: what it has not done stays queued.",
+                holder.mark,
             ) from None
-        told = json.dumps(asdict(Holder(os.getpid(), time.time(), _own_command()))).encode()
+        own = Holder(os.getpid(), time.time(), _own_command())
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, told, 0)
-        yield
+        os.pwrite(descriptor, json.dumps(asdict(own)).encode(), 0)
+        yield own
     finally:
         os.close(descriptor)
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from backend.dispatch.box_news import NewsReader, writing_news
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.follow import Follower
 from backend.dispatch.give_up import GiveUpTimer
@@ -30,30 +31,33 @@ async def run_or_follow(
     """Wait until these jobs of one box have ended or are postponed, whichever process runs them.
 
     `watch` is called with every event. `dispatcher` makes the Dispatcher that runs the jobs once this
-    process holds the lock. Raises the errors of `Dispatcher.run`, and BoxUnreachable when this process runs
-    the jobs and the box has made no progress for `give_up_after` seconds (0: never).
+    process holds the lock. Raises the errors of `Dispatcher.run`, also when another process runs the jobs
+    and one of these errors has stopped the box there. Raises BoxUnreachable when this process runs the jobs
+    and the box has made no progress for `give_up_after` seconds (0: never).
     """
     run = _Run(store, watch, dispatcher, give_up_after)
     try:
-        with dispatcher_lock(store):
-            await run.work_on([job.number for job in jobs])
+        with dispatcher_lock(store) as own:
+            await run.work_on([job.number for job in jobs], own.mark)
             return
     except QueueTaken as taken:
         holder = taken.holder
     watch(DispatcherChanged(holder))
     follower = Follower(store, jobs, watch)
+    news = NewsReader(store, jobs[0].box, watch)
     while not await follower.report_changes():
         try:
-            with dispatcher_lock(store):
+            with dispatcher_lock(store) as own:
                 # Check again: the other process may have ended the jobs before it released the lock.
                 if not await follower.report_changes():
                     watch(DispatcherChanged(""))
-                    await run.work_on(follower.unended)
+                    await run.work_on(follower.unended, own.mark)
                 return
         except QueueTaken as taken:
             if taken.holder != holder:
                 holder = taken.holder
                 watch(DispatcherChanged(holder))
+            await news.report(taken.mark)
         await asyncio.sleep(POLL_SECONDS)
 
 
@@ -66,23 +70,34 @@ class _Run:
     dispatcher: MakeDispatcher
     give_up_after: float
 
-    async def work_on(self, numbers: Sequence[int]) -> None:
-        """Run the jobs with these numbers until all have ended or are postponed."""
+    async def work_on(self, numbers: Sequence[int], holder: str) -> None:
+        """Run the jobs with these numbers until all have ended or are postponed. `holder` is the mark of
+        this process.
+        """
         # Read again: the process that held the lock before may have finished some jobs and removed others.
         jobs = await asyncio.to_thread(self.store.jobs, numbers)
         if not jobs:
             return
         box = jobs[0].box
         timer = GiveUpTimer(box, self.give_up_after, self.watch)
-        dispatcher = self.dispatcher(timer.hear)
-        try:
-            async with _beside(
-                poll_queue_changes(self.store, lambda: self._obey(dispatcher, box, set(numbers))),
-                timer.wait(),
-            ):
-                await dispatcher.run(jobs)
-        finally:
-            timer.stop()
+        with writing_news(self.store, holder) as news:
+
+            def hear(event: Event) -> None:
+                timer.hear(event)
+                news.hear(event)
+
+            dispatcher = self.dispatcher(hear)
+            try:
+                async with _beside(
+                    poll_queue_changes(
+                        self.store, lambda: self._obey(dispatcher, box, set(numbers))
+                    ),
+                    timer.wait(),
+                    news.write(),
+                ):
+                    await dispatcher.run(jobs)
+            finally:
+                timer.stop()
 
     async def _obey(self, dispatcher: Dispatcher, box: str, numbers: set[int]) -> None:
         """Apply the requests of other processes. Jobs of these that one queues again join the run."""

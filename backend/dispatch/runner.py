@@ -17,6 +17,7 @@ from backend.box.backoff import Backoff
 from backend.box.link import Box
 from backend.box.setup import make_box
 from backend.config import Settings
+from backend.dispatch.box_news import NewsWriter, writing_news
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.follow import JobChange, JobChanges
 from backend.dispatch.ledger import Ledger
@@ -49,7 +50,9 @@ class QueueRunner:
         self._store = store
         self._settings = settings
         self._asker = asker
-        self._watch = watch
+        self._front_end = watch
+        self._news: NewsWriter | None = None
+        """Writes what followers may hear; None while this process follows another one."""
         self._wake_ups: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._job_changes = JobChanges(store)
         self._is_following = False
@@ -72,20 +75,11 @@ class QueueRunner:
         holder = ""
         while True:
             try:
-                with dispatcher_lock(self._store):
+                with dispatcher_lock(self._store) as own:
                     self._is_following = False
                     if holder:
                         self._watch(DispatcherChanged(""))
-                    async with asyncio.TaskGroup() as box_tasks:
-                        self._box_tasks = box_tasks
-                        # Earlier runs may have been killed before they wrote a result, also of a box
-                        # that has no work now.
-                        await self._write_results(
-                            await asyncio.to_thread(undelivered_jobs, self._store)
-                        )
-                        for box in await asyncio.to_thread(self._store.boxes_with_work):
-                            self._wake_box(box)
-                        await poll_queue_changes(self._store, self._apply_requests)
+                    await self._work(own.mark)
             except ExceptionGroup as errors:
                 raise first_of(errors) from None
             except QueueTaken as taken:
@@ -94,6 +88,27 @@ class QueueRunner:
                     holder = taken.holder
                     self._watch(DispatcherChanged(holder))
             await self._follow_holder()
+
+    async def _work(self, holder: str) -> None:
+        """Run jobs until this task is cancelled. `holder` is the mark of this process."""
+        async with asyncio.TaskGroup() as box_tasks:
+            self._box_tasks = box_tasks
+            with writing_news(self._store, holder) as self._news:
+                box_tasks.create_task(self._news.write())
+                # Earlier runs may have been killed before they wrote a result, also of a box that has no
+                # work now.
+                await self._write_results(await asyncio.to_thread(undelivered_jobs, self._store))
+                for box in await asyncio.to_thread(self._store.boxes_with_work):
+                    self._wake_box(box)
+                await poll_queue_changes(self._store, self._apply_requests)
+
+    def _watch(self, event: Event, stopped_by: UpsampleError | None = None) -> None:
+        """Tell the front end of an event, and the processes that follow this one. `stopped_by` is why a box
+        is stopped.
+        """
+        self._front_end(event)
+        if self._news is not None:
+            self._news.hear(event, stopped_by)
 
     @property
     def is_dispatching(self) -> bool:
@@ -224,6 +239,7 @@ class QueueRunner:
 
     async def _apply_requests(self) -> None:
         """Apply the requests of other processes, and run the jobs that they queued."""
+        tried = await asyncio.to_thread(self._store.take_tries)
         async with self._changing:
             for dispatcher in tuple(self._dispatchers.values()):
                 await dispatcher.apply_requests()
@@ -234,7 +250,7 @@ class QueueRunner:
                 await self._cancel_here(box, to_cancel)
             changes = await self._report_changes()
         to_do = [change.job for change in changes if change.is_queued_anew]
-        for box in {job.box for job in (*to_do, *to_cancel)}:
+        for box in {*tried, *(job.box for job in (*to_do, *to_cancel))}:
             self._wake_box(box)
 
     async def _report_changes(self) -> list[JobChange]:
@@ -263,7 +279,7 @@ class QueueRunner:
                 if RETRIES[trouble_of(error)].attempts is not None:
                     # For example a refused host key, or a box that is gone from the config: a retry alone
                     # does not help.
-                    self._watch(LinkChanged(name, LinkState.STOPPED, str(error)))
+                    self._watch(LinkChanged(name, LinkState.STOPPED, str(error)), error)
                     await self._wake_ups[name].wait()
                     continue
                 wait = backoff.next()

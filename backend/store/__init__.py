@@ -15,6 +15,7 @@ import platformdirs
 
 from backend.store.answers import Answers
 from backend.store.attempts import Attempt
+from backend.store.box_news import BoxNews, NewsRow
 from backend.store.destinations import Destinations, Due, wanted_since
 from backend.store.held_answers import answer_fingerprint
 from backend.store.job import Job, Order, State
@@ -27,6 +28,7 @@ __all__ = [
     "Attempt",
     "Due",
     "Job",
+    "NewsRow",
     "Order",
     "SetAside",
     "State",
@@ -43,7 +45,7 @@ def default_path() -> Path:
     return platformdirs.user_data_path("upsample") / "queue.db"
 
 
-class Store(Answers, Destinations, WrittenFiles):
+class Store(Answers, Destinations, WrittenFiles, BoxNews):
     """The open queue. Each method blocks for about a millisecond; threads may share an instance.
 
     Each method raises QueueError when the file cannot be used.

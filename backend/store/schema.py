@@ -146,6 +146,21 @@ DROP TABLE results_of_any_box;
 CREATE INDEX results_by_time ON results (received);
 {SETTLE_ORIGINS};
 """,  # noqa: S608 - our own words
+    # 11: what the process that works on the queue says of its boxes, and requests to try a box again.
+    """
+CREATE TABLE box_news (
+    box    TEXT NOT NULL,
+    kind   TEXT NOT NULL,
+    event  TEXT NOT NULL,
+    time   REAL NOT NULL,
+    holder TEXT NOT NULL,
+    PRIMARY KEY (box, kind)
+);
+CREATE TABLE tries (
+    box   TEXT PRIMARY KEY,
+    asked REAL NOT NULL
+);
+""",
 )
 """SQL that makes each version of the schema from the one before. New steps go at the end; none is changed."""
 

@@ -290,3 +290,4 @@ async def test_while_another_process_works_it_is_named_and_what_it_does_is_shown
         await until(pilot, lambda: runner.is_dispatching)
         await until(pilot, lambda: "works on this" not in text_of(page, "#boxes"))
         running.cancel()
+        await until(pilot, lambda: running.is_finished)
