@@ -32,10 +32,12 @@ class Disk:
 class DiskRoom:
     """The room on the disk of a folder, with a reserve that no picture takes."""
 
-    def __init__(self, folder: Path, held: int) -> None:
-        """`held` is the number of bytes of the pictures that are in the folder. Raises OSError."""
+    def __init__(self, folder: Path) -> None:
+        """The folder holds pictures alone. Raises OSError."""
         self._folder = folder
-        self._reserve = reserve_of(read_disk(folder), held)
+        self._reserve = reserve_of(
+            read_disk(folder), (path.stat().st_size for path in folder.iterdir())
+        )
 
     def require(self, sizes: Iterable[int]) -> None:
         """Raise OSError if files of these sizes (bytes) would leave less than the reserve."""
@@ -50,13 +52,16 @@ class DiskRoom:
             )
 
 
-def reserve_of(disk: Disk, held: int) -> int:
-    """The reserve in bytes on a disk, `held` bytes of which are taken by pictures that will be removed.
+def reserve_of(disk: Disk, pictures: Iterable[int]) -> int:
+    """The reserve in bytes on a disk with pictures of these sizes (bytes), which will be removed.
 
     It is at most half of what is free, so that a disk that is nearly full serves, too. Pictures count as
     free, or else each daemon would keep half of what the one before it has left.
     """
-    return min(disk.total // _SHARE, _MOST, (disk.free + held) // 2)
+    reserve = min(disk.total // _SHARE, _MOST)
+    if disk.free // 2 >= reserve:
+        return reserve  # on a network's disk, it takes long to ask for the size of each picture
+    return min(reserve, (disk.free + sum(pictures)) // 2)
 
 
 def read_disk(folder: Path) -> Disk:

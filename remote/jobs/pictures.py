@@ -34,8 +34,7 @@ class Pictures:
         self._folder = folder
         self._needed = Counter(frame.sha256 for request in needed_by for frame in request.frames)
         self._sweep()
-        held = sum(path.stat().st_size for path in folder.iterdir())
-        self._room = DiskRoom(folder, held)
+        self._room = DiskRoom(folder)
 
     def keep(self, frames: Sequence[FrameInfo], images: Sequence[str]) -> None:
         """Store the base64 images of these frames durably. An image may be empty if it is stored already.

@@ -51,7 +51,14 @@ def keep_all_that_fit(pictures: Pictures) -> list[Request]:
 def test_a_reserve_is_small_beside_the_disk_and_beside_what_is_free(
     total: int, free: int, held: int, reserve: int
 ) -> None:
-    assert reserve_of(Disk(total, free, 1), held) == reserve
+    assert reserve_of(Disk(total, free, 1), [held // 2, held // 2]) == reserve
+
+
+def test_on_a_disk_with_much_room_no_picture_is_asked_for_its_size() -> None:
+    """A home on a network may take seconds for a thousand of them."""
+    asked = iter([1, 2, 3])
+    assert reserve_of(Disk(1000 * GIB, 500 * GIB, 1), asked) == GIB
+    assert list(asked) == [1, 2, 3]
 
 
 def test_pictures_never_fill_a_disk_up(small_disk: Path) -> None:
@@ -107,5 +114,5 @@ def test_where_the_file_system_does_not_say_what_is_free_the_write_decides(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(disk_room, "read_disk", lambda _: Disk(0, 0, 1))
-    DiskRoom(tmp_path, held=0).require([1_000_000])
+    DiskRoom(tmp_path).require([1_000_000])
     keep(Pictures(tmp_path, []), bytes(9_000))
