@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from rich.progress import (
     BarColumn,
@@ -41,6 +42,7 @@ from backend.events import (
     event_json,
 )
 from backend.exit_codes import ExitCode
+from backend.planning.pace import Pace
 from backend.store import Job, State
 
 _QUIET_SECONDS = 5.0
@@ -74,7 +76,7 @@ class BatchReport:
             MofNCompleteColumn(),
             _RateColumn(),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            _TimeLeftColumn(),
         )
         self._task = self.bar.add_task("", total=None)
 
@@ -86,10 +88,10 @@ class BatchReport:
         troubled = self._troubles or self._refused or self._paused
         return ExitCode.SOME_FAILED if troubled else ExitCode.OK
 
-    def expect(self, jobs: Sequence[Job]) -> None:
-        """Set the total of the bar from the jobs of the run."""
+    def expect(self, jobs: Sequence[Job], pace: Pace) -> None:
+        """Set the total of the bar from the jobs of the run. `pace` is that of their box."""
         self._expected = sum(not job.state.ended for job in jobs)
-        self.bar.update(self._task, total=self._expected)
+        self.bar.update(self._task, total=self._expected, pace=pace)
 
     def hear(self, event: Event) -> None:
         """Handle an event of the dispatcher: count it and show it."""
@@ -251,6 +253,20 @@ class _WordsColumn(ProgressColumn):
         counted = task.fields.get("counted")
         words = counted.words(time.monotonic()) if isinstance(counted, _Counted) else ""
         return Text(words or task.description)
+
+
+class _TimeLeftColumn(TimeRemainingColumn):
+    """Shows how long the rest will take: by the speed of this run, and before that is known, by the earlier
+    answers of the box.
+    """
+
+    def render(self, task: Task) -> Text:
+        pace = task.fields.get("pace")
+        if task.time_remaining is None and task.remaining and isinstance(pace, Pace):
+            seconds = pace.seconds_for(round(task.remaining))
+            if seconds is not None:
+                return Text(str(timedelta(seconds=round(seconds))), "progress.remaining")
+        return super().render(task)
 
 
 class _RateColumn(ProgressColumn):

@@ -24,6 +24,7 @@ from backend.events import Event
 from backend.exit_codes import ExitCode
 from backend.planning.admission import choose_usable, find_places, require_writable
 from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch, same_frames_together
+from backend.planning.pace import measured_pace
 from backend.results.review import waiting_for_review
 from backend.results.undelivered import undelivered_jobs
 from backend.specs.model import Scan, Spec
@@ -62,6 +63,7 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
             )
             jobs = store.queue(same_frames_together(placed.orders))
         queued = {job.settings for job in jobs}
+        report.expect(jobs, measured_pace(store, box_name, box_settings))
         box = make_box(box_name, box_settings, settings, queued)
         return _work(store, jobs, box, options, report, settings.queue.give_up_after)
 
@@ -118,7 +120,6 @@ def _work(
         for other in sorted(others - {box.name}):
             say(f"There is work left on {other}: upsample --no-ui --box {other}")
         return report.exit_code
-    report.expect(jobs)
     asker = TerminalAsker(options.accept_host_key, report.bar.paused)
 
     def make_dispatcher(watch: Callable[[Event], None]) -> Dispatcher:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from backend.config import BoxSettings, EngineName
 from backend.planning.admission import (
     AdmittedSpec,
     Assessment,
@@ -15,6 +13,7 @@ from backend.planning.admission import (
     refused_by_plan,
 )
 from backend.planning.orders import Batch
+from backend.planning.pace import Pace
 from backend.planning.plan import Plan
 from backend.sizes import Size
 from backend.specs.model import Spec
@@ -24,8 +23,6 @@ from backend.video import DrawnFrames, Video
 BYTES_PER_PIXEL = 1.1
 """Bytes of a PNG for each pixel, for a street or workshop video; measured 0.9 to 1.5, and 0.4 for a
 segmentation."""
-_SKETCH_SLOTS = 4
-"""How many answers the engine `sketch` writes at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +45,12 @@ class Summary:
     """False when some frames are not drawn yet, so that their size is estimated."""
     refused: tuple[RefusedSpec, ...]
     """The specs that are not queued."""
-    seconds_an_answer: float | None
-    """The median time of this engine's earlier answers; None when there are none."""
-    slots: int
-    """How many answers the engine writes at the same time."""
+    pace: Pace
 
     @property
     def seconds(self) -> float | None:
         """About how long the engine will take; None without earlier answers."""
-        if self.seconds_an_answer is None or not self.orders:
-            return None
-        at_once = min(self.slots, len(self.orders))
-        return self.seconds_an_answer * len(self.orders) / at_once
+        return self.pace.seconds_for(len(self.orders))
 
     def refused_by_ground(self) -> dict[Ground, list[RefusedSpec]]:
         """Group the refused specs by their ground, the largest group first."""
@@ -85,13 +76,13 @@ def summarise(
     assessment: Assessment,
     plan: Callable[[Spec], Plan],
     batch: Batch,
-    durations: Sequence[float],
+    pace: Pace,
     weighed: Callable[[int], object] = lambda count: None,
 ) -> Summary:
     """Sum up what the assessed specs cost. Blocks, because it calls `plan` for each spec.
 
-    `durations` are the seconds that earlier answers of this engine took. `weighed` is a callback that is
-    called after each spec with the number of planned specs; an error that it raises ends the work.
+    `pace` is that of the batch's box. `weighed` is a callback that is called after each spec with the number
+    of planned specs; an error that it raises ends the work.
     """
     sums = _Sums(refused=list(assessment.refused))
     drawn = DrawnFrames(batch.settings.hint_video_dir, batch.settings.frame_sampling)
@@ -108,20 +99,8 @@ def summarise(
         bytes=sums.bytes,
         bytes_are_exact=sums.bytes_are_exact,
         refused=tuple(sums.refused),
-        seconds_an_answer=statistics.median(durations) if durations else None,
-        slots=slots(batch.box_settings),
+        pace=pace,
     )
-
-
-def slots(box: BoxSettings) -> int:
-    """Return how many answers the box's engine writes at the same time with its settings."""
-    match box.engine:
-        case EngineName.VLLM:
-            return box.vllm.max_num_seqs
-        case EngineName.OPENAI:
-            return box.openai.slots
-        case EngineName.SKETCH:
-            return _SKETCH_SLOTS
 
 
 def _add(sums: _Sums, accepted: AdmittedSpec, plan: Plan, drawn: DrawnFrames) -> None:

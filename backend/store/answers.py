@@ -74,19 +74,23 @@ class Answers(Jobs):
         text = json.dumps(asdict(answer))
         with self._transaction() as db:
             db.execute(
-                "INSERT OR IGNORE INTO results (identity, box, answer, received) "
-                "VALUES (?, ?, ?, ?)",
-                (identity, box, text, time.time()),
+                "INSERT OR IGNORE INTO results (identity, box, answer, received, model) "
+                "VALUES (?, ?, ?, ?, (SELECT json_extract(request, '$.model') FROM jobs "
+                "WHERE identity = ? AND request IS NOT NULL LIMIT 1))",
+                (identity, box, text, time.time(), identity),
             )
 
-    def durations(self, engine: str) -> list[float]:
-        """Return how many seconds each of the newest answers of an engine ("vllm", any version) took."""
+    def durations(self, box: str, engine: str, model: str) -> list[float]:
+        """Return how many seconds each of the newest answers of a box took, with this engine ("vllm", any
+        version) and this model.
+        """
         with self._using() as db:
             rows = db.execute(
                 "SELECT json_extract(answer, '$.ended') - json_extract(answer, '$.started') AS took "
-                "FROM results WHERE json_extract(answer, '$.engine') || ' ' LIKE ? "
+                "FROM results WHERE box = ? AND model = ? "
+                "AND json_extract(answer, '$.engine') || ' ' LIKE ? "
                 "ORDER BY received DESC LIMIT ?",
-                (f"{engine} %", _NEWEST_ANSWERS),
+                (box, model, f"{engine} %", _NEWEST_ANSWERS),
             ).fetchall()
         return [row["took"] for row in rows if row["took"] is not None]
 

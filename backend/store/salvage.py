@@ -260,7 +260,9 @@ def _is_whole_answer(row: Values) -> bool:
     except (ValueError, ProtocolError):
         return False
     texts = (row.get("identity"), row.get("box", ""))
-    is_text = all(isinstance(text, str) for text in texts)
+    is_text = all(isinstance(text, str) for text in texts) and isinstance(
+        row.get("model"), (str, type(None))
+    )
     return is_text and isinstance(row.get("received"), (int, float))
 
 

@@ -161,6 +161,14 @@ CREATE TABLE tries (
     asked REAL NOT NULL
 );
 """,
+    # 12: which model gave an answer. NULL: its job was cleared before anybody noted it.
+    """
+ALTER TABLE results ADD COLUMN model TEXT;
+UPDATE results SET model = (
+    SELECT json_extract(request, '$.model') FROM jobs
+    WHERE jobs.identity = results.identity AND json_valid(request) LIMIT 1
+);
+""",
 )
 """SQL that makes each version of the schema from the one before. New steps go at the end; none is changed."""
 

@@ -13,6 +13,7 @@ from backend.config import Fit, Settings, Upsampling
 from backend.errors import InputError
 from backend.planning.admission import assess, require_writable
 from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch
+from backend.planning.pace import measured_pace
 from backend.planning.plan import Plan, Planner
 from backend.planning.summary import Summary, summarise
 from backend.sizes import Bound
@@ -132,8 +133,8 @@ def weigh(
             told = monotonic()
             tell(count)
 
-    durations = store.durations(batch.box_settings.engine)
-    return summarise(assessment, plan, batch, durations, weighed)
+    pace = measured_pace(store, batch.box, batch.box_settings)
+    return summarise(assessment, plan, batch, pace, weighed)
 
 
 async def queue_orders(runner: QueueRunner, live: Live, summary: Summary) -> str:

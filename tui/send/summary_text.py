@@ -67,9 +67,9 @@ def _bytes(summary: Summary) -> tuple[str, str]:
 
 
 def _time(summary: Summary) -> tuple[str, str]:
-    if summary.seconds is None or summary.seconds_an_answer is None:
+    if summary.seconds is None or summary.pace.seconds_an_answer is None:
         return "?", "time: unknown yet"
-    each = f"{summary.seconds_an_answer:.1f} s each, {summary.slots} at once"
+    each = f"{summary.pace.seconds_an_answer:.1f} s each, {summary.pace.slots} at once"
     return about(summary.seconds).replace("about", "≈"), each
 
 

@@ -28,6 +28,7 @@ from backend.events import (
     WritingFailed,
 )
 from backend.exit_codes import ExitCode
+from backend.planning.pace import Pace
 from backend.store import Job, State
 from remote.protocol import EngineLoad, Gpu
 
@@ -36,6 +37,7 @@ STATUS = BoxStatus(
     (Gpu(0, "H100", 62 << 30, 80 << 30, 71.0),),
 )  # fmt: skip
 
+UNKNOWN_PACE = Pace(None, 4)
 Capsys = pytest.CaptureFixture[str]
 
 DONE = JobDone(1, "dusk", "A long dusk.", "stop", "sketch 1", 0.5, None, None)
@@ -72,7 +74,7 @@ def jobs(*states: State) -> list[Job]:
 
 def heard(events: Sequence[Event], *, as_json: bool = False, refused: int = 0) -> BatchReport:
     report = BatchReport(as_json=as_json, refused=refused)
-    report.expect(jobs(State.QUEUED, State.QUEUED))
+    report.expect(jobs(State.QUEUED, State.QUEUED), UNKNOWN_PACE)
     with report.bar:
         for event in events:
             report.hear(event)
@@ -204,7 +206,7 @@ def test_a_long_run_without_a_terminal_says_now_and_then_how_far_it_is(
     capsys: Capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = BatchReport()
-    report.expect(jobs(State.QUEUED, State.SENT, State.DONE))
+    report.expect(jobs(State.QUEUED, State.SENT, State.DONE), UNKNOWN_PACE)
     report.hear(JobStarted(2, "dusk", 1))
     assert capsys.readouterr().err == ""
     monkeypatch.setattr("backend.commands.batch_report._QUIET_SECONDS", -1.0)
@@ -217,7 +219,7 @@ def test_a_long_run_says_how_the_box_does_until_the_link_breaks(
 ) -> None:
     monkeypatch.setattr("backend.commands.batch_report._QUIET_SECONDS", -1.0)
     report = BatchReport()
-    report.expect(jobs(State.QUEUED, State.SENT))
+    report.expect(jobs(State.QUEUED, State.SENT), UNKNOWN_PACE)
     report.hear(STATUS)
     report.hear(JobStarted(2, "dusk", 1))
     report.hear(LinkChanged("h100", LinkState.RETRYING, "h100 hung up", 2.4))
@@ -278,3 +280,13 @@ def test_the_bar_counts_the_seconds_until_the_next_try(monkeypatch: pytest.Monke
     assert str(column.render(task)) == "h100 · retrying in 7 s"
     report.hear(LinkChanged("h100", LinkState.LIVE, "vllm 0.32.0"))
     assert str(column.render(task)) == "h100 · vllm 0.32.0"
+
+
+def test_before_a_job_has_ended_the_earlier_answers_of_the_box_say_how_long_it_takes() -> None:
+    report = BatchReport()
+    column, (task,) = report.bar.columns[-1], report.bar.tasks
+    assert isinstance(column, ProgressColumn)
+    report.expect(jobs(*[State.QUEUED] * 8), UNKNOWN_PACE)
+    assert str(column.render(task)) == "-:--:--"
+    report.expect(jobs(*[State.QUEUED] * 8), Pace(30.0, 4))
+    assert str(column.render(task)) == "0:01:00"

@@ -13,6 +13,7 @@ import pytest
 from backend.config import Settings, check_layers
 from backend.planning.admission import Ground, assess, choose_usable
 from backend.planning.orders import Batch
+from backend.planning.pace import measured_pace
 from backend.planning.plan import Planner
 from backend.planning.summary import BYTES_PER_PIXEL, Summary, summarise
 from backend.specs.model import Spec, SpecFormat
@@ -20,7 +21,7 @@ from backend.specs.scan import scan
 from backend.store import Store, Written
 from backend.tokens import TextCounter
 from backend.video import choose_frames, prepare_frames, probe
-from remote.protocol import Answer
+from tests.support.queued_jobs import ANSWER, REQUEST, new_job
 
 
 @pytest.fixture
@@ -52,8 +53,8 @@ def put_spec(folder: Path, name: str, video: Path | str, prompt: str = "Warm dus
 def summed(batch: Batch, store: Store, counter: TextCounter, *specs: Spec) -> Summary:
     planner = Planner(batch.settings, counter)
     assessment = assess(specs, [], batch, store, force=False)
-    durations = store.durations(batch.box_settings.engine)
-    return summarise(assessment, planner.plan_spec, batch, durations)
+    pace = measured_pace(store, batch.box, batch.box_settings)
+    return summarise(assessment, planner.plan_spec, batch, pace)
 
 
 # --- what is usable ------------------------------------------------------------------------------
@@ -150,16 +151,16 @@ def test_what_does_not_fit_or_cannot_be_read_is_refused_in_groups(
     assert summary.orders == ()
 
 
-def test_time_comes_from_earlier_answers_of_the_engine(
+def test_time_comes_from_earlier_answers_of_the_box(
     tmp_path: Path, store: Store, batch: Batch, counter: TextCounter, counted_clip: Path
 ) -> None:
     spec = put_spec(tmp_path, "dusk", counted_clip)
     assert summed(batch, store, counter, spec).seconds is None
-    for n, (engine, took) in enumerate(
-        (("sketch 1", 2.0), ("sketch 2", 3.0), ("sketch", 10.0), ("vllm 0.32.0", 99.0))
-    ):
-        answer = Answer("text", "stop", engine, None, None, "", "", 1, 100.0, 100.0 + took)
-        store.keep_answer(f"{n}", "local", answer)
+    (job,) = store.queue([new_job(box=batch.box)])
+    request = replace(REQUEST, model=batch.box_settings.model)
+    identity = store.set_request(job.number, request, 9)
+    answer = replace(ANSWER, engine="sketch 1", started=100.0, ended=103.0)
+    store.keep_answer(identity, batch.box, answer)
     assert summed(batch, store, counter, spec).seconds == 3.0
     # Eight jobs, four at a time.
     assert summed(replace(batch, candidates=8), store, counter, spec).seconds == 6.0

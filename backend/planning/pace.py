@@ -1,0 +1,45 @@
+"""How fast a box answers with its model, by its earlier answers; from that, how long jobs will take."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+
+from backend.config import BoxSettings, EngineName
+from backend.store import Store
+
+_SKETCH_SLOTS = 4
+"""How many answers the engine `sketch` writes at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a box answers with its present engine and model."""
+
+    seconds_an_answer: float | None
+    """The median time of the box's earlier answers with these; None when there are none."""
+    slots: int
+    """How many answers the engine writes at the same time."""
+
+    def seconds_for(self, jobs: int) -> float | None:
+        """Return about how long the engine will take for so many jobs; None without earlier answers."""
+        if self.seconds_an_answer is None or not jobs:
+            return None
+        return self.seconds_an_answer * jobs / min(self.slots, jobs)
+
+
+def measured_pace(store: Store, name: str, box: BoxSettings) -> Pace:
+    """Return the pace of the box with this name and these settings. Blocks; raises QueueError."""
+    durations = store.durations(name, box.engine, box.model)
+    return Pace(statistics.median(durations) if durations else None, _slots(box))
+
+
+def _slots(box: BoxSettings) -> int:
+    """Return how many answers the box's engine writes at the same time with its settings."""
+    match box.engine:
+        case EngineName.VLLM:
+            return box.vllm.max_num_seqs
+        case EngineName.OPENAI:
+            return box.openai.slots
+        case EngineName.SKETCH:
+            return _SKETCH_SLOTS
