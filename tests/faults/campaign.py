@@ -10,12 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from tests.faults.batch import Batch, Injected, Planned
+from tests.faults.batch import Batch
 from tests.faults.evidence import keep_evidence
 from tests.faults.field import Field, open_field
-from tests.faults.kinds import KINDS, Fill, Kind
+from tests.faults.kind import Kind
+from tests.faults.kinds import KINDS, Fill
 from tests.faults.oracle import Judgement, judge, judge_end
 from tests.faults.report import Tally
+from tests.faults.seen import Injected, Planned
 
 BATCHES_A_HOUSE = 6
 _MOST_IDLE_BATCHES = 40
@@ -37,12 +39,16 @@ class Campaign:
         keep_going: bool = False,
         say: Callable[[str], None],
     ) -> None:
-        """`folder` takes the evidence of what went wrong."""
+        """`only` is a part of the names of the kinds; `folder` takes the evidence of what went wrong."""
         self._count = count
         self._seed = seed
         self._folder = folder
         self._fields = fields
-        self._kinds = [kind for kind in KINDS if only in kind.name]
+        self._kinds = [
+            kind
+            for kind in KINDS
+            if only in kind.name and (not kind.only_by_name or only == kind.name)
+        ]
         self._keep_going = keep_going
         self._say = say
         self.tally = Tally(KINDS)
@@ -70,7 +76,10 @@ class Campaign:
             houses = idle = 0
             while faults and (self._keep_going or not self.tally.troubles):
                 left = len(faults)
-                await self._live_in_house(field, f"{number}h{houses}", faults, random)
+                # What is left may need one engine or the other.
+                needed = [planned.kind.needs for planned in faults if planned.kind.needs]
+                engine = random.choice(needed or ["vllm"])
+                await self._live_in_house(field, f"{number}h{houses}", engine, faults, random)
                 houses += 1
                 idle = idle + BATCHES_A_HOUSE if len(faults) == left else 0
                 if idle > _MOST_IDLE_BATCHES:
@@ -89,9 +98,9 @@ class Campaign:
         return [Planned(number * 1_000_000 + n, kind) for n, kind in enumerate(kinds)]
 
     async def _live_in_house(
-        self, field: Field, name: str, faults: deque[Planned], random: Random
+        self, field: Field, name: str, engine: str, faults: deque[Planned], random: Random
     ) -> None:
-        with field.house(name) as house:
+        with field.house(name, engine) as house:
             injected: list[Injected] = []
             for number in range(BATCHES_A_HOUSE):
                 if not faults:

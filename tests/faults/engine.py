@@ -1,8 +1,10 @@
-"""A stand-in for `vllm serve`, run as a script by the daemon's own supervisor: no model, but the API, and an
-account of its own of what it was asked and what it gave.
+"""A stand-in for `vllm serve`, run as a script by the daemon's own supervisor, or beside the daemon at a
+port: no model, but the API, and an account of its own of what it was asked and what it gave.
 
 The account is the oracle's: a line when a request begins, and a line, on the disk before the last piece
 leaves, when its answer is complete. Each answer is another one, so two of them are never taken for one.
+Each line has a label, which says what has answered: the weights that were there as it started, or the port
+and the model that was asked for.
 Standard library only; it starts in no time.
 """
 
@@ -17,12 +19,20 @@ import random
 import secrets
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 LOG = "FAULTS_ENGINE_LOG"
 """The variable that names the account's file."""
 PACE = "FAULTS_ENGINE_PACE"
 """The variable that says how many seconds pass between two pieces of an answer."""
+
+WEIGHTS = "FAULTS_ENGINE_WEIGHTS"
+"""The variable that names the file with the weights: a word, which is the label. Without it, the port is."""
+REFUSE = ".refuse"
+"""The end of the name of the file, beside the account, with a prompt that is refused once."""
+TASTE = "this prompt is not to my taste"
+"""What is said of it."""
 
 _SENTENCE = "low light over wet stone while the camera glides past windows and slow steam rises "
 
@@ -58,44 +68,79 @@ def pieces_of(prompt: str) -> list[str]:
     ]
 
 
-async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        if head.startswith("POST"):
-            lengths = [line for line in head.lower().splitlines() if line[:15] == "content-length:"]
-            body = await reader.readexactly(int(lengths[0].partition(":")[2]))
-            await generate(writer, json.loads(body))
-        else:
-            known = not head.startswith("GET /metrics")
-            writer.write(status("200 OK" if known else "404 Not Found", "application/json") + b"{}")
-            await writer.drain()
-    writer.close()
-
-
-async def generate(writer: asyncio.StreamWriter, asked: dict[str, Any]) -> None:
-    prompt, is_probe = prompt_of(asked), asked["max_tokens"] == 1
-    pieces = ["."] if is_probe else pieces_of(prompt)
-    writer.write(status("200 OK", "text/event-stream"))
-    if not is_probe:
-        note("begun", prompt=prompt)
+def is_refused(prompt: str) -> bool:
+    """Whether this prompt is to be refused now; it is not the next time."""
+    order = Path(os.environ[LOG] + REFUSE)
     try:
-        for piece in pieces:
-            writer.write(chunk({"choices": [{"delta": {"content": piece}}]}))
-            await writer.drain()
-            if not is_probe:
-                await asyncio.sleep(float(os.environ.get(PACE, "0.05")))
-    except ConnectionError:
-        note("broken off", prompt=prompt)
-        raise
-    if not is_probe:
-        note("completed", prompt=prompt, text="".join(pieces))
-    end = {"delta": {"content": ""}, "finish_reason": "stop"}
-    usage = {"prompt_tokens": len(prompt), "completion_tokens": len(pieces)}
-    writer.write(chunk({"choices": [end], "usage": usage}) + b"data: [DONE]\n\n")
+        if order.read_text() != prompt:
+            return False
+        order.unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+class StandIn:
+    """The server."""
+
+    def __init__(self, label: str, port: int, loads: float) -> None:
+        """Without a `label`, port and model are it; for `loads` seconds it says that it is loading."""
+        self._label = label
+        self._port = port
+        self._ready_at = time.monotonic() + loads
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request, and hang up."""
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            body = b""
+            if head.startswith("POST"):
+                lengths = [it for it in head.lower().splitlines() if it[:15] == "content-length:"]
+                body = await reader.readexactly(int(lengths[0].partition(":")[2]))
+            if time.monotonic() < self._ready_at:
+                await refuse(writer, "503 Service Unavailable", "Loading model")
+            elif body:
+                await self._generate(writer, json.loads(body))
+            else:
+                known = not head.startswith("GET /metrics")
+                writer.write(status("200 OK" if known else "404 Not Found") + b"{}")
+                await writer.drain()
+        writer.close()
+
+    async def _generate(self, writer: asyncio.StreamWriter, asked: dict[str, Any]) -> None:
+        prompt, is_probe = prompt_of(asked), asked["max_tokens"] == 1
+        label = self._label or f"{self._port} {asked['model']}"
+        if not is_probe and is_refused(prompt):
+            note("refused", prompt=prompt, label=label)
+            await refuse(writer, "400 Bad Request", TASTE)
+            return
+        pieces = ["."] if is_probe else pieces_of(prompt)
+        writer.write(status("200 OK", "text/event-stream"))
+        if not is_probe:
+            note("begun", prompt=prompt, label=label)
+        try:
+            for piece in pieces:
+                writer.write(chunk({"choices": [{"delta": {"content": piece}}]}))
+                await writer.drain()
+                if not is_probe:
+                    await asyncio.sleep(float(os.environ.get(PACE, "0.05")))
+        except ConnectionError:
+            note("broken off", prompt=prompt, label=label)
+            raise
+        if not is_probe:
+            note("completed", prompt=prompt, label=label, text="".join(pieces))
+        end = {"delta": {"content": ""}, "finish_reason": "stop"}
+        usage = {"prompt_tokens": len(prompt), "completion_tokens": len(pieces)}
+        writer.write(chunk({"choices": [end], "usage": usage}) + b"data: [DONE]\n\n")
+        await writer.drain()
+
+
+async def refuse(writer: asyncio.StreamWriter, line: str, why: str) -> None:
+    writer.write(status(line) + json.dumps({"error": {"message": why}}).encode())
     await writer.drain()
 
 
-def status(line: str, kind: str) -> bytes:
+def status(line: str, kind: str = "application/json") -> bytes:
     return f"HTTP/1.1 {line}\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n".encode()
 
 
@@ -103,8 +148,11 @@ def chunk(value: object) -> bytes:
     return b"data: " + json.dumps(value).encode() + b"\n\n"
 
 
-async def serve(socket: str) -> None:
-    server = await asyncio.start_unix_server(answer, socket, backlog=64)
+async def serve(stand_in: StandIn, socket: str | None, port: int) -> None:
+    if socket is None:
+        server = await asyncio.start_server(stand_in.answer, "127.0.0.1", port, backlog=64)
+    else:
+        server = await asyncio.start_unix_server(stand_in.answer, socket, backlog=64)
     note("started")
     async with server:
         await server.serve_forever()
@@ -112,5 +160,10 @@ async def serve(socket: str) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--uds", required=True)
-    asyncio.run(serve(parser.parse_known_args(sys.argv[1:])[0].uds))
+    parser.add_argument("--uds")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--loads", type=float, default=0.0)
+    told = parser.parse_known_args(sys.argv[1:])[0]
+    weights = os.environ.get(WEIGHTS)
+    label = Path(weights).read_text() if weights else ""
+    asyncio.run(serve(StandIn(label, told.port, told.loads), told.uds, told.port))

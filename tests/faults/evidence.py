@@ -27,7 +27,10 @@ def keep_evidence(folder: Path, seed: int, batch: Batch, troubles: Sequence[str]
     (kept / "troubles.txt").write_text("\n\n".join(troubles) + "\n")
     faults = [f"{i.at:.3f} {i.number} {i.kind.name}\n" for i in batch.injected]
     (kept / "faults.txt").write_text("".join(faults))
-    (kept / "lives.json").write_text(json.dumps([asdict(life) for life in batch.lives], indent=1))
+    for it in (batch, batch.guest):
+        if it is not None:
+            lives = json.dumps([asdict(life) for life in it.lives], indent=1)
+            (kept / f"lives-{it.name}.json").write_text(lives)
     return f"    the evidence is in {kept}"
 
 

@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import venv
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -21,9 +20,11 @@ from typing import Any
 
 from remote.jobs.records import scan
 from remote.paths import DaemonPaths, make_daemon_paths
-from remote.protocol import Json, Request, parse
+from remote.protocol import Answer, Json, Request, parse
 from tests.faults import engine as stand_in
 from tests.faults import inside
+from tests.faults.disk import Disk, small_disk
+from tests.faults.model_server import ModelServer
 from tests.support.daemons import daemons_below, end_daemons
 from tests.support.laptop import Laptop
 from tests.support.sshd import Sshd, new_key, running_sshd
@@ -34,31 +35,10 @@ SLOTS = 4
 PATIENCE = 4
 """Seconds that a model server may say nothing."""
 DISK_MIB = 32
+_WEIGHTS = "config.json"
+"""The file of a model that stands for its weights."""
 
 JsonObject = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Disk:
-    """A folder that is a small disk of its own, where the machine lets us mount one."""
-
-    folder: Path
-    is_small: bool
-
-    @property
-    def _filler(self) -> Path:
-        return self.folder / "filler"
-
-    def fill(self) -> None:
-        """Leave not a byte."""
-        with self._filler.open("ab", buffering=0) as file:
-            for size in (1 << 20, 1 << 12, 1):
-                with contextlib.suppress(OSError):
-                    while True:
-                        file.write(bytes(size))
-
-    def free(self) -> None:
-        self._filler.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -104,6 +84,19 @@ class Field:
     box_orders: Orders
     key: Path
 
+    is_refusing: bool = False
+    """Whether sshd lets nobody in."""
+
+    @contextlib.contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Let nobody in while the block runs."""
+        self.is_refusing = True
+        try:
+            with self.sshd.refusing():
+                yield
+        finally:
+            self.is_refusing = False
+
     def orders_for(self, role: str) -> Orders:
         return self.laptop_orders if role == "app" else self.box_orders
 
@@ -127,35 +120,128 @@ class House:
     folder: Path
     root: Path
     engine: str = "vllm"
-    """"vllm" is the stand-in, below the real supervisor; "sketch" is the real one."""
+    """"vllm" is the stand-in, below the real supervisor; "openai" is the stand-in beside the daemon; "sketch"
+    is the real one."""
     laptop: Laptop = field(init=False)
+    guests: list[Laptop] = field(default_factory=list)
+    """Other users of the box."""
     place: DaemonPaths = field(init=False)
+    _servers: list[ModelServer] = field(default_factory=list)
+    """The model servers that the daemon does not start. The last one is in the config."""
+    _model: int = 0
+    """The number of the model that is in the config."""
+    _weights: int = 0
+    """How often the weights were replaced."""
 
     def __post_init__(self) -> None:
-        self.laptop = Laptop(
-            self.folder / "home",
-            self.folder / "work",
-            {"PYTHONPATH": str(self.site.laptop_orders.folder.parent)},
-        )
-        self.laptop.add_host("testbox", self.site.wire.port, key=self.site.key)
-        self.laptop.trust(self.site.wire.port, self.site.sshd.host_key)
-        self.laptop.add_box(
-            "testbox",
-            self.root,
-            engine=self.engine,
-            more=self._vllm if self.engine == "vllm" else "",
+        if self.engine == "openai":
+            self._start_server()
+        if self.engine == "vllm":
+            self._write_weights()
+        self.laptop = self._new_laptop(
+            self.folder / "home", {"PYTHONPATH": str(self.site.laptop_orders.folder.parent)}
         )
         self.place = make_daemon_paths(str(self.root))
 
-    @property
+    def new_guest(self) -> Laptop:
+        """Another user of the same box. The processes of guests obey no orders."""
+        guest = self._new_laptop(self.folder / f"guest{len(self.guests)}", {})
+        self.guests.append(guest)
+        return guest
+
+    def _new_laptop(self, home: Path, environment: dict[str, str]) -> Laptop:
+        laptop = Laptop(home, self.folder / f"work-{home.name}", environment)
+        laptop.add_host("testbox", self.site.wire.port, key=self.site.key)
+        laptop.trust(self.site.wire.port, self.site.sshd.host_key)
+        self._configure(laptop)
+        return laptop
+
+    def _configure(self, laptop: Laptop) -> None:
+        more = {"vllm": self._vllm, "openai": self._openai}.get(self.engine, lambda: "")()
+        laptop.add_box("testbox", self.root, engine=self.engine, more=more)
+
     def _vllm(self) -> str:
         command = json.dumps([sys.executable, "-I", stand_in.__file__])
         return (
-            f'model = "/models/stand-in"\n'
+            f'model = "{self._model_folder}"\n'
             f"first_token_timeout = {PATIENCE}\nnext_token_timeout = {PATIENCE}\n"
             f"[boxes.test.vllm]\ncommand = {command}\nmax_num_seqs = {SLOTS}\n"
-            f'env = {{ {stand_in.LOG} = "{self.engine_log}" }}\n'
+            f'env = {{ {stand_in.LOG} = "{self.engine_log}", '
+            f'{stand_in.WEIGHTS} = "{self._model_folder / _WEIGHTS}" }}\n'
         )
+
+    def _openai(self) -> str:
+        return (
+            f'model = "model-{self._model}"\n'
+            f"first_token_timeout = {PATIENCE}\nnext_token_timeout = {PATIENCE}\n"
+            f'openai = {{ base_url = "{self._servers[-1].url}", slots = {SLOTS} }}\n'
+        )
+
+    # --- the engine ---
+
+    @property
+    def server(self) -> ModelServer | None:
+        """The model server that is in the config; None where the daemon starts it."""
+        return self._servers[-1] if self._servers else None
+
+    @property
+    def engine_number(self) -> int:
+        """Counts the models and servers that were in the config."""
+        return self._model + len(self._servers)
+
+    def name_another_engine(self, *, same_server: bool) -> str:
+        """Name another model in every user's config, or another server; returns its label."""
+        if self.engine == "openai" and not same_server:
+            self._start_server()
+        else:
+            self._model += 1
+        label = self._write_weights() if self.engine == "vllm" else self._server_label
+        for laptop in (self.laptop, *self.guests):
+            self._configure(laptop)
+        return label
+
+    def replace_weights(self) -> str:
+        """Give the model other weights; returns their label, which a server says that starts from now on."""
+        self._weights += 1
+        return self._write_weights()
+
+    def refuse_once(self, prompt: str) -> None:
+        """Have the model server refuse the next request with this prompt."""
+        new = self._refusal.with_suffix(".new")
+        new.write_text(prompt)
+        new.replace(self._refusal)
+
+    def refuse_none(self) -> None:
+        self._refusal.unlink(missing_ok=True)
+
+    @property
+    def is_refusing(self) -> bool:
+        """Whether a prompt is still to be refused."""
+        return self._refusal.exists()
+
+    def _start_server(self) -> None:
+        server = ModelServer(self.engine_log)
+        server.start()
+        self._servers.append(server)
+
+    def _write_weights(self) -> str:
+        """Write the model's folder, on the machine's own disk."""
+        label = f"model {self._model}, weights {self._weights}"
+        self._model_folder.mkdir(exist_ok=True)
+        (self._model_folder / _WEIGHTS).write_text(label)
+        return label
+
+    @property
+    def _server_label(self) -> str:
+        return f"{self._servers[-1].port} model-{self._model}"
+
+    @property
+    def _model_folder(self) -> Path:
+        return self.site.folder / f"{self.root.name}-model{self._model}"
+
+    @property
+    def _refusal(self) -> Path:
+        return Path(f"{self.engine_log}{stand_in.REFUSE}")
 
     @property
     def engine_log(self) -> Path:
@@ -178,6 +264,11 @@ class House:
         accepted = [body for body in self.journaled() if body["type"] == "accepted"]
         return {str(body["job"]): parse(Request, body["request"]) for body in accepted}
 
+    def answers(self) -> dict[str, str]:
+        """The texts that the box has finished its jobs with, by identity."""
+        finished = [body for body in self.journaled() if body["type"] == "finished"]
+        return {str(body["job"]): parse(Answer, body["answer"]).text for body in finished}
+
     def prompts_of_jobs(self) -> dict[str, str]:
         """The prompts of what the box has accepted, by identity."""
         return {job: request.prompt for job, request in self.requests().items()}
@@ -185,15 +276,18 @@ class House:
     # --- processes ---
 
     def processes(self) -> dict[int, list[str]]:
-        """Those of this field that are neither sshd nor zombies, with their command lines."""
+        """Those of this field that are neither sshd nor zombies nor ours, with their command lines."""
         found = {}
+        ours = {server.pid for server in self._servers}
         wanted = os.fsencode(self.site.folder)
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 if wanted in (process / "environ").read_bytes():
                     words = (process / "cmdline").read_bytes().split(b"\0")
                     found[int(process.name)] = [os.fsdecode(word) for word in words]
-        return {pid: words for pid, words in found.items() if "sshd" not in words[0]}
+        return {
+            pid: words for pid, words in found.items() if "sshd" not in words[0] and pid not in ours
+        }
 
     def pids(self, role: str) -> list[int]:
         """The processes of a role: relay, daemon or engine."""
@@ -208,6 +302,8 @@ class House:
 
     def end(self) -> None:
         """Kill what is left."""
+        for server in self._servers:
+            server.kill()
         end_daemons(self.root)
         for pid in self.processes():
             with contextlib.suppress(ProcessLookupError):
@@ -226,8 +322,8 @@ async def open_field(folder: Path, disk_mib: int = DISK_MIB) -> AsyncIterator[Fi
     key = folder / "key"
     new_key(key)
     with contextlib.ExitStack() as stack:
-        laptop_disk = stack.enter_context(_small_disk(folder / "laptop", disk_mib))
-        box_disk = stack.enter_context(_small_disk(folder / "box", disk_mib))
+        laptop_disk = stack.enter_context(small_disk(folder / "laptop", disk_mib))
+        box_disk = stack.enter_context(small_disk(folder / "box", disk_mib))
         sshd = stack.enter_context(
             running_sshd(
                 folder / "sshd",
@@ -255,23 +351,6 @@ def _put_inside(packages: Path) -> Orders:
     orders.mkdir(parents=True)
     shutil.copyfile(inside.__file__, packages / "sitecustomize.py")
     return Orders(orders)
-
-
-@contextlib.contextmanager
-def _small_disk(folder: Path, mib: int) -> Iterator[Disk]:
-    folder.mkdir()
-    mount, umount = shutil.which("mount"), shutil.which("umount")
-    command = [mount or "mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", str(folder)]
-    is_small = bool(mib and mount) and subprocess.run(command, capture_output=True).returncode == 0
-    if mib and not is_small and os.environ.get("CI"):
-        raise RuntimeError(
-            "the CI machine must be able to mount a tmpfs, or full disks go untested"
-        )
-    try:
-        yield Disk(folder, is_small)
-    finally:
-        if is_small:
-            subprocess.run([umount or "umount", "--lazy", str(folder)], check=True)
 
 
 def read_lines(file: Path) -> list[JsonObject]:

@@ -6,46 +6,14 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import dataclass
 from random import Random
-from typing import Protocol
 
-from tests.faults.field import House
+from tests.faults.histories import HISTORIES
+from tests.faults.kind import Act, Hit, Kind, Side
+from tests.faults.order import Obey
 from tests.support.wire import Direction
-
-
-class Side(StrEnum):
-    """What a fault hits. Only one on the box can cost work that was done already."""
-
-    LAPTOP = "laptop"
-    LINK = "link"
-    BOX = "box"
-
-
-class Hit(Protocol):
-    """Everything that a fault may need of a batch that runs."""
-
-    house: House
-    app: int | None
-    """The process of the app, while it runs."""
-
-    def owe(self, task: asyncio.Task[None]) -> None:
-        """Something that goes on after the fault has begun: an end of a stop, a heal."""
-        ...
-
-    def expect(self, number: int, kind: Kind) -> None:
-        """A process may tell that this has happened, too."""
-        ...
-
-
-class Act(Protocol):
-    """One fault."""
-
-    async def do(self, hit: Hit, number: int) -> bool:
-        """Bring it about; False when there is nothing to hit now. What is ordered only tells later."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -151,27 +119,6 @@ class Fill:
 
 
 @dataclass(frozen=True)
-class Obey:
-    """Something within a process; it tells itself when it happens."""
-
-    role: str
-    point: str
-    match: str
-    when: str
-    nth: int = 0
-    errno: str = ""
-    times: int = 1
-    seconds: float = 0.0
-
-    async def do(self, hit: Hit, number: int) -> bool:
-        orders = hit.house.site.orders_for(self.role)
-        if orders.is_open(self.role):
-            return False
-        orders.give(self.role, {"id": number, **asdict(self)})
-        return True
-
-
-@dataclass(frozen=True)
 class KillMending:
     """A record is torn by a kill, and the daemon after that is killed as it mends the journal."""
 
@@ -188,21 +135,6 @@ class KillMending:
                 while orders.is_open("daemon"):  # noqa: ASYNC110 - until another process has obeyed
                     await asyncio.sleep(0.02)
         return await self.mending.do(hit, number)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A row of the report."""
-
-    name: str
-    side: Side
-    make: Callable[[Random], Act]
-    weight: float = 2.0
-
-    @property
-    def is_ordered(self) -> bool:
-        """Whether a process is told to do it, and tells when it does."""
-        return isinstance(self.make(Random(0)), Obey | KillMending)
 
 
 def _signal(hit: Hit, role: str, number: signal.Signals) -> list[int]:
@@ -222,7 +154,10 @@ def _kills(
 ) -> Kind:
     """Killed at one of the first `most` passes of a point."""
     return Kind(
-        name, side, lambda r: Obey(role, point, match, r.choice(whens), nth=r.randrange(most))
+        name,
+        side,
+        lambda r: Obey(role, point, match, r.choice(whens), nth=r.randrange(most)),
+        is_ordered=True,
     )
 
 
@@ -236,7 +171,7 @@ def _fails(name: str, side: Side, role: str, points: Sequence[tuple[str, str]], 
             errno=random.choice(["ENOSPC", "EIO"]), times=random.choice([1, 1, 2]),
         )  # fmt: skip
 
-    return Kind(name, side, make)
+    return Kind(name, side, make, is_ordered=True)
 
 
 _JOURNAL, _IMAGES, _OUTPUTS = "/journal", "/images/", "outputs"
@@ -280,6 +215,7 @@ KINDS: tuple[Kind, ...] = (
         "app: clock jumps",
         Side.LAPTOP,
         lambda r: Obey("app", "clock", "", "jump", r.randrange(60), seconds=r.choice(_JUMPS)),
+        is_ordered=True,
     ),
     Kind("relay: kill -9", Side.LINK, lambda _: Kill("relay"), 6),
     _kills("relay: killed at a write", Side.LINK, "relay", "write", "", _ANY, 12),
@@ -313,7 +249,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("daemon: kill -9", Side.BOX, lambda _: Kill("daemon"), 6),
     _kills("daemon: killed at a journal's write", Side.BOX, "daemon", "pwrite", _JOURNAL, _ANY, 30),
     _kills("daemon: killed at a journal's fsync", Side.BOX, "daemon", "fsync", _JOURNAL, _ENDS, 30),
-    Kind("daemon: killed as it mends its journal", Side.BOX, _kill_mending),
+    Kind("daemon: killed as it mends its journal", Side.BOX, _kill_mending, is_ordered=True),
     _kills("daemon: killed at a picture's open", Side.BOX, "daemon", "open", _IMAGES, _ENDS, 2),
     _kills("daemon: killed at a picture's fsync", Side.BOX, "daemon", "fsync", _IMAGES, _ANY, 2),
     _kills("daemon: killed at a picture's rename", Side.BOX, "daemon", "rename", _IMAGES, _ENDS, 2),
@@ -358,7 +294,15 @@ KINDS: tuple[Kind, ...] = (
         "daemon: clock jumps",
         Side.BOX,
         lambda r: Obey("daemon", "clock", "", "jump", r.randrange(20), seconds=r.choice(_JUMPS)),
+        is_ordered=True,
     ),
-    Kind("engine: kill -9", Side.BOX, lambda _: Kill("engine"), 5),
-    Kind("engine: hangs", Side.BOX, lambda r: Stop("engine", r.choice([0.5, 1.0, 6.0])), 2),
+    Kind("engine: kill -9", Side.BOX, lambda _: Kill("engine"), 5, needs="vllm"),
+    Kind(
+        "engine: hangs",
+        Side.BOX,
+        lambda r: Stop("engine", r.choice([0.5, 1.0, 6.0])),
+        2,
+        needs="vllm",
+    ),
+    *HISTORIES,
 )

@@ -13,14 +13,16 @@ import json
 import sqlite3
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults.batch import Batch, Injected
+from tests.faults.batch import Batch
 from tests.faults.field import IDLE_SECONDS, House, JsonObject
-from tests.faults.kinds import Side
+from tests.faults.histories_oracle import judge_histories
+from tests.faults.kind import Side
+from tests.faults.seen import Injected, Life
 
 _END_SECONDS = 40.0
 _LASTING = 10.0
@@ -41,7 +43,17 @@ class Judgement:
 
 
 def judge(batch: Batch) -> Judgement:
-    """Everything that can be said as soon as the batch is over."""
+    """Everything that can be said as soon as the batch is over, and the one of another laptop beside it."""
+    lives = [*batch.lives, *(batch.guest.lives if batch.guest else ())]
+    found = _judge_alone(batch, lives)
+    if batch.guest is not None:
+        guest = _judge_alone(batch.guest, lives)
+        found.troubles += [f"{trouble} (of the guest)" for trouble in guest.troubles]
+    return found
+
+
+def _judge_alone(batch: Batch, lives: Sequence[Life]) -> Judgement:
+    """`lives`: the runs whose failures may have made the box repeat something."""
     found = Judgement(list(batch.troubles), answers=len(batch.prompts))
     told = [t for t in batch.house.engine_told() if t.get("prompt") in batch.prompts]
     completed: defaultdict[str, set[str]] = defaultdict(set)
@@ -50,7 +62,8 @@ def judge(batch: Batch) -> Judgement:
             completed[line["prompt"]].add(line["text"])
     judge_files(batch, completed, found)
     _judge_acknowledgements(batch, found)
-    _judge_repeats(batch, told, found)
+    _judge_repeats(batch, told, lives, found)
+    found.troubles += judge_histories(batch, told)
     return found
 
 
@@ -100,20 +113,26 @@ def _judge_acknowledgements(batch: Batch, found: Judgement) -> None:
             found.troubles.append(f"LOST: {event['name']} was acknowledged before it was durable")
 
 
-def _judge_repeats(batch: Batch, told: list[JsonObject], found: Judgement) -> None:
-    """Only work in flight without a durable result is repeated, and only for a fault on the box."""
-    begun: defaultdict[str, list[float]] = defaultdict(list)
+def _judge_repeats(
+    batch: Batch, told: list[JsonObject], lives: Sequence[Life], found: Judgement
+) -> None:
+    """Only work in flight without a durable result is repeated, and only for a fault on the box.
+
+    What another model server is asked is no repeat.
+    """
+    begun: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     for line in told:
         if line["event"] == "begun":
-            begun[line["prompt"]].append(line["at"])
-    finished = _finished(batch.house)
+            begun[line["prompt"], line["label"]].append(line["at"])
+    finished = _finished(batch.house, told)
     excuses = [i for i in batch.injected if i.kind.side is Side.BOX]
+    forgets = [i.at for i in excuses if i.kind.forgets]
     # A run that follows a failure tries again: the user's own wish.
-    again = [life.ended for life in batch.lives if life.code == 1]
-    for prompt, times in begun.items():
+    again = [life.ended for life in lives if life.code == 1]
+    for (prompt, label), times in begun.items():
         for before, after in itertools.pairwise(times):
-            durable = [at for at in finished[prompt] if at + _GRACE < after]
-            if durable:
+            durable = [at for at in finished[prompt, label] if at + _GRACE < after]
+            if any(not _is_forgotten(at, after, forgets) for at in durable):
                 found.troubles.append(
                     f"REPEATED: {prompt!r} was begun after its result was durable"
                 )
@@ -123,19 +142,26 @@ def _judge_repeats(batch: Batch, told: list[JsonObject], found: Judgement) -> No
             found.repeats.append(causes[-1] if causes else None)
 
 
-def _finished(house: House) -> dict[str, list[float]]:
-    """When each prompt's result was durable on the box."""
-    prompts = house.prompts_of_jobs()
-    found: defaultdict[str, list[float]] = defaultdict(list)
+def _is_forgotten(at: float, until: float, forgets: Sequence[float]) -> bool:
+    """Whether the box lost what was durable at this time. What it is set back to may be older than that."""
+    return any(at - _LASTING <= forgot <= until for forgot in forgets)
+
+
+def _finished(house: House, told: list[JsonObject]) -> dict[tuple[str, str], list[float]]:
+    """When each prompt's result was durable on the box, by prompt and model server."""
+    labels = {line["text"]: line["label"] for line in told if line["event"] == "completed"}
+    prompts, answers = house.prompts_of_jobs(), house.answers()
+    found: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     for line in house.site.box_orders.told("durable"):
         if line["kind"] == "finished":
-            found[prompts.get(line["job"], "")].append(line["at"])
+            label = labels.get(answers.get(line["job"], "").strip(), "")
+            found[prompts.get(line["job"], ""), label].append(line["at"])
     return found
 
 
 def _queue(batch: Batch) -> dict[int, tuple[str, str]]:
     """Prompt and state of each job, by number."""
-    with closing(sqlite3.connect(f"file:{batch.house.laptop.queue_file}?mode=ro", uri=True)) as db:
+    with closing(sqlite3.connect(f"file:{batch.laptop.queue_file}?mode=ro", uri=True)) as db:
         rows = db.execute("SELECT number, prompt, state FROM jobs").fetchall()
     return {number: (prompt, state) for number, prompt, state in rows}
 
@@ -157,7 +183,8 @@ async def judge_end(house: House) -> list[str]:
         text = file.read_text() if file.exists() else ""
         if "Traceback" in text or (file.suffix == ".err" and text):
             troubles.append(f"BROKE: {file.name}: …{text[text.find('Traceback') :][:3000]}")
-    troubles += _judge_queue(house.laptop.queue_file)
+    for laptop in (house.laptop, *house.guests):
+        troubles += _judge_queue(laptop.queue_file)
     ends = Counter(body["job"] for body in house.journaled() if body["type"] == "finished")
     troubles += [f"DOUBLED: {job} finished {n} times" for job, n in ends.items() if n > 1]
     return troubles

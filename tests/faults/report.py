@@ -6,9 +6,10 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from tests.faults.batch import Batch, Injected
-from tests.faults.kinds import Kind
+from tests.faults.batch import Batch
+from tests.faults.kind import Kind
 from tests.faults.oracle import Judgement
+from tests.faults.seen import Injected
 
 
 class Tally:

@@ -18,12 +18,14 @@ from pathlib import Path
 from random import Random
 
 from remote.engines.sketch import SketchEngine
-from tests.faults.batch import Batch, Planned, Size
+from tests.faults.batch import Batch, Size
 from tests.faults.evidence import keep_evidence
 from tests.faults.field import House, open_field
-from tests.faults.kinds import KINDS, Fill, Side
+from tests.faults.kind import Side
+from tests.faults.kinds import KINDS, Fill
 from tests.faults.oracle import Judgement, judge_end, judge_files
 from tests.faults.report import Tally
+from tests.faults.seen import Planned
 
 PROMPTS_A_FILE = 50
 _SAMPLE_SECONDS = 2.0
@@ -181,6 +183,7 @@ def _choose(random: Random) -> list[Planned]:
         for kind in KINDS
         if "engine" not in kind.name
         and "picture" not in kind.name
+        and not kind.is_history
         and not isinstance(kind.make(random), Fill)
     ]
     weights = [kind.weight / (40 if kind.side is Side.LAPTOP else 1) for kind in kinds]

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
-from tests.faults.batch import Batch, Injected, Life
+from remote.protocol import Request, Sampling
+from tests.faults.batch import Batch
 from tests.faults.field import House, JsonObject
 from tests.faults.kinds import KINDS
 from tests.faults.oracle import judge
+from tests.faults.seen import Injected, Life, Switch
 
 _KIND = {kind.name: kind for kind in KINDS}
-PROMPT, TEXT, JOB = "scene 1", "scene 1, at dusk.", "ab" * 32
+PROMPT, TEXT, JOB, LABEL = "scene 1", "scene 1, at dusk.", "ab" * 32, "model 0"
 
 
 class MadeUp:
@@ -25,8 +28,8 @@ class MadeUp:
 
     def __init__(self, folder: Path) -> None:
         self.engine: list[JsonObject] = [
-            {"at": 2.0, "event": "begun", "prompt": PROMPT},
-            {"at": 3.0, "event": "completed", "prompt": PROMPT, "text": TEXT},
+            {"at": 2.0, "event": "begun", "prompt": PROMPT, "label": LABEL},
+            {"at": 3.0, "event": "completed", "prompt": PROMPT, "label": LABEL, "text": TEXT},
         ]
         self.durable: list[JsonObject] = [
             {"at": 1.0, "kind": "accepted", "job": JOB},
@@ -37,13 +40,18 @@ class MadeUp:
             (4.5, {"type": "done", "job": 1, "prompt": TEXT}),
         ]
         self.injected: list[Injected] = []
+        self.lives: list[Life] = []
+        self.switches: list[Switch] = []
+        self.moved: list[Path] = []
+        self.request = Request("p", "m", "", PROMPT, (), Sampling(0.0, 8, 0), engine="vllm 1")
         self.file = folder / "a.json"
         self.write(TEXT)
         (folder / "a.upsample.json").touch()
         self.queue = folder / "queue.db"
         with closing(sqlite3.connect(self.queue)) as db:
-            db.execute("CREATE TABLE jobs (number, prompt, state)")
-            db.execute("INSERT INTO jobs VALUES (1, ?, 'done')", (PROMPT,))
+            db.execute("CREATE TABLE jobs (number, prompt, state, request)")
+            request = json.dumps(asdict(self.request))
+            db.execute("INSERT INTO jobs VALUES (1, ?, 'done', ?)", (PROMPT, request))
             db.commit()
         self.root = folder / "box"
 
@@ -57,10 +65,12 @@ class MadeUp:
             laptop=SimpleNamespace(queue_file=self.queue),
             engine_told=lambda: self.engine,
             prompts_of_jobs=lambda: {JOB: PROMPT},
+            requests=lambda: {JOB: self.request},
+            answers=lambda: {JOB: TEXT},
         )
         batch = Batch("b", cast(House, house), prompts={PROMPT: (self.file, 0)})
-        batch.lives = [Life((), 0.0, 9.0, 0, self.events)]
-        batch.injected = self.injected
+        batch.lives = [*self.lives, Life((), 0.0, 9.0, 0, self.events)]
+        batch.injected, batch.switches, batch.moved = self.injected, self.switches, self.moved
         return [trouble.partition(":")[0] for trouble in judge(batch).troubles]
 
 
@@ -103,7 +113,9 @@ def test_a_text_that_the_engine_broke_off_is_wrong(made_up: MadeUp) -> None:
 
 def test_another_text_than_the_one_that_was_told_is_wrong(made_up: MadeUp) -> None:
     other = "scene 1, at dawn."
-    made_up.engine.append({"at": 3.5, "event": "completed", "prompt": PROMPT, "text": other})
+    made_up.engine.append(
+        {"at": 3.5, "event": "completed", "prompt": PROMPT, "label": LABEL, "text": other}
+    )
     made_up.write(other)
     assert made_up.troubles() == ["WRONG"]
 
@@ -119,18 +131,82 @@ def test_an_acknowledgement_ahead_of_the_disk_is_found(made_up: MadeUp) -> None:
 
 
 def test_work_that_is_repeated_for_a_fault_of_the_link_is_found(made_up: MadeUp) -> None:
-    made_up.engine.insert(1, {"at": 2.5, "event": "begun", "prompt": PROMPT})
+    made_up.engine.insert(1, {"at": 2.5, "event": "begun", "prompt": PROMPT, "label": LABEL})
     made_up.injected = [Injected(0, _KIND["link: reset"], 2.2)]
     assert made_up.troubles() == ["REPEATED"]
 
 
 def test_work_that_was_in_flight_when_the_daemon_died_may_be_repeated(made_up: MadeUp) -> None:
-    made_up.engine.insert(1, {"at": 2.5, "event": "begun", "prompt": PROMPT})
+    made_up.engine.insert(1, {"at": 2.5, "event": "begun", "prompt": PROMPT, "label": LABEL})
     made_up.injected = [Injected(0, _KIND["daemon: kill -9"], 2.2)]
     assert made_up.troubles() == []
 
 
 def test_work_that_is_repeated_although_its_result_was_durable_is_found(made_up: MadeUp) -> None:
-    made_up.engine.append({"at": 5.0, "event": "begun", "prompt": PROMPT})
+    made_up.engine.append({"at": 5.0, "event": "begun", "prompt": PROMPT, "label": LABEL})
     made_up.injected = [Injected(0, _KIND["daemon: kill -9"], 4.2)]
     assert made_up.troubles() == ["REPEATED"]
+
+
+def test_a_result_of_a_model_server_that_was_replaced_before_it_was_asked_is_wrong(
+    made_up: MadeUp,
+) -> None:
+    made_up.switches = [Switch("model 1", frozenset())]
+    assert made_up.troubles() == ["WRONG"]
+
+
+def test_a_result_of_a_model_server_that_was_asked_before_it_was_replaced_stays(
+    made_up: MadeUp,
+) -> None:
+    made_up.switches = [Switch("model 1", frozenset({PROMPT}))]
+    assert made_up.troubles() == []
+
+
+def test_one_engine_s_answer_for_another_one_is_wrong(made_up: MadeUp) -> None:
+    other = "scene 1, at dawn."
+    line = {"event": "completed", "prompt": PROMPT, "label": "model 1", "text": other}
+    made_up.engine.append({"at": 3.5, **line})
+    made_up.events[-1][1]["prompt"] = other
+    made_up.write(other)
+    assert made_up.troubles() == ["WRONG"]
+
+
+def test_what_another_model_server_is_asked_is_not_repeated(made_up: MadeUp) -> None:
+    made_up.engine.append({"at": 5.0, "event": "begun", "prompt": PROMPT, "label": "model 1"})
+    assert made_up.troubles() == []
+
+
+def test_work_is_repeated_when_the_box_lost_its_durable_result_with_a_snapshot(
+    made_up: MadeUp,
+) -> None:
+    made_up.engine.append({"at": 5.0, "event": "begun", "prompt": PROMPT, "label": LABEL})
+    made_up.injected = [Injected(0, _KIND["history: box set back to a snapshot"], 4.2)]
+    assert made_up.troubles() == []
+
+
+def test_a_job_that_fails_for_a_source_that_the_box_needs_no_more_is_lost(made_up: MadeUp) -> None:
+    made_up.injected = [Injected(0, _KIND["history: another journal, source moved"], 4.2)]
+    made_up.moved = [Path("a-0.ppm")]
+    made_up.events.append((4.3, {"type": "failed", "job": 1, "error": "a-0.ppm does not exist."}))
+    assert made_up.troubles() == ["LOST"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [{"type": "failed", "error": "cannot be reached"}, {"type": "started", "reason": "hung up"}],
+)
+def test_an_outage_that_costs_a_job_or_an_attempt_is_found(
+    made_up: MadeUp, event: JsonObject
+) -> None:
+    made_up.injected = [Injected(0, _KIND["history: model server away"], 2.2)]
+    made_up.events.append((4.3, {"job": 1, **event}))
+    assert made_up.troubles() == ["LOST"]
+
+
+def test_a_run_that_ends_for_a_refused_login_though_it_was_at_work_is_found(
+    made_up: MadeUp,
+) -> None:
+    made_up.injected = [Injected(0, _KIND["history: login refused"], 2.2)]
+    live: tuple[float, JsonObject] = (1.0, {"type": "link", "state": "live"})
+    made_up.lives = [Life((), 0.0, 5.0, 3, [live], "h refused the login: no")]
+    assert made_up.troubles() == ["ENDED"]
