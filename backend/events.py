@@ -92,6 +92,16 @@ class JobSent:
 
 
 @dataclass(frozen=True, slots=True)
+class HandedOver:
+    """The box has every job that is left of the run, and does them whether this program runs or not."""
+
+    type: ClassVar[str] = "handed over"
+    box: str
+    jobs: int
+    """How many jobs are left."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobStarted:
     """The engine has started an attempt at the job; text of an earlier attempt is void."""
 
@@ -257,6 +267,7 @@ Event = (
     | EngineStarting
     | JobPrepared
     | JobSent
+    | HandedOver
     | JobStarted
     | TextWritten
     | JobDone

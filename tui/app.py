@@ -18,12 +18,14 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.signal import Signal
 
+from backend.box.status_text import work_text
 from backend.config import Settings, user_file
 from backend.errors import UpsampleError
 from backend.events import (
     BoxLog,
     DispatcherChanged,
     Event,
+    HandedOver,
     JobStarted,
     LinkChanged,
     LinkState,
@@ -228,6 +230,8 @@ class UpsampleApp(TellsDefects, SteadyApp):
             self.run_worker(self._learn(event.jobs), exit_on_error=False)
         elif isinstance(event, DispatcherChanged):
             self._note_dispatcher(event.holder)
+        elif isinstance(event, HandedOver):
+            self.notify(one_line(work_text(event)), title="Handed over", timeout=10, markup=False)
         elif isinstance(event, JobStarted):
             self.log_job = event.job
         if not isinstance(event, BoxLog):

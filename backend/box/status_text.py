@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backend.events import BoxStatus, LinkState
+from backend.events import BoxStatus, DispatcherChanged, HandedOver, LinkState
 from remote.protocol import AWAY, EngineLoad, Gpu
 
 _GB = 1 << 30
@@ -97,3 +97,17 @@ def rate_text(load: EngineLoad | None) -> str:
     if load is None or load.generation_rate is None:
         return ""
     return f"{load.generation_rate:,.0f} tok/s"
+
+
+def work_text(event: DispatcherChanged | HandedOver) -> str:
+    """Say in a sentence where the work is done from now on. Names in it are not sanitised."""
+    match event:
+        case HandedOver():
+            jobs = "The last job is" if event.jobs == 1 else f"All {event.jobs:,} jobs are"
+            return f"{jobs} on {event.box}, which does them without this program, too."
+        case DispatcherChanged(holder=""):
+            return "That has ended: this one goes on."
+        case DispatcherChanged():
+            return (
+                f"{event.holder} works on the queue. What it does not do of this is done after it."
+            )

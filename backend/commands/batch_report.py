@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from backend.box.status_text import link_words, status_parts
+from backend.box.status_text import link_words, status_parts, work_text
 from backend.commands.progress_bar import Bar
 from backend.console import safe, say, told, write_json, write_line
 from backend.events import (
@@ -29,6 +29,7 @@ from backend.events import (
     DispatcherChanged,
     EngineStarting,
     Event,
+    HandedOver,
     JobCancelled,
     JobDone,
     JobFailed,
@@ -104,8 +105,8 @@ class BatchReport:
                 self._tell_engine(event)
             case BoxStatus():
                 self._tell_status(event)
-            case DispatcherChanged():
-                self._tell_dispatcher(event)
+            case DispatcherChanged() | HandedOver():
+                say(safe(work_text(event)))
             case (
                 JobStarted()
                 | JobPaused()
@@ -166,14 +167,6 @@ class BatchReport:
                 self._troubles += 1
                 self._complain(f"{event.name} stays in the queue: {event.reason}")
         self._draw()
-
-    def _tell_dispatcher(self, event: DispatcherChanged) -> None:
-        if event.holder:
-            say(
-                f"{safe(event.holder)} works on the queue. What it does not do of this is done after it."
-            )
-        else:
-            say("That has ended: this one goes on.")
 
     def _note_file(self, file: str) -> None:
         if self._json:

@@ -15,7 +15,7 @@ from backend.commands.dry_run import show_plans
 from backend.commands.filter_specs import keep_matching
 from backend.commands.queue import open_user_queue
 from backend.commands.upsample_options import UpsampleOptions
-from backend.config import BoxSettings, EngineName, Settings
+from backend.config import BoxSettings, EngineName, Queue, Settings
 from backend.console import say, warn
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.run_or_follow import MakeDispatcher, run_or_follow
@@ -65,7 +65,7 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
         queued = {job.settings for job in jobs}
         report.expect(jobs, measured_pace(store, box_name, box_settings))
         box = make_box(box_name, box_settings, settings, queued)
-        return _work(store, jobs, box, options, report, settings.queue.give_up_after)
+        return _work(store, jobs, box, options, report, settings.queue)
 
 
 def _refuse_ignored(options: UpsampleOptions) -> None:
@@ -107,7 +107,7 @@ def _work(
     box: Box,
     options: UpsampleOptions,
     report: BatchReport,
-    give_up_after: float,
+    queue: Queue,
 ) -> ExitCode:
     if not jobs:
         say(
@@ -123,9 +123,10 @@ def _work(
     asker = TerminalAsker(options.accept_host_key, report.bar.paused)
 
     def make_dispatcher(watch: Callable[[Event], None]) -> Dispatcher:
-        return Dispatcher(store, box, asker, watch, force=options.force)
+        hand_over = queue.hands_over(box.host)
+        return Dispatcher(store, box, asker, watch, force=options.force, hand_over=hand_over)
 
-    return asyncio.run(_run_jobs(store, jobs, make_dispatcher, report, give_up_after))
+    return asyncio.run(_run_jobs(store, jobs, make_dispatcher, report, queue.give_up_after))
 
 
 async def _run_jobs(

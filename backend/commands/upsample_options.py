@@ -99,6 +99,14 @@ class UpsampleOptions:
         bool,
         Parameter(help="Write each result only when it is accepted in a review.", group=_WHERE),
     ] = False
+    hand_over: Annotated[
+        bool | None,
+        Parameter(
+            help="Give the box the whole batch at once, so that this machine may be closed; or only "
+            "what keeps it busy.",
+            group=_WHERE,
+        ),
+    ] = None
     accept_host_key: Annotated[
         str,
         Parameter(help="Fingerprint (SHA256:…) of a new box's host key.", group=_WHERE),
@@ -146,6 +154,8 @@ class UpsampleOptions:
         if self.ignore_budget:
             upsampling["enforce_budget"] = False
         changes: Table = {"upsampling": upsampling}
+        if self.hand_over is not None:
+            changes["queue"] = {"ahead": "batch" if self.hand_over else "slots"}
         if self.box is not None:
             # `load_settings` then uses the context length of this box.
             changes["box"] = self.box

@@ -178,10 +178,29 @@ class BoxSettings(_Section):
         return value
 
 
+class Ahead(StrEnum):
+    """How many jobs a box is given ahead of time."""
+
+    AUTO = "auto"
+    """The batch, for a box that is not this machine."""
+    SLOTS = "slots"
+    """As many as keep it busy."""
+    BATCH = "batch"
+    """All, as quickly as the link allows."""
+
+
 class Queue(_Section):
     """[queue]: how a run works on the queue."""
 
     give_up_after: float = Field(ge=0, allow_inf_nan=False)
+    ahead: Ahead
+
+    def hands_over(self, host: str) -> bool:
+        """Whether the box at this host gets the whole batch at once, so that it needs this program no more.
+
+        An empty host is the embedded box.
+        """
+        return self.ahead is Ahead.BATCH or (self.ahead is Ahead.AUTO and bool(host))
 
 
 class Settings(_Section):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from typing import Generic
 
 from backend.box.link import Link
@@ -16,6 +17,7 @@ from backend.dispatch.flight import C, Flight, Flights, FlightState
 from backend.errors import BoxUnreachable, first_of
 from remote.protocol import (
     Accepted,
+    Arrange,
     Ask,
     Cancel,
     Cancelled,
@@ -47,6 +49,10 @@ class Recipient(ABC, Generic[C]):
     @abstractmethod
     async def next_flight(self) -> Flight[C]:
         """Wait for the next request to send, and return it. It has been added to the flights."""
+
+    def most_in_flight(self, welcome: Welcome) -> int:
+        """How many requests may be in flight at once."""
+        return welcome.slots + SENT_AHEAD
 
     @abstractmethod
     async def hear_end(self, flight: Flight[C], end: End) -> None:
@@ -84,9 +90,12 @@ class Recipient(ABC, Generic[C]):
 class Courier(Generic[C]):
     """Carries the requests of one recipient."""
 
-    def __init__(self, box: str, flights: Flights[C], recipient: Recipient[C]) -> None:
-        """`box` is the name of the box, for errors."""
+    def __init__(
+        self, box: str, flights: Flights[C], recipient: Recipient[C], app: str = ""
+    ) -> None:
+        """`box` is the name of the box, for errors; `app` names the queue that the box gives its turn."""
         self._box = box
+        self._app = app
         self._flights = flights
         self._recipient = recipient
 
@@ -111,39 +120,40 @@ class Courier(Generic[C]):
             if flight.state is FlightState.UNSENT:
                 await self._submit(link, flight)
         while True:
-            await self._flights.wait_for_room(link.welcome.slots + SENT_AHEAD)
+            await self._flights.wait_for_room(self._recipient.most_in_flight(link.welcome))
             await self._submit(link, await self._recipient.next_flight())
 
     async def _submit(self, link: Link, flight: Flight[C]) -> None:
         if flight.cargo is None:
             return
         sends_once = link.welcome.protocol >= _PICTURES_ONCE_SINCE
-        on_box = self._flights.pictures_on_box() if sends_once else frozenset()
+        pictures = flight.cargo.pictures
+        if sends_once:
+            pictures = self._flights.missing_on_box(pictures)
         try:
-            message = await asyncio.to_thread(flight.cargo.message, on_box)
+            message = await asyncio.to_thread(flight.cargo.message, pictures)
             await self._recipient.hear_sending(flight)
-            await link.send(message)
+            await link.send(replace(message, app=self._app))
         except (OSError, ProtocolError) as error:
             await self._recipient.hear_unsendable(flight, error)
             return
-        flight.note_sent(on_box)
-        self._flights.signals_due.set()
+        self._flights.note_sent(flight, pictures)
 
     async def _send_signals(self, link: Link, of_others: Sequence[str]) -> None:
         """Ask about requests of earlier links and runs, and send Cancels, until this task is cancelled."""
         await self._ask(link, of_others)
         while True:
-            self._flights.signals_due.clear()
-            believed = [it for it in self._flights if it.state is FlightState.BELIEVED]
-            unasked = [flight for flight in believed if not flight.is_asked]
+            flights = await self._flights.next_signals()
+            unasked = [it for it in flights if it.state is FlightState.BELIEVED and not it.is_asked]
             for flight in unasked:
                 flight.is_asked = True
             await self._ask(link, [flight.identity for flight in unasked])
-            for flight in self._flights:
+            for flight in flights:
                 if flight.cancelled_for and flight.may_be_on_box and not flight.is_cancel_sent:
                     flight.is_cancel_sent = True
                     await link.send(Cancel(flight.identity))
-            await self._flights.signals_due.wait()
+            if (order := self._flights.take_order()) and link.welcome.protocol >= ASK_SINCE:
+                await link.send(Arrange(order))
 
     async def _ask(self, link: Link, identities: Sequence[str]) -> None:
         if link.welcome.protocol < ASK_SINCE:
@@ -181,7 +191,7 @@ class Courier(Generic[C]):
             if is_replayed and flight.cargo is not None:
                 flight.is_replayed = True
             else:
-                flight.note_accepted()
+                self._flights.note_accepted(flight)
             await self._recipient.hear_accepted(flight)
         elif isinstance(message, Finished) or _is_its_end(flight, is_replayed=is_replayed):
             await self._recipient.hear_end(flight, message)

@@ -8,6 +8,7 @@ in the queue's file, on the box's disk, or in both, and the next run continues f
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 
@@ -19,11 +20,11 @@ from backend.dispatch.flight import Flight, Flights, FlightState
 from backend.dispatch.ledger import Ledger
 from backend.dispatch.moments import MomentReporter
 from backend.dispatch.prepare import Preparer, Ready
-from backend.dispatch.priority_queue import PriorityQueue
 from backend.dispatch.retries import MOST_RESENT, RETRIES, trouble_of_refusal
 from backend.dispatch.user_requests import UserRequests
+from backend.dispatch.waiting_jobs import WaitingJobs
 from backend.errors import BoxUnreachable, InputError, UpsampleError, first_of
-from backend.events import Event
+from backend.events import Event, HandedOver
 from backend.store import Job, State, Store
 from remote.protocol import (
     Cancelled,
@@ -33,12 +34,11 @@ from remote.protocol import (
     FromBox,
     ProtocolError,
     Refused,
+    Welcome,
 )
 
 PREPARED_AT_ONCE = 2
 """How many ffmpeg processes run at the same time."""
-PREPARED_AHEAD = 16
-"""How many jobs may have their frames drawn before the box takes them."""
 
 
 class Dispatcher(Recipient[Ready]):
@@ -55,12 +55,14 @@ class Dispatcher(Recipient[Ready]):
         look: bool = False,
         may_send: asyncio.Event | None = None,
         alone: bool = True,
+        hand_over: bool = False,
     ) -> None:
         """`watch` is called with every event, on the event loop; `force` lets results replace files.
 
         With `look`, the box's daemon is used whatever its setup is, in order to follow its jobs. While
         `may_send` is cleared, no new request is sent. A dispatcher that is the only one of the queue
-        (`alone`) also cancels and pauses jobs of other boxes.
+        (`alone`) also cancels and pauses jobs of other boxes. With `hand_over`, the box gets all jobs as soon
+        as it takes them, so that it needs this program no more; otherwise as many as keep it busy.
         """
         self._store = store
         self._box = box
@@ -68,28 +70,28 @@ class Dispatcher(Recipient[Ready]):
         self._keeper = LinkKeeper(box, asker, watch, look=look)
         self._ledger = Ledger(store, box.name, watch, force=force)
         self._preparer = Preparer(box.setup.model, self._what_the_box_serves)
-        self._moved: dict[int, float] = {}
-        """Places in the queue of the jobs that were moved after they joined the run, by job number."""
-        self._to_prepare: PriorityQueue[Job] = PriorityQueue(self._place)
-        self._ready: PriorityQueue[Ready] = PriorityQueue(
-            lambda ready: self._place(ready.job), PREPARED_AHEAD
-        )
         self._flights: Flights[Ready] = Flights()
-        self._courier = Courier(box.name, self._flights, self)
+        self._courier = Courier(box.name, self._flights, self, app=store.queue_id)
         self._moments = MomentReporter(box.name, self._ledger, self._flights, watch)
         self._greeted = asyncio.Event()
         """Set when there was a link, so that `_can_ask` and `_serves` are known."""
         self._serves = ""
         """What the box serves, by its last welcome."""
+        self._slots = 0
+        """How many jobs the box works on at once, by its last welcome."""
         self._can_ask = False
         """Whether the box can be asked about requests of earlier runs."""
         self._unpreparable: dict[int, str] = {}
         """Why jobs cannot be sent again about whose earlier requests the box is asked, by job number."""
         self._resent: Counter[str] = Counter()
         """How often each request was sent again because the box had lost its pictures, by identity."""
-        self._may_send = may_send or asyncio.Event()
+        self._hands_over = hand_over
+        self._is_handed_over = not hand_over
+        """Whether it was told that the box has all jobs; without a hand-over, that is not told."""
         if may_send is None:
-            self._may_send.set()
+            may_send = asyncio.Event()
+            may_send.set()
+        self._waiting = WaitingJobs(may_send)
         self._user_requests = UserRequests(
             store, self._ledger, box.name, self._flights, alone=alone
         )
@@ -122,9 +124,9 @@ class Dispatcher(Recipient[Ready]):
         """Add jobs to the run, except those that it has already. Returns how many were added."""
         new = self._ledger.add(jobs)
         for job in new:
-            # A job that is queued again goes to the end of the queue, wherever it was before.
-            self._moved.pop(job.number, None)
+            self._waiting.forget_place(job.number)
             self._unpreparable.pop(job.number, None)
+            self._is_handed_over = not self._hands_over
         self._user_requests.forget(job.number for job in new)
         await self._enqueue(new)
         return len(new)
@@ -150,7 +152,7 @@ class Dispatcher(Recipient[Ready]):
         await self._user_requests.ask_to_cancel(numbers)
 
     async def pause(self, numbers: Iterable[int]) -> None:
-        """Pause those of these jobs that belong to the box and are not in flight.
+        """Pause those of these jobs that belong to the box and wait, here or there.
 
         They leave the run, and jobs that are not in the run yet do not join it.
         """
@@ -163,26 +165,25 @@ class Dispatcher(Recipient[Ready]):
         self.reorder(await asyncio.to_thread(self._store.places))
 
     def reorder(self, places: Mapping[int, float]) -> None:
-        """Give these waiting jobs, by number, new places in the queue."""
-        self._moved |= places
-        self._to_prepare.sort_again()
-        self._ready.sort_again()
-
-    def _place(self, job: Job) -> float:
-        return self._moved.get(job.number, job.place)
+        """Give these waiting jobs, by number, new places in the queue; the box arranges those that it has."""
+        if self._waiting.reorder(places) and (flights := tuple(self._flights)):
+            place = self._waiting.place_of
+            self._flights.arrange(
+                sorted(flights, key=lambda it: min(map(place, it.jobs), default=0))
+            )
 
     # --- frames ---
 
     async def _enqueue(self, unended: Sequence[Job]) -> None:
         for job in unended:
             if not (job.identity and job.state.on_box):
-                self._to_prepare.put_nowait(job)
+                self._waiting.put(job)
             elif not await self._ledger.finish_from_store(job.identity, [job]):
                 self._flights.believe(job.identity, job.number)
 
     async def _prepare(self) -> None:
         while True:
-            job = await self._to_prepare.get()
+            job = await self._waiting.next()
             if self._user_requests.asks_to_cancel(job.number):
                 await self._ledger.cancel([job])
             if not self._ledger.is_active(job.number):
@@ -196,7 +197,7 @@ class Dispatcher(Recipient[Ready]):
             await self._ledger.note_prepared(ready)
             if not await self._ledger.finish_from_store(ready.identity, [job]):
                 self._join_flight(ready)
-                await self._ready.put(ready)
+                await self._waiting.put_ready(ready)
 
     async def _what_the_box_serves(self) -> str:
         await self._greeted.wait()
@@ -238,13 +239,13 @@ class Dispatcher(Recipient[Ready]):
     def _prepare_again(self, flight: Flight[Ready]) -> None:
         self._release(flight)
         for job in self._ledger.active(flight.jobs):
-            self._to_prepare.put_nowait(job)
+            self._waiting.put(job)
 
     def _release(self, flight: Flight[Ready]) -> None:
         """Drop a request that is no longer in flight. Jobs that were deferred until then send it again."""
         self._flights.remove(flight)
         for job in flight.deferred:
-            self._to_prepare.put_nowait(job)
+            self._waiting.put(job)
 
     # --- the box ---
 
@@ -256,7 +257,7 @@ class Dispatcher(Recipient[Ready]):
         await self._ledger.wait_for_endings()
         of_others = await asyncio.to_thread(self._store.identities_on, self._box.name)
         self._can_ask = link.welcome.protocol >= ASK_SINCE
-        self._serves = link.welcome.serves
+        self._serves, self._slots = link.welcome.serves, link.welcome.slots
         self._greeted.set()
         if not self._can_ask and link.welcome.journal != seen.journal:
             await self._begin_journal(link.welcome.journal)
@@ -269,10 +270,16 @@ class Dispatcher(Recipient[Ready]):
             if flight.cargo is None:
                 self._prepare_again(flight)
 
+    def most_in_flight(self, welcome: Welcome) -> int:
+        """Return how many requests the box may have. An older box gives other apps no turn between ours."""
+        if self._hands_over and welcome.protocol >= ASK_SINCE:
+            return sys.maxsize
+        return super().most_in_flight(welcome)
+
     async def next_flight(self) -> Flight[Ready]:
         """Wait for the next request that is prepared and not in flight."""
         while True:
-            ready = await self._next_ready()
+            ready = await self._waiting.next_ready()
             if not self._ledger.is_active(ready.job.number):
                 continue
             if self._join_flight(ready):
@@ -290,17 +297,6 @@ class Dispatcher(Recipient[Ready]):
         flight = self._flights.get(ready.identity)
         if flight is not None and flight.cancelled_for:
             flight.deferred.append(ready.job)
-
-    async def _next_ready(self) -> Ready:
-        await self._may_send.wait()
-        ready = await self._ready.get()
-        try:
-            await self._may_send.wait()
-        except asyncio.CancelledError:
-            # The link broke while nothing could be sent.
-            self._to_prepare.put_nowait(ready.job)
-            raise
-        return ready
 
     async def hear_sending(self, flight: Flight[Ready]) -> None:
         """Count the attempt to send."""
@@ -333,6 +329,16 @@ class Dispatcher(Recipient[Ready]):
         if flight.state is FlightState.ACCEPTED:
             flight.cargo = None
         await self._ledger.note_sent(self._ledger.active(flight.jobs), flight.identity)
+        self._tell_if_handed_over()
+
+    def _tell_if_handed_over(self) -> None:
+        count = len(self._ledger.numbers)
+        if self._is_handed_over or self._waiting or count <= self._slots:
+            return
+        on_box = [it for it in self._flights if it.state is FlightState.ACCEPTED]
+        if self._can_ask and sum(len(self._ledger.active(it.jobs)) for it in on_box) == count:
+            self._is_handed_over = True
+            self._watch(HandedOver(self._box.name, count))
 
     async def hear_void(self, flight: Flight[Ready]) -> None:
         """Note that the jobs are not on the box."""
@@ -366,7 +372,9 @@ class Dispatcher(Recipient[Ready]):
                 self._release(flight)
                 jobs = self._ledger.active(flight.jobs)
                 wanted = flight.cancelled_for
-                await self._ledger.cancel([j for j in jobs if not wanted or j.number in wanted])
+                wanted_jobs = [j for j in jobs if not wanted or j.number in wanted]
+                end_jobs = self._ledger.pause if flight.is_pause else self._ledger.cancel
+                await end_jobs(wanted_jobs)
             case Refused(kind="pictures") if flight.cargo is not None:
                 # The jobs that brought these pictures have ended; the box is about to report that.
                 self._flights.forget_pictures(flight.cargo.pictures)

@@ -6,7 +6,8 @@ docs/architecture.md draws the states and their changes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Set
+from collections import Counter
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
@@ -23,8 +24,8 @@ class Cargo(Protocol):
         """SHA-256 of each picture that the request shows to the model."""
         ...
 
-    def message(self, on_box: Set[str]) -> Submit:
-        """Make the message that submits the request, without the pictures whose SHA-256 is in `on_box`.
+    def message(self, pictures: Set[str]) -> Submit:
+        """Make the message that submits the request, with these of its pictures.
 
         Blocks. Raises OSError when a picture's file is gone.
         """
@@ -69,6 +70,8 @@ class Flight(Generic[C]):
     """Whether the replay of an older box has mentioned it, perhaps for an earlier attempt."""
     cancelled_for: Set[int] = frozenset()
     """The jobs for which it is being cancelled on the box; empty when it is not being cancelled."""
+    is_pause: bool = False
+    """Whether it is cancelled on the box because its jobs are paused."""
     is_cancel_sent: bool = False
     """Whether the Cancel was sent over the present link."""
     deferred: list[Job] = field(default_factory=list)
@@ -87,29 +90,20 @@ class Flight(Generic[C]):
         self.is_replayed = False
         self.is_cancel_sent = False
 
-    def note_sent(self, without: Set[str]) -> None:
-        """Note that it was sent without the pictures in `without`, which the box keeps for others."""
-        if self.state is not FlightState.UNSENT:
-            return  # the box's word that it has the request was quicker
-        self.state = FlightState.SENT
-        if self.cargo is not None:
-            self.kept_pictures = self.cargo.pictures - without
-
-    def note_accepted(self) -> None:
-        """Note that the box has it on its disk, with all its pictures."""
-        self.state = FlightState.ACCEPTED
-        if self.cargo is not None:
-            self.kept_pictures = self.cargo.pictures
-
 
 class Flights(Generic[C]):
     """The requests that may be on one box, by identity."""
 
     def __init__(self) -> None:
         self._flights: dict[str, Flight[C]] = {}
+        self._pictures: Counter[str] = Counter()
+        """How many flights keep each picture on the box, by its SHA-256."""
         self._has_room = asyncio.Event()
-        self.signals_due = asyncio.Event()
-        """Set when the box may have to be asked about a request, or be told to cancel one."""
+        self._to_signal: dict[str, Flight[C]] = {}
+        self._signals_due = asyncio.Event()
+        self._order: tuple[str, ...] = ()
+        """The order into which the box is to put what waits there; empty for the order of sending."""
+        self._is_order_sent = True
 
     def __iter__(self) -> Iterator[Flight[C]]:
         return iter(tuple(self._flights.values()))
@@ -129,27 +123,81 @@ class Flights(Generic[C]):
         """Add a request that was sent for this job in an earlier run, unless it is in flight already."""
         flight = self._flights.setdefault(identity, Flight(identity, None, FlightState.BELIEVED))
         flight.jobs.add(job)
-        self.signals_due.set()
+        self.signal(flight)
 
     def remove(self, flight: Flight[C]) -> None:
         """Remove a request that is no longer in flight."""
         if self._flights.get(flight.identity) is flight:
             del self._flights[flight.identity]
+        self._keep(flight, frozenset())
         self._has_room.set()
+
+    # --- what the present link tells ---
 
     def begin_link(self) -> None:
         """Note that a new link begins."""
+        self._pictures.clear()
+        self._is_order_sent = not self._order
         for flight in self:
             flight.begin_link()
+            self.signal(flight)
 
-    def pictures_on_box(self) -> Set[str]:
-        """Return the SHA-256 of every picture that need not be sent over the present link."""
-        return frozenset().union(*(flight.kept_pictures for flight in self))
+    def note_sent(self, flight: Flight[C], pictures: Set[str]) -> None:
+        """Note that a request was sent, with these pictures."""
+        if flight.state is not FlightState.UNSENT:
+            return  # the box's word that it has the request was quicker
+        flight.state = FlightState.SENT
+        self._keep(flight, pictures)
+        self.signal(flight)
+
+    def note_accepted(self, flight: Flight[C]) -> None:
+        """Note that the box has a request on its disk, with all its pictures."""
+        flight.state = FlightState.ACCEPTED
+        if flight.cargo is not None:
+            self._keep(flight, flight.cargo.pictures)
+
+    def missing_on_box(self, pictures: Set[str]) -> Set[str]:
+        """Return those of these pictures, as SHA-256, that must be sent over the present link."""
+        return frozenset(picture for picture in pictures if picture not in self._pictures)
 
     def forget_pictures(self, lost: Set[str]) -> None:
         """Let no request rely on these pictures: the box does not have them."""
         for flight in self:
-            flight.kept_pictures -= lost
+            self._keep(flight, flight.kept_pictures - lost)
+
+    def _keep(self, flight: Flight[C], pictures: Set[str]) -> None:
+        self._pictures.subtract(flight.kept_pictures)
+        self._pictures.update(pictures)
+        for picture in flight.kept_pictures - pictures:
+            if not self._pictures[picture]:
+                del self._pictures[picture]
+        flight.kept_pictures = pictures
+
+    # --- what the box is to be told ---
+
+    def signal(self, flight: Flight[C]) -> None:
+        """Note that the box may have to be asked about a request, or be told to cancel it."""
+        self._to_signal[flight.identity] = flight
+        self._signals_due.set()
+
+    def arrange(self, flights: Sequence[Flight[C]]) -> None:
+        """Let the box put what waits there into the order of these flights."""
+        self._order = tuple(flight.identity for flight in flights)
+        self._is_order_sent = False
+        self._signals_due.set()
+
+    def take_order(self) -> tuple[str, ...]:
+        """Return the order that the box is to be told over the present link; empty when it knows it."""
+        order = () if self._is_order_sent else self._order
+        self._is_order_sent = True
+        return order
+
+    async def next_signals(self) -> Sequence[Flight[C]]:
+        """Wait for requests about which the box may have to be told something."""
+        await self._signals_due.wait()
+        self._signals_due.clear()
+        due, self._to_signal = self._to_signal, {}
+        return tuple(due.values())
 
     async def wait_for_room(self, most: int) -> None:
         """Wait until fewer than `most` requests are in flight."""

@@ -43,13 +43,13 @@ class Ready:
         """Prompt tokens by our own count."""
         return self.plan.budget.prompt_tokens if self.plan.budget else 0
 
-    def message(self, on_box: Set[str] = frozenset()) -> Submit:
-        """Make the message that submits the job, without the frames whose SHA-256 is in `on_box`.
+    def message(self, pictures: Set[str]) -> Submit:
+        """Make the message that submits the job, with the frames whose SHA-256 is in `pictures`.
 
-        Reads the other frames' files; raises OSError when one is gone.
+        Reads these frames' files; raises OSError when one is gone.
         """
         images = tuple(
-            "" if frame.sha256 in on_box else base64.b64encode(path.read_bytes()).decode()
+            base64.b64encode(path.read_bytes()).decode() if frame.sha256 in pictures else ""
             for frame, path in zip(self.request.frames, self.images, strict=True)
         )
         return Submit(self.identity, self.request, images)

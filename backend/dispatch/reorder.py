@@ -28,7 +28,7 @@ def move_jobs(store: Store, numbers: Collection[int], move: Move) -> tuple[list[
     changed. Blocks; raises QueueError.
     """
     with store.at_once():
-        waiting = [job for job in store.unended() if job.state.unsent]
+        waiting = [job for job in store.unended() if job.state.waits]
         waiting.sort(key=lambda job: (job.place, job.number))
         places = rearrange(waiting, numbers, move)
         store.set_places(places)

@@ -98,8 +98,7 @@ class QueueRunner:
                 # Earlier runs may have been killed before they wrote a result, also of a box that has no
                 # work now.
                 await self._write_results(await asyncio.to_thread(undelivered_jobs, self._store))
-                for box in await asyncio.to_thread(self._store.boxes_with_work):
-                    self._wake_box(box)
+                await self._wake_boxes_with_work()
                 await poll_queue_changes(self._store, self._apply_requests)
 
     def _watch(self, event: Event, stopped_by: UpsampleError | None = None) -> None:
@@ -130,9 +129,9 @@ class QueueRunner:
         async with self._changing:
             jobs = await asyncio.to_thread(self._store.queue, together)
             self._job_changes.mark_as_known(jobs)
+            for box in {job.box for job in jobs}:
+                self._wake_box(box)
         await self._write_results([job for job in jobs if job.state is State.DONE])
-        for box in {job.box for job in jobs}:
-            self._wake_box(box)
         return jobs
 
     async def _write_results(self, done: Sequence[Job]) -> None:
@@ -259,6 +258,13 @@ class QueueRunner:
             self._watch(QueueChanged(tuple(change.job.number for change in changes)))
         return changes
 
+    async def _wake_boxes_with_work(self) -> None:
+        async with self._changing:
+            boxes = await asyncio.to_thread(self._store.boxes_with_work)
+            for box in boxes:
+                if box not in self._served:  # `queue` has not woken it
+                    self._wake_box(box)
+
     def _wake_box(self, box: str) -> None:
         self._wake_ups[box].set()
         if self._box_tasks is not None and box not in self._served:
@@ -306,7 +312,13 @@ class QueueRunner:
             self._job_changes.mark_as_known(jobs)
             box = make_box(*settings.box_named(name), settings, {job.settings for job in jobs})
             dispatcher = Dispatcher(
-                self._store, box, self._asker, self._watch, may_send=self._may_send, alone=False
+                self._store,
+                box,
+                self._asker,
+                self._watch,
+                may_send=self._may_send,
+                alone=False,
+                hand_over=settings.queue.hands_over(box.host),
             )
             self._dispatchers[name] = dispatcher
         try:

@@ -2,14 +2,14 @@
 
 What a user asks for stays in the queue's file until it is carried out or cannot be, so it survives the
 process that asked and the process that carries it out. A job that was not sent is cancelled or paused in the
-queue's file. A job whose request may be on the box is cancelled there, unless another job needs that request,
-and is not paused.
+queue's file. A job whose request may be on the box is cancelled there, unless another job needs that request;
+to pause it is to cancel it there and keep it here, as long as no engine has begun with it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from backend.dispatch.flight import Flights
 from backend.dispatch.ledger import Ledger
@@ -51,6 +51,8 @@ class UserRequests:
         """Cancel the jobs with a cancel request: here, or on the box if it may have them."""
         jobs = await asyncio.to_thread(self._store.asked_to_cancel)
         self._to_cancel = {job.number for job in jobs}
+        if not jobs:
+            return
         for job in jobs:
             if not self._ledger.knows(job.number):
                 self._adopt(job)
@@ -62,7 +64,7 @@ class UserRequests:
             answered = {job.number for job in self._ledger.active(flight.jobs)}
             if answered and answered <= self._to_cancel and not flight.cancelled_for:
                 flight.cancelled_for = answered
-                self._flights.signals_due.set()
+                self._flights.signal(flight)
             for number in flight.cancelled_for:
                 here.pop(number, None)
         await self._ledger.cancel(here.values())
@@ -77,7 +79,7 @@ class UserRequests:
             self._flights.believe(job.identity, job.number)
 
     async def pause(self, numbers: Iterable[int]) -> None:
-        """Pause those of these jobs that belong to the box and are not in flight.
+        """Pause those of these jobs that belong to the box and wait, here or there.
 
         They leave the run, and jobs that are not in the run yet do not join it.
         """
@@ -89,14 +91,27 @@ class UserRequests:
         # Computed after the await: a job that was sent during it is not paused.
         in_flight = {number for flight in self._flights for number in flight.jobs}
         await self._ledger.pause([job for job in jobs if job.number not in in_flight])
+        self._pause_on_box({job.number for job in jobs if job.state is State.SENT})
+
+    def _pause_on_box(self, numbers: Set[int]) -> None:
+        """Take back the requests of these jobs. A request that other jobs need, too, goes on for all."""
+        for flight in self._flights if numbers else ():
+            answered = {job.number for job in self._ledger.active(flight.jobs)}
+            if answered and answered <= numbers and not flight.cancelled_for:
+                flight.cancelled_for, flight.is_pause = answered, True
+                self._flights.signal(flight)
+
+    def _is_being_paused(self, number: int) -> bool:
+        return any(flight.is_pause and number in flight.cancelled_for for flight in self._flights)
 
     async def pause_asked(self) -> None:
         """Pause the jobs with a pause request, and remove the requests."""
         asked = await asyncio.to_thread(self._store.asked_to_pause)
         ours = [job.number for job in asked if job.box == self._box]
         await self.pause(ours)
-        # A job in flight is not paused; the process that asked sees that its request is gone.
-        await asyncio.to_thread(self._store.withdraw_pauses, ours)
+        # The process that asked sees that its request is gone: the job cannot be paused any more.
+        cannot = [number for number in ours if not self._is_being_paused(number)]
+        await asyncio.to_thread(self._store.withdraw_pauses, cannot)
         if self._alone:
             of_other_boxes = [job.number for job in asked if job.box != self._box]
             await asyncio.to_thread(self._store.pause_unsent, of_other_boxes)

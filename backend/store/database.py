@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
+import socket
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
@@ -43,6 +45,12 @@ class Database:
         with self._lock:
             self._db.close()
             self._users.leave()
+
+    @property
+    def queue_id(self) -> str:
+        """A name of this queue among those that use a box: of the machine and the file's place there."""
+        place = f"{socket.gethostname()} {self.path.resolve()}"
+        return hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()[:12]
 
     def others_version(self) -> int:
         """Return a version number, which changes when another process or another Store changes the queue."""

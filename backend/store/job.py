@@ -35,8 +35,13 @@ class State(StrEnum):
         return self in (State.SENT, State.RUNNING)
 
     @property
+    def waits(self) -> bool:
+        """Whether the job waits, here or on its box, so that it can be paused and moved."""
+        return self.unsent or self is State.SENT
+
+    @property
     def unsent(self) -> bool:
-        """Whether no box has the job yet, so that it can be paused and moved."""
+        """Whether no box has the job yet."""
         return self in (State.QUEUED, State.PREPARING, State.PAUSED)
 
 

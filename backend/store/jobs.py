@@ -24,6 +24,7 @@ _TO_DO = (
     f"state NOT IN {_ENDED} AND box = coalesce(?, box) "  # noqa: S608 - our own words
     "AND (state != ? OR number IN (SELECT job FROM cancels))"
 )
+_PAUSABLE = str(tuple(str(state) for state in State if state.waits and state is not State.PAUSED))
 _UNPAUSED = str(tuple(str(state) for state in State if state.unsent and state is not State.PAUSED))
 
 
@@ -237,15 +238,15 @@ class Jobs(Database):
         return self._select("number IN (SELECT job FROM cancels)")
 
     def ask_to_pause(self, numbers: Iterable[int]) -> None:
-        """Store a pause request for each of these jobs that is not sent.
+        """Store a pause request for each of these jobs that waits.
 
         The process that runs the queue applies it. A request stays until its job is paused, has ended, is
-        sent or is resumed.
+        resumed, or cannot be paused any more.
         """
         with self._transaction() as db:
             db.execute(
                 "INSERT OR IGNORE INTO pauses SELECT number, ? FROM jobs "  # noqa: S608 - our own words
-                f"WHERE number IN {EACH} AND state IN {_UNPAUSED}",
+                f"WHERE number IN {EACH} AND state IN {_PAUSABLE}",
                 (time.time(), array(numbers)),
             )
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 
 from backend.config import LOCAL_FILE, Settings, load_settings, shipped_text
 from backend.errors import ConfigError
 from backend.specs.quoting import printable
-
-_FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-config-"))
+from fuzz.scratch import scratch_folder
 
 
 def seeds() -> Iterable[bytes]:
@@ -23,8 +20,9 @@ def seeds() -> Iterable[bytes]:
 
 
 def check(data: bytes) -> None:
-    (_FOLDER / LOCAL_FILE).write_bytes(data)
-    with contextlib.chdir(_FOLDER):
+    folder = scratch_folder("config")
+    (folder / LOCAL_FILE).write_bytes(data)
+    with contextlib.chdir(folder):
         try:
             assert isinstance(load_settings(), Settings)
         except ConfigError as error:

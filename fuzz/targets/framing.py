@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from remote.protocol import (
     Accepted,
     Answer,
+    Arrange,
+    Ask,
     Cancel,
     Cancelled,
     Decoder,
@@ -32,6 +34,7 @@ from remote.protocol import (
     Status,
     Stop,
     Submit,
+    Unknown,
     Welcome,
     encode,
 )
@@ -79,6 +82,9 @@ def _examples() -> Iterator[Message]:
     yield Hello(1, 2, "j", -1, "r", "s")
     yield Submit(request.job_id(), request, ("iVBO",))
     yield Cancel("j")
+    yield Ask(("j", "k"))
+    yield Arrange(("k", "j"))
+    yield Unknown("j")
     yield Ping(1)
     yield Stop(only_idle=True)
     yield Welcome(2, "r", "j", 4, "sketch 1", "s", "", 8, 1)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 
+from fuzz.scratch import scratch_folder
 from remote.jobs.journal import Journal, JournalError
 from remote.jobs.records import Record, encode_record, scan
 from remote.protocol import Json
@@ -16,7 +15,6 @@ _BODIES: tuple[dict[str, Json], ...] = (
     {"seq": 2, "type": "finished", "job": "j", "answer": {"text": "Warm"}},
     {"seq": 3, "type": "failed", "job": "k", "kind": "engine", "message": "é"},
 )
-_FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-journal-"))
 _MARK = b"\0" * 4
 
 
@@ -47,9 +45,10 @@ def check(data: bytes) -> None:
 
 
 def _open_twice(data: bytes, records: list[Record]) -> None:
-    for old in _FOLDER.iterdir():
+    folder = scratch_folder("journal")
+    for old in folder.iterdir():
         old.unlink()
-    path = _FOLDER / "journal"
+    path = folder / "journal"
     path.write_bytes(data)
     try:
         journal = Journal(path)

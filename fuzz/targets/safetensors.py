@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 
+from fuzz.scratch import scratch_folder
 from remote.checks.safetensors import Incomplete, check_whole
-
-_FILE = Path(tempfile.mkdtemp(prefix="fuzz-safetensors-")) / "model.safetensors"
 
 
 def seeds() -> Iterable[bytes]:
@@ -23,6 +20,7 @@ def check(data: bytes) -> None:
     body = data[1:]
     if data[:1] != b"\0":
         body = len(body).to_bytes(8, "little") + body
-    _FILE.write_bytes(body)
+    file = scratch_folder("safetensors") / "model.safetensors"
+    file.write_bytes(body)
     with contextlib.suppress(Incomplete):
-        assert check_whole(_FILE) == len(body)
+        assert check_whole(file) == len(body)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +9,10 @@ from pathlib import Path
 from backend.specs.model import BrokenSpec, Spec
 from backend.specs.reading import Finding, read_file
 from backend.specs.render import Replacement, render
+from fuzz.scratch import scratch_folder
 
 _SUFFIXES = (".json", ".jsonl", ".txt")
 _NEW = 'Wärm "dusk"\\ 漢'
-_FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-specs-"))
 _EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 
 
@@ -29,9 +28,10 @@ def seeds() -> Iterable[bytes]:
 
 
 def check(data: bytes) -> None:
-    file = _FOLDER / f"spec{_SUFFIXES[(data[0] if data else 0) % len(_SUFFIXES)]}"
+    folder = scratch_folder("specs")
+    file = folder / f"spec{_SUFFIXES[(data[0] if data else 0) % len(_SUFFIXES)]}"
     file.write_bytes(data[1:])
-    findings = read_file(file, _FOLDER)
+    findings = read_file(file, folder)
     assert findings
     specs = [finding for finding in findings if isinstance(finding, Spec)]
     for finding in findings:
@@ -53,10 +53,10 @@ def _check_words(finding: Finding) -> None:
 
 def _check_round_trip(file: Path, specs: Sequence[Spec]) -> None:
     news = {spec.entry: Replacement(_NEW, spec.prompt, {"by": "a test"}) for spec in specs}
-    out = _FOLDER / f"out{file.suffix}"
+    out = file.with_stem("out")
     (rendered,) = render(file, news, out)
     out.write_text(rendered.text, encoding="utf-8", newline="")
-    again = [finding for finding in read_file(out, _FOLDER) if isinstance(finding, Spec)]
+    again = [finding for finding in read_file(out, out.parent) if isinstance(finding, Spec)]
     assert [_essence(spec) for spec in again] == [
         _essence(replace(spec, prompt=_NEW)) for spec in specs
     ]

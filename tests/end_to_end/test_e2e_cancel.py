@@ -82,7 +82,7 @@ def test_a_job_cancelled_by_a_second_process_makes_room_for_the_next(
 def test_the_next_jobs_wait_on_the_box_before_a_slot_is_free(
     laptop: Laptop, server: PatientServer, box: Path, batch: list[Path]
 ) -> None:
-    with laptop.started(*batch) as run:
+    with laptop.started("--no-hand-over", *batch) as run:
         for begun in range(_SLOTS, _JOBS + 1):
             # In one look: a prompt has begun a moment before it counts as running.
             wait_until(lambda: (len(server.begun), len(server.running)) == (begun, _SLOTS))  # noqa: B023

@@ -126,7 +126,7 @@ def test_a_result_that_was_lost_before_the_app_heard_of_it_is_made_again(
     finished = _of_kind(box_root, "finished")
     # An answer is kept a moment before its job is done.
     with closing(Store(laptop.queue_file)) as store:
-        unheard = [r for r in finished if store.answer(str(r.body["job"]), "testbox") is None]
+        unheard = [r for r in finished if store.answer(str(r.body["job"]), "test") is None]
 
     ends = _go_on(laptop, batch, journal, unheard[:1])
 

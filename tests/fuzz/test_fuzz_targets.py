@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fuzz.scratch import scratch_folder
 from fuzz.targets import NAMES, load_target
 from remote.protocol import Decoder, Message
 
@@ -16,6 +19,15 @@ SEEDS = {name: sorted(load_target(name).seeds()) for name in NAMES}
 briefly = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_scratch_left() -> Iterator[None]:
+    """A worker of pytest ends without the exit handlers that remove the folders of the targets."""
+    yield
+    for name in NAMES:
+        shutil.rmtree(scratch_folder(name))
+    scratch_folder.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from time import time
 
-from backend.box.status_text import link_words
+from backend.box.status_text import link_words, work_text
 from backend.events import (
     BoxLog,
     DispatcherChanged,
     EngineStarting,
     Event,
+    HandedOver,
     JobCancelled,
     JobDone,
     JobFailed,
@@ -109,6 +110,8 @@ def line_of(event: Event, box: str, now: float) -> LogLine | None:
         case DispatcherChanged():
             text = f"{event.holder} works on the queue" if event.holder else "worked on from here"
             return LogLine("", now, "info", "queue", text)
+        case HandedOver():
+            return LogLine(event.box, now, "info", "queue", work_text(event))
         case WritingFailed():
             text = f"not written for {event.file}: {event.error}"
             return LogLine("", now, "error", "results", text)

@@ -7,7 +7,7 @@ from tui.dialogs.keys import HelpGroups, HelpRow
 HELP: HelpGroups = {
     "Jobs": (
         HelpRow("cancel, wherever the job is", "cancel"),
-        HelpRow("pause what is not sent yet, or let it go on", "pause"),
+        HelpRow("pause what waits, or let it go on", "pause"),
         HelpRow("try again what failed or was cancelled", "retry"),
         HelpRow(
             "send it earlier, later", "arrange('up') arrange('down') arrange('up') arrange('down')"

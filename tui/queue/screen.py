@@ -209,8 +209,8 @@ class QueuePage(Page):
         )
 
     def action_pause(self) -> None:
-        """Pause the jobs that are not sent yet; if all of them are paused, resume them."""
-        chosen = [job for job in self.jobs.chosen if job.state.unsent]
+        """Pause the jobs that wait, here or on their box; if all of them are paused, resume them."""
+        chosen = [job for job in self.jobs.chosen if job.state.waits]
         if chosen and all(job.state is State.PAUSED for job in chosen):
             self._change(
                 lambda job: job.state is State.PAUSED,
@@ -219,8 +219,8 @@ class QueuePage(Page):
             )
         else:
             self._change(
-                lambda job: job.state.unsent,
-                "What a box has can be cancelled (c), not paused.",
+                lambda job: job.state.waits,
+                "What an engine works on can be cancelled (c), not paused.",
                 lambda runner, numbers: runner.pause(numbers),
             )
 
@@ -228,8 +228,8 @@ class QueuePage(Page):
         """Send the chosen jobs earlier or later."""
         move = Move(where)
         self._change(
-            lambda job: job.state.unsent,
-            "Only what is not sent yet can be moved.",
+            lambda job: job.state.waits,
+            "Only what still waits can be moved.",
             lambda runner, numbers: runner.move(numbers, move),
             keep_marks=True,
         )

@@ -177,8 +177,8 @@ class SettingsPage(Page):
                     survey = await asyncio.to_thread(self._look)
                 except ConfigError as error:
                     # By itself it is right; with what the other layers say it is not.
-                    self._tell(error)
                     await self._undo(done)
+                    self._tell(error)
                     return
                 self._undoable.append(done)
                 self.take(survey)

@@ -1,4 +1,4 @@
-"""`upsample queue pause`: hold back jobs that no box has yet.
+"""`upsample queue pause`: hold back jobs with which no engine has begun.
 
 If another process holds the dispatcher's lock, that process applies the request, because only it knows which
 jobs it is sending to a box. Otherwise this process applies it.
@@ -28,11 +28,11 @@ _POLL_SECONDS = 0.1
 
 
 def pause_jobs(numbers: Sequence[int], *, everything: bool, as_json: bool) -> ExitCode:
-    """Pause these jobs, or all that are not sent yet, and say what happened to each."""
+    """Pause these jobs, or all that wait, and say what happened to each."""
     require_choice(numbers, "--all", is_given=everything)
     with open_user_queue() as store:
         if everything:
-            before = [job for job in store.to_do() if job.state.unsent]
+            before = [job for job in store.to_do() if job.state.waits]
         else:
             before = jobs_numbered(store, numbers)
         store.ask_to_pause(job.number for job in before)

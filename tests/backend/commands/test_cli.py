@@ -540,6 +540,7 @@ class Pretender:
         watch: Callable[[Event], None],
         *,
         force: bool,
+        hand_over: bool = False,
     ) -> None:
         self.store, self.watch = store, watch
 

@@ -59,7 +59,7 @@ async def test_the_message_holds_the_frames_that_the_request_names(
     job: Callable[..., Job], counted_clip: Path
 ) -> None:
     ready = await Preparer("m", served).prepare(job(counted_clip))
-    message = ready.message()
+    message = ready.message(ready.pictures)
     assert message.job == ready.identity == ready.request.job_id()
     assert (ready.request.model, ready.request.sampling.seed, ready.request.candidate) == (
         "m", 8, 1,
@@ -121,7 +121,7 @@ async def test_the_same_job_has_the_same_identity(
 
 async def test_a_prompt_without_a_video_is_ready_without_frames(job: Callable[..., Job]) -> None:
     ready = await Preparer("m", served).prepare(job(None))
-    assert (ready.images, ready.image_bytes, ready.message().images) == ((), 0, ())
+    assert (ready.images, ready.image_bytes, ready.message(ready.pictures).images) == ((), 0, ())
 
 
 async def test_a_refused_plan_is_raised(job: Callable[..., Job], tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ async def test_frames_that_are_gone_are_an_oserror(
     ready = await Preparer("m", served).prepare(job(counted_clip))
     ready.images[0].unlink()
     with pytest.raises(FileNotFoundError):
-        ready.message()
+        ready.message(ready.pictures)
 
 
 async def test_what_frames_weigh_is_told_though_they_were_removed_since(

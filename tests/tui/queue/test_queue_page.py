@@ -231,8 +231,8 @@ async def test_a_key_that_can_do_nothing_says_why(make_app: MakeApp, tmp_path: P
         await opened_queue(pilot)
         await pilot.press("p", "K", "r")
         assert notes(app) == [
-            "What a box has can be cancelled (c), not paused.",
-            "Only what is not sent yet can be moved.",
+            "What an engine works on can be cancelled (c), not paused.",
+            "Only what still waits can be moved.",
             "Only what failed or was cancelled can be tried again.",
         ]
         await pilot.press("c")

@@ -1,0 +1,76 @@
+"""The jobs of a run that are not in flight: those whose frames are to be drawn, and those that are ready."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Mapping
+
+from backend.dispatch.prepare import Ready
+from backend.dispatch.priority_queue import PriorityQueue
+from backend.store import Job
+
+PREPARED_AHEAD = 16
+"""How many jobs may have their frames drawn before the box takes them."""
+
+
+class WaitingJobs:
+    """Gives out jobs by their places in the queue, which may change while they wait."""
+
+    def __init__(self, may_send: asyncio.Event) -> None:
+        """While `may_send` is cleared, no job is given out to be sent."""
+        self._may_send = may_send
+        self._places: dict[int, float] = {}
+        """The place of each job, by its number, as it was heard last."""
+        self._to_prepare: PriorityQueue[Job] = PriorityQueue(self._place)
+        self._ready: PriorityQueue[Ready] = PriorityQueue(
+            lambda ready: self._place(ready.job), PREPARED_AHEAD
+        )
+
+    def __bool__(self) -> bool:
+        return not (self._to_prepare.empty() and self._ready.empty())
+
+    def put(self, job: Job) -> None:
+        """Add a job whose frames are to be drawn."""
+        self._places.setdefault(job.number, job.place)
+        self._to_prepare.put_nowait(job)
+
+    async def next(self) -> Job:
+        """Wait for the next job whose frames are to be drawn."""
+        return await self._to_prepare.get()
+
+    async def put_ready(self, ready: Ready) -> None:
+        """Add a job that can be sent, once fewer than PREPARED_AHEAD wait for that."""
+        await self._ready.put(ready)
+
+    async def next_ready(self) -> Ready:
+        """Wait for the next job to be sent."""
+        await self._may_send.wait()
+        ready = await self._ready.get()
+        try:
+            await self._may_send.wait()
+        except asyncio.CancelledError:
+            # The link broke while nothing could be sent.
+            self.put(ready.job)
+            raise
+        return ready
+
+    def reorder(self, places: Mapping[int, float]) -> bool:
+        """Give jobs, by number, new places. Returns whether a job that was known has another place now."""
+        has_moved = any(self._places.get(number, it) != it for number, it in places.items())
+        self._places |= places
+        if has_moved:
+            self._to_prepare.sort_again()
+            self._ready.sort_again()
+        return has_moved
+
+    def forget_place(self, number: int) -> None:
+        """Let a job that is queued again go to the end, wherever it was before."""
+        self._places.pop(number, None)
+
+    def place_of(self, number: int) -> float:
+        """Return the place of a job; a job of which none was heard comes last."""
+        return self._places.get(number, math.inf)
+
+    def _place(self, job: Job) -> float:
+        return self._places.get(job.number, job.place)
