@@ -22,10 +22,12 @@ from backend.events import (
     QueueChanged,
     ResultsWritten,
 )
+from backend.exit_codes import ExitCode
 from backend.planning.orders import Batch, make_jobs
 from backend.specs.scan import scan
 from backend.store import Job, Order, State, Store
 from tests.support.daemons import end_daemons
+from tests.support.laptop import Laptop
 from tests.support.specs import write_batch
 from tests.support.waiting import until
 
@@ -147,3 +149,27 @@ async def test_a_second_one_looks_on_and_takes_over_when_the_first_ends(
             looking_on.cancel()
             await asyncio.gather(looking_on, return_exceptions=True)
     assert DispatcherChanged("") in events
+
+
+@pytest.mark.usefixtures("sshd")  # its host key is not known
+async def test_a_run_beside_an_app_whose_box_is_refused_ends_as_it_does_alone(
+    laptop: Laptop, one_spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = await asyncio.to_thread(laptop.batch, one_spec)
+    monkeypatch.setenv("HOME", str(laptop.home))
+    with contextlib.closing(Store(laptop.queue_file)) as store:
+        events: list[Event] = []
+        runner = QueueRunner(store, load_settings, UnattendedAsker(), events.append)
+        running = asyncio.create_task(runner.run())
+        try:
+            await until(lambda: any(getattr(e, "state", "") == LinkState.STOPPED for e in events))
+            beside = await asyncio.to_thread(laptop.batch, one_spec)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+    assert alone.returncode == beside.returncode == ExitCode.BOX
+    assert "host key" in alone.stderr
+    news, *rest = beside.stderr.splitlines()
+    assert "works on the queue" in news
+    assert rest == alone.stderr.splitlines()
+    assert laptop.states() == {"queued": 1}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -193,6 +195,18 @@ def test_an_answer_of_an_earlier_version_is_of_the_boxes_that_can_have_given_it(
         db.commit()
     with closing(Store(path)) as store:
         assert {box for box in ("h100", "a100", "b200") if store.answer("cd", box)} == whose
+
+
+def test_an_answer_of_an_earlier_version_is_of_the_model_that_its_job_asks_for(path: Path) -> None:
+    make_old(path, 11)
+    with closing(sqlite3.connect(path)) as db:
+        text = json.dumps(asdict(REQUEST))
+        db.execute("UPDATE jobs SET identity = 'cd', request = ?", (text,))
+        db.execute("UPDATE results SET box = 'h100'")
+        db.commit()
+    with closing(Store(path)) as store:
+        assert store.durations("h100", "vllm", REQUEST.model) == [2.5]
+        assert store.durations("h100", "vllm", "another") == []
 
 
 ANSWER_TEXT = (
