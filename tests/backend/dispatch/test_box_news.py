@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +17,7 @@ from backend.config import load_settings
 from backend.dispatch import box_news
 from backend.dispatch.box_news import NewsReader, NewsWriter, writing_news
 from backend.dispatch.dispatcher import Dispatcher
-from backend.dispatch.lock import dispatcher_lock
+from backend.dispatch.lock import Holder, dispatcher_lock
 from backend.dispatch.run_or_follow import run_or_follow
 from backend.dispatch.runner import QueueRunner
 from backend.errors import (
@@ -105,6 +106,12 @@ class Scene:
     def follow(self, jobs: list[Job]) -> asyncio.Task[None]:
         return following(self.store, jobs, self.heard)
 
+    def says_that_it_is_stopped(self) -> bool:
+        """Whether the queue's file has it that the box is stopped."""
+        lock = self.store.path.with_suffix(".lock").read_text()
+        news = self.store.news("local", Holder(**json.loads(lock)).mark)
+        return any(LinkState.STOPPED in row.event for row in news)
+
     def links(self, events: list[Event]) -> list[LinkState]:
         return [event.state for event in events if isinstance(event, LinkChanged)]
 
@@ -162,8 +169,7 @@ async def test_a_box_that_was_stopped_before_is_tried_again_for_a_follower(
 ) -> None:
     monkeypatch.setattr(reconnect, "open_link", refuse_with(UNTRUSTED))
     jobs = scene.queue("one")
-    await until(lambda: LinkState.STOPPED in scene.links(scene.told))
-    await asyncio.sleep(0.3)
+    await until(scene.says_that_it_is_stopped)
     monkeypatch.setattr(reconnect, "open_link", scene.box.open_link)
     scene.box.engine.let()
     await asyncio.wait_for(scene.follow(jobs), 30)
@@ -176,8 +182,7 @@ async def test_a_box_that_stays_stopped_ends_a_follower_that_queues_nothing_new(
 ) -> None:
     monkeypatch.setattr(reconnect, "open_link", refuse_with(UNTRUSTED))
     jobs = scene.queue("one")
-    await until(lambda: LinkState.STOPPED in scene.links(scene.told))
-    await asyncio.sleep(0.3)
+    await until(scene.says_that_it_is_stopped)
     with pytest.raises(BoxUntrusted):
         await asyncio.wait_for(scene.follow(jobs), 30)
 
@@ -188,9 +193,8 @@ async def test_a_box_that_stopped_before_and_is_not_tried_again_is_believed_afte
     monkeypatch.setattr(reconnect, "open_link", refuse_with(UNTRUSTED))
     monkeypatch.setattr(box_news, "_TRUST_SECONDS", 1.0)
     jobs = scene.queue("one")
-    await until(lambda: LinkState.STOPPED in scene.links(scene.told))
+    await until(scene.says_that_it_is_stopped)
     scene.runner.stop_sending()
-    await asyncio.sleep(0.3)
     with pytest.raises(BoxUntrusted):
         await asyncio.wait_for(scene.follow(jobs), 30)
 
