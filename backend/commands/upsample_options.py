@@ -104,6 +104,7 @@ class UpsampleOptions:
         Parameter(
             help="Give the box the whole batch at once, so that this machine may be closed; or only "
             "what keeps it busy.",
+            negative="--no-hand-over",
             group=_WHERE,
         ),
     ] = None

@@ -98,7 +98,7 @@ def test_the_next_jobs_wait_on_the_box_before_a_slot_is_free(
 def test_without_a_run_the_box_itself_is_told(
     laptop: Laptop, server: PatientServer, box: Path, batch: list[Path]
 ) -> None:
-    with laptop.started(*batch) as run:
+    with laptop.started("--no-hand-over", *batch) as run:
         running = run.started(_SLOTS)
         run.interrupt()
         assert run.end() == 130
