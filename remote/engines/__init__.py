@@ -34,6 +34,21 @@ class BadRequest(Exception):
     """This request can never be answered: a frame is no picture, the prompt is too long, or the like."""
 
 
+class EngineReplaced(Exception):
+    """The engine serves something else than the request is for."""
+
+
+def require_engine(request: Request, serves: str) -> None:
+    """Raise EngineReplaced if an engine that serves this is not what the request is for.
+
+    Older apps do not say what a request is for.
+    """
+    if request.engine not in ("", serves):
+        raise EngineReplaced(
+            f"the box serves {serves} now, and the request is for {request.engine}"
+        )
+
+
 @dataclass(frozen=True)
 class Completion:
     """The last item that a generation yields: how it ended."""
@@ -82,7 +97,7 @@ class Engine(Protocol):
     def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
         """Answer one request; `images` are PNG files in the order of `request.frames`.
 
-        Raises BadRequest, EngineAway or EngineError.
+        Raises BadRequest, EngineAway, EngineReplaced or EngineError.
         """
         ...
 

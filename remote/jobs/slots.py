@@ -12,7 +12,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from remote.engines import BadRequest, Completion, Engine, EngineAway, EngineError
+from remote.engines import (
+    BadRequest,
+    Completion,
+    Engine,
+    EngineAway,
+    EngineError,
+    EngineReplaced,
+    require_engine,
+)
 from remote.jobs.board import Board, EngineAttempt, JobState
 from remote.jobs.intake import Intake, Preference
 from remote.jobs.journal import JournalError
@@ -39,10 +47,6 @@ _log = logging.getLogger(__name__)
 
 _DISK_PAUSE = 5.0
 """Seconds until a write that failed (disk full) is tried again."""
-
-
-class EngineReplaced(Exception):
-    """The box serves something else than the request is for."""
 
 
 class Scheduler:
@@ -195,20 +199,10 @@ class Scheduler:
 
         return await self._on_disk(read)
 
-    def _require_engine(self, request: Request) -> None:
-        """Raise EngineReplaced if the engine serves something else than the request is for.
-
-        Older apps do not say what a request is for.
-        """
-        if request.engine not in ("", self._serves):
-            raise EngineReplaced(
-                f"the box serves {self._serves} now, and the request is for {request.engine}"
-            )
-
     def _accept(self, message: Submit) -> list[Durable]:
         state = self._board.state(message.job)
         if state in (None, JobState.FAILED, JobState.CANCELLED):
-            self._require_engine(message.request)
+            require_engine(message.request, self._serves)
             self._pictures.keep(message.request.frames, message.images)
             try:
                 self._board.accept(message.job, message.request, message.app)
@@ -280,8 +274,7 @@ class Scheduler:
                 self._intake.note_answer(job)
             await self._note_engine_error(job, error)
         except (EngineReplaced, PictureLost) as error:
-            kind = "pictures" if isinstance(error, PictureLost) else "replaced"
-            await self._fail(job, kind, f"{error}; try the job again, and it is sent again")
+            await self._give_back(job, error)
         except RecordTooLarge as error:
             await self._fail(job, "engine", f"the answer is too long to be kept: {error}")
         except JournalError:
@@ -301,7 +294,7 @@ class Scheduler:
 
     async def _answer(self, attempt: EngineAttempt) -> Answer:
         job, request = attempt.job, attempt.request
-        self._require_engine(request)
+        require_engine(request, self._serves)
         images = await self._on_disk(self._pictures.load, request)
         started = time.time()
         text = ""
@@ -327,6 +320,13 @@ class Scheduler:
             started=started,
             ended=time.time(),
         )
+
+    async def _give_back(self, job: str, error: EngineReplaced | PictureLost) -> None:
+        """Fail a job in the way by which the app knows that it is to send it again."""
+        if isinstance(error, EngineReplaced):
+            await self.serves()  # until the app knows it, its submissions are refused
+        kind = "replaced" if isinstance(error, EngineReplaced) else "pictures"
+        await self._fail(job, kind, f"{error}; try the job again, and it is sent again")
 
     async def _fail(self, job: str, kind: str, message: str) -> None:
         await self._end_job(job, lambda: self._board.fail(job, kind, message))

@@ -44,11 +44,7 @@ class Campaign:
         self._seed = seed
         self._folder = folder
         self._fields = fields
-        self._kinds = [
-            kind
-            for kind in KINDS
-            if only in kind.name and (not kind.only_by_name or only == kind.name)
-        ]
+        self._kinds = [kind for kind in KINDS if only in kind.name]
         self._keep_going = keep_going
         self._say = say
         self.tally = Tally(KINDS)

@@ -290,7 +290,6 @@ HISTORIES: tuple[Kind, ...] = (
         Side.BOX,
         lambda r: ReplaceWeights(_how(r), ends_daemon=False),
         needs="vllm",
-        only_by_name=True,
         is_history=True,
     ),
     Kind(

@@ -93,7 +93,5 @@ class Kind:
     """Whether a process is told to do it, and tells when it does."""
     forgets: bool = False
     """Whether the box loses what was durable on it."""
-    only_by_name: bool = False
-    """Whether it comes only when its whole name is asked for: it is known to find what must not be."""
     is_history: bool = False
     """Whether it is more than a kill, a cut or an error: something that others did meanwhile."""

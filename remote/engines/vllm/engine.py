@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
-from remote.engines import BadRequest, EngineError, Piece
+from remote.engines import BadRequest, EngineError, Piece, require_engine
 from remote.engines.openai import Limits, OpenAIEngine
 from remote.engines.vllm.container import ContainerStaysError
 from remote.engines.vllm.hangs import is_lost
@@ -54,6 +54,8 @@ class _Running:
 
     process: ServerProcess
     client: OpenAIEngine
+    serves: str
+    """The fingerprint of the model's files when the server began to read them."""
 
 
 class VllmEngine:
@@ -97,7 +99,16 @@ class VllmEngine:
         return "vllm " + ".".join(map(str, self._version)) if self._version else "vllm"
 
     def serves(self) -> str:
-        """A hash of the model's files and of the flags that change its answers."""
+        """A hash of the model's files and of the flags that change its answers.
+
+        A server goes on with the files that it has read, whatever is put in their place.
+        """
+        running = self._running
+        if running is not None and running.process.returncode is None:
+            return running.serves
+        return self._fingerprint()
+
+    def _fingerprint(self) -> str:
         return model_fingerprint(self._model, self._launcher.command, self._launcher.environment())
 
     @property
@@ -137,6 +148,7 @@ class VllmEngine:
         self._busy += 1
         try:
             running = await self._ensure_server()
+            require_engine(request, running.serves)
             try:
                 async for piece in running.client.generate(request, images):
                     yield piece
@@ -225,6 +237,7 @@ class VllmEngine:
         self._version = await find_version(self._launcher.command)
         version = self._version or NEWEST_KNOWN
         try:
+            serves = await asyncio.to_thread(self._fingerprint)
             launch = await asyncio.to_thread(self._launcher.launch, version)
             self._enter(Stage.STARTING)
             began = time.monotonic()
@@ -256,7 +269,7 @@ class VllmEngine:
             raise
         if self._watching is None:
             self._watching = asyncio.create_task(self._watch())
-        return _Running(process, client)
+        return _Running(process, client, serves)
 
     async def _until_ready(self, process: ServerProcess, client: OpenAIEngine) -> None:
         deadline = time.monotonic() + _START_SECONDS
