@@ -113,7 +113,7 @@ def survey_settings(command_line: Table | None = None) -> Survey:
     defaults = _entries(layers, settings.box_defaults, plain["box_defaults"], ("box_defaults",))
     sections.append(Section("All boxes, unless they say otherwise", "", tuple(defaults)))
     queue = _entries(layers, settings.queue, plain["queue"], ("queue",))
-    sections.append(Section("Runs without the app", "", tuple(queue)))
+    sections.append(Section("The queue", "", tuple(queue)))
     return Survey(settings, tuple(sections), tuple(layers))
 
 

@@ -17,6 +17,7 @@ from backend.box.link import Box, JournalCursor, Link
 from backend.box.reconnect import LinkKeeper
 from backend.dispatch.courier import ASK_SINCE, Courier, End, Recipient
 from backend.dispatch.flight import Flight, Flights, FlightState
+from backend.dispatch.last_welcome import LastWelcome
 from backend.dispatch.ledger import Ledger
 from backend.dispatch.moments import MomentReporter
 from backend.dispatch.prepare import Preparer, Ready
@@ -25,7 +26,7 @@ from backend.dispatch.user_requests import UserRequests
 from backend.dispatch.waiting_jobs import WaitingJobs
 from backend.errors import BoxUnreachable, InputError, UpsampleError, first_of
 from backend.events import Event, HandedOver
-from backend.store import Job, State, Store
+from backend.store import Job, Store
 from remote.protocol import (
     Cancelled,
     Durable,
@@ -69,18 +70,11 @@ class Dispatcher(Recipient[Ready]):
         self._watch = watch
         self._keeper = LinkKeeper(box, asker, watch, look=look)
         self._ledger = Ledger(store, box.name, watch, force=force)
-        self._preparer = Preparer(box.setup.model, self._what_the_box_serves)
+        self._last_welcome = LastWelcome()
+        self._preparer = Preparer(box.setup.model, self._last_welcome.serves)
         self._flights: Flights[Ready] = Flights()
         self._courier = Courier(box.name, self._flights, self, app=store.queue_id)
         self._moments = MomentReporter(box.name, self._ledger, self._flights, watch)
-        self._greeted = asyncio.Event()
-        """Set when there was a link, so that `_can_ask` and `_serves` are known."""
-        self._serves = ""
-        """What the box serves, by its last welcome."""
-        self._slots = 0
-        """How many jobs the box works on at once, by its last welcome."""
-        self._can_ask = False
-        """Whether the box can be asked about requests of earlier runs."""
         self._unpreparable: dict[int, str] = {}
         """Why jobs cannot be sent again about whose earlier requests the box is asked, by job number."""
         self._resent: Counter[str] = Counter()
@@ -199,10 +193,6 @@ class Dispatcher(Recipient[Ready]):
                 self._join_flight(ready)
                 await self._waiting.put_ready(ready)
 
-    async def _what_the_box_serves(self) -> str:
-        await self._greeted.wait()
-        return self._serves
-
     async def _fail_unprepared(self, job: Job, error: UpsampleError) -> None:
         """Fail a job whose request cannot be made any more, unless its earlier request has an answer.
 
@@ -215,8 +205,8 @@ class Dispatcher(Recipient[Ready]):
             return
         if await self._ledger.finish_from_store(identity, [job]):
             return
-        await self._greeted.wait()
-        if self._can_ask:
+        await self._last_welcome.wait()
+        if self._last_welcome.can_ask:
             self._unpreparable[job.number] = str(error)
             self._flights.believe(identity, job.number)
         else:
@@ -256,10 +246,8 @@ class Dispatcher(Recipient[Ready]):
         """Send and receive over one link until it breaks; raises BoxUnreachable then."""
         await self._ledger.wait_for_endings()
         of_others = await asyncio.to_thread(self._store.identities_on, self._box.name)
-        self._can_ask = link.welcome.protocol >= ASK_SINCE
-        self._serves, self._slots = link.welcome.serves, link.welcome.slots
-        self._greeted.set()
-        if not self._can_ask and link.welcome.journal != seen.journal:
+        self._last_welcome.take(link.welcome)
+        if not self._last_welcome.can_ask and link.welcome.journal != seen.journal:
             await self._begin_journal(link.welcome.journal)
         await self._courier.visit(link, of_others)
 
@@ -332,11 +320,11 @@ class Dispatcher(Recipient[Ready]):
         self._tell_if_handed_over()
 
     def _tell_if_handed_over(self) -> None:
-        count = len(self._ledger.numbers)
-        if self._is_handed_over or self._waiting or count <= self._slots:
+        if self._is_handed_over or self._waiting or not self._flights.are_all_accepted:
             return
-        on_box = [it for it in self._flights if it.state is FlightState.ACCEPTED]
-        if self._can_ask and sum(len(self._ledger.active(it.jobs)) for it in on_box) == count:
+        count = len(self._ledger.numbers)
+        on_box = sum(len(self._ledger.active(flight.jobs)) for flight in self._flights)
+        if self._last_welcome.can_ask and on_box == count > self._last_welcome.slots:
             self._is_handed_over = True
             self._watch(HandedOver(self._box.name, count))
 
@@ -380,13 +368,14 @@ class Dispatcher(Recipient[Ready]):
                 self._flights.forget_pictures(flight.cargo.pictures)
                 self._prepare_again(flight)
             case Refused(kind="engine"):
-                self._hear_of_another_engine(flight)
+                await self._hear_of_another_engine(flight)
             case Refused():
                 await self._hear_refused(flight, end)
 
-    def _hear_of_another_engine(self, flight: Flight[Ready]) -> None:
+    async def _hear_of_another_engine(self, flight: Flight[Ready]) -> None:
         """Prepare a request again for what the box serves now. Raises BoxUnreachable to learn that."""
-        is_news = flight.cargo is not None and flight.cargo.request.engine == self._serves
+        known = await self._last_welcome.serves()
+        is_news = flight.cargo is not None and flight.cargo.request.engine == known
         self._prepare_again(flight)
         if is_news:
             raise BoxUnreachable(f"{self._box.name} serves something else now")
@@ -404,15 +393,7 @@ class Dispatcher(Recipient[Ready]):
 
     async def hear_of_others(self, message: Durable) -> None:
         """Note how a request of an earlier run, or of a job that waits here, has ended."""
-        match message:
-            case Finished():
-                await self._ledger.keep_answer(message.job, message.answer)
-            case Failed():
-                await self._ledger.end_jobs_of_earlier_runs(
-                    message.job, State.FAILED, message.message
-                )
-            case Cancelled():
-                await self._ledger.end_jobs_of_earlier_runs(message.job, State.CANCELLED)
+        await self._ledger.note_end_elsewhere(message)
 
     async def hear_of_moment(self, message: FromBox) -> None:
         """Report what the box says of the present moment."""

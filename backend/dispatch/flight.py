@@ -98,6 +98,7 @@ class Flights(Generic[C]):
         self._flights: dict[str, Flight[C]] = {}
         self._pictures: Counter[str] = Counter()
         """How many flights keep each picture on the box, by its SHA-256."""
+        self._accepted: set[str] = set()
         self._has_room = asyncio.Event()
         self._to_signal: dict[str, Flight[C]] = {}
         self._signals_due = asyncio.Event()
@@ -129,6 +130,7 @@ class Flights(Generic[C]):
         """Remove a request that is no longer in flight."""
         if self._flights.get(flight.identity) is flight:
             del self._flights[flight.identity]
+            self._accepted.discard(flight.identity)
         self._keep(flight, frozenset())
         self._has_room.set()
 
@@ -137,6 +139,7 @@ class Flights(Generic[C]):
     def begin_link(self) -> None:
         """Note that a new link begins."""
         self._pictures.clear()
+        self._accepted.clear()
         self._is_order_sent = not self._order
         for flight in self:
             flight.begin_link()
@@ -153,8 +156,14 @@ class Flights(Generic[C]):
     def note_accepted(self, flight: Flight[C]) -> None:
         """Note that the box has a request on its disk, with all its pictures."""
         flight.state = FlightState.ACCEPTED
+        self._accepted.add(flight.identity)
         if flight.cargo is not None:
             self._keep(flight, flight.cargo.pictures)
+
+    @property
+    def are_all_accepted(self) -> bool:
+        """Whether the box has said over the present link that it has each request."""
+        return len(self._accepted) == len(self._flights)
 
     def missing_on_box(self, pictures: Set[str]) -> Set[str]:
         """Return those of these pictures, as SHA-256, that must be sent over the present link."""

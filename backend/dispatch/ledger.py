@@ -34,7 +34,7 @@ from backend.results.undelivered import undelivered
 from backend.results.writing import prompt_in
 from backend.store import Job, State, Store
 from backend.troubles.explain import explain
-from remote.protocol import Answer
+from remote.protocol import Answer, Cancelled, Durable, Failed, Finished
 
 
 class Ledger:
@@ -191,8 +191,18 @@ class Ledger:
         jobs = self._claim(self.active(flight.jobs))
         await self.run_shielded(self._finish(jobs, answer, flight.heard))
 
-    async def keep_answer(self, identity: str, answer: Answer) -> None:
-        """Store an answer for which no job of this run waits. Ignores one that nobody asked for."""
+    async def note_end_elsewhere(self, message: Durable) -> None:
+        """Note how the box ended a request for which no job of this run waits."""
+        match message:
+            case Finished():
+                await self._keep_answer(message.job, message.answer)
+            case Failed():
+                await self._note_of_earlier_runs(message.job, State.FAILED, message.message)
+            case Cancelled():
+                await self._note_of_earlier_runs(message.job, State.CANCELLED)
+
+    async def _keep_answer(self, identity: str, answer: Answer) -> None:
+        """Store an answer, unless nobody asked for it."""
         if await asyncio.to_thread(self._store.was_asked, self._box, identity):
             await asyncio.to_thread(self._store.keep_answer, identity, self._box, answer)
 
@@ -211,7 +221,7 @@ class Ledger:
         """Mark the jobs as cancelled, except those whose ending has begun."""
         await self.run_shielded(self._cancel(self._claim(jobs)))
 
-    async def end_jobs_of_earlier_runs(self, identity: str, state: State, reason: str = "") -> None:
+    async def _note_of_earlier_runs(self, identity: str, state: State, reason: str = "") -> None:
         """Note how the box ended jobs that an earlier run sent; the box does not report it again."""
         await self.run_shielded(self._end_jobs_of_earlier_runs(identity, state, reason))
 

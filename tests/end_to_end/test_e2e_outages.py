@@ -11,6 +11,7 @@ from tests.support.laptop import IDLE_SECONDS, Laptop, Running
 from tests.support.patient_server import PatientServer
 from tests.support.proxy import Proxy, cuttable
 from tests.support.sshd import Sshd, free_port
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -68,6 +69,7 @@ def test_a_box_that_refuses_logins_for_too_long_is_given_up_and_the_next_run_goe
         _reach_by(proxy, sshd, laptop)
         with laptop.started(prompts) as run:
             run.started(1)
+            wait_until(lambda: laptop.states() == {"running": 1, "sent": 2})
             with sshd.refusing():
                 proxy.cut()
                 assert run.end() == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from textual.pilot import Pilot
 from backend.box.asker import UnattendedAsker
 from backend.dispatch.runner import QueueRunner
 from backend.specs.model import Spec
-from backend.store import Store
+from backend.store import State, Store
 from remote.protocol import Answer
 from tests.support.pilots import until, until_screen
+from tests.support.queued_jobs import REQUEST, new_job
 from tests.tui import made_up_jobs
 from tests.tui.conftest import opened_queue
 from tests.tui.looks import MEDIUM, Look
@@ -110,7 +112,11 @@ def test_dialog(
     store: Store,
 ) -> None:
     answer = Answer("text", "stop", "sketch 1", None, None, "", "", 1, 100.0, 104.1)
-    store.keep_answer("id", "local", answer)
+    (earlier,) = store.queue([new_job()])
+    identity = store.set_request(earlier.number, replace(REQUEST, model=""), 9)
+    store.keep_answer(identity, "local", answer)
+    store.set_state(earlier.number, State.DONE)
+    store.forget([earlier.number])
 
     async def run(pilot: Pilot[None]) -> None:
         app = pilot.app
