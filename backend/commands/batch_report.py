@@ -35,6 +35,7 @@ from backend.events import (
     JobFailed,
     JobPaused,
     JobPostponed,
+    JobSent,
     JobStarted,
     LinkChanged,
     LinkState,
@@ -64,6 +65,8 @@ class BatchReport:
         self._expected = 0
         self._ended = 0
         self._states: Counter[State] = Counter()
+        self._on_box: set[int] = set()
+        """Jobs that wait on the box."""
         self._running: set[int] = set()
         self._paused: set[int] = set()
         self._files: list[str] = []
@@ -108,7 +111,8 @@ class BatchReport:
             case DispatcherChanged() | HandedOver():
                 say(safe(work_text(event)))
             case (
-                JobStarted()
+                JobSent()
+                | JobStarted()
                 | JobPaused()
                 | JobDone()
                 | JobFailed()
@@ -143,12 +147,14 @@ class BatchReport:
 
     def _note_job(
         self,
-        event: JobStarted | JobPaused | JobDone | JobFailed | JobCancelled | JobPostponed,
+        event: JobSent | JobStarted | JobPaused | JobDone | JobFailed | JobCancelled | JobPostponed,
     ) -> None:
-        self._running.discard(event.job)
-        self._paused.discard(event.job)
-        self._ended += not isinstance(event, JobStarted | JobPaused)
+        for jobs in (self._on_box, self._running, self._paused):
+            jobs.discard(event.job)
+        self._ended += not isinstance(event, JobSent | JobStarted | JobPaused)
         match event:
+            case JobSent():
+                self._on_box.add(event.job)
             case JobStarted():
                 self._running.add(event.job)
                 if event.reason:
@@ -215,6 +221,8 @@ class BatchReport:
         if self.bar.disable and now - self._said > _QUIET_SECONDS:
             self._said = now
             done = f"{self._ended} of {self._expected} done, {len(self._running)} running"
+            if self._on_box:
+                done += f", {len(self._on_box)} waiting on the box"
             say(" · ".join([done, *self._status]))
 
     def _complain(self, text: str, glyph: str = "! ") -> None:

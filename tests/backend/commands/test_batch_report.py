@@ -16,10 +16,12 @@ from backend.events import (
     BoxStatus,
     EngineStarting,
     Event,
+    HandedOver,
     JobCancelled,
     JobDone,
     JobFailed,
     JobPostponed,
+    JobSent,
     JobStarted,
     LinkChanged,
     LinkState,
@@ -212,6 +214,21 @@ def test_a_long_run_without_a_terminal_says_now_and_then_how_far_it_is(
     monkeypatch.setattr("backend.commands.batch_report._QUIET_SECONDS", -1.0)
     report.hear(DONE)
     assert capsys.readouterr().err == "1 of 2 done, 1 running\n"
+
+
+def test_a_run_without_a_terminal_says_how_much_of_it_waits_on_the_box(
+    capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = BatchReport()
+    report.expect(jobs(State.QUEUED, State.QUEUED, State.QUEUED), UNKNOWN_PACE)
+    for number in (1, 2, 3):
+        report.hear(JobSent(number, "dusk"))
+    monkeypatch.setattr("backend.commands.batch_report._QUIET_SECONDS", -1.0)
+    capsys.readouterr()
+    report.hear(JobStarted(1, "dusk", 1))
+    assert capsys.readouterr().err == "0 of 3 done, 1 running, 2 waiting on the box\n"
+    report.hear(HandedOver("h100", 3))
+    assert "All 3 jobs are on h100" in capsys.readouterr().err
 
 
 def test_a_long_run_says_how_the_box_does_until_the_link_breaks(
