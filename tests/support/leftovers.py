@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -23,6 +24,9 @@ from pathlib import Path
 
 from remote.paths import make_daemon_paths
 
+_OF_VLLM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|vllm_dist_\w+|torchinductor_\w+")
+"""The names of what vLLM leaves among temporary files, whoever starts it: sockets between its processes, and
+what it has compiled."""
 EXIT_STATUS = 70
 """pytest's exit status for a session that left something. CI does not take it for a flaky test."""
 
@@ -124,7 +128,7 @@ class Session:
             list(self._processes()),
             list(files_of(folders)),
             [mount for mount in _mounts() if mount.is_relative_to(self._base)],
-            sorted(self._temporary.iterdir()),
+            sorted(it for it in self._temporary.iterdir() if not _OF_VLLM.fullmatch(it.name)),
         )
 
     def _processes(self) -> Iterator[Process]:

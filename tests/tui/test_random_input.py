@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from random import Random
@@ -17,6 +17,7 @@ from backend.config import load_settings, user_file
 from backend.specs.model import BrokenSpec, Skipped, Spec
 from backend.specs.reading import Finding
 from backend.specs.scan import FileFindings
+from tests.support.daemons import end_daemons
 from tests.support.made_up_results import fill_review
 from tests.support.pilots import until
 from tests.tui.conftest import SizePlanner
@@ -144,6 +145,13 @@ async def queue_all(pilot: Pilot[None]) -> None:
     await until(pilot, lambda: getattr(app.screen, "summary", None) is not None)
     await pilot.press("enter")
     await until(pilot, lambda: len(app.live.jobs) > 0)
+
+
+@pytest.fixture(autouse=True)
+def no_daemon_left(own_home: Path) -> Iterator[None]:
+    """Keys at random may start the box of this machine."""
+    yield
+    end_daemons(own_home)
 
 
 # Textual's palette, when the app ends while it searches.
