@@ -57,7 +57,9 @@ def _damage(journal: Path, records: list[Record]) -> None:
 
 
 def _results(laptop: Laptop) -> dict[str, bytes]:
-    return {f.name: f.read_bytes() for f in (laptop.cwd / "outputs").iterdir()}
+    files = (laptop.cwd / "outputs").iterdir()
+    # A kill in the middle of a write leaves a hidden part of a file.
+    return {file.name: file.read_bytes() for file in files if not file.name.startswith(".")}
 
 
 def _stop_midway(laptop: Laptop, root: Path, batch: list[Path], *, daemon_goes_on: bool) -> Path:
