@@ -152,11 +152,11 @@ class Dispatcher(Recipient[Ready]):
         """
         await self._user_requests.pause(numbers)
 
-    async def apply_requests(self) -> None:
-        """Apply what other processes requested: cancels and pauses of jobs, and a new order."""
+    async def apply_requests(self, places: Mapping[int, float]) -> None:
+        """Apply what other processes requested: cancels and pauses of jobs, and their places in the queue."""
         await self._user_requests.cancel_asked()
         await self._user_requests.pause_asked()
-        self.reorder(await asyncio.to_thread(self._store.places))
+        self.reorder(places)
 
     def reorder(self, places: Mapping[int, float]) -> None:
         """Give these waiting jobs, by number, new places in the queue; the box arranges those that it has."""

@@ -226,6 +226,6 @@ class Parcel:
         """None on which another request may rely."""
         return frozenset()
 
-    def message(self, on_box: Set[str]) -> Submit:
+    def message(self, pictures: Set[str]) -> Submit:
         """Return the message as it is."""
         return self.submit

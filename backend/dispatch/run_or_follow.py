@@ -101,7 +101,7 @@ class _Run:
 
     async def _obey(self, dispatcher: Dispatcher, box: str, numbers: set[int]) -> None:
         """Apply the requests of other processes. Jobs of these that one queues again join the run."""
-        await dispatcher.apply_requests()
+        await dispatcher.apply_requests(await asyncio.to_thread(self.store.places))
         # Not in a thread: a job that ends during the query would look as if it were still to be done.
         waiting = self.store.to_do(box, but=dispatcher.numbers)
         await dispatcher.add([job for job in waiting if job.number in numbers])

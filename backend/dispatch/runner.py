@@ -240,8 +240,9 @@ class QueueRunner:
         """Apply the requests of other processes, and run the jobs that they queued."""
         tried = await asyncio.to_thread(self._store.take_tries)
         async with self._changing:
+            places = await asyncio.to_thread(self._store.places)
             for dispatcher in tuple(self._dispatchers.values()):
-                await dispatcher.apply_requests()
+                await dispatcher.apply_requests(places)
             asked = await asyncio.to_thread(self._store.asked_to_pause)
             await self._pause_here([j.number for j in asked if j.box not in self._dispatchers])
             to_cancel = await asyncio.to_thread(self._store.asked_to_cancel)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import threading
 from collections import Counter
@@ -15,21 +14,17 @@ from pathlib import Path
 import pytest
 
 from backend.box import backoff, reconnect
-from backend.box.asker import UnattendedAsker
-from backend.config import load_settings
 from backend.dispatch import dispatcher as dispatch
 from backend.dispatch import ledger
 from backend.dispatch.courier import SENT_AHEAD
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.prepare import Preparer, Ready
-from backend.dispatch.run_or_follow import run_or_follow
-from backend.events import Event, JobCancelled, JobDone
-from backend.planning.orders import Batch, make_jobs
+from backend.events import JobCancelled
 from backend.results.undelivered import undelivered
-from backend.specs.scan import scan
 from backend.store import Due, Job, State, Store
 from remote.protocol import Cancel, Submit
-from tests.support.near_box import BOX, NearBox, serving_near
+from tests.support.near_box import NearBox, serving_near
+from tests.support.near_laptop import NearLaptop
 from tests.support.waiting import until
 
 BOUND = 30.0
@@ -37,64 +32,16 @@ _SLOTS = 2
 
 
 @dataclass
-class Scene:
+class Scene(NearLaptop):
     """A queue of prompts, and the box that they are for."""
 
-    folder: Path
-    store: Store
-    box: NearBox
-    events: list[Event] = field(default_factory=list)
-
-    def queue(self, *prompts: str, file: str = "batch") -> list[Job]:
-        """One job a prompt."""
-        spec = self.folder / f"{file}.txt"
-        spec.write_text("".join(f"{prompt}\n" for prompt in prompts))
-        settings = load_settings()
-        batch = Batch("h100", settings.boxes["local"], settings.upsampling, self.folder / "out")
-        return self.store.queue(make_jobs(scan([spec], self.folder).specs, [spec], batch))
-
-    def dispatcher(self) -> Dispatcher:
-        return Dispatcher(self.store, BOX, UnattendedAsker(), self.events.append)
-
-    async def run(self, jobs: list[Job]) -> None:
-        async with asyncio.timeout(BOUND):
-            await self.dispatcher().run(jobs)
-
-    @contextlib.asynccontextmanager
-    async def running(self, jobs: list[Job]) -> AsyncIterator[Dispatcher]:
-        """A run that goes on meanwhile, and is over at the end."""
-        dispatcher = self.dispatcher()
-        task = asyncio.create_task(
-            run_or_follow(self.store, jobs, self.events.append, lambda _: dispatcher)
-        )
-        try:
-            async with asyncio.timeout(BOUND):
-                yield dispatcher
-                await task
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    @contextlib.asynccontextmanager
-    async def interrupted(self, jobs: list[Job]) -> AsyncIterator[None]:
-        """A run that ends with Ctrl-C."""
-        task = asyncio.create_task(self.dispatcher().run(jobs))
-        async with asyncio.timeout(BOUND):
-            yield
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    def state(self, job: Job) -> State:
-        return self.store.jobs([job.number])[0].state
+    box: NearBox = field(kw_only=True)
 
     async def until(self, state: State, *jobs: Job) -> None:
         await until(lambda: all(self.state(job) is state for job in jobs))
 
     def cancelled(self) -> list[int]:
         return [event.job for event in self.events if isinstance(event, JobCancelled)]
-
-    def done(self) -> list[int]:
-        return [event.job for event in self.events if isinstance(event, JobDone)]
 
 
 @pytest.fixture
@@ -105,7 +52,7 @@ async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     with closing(Store(tmp_path / "queue.db")) as store:
         async with serving_near(tmp_path / "box", _SLOTS) as box:
             monkeypatch.setattr(reconnect, "open_link", box.open_link)
-            yield Scene(tmp_path, store, box)
+            yield Scene(tmp_path, store, bound=BOUND, box=box)
 
 
 # --- where a job may be --------------------------------------------------------------------------
@@ -374,7 +321,7 @@ async def test_the_box_is_told_of_a_request_that_is_found_while_the_run_still_be
     async with asyncio.timeout(BOUND):
         run = asyncio.create_task(dispatcher.run(scene.store.jobs([job.number])))
         await until(lambda: dispatcher.numbers)
-        await dispatcher.apply_requests()
+        await dispatcher.apply_requests(scene.store.places())
         goes_on.set()
         await run
 

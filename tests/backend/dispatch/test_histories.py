@@ -8,80 +8,31 @@ import contextlib
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from backend.box import backoff, reconnect
-from backend.box.asker import UnattendedAsker
-from backend.config import load_settings
 from backend.dispatch import dispatcher
-from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.prepare import Preparer, Ready
-from backend.dispatch.run_or_follow import run_or_follow
 from backend.errors import MediaError
-from backend.events import Event, JobCancelled, JobDone, JobFailed
-from backend.planning.orders import Batch, make_jobs
-from backend.specs.scan import scan
+from backend.events import JobCancelled, JobFailed
 from backend.store import Job, State, Store
 from remote.protocol import Accepted, Finished, Request, Sampling, Submit
-from tests.support.near_box import BOX, NearBox, serving_near
+from tests.support.near_box import NearBox, serving_near
+from tests.support.near_laptop import NearLaptop
 from tests.support.waiting import until
 
-BOUND = 60.0
 _SLOTS = 2
 
 
-@dataclass
-class Laptop:
-    """A queue of prompts for the box."""
-
-    folder: Path
-    store: Store
-    events: list[Event] = field(default_factory=list)
-
-    def queue(self, *prompts: str, file: str = "batch.txt", box: str = "h100") -> list[Job]:
-        """One job a prompt."""
-        spec = self.folder / file
-        spec.write_text("".join(f"{prompt}\n" for prompt in prompts))
-        settings = load_settings()
-        batch = Batch(box, settings.boxes["local"], settings.upsampling, self.folder / "out")
-        return self.store.queue(make_jobs(scan([spec], self.folder).specs, [spec], batch))
-
-    async def run(self, jobs: list[Job]) -> None:
-        box = replace(BOX, name=jobs[0].box)
-        runs = Dispatcher(self.store, box, UnattendedAsker(), self.events.append)
-        async with asyncio.timeout(BOUND):
-            await run_or_follow(self.store, jobs, self.events.append, lambda _: runs)
-
-    @contextlib.asynccontextmanager
-    async def interrupted(self, jobs: list[Job]) -> AsyncIterator[None]:
-        """A run that ends with Ctrl-C."""
-        task = asyncio.create_task(self.run(jobs))
-        async with asyncio.timeout(BOUND):
-            yield
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    def again(self, job: Job) -> Job:
-        """The job as the queue has it now."""
-        return self.store.jobs([job.number])[0]
-
-    def done(self) -> list[int]:
-        return [event.job for event in self.events if isinstance(event, JobDone)]
-
-    def failed(self) -> list[str]:
-        return [event.error for event in self.events if isinstance(event, JobFailed)]
-
-
 @pytest.fixture
-def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
+def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NearLaptop]:
     monkeypatch.setattr(backoff, "FIRST_PAUSE", 0.01)
     # So that the box has them in the order in which they were queued.
     monkeypatch.setattr(dispatcher, "PREPARED_AT_ONCE", 1)
     with closing(Store(tmp_path / "queue.db")) as store:
-        yield Laptop(tmp_path, store)
+        yield NearLaptop(tmp_path, store)
 
 
 @contextlib.asynccontextmanager
@@ -102,7 +53,7 @@ def move_the_sources(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_result_is_heard_though_the_journal_has_another_id_and_the_source_has_moved(
-    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    laptop: NearLaptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with working_box(tmp_path / "box", monkeypatch) as box:
         (job,) = laptop.queue("one")
@@ -119,7 +70,7 @@ async def test_a_result_is_heard_though_the_journal_has_another_id_and_the_sourc
 
 
 async def test_an_answer_to_a_request_that_was_never_acknowledged_is_heard_though_its_source_has_moved(
-    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    laptop: NearLaptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with working_box(tmp_path / "box", monkeypatch) as box:
         (job,) = laptop.queue("one")
@@ -137,7 +88,7 @@ async def test_an_answer_to_a_request_that_was_never_acknowledged_is_heard_thoug
 
 
 async def test_a_job_whose_source_has_moved_and_whose_request_the_box_never_had_fails_for_that(
-    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    laptop: NearLaptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with working_box(tmp_path / "box", monkeypatch) as box:
         box.engine.let()
@@ -146,14 +97,16 @@ async def test_a_job_whose_source_has_moved_and_whose_request_the_box_never_had_
         move_the_sources(monkeypatch)
         await laptop.run([one, two])
 
-    assert {error.split(" does")[0] for error in laptop.failed()} == {
+    assert {
+        event.error.split(" does")[0] for event in laptop.events if isinstance(event, JobFailed)
+    } == {
         f"{one.name}.mp4",
         f"{two.name}.mp4",
     }
 
 
 async def test_retrying_a_job_whose_source_has_moved_finds_the_answer_that_is_kept(
-    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    laptop: NearLaptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with working_box(tmp_path / "box", monkeypatch) as box:
         box.engine.let()
@@ -170,7 +123,7 @@ async def test_retrying_a_job_whose_source_has_moved_finds_the_answer_that_is_ke
 
 @pytest.mark.parametrize("wish", ["done", "cancelled"])
 async def test_a_job_that_a_restored_box_has_forgotten_is_sent_again_or_can_be_cancelled(
-    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wish: str
+    laptop: NearLaptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wish: str
 ) -> None:
     """The journal has the id that it had, and events of others have come since."""
     async with working_box(tmp_path / "box", monkeypatch) as box:
@@ -201,20 +154,20 @@ async def test_a_job_that_a_restored_box_has_forgotten_is_sent_again_or_can_be_c
 
 @pytest.mark.parametrize(("weights", "begun"), [("patient 1", 1), ("other weights", 2)])
 async def test_an_equal_prompt_is_answered_from_the_queue_only_while_the_box_serves_the_same(
-    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: str, begun: int
+    laptop: NearLaptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: str, begun: int
 ) -> None:
     async with working_box(tmp_path / "box", monkeypatch) as box:
         box.engine.let()
         await laptop.run(laptop.queue("one"))
         box.engine.weights = weights
-        await laptop.run(laptop.queue("one", file="another.txt"))
+        await laptop.run(laptop.queue("one", file="another"))
 
     assert box.engine.begun == ["one"] * begun
     assert len(laptop.done()) == 2
 
 
 async def test_an_answer_of_another_box_is_not_taken_though_it_serves_the_same(
-    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    laptop: NearLaptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with working_box(tmp_path / "one", monkeypatch) as first:
         first.engine.let()
@@ -227,7 +180,7 @@ async def test_an_answer_of_another_box_is_not_taken_though_it_serves_the_same(
 
 
 async def test_what_was_prepared_for_other_weights_is_prepared_again_when_the_box_has_new_ones(
-    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    laptop: NearLaptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with working_box(tmp_path / "box", monkeypatch) as box:
         jobs = laptop.queue(*(f"scene {n}" for n in range(8)))
@@ -245,7 +198,7 @@ async def test_what_was_prepared_for_other_weights_is_prepared_again_when_the_bo
 
 
 async def test_a_request_that_waits_on_the_box_is_not_answered_by_another_model(
-    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    laptop: NearLaptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = laptop.queue("one", "two", "three")
     async with working_box(tmp_path / "box", monkeypatch) as box, laptop.interrupted(jobs):
@@ -260,7 +213,7 @@ async def test_a_request_that_waits_on_the_box_is_not_answered_by_another_model(
 
 
 async def test_what_others_did_on_the_box_is_not_replayed(
-    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    laptop: NearLaptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with working_box(tmp_path / "box", monkeypatch) as box:
         box.engine.let()

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -25,11 +24,11 @@ from remote.protocol import (
     Setup,
     Started,
     Stop,
-    VllmSetup,
 )
 from tests.remote.attached import App, Box, ask, submit
 from tests.remote.conftest import MakeBox
 from tests.remote.engines import vllm_stand_in
+from tests.remote.engines.vllm_bench import stand_in_setup
 from tests.support.near_box import PatientEngine
 from tests.support.waiting import until
 
@@ -48,17 +47,7 @@ End = Callable[[Box, App], Awaitable[None]]
 @pytest.fixture
 def vllm_box(make_box: MakeBox, tmp_path: Path) -> Iterator[Box]:
     """A box whose vLLM is a stand-in, with an EngineCore that ignores SIGTERM."""
-    setup = VllmSetup(
-        command=(sys.executable, vllm_stand_in.__file__),
-        format="auto",
-        max_model_len=4096,
-        max_num_seqs=4,
-        images=2,
-        tensor_parallel_size=1,
-        gpu_memory_utilization=0.9,
-        cuda_visible_devices="",
-        env=(f"{vllm_stand_in.FOLDER}={tmp_path}",),
-    )
+    setup = stand_in_setup(tmp_path)
     yield make_box().with_setup(engine="vllm", model="m", vllm=setup, idle_timeout=60)
     vllm_stand_in.end_servers(tmp_path)
 

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +29,6 @@ from remote.protocol import (
     Started,
     Status,
     Stop,
-    VllmSetup,
     Welcome,
 )
 from tests.remote.attached import BOUND, App, Box, ask, ask_slowly, submit
@@ -38,6 +36,7 @@ from tests.remote.conftest import MakeBox
 from tests.remote.daemon.test_gpus import BUSY, IDLE
 from tests.remote.engines import vllm_stand_in
 from tests.remote.engines.openai_stand_in import DONE, Visit, delta, standing_in, streamed
+from tests.remote.engines.vllm_bench import stand_in_setup
 from tests.support.nvidia_smi import H100, IDLE_H100, FakeSmi
 from tests.support.sshd import free_port
 
@@ -57,17 +56,7 @@ def smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSmi:
 @pytest.fixture
 def vllm_box(make_box: MakeBox, tmp_path: Path) -> Iterator[Box]:
     """A box whose engine is vllm, over the stand-in."""
-    vllm = VllmSetup(
-        command=(sys.executable, vllm_stand_in.__file__),
-        format="auto",
-        max_model_len=4096,
-        max_num_seqs=4,
-        images=2,
-        tensor_parallel_size=1,
-        gpu_memory_utilization=0.9,
-        cuda_visible_devices="1",
-        env=(f"{vllm_stand_in.FOLDER}={tmp_path}",),
-    )
+    vllm = stand_in_setup(tmp_path, "1")
     box = make_box()
     yield replace(box, setup=replace(box.setup, engine="vllm", model="m", vllm=vllm))
     # A daemon that is killed leaves its server to the next one, and here none follows.

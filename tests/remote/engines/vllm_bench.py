@@ -25,6 +25,21 @@ from tests.support.waiting import until
 ANSWER = ["Dusk", ".", Completion("stop", 9, 2)]
 
 
+def stand_in_setup(folder: Path, devices: str = "", *env: str) -> VllmSetup:
+    """The settings of a box whose vLLM is the stand-in, with its orders and notes in this folder."""
+    return VllmSetup(
+        command=(sys.executable, vllm_stand_in.__file__),
+        format="auto",
+        max_model_len=4096,
+        max_num_seqs=4,
+        images=2,
+        tensor_parallel_size=1,
+        gpu_memory_utilization=0.9,
+        cuda_visible_devices=devices,
+        env=(f"{vllm_stand_in.FOLDER}={folder}", *env),
+    )
+
+
 class Bench:
     """Engines, one after the other, on one box, and what their servers noted."""
 
@@ -32,17 +47,7 @@ class Bench:
         self.folder = folder
         self.place: DaemonPaths = make_daemon_paths(str(folder / "root"), folder / "run")
         self.stages: list[str] = []
-        self.setup = VllmSetup(
-            command=(sys.executable, vllm_stand_in.__file__),
-            format="auto",
-            max_model_len=4096,
-            max_num_seqs=4,
-            images=2,
-            tensor_parallel_size=1,
-            gpu_memory_utilization=0.9,
-            cuda_visible_devices="1,3",
-            env=(f"{vllm_stand_in.FOLDER}={folder}", "HF_HOME=/data/hf=x"),
-        )
+        self.setup = stand_in_setup(folder, "1,3", "HF_HOME=/data/hf=x")
 
     def order(self, **orders: object) -> None:
         """What the server is to do from now on."""

@@ -5,39 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import tracemalloc
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
-
-import pytest
 
 from remote.jobs.board import Board, JobState
 from remote.jobs.journal import Journal
 from remote.jobs.records import scan
 from remote.protocol import MOST_FALLS, Accepted, Answer, Failed, Finished, Submit
 from tests.remote.attached import ask
+from tests.remote.jobs.conftest import Open
 
 A, B, C = ask("a"), ask("b"), ask("c")
 ANSWER = Answer("text", "stop", "sketch 1", None, None, "0" * 12, "", 1, 1.0, 2.0)
-
-Open = Callable[[], Board]
-
-
-@pytest.fixture
-def reopen(tmp_path: Path) -> Iterator[Open]:
-    """Opens the board as the next daemon does."""
-    journals: list[Journal] = []
-
-    def open_board() -> Board:
-        if journals:
-            journals.pop().close()
-        journals.append(Journal(tmp_path / "journal"))
-        return Board(journals[0])
-
-    yield open_board
-    for journal in journals:
-        journal.close()
 
 
 def accepted(board: Board) -> Board:

@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-
-import pytest
 
 from remote.jobs.board import Board, JobState
 from remote.jobs.journal import Journal
 from remote.protocol import Answer, Submit
 from tests.remote.attached import ask
+from tests.remote.jobs.conftest import Open
 
 ANSWER = Answer("text", "stop", "sketch 1", None, None, "0" * 12, "", 1, 1.0, 2.0)
 
 JOBS = {name: ask(name) for name in "abcdefuvw"}
 NAMES = {job.job: name for name, job in JOBS.items()}
-
-Open = Callable[[], Board]
-
-
-@pytest.fixture
-def reopen(tmp_path: Path) -> Iterator[Open]:
-    """Opens the board as the next daemon does."""
-    journals: list[Journal] = []
-
-    def open_board() -> Board:
-        if journals:
-            journals.pop().close()
-        journals.append(Journal(tmp_path / "journal"))
-        return Board(journals[0])
-
-    yield open_board
-    for journal in journals:
-        journal.close()
 
 
 def accept(board: Board, jobs: str, app: str = "") -> Board:
