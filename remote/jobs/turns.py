@@ -88,7 +88,7 @@ class Turns:
             del self._queues[place.queue.app]
 
     def moved(self, jobs: Iterable[str]) -> list[str]:
-        """Return those of these jobs that `arrange` would move, in an order to which it comes to the same."""
+        """Return those of these jobs that `arrange` would move, in an order that has the same effect."""
         moved: list[str] = []
         for wanted in self._by_queue(jobs):
             present = sorted(wanted, key=self._rank)
