@@ -113,6 +113,8 @@ def _holds_max_tokens(layer: Layer) -> bool:
 
 def _local_layers(path: Path) -> list[Layer]:
     """Read ./config.toml, and refuse what it may not decide: somebody else may have written it."""
+    if path.resolve() == user_file().resolve():
+        return []  # the user works in the folder of their own file
     # In a checkout, ./config.toml is the shipped file itself and changes nothing.
     shipped = _shipped().table
     layers = [

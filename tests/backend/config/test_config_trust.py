@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
-from backend.config import load_settings, shipped_text, user_file
+from backend.config import Settings, load_settings, shipped_text, user_file
+from backend.config.trust import BOX, KEYS
 from backend.errors import ConfigError
 
 
@@ -34,6 +38,17 @@ def foreign_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("boxes.h100.model", '[boxes.h100]\nmodel = "evil/model-with-code"\n'),
         ("boxes.new.openai.base_url", '[boxes.new.openai]\nbase_url = "http://evil.example"\n'),
         ("box_defaults.openai.api_key_env", '[box_defaults.openai]\napi_key_env = "HF_TOKEN"\n'),
+        ("boxes.h100.keep_days", "[boxes.h100]\nkeep_days = 0.0001\n"),
+        ("box_defaults.idle_timeout", "[box_defaults]\nidle_timeout = 1\n"),
+        ("boxes.local.first_token_timeout", "[boxes.local]\nfirst_token_timeout = 1\n"),
+        (
+            "boxes.h100.vllm.gpu_memory_utilization",
+            "[boxes.h100.vllm]\ngpu_memory_utilization = 1\n",
+        ),
+        ("boxes.h100.max_tokens", "[boxes.h100]\nmax_tokens = 1048576\n"),
+        ("boxes.new", "[boxes.new]\n"),
+        ("queue.ahead", '[queue]\nahead = "batch"\n'),
+        ("queue.give_up_after", "[queue]\ngive_up_after = 1\n"),
         ("upsampling.hint_video_dir", '[upsampling]\nhint_video_dir = "/home/ada/.ssh"\n'),
         ("upsampling.hint_video_dir", '[upsampling]\nhint_video_dir = "~/.config"\n'),
         ("upsampling.hint_video_dir", '[upsampling]\nhint_video_dir = "a/../../b"\n'),
@@ -63,11 +78,17 @@ def test_the_users_own_file_decides_everything(text: str) -> None:
 def test_a_folder_may_say_how_prompts_are_upsampled_and_which_box_of_the_users_is_used() -> None:
     Path("config.toml").write_text(
         'box = "h100"\n[upsampling]\nmax_tokens = 8192\nhint_video_dir = "./hints"\n'
-        "[boxes.h100]\nidle_timeout = 60\n"
     )
     settings = load_settings()
     assert settings.box_named(None)[1].host == "gpu-box"
     assert settings.upsampling.max_tokens == 8192
+
+
+def test_the_users_own_file_is_their_own_in_the_folder_where_it_lies_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(user_file().parent)
+    assert load_settings().boxes["h100"].host == "gpu-box"
 
 
 def test_a_checkout_whose_defaults_were_edited_takes_nothing_from_the_users_boxes() -> None:
@@ -76,6 +97,30 @@ def test_a_checkout_whose_defaults_were_edited_takes_nothing_from_the_users_boxe
     settings = load_settings()
     assert settings.upsampling.max_tokens == 2048
     assert settings.boxes["h100"].model == "/models/own"
+
+
+def keys_of(model: type[BaseModel], above: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from keys_of(
+                field.annotation, f"{above}{name}.".replace("box_defaults.", f"{BOX}.")
+            )
+        elif name != "boxes":  # its tables hold the keys of box_defaults
+            yield f"{above}{name}"
+
+
+def test_for_every_setting_it_is_decided_who_may_set_it() -> None:
+    assert sorted(KEYS) == sorted(keys_of(Settings))
+
+
+def test_the_page_about_security_says_who_may_set_each_setting() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "security.md").read_text("utf-8")
+    rows = page.partition("| setting | who may set it | because it |\n")[2].partition("\n\n")[0]
+    said: dict[str, tuple[str, str]] = {}
+    for row in rows.splitlines()[1:]:
+        keys, who, why = (cell.strip() for cell in row.strip("|").split("|"))
+        said |= dict.fromkeys(re.findall(r"`([^`]+)`", keys), (who, why))
+    assert said == {key: (trust.decider.value, trust.effect) for key, trust in KEYS.items()}
 
 
 def test_a_pipe_in_place_of_the_file_does_not_keep_us_waiting() -> None:
