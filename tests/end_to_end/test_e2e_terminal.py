@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.laptop import Laptop
+from tests.support.laptop import UPSAMPLE, Laptop
 from tests.support.patient_server import PatientServer
 from tests.support.specs import write_spec
 from tests.support.terminal import Terminal, terminal_of
@@ -129,3 +129,23 @@ def test_a_batch_by_keys_alone_over_two_sessions(
     after = json.loads(accepted[0].read_text())
     assert len(after["prompt"]) > len(before["prompt"])
     assert after | {"prompt": before["prompt"]} == before
+
+
+def test_an_app_that_comes_back_from_the_shell_is_drawn_again(
+    laptop: Laptop, small_clips: list[Path]
+) -> None:
+    spec = {"prompt": "rain over a street", "input_video_path": str(small_clips[0])}
+    write_spec(laptop.cwd / "rain.json", spec)
+    with terminal_of(laptop, 80, 24) as shell:
+        shell.open_shell()
+        shell.type(f"PS1='$ '; {UPSAMPLE} .")
+        shell.press("Enter")
+        page = (r"Specs 1\b", r"rain .* ✓ fits", r"rain over a street", r"\bq quit\b")
+        shell.until(*page)
+        shell.press("C-z")
+        shell.until(r"Stopped", gone=page[0])
+        shell.type("fg")
+        shell.press("Enter")
+        shell.until(*page, gone=r"Stopped")
+        shell.press("q")
+        shell.until(r"^\$ *$", gone=page[0])

@@ -46,6 +46,10 @@ class Terminal:
         else:
             self._ask("new-session", "-d", *self._size, *command)
 
+    def open_shell(self) -> None:
+        """Run a shell with job control, in which `type` and `press` start and stop programs."""
+        self._ask("new-session", "-d", *self._size, "bash", "--norc", "--noprofile", "-i")
+
     def press(self, *keys: str) -> None:
         """Press keys, by tmux' names where they have one: Enter, Escape, Space, Tab, BSpace, Right."""
         self._ask("send-keys", *keys)

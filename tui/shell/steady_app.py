@@ -1,4 +1,5 @@
-"""Textual's App, made safe against keys that come all at once, as they do over a slow line.
+"""Textual's App, made safe against keys that come all at once, as they do over a slow line, and against a
+terminal that has forgotten what was drawn.
 
 Such keys are handled before the first of them has done its work: by a dialog that is about to open or
 close, by a palette that still searches, by an app that is about to end.
@@ -10,13 +11,14 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 
-from textual import events
+from textual import events, on
 from textual._context import active_message_pump
 from textual.actions import ActionParseResult
 from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.command import CommandList, CommandPalette
 from textual.dom import DOMNode
+from textual.driver import Driver
 from textual.screen import Screen
 from textual.theme import ThemeProvider
 from textual.widget import AwaitMount
@@ -47,6 +49,13 @@ class SteadyApp(App[None]):
             # It was given out before the key before it had opened this line.
             self.focused.insert_text_at_cursor(event.character)
             event.prevent_default()
+
+    @on(Driver.SignalResume)
+    def draw_again(self) -> None:
+        """Draw everything after ctrl+z and `fg`. Textual draws only what has changed, and the terminal shows
+        an empty screen until then.
+        """
+        self.refresh(layout=True)
 
     async def run_action(
         self,
