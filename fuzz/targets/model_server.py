@@ -14,7 +14,7 @@ from remote.engines.openai.refusal import AnsweredError, broken_off_error, refus
 from remote.protocol import EngineLoad, Status, from_json, to_json
 
 _SERVER = Server("http://127.0.0.1:8000", api_key="sk-secret")
-_STATUSES = (400, 401, 404, 302, 500, 503)
+_STATUSES = (400, 401, 404, 302, 413, 500, 502, 503)
 
 
 def seeds() -> Iterable[bytes]:
@@ -24,6 +24,8 @@ def seeds() -> Iterable[bytes]:
     yield b'{"error":{"message":"This model\'s maximum context length is 4096 sk-secret"}}'
     yield b'{"object":"error","message":"boom"}'
     yield b'{"detail":"Not Found"}'
+    yield b'{"choices":[{"delta":{"content":[{"type":"text","text":"a"}],"reasoning":"b"}}]}'
+    yield b"<html><head><title>502 Bad\nGateway</title></head><p>sk-secret</html>"
     yield b'vllm:num_requests_running{model_name="m"} 2.0\nvllm:kv_cache_usage_perc 0.5 17\n'
     yield b'vllm:prompt_tokens_total{a="}"} 1e3\nvllm:generation_tokens_total NaN\n'
 
@@ -35,13 +37,13 @@ def check(data: bytes) -> None:
 
 
 def _check_answer(data: bytes) -> None:
-    ending = Ending()
+    ending = Ending(300)
     try:
         ending.note(read_chunk(data))
         ending.completion()
     except AnsweredError as error:
         assert isinstance(broken_off_error(_SERVER, error), EngineError | BadRequest)
-    except EngineError:
+    except (EngineError, BadRequest):
         pass
     with contextlib.suppress(EngineError):
         assert all(model.id for model in read_models(data))

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from remote.engines import Completion, EngineError
+from remote.engines import BadRequest, Completion, EngineError
 from remote.engines.openai.refusal import AnsweredError, error_in
 from remote.protocol import BEYOND_NUMBERS, Json, Request, Sampling
 
 _ENDINGS = ("stop", "length")
+_THOUGHTS = ("reasoning", "reasoning_content")
+"""Fields beside `content`: of vLLM since 0.12 and Ollama; of older vLLM, SGLang and llama.cpp."""
 _FINGERPRINT = re.compile(r"[\w.:+-]{1,64}", re.ASCII)
 
 
@@ -31,6 +33,8 @@ class Chunk:
     """A part of an answer, or all of it when the server does not stream."""
 
     text: str = ""
+    is_thought: bool = False
+    """Whether the model thought, too. Its thoughts are no part of the answer, and are left out."""
     finish_reason: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -38,16 +42,26 @@ class Chunk:
     """The server's own version string (system_fingerprint), if it sends one."""
 
 
+class OnlyThoughts(BadRequest):
+    """The answer ended before the model had begun it. Another attempt has the same seed and the same room."""
+
+
 class Ending:
     """Collects from an answer's chunks how it ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_tokens: int) -> None:
+        """`most_tokens`: the tokens that the answer may have."""
+        self._most = most_tokens
+        self._wrote = False
+        self._thought = False
         self._reason: str | None = None
         self._prompt: int | None = None
         self._completion: int | None = None
 
     def note(self, chunk: Chunk) -> None:
         """Add a chunk. The usage may come after the finish reason, in every chunk, or never."""
+        self._wrote = self._wrote or bool(chunk.text)
+        self._thought = self._thought or chunk.is_thought
         self._reason = chunk.finish_reason or self._reason
         if chunk.prompt_tokens is not None:
             self._prompt = chunk.prompt_tokens
@@ -55,11 +69,22 @@ class Ending:
             self._completion = chunk.completion_tokens
 
     def completion(self) -> Completion:
-        """Return the Completion of a whole answer. Raises EngineError for an incomplete one."""
+        """Return the Completion of a whole answer. Raises EngineError for an incomplete one, and OnlyThoughts
+        for one that has no text.
+        """
         if self._reason is None:
             raise EngineError("the model server ended its answer early")
         if self._reason not in _ENDINGS:
             raise EngineError(f"the model server gave up the answer ({self._reason[:40]!r})")
+        if self._thought and not self._wrote:
+            if self._reason == "length":
+                used = self._completion or self._most
+                raise OnlyThoughts(
+                    f"the model was still thinking when its {used} tokens were used up"
+                )
+            raise OnlyThoughts(
+                "all text of the model came as thoughts, and none of it as an answer"
+            )
         return Completion(self._reason, self._prompt, self._completion)
 
 
@@ -95,7 +120,8 @@ def read_chunk(data: str | bytes) -> Chunk:
     usage = _object(value.get("usage"))
     said = _object(choice.get("delta")) or _object(choice.get("message"))
     return Chunk(
-        text=_text(said.get("content")) or "",
+        text=_text_in(said.get("content")),
+        is_thought=any(said.get(name) for name in _THOUGHTS) or _has_thoughts(said.get("content")),
         finish_reason=_text(choice.get("finish_reason")),
         prompt_tokens=_count(usage.get("prompt_tokens")),
         completion_tokens=_count(usage.get("completion_tokens")),
@@ -152,6 +178,20 @@ def _object(value: Json) -> dict[str, Json]:
 def _first(value: Json) -> dict[str, Json]:
     """The one choice; none in a chunk that tells of usage."""
     return _object(value[0]) if isinstance(value, list) and value else {}
+
+
+def _text_in(content: Json) -> str:
+    """Return the text of a content, which is a string or a list of parts."""
+    if not isinstance(content, list):
+        return _text(content) or ""
+    parts = map(_object, content)
+    return "".join(_text(part.get("text")) or "" for part in parts if part.get("type") == "text")
+
+
+def _has_thoughts(content: Json) -> bool:
+    """Whether one of the parts is a thought, as Mistral writes them."""
+    parts = map(_object, content) if isinstance(content, list) else ()
+    return any(part.get("type") in ("thinking", "reasoning") for part in parts)
 
 
 def _text(value: Json) -> str | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import cast
 
 from remote.engines import BadRequest, EngineAway, EngineError, Piece
 from remote.engines.fingerprint import fingerprint
@@ -15,6 +16,7 @@ from remote.engines.openai.chat import (
     Chunk,
     Ending,
     Model,
+    OnlyThoughts,
     chat_body,
     read_chunk,
     read_models,
@@ -172,8 +174,9 @@ class OpenAIEngine:
 
         Raises BadRequest and EngineError like `generate`.
         """
-        async for _ in self._chat(smallest_chat_body(self._model)):
-            pass
+        with suppress(OnlyThoughts):
+            async for _ in self._chat(smallest_chat_body(self._model)):
+                pass
 
     async def close(self) -> None:
         """Nothing is held between requests."""
@@ -222,7 +225,8 @@ class OpenAIEngine:
                 raise EngineAway(f"{self._server.label} is not healthy")
 
     async def _chat(self, body: dict[str, Json]) -> AsyncGenerator[Piece, None]:
-        limits, ending, began = self._limits, Ending(), False
+        limits, began = self._limits, False
+        ending = Ending(cast(int, body["max_tokens"]))
         async with self._client.request("POST", _CHAT, silence=limits.first, body=body) as response:
             await self._check(response, f"model {self._model!r}, or no {_CHAT}")
             async for chunk in self._chunks(response):

@@ -4,6 +4,7 @@ not ready for any request, EngineError for the rest.
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Mapping
@@ -22,12 +23,19 @@ _ABOUT_THE_REQUEST = (400, 413, 422)
 _ABOUT_THE_KEY = (401, 403)
 _AWAY = (429, 502, 503, 504, 529)
 """Statuses of a server that has too much to do or loads, and of a proxy whose server is not there."""
+_OF_A_PROXY = {502: "a proxy gets no answer of {}", 504: "a proxy waited too long for {}"}
+"""What it means when a proxy answers with a page of its own."""
 _AWAY_WORDS = re.compile(
     r"(?:is|still) loading|loading (?:the )?model|overload|too busy|warming up|starting up|at capacity"
     r"|temporarily unavailable",
     re.I,
 )
 """Words with which some servers say the same under another 5xx."""
+
+_MOST_OF_PAGE = 8192
+"""Characters of an error page that are looked at."""
+_TITLE = re.compile(r"<title[^<>]*>([^<>]*)</title", re.I)
+_TAG = re.compile(r"<(?:style|script)\b[^<>]*>[^<]*|<[^<>]*>|<")
 
 _TOO_LONG = (
     "maximum context length",  # vLLM, SGLang
@@ -67,11 +75,23 @@ def words_in(body: bytes) -> str:
     try:
         value = cast(Json, json.loads(text))
     except (ValueError, RecursionError):
-        return text
+        return _words_of_page(text) if _is_page(text) else text
     words = error_in(value)
     if words is None and isinstance(value, dict) and isinstance(value.get("detail"), str):
         words = str(value["detail"])  # FastAPI's own
     return text if words is None else words
+
+
+def _is_page(text: str) -> bool:
+    """Whether the body is HTML or XML, as the error pages of proxies are."""
+    return text.lstrip()[:1] == "<"
+
+
+def _words_of_page(text: str) -> str:
+    """Return the title of a page, or else its text. A page is never shown as it is."""
+    page = text[:_MOST_OF_PAGE]
+    title = _TITLE.search(page)
+    return html.unescape(title[1] if title else _TAG.sub(" ", page))
 
 
 def is_away(status: int) -> bool:
@@ -100,8 +120,17 @@ def refusal_error(
 
     `wanted` says what was asked of the server; `wait` is what `retry_after` gives.
     """
+    is_page = _is_page(body.decode("utf-8", "replace"))
     words = tidy_words(server, words_in(body))
+    if is_page:
+        words = words.removeprefix(str(status)).lstrip(" :-")  # "502 Bad Gateway"
     said = f": {words}" if words else ""
+    if status == 413 and not _too_long(words):
+        way = f"{server.label}, or a proxy before it,"
+        # A page only repeats the name of the status.
+        return BadRequest(
+            f"{way} takes no request as large as this one (413){'' if is_page else said}"
+        )
     if status in _ABOUT_THE_REQUEST or _too_long(words):
         return BadRequest(words or f"{server.label} refuses the request ({status})")
     if status in _ABOUT_THE_KEY:
@@ -111,6 +140,9 @@ def refusal_error(
         return EngineError(f"{server.label} has no {wanted}{said}")
     if 300 <= status < 400:
         return EngineError(f"{server.label} points elsewhere ({status}); is base_url right?")
+    if is_page and status in _OF_A_PROXY:
+        told = f"{status} {words}".rstrip()
+        return EngineAway(f"{_OF_A_PROXY[status].format(server.label)} ({told})", wait)
     if is_away(status) or (status >= 500 and _AWAY_WORDS.search(words)):
         return EngineAway(f"{server.label} answered {status}{said}", wait)
     return EngineError(f"{server.label} answered {status}{said}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
@@ -163,6 +164,56 @@ async def test_an_answer_may_come_whole_though_a_stream_was_asked_for() -> None:
             "A dock.",
             Completion("stop", 9, 3),
         ]
+
+
+def said(ending: str | None = None, **fields: object) -> bytes:
+    """A chunk whose delta has these fields."""
+    return event({"choices": [{"index": 0, "delta": fields, "finish_reason": ending}]})
+
+
+@pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
+@pytest.mark.parametrize("together", [True, False])
+async def test_thoughts_are_no_part_of_the_answer(field: str, together: bool) -> None:
+    thoughts = {field: "The user wants rain. "}
+    begun = [said(**thoughts)] * 2 + [said(content=None, **thoughts)]
+    answer = [said(content="Rain falls.", **(thoughts if together else {})), said("stop")]
+    async with standing_in(says(streamed(*begun, *answer, usage(90, 60), DONE))) as stand_in:
+        told = await answer_of(engine_of(stand_in.server))
+    assert told == ("Rain falls.", Completion("stop", 90, 60))
+
+
+async def test_a_content_of_parts_is_their_text() -> None:
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}
+    parts = [thought, {"type": "text", "text": "Rain "}, {"type": "text", "text": "falls."}, 7]
+    message = {"message": {"content": parts}, "finish_reason": "stop"}
+    for answer in (
+        streamed(said(content=parts[:2]), said(content=parts[2:]), said("stop"), DONE),
+        whole(json.dumps({"choices": [message]}).encode()),
+    ):
+        async with standing_in(says(answer)) as stand_in:
+            assert await answer_of(engine_of(stand_in.server)) == (
+                "Rain falls.",
+                Completion("stop"),
+            )
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        ([said("length"), usage(90, 300)], "still thinking when its 300 tokens were used up"),
+        ([said("length")], "still thinking when its 300 tokens were used up"),
+        ([said("stop"), usage(90, 60)], "as thoughts, and none of it as an answer"),
+        ([said("stop", content=[{"type": "thinking", "thinking": "Hm."}])], "as thoughts"),
+    ],
+)
+async def test_thoughts_without_an_answer_are_told_as_that(end: list[bytes], told: str) -> None:
+    """Another attempt has the same seed and the same room, so there is none."""
+    script = says(streamed(said(reasoning="The user wants"), *end, DONE))
+    async with standing_in(script) as stand_in:
+        engine = engine_of(stand_in.server)
+        with pytest.raises(BadRequest, match=told):
+            await pieces_of(engine)
+        await engine.probe()  # which asks for one token and is content with a thought
 
 
 async def test_nothing_is_waited_for_after_the_last_event() -> None:

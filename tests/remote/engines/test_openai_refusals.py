@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import ssl
 import time
 from collections.abc import Callable
@@ -94,7 +95,12 @@ async def test_a_request_that_is_refused_is_told_in_the_servers_words(
         (b'{"detail": "Not like this"}', "Not like this"),
         (b'{"error": "Not like this"}', "Not like this"),
         (b'{"error": {"code": 1}}', '{"code": 1}'),
-        (b"<h1>Not\n like this</h1>", "<h1>Not like this</h1>"),
+        (b"<h1>Not\n like &quot;this&quot;</h1>", 'Not like "this"'),
+        (b"<html><head><style>b{}</style><title>Bad\n Request</title></head>text", "Bad Request"),
+        (b"<?xml version='1.0'?><Error><Code>No</Code></Error>", "No"),
+        (b"<!DOCTYPE html><p class='a'>No " + b"<" * 60_000, "No"),
+        (b"<html><title></title></html>", "the model server"),
+        (b"a < b", "a < b"),
         (b'{"detail": [{"msg": "no"}]}', '{"detail": [{"msg": "no"}]}'),
         (b'{"error": {"message": "' + b"x" * 5000 + b'"}}', "x" * 1000),
         (b"x" * 200_000, "x" * 1000),
@@ -102,7 +108,49 @@ async def test_a_request_that_is_refused_is_told_in_the_servers_words(
     ],
 )
 async def test_the_words_are_found_in_any_body_and_kept_short(body: bytes, words: str) -> None:
-    assert str(await failure(refuses(400, body))) == words
+    told = str(await failure(refuses(400, body)))
+    assert told == words or words == "the model server" in told
+
+
+def nginx(title: str) -> bytes:
+    """An error page of nginx."""
+    heading = f"<center><h1>{title}</h1></center>\r\n<hr><center>nginx/1.24.0</center>"
+    page = f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n{heading}\r\n</body></html>"
+    return page.encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (nginx("413 Request Entity Too Large"), ""),
+        (b"", ""),
+        (json.dumps(new_error("Over 1048576 bytes")).encode(), ": Over 1048576 bytes"),
+    ],
+)
+async def test_a_request_that_is_too_large_for_the_way_is_told_as_that(
+    body: bytes, said: str
+) -> None:
+    error = await failure(refuses(413, body))
+    assert isinstance(error, BadRequest)
+    assert str(error).endswith(f"takes no request as large as this one (413){said}")
+
+
+@pytest.mark.parametrize(
+    ("title", "told"),
+    [
+        ("502 Bad Gateway", "a proxy gets no answer of {server} (502 Bad Gateway)"),
+        ("504 Gateway Time-out", "a proxy waited too long for {server} (504 Gateway Time-out)"),
+        ("503 Service Temporarily Unavailable", "{server} answered 503: Service Temporarily"),
+        ("429 Too Many Requests", "{server} answered 429: Too Many Requests"),
+    ],
+)
+async def test_the_page_of_a_proxy_is_an_outage_in_plain_words(title: str, told: str) -> None:
+    error = await failure(refuses(int(title[:3]), nginx(title), "text/html"))
+    assert isinstance(error, EngineAway)
+    assert told.format(server="the model server at http://127.0.0.1:") in re.sub(
+        r"(127\.0\.0\.1:)\d+", r"\1", str(error)
+    )
+    assert "<" not in str(error)
 
 
 async def test_a_refusal_whose_body_breaks_off_is_one_all_the_same() -> None:
