@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar
 
 from remote.protocol import EngineLoad, Gpu, Json, Status
+
+LONGEST_STAGE = 1_000
+"""Characters of an engine's stage that are told. A box's honest one has at most some 300."""
+MOST_GPUS = 64
+"""GPUs of a box that are told."""
 
 
 class LinkState(StrEnum):
@@ -254,11 +259,13 @@ class BoxStatus:
         return cls(
             box=box,
             time=status.time,
-            stage=status.stage,
+            stage=status.stage[:LONGEST_STAGE],
             jobs_waiting=status.jobs_waiting,
             jobs_running=status.jobs_running,
             load=status.load,
-            gpus=status.gpus,
+            gpus=tuple(
+                replace(gpu, name=gpu.name[:LONGEST_STAGE]) for gpu in status.gpus[:MOST_GPUS]
+            ),
         )
 
 

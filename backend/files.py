@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
+_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF)
+"""What fsync of a folder answers on file systems that have none, such as some of FUSE and of Windows."""
 _SETTLED = 2.0
 """Seconds after which a file that changes again also gets another time, on every file system."""
 
@@ -62,9 +64,9 @@ def read_regular(path: Path, most: int) -> bytes:
 def write_whole(path: Path, data: bytes, *, private: bool = False) -> None:
     """Write `data` to `path` as a whole, or leave the file there as it was. Blocks; raises OSError.
 
-    The data is on the disk (fsync) before the file gets its name. A file that is replaced keeps its
-    permissions; with `private`, a new one can be read by its owner alone. A symbolic link is replaced, not
-    followed.
+    The data is on the disk (fsync) before the file gets its name, and the name is there, too, when this
+    returns. A file that is replaced keeps its permissions; with `private`, a new one can be read by its owner
+    alone. A symbolic link is replaced, not followed.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -80,6 +82,26 @@ def write_whole(path: Path, data: bytes, *, private: bool = False) -> None:
         with contextlib.suppress(OSError):
             part.unlink()
         raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames, new files and removals in this folder durable. Raises OSError.
+
+    Does nothing where that cannot be asked for: in a folder that may not be read, and on a file system that
+    has no such order.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def open_private(path: Path, flags: int = 0) -> int:

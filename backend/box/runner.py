@@ -36,6 +36,8 @@ connection itself ends earlier (`backend.box.ssh`)."""
 _CLOSE_SECONDS = 5.0
 _SILENCE_SECONDS = 120.0
 """Seconds of silence after which we give up. No single check takes as long."""
+_MOST_FINDINGS = 1_000
+"""Findings of one command; a checkup has some thirty."""
 _NO_CONNECTION = asyncssh.OPEN_CONNECT_FAILED
 """asyncssh's error code for a new channel on a broken connection."""
 _BROKEN = (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost)
@@ -210,7 +212,7 @@ async def stream_findings(
     channel = await Channel.start(connection, command)
     messages = channel.messages()
     try:
-        while True:
+        for _ in range(_MOST_FINDINGS):
             async with asyncio.timeout(_SILENCE_SECONDS):
                 message = await anext(messages, None)
             if message is None:
@@ -219,6 +221,7 @@ async def stream_findings(
             if not isinstance(message, Finding):
                 raise BoxUnusable(f"the box sends {message.type!r} instead of a finding")
             yield message
+        raise BoxUnusable(f"the box does not stop telling after {_MOST_FINDINGS:,} findings")
     except TimeoutError:
         raise BoxUnreachable(
             f"nothing came from the box for {_SILENCE_SECONDS:.0f} s", "Try again."

@@ -37,7 +37,7 @@ from backend.console import safe, say, table, warn, write_json, write_line
 from backend.errors import BoxUnreachable, BoxUnusable
 from backend.events import BoxLog, LinkChanged, LinkState, event_json
 from backend.exit_codes import ExitCode
-from remote.protocol import Gpu, Json, Log, Status, Stop, Welcome
+from remote.protocol import Gpu, Json, Log, Status, Stop, Welcome, log_text
 
 _STOP_SECONDS = 60.0
 _STATUS_SECONDS = 15.0
@@ -237,7 +237,7 @@ def _as_in_file(line: Log) -> str:
     The hour and the minute are left out: the file has them in the box's time zone.
     """
     milliseconds = int(line.time * 1000) % 60_000
-    beginning = line.text.partition("\n")[0][:500]
+    beginning = log_text(line.text.partition("\n")[0][:500])
     seconds = f":{milliseconds // 1000:02d},{milliseconds % 1000:03d}"
     return f"{seconds} {line.level.upper()} {line.source} {beginning}"
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from backend.dispatch.flight import Flights
 from backend.dispatch.ledger import Ledger
 from backend.dispatch.prepare import Ready
-from backend.events import BoxLog, BoxStatus, EngineStarting, Event
+from backend.events import LONGEST_STAGE, BoxLog, BoxStatus, EngineStarting, Event
 from remote.protocol import Delta, EngineStage, FromBox, Log, Started, Status
 
 
@@ -31,7 +31,7 @@ class MomentReporter:
             case Delta():
                 self._hear_text(message)
             case EngineStage():
-                self._watch(EngineStarting(self._box, message.stage, message.time))
+                self._watch(EngineStarting(self._box, message.stage[:LONGEST_STAGE], message.time))
             case Log():
                 log = (message.time, message.level, message.source, message.text)
                 self._watch(BoxLog(self._box, *log))

@@ -37,6 +37,8 @@ _SECONDS = 3700.0
 """A little more than the time limit of an engine's start, which may have to download weights."""
 _PROMPT = "Say one word."
 _READY = "ready"
+_MOST_STAGES = 100
+"""The newest stages of the engine that are kept; an honest start has ten."""
 
 
 async def try_start(
@@ -124,6 +126,7 @@ class _Probe(Recipient[Parcel]):
             self._report(_explain(away, self._box))
         elif isinstance(message, EngineStage):
             self._stages.append(message)
+            del self._stages[:-_MOST_STAGES]
             self._doing(f"starting the model: {message.stage}")
         elif isinstance(message, Delta) and message.job == self._flight.identity:
             self._report_token()

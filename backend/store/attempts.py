@@ -30,6 +30,8 @@ class Attempt:
 
 AGAIN = "again"
 """The outcome of an attempt that another one followed."""
+MOST_ATTEMPTS = 100
+"""The newest attempts at a job that are kept. A job seldom has ten; only a box that lies tells of more."""
 
 
 def begin_attempt(db: sqlite3.Connection, job: int, number: int, ended_before: str) -> None:
@@ -42,6 +44,11 @@ def begin_attempt(db: sqlite3.Connection, job: int, number: int, ended_before: s
         (now, AGAIN, ended_before, job),
     )
     db.execute("INSERT INTO attempts (job, number, began) VALUES (?, ?, ?)", (job, number, now))
+    db.execute(
+        "DELETE FROM attempts WHERE rowid IN "
+        "(SELECT rowid FROM attempts WHERE job = ? ORDER BY rowid DESC LIMIT -1 OFFSET ?)",
+        (job, MOST_ATTEMPTS),
+    )
 
 
 def end_attempt(db: sqlite3.Connection, job: int, state: State, error: str) -> None:

@@ -36,6 +36,7 @@ from remote.protocol import (
     Setup,
     Welcome,
     encode,
+    log_text,
 )
 
 _log = logging.getLogger(__name__)
@@ -269,6 +270,13 @@ def describe_damages(damages: Sequence[Damage]) -> list[str]:
     return lines
 
 
+class _HarmlessFormatter(logging.Formatter):
+    """A formatter whose lines can be printed by any program: a model server may log terminal escapes."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return log_text(super().format(record))
+
+
 class _TellingHandler(logging.Handler):
     """A logging handler that sends each log record to the attached apps."""
 
@@ -293,7 +301,7 @@ def _logging_to(paths: DaemonPaths, tell: _Tell) -> Iterator[None]:
         # An engine may log any character, and the encoding of the box's locale may lack some.
         encoding="utf-8", errors="backslashreplace",
     )  # fmt: skip
-    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    to_file.setFormatter(_HarmlessFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     handlers = [to_file, _TellingHandler(asyncio.get_running_loop(), tell)]
     root = logging.getLogger()
     root.setLevel(logging.INFO)

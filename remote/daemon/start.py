@@ -17,7 +17,7 @@ from remote.engines.catalog import NoEngineError
 from remote.jobs.journal import JournalError
 from remote.locks import TakenError, hold_locks
 from remote.paths import DaemonPaths, FolderError, make_daemon_paths
-from remote.protocol import Setup, parse
+from remote.protocol import Setup, log_text, parse
 
 
 def become_daemon(runner: str) -> int:
@@ -43,9 +43,11 @@ def become_daemon(runner: str) -> int:
         _say(say, "engine", str(error))
     except (JournalError, OSError) as error:
         _say(say, "disk", f"cannot keep a journal under {setup.root}: {error}")
-    except Exception:
+    except Exception:  # noqa: BLE001 - it is written where Python would have written it
         _say(say, "internal", traceback.format_exc(limit=-3))
-        raise
+        # Not raised, because an error may quote a model server, and Python would print it as it is.
+        sys.stderr.write(log_text(traceback.format_exc()))
+        return 1
     return 0
 
 

@@ -186,7 +186,6 @@ class Journal:
             checksum = zlib.crc32(chunk, checksum)
         aside = self._beside(f"damaged-{damage.offset}-{checksum:08x}")
         write_whole(aside, self._chunks(damage.offset, damage.size))
-        sync_folder(aside.parent)
 
     # --- the file ---
 

@@ -1,7 +1,8 @@
 """The messages between the app and the box. The only part of `remote` that `backend` imports.
 
 It holds no behaviour of either side: `jobs` defines requests, answers and setups, `messages` the messages,
-`checks` the findings of a checkup, and `framing` and `typed_json` how messages become bytes.
+`checks` the findings of a checkup, `framing` and `typed_json` how messages become bytes, and `log_lines` how
+the box's log is written.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from remote.protocol.jobs import (
     Setup,
     VllmSetup,
 )
+from remote.protocol.log_lines import log_text
 from remote.protocol.messages import (
     AWAY,
     NEWEST_PROTOCOL,
@@ -117,6 +119,7 @@ __all__ = [
     "Welcome",
     "encode",
     "from_json",
+    "log_text",
     "parse",
     "to_json",
     "well_formed",

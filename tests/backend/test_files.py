@@ -102,3 +102,30 @@ def test_a_file_that_cannot_be_written_whole_stays_as_it_was(
 
     assert file.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_file_and_its_name_are_on_the_disk_when_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut right after it must not take back the name of a result that counts as written."""
+    synced: list[list[str]] = []
+
+    def sync(descriptor: int) -> None:
+        is_folder = os.path.isdir(descriptor)  # noqa: PTH112 - of a descriptor
+        synced.append(sorted(os.listdir(tmp_path)) if is_folder else ["a file"])  # noqa: PTH208
+
+    monkeypatch.setattr("backend.files.os.fsync", sync)
+    write_whole(tmp_path / "a.json", b"after")
+    assert synced == [["a file"], ["a.json"]]
+
+
+def test_a_file_system_that_cannot_sync_folders_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sync(descriptor: int) -> None:
+        if os.path.isdir(descriptor):  # noqa: PTH112 - of a descriptor
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr("backend.files.os.fsync", sync)
+    write_whole(tmp_path / "a.json", b"after")
+    assert (tmp_path / "a.json").read_bytes() == b"after"

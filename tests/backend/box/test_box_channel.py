@@ -9,8 +9,9 @@ import asyncssh
 import pytest
 
 from backend.box.channel import COMMAND, Channel
+from backend.box.runner import stream_findings
 from backend.errors import BoxUnreachable, BoxUnusable
-from remote.protocol import MAGIC, MAX_MESSAGE, FromBox, Ping, Pong, Setup, encode
+from remote.protocol import MAGIC, MAX_MESSAGE, Finding, FromBox, Ping, Pong, Setup, encode
 from tests.backend.box.conftest import Connected
 
 _SETUP = Setup("/nowhere", "sketch", "", 2)
@@ -158,3 +159,20 @@ async def test_a_session_that_is_refused_is_unreachable(connected: Connected) ->
         connection.abort()
         with pytest.raises(BoxUnreachable, match="opens no session"):
             await _open(connection)
+
+
+async def test_a_box_whose_findings_do_not_end_is_unusable(
+    connected: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.box.runner._MOST_FINDINGS", 5)
+
+    async def act(process: Process) -> None:
+        await _say(process, MAGIC, *[encode(Finding(1.0, "box", "root", "ok", "fine"))] * 9)
+        await process.stdin.read()
+
+    async with connected(act) as connection:
+        findings = stream_findings(connection, ["runner.pyz", "check", "{}"])
+        for _ in range(5):
+            assert (await anext(findings)).detail == "fine"
+        with pytest.raises(BoxUnusable, match="does not stop telling"):
+            await anext(findings)

@@ -13,7 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from backend.events import Event, JobDone, JobFailed, TextWritten, event_json
+from backend.events import (
+    BoxStatus,
+    EngineStarting,
+    Event,
+    JobDone,
+    JobFailed,
+    TextWritten,
+    event_json,
+)
 from backend.store import Job, State, Store
 from remote.protocol import (
     BEYOND_NUMBERS,
@@ -142,3 +150,15 @@ async def test_text_of_an_attempt_may_lie_about_its_place(
 
     events = await run(store, job, ScriptedBox([], finish), monkeypatch)
     assert [event.prompt for event in events if isinstance(event, JobDone)] == ["A long dusk."]
+
+
+async def test_what_is_kept_of_a_boxs_present_state_is_bounded(
+    store: Store, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its stage and its GPUs are written into the queue's file for the processes that look on."""
+    gpus = (Gpu(0, "x" * 100_000),) * 1000
+    box = then(EngineStage(1.0, "x" * 1_000_000), Status(1.0, "y" * 1_000_000, 0, 0, None, gpus))
+    events = await run(store, job, box, monkeypatch)
+    told = [json.dumps(event_json(e)) for e in events if isinstance(e, (EngineStarting, BoxStatus))]
+    assert len(told) == 2
+    assert max(map(len, told)) < 100_000

@@ -17,7 +17,7 @@ from backend.box.link import FROM_NOW_ON, Box, JournalCursor, OnStale
 from backend.commands import box as box_commands
 from backend.commands.box import follow_log
 from backend.errors import BoxUnreachable, BoxUnusable
-from remote.protocol import Delta, FromBox, Log, Setup, Welcome
+from remote.protocol import Delta, FromBox, Log, Setup, Welcome, log_text
 
 BOX = Box("h100", "gpu", Setup("/root", "sketch", "", 1.0))
 Capsys = pytest.CaptureFixture[str]
@@ -69,21 +69,21 @@ async def follow(
 
 def as_the_daemon_writes_it(record: logging.LogRecord) -> str:
     formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s")
-    return formatter.format(record)
+    return log_text(formatter.format(record))
 
 
 async def test_a_line_that_the_file_had_already_is_printed_once(
     monkeypatch: pytest.MonkeyPatch, capsys: Capsys
 ) -> None:
     records = [
-        logging.LogRecord("vllm", logging.INFO, "", 0, f"line {number}", None, None)
+        logging.LogRecord("vllm", logging.INFO, "", 0, f"line {number}\x07", None, None)
         for number in range(4)
     ]
     file = "\n".join(map(as_the_daemon_writes_it, records[:3]))
     lines: list[FromBox] = [Log(r.created, "info", r.name, r.getMessage()) for r in records[1:]]
     await follow(monkeypatch, file, [*lines, Delta("job", 1, 0, "text")])
     shown = capsys.readouterr().out.splitlines()
-    assert [line.rpartition(" vllm ")[2] for line in shown] == [f"line {n}" for n in range(4)]
+    assert [line.rpartition(" vllm ")[2] for line in shown] == [rf"line {n}\x07" for n in range(4)]
 
 
 async def test_the_same_words_at_another_time_are_another_line(

@@ -69,3 +69,15 @@ def test_the_attempts_of_a_job_go_with_it(store: Store) -> None:
     store.finish(1, ANSWER)
     store.forget([1])
     assert store.attempts([1]) == {}
+
+
+def test_only_the_newest_attempts_of_a_job_are_kept_however_many_a_box_tells_of(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.store.attempts.MOST_ATTEMPTS", 3)
+    store.queue([new_job("another")])
+    store.begin_attempt(2, 1, "")
+    for number in range(1, 10):
+        store.begin_attempt(1, number, "it broke")
+    assert [number for number, _, _ in told(store.attempts([1])[1])] == [7, 8, 9]
+    assert len(store.attempts([2])[2]) == 1
