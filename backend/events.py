@@ -97,6 +97,18 @@ class JobSent:
 
 
 @dataclass(frozen=True, slots=True)
+class HandingOver:
+    """The box is being given every job that is left of the run, and has taken some more of them."""
+
+    type: ClassVar[str] = "handing over"
+    box: str
+    on_box: int
+    """How many of the jobs that are left the box has on its disk."""
+    jobs: int
+    """How many jobs are left."""
+
+
+@dataclass(frozen=True, slots=True)
 class HandedOver:
     """The box has every job that is left of the run, and does them whether this program runs or not."""
 
@@ -274,6 +286,7 @@ Event = (
     | EngineStarting
     | JobPrepared
     | JobSent
+    | HandingOver
     | HandedOver
     | JobStarted
     | TextWritten

@@ -47,10 +47,9 @@ from tui.widgets.page import Page
 
 if TYPE_CHECKING:
     from backend.dispatch.runner import QueueRunner
-    from backend.planning.summary import Summary
     from backend.store import Store
     from tui.dialogs.first_run import Begin
-    from tui.send.draft import Chosen
+    from tui.send.draft import Chosen, ToSend
 
 _THREADS = 32
 """Threads of the default executor. Some of them stay as long as the app (watching files, planning), and
@@ -198,14 +197,14 @@ class UpsampleApp(TellsDefects, SteadyApp):
             self.notify(paragraphs(why), title="The queue", severity="warning", markup=False)
         else:
 
-            def send(summary: Summary | None) -> None:
-                if summary is not None:
-                    work = self._queue(summary, queued)
+            def send(to_send: ToSend | None) -> None:
+                if to_send is not None:
+                    work = self._queue(to_send, queued)
                     self.run_worker(work, group=CHANGES, exit_on_error=False)
 
             self.push_screen(UpsampleDialog(chosen, self.store), send)
 
-    async def _queue(self, summary: Summary, queued: Callable[[], object]) -> None:
+    async def _queue(self, to_send: ToSend, queued: Callable[[], object]) -> None:
         from tui.send.draft import queue_orders
 
         if self.runner is None:
@@ -217,7 +216,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
             )
             return
         try:
-            text = await queue_orders(self.runner, self.live, summary)
+            text = await queue_orders(self.runner, self.live, to_send)
         except UpsampleError as error:
             self.notify(paragraphs(str(error)), severity="error", markup=False)
             return

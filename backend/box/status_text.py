@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backend.events import BoxStatus, DispatcherChanged, HandedOver, LinkState
+from backend.events import BoxStatus, DispatcherChanged, HandedOver, HandingOver, LinkState
 from remote.protocol import AWAY, EngineLoad, Gpu
 
 _GB = 1 << 30
@@ -99,12 +99,21 @@ def rate_text(load: EngineLoad | None) -> str:
     return f"{load.generation_rate:,.0f} tok/s"
 
 
+def hand_over_words(event: HandingOver | HandedOver) -> str:
+    """Say in a few words how far a box is given all jobs: "187 of 200 are on the box"."""
+    match event:
+        case HandingOver():
+            return f"{event.on_box:,} of {event.jobs:,} are on the box"
+        case HandedOver():
+            return "all are on the box; you may close"
+
+
 def work_text(event: DispatcherChanged | HandedOver) -> str:
     """Say in a sentence where the work is done from now on. Names in it are not sanitised."""
     match event:
         case HandedOver():
             jobs = "The last job is" if event.jobs == 1 else f"All {event.jobs:,} jobs are"
-            return f"{jobs} on {event.box}, which does them without this program, too."
+            return f"{jobs} on {event.box}, which goes on by itself; you may close this machine."
         case DispatcherChanged(holder=""):
             return "That has ended: this one goes on."
         case DispatcherChanged():

@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from backend.box.status_text import link_words, status_parts, work_text
+from backend.box.status_text import hand_over_words, link_words, status_parts, work_text
 from backend.commands.progress_bar import Bar
 from backend.console import safe, say, told, write_json, write_line
 from backend.events import (
@@ -30,6 +30,7 @@ from backend.events import (
     EngineStarting,
     Event,
     HandedOver,
+    HandingOver,
     JobCancelled,
     JobDone,
     JobFailed,
@@ -70,6 +71,8 @@ class BatchReport:
         self._running: set[int] = set()
         self._paused: set[int] = set()
         self._files: list[str] = []
+        self._hand_over = ""
+        """How far the jobs are handed over to the box; empty while that is not done, and once all are."""
         self._status: list[str] = []
         """The parts of the box's last status that do not count jobs; each is a few words."""
         self._said = time.monotonic()
@@ -108,8 +111,8 @@ class BatchReport:
                 self._tell_engine(event)
             case BoxStatus():
                 self._tell_status(event)
-            case DispatcherChanged() | HandedOver():
-                say(safe(work_text(event)))
+            case DispatcherChanged() | HandingOver() | HandedOver():
+                self._tell_work(event)
             case (
                 JobSent()
                 | JobStarted()
@@ -204,12 +207,22 @@ class BatchReport:
         self._status = [safe(part) for part in status_parts(event, jobs=False)]
         room = self.bar.console.width - _COUNTERS_WIDTH
         shown: list[str] = []
-        for part in status_parts(event):
+        parts = status_parts(event)
+        for part in [self._hand_over, *parts] if self._hand_over else parts:
             if len(" · ".join([event.box, *shown])) + len(part) > room:
                 break
             shown.append(part)
         if shown:
             self._describe(event.box, " · ".join(shown))
+
+    def _tell_work(self, event: DispatcherChanged | HandingOver | HandedOver) -> None:
+        if isinstance(event, HandingOver):
+            self._hand_over = hand_over_words(event)
+            self._describe(event.box, self._hand_over)
+            self._draw()
+        else:
+            self._hand_over = ""
+            say(safe(work_text(event)))
 
     def _describe(self, box: str, what: str, counted: _Counted | None = None) -> None:
         text = safe(f"{box} · {what}")
@@ -221,7 +234,9 @@ class BatchReport:
         if self.bar.disable and now - self._said > _QUIET_SECONDS:
             self._said = now
             done = f"{self._ended} of {self._expected} done, {len(self._running)} running"
-            if self._on_box:
+            if self._hand_over:
+                done += f", {self._hand_over}"
+            elif self._on_box:
                 done += f", {len(self._on_box)} waiting on the box"
             say(" · ".join([done, *self._status]))
 

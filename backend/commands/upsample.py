@@ -123,7 +123,7 @@ def _work(
     asker = TerminalAsker(options.accept_host_key, report.bar.paused)
 
     def make_dispatcher(watch: Callable[[Event], None]) -> Dispatcher:
-        hand_over = queue.hands_over(box.host)
+        hand_over = queue.ahead.hands_over(box.host)
         return Dispatcher(store, box, asker, watch, force=options.force, hand_over=hand_over)
 
     return asyncio.run(_run_jobs(store, jobs, make_dispatcher, report, queue.give_up_after))

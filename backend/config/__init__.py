@@ -20,6 +20,7 @@ from backend.config.layers import (
 from backend.config.profiles import Profile, load_profile, profile_names
 from backend.config.settings import (
     LEAST_MAX_TOKENS,
+    Ahead,
     BoxSettings,
     EngineName,
     Estimator,
@@ -34,6 +35,7 @@ from backend.config.settings import (
 __all__ = [
     "LEAST_MAX_TOKENS",
     "LOCAL_FILE",
+    "Ahead",
     "BoxSettings",
     "EngineName",
     "Estimator",

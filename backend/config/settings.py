@@ -188,19 +188,19 @@ class Ahead(StrEnum):
     BATCH = "batch"
     """All, as quickly as the link allows."""
 
+    def hands_over(self, host: str) -> bool:
+        """Whether the box at this host gets the whole batch at once, so that it needs this program no more.
+
+        An empty host is the embedded box.
+        """
+        return self is Ahead.BATCH or (self is Ahead.AUTO and bool(host))
+
 
 class Queue(_Section):
     """[queue]: how a run works on the queue."""
 
     give_up_after: float = Field(ge=0, allow_inf_nan=False)
     ahead: Ahead
-
-    def hands_over(self, host: str) -> bool:
-        """Whether the box at this host gets the whole batch at once, so that it needs this program no more.
-
-        An empty host is the embedded box.
-        """
-        return self.ahead is Ahead.BATCH or (self.ahead is Ahead.AUTO and bool(host))
 
 
 class Settings(_Section):

@@ -120,7 +120,7 @@ class Courier(Generic[C]):
             if flight.state is FlightState.UNSENT:
                 await self._submit(link, flight)
         while True:
-            await self._flights.wait_for_room(self._recipient.most_in_flight(link.welcome))
+            await self._flights.wait_for_room(lambda: self._recipient.most_in_flight(link.welcome))
             await self._submit(link, await self._recipient.next_flight())
 
     async def _submit(self, link: Link, flight: Flight[C]) -> None:

@@ -15,8 +15,10 @@ from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, 
 from backend.box.asker import Asker
 from backend.box.link import Box, JournalCursor, Link
 from backend.box.reconnect import LinkKeeper
+from backend.config import Ahead
 from backend.dispatch.courier import ASK_SINCE, Courier, End, Recipient
 from backend.dispatch.flight import Flight, Flights, FlightState
+from backend.dispatch.hand_over import HandOver
 from backend.dispatch.last_welcome import LastWelcome
 from backend.dispatch.ledger import Ledger
 from backend.dispatch.moments import MomentReporter
@@ -25,7 +27,7 @@ from backend.dispatch.retries import MOST_RESENT, RETRIES, trouble_of_refusal
 from backend.dispatch.user_requests import UserRequests
 from backend.dispatch.waiting_jobs import WaitingJobs
 from backend.errors import BoxUnreachable, InputError, UpsampleError, first_of
-from backend.events import Event, HandedOver
+from backend.events import Event
 from backend.store import Job, Store
 from remote.protocol import (
     Cancelled,
@@ -67,7 +69,6 @@ class Dispatcher(Recipient[Ready]):
         """
         self._store = store
         self._box = box
-        self._watch = watch
         self._keeper = LinkKeeper(box, asker, watch, look=look)
         self._ledger = Ledger(store, box.name, watch, force=force)
         self._last_welcome = LastWelcome()
@@ -79,13 +80,14 @@ class Dispatcher(Recipient[Ready]):
         """Why jobs cannot be sent again about whose earlier requests the box is asked, by job number."""
         self._resent: Counter[str] = Counter()
         """How often each request was sent again because the box had lost its pictures, by identity."""
-        self._hands_over = hand_over
-        self._is_handed_over = not hand_over
-        """Whether it was told that the box has all jobs; without a hand-over, that is not told."""
         if may_send is None:
             may_send = asyncio.Event()
             may_send.set()
         self._waiting = WaitingJobs(may_send)
+        self._hand_over = HandOver(
+            box.name, self._flights, self._ledger, self._waiting, self._last_welcome, watch
+        )
+        self._hand_over.is_wanted = hand_over
         self._user_requests = UserRequests(
             store, self._ledger, box.name, self._flights, alone=alone
         )
@@ -112,6 +114,7 @@ class Dispatcher(Recipient[Ready]):
         except ExceptionGroup as errors:
             raise first_of(errors) from None
         finally:
+            self._hand_over.close()
             await self._ledger.close()
 
     async def add(self, jobs: Sequence[Job]) -> int:
@@ -120,10 +123,15 @@ class Dispatcher(Recipient[Ready]):
         for job in new:
             self._waiting.forget_place(job.number)
             self._unpreparable.pop(job.number, None)
-            self._is_handed_over = not self._hands_over
+            self._hand_over.begin_anew()
         self._user_requests.forget(job.number for job in new)
         await self._enqueue(new)
         return len(new)
+
+    def give_ahead(self, ahead: Ahead) -> None:
+        """Give the box so many of the jobs ahead of time from now on."""
+        self._hand_over.is_wanted = ahead.hands_over(self._box.host)
+        self._flights.look_for_room()
 
     @property
     def numbers(self) -> Collection[int]:
@@ -133,7 +141,7 @@ class Dispatcher(Recipient[Ready]):
     @property
     def has_postponed(self) -> bool:
         """Whether some jobs were postponed because the box could not take them."""
-        return self._ledger.has_postponed
+        return self._ledger.postponed > 0
 
     # --- what users ask for ---
 
@@ -260,7 +268,7 @@ class Dispatcher(Recipient[Ready]):
 
     def most_in_flight(self, welcome: Welcome) -> int:
         """Return how many requests the box may have. An older box gives other apps no turn between ours."""
-        if self._hands_over and welcome.protocol >= ASK_SINCE:
+        if self._hand_over.is_wanted and welcome.protocol >= ASK_SINCE:
             return sys.maxsize
         return super().most_in_flight(welcome)
 
@@ -317,16 +325,7 @@ class Dispatcher(Recipient[Ready]):
         if flight.state is FlightState.ACCEPTED:
             flight.cargo = None
         await self._ledger.note_sent(self._ledger.active(flight.jobs), flight.identity)
-        self._tell_if_handed_over()
-
-    def _tell_if_handed_over(self) -> None:
-        if self._is_handed_over or self._waiting or not self._flights.are_all_accepted:
-            return
-        count = len(self._ledger.numbers)
-        on_box = sum(len(self._ledger.active(flight.jobs)) for flight in self._flights)
-        if self._last_welcome.can_ask and on_box == count > self._last_welcome.slots:
-            self._is_handed_over = True
-            self._watch(HandedOver(self._box.name, count))
+        self._hand_over.look()
 
     async def hear_void(self, flight: Flight[Ready]) -> None:
         """Note that the jobs are not on the box."""
@@ -371,6 +370,7 @@ class Dispatcher(Recipient[Ready]):
                 await self._hear_of_another_engine(flight)
             case Refused():
                 await self._hear_refused(flight, end)
+        self._hand_over.look()
 
     async def _hear_of_another_engine(self, flight: Flight[Ready]) -> None:
         """Prepare a request again for what the box serves now. Raises BoxUnreachable to learn that."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
@@ -208,9 +208,13 @@ class Flights(Generic[C]):
         due, self._to_signal = self._to_signal, {}
         return tuple(due.values())
 
-    async def wait_for_room(self, most: int) -> None:
+    def look_for_room(self) -> None:
+        """Let whoever waits for room look again how many requests may be in flight."""
+        self._has_room.set()
+
+    async def wait_for_room(self, most: Callable[[], int]) -> None:
         """Wait until fewer than `most` requests are in flight."""
-        while len(self) >= most:
+        while len(self) >= most():
             self._has_room.clear()
             await self._has_room.wait()
 

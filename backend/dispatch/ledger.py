@@ -55,8 +55,7 @@ class Ledger:
         self._endings: set[asyncio.Task[None]] = set()
         self._broken: BaseException | None = None
         """The first error that an ending raised (disk full); the task that awaited it may be cancelled."""
-        self.has_postponed = False
-        """Whether some jobs were postponed because the box could not take them."""
+        self._postponed: set[int] = set()
         self.all_ended = asyncio.Event()
         """Set when the run has no jobs any more."""
 
@@ -90,6 +89,7 @@ class Ledger:
 
     def adopt(self, job: Job) -> None:
         """Make a job part of this run, whether it was in another run or has left this one."""
+        self._postponed.discard(job.number)
         self._remaining[job.number] = job
         self._claimed.discard(job.number)
         self._unwritten[job.destination] += 1
@@ -115,6 +115,11 @@ class Ledger:
     def numbers(self) -> Collection[int]:
         """Numbers of the jobs that have not left this run."""
         return self._remaining.keys()
+
+    @property
+    def postponed(self) -> int:
+        """How many jobs have left this run because the box could not take them."""
+        return len(self._postponed)
 
     def knows(self, number: int) -> bool:
         """Whether the job is or was part of this run."""
@@ -300,8 +305,8 @@ class Ledger:
                 await self._deliver(job.destination, is_of_other_run=True)
 
     async def _postpone(self, jobs: Sequence[Job], reason: str) -> None:
-        self.has_postponed = True
         for job in jobs:
+            self._postponed.add(job.number)
             await self._set_state(job, State.QUEUED)
             self._watch(JobPostponed(job.number, job.name, reason))
         await self._end(jobs)

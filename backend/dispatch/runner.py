@@ -16,7 +16,7 @@ from backend.box.asker import Asker
 from backend.box.backoff import Backoff
 from backend.box.link import Box
 from backend.box.setup import make_box
-from backend.config import Settings
+from backend.config import Ahead, Settings
 from backend.dispatch.box_news import NewsWriter, writing_news
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.follow import JobChange, JobChanges
@@ -60,6 +60,9 @@ class QueueRunner:
         self._served: set[str] = set()
         self._dispatchers: dict[str, Dispatcher] = {}
         """The dispatcher that runs a box's jobs right now, by the box's name."""
+        self._ahead: dict[str, Ahead] = {}
+        """How many jobs a box is given ahead of time where that is not what the settings say, by the box's
+        name."""
         self._may_send = asyncio.Event()
         self._may_send.set()
         self._changing = asyncio.Lock()
@@ -120,19 +123,28 @@ class QueueRunner:
             async with asyncio.timeout(_TRY_SECONDS):
                 await poll_queue_changes(self._store, self._report_changes)
 
-    async def queue(self, orders: Sequence[Order]) -> list[Job]:
+    async def queue(self, orders: Sequence[Order], ahead: Ahead | None = None) -> list[Job]:
         """Put these into the queue and run them.
 
-        Returns the queued jobs. A job that is done already has its result written and is not run again.
+        With `ahead`, their boxes are given so many jobs ahead of time until this process ends. Returns the
+        queued jobs. A job that is done already has its result written and is not run again.
         """
         together = same_frames_together(orders)
         async with self._changing:
             jobs = await asyncio.to_thread(self._store.queue, together)
             self._job_changes.mark_as_known(jobs)
             for box in {job.box for job in jobs}:
+                self._give_ahead(box, ahead)
                 self._wake_box(box)
         await self._write_results([job for job in jobs if job.state is State.DONE])
         return jobs
+
+    def _give_ahead(self, box: str, ahead: Ahead | None) -> None:
+        if ahead is None:
+            return
+        self._ahead[box] = ahead
+        if box in self._dispatchers:
+            self._dispatchers[box].give_ahead(ahead)
 
     async def _write_results(self, done: Sequence[Job]) -> None:
         """Write the files of jobs that are done."""
@@ -319,7 +331,7 @@ class QueueRunner:
                 self._watch,
                 may_send=self._may_send,
                 alone=False,
-                hand_over=settings.queue.hands_over(box.host),
+                hand_over=self._ahead.get(name, settings.queue.ahead).hands_over(box.host),
             )
             self._dispatchers[name] = dispatcher
         try:

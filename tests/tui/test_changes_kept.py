@@ -12,6 +12,7 @@ import pytest
 from textual.pilot import Pilot
 
 from backend.box.asker import UnattendedAsker
+from backend.config import Ahead
 from backend.dispatch.runner import QueueRunner
 from backend.errors import QueueError
 from backend.specs.model import Spec
@@ -33,7 +34,7 @@ Settle = Callable[[Pilot[None]], Awaitable[SpecsScreen]]
 class FullQueue(QueueRunner):
     """Takes nothing."""
 
-    async def queue(self, orders: Sequence[Order]) -> list[Job]:
+    async def queue(self, orders: Sequence[Order], ahead: Ahead | None = None) -> list[Job]:
         raise QueueError("the disk is full")
 
 

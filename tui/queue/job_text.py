@@ -6,7 +6,7 @@ from pathlib import Path
 
 from textual.content import Content
 
-from backend.box.status_text import away_words, gpus_text
+from backend.box.status_text import away_words, gpus_text, hand_over_words
 from backend.events import BoxStatus, LinkState
 from backend.store import State
 from tui.queue.columns import name_of
@@ -69,6 +69,8 @@ def box_words(box: LiveBox, now: float) -> Content:
     words.append(Content.styled(state or "not connected", colour))
     if box.link is LinkState.LIVE and box.stage not in ("", READY):
         words.append(Content.styled(f"◐ {short_stage(box.stage)}", "$text-warning"))
+    if box.hand_over is not None:
+        words.append(Content.styled(hand_over_words(box.hand_over), "$text-accent"))
     if box.detail:
         words.append(Content.styled(one_line(box.detail.partition("\n")[0]), MUTED))
     if box.status is not None:

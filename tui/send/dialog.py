@@ -17,13 +17,22 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 from textual.worker import get_current_worker
 
+from backend.config import Ahead
 from backend.errors import UpsampleError
 from backend.planning.orders import Batch
 from backend.planning.summary import Summary
 from backend.store import Store
 from tui.host import AppHost, host_of
-from tui.send.draft import RESIZES, Chosen, SendOptions, first_options, make_batch, weigh
-from tui.send.summary_text import refused_text, summary_text
+from tui.send.draft import (
+    RESIZES,
+    Chosen,
+    SendOptions,
+    ToSend,
+    first_options,
+    make_batch,
+    weigh,
+)
+from tui.send.summary_text import ahead_text, refused_text, summary_text
 from tui.shell.defects import TellsDefects
 from tui.text import one_line, paragraphs
 from tui.widgets.amounts import counted
@@ -42,6 +51,7 @@ _LABELS = {
     "save_dir": "results in",
     "review": "review first",
     "force": "replace files",
+    "ahead": "given ahead",
 }
 
 
@@ -71,8 +81,8 @@ class SummaryFailed(Message):
     error: UpsampleError
 
 
-class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
-    """Returns the summary to queue, or None when the user gives up."""
+class UpsampleDialog(TellsDefects, ModalScreen[ToSend | None]):
+    """Returns what to queue, or None when the user gives up."""
 
     CSS_PATH = "dialog.tcss"
     AUTO_FOCUS = "#box"
@@ -109,6 +119,7 @@ class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
                 with Vertical(id="outcome"):
                     yield PlainText(id="engine")
                     yield PlainText(id="summary")
+                    yield PlainText(id="goes")
             with VerticalScroll(id="refused"):
                 yield PlainText()
 
@@ -120,6 +131,8 @@ class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
                 return Choice(RESIZES, first.resize, id=name)
             case "review" | "force":
                 return Choice(("no", "yes"), "no", id=name)
+            case "ahead":
+                return Choice([each.value for each in Ahead], first.ahead.value, id=name)
             case "max_resolution":
                 return _line(name, first.max_resolution, "854x480, or 480")
             case "save_dir":
@@ -151,6 +164,7 @@ class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
             save_dir=text("save_dir"),
             review=choice("review") == "yes",
             force=choice("force") == "yes",
+            ahead=Ahead(choice("ahead")),
         )
 
     def on_mount(self) -> None:
@@ -174,6 +188,8 @@ class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
                 (f"  {engine_text(batch.box_settings)}", "$foreground-muted"),
             )
         )
+        goes = ahead_text(batch, options.ahead, self.host.holder)
+        self.query_one("#goes", PlainText).update(goes)
         self.query_one("#summary", PlainText).update(
             Content.styled("weighing …", "$foreground-muted")
         )
@@ -245,7 +261,7 @@ class UpsampleDialog(TellsDefects, ModalScreen[Summary | None]):
         elif not self.summary.orders:
             self.notify("Nothing can be queued: see the reasons below.", markup=False)
         else:
-            self.dismiss(self.summary)
+            self.dismiss(ToSend(self.summary, self.options.ahead))
 
 
 class _Void(Exception):

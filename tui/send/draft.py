@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from backend.config import Fit, Settings, Upsampling
+from backend.config import Ahead, Fit, Settings, Upsampling
 from backend.errors import InputError
 from backend.planning.admission import assess, require_writable
 from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch
@@ -48,6 +48,16 @@ class SendOptions:
     review: bool
     """Whether results wait until they are accepted."""
     force: bool
+    ahead: Ahead
+
+
+@dataclass(frozen=True, slots=True)
+class ToSend:
+    """What the dialog returns."""
+
+    summary: Summary
+    ahead: Ahead
+    """How many of the jobs the box is given ahead of time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,7 @@ def first_options(settings: Settings, save_dir: Path) -> SendOptions:
         save_dir=str(save_dir),
         review=False,
         force=False,
+        ahead=settings.queue.ahead,
     )
 
 
@@ -137,11 +148,12 @@ def weigh(
     return summarise(assessment, plan, batch, pace, weighed)
 
 
-async def queue_orders(runner: QueueRunner, live: Live, summary: Summary) -> str:
-    """Queue the orders of the summary, and say in a sentence how many jobs that are. Raises UpsampleError."""
+async def queue_orders(runner: QueueRunner, live: Live, to_send: ToSend) -> str:
+    """Queue the orders, and say in a sentence how many jobs that are. Raises UpsampleError."""
+    summary = to_send.summary
     for folder in {order.destination.parent for order in summary.orders}:
         await asyncio.to_thread(require_writable, folder)
-    jobs = await runner.queue(summary.orders)
+    jobs = await runner.queue(summary.orders, to_send.ahead)
     live.take_up(jobs)
     done = sum(job.state is State.DONE for job in jobs)
     going = len(jobs) - done

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from textual.content import Content
 
+from backend.config import Ahead
 from backend.planning.admission import Ground, RefusedSpec
+from backend.planning.orders import Batch
 from backend.planning.summary import Summary
 from tui.text import MUTED, one_line
 from tui.widgets.amounts import about, counted, size
@@ -30,6 +32,19 @@ def summary_text(summary: Summary) -> Content:
         _line(*_time(summary)),
     ]
     return Content("\n").join(lines)
+
+
+def ahead_text(batch: Batch, ahead: Ahead, holder: str) -> Content:
+    """Say how much of the batch the box is given ahead of time. `holder` is the other process that works on
+    the queue, if one does.
+    """
+    if holder:
+        words = "The other upsample, which works on the queue, decides what its box is given."
+    elif ahead.hands_over(batch.box_settings.host):
+        words = "The box is given all of it at once; then this machine may be closed."
+    else:
+        words = "The box is given as much as keeps it busy; the rest waits here."
+    return Content.styled(words, MUTED)
 
 
 def refused_text(summary: Summary) -> Content:

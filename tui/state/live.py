@@ -16,6 +16,8 @@ from backend.events import (
     BoxStatus,
     EngineStarting,
     Event,
+    HandedOver,
+    HandingOver,
     JobCancelled,
     JobDone,
     JobFailed,
@@ -114,6 +116,8 @@ class LiveBox:
     """The stage of the engine's start; empty when it is unknown."""
     status: BoxStatus | None = None
     """The last status that it reported; None when that is unknown."""
+    hand_over: HandingOver | HandedOver | None = None
+    """How far its jobs are handed over to it; None while that is not done, and when new jobs wait here."""
     stages: dict[str, float] = field(default_factory=dict)
     """When each stage of this start was first heard of, by the clock of `Live`."""
 
@@ -149,6 +153,7 @@ class Live:
         for job in jobs:
             self.jobs[job.number] = taken = LiveJob(job, job.state, job.error)
             taken.prompt_tokens = job.estimate or None
+            self._forget_hand_over(job.box)
             self._note_change(job.number)
 
     def changed_since(self, version: int) -> list[LiveJob]:
@@ -208,6 +213,8 @@ class Live:
                 self._note_stage(event)
             case BoxStatus():
                 self.box(event.box).status = event
+            case HandingOver() | HandedOver():
+                self.box(event.box).hand_over = event
             case (
                 JobPrepared()
                 | JobSent()
@@ -226,6 +233,11 @@ class Live:
                     self._note_change(event.job)
                     self.order_version += job.state is not before
 
+    def _forget_hand_over(self, box: str) -> None:
+        """Forget how far the jobs of this box are handed over, until that is told anew."""
+        if box in self.boxes:
+            self.boxes[box].hand_over = None
+
     def _note_change(self, number: int) -> None:
         self.changed.pop(number, None)
         self.changed[number] = self.version
@@ -236,6 +248,8 @@ class Live:
         if event.state not in (LinkState.LIVE, LinkState.STALE):
             # Whatever the engine is doing, it is not known any more.
             box.stage, box.stages, box.status = "", {}, None
+        if event.state is LinkState.CLOSED:
+            box.hand_over = None
         now = self.clock()
         box.retry_at = now + event.retry_in if event.state is LinkState.RETRYING else None
         box.silent_since = now - event.silent_for if event.state is LinkState.STALE else None

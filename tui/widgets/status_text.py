@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual.content import Content
 from textual.style import Style
 
-from backend.box.status_text import LINK_SIGNS, link_words
+from backend.box.status_text import LINK_SIGNS, hand_over_words, link_words
 from backend.config import BoxSettings, Settings
 from backend.events import LinkState
 from tui.state.live import LiveBox
@@ -46,7 +46,8 @@ def engine_text(box: BoxSettings) -> str:
 
 
 def box_line(settings: Settings, live: LiveBox | None, now: float) -> Content:
-    """Return the box that would be used, the state of its link, and its engine.
+    """Return the box that would be used, the state of its link, and its engine, or how far jobs are handed
+    over to it.
 
     Raises ConfigError when there is no such box.
     """
@@ -59,8 +60,12 @@ def box_line(settings: Settings, live: LiveBox | None, now: float) -> Content:
         " ",
         (one_line(name), "bold"),
         (f" {words}", colour),
-        (f"  {engine_text(box)}", "$foreground-muted"),
+        (f"  {_hand_over_text(live) or engine_text(box)}", "$foreground-muted"),
     )
+
+
+def _hand_over_text(live: LiveBox | None) -> str:
+    return "" if live is None or live.hand_over is None else hand_over_words(live.hand_over)
 
 
 def pages_line(current: str, pages: Sequence[str]) -> Content:

@@ -17,6 +17,7 @@ from backend.events import (
     EngineStarting,
     Event,
     HandedOver,
+    HandingOver,
     JobCancelled,
     JobDone,
     JobFailed,
@@ -227,8 +228,14 @@ def test_a_run_without_a_terminal_says_how_much_of_it_waits_on_the_box(
     capsys.readouterr()
     report.hear(JobStarted(1, "dusk", 1))
     assert capsys.readouterr().err == "0 of 3 done, 1 running, 2 waiting on the box\n"
+    report.hear(HandingOver("h100", 2, 3))
+    assert capsys.readouterr().err == "0 of 3 done, 1 running, 2 of 3 are on the box\n"
     report.hear(HandedOver("h100", 3))
-    assert "All 3 jobs are on h100" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "All 3 jobs are on h100, which goes on by itself; you may close this machine.\n"
+    )
+    report.hear(JobStarted(2, "dusk", 1))
+    assert capsys.readouterr().err == "0 of 3 done, 2 running, 1 waiting on the box\n"
 
 
 def test_a_long_run_says_how_the_box_does_until_the_link_breaks(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, closing
 from pathlib import Path
@@ -10,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from backend.box import backoff, reconnect
-from backend.dispatch import dispatcher
+from backend.dispatch import dispatcher, hand_over
 from backend.dispatch.courier import SENT_AHEAD
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.reorder import Move, move_jobs
-from backend.events import HandedOver, JobDone, JobPaused
+from backend.events import HandedOver, HandingOver, JobDone, JobPaused, JobPostponed
 from backend.store import Job, State, Store
+from remote.protocol import Request
 from tests.support.near_box import NearBox, serving_near
 from tests.support.near_laptop import NearLaptop
 from tests.support.waiting import until
@@ -61,6 +63,39 @@ async def test_the_box_gets_all_jobs_while_it_works_on_the_first(
         box.engine.let()
     assert laptop.of_kind(HandedOver) == [HandedOver("h100", _JOBS)]
     assert len(laptop.of_kind(JobDone)) == _JOBS
+
+
+async def test_it_tells_how_far_it_is_until_the_box_has_all(
+    laptop: NearLaptop, box: NearBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hand_over, "TELL_SECONDS", 0.0)
+    async with handing_over(laptop, queue_thirty(laptop)):
+        await until(lambda: laptop.of_kind(HandedOver))
+        told = [event for event in laptop.events if isinstance(event, HandingOver)]
+        assert told[0] == HandingOver("h100", 1, _JOBS)
+        assert [event.on_box for event in told] == sorted({event.on_box for event in told})
+        box.engine.let()
+    assert len(laptop.of_kind(HandedOver)) == 1
+
+
+async def test_what_the_box_has_no_room_for_is_not_said_to_be_there(
+    laptop: NearLaptop, box: NearBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hand_over, "TELL_SECONDS", 0.0)
+    accept = box.board.accept
+
+    def accept_most(job: str, request: Request, app: str = "") -> None:
+        if request.prompt in ("scene 20", "scene 29"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        accept(job, request, app)
+
+    monkeypatch.setattr(box.board, "accept", accept_most)
+    async with handing_over(laptop, queue_thirty(laptop)):
+        await until(lambda: len(laptop.of_kind(JobPostponed)) == 2)
+        await box.until_told("accepted", _JOBS - 2)
+        await until(lambda: HandingOver("h100", _JOBS - 2, _JOBS) in laptop.events)
+        box.engine.let()
+    assert laptop.of_kind(HandedOver) == []
 
 
 @pytest.mark.parametrize(("hand_over", "protocol"), [(False, 5), (True, 4)])

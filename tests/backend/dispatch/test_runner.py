@@ -13,13 +13,14 @@ import pytest
 
 from backend.box import backoff, reconnect
 from backend.box.asker import UnattendedAsker
-from backend.config import load_settings, user_file
+from backend.config import Ahead, load_settings, user_file
 from backend.dispatch import courier, dispatcher
 from backend.dispatch.reorder import Move, rearrange
 from backend.dispatch.runner import QueueRunner
 from backend.errors import QueueError
 from backend.events import (
     Event,
+    HandedOver,
     JobPaused,
     JobPrepared,
     LinkChanged,
@@ -285,3 +286,23 @@ def test_moving_up_keeps_the_order_of_what_is_moved_and_stops_at_the_top() -> No
     assert order([5], Move.DOWN) == [1, 2, 3, 4, 5]
     assert order([5, 3], Move.TOP) == [3, 5, 1, 2, 4]
     assert order([3, 1], Move.BOTTOM) == [2, 4, 5, 1, 3]
+
+
+async def test_a_batch_may_be_given_to_its_box_ahead_of_time_and_the_next_one_not(
+    scene: Scene,
+) -> None:
+    first = await scene.queue("one", "two", "three")
+    await scene.box.until_told("accepted", 1)
+    orders = scene.orders("four", "five", file="second")
+    await scene.runner.queue(orders, Ahead.BATCH)
+    await scene.box.until_told("accepted", 5)
+    await until(lambda: HandedOver("local", 5) in scene.events)
+    third = scene.orders("six", "seven", "eight", file="third")
+    jobs = await scene.runner.queue(third, Ahead.SLOTS)
+    await until(lambda: jobs[2].number in scene.prepared)
+    scene.box.engine.let("one", "two")
+    await scene.until_states(first, State.DONE, State.DONE, State.RUNNING)
+    # One was let through before the box's share changed.
+    assert len(scene.box.told("accepted")) <= 6
+    scene.box.engine.let()
+    await scene.until_states(jobs, *[State.DONE] * 3)

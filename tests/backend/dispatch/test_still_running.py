@@ -17,12 +17,15 @@ def job(box: str, state: State) -> Job:
 
 
 def test_what_a_box_has_goes_on_there_and_the_rest_waits() -> None:
-    states = (State.SENT, State.RUNNING, State.QUEUED, State.PAUSED, State.DONE, State.FAILED)
+    states = (
+        State.SENT, State.RUNNING, State.QUEUED, State.PREPARING, State.PAUSED, State.DONE, State.FAILED,
+    )  # fmt: skip
     jobs = [job("h100", state) for state in states] + [job("a10", State.RUNNING)]
     assert describe_still_running(jobs, "open upsample again") == [
         "1 job goes on on a10; open upsample again to see it.",
         "2 jobs go on on h100; open upsample again to see them.",
         "2 jobs wait in the queue; open upsample again to send them.",
+        "1 job stays paused until you resume it.",
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,16 +12,17 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from backend.box.asker import UnattendedAsker
-from backend.config import Fit, Settings
+from backend.config import Ahead, Fit, Settings
 from backend.dispatch.runner import QueueRunner
 from backend.errors import ConfigError, InputError, UpsampleError
 from backend.specs.model import Spec
-from backend.store import Store
+from backend.store import Job, Order, Store
 from tests.support.pilots import until, until_screen
 from tui.app import UpsampleApp
 from tui.send.dialog import UpsampleDialog
 from tui.send.draft import first_options, make_batch
 from tui.specs.screen import SpecsScreen
+from tui.widgets.choice import Choice
 
 MakeApp = Callable[..., UpsampleApp]
 Settle = Callable[[Pilot[None]], Awaitable[SpecsScreen]]
@@ -124,6 +125,37 @@ async def test_results_can_be_held_for_a_review(
         await pilot.press("enter")
         await until(pilot, lambda: bool(store.jobs()))
         assert [job.held for job in store.jobs()] == [True]
+
+
+async def test_it_asks_how_much_the_box_is_given_ahead_of_time_and_says_what_that_means(
+    make_app: MakeApp,
+    settle: Settle,
+    street: Street,
+    tmp_path: Path,
+) -> None:
+    given: list[Ahead | None] = []
+
+    class Runner(QueueRunner):
+        async def queue(self, orders: Sequence[Order], ahead: Ahead | None = None) -> list[Job]:
+            given.append(ahead)
+            return []
+
+    app = make_app(street)
+    async with app.run_test(size=(80, 24)) as pilot, with_queue(app, tmp_path) as store:
+        app.runner = Runner(store, lambda: app.settings, UnattendedAsker(), app.hear)
+        await settle(pilot)
+        await pilot.press("u")
+        dialog = await summed(pilot)
+        assert dialog.options.ahead is Ahead.AUTO
+        assert "as much as keeps it busy; the rest waits here" in text_of(dialog, "#goes")
+        dialog.query_one("#ahead", Choice).focus()
+        await pilot.press("left")
+        assert "all of it at once; then this machine may be closed" in text_of(dialog, "#goes")
+        app.holder = "process 7"
+        await save_in(pilot, dialog, tmp_path / "out")
+        assert "The other upsample" in text_of(dialog, "#goes")
+        await pilot.press("enter")
+        await until(pilot, lambda: given == [Ahead.BATCH])
 
 
 async def test_escape_queues_nothing(

@@ -10,6 +10,8 @@ import pytest
 from backend.events import (
     BoxStatus,
     EngineStarting,
+    HandedOver,
+    HandingOver,
     JobDone,
     JobFailed,
     JobStarted,
@@ -176,3 +178,19 @@ def test_what_others_let_go_on_waits_again(live: Live, state: State) -> None:
     live.note_changed([replace(make_job(7), state=state, error="why")])
     live.learn([make_job(7)], are_told=True)
     assert (the(live).state, the(live).error) == (State.QUEUED, "")
+
+
+def test_how_far_jobs_are_handed_over_is_forgotten_when_more_wait_or_all_have_ended(
+    live: Live,
+) -> None:
+    box = live.box("h100")
+    for told in (HandingOver("h100", 187, 200), HandedOver("h100", 200)):
+        live.hear(told)
+        assert box.hand_over == told
+        live.hear(LinkChanged("h100", LinkState.RETRYING, "gone", 5.0))
+        assert box.hand_over == told
+    live.take_up([make_job(8)])
+    assert box.hand_over is None
+    live.hear(HandedOver("h100", 201))
+    live.hear(LinkChanged("h100", LinkState.CLOSED, ""))
+    assert box.hand_over is None

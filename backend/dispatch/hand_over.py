@@ -1,0 +1,94 @@
+"""Hands a run over to its box: gives the box every job, so that it needs this program no more, and tells how
+far that has come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from backend.dispatch.flight import Flights
+from backend.dispatch.last_welcome import LastWelcome
+from backend.dispatch.ledger import Ledger
+from backend.dispatch.prepare import Ready
+from backend.dispatch.waiting_jobs import WaitingJobs
+from backend.events import HandedOver, HandingOver
+
+TELL_SECONDS = 1.0
+"""The least seconds between two reports, because the jobs that the box has are counted for each."""
+
+
+class HandOver:
+    """How far the jobs of one run are handed over to one box."""
+
+    def __init__(
+        self,
+        box: str,
+        flights: Flights[Ready],
+        ledger: Ledger,
+        waiting: WaitingJobs,
+        last_welcome: LastWelcome,
+        watch: Callable[[HandingOver | HandedOver], None],
+    ) -> None:
+        """`watch` is called with every event."""
+        self._box = box
+        self._flights = flights
+        self._ledger = ledger
+        self._waiting = waiting
+        self._last_welcome = last_welcome
+        self._watch = watch
+        self.is_wanted = False
+        """Whether the box is given all jobs as soon as it takes them. It may change at any time."""
+        self._is_done = False
+        """Whether it was told that the box has all jobs."""
+        self._pause: asyncio.TimerHandle | None = None
+        """The pause after the last report."""
+        self._is_due = False
+        """Whether there is something to report after the pause."""
+
+    def begin_anew(self) -> None:
+        """Note that jobs were added which the box does not have yet."""
+        self._is_done = False
+
+    def look(self) -> None:
+        """Report how far it is: the box has said of a request that it has it, or has ended one."""
+        if self._is_done or not self.is_wanted or not self._last_welcome.can_ask:
+            return
+        if self._ledger.postponed == 0 and not self._waiting and self._flights.are_all_accepted:
+            self._tell_end()
+        elif self._pause is None:
+            self._tell_progress()
+        else:
+            self._is_due = True
+
+    def close(self) -> None:
+        """Report nothing more."""
+        if self._pause is not None:
+            self._pause.cancel()
+
+    def _tell_end(self) -> None:
+        on_box, jobs = self._count()
+        if on_box == jobs > self._last_welcome.slots:
+            self._is_done = True
+            self._watch(HandedOver(self._box, jobs))
+
+    def _tell_progress(self) -> None:
+        self._is_due = False
+        on_box, jobs = self._count()
+        if jobs > self._last_welcome.slots:
+            self._watch(HandingOver(self._box, on_box, jobs))
+        self._pause = asyncio.get_running_loop().call_later(TELL_SECONDS, self._end_pause)
+
+    def _end_pause(self) -> None:
+        self._pause = None
+        if self._is_due and self.is_wanted and not self._is_done:
+            self._tell_progress()
+
+    def _count(self) -> tuple[int, int]:
+        """Return how many jobs the box has on its disk, and how many are left.
+
+        Jobs for which the box has no room now are left, too, though they are not part of the run any more.
+        """
+        there = [flight for flight in self._flights if flight.cargo is None]
+        on_box = sum(self._ledger.is_active(job) for flight in there for job in flight.jobs)
+        return on_box, len(self._ledger.numbers) + self._ledger.postponed
