@@ -138,6 +138,11 @@ def make_private_folder(folder: Path) -> None:
         folder.chmod(0o700)
 
 
+def lies_within(place: str, folder: str) -> bool:
+    """Whether a path is the folder, or below it. Both are absolute and free of links (realpath)."""
+    return place == folder or place.startswith(folder.rstrip(os.sep) + os.sep)
+
+
 def file_stamp(place: str) -> str:
     """Return a fingerprint that differs when the file does.
 

@@ -19,6 +19,7 @@ from backend.catalog.notifier import load_notifier
 from backend.specs.entries import SUFFIXES
 from backend.specs.model import Skipped, Spec
 from backend.specs.quoting import printable
+from backend.specs.reach import Reach, folders_around_links, leads_out, not_followed
 from backend.specs.reading import Finding, read_file
 from backend.specs.scan import FileFindings, find_files, read_whole, scan_files
 
@@ -78,6 +79,7 @@ class Catalog:
         """The cache of files that were read before."""
         self._paths = tuple(paths)
         self._cwd = cwd
+        self._reach = Reach(self._paths, cwd)
         self._folders: dict[Path, Path] = {}
         """The folders that were named, by absolute path."""
         self._singles: dict[Path, Path] = {}
@@ -136,7 +138,13 @@ class Catalog:
         notifier = load_notifier()
         # When an editor replaces a file, only a watch of its folder reports later changes.
         around = {absolute.parent for absolute in self._singles if absolute.parent.is_dir()}
-        for folders, recursive in ((set(self._folders), True), (around, False)):
+        whole: set[Path] = set()
+        for folder in self._folders:
+            singly = folders_around_links(folder)
+            around.update(map(Path, singly))
+            if not singly:
+                whole.add(folder)
+        for folders, recursive in ((whole, True), (around, False)):
             if folders:
                 with suppress(OSError):  # for example when the folders exceed the system's limit
                     named = sorted(map(str, folders))
@@ -150,8 +158,9 @@ class Catalog:
             if self._name(path) is None:
                 continue
             if path.is_dir():
-                found = find_files([path], self._cwd)
-                specs.update(file for file in found if isinstance(file, Path))
+                if self._leaves(path) is None:
+                    found = find_files([path], self._cwd, root=self._folder_of(path))
+                    specs.update(file for file in found if isinstance(file, Path))
             elif path in self._singles or path.suffix.lower() in SUFFIXES:
                 specs.add(path)
             else:
@@ -197,7 +206,9 @@ class Catalog:
         name = self._name(file)
         if name is None or not (file.exists() or file in self._singles):
             return ()
-        return read_file(name, self._cwd)
+        if (left := self._leaves(file)) is not None:
+            return (not_followed([name], left, self._cwd),) if file.is_symlink() else ()
+        return self._reach.judge(read_file(name, self._cwd))
 
     def _text_findings(self, file: Path) -> tuple[Finding, ...]:
         name, owners = self._name(file), self._owners.get(file)
@@ -228,6 +239,19 @@ class Catalog:
                 below = file.relative_to(folder)
                 return None if any(p.startswith(".") for p in below.parts) else named / below
         return None
+
+    def _folder_of(self, file: Path) -> Path | None:
+        """Return the named folder that the file is in, as an absolute path; None for a named file."""
+        if file in self._singles:
+            return None
+        return next((folder for folder in self._folders if file.is_relative_to(folder)), None)
+
+    def _leaves(self, file: Path) -> Path | None:
+        """Return the named folder, as it was named, if links lead out of it to this file; otherwise None."""
+        folder = self._folder_of(file)
+        if folder is None or not leads_out(file, os.path.realpath(folder)):
+            return None
+        return self._folders[folder]
 
     def _absolute_path(self, path: Path) -> Path:
         return Path(self._absolute(path))

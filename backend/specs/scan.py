@@ -12,6 +12,7 @@ from pathlib import Path
 from backend.specs.entries import SUFFIXES
 from backend.specs.model import BrokenSpec, Scan, Skipped, Spec
 from backend.specs.quoting import printable
+from backend.specs.reach import Reach, leads_out, not_followed
 from backend.specs.reading import Finding, read_file
 from backend.specs.source import reason
 
@@ -57,19 +58,21 @@ def scan_files(
     yields the findings of `read_file` in one or several parts. Each part is yielded at once.
     """
     walk = find_files(paths, cwd)
-    files: list[Path | BrokenSpec] = []
+    reach = Reach(paths, cwd)
+    files: list[Path | BrokenSpec | Skipped] = []
     owners: dict[str, Path] = {}
     texts: list[tuple[int, Path]] = []
     # The first files are read before the search ends, because a folder of 100,000 files takes long.
     while more := list(islice(walk, None if files else _FIRST_FILES)):
         files += more
         for position, file in enumerate(more, len(files) - len(more)):
-            if isinstance(file, BrokenSpec):
+            if not isinstance(file, Path):
                 yield FileFindings(position, len(files), (file,))
             elif file.suffix.lower() == ".txt":
                 texts.append((position, file))
             else:
-                for findings in read(file, cwd):
+                for found in read(file, cwd):
+                    findings = reach.judge(found)
                     for place in _prompt_files(findings):
                         owners.setdefault(place, file)
                     yield FileFindings(position, len(files), findings)
@@ -90,12 +93,19 @@ def _prompt_files(findings: Iterable[Finding]) -> Iterator[str]:
             yield os.path.realpath(finding.prompt_file)
 
 
-def find_files(paths: Sequence[Path], cwd: Path) -> Iterator[Path | BrokenSpec]:
-    """Yield each file once: every file that is named, and files in the folders that may contain prompts."""
+def find_files(
+    paths: Sequence[Path], cwd: Path, *, root: Path | None = None
+) -> Iterator[Path | BrokenSpec | Skipped]:
+    """Yield each file once: every file that is named, and files in the folders that may contain prompts.
+
+    A link that leads out of the folder that was named is not followed. `root` is that folder where `paths`
+    are below it.
+    """
     seen_files: set[str] = set()
     seen_folders: set[tuple[int, int]] = set()
     for path in paths:
-        for found in _walk(path, cwd, seen_folders):
+        walk = _Walk(root or path, cwd, seen_folders)
+        for found in walk.files(path):
             if isinstance(found, Path):
                 # resolve() would follow links, and making another Path would take longer.
                 place = os.path.abspath(os.path.join(cwd, found))  # noqa: PTH100, PTH118
@@ -105,39 +115,62 @@ def find_files(paths: Sequence[Path], cwd: Path) -> Iterator[Path | BrokenSpec]:
             yield found
 
 
-def _walk(top: Path, cwd: Path, seen: set[tuple[int, int]]) -> Iterator[Path | BrokenSpec]:
-    try:
-        is_folder = stat.S_ISDIR((cwd / top).stat().st_mode)
-    except FileNotFoundError:
-        yield BrokenSpec(top, 0, "there is no such file or folder")
-        return
-    except (OSError, ValueError) as error:
-        yield BrokenSpec(top, 0, f"cannot be read: {reason(error)}")
-        return
-    waiting = [(top, is_folder)]
-    while waiting:
-        path, is_folder = waiting.pop()
-        if not is_folder:
-            yield path
-            continue
+class _Walk:
+    """The search of one named folder."""
+
+    def __init__(self, named: Path, cwd: Path, seen: set[tuple[int, int]]) -> None:
+        """`seen` are the folders that were listed before: links may lead to one twice, or to a parent."""
+        self._named = named
+        self._cwd = cwd
+        self._seen = seen
+        self._root = ""
+        self._links_out: list[Path] = []
+
+    def files(self, top: Path) -> Iterator[Path | BrokenSpec | Skipped]:
+        """Yield `top` if it is a file, or else the files below it, and then what was not followed."""
         try:
-            waiting += reversed(_list(path, cwd, seen))
-        except OSError as error:
-            yield BrokenSpec(path, 0, f"the folder cannot be read: {reason(error)}")
+            is_folder = stat.S_ISDIR((self._cwd / top).stat().st_mode)
+            self._root = os.path.realpath(self._cwd / self._named)
+        except FileNotFoundError:
+            yield BrokenSpec(top, 0, "there is no such file or folder")
+            return
+        except (OSError, ValueError) as error:
+            yield BrokenSpec(top, 0, f"cannot be read: {reason(error)}")
+            return
+        waiting = [(top, is_folder)]
+        while waiting:
+            path, is_folder = waiting.pop()
+            if not is_folder:
+                yield path
+                continue
+            try:
+                waiting += reversed(self._list(path))
+            except OSError as error:
+                yield BrokenSpec(path, 0, f"the folder cannot be read: {reason(error)}")
+        if self._links_out:
+            yield not_followed(self._links_out, self._named, self._cwd)
 
-
-def _list(folder: Path, cwd: Path, seen: set[tuple[int, int]]) -> list[tuple[Path, bool]]:
-    """List the subfolders and possible spec files of a folder, sorted; nothing where it was listed before."""
-    place = cwd / folder
-    status = place.stat()
-    # Links may lead to a parent folder, or to one folder twice.
-    if (status.st_dev, status.st_ino) in seen:
-        return []
-    seen.add((status.st_dev, status.st_ino))
-    with os.scandir(place) as listing:
-        entries = sorted((e for e in listing if not e.name.startswith(".")), key=lambda e: e.name)
-    found = [(folder / entry.name, _is_folder(entry)) for entry in entries]
-    return [(path, is_dir) for path, is_dir in found if is_dir or path.suffix.lower() in SUFFIXES]
+    def _list(self, folder: Path) -> list[tuple[Path, bool]]:
+        """List the subfolders and possible spec files of a folder, sorted; nothing for one in `seen`."""
+        place = self._cwd / folder
+        status = place.stat()
+        if (status.st_dev, status.st_ino) in self._seen:
+            return []
+        self._seen.add((status.st_dev, status.st_ino))
+        with os.scandir(place) as listing:
+            entries = sorted(
+                (e for e in listing if not e.name.startswith(".")), key=lambda e: e.name
+            )
+        found = []
+        for entry in entries:
+            path, is_dir = folder / entry.name, _is_folder(entry)
+            if not is_dir and path.suffix.lower() not in SUFFIXES:
+                continue
+            if entry.is_symlink() and leads_out(entry.path, self._root):
+                self._links_out.append(path)
+            else:
+                found.append((path, is_dir))
+        return found
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -134,6 +134,35 @@ def test_hidden_files_are_passed_over_and_videos_are_told_as_such(
     assert seen.others == {folder / "specs" / "v.mp4"}
 
 
+def test_links_out_of_the_folder_are_neither_watched_nor_read(
+    folder: Path, follow: Callable[..., Follower]
+) -> None:
+    theirs = write(folder / "Documents" / "c.json", "a secret")
+    (folder / "specs" / "deep" / "more").symlink_to("../../Documents")
+    seen = follow("specs")
+    write(theirs, "another secret")
+    (folder / "specs" / "deep" / "b.json").unlink()
+    (folder / "specs" / "deep" / "b.json").symlink_to(theirs)
+    write(folder / "specs" / "last.json", "the last")
+    seen.until(lambda: len(seen.files) == 2)
+    assert seen.prompts("specs/last.json") == ["the last"]
+    (skipped,) = seen.files[Path("specs/deep/b.json")]
+    assert isinstance(skipped, Skipped)
+    assert "leads out of specs" in skipped.reason
+
+
+def test_a_changed_spec_names_no_text_that_is_out_of_reach(
+    folder: Path, follow: Callable[..., Follower]
+) -> None:
+    seen = follow("specs")
+    secret = folder.parent / "secret.txt"
+    secret.write_text("tiger")
+    (folder / "specs" / "a.json").write_text(json.dumps({"prompt_path": str(secret)}))
+    seen.until(lambda: bool(seen.files))
+    (broken,) = seen.files[Path("specs/a.json")]
+    assert isinstance(broken, BrokenSpec)
+
+
 def test_a_file_that_breaks_says_why(folder: Path, follow: Callable[..., Follower]) -> None:
     seen = follow("specs")
     (folder / "specs" / "a.json").write_text('{"prompt": 3, "video_path": "v"}')

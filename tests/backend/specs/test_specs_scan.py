@@ -60,6 +60,74 @@ def test_links_that_lead_in_circles_are_walked_once(tmp_path: Path) -> None:
     assert [broken.file.name for broken in result.broken] == ["self.json"]
 
 
+def test_links_out_of_the_named_folder_are_not_followed_and_that_is_said_once(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path / "Documents" / "passwords.txt", "tiger")
+    write(tmp_path / "specs" / "a.json")
+    write(tmp_path / "specs" / "more" / "b.json")
+    (tmp_path / "specs" / "docs").symlink_to("../Documents")
+    (tmp_path / "specs" / "root").symlink_to("/")
+    (tmp_path / "specs" / "more" / "c.txt").symlink_to(tmp_path / "Documents" / "passwords.txt")
+    (tmp_path / "specs" / "more" / "gone.txt").symlink_to(tmp_path / "Documents" / "gone.txt")
+    (tmp_path / "specs" / "more" / "within.json").symlink_to("../a.json")
+    result = scan([Path("specs")], tmp_path)
+    assert spec_files(result, Path("specs")) == ["a.json", "more/b.json", "more/within.json"]
+    (skipped,) = result.skipped
+    assert skipped.file == Path("specs/docs")
+    assert str(tmp_path / "Documents") in skipped.reason
+    assert "3 more links" in skipped.reason
+    assert not result.broken
+
+
+def test_a_link_that_is_named_is_followed(tmp_path: Path) -> None:
+    write(tmp_path / "there" / "a.json")
+    write(tmp_path / "there" / "b.txt", "dusk")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "specs").symlink_to("../there")
+    (tmp_path / "here" / "text.txt").symlink_to("../there/b.txt")
+    found = scan([Path("here/specs/a.json"), Path("here/specs"), Path("here/text.txt")], tmp_path)
+    assert [spec.file.name for spec in found.specs] == ["a.json", "b.txt", "text.txt"]
+
+
+PROMPT_PATHS = [
+    ("../id_rsa", "specs", False),  # outside of everything
+    ("ABSOLUTE/id_rsa", "specs", False),
+    ("link.txt", "specs", False),  # a link that leads there
+    ("../work/dusk.txt", "specs", True),  # below the working directory
+    ("../work/.ssh/key", "specs", False),  # but not in a hidden folder
+    ("own/dusk.txt", "specs", True),
+    ("../texts/dusk.txt", "specs", False),
+    ("../texts/dusk.txt", "specs texts", True),  # in a folder that is named
+    ("../texts/dusk.txt", "specs texts/dusk.txt", True),
+    ("../id_rsa", "specs id_rsa", True),
+]
+
+
+@pytest.mark.parametrize(("written", "named", "is_taken"), PROMPT_PATHS)
+def test_a_spec_names_no_text_as_its_prompt_that_is_out_of_reach(
+    tmp_path: Path, written: str, named: str, is_taken: bool
+) -> None:
+    for text in (
+        "id_rsa",
+        "work/dusk.txt",
+        "work/.ssh/key",
+        "texts/dusk.txt",
+        "specs/own/dusk.txt",
+    ):
+        write(tmp_path / text, "a secret")
+    (tmp_path / "specs" / "link.txt").symlink_to("../id_rsa")
+    path = written.replace("ABSOLUTE", str(tmp_path))
+    spec = write(tmp_path / "specs" / "spec.json", json.dumps({"prompt_path": path}))
+    result = scan([Path("..") / name for name in named.split()], tmp_path / "work")
+    taken = [found for found in result.specs if found.file.name == spec.name]
+    assert bool(taken) is is_taken
+    if not is_taken:
+        (broken,) = (found for found in result.broken if found.file.name == spec.name)
+        assert "name that file, too" in broken.problem
+        assert "secret" not in broken.problem
+
+
 def test_a_file_named_twice_is_read_once(tmp_path: Path) -> None:
     file = write(tmp_path / "a.json")
     assert len(scan([file, tmp_path, Path("a.json")], tmp_path).specs) == 1
