@@ -17,6 +17,7 @@ from rich.text import Text
 
 from backend.errors import UpsampleError
 from backend.specs.quoting import printable
+from backend.standard_streams import note_data
 from backend.tokens import Budget, Verdict
 from remote.protocol import Json
 
@@ -26,20 +27,14 @@ LONGEST_SAID = 8_000
 _VERDICT_STYLES = {Verdict.FITS: "green", Verdict.NEAR: "yellow", Verdict.EXCEEDS: "red"}
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        """Raise the error again, so that `backend.cli` handles it. rich would exit with 1."""
-        raise
-
-
 def out() -> Console:
     """Return a console on stdout, for data that people read."""
-    return _Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
 
 
 def err() -> Console:
     """Return a console on stderr, for progress, warnings and errors."""
-    return _Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
+    return Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
 
 
 def complain(error: UpsampleError) -> None:
@@ -62,18 +57,21 @@ def say(text: str) -> None:
 
 def write_line(text: str) -> None:
     """Write one line of text to stdout, such as a path."""
+    note_data()
     sys.stdout.write(safe(text) + "\n")
     sys.stdout.flush()
 
 
 def write_json(value: Json) -> None:
     """Write a JSON value as one line to stdout. It is ASCII, so that it cannot steer a terminal."""
+    note_data()
     sys.stdout.write(json.dumps(value) + "\n")
     sys.stdout.flush()
 
 
 def write_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a CSV table with a header line to stdout."""
+    note_data()
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(header)
     writer.writerows([printable(v) if isinstance(v, str) else v for v in row] for row in rows)

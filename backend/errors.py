@@ -41,6 +41,10 @@ class ResultError(UpsampleError):
     """A result cannot be written where it belongs."""
 
 
+class OutputLost(UpsampleError):
+    """What a command says cannot be written: the disk is full, or nobody reads the pipe any more."""
+
+
 class QueueError(UpsampleError):
     """The local queue cannot be opened, or another process is working on it."""
 

@@ -81,6 +81,7 @@ def test_standard_output_is_written_in_one_place(room: str) -> None:
         room,
         lambda node: called(node) in writing,
         "backend/console.py",
+        "backend/standard_streams.py",
         "backend/limits/__main__.py",
         "backend/troubles/__main__.py",
         "backend/cli/completion.py",  # a script of our own, whose tabs must stay

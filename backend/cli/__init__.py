@@ -10,11 +10,11 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from io import TextIOWrapper
 from pathlib import Path
 
 from backend.errors import UpsampleError
 from backend.exit_codes import ExitCode, exit_code_of
+from backend.standard_streams import guard_streams, output_is_lost, tell_on_stdout
 
 _YOUNG, _MIDDLE, _OLD = 50_000, 20, 50
 """Thresholds of the garbage collector. Nearly all objects that imports and a scan make are kept. With the
@@ -26,18 +26,18 @@ def main() -> None:
     gc.set_threshold(_YOUNG, _MIDDLE, _OLD)
     # We use no plugins, and to find them pydantic would read the metadata of every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            # A terminal whose encoding has no ✓ shows an escape instead of a traceback.
-            stream.reconfigure(errors="backslashreplace")
-    sys.exit(run(sys.argv[1:]))
+    guard_streams()
+    code = run(sys.argv[1:])
+    tell_on_stdout()
+    is_told_less = output_is_lost() and code in (ExitCode.OK, ExitCode.SOME_FAILED)
+    sys.exit(ExitCode.OUTPUT if is_told_less else code)
 
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code."""
     try:
         result = _open(arguments) if _only_paths(arguments) else _parse_and_call(arguments)
-        sys.stdout.flush()  # a broken pipe is handled here, but not at exit
+        sys.stdout.flush()  # that it cannot be written is handled here, but not at exit
     except UpsampleError as error:
         from backend.console import complain
 
@@ -45,9 +45,6 @@ def run(arguments: list[str]) -> int:
         return exit_code_of(error)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        _discard_output()
-        return ExitCode.OK
     return result
 
 
@@ -74,10 +71,3 @@ def _parse_and_call(arguments: list[str]) -> ExitCode:
     except CycloptsError:
         return ExitCode.USAGE  # cyclopts has said what is wrong
     return result if isinstance(result, ExitCode) else ExitCode.OK
-
-
-def _discard_output() -> None:
-    """Send all further output to the null device, so that Python reports no broken pipe at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        os.dup2(nowhere, stream.fileno())

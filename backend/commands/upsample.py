@@ -29,6 +29,7 @@ from backend.results.review import waiting_for_review
 from backend.results.undelivered import undelivered_jobs
 from backend.specs.model import Scan, Spec
 from backend.specs.scan import scan
+from backend.standard_streams import working
 from backend.store import Job, State, Store, default_path
 
 _MOST_NAMED = 10
@@ -139,7 +140,7 @@ async def _run_jobs(
     """Run the jobs, or follow the process that holds the lock while it runs them. Prints how they ended."""
     numbers = [job.number for job in jobs]
     try:
-        with report.bar:
+        with working(), report.bar:
             await run_or_follow(store, jobs, report.hear, make_dispatcher, give_up_after)
     except asyncio.CancelledError:
         # Ctrl-C. All that must be kept is on a disk already.

@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.console import complain, out, safe, say, table, warn, write_csv, write_json
-from backend.errors import BoxError, BoxUntrusted, ConfigError, InputError, UpsampleError
+from backend.errors import (
+    BoxError,
+    BoxUntrusted,
+    ConfigError,
+    InputError,
+    OutputLost,
+    UpsampleError,
+)
 from backend.exit_codes import ExitCode, exit_code_of
 
 Capsys = pytest.CaptureFixture[str]
@@ -76,6 +83,7 @@ def test_long_names_are_folded_and_never_cut(
         (InputError, ExitCode.USAGE),
         (UpsampleError, ExitCode.USAGE),
         (BoxError, ExitCode.BOX),
+        (OutputLost, ExitCode.OUTPUT),
         (BoxUntrusted, ExitCode.BOX),
     ],
 )
@@ -89,5 +97,6 @@ def test_the_exit_codes_are_an_interface() -> None:
         "SOME_FAILED": 1,
         "USAGE": 2,
         "BOX": 3,
+        "OUTPUT": 4,
         "INTERRUPTED": 130,
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.exit_codes import ExitCode
 from tests.end_to_end.conftest import Here, StartSshd
 from tests.support.laptop import Laptop, Running, journal_records
 from tests.support.proxy import cuttable
@@ -156,3 +157,15 @@ def test_a_box_that_is_away_at_the_start_is_exit_3_and_says_what_it_has(
     assert "testbox cannot be reached" in ended.stderr
     assert "of them on the box, which goes on" in ended.stderr
     assert "`upsample --no-ui --box test` goes on with that" in ended.stderr
+
+
+def test_a_run_whose_output_is_lost_goes_on_to_its_end(
+    laptop: Laptop, small_clips: list[Path]
+) -> None:
+    specs = write_batch(laptop.cwd, small_clips, 3)
+    with Path("/dev/full").open("wb") as disk:
+        ended = laptop.run("--no-ui", "--json", *specs, stdout=disk)
+    assert ended.returncode == ExitCode.OUTPUT
+    told = "upsample: stdout cannot be written: No space left on device; the work goes on\n"
+    assert ended.stderr.count(told) == ended.stderr.count("cannot be written") == 1
+    assert laptop.states() == {"done": 3}

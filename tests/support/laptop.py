@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import asyncssh
 
@@ -97,14 +97,17 @@ class Laptop:
         }
         return {**kept, "HOME": str(self.home), "PYTHONWARNINGS": "default"} | self.more_environment
 
-    def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str | Path, stdout: int | IO[bytes] = subprocess.PIPE
+    ) -> subprocess.CompletedProcess[str]:
         """Run the command to its end. Whatever that is, Python itself has nothing to complain about."""
         ended = subprocess.run(
             [UPSAMPLE, *map(str, arguments)],
             cwd=self.cwd,
             env=self.environment(),
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
             text=True,
             timeout=BOUND,
         )

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from importlib import resources
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -800,21 +801,38 @@ def test_control_characters_in_names_are_shown_harmlessly(
 @pytest.mark.parametrize(
     "arguments", [["estimate"], ["estimate", "--format", "json"], ["config", "show"], ["--help"]]
 )
-def test_a_reader_that_has_enough_ends_the_command_quietly(arguments: list[str]) -> None:
-    # Its stdout is a pipe that nobody reads any more.
+def test_a_reader_that_has_enough_ends_the_command(arguments: list[str]) -> None:
     read, write = os.pipe()
     os.close(read)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", MAIN, *arguments],
-            stdout=write,
-            stderr=subprocess.PIPE,
-            timeout=60,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])},
-        )
-    finally:
-        os.close(write)
-    assert (done.returncode, done.stderr) == (0, b"")
+    with os.fdopen(write, "wb") as closed:
+        done = with_streams(arguments, stdout=closed, stderr=subprocess.PIPE)
+    assert done.stderr == b"upsample: nobody reads stdout any more\n"
+    assert done.returncode == ExitCode.OUTPUT
+
+
+def with_streams(
+    arguments: Sequence[str], *, stdout: int | IO[bytes], stderr: int | IO[bytes]
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command line whose output goes there."""
+    return subprocess.run(
+        [sys.executable, "-c", MAIN, *arguments],
+        stdout=stdout,
+        stderr=stderr,
+        timeout=60,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])},
+    )
+
+
+def test_output_on_a_full_disk_is_told_in_one_line_and_by_the_exit_code() -> None:
+    put("a.txt", "A car.\n")
+    arguments = ["--dry-run", "a.txt"]
+    full = "cannot be written: No space left on device"
+    with Path("/dev/full").open("wb") as disk:
+        told = with_streams(arguments, stdout=disk, stderr=subprocess.PIPE)
+        shown = with_streams(arguments, stdout=subprocess.PIPE, stderr=disk)
+    assert told.stderr.decode() == f"upsample: stdout {full}\n"
+    assert shown.stdout.decode().endswith(f" fits \nupsample: stderr {full}\n")
+    assert told.returncode == shown.returncode == ExitCode.OUTPUT
 
 
 def test_a_terminal_that_lacks_a_character_gets_an_escape_for_it() -> None:
