@@ -57,11 +57,18 @@ def show_fit(source: str, frames: int | None, prompt: str, *, as_json: bool) -> 
     say(
         f"{about}{budget.prompt_tokens:,} prompt tokens of {limit:,}, "
         f"{reserve} kept for the answer, "
-        f"{budget.free:,} to spare" + (": it fits as it is" if best == size else "")
+        f"{budget.free:,} to spare{_whole(planner, size, best)}"
     )
     if measured is not None and calibration is not None:
         say(f"{measured:,} were measured ({calibration.source})")
     return ExitCode.OK
+
+
+def _whole(planner: Planner, size: Size, best: Size) -> str:
+    """Say that a source of this size is not made smaller to fit, where that is so."""
+    if best == size:
+        return ": it fits as it is"
+    return ": the model looks at no more" if best == planner.seen_size(size) else ""
 
 
 def frames_wanted(frames: int | None, settings: Settings) -> int:

@@ -139,8 +139,11 @@ class Planner:
         bound: Bound | None = None,
         limit: int | None = None,
     ) -> Size | None:
-        """Find the largest size that fits; `bound` and `limit` replace those of the settings."""
-        return fit(
+        """Find the largest size that fits and that the model looks at.
+
+        `bound` and `limit` replace those of the settings.
+        """
+        best = fit(
             source,
             text=text,
             limit=limit or self.settings.max_tokens,
@@ -150,6 +153,15 @@ class Planner:
             bound=bound or self.settings.bound,
             overhead=self.profile.family.overhead_around(self.system),
         )
+        return self.seen_size(best) if best else None
+
+    def seen_size(self, size: Size) -> Size:
+        """Return the size to send a picture at that is not made smaller to fit.
+
+        The model would make a larger picture smaller itself, so the tokens are the same. A photograph of
+        48 million pixels is 100 MB as a PNG, which no message holds.
+        """
+        return self.profile.family.rule.seen_size(size)
 
     def _without_video(self, prompt: str, text: int | None = None) -> Plan:
         text = self.text_tokens(prompt) if text is None else text
@@ -193,8 +205,8 @@ class Planner:
                 best = self.largest(video.size, text, frames, bound=bound, limit=_ANY_LENGTH)
         elif not bound.allows(video.size):
             return None, _above_bound(video, bound)
-        elif best == video.size or not settings.enforce_budget:
-            return video.size, None
+        elif best == self.seen_size(video.size) or not settings.enforce_budget:
+            return self.seen_size(video.size), None
         if best is None or not settings.auto_resize:
             return None, _too_long(self.weigh(text, video.size, frames), video.size, best)
         return best, None

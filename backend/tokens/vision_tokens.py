@@ -20,6 +20,13 @@ class VisionRule(Protocol):
     def accepts(self, size: Size) -> bool:
         """Whether the model accepts pictures of this shape, regardless of its context length."""
 
+    def seen_size(self, size: Size) -> Size:
+        """The size at which the model looks at a picture that is larger than it can look at.
+
+        Otherwise it is the picture's own size. A picture of either size takes the same tokens, so
+        nothing is gained by sending more pixels than these.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class ImageRule:
@@ -37,15 +44,18 @@ class ImageRule:
 
     def grid(self, size: Size) -> tuple[int, int]:
         """Return the columns and rows of image tokens, without the break tokens."""
-        width, height = size.width, size.height
-        # Keep the order of division and rounding: another order differs by a row for some sizes.
-        ratio = max(height / self.longest, width / self.longest)
-        if ratio > 1:
-            # Without this, the shorter side of a thin strip would become 0.
-            width = max(round(width / ratio), 1)
-            height = max(round(height / ratio), 1)
+        seen = self.seen_size(size)
         cell = self.patch * self.merge
-        return (width - 1) // cell + 1, (height - 1) // cell + 1
+        return (seen.width - 1) // cell + 1, (seen.height - 1) // cell + 1
+
+    def seen_size(self, size: Size) -> Size:
+        """Scale a picture down to the longest side."""
+        # Keep the order of division and rounding: another order differs by a row for some sizes.
+        ratio = max(size.height / self.longest, size.width / self.longest)
+        if ratio <= 1:
+            return size
+        # Without this, the shorter side of a thin strip would become 0.
+        return Size(max(round(size.width / ratio), 1), max(round(size.height / ratio), 1))
 
     def image_tokens(self, size: Size) -> int:
         """Tokens of one picture."""
@@ -108,6 +118,10 @@ class SmartResizeRule:
         longer, shorter = max(size.width, size.height), min(size.width, size.height)
         return longer <= self.longest_to_shortest * shorter
 
+    def seen_size(self, size: Size) -> Size:
+        """Scale a picture down to the greatest area."""
+        return self.resized(size) if size.area > self.greatest else size
+
 
 @dataclass(frozen=True, slots=True)
 class GreatestRule:
@@ -123,6 +137,10 @@ class GreatestRule:
         """Whether all of the rules accept the shape."""
         return all(rule.accepts(size) for rule in self.rules)
 
+    def seen_size(self, size: Size) -> Size:
+        """Scale a picture down to the most that one of the rules looks at."""
+        return max((rule.seen_size(size) for rule in self.rules), key=lambda seen: seen.area)
+
 
 @dataclass(frozen=True, slots=True)
 class LinearRule:
@@ -137,6 +155,10 @@ class LinearRule:
     def accepts(self, size: Size) -> bool:
         """Accept every shape."""
         return True
+
+    def seen_size(self, size: Size) -> Size:
+        """Scale nothing down: the rule of thumb knows no greatest size."""
+        return size
 
 
 PIXTRAL = ImageRule(patch=16, longest=1024)

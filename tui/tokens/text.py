@@ -116,6 +116,8 @@ def _sent(what: WhatIf, plan: Plan) -> str:
     frames, size = frames_text(plan.frames), f"{plan.size.width}×{plan.size.height}"
     if plan.size == plan.video.size:
         return f"{frames} of {size}, as large as they are"
+    if plan.size == what.seen:
+        return f"{frames} of {size}, as large as the model looks at"
     if plan.size == largest:
         return f"{frames} of {size}, the largest that fits"
     return f"{frames} of {size}; {best} is the largest that fits" if best else f"{frames} of {size}"

@@ -154,6 +154,12 @@ class WhatIf:
         return self._planner.largest(plan.video.size, self.text, plan.frames)
 
     @property
+    def seen(self) -> Size | None:
+        """The size at which the model looks at the video where everything fits; None without a video."""
+        video = self.plan.video
+        return self._planner.seen_size(video.size) if video else None
+
+    @property
     def calibration(self) -> Calibration | None:
         """The measurements under the profile that is tried."""
         found = self.subject.calibration

@@ -321,6 +321,13 @@ def test_fit_prints_the_size_and_narrates_the_cost(capsys: Capsys) -> None:
     assert "3,731 prompt tokens of 4,096" in shown.err
 
 
+def test_fit_tells_the_whole_of_what_the_model_looks_at(capsys: Capsys) -> None:
+    assert run(["fit", "4032x3024", "--frames", "1"]) == ExitCode.OK
+    shown = capsys.readouterr()
+    assert shown.out == "1024x768\n"
+    assert "the model looks at no more" in shown.err
+
+
 def test_fit_tells_what_fits_as_it_is(capsys: Capsys, counted_clip: Path) -> None:
     assert run(["fit", str(counted_clip)]) == ExitCode.OK
     shown = capsys.readouterr()

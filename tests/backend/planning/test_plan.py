@@ -14,7 +14,7 @@ from backend.planning.plan import Plan, Planner, make_request
 from backend.sizes import Size
 from backend.specs.model import Spec, SpecFormat
 from backend.tokens import PIXTRAL, TextCounter, Verdict
-from backend.video import Frame
+from backend.video import Frame, MediaKind, Video
 
 RunFfmpeg = Callable[..., None]
 MakePlan = Callable[..., Plan]
@@ -101,6 +101,27 @@ def test_a_video_shorter_than_the_frames_asked_for_gives_what_it_has(
     plan: MakePlan, wide: Path
 ) -> None:
     assert plan(PROMPT, wide, frames_to_extract=8).frames == 2
+
+
+@pytest.mark.parametrize(
+    ("profile", "source", "sent"),
+    [
+        ("transfer1", Size(8064, 6048), Size(1024, 768)),
+        ("transfer1-stock", Size(3024, 4032), Size(768, 1024)),
+        ("transfer1", Size(1024, 1023), Size(1024, 1023)),
+        ("reason1", Size(8064, 6048), Size(4116, 3080)),
+        ("reason1", Size(3840, 2160), Size(3840, 2160)),
+    ],
+)
+def test_no_frame_is_sent_larger_than_the_model_looks_at(
+    counter: TextCounter, profile: str, source: Size, sent: Size
+) -> None:
+    still = Video(Path("photo.jpg"), MediaKind.IMAGE, source, 0.0, 0.0, 1, "mjpeg")
+    planner = Planner(upsampling(profile=profile, max_tokens=32_768), counter)
+    found = planner.plan_read(PROMPT, still, None, 16)
+    assert (found.size, found.refusal) == (sent, None)
+    assert found.budget == planner.weigh(16, source, 1)
+    assert planner.largest(source, 16, 1) == sent
 
 
 # --- text ----------------------------------------------------------------------------------------
@@ -237,7 +258,7 @@ def test_without_resizing_the_safe_size_bounds_nothing(
     plan: MakePlan, clips: Path, wide: Path
 ) -> None:
     found = plan(PROMPT, wide, auto_resize=False, fit="safe", max_tokens=8192)
-    assert (found.size, found.refusal) == (Size(1280, 704), None)
+    assert (found.size, found.refusal) == (Size(1024, 563), None)
 
 
 def test_the_linear_estimator_refuses_what_the_exact_one_allows(plan: MakePlan, wide: Path) -> None:
@@ -258,9 +279,9 @@ def test_a_prompt_that_fills_the_context_is_refused(plan: MakePlan, counted_clip
 # --- the budget as the server's concern ------------------------------------------------------------
 
 
-def test_an_ignored_budget_sends_the_videos_own_size(plan: MakePlan, wide: Path) -> None:
+def test_an_ignored_budget_sends_all_that_the_model_looks_at(plan: MakePlan, wide: Path) -> None:
     found = plan(PROMPT, wide, auto_resize=False, enforce_budget=False)
-    assert (found.size, found.refusal) == (Size(1280, 704), None)
+    assert (found.size, found.refusal) == (Size(1024, 563), None)
     assert found.budget is not None
     assert found.budget.verdict is Verdict.EXCEEDS
 
@@ -273,7 +294,7 @@ def test_an_ignored_budget_sends_what_no_size_makes_fit(plan: MakePlan, wide: Pa
     long = "word " * 5000
     assert plan(long, None, enforce_budget=False).refusal is None
     found = plan(long, wide, enforce_budget=False)
-    assert (found.size, found.refusal) == (Size(1280, 704), None)
+    assert (found.size, found.refusal) == (Size(1024, 563), None)
     bounded = plan(long, wide, enforce_budget=False, max_upsample_resolution="480")
     assert (bounded.size, bounded.refusal) == (Size(872, 480), None)
 

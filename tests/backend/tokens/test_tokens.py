@@ -28,6 +28,8 @@ from backend.sizes import Size
 from backend.tokens import (
     MISTRAL_SMALL,
     PIXTRAL,
+    QWEN2_VL,
+    QWEN3_VL,
     Budget,
     ImageRule,
     TextCounter,
@@ -112,6 +114,15 @@ class _Sized(Image.Image):
 def pixtral() -> PixtralTokenizer:
     """mistral-common's tokenizer for Pixtral, with everything around the prompt."""
     return MistralTokenizer.v3(is_tekken=True, is_mm=True)
+
+
+@given(size=st.builds(Size, st.integers(1, 20_000), st.integers(1, 20_000)))
+def test_what_the_model_sees_of_a_picture_costs_the_same_as_all_of_it(size: Size) -> None:
+    for rule in (PIXTRAL, MISTRAL_SMALL, QWEN2_VL, QWEN3_VL):
+        if rule.accepts(size):
+            seen = rule.seen_size(size)
+            assert rule.seen_size(seen) == seen
+            assert rule.image_tokens(seen) == rule.image_tokens(size)
 
 
 @pytest.mark.parametrize("prompt", SCRIPTS)

@@ -71,7 +71,7 @@ def test_the_matrix_has_all_sizes_and_follows_what_is_tried(make_what_if: MakeWh
     higher = what.with_limit(1)
     assert higher.settings.max_tokens == 8192
     assert sum(row.check.budget.fits for row in higher.matrix) == 24
-    assert higher.plan.size == Size(1280, 704)
+    assert higher.plan.size == higher.seen == Size(1024, 563)
 
 
 def test_each_change_is_told_with_the_command_that_keeps_it(make_what_if: MakeWhatIf) -> None:
