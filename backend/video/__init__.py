@@ -1,9 +1,10 @@
 """Videos and images on this machine: probes them, chooses the frames to show, and draws those frames.
 
-`probe` reads headers. `frame_choice` chooses frames by their timestamps. `ffmpeg` runs ffmpeg, the only
-program that draws. `draw` makes frames and hint videos. `frame_cache` stores them by content, and looks up
-the sizes of stored frames. `recent_videos` caches what was read of recent videos.
-`thumbnails` decodes small pictures for the screen. `clips` draws short clips of our own.
+`probe` reads headers, and `damage` says what is wrong with a file that cannot be read. `frame_choice`
+chooses frames by their timestamps. `ffmpeg` runs ffmpeg, the only program that draws. `draw` makes frames
+and hint videos. `frame_cache` stores them by content, and looks up the sizes of stored frames.
+`recent_videos` caches what was read of recent videos. `thumbnails` decodes small pictures for the screen.
+`clips` draws short clips of our own.
 """
 
 from backend.video.draw import Prepared, create_hint_video, prepare_frames

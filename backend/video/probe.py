@@ -17,6 +17,14 @@ from typing import TYPE_CHECKING
 from backend.errors import MediaError
 from backend.sizes import Size
 from backend.video.allowed_formats import ONLY_THESE
+from backend.video.damage import (
+    CONVERT,
+    holds_only,
+    refuse_cut_off,
+    undecodable,
+    unreadable,
+    without_size,
+)
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -37,7 +45,6 @@ MAX_PACKETS = 5_000_000
 
 _STILL_BRANDS = frozenset({"avif", "heic", "heix", "mif1"})
 """Major brands of MP4-like files that contain a still picture."""
-_CONVERT = "Convert it with ffmpeg, for instance to an H.264 MP4 (a picture: to PNG), and use that."
 
 
 class MediaKind(StrEnum):
@@ -82,6 +89,7 @@ def probe(path: str | Path) -> Video:
         codec, index = stream.codec_context.name, stream.index
         still = _is_still(container)
         duration, fps, frames = (0.0, 0.0, 1) if still else _length(container, stream)
+    refuse_cut_off(path)
     if frames < 1:
         duration, frames = _walked_length(path, fps)
     kind = MediaKind.IMAGE if still else MediaKind.VIDEO
@@ -112,9 +120,9 @@ def open_media(path: Path) -> Iterator[InputContainer]:
             yield container
     except av.ArgumentError as error:
         # ffmpeg raises this for a format that is not in the list.
-        raise _unreadable(path, "it is text, a playlist, or of a kind that is not read") from error
+        raise unreadable(path, "it is of a kind that is not read") from error
     except av.FFmpegError as error:
-        raise _unreadable(path, error.strerror or str(error)) from error
+        raise unreadable(path, error.strerror or str(error)) from error
     except OSError as error:
         raise MediaError(f"{path} cannot be read: {error}") from error
 
@@ -144,10 +152,10 @@ def picture_stream(path: Path, container: InputContainer) -> VideoStream:
         if not stream.disposition & Disposition.attached_pic:
             context: VideoCodecContext | None = stream.codec_context
             if context is None:
-                raise _unreadable(path, "there is no decoder for it here")
+                raise unreadable(path, "there is no decoder for it here")
             return stream
     what = "sound" if container.streams.audio else "nothing that can be shown"
-    raise MediaError(f"{path} holds only {what}.", "Give a file with a video or a picture in it.")
+    raise holds_only(path, what)
 
 
 def _refuse_non_files(path: Path) -> None:
@@ -167,13 +175,13 @@ def _refuse_non_files(path: Path) -> None:
 def _refuse_formats(path: Path, container: InputContainer) -> None:
     # A HEIC photo is a grid of tiles, one stream each; the first one is a corner of the picture.
     if _is_still(container) and len(container.streams.video) > 1:
-        raise MediaError(f"{path} is a picture in several parts, which is not read.", _CONVERT)
+        raise MediaError(f"{path} is a picture in several parts, which is not read.", CONVERT)
 
 
 def _refuse_sizes(path: Path, width: int, height: int) -> None:
     # ffmpeg leaves the size at 0 when it is above max_pixels.
     if width < 1 or height < 1:
-        raise MediaError(f"{path} has no picture size, or one too large to be read.", _CONVERT)
+        raise without_size(path)
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
         raise MediaError(
             f"{path} claims a picture of {width}×{height}; {MAX_SIDE:,} a side and "
@@ -195,7 +203,7 @@ def _first_frame(path: Path, container: InputContainer, stream: VideoStream) -> 
                 return frame
         except InvalidDataError as error:
             trouble = f": {error.strerror}"
-    raise MediaError(f"{path} holds no frame that can be decoded{trouble}.", _CONVERT)
+    raise undecodable(path, trouble)
 
 
 def _shown_size(frame: VideoFrame) -> Size:
@@ -225,7 +233,3 @@ def _walked_length(path: Path, fps: float) -> tuple[float, int]:
         stream = picture_stream(path, container)
         frames = sum(1 for packet in packets(path, container, stream) if packet.size)
     return frames / fps if fps else 0.0, frames
-
-
-def _unreadable(path: Path, why: str) -> MediaError:
-    return MediaError(f"{path} is not a video or image that can be read: {why}.", _CONVERT)

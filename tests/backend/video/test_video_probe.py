@@ -141,8 +141,67 @@ def test_cover_art_makes_no_video_of_a_song(
 
 def test_a_file_cut_before_its_index_is_told(tmp_path: Path, counted_clip: Path) -> None:
     cut = tmp_path / "cut.mp4"
-    cut.write_bytes(counted_clip.read_bytes()[:2000])
-    assert "cannot" in _refusal(cut).problem or "not a video" in _refusal(cut).problem
+    content = counted_clip.read_bytes()
+    cut.write_bytes(content[: content.index(b"moov") - 100])
+    refusal = _refusal(cut)
+    assert "is cut off: the index at its end (moov) is missing" in refusal.problem
+    assert "record it again" in refusal.remedy
+
+
+def test_a_file_that_ends_within_its_index_is_told(tmp_path: Path, counted_clip: Path) -> None:
+    cut = tmp_path / "cut.mp4"
+    content = counted_clip.read_bytes()
+    cut.write_bytes(content[: content.index(b"moov") + 150])
+    assert "is cut off: its end is missing" in _refusal(cut).problem
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "jpg", "png", "webp"])
+def test_a_half_file_is_told_though_some_of_it_can_be_shown(
+    tmp_path: Path, run_ffmpeg: RunFfmpeg, suffix: str
+) -> None:
+    whole, half = tmp_path / f"whole.{suffix}", tmp_path / f"half.{suffix}"
+    index_first = ("-movflags", "+faststart") if suffix == "mp4" else ("-frames:v", "1")
+    run_ffmpeg("-f", "lavfi", "-i", "testsrc2=s=320x180:d=0.5", *index_first, whole)
+    assert probe(whole).size == Size(320, 180)
+    content = whole.read_bytes()
+    half.write_bytes(content[: len(content) * 2 // 3])
+    assert "is cut off: its end is missing" in _refusal(half).problem
+
+
+def test_a_recording_in_fragments_is_read_as_far_as_it_goes(
+    tmp_path: Path, run_ffmpeg: RunFfmpeg, counted_clip: Path
+) -> None:
+    whole, half = tmp_path / "whole.mp4", tmp_path / "half.mp4"
+    fragments = ("-movflags", "+frag_keyframe+empty_moov", "-c", "copy")
+    run_ffmpeg("-i", counted_clip, *fragments, whole)
+    content = whole.read_bytes()
+    half.write_bytes(content[: content.rindex(b"mdat") + 100])
+    assert probe(half).size == Size(64, 36)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem", "remedy"),
+    [
+        (b"<!DOCTYPE html><html><body>Sign in</body></html>", "web page (HTML)", "Download"),
+        (b'\xef\xbb\xbf\n<html lang="de">\xc3', "web page (HTML)", "Download"),
+        (b'{"error": "not found"}', "JSON text", "Download"),
+        (b'<?xml version="1.0"?><Error/>', "XML text", "Download"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "Git LFS", "git lfs pull"),
+        (b"Buy milk.\n", "it is text", "again"),
+        (bytes(9000), "begins with zeros", "again"),
+        (b"\x00\x00\x00\x08free" * 2000, "is cut off", "again"),
+        (b"\xff\xd8\xff\xe0\x00", "is cut off", "again"),
+        (bytes(range(256)) * 30, "not a video or image", "ffmpeg"),
+    ],
+)
+def test_what_a_file_is_instead_of_a_video_is_told(
+    tmp_path: Path, content: bytes, problem: str, remedy: str
+) -> None:
+    file = tmp_path / "clip.mp4"
+    file.write_bytes(content)
+    refusal = _refusal(file)
+    assert problem in refusal.problem
+    assert remedy in refusal.remedy
 
 
 def test_a_header_without_frames_is_told(tmp_path: Path, counted_clip: Path) -> None:
