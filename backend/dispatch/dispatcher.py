@@ -77,7 +77,7 @@ class Dispatcher(Recipient[Ready]):
         self._courier = Courier(box.name, self._flights, self, app=store.queue_id)
         self._moments = MomentReporter(box.name, self._ledger, self._flights, watch)
         self._unpreparable: dict[int, str] = {}
-        """Why jobs cannot be sent again about whose earlier requests the box is asked, by job number."""
+        """Why jobs cannot be sent again whose earlier requests the box may have, by job number."""
         self._resent: Counter[str] = Counter()
         """How often each request was sent again because the box had lost its pictures, by identity."""
         if may_send is None:
@@ -191,6 +191,7 @@ class Dispatcher(Recipient[Ready]):
             if not self._ledger.is_active(job.number):
                 continue
             await self._ledger.prepare(job)
+            self._unpreparable.pop(job.number, None)
             try:
                 ready = await self._preparer.prepare(job)
             except UpsampleError as error:
@@ -220,12 +221,9 @@ class Dispatcher(Recipient[Ready]):
         else:
             await self._ledger.fail([job], str(error))
 
-    async def _fail_on_box(self, numbers: Iterable[int], reason: str) -> None:
-        """Fail these jobs for the box's reason, or for the reason why they cannot be sent any more."""
-        for job in self._ledger.active(numbers):
-            if error := self._unpreparable.pop(job.number, ""):
-                await self._ledger.fail([job], error)
-        await self._ledger.fail_on_box(self._ledger.active(numbers), reason)
+    async def _fail_on_box(self, flight: Flight[Ready], reason: str) -> None:
+        jobs = self._ledger.active(flight.jobs)
+        await self._ledger.fail_on_box(jobs, reason, self._unpreparable)
 
     def _join_flight(self, ready: Ready) -> bool:
         """Let the job wait for its request if another job has it in flight; returns whether one has."""
@@ -333,9 +331,7 @@ class Dispatcher(Recipient[Ready]):
 
     async def hear_unknown(self, flight: Flight[Ready]) -> None:
         """Prepare and send a request again that the box does not have any more."""
-        for job in self._ledger.active(flight.jobs):
-            if error := self._unpreparable.pop(job.number, ""):
-                await self._ledger.fail([job], error)
+        await self._ledger.fail_unsendable(flight.jobs, self._unpreparable)
         await self._ledger.note_unsent(self._ledger.active(flight.jobs))
         self._prepare_again(flight)
 
@@ -350,11 +346,12 @@ class Dispatcher(Recipient[Ready]):
             ):
                 self._resent[flight.identity] += 1
                 self._flights.forget_pictures(flight.kept_pictures)
+                await self._ledger.fail_unsendable(flight.jobs, self._unpreparable)
                 await self._ledger.note_unsent(self._ledger.active(flight.jobs))
                 self._prepare_again(flight)
             case Failed():
                 self._release(flight)
-                await self._fail_on_box(flight.jobs, end.message)
+                await self._fail_on_box(flight, end.message)
             case Cancelled():
                 self._release(flight)
                 jobs = self._ledger.active(flight.jobs)
@@ -389,7 +386,7 @@ class Dispatcher(Recipient[Ready]):
         if RETRIES[trouble_of_refusal(refused.kind)].attempts is None:
             await self._ledger.postpone(self._ledger.active(flight.jobs), refused.message)
         else:
-            await self._fail_on_box(flight.jobs, refused.message)
+            await self._fail_on_box(flight, refused.message)
 
     async def hear_of_others(self, message: Durable) -> None:
         """Note how a request of an earlier run, or of a job that waits here, has ended."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from backend.dispatch.flight import Flight
@@ -216,10 +216,23 @@ class Ledger:
         claimed = self._claim(jobs)
         await self.run_shielded(self._fail(claimed, [reason] * len(claimed)))
 
-    async def fail_on_box(self, jobs: Iterable[Job], reason: str) -> None:
-        """Fail jobs that the box has given up, for the reason that its engine gave."""
+    async def fail_unsendable(self, numbers: Iterable[int], unsendable: Mapping[int, str]) -> None:
+        """Fail those of these jobs that would have to be sent again and cannot; `unsendable` says why not."""
+        for job in self.active(unsendable.keys() & set(numbers)):
+            await self.fail([job], unsendable[job.number])
+
+    async def fail_on_box(
+        self, jobs: Iterable[Job], reason: str, unsendable: Mapping[int, str]
+    ) -> None:
+        """Fail jobs that the box has given up, for the reason that its engine gave.
+
+        `unsendable` says why jobs cannot be sent again, by their numbers. The user reads that, too.
+        """
         claimed = self._claim(jobs)
         reasons = [explain(self._store, job, reason) for job in claimed]
+        for place, job in enumerate(claimed):
+            if job.number in unsendable:
+                reasons[place] += f"\n  It cannot be sent again: {unsendable[job.number]}"
         await self.run_shielded(self._fail(claimed, reasons))
 
     async def cancel(self, jobs: Iterable[Job]) -> None:

@@ -105,6 +105,27 @@ async def test_a_job_whose_source_has_moved_and_whose_request_the_box_never_had_
     }
 
 
+async def test_what_the_box_gives_up_fails_for_its_reason_though_the_source_has_moved(
+    laptop: NearLaptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with working_box(tmp_path / "box", monkeypatch) as box:
+        (job,) = laptop.queue("one")
+        box.hears.clear()
+        async with laptop.interrupted([job]):
+            await box.until_told("accepted")
+        box.hears.set()
+        box.engine.bad.add("one")
+        move_the_sources(monkeypatch)
+        async with laptop.running(laptop.store.unended()):
+            await until(lambda: laptop.again(job).state.on_box)
+            box.engine.let()
+
+    (error,) = [it.error for it in laptop.events if isinstance(it, JobFailed)]
+    assert error == (
+        f"it broke\n  It cannot be sent again: {job.name}.mp4 does not exist.\n  Check the path in the spec."
+    )
+
+
 async def test_retrying_a_job_whose_source_has_moved_finds_the_answer_that_is_kept(
     laptop: NearLaptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
