@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 
 from tests.faults.campaign import Campaign
+from tests.faults.handed_over import compare
 from tests.faults.soak import soak
 
 
@@ -20,18 +21,27 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="of an earlier run")
     parser.add_argument("--fields", type=int, default=2, help="batches side by side")
     parser.add_argument("--folder", type=Path, default=Path("build/faults"))
-    parser.add_argument("--only", default="", help="only kinds with this in their name")
+    parser.add_argument(
+        "--only", default="", help="only kinds with one of these in their names: link,app"
+    )
     parser.add_argument(
         "--keep-going", action="store_true", help="do not stop at the first violation"
     )
     parser.add_argument("--soak", type=int, default=0, help="so many jobs in one batch instead")
     parser.add_argument("--seconds", type=float, default=10.0, help="between two faults of a soak")
+    parser.add_argument(
+        "--hand-over", type=int, default=0, help="so many jobs, handed over or not, instead"
+    )
+    parser.add_argument("--laps", type=int, default=1, help="of --hand-over")
     told = parser.parse_args()
     seed = random.randrange(1 << 31) if told.seed is None else told.seed
     if told.soak:
         return asyncio.run(
             _interruptible(soak(told.soak, seed, told.seconds, told.folder.resolve(), say))
         )
+    if told.hand_over:
+        comparing = compare(told.hand_over, told.laps, seed, told.folder.resolve(), say)
+        return asyncio.run(_interruptible(comparing))
     campaign = Campaign(
         told.count, seed, told.folder.resolve(), fields=told.fields, only=told.only,
         keep_going=told.keep_going, say=say,

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from benchmarks.cpu import of_ended_children
 from tests.faults.field import House
-from tests.faults.kind import Kind, Side
+from tests.faults.kind import Frozen, Kind, Side
 from tests.faults.scenes import Scene, make_scenes, write_spec
 from tests.faults.seen import Injected, Life, Planned, Switch
 from tests.support.laptop import UPSAMPLE, Laptop, hear_ctrl_c
@@ -67,6 +68,10 @@ class Batch:
     moved: list[Path] = field(default_factory=list)
     """Pictures that were moved away at some time."""
     switches: list[Switch] = field(default_factory=list)
+    hands_over: bool = False
+    """Whether runs give the box the whole batch at once, from the next one on."""
+    frozen: list[Frozen] = field(default_factory=list)
+    """The times in which the box worked alone."""
     guest: Batch | None = None
     """What another laptop does on the same box meanwhile."""
     lives: list[Life] = field(default_factory=list)
@@ -116,6 +121,9 @@ class Batch:
 
     def note_switch(self, label: str, known: set[str]) -> None:
         self.switches.append(Switch(label, frozenset(known)))
+
+    def note_frozen(self, frozen: Frozen) -> None:
+        self.frozen.append(frozen)
 
     def invite(self, seed: int) -> bool:
         """A second laptop begins a batch that has about half of its prompts from this one."""
@@ -202,9 +210,10 @@ class Batch:
         must = self._goes_on or any(not source.exists() for source in self.moved)
         must = must or self._is_for_another_engine
         self._goes_on = False
+        options = ("--no-ui", "--json", "--hand-over" if self.hands_over else "--no-hand-over")
         if goes_on or (is_queued and must):
-            return ("--no-ui", "--json")
-        return ("--no-ui", "--json", str(self.specs), "--save-dir", str(self.outputs))
+            return options
+        return (*options, str(self.specs), "--save-dir", str(self.outputs))
 
     @property
     def _is_for_another_engine(self) -> bool:
@@ -219,6 +228,7 @@ class Batch:
     async def _run(self, arguments: tuple[str, ...]) -> Life:
         life = Life(arguments, time.monotonic())
         self.lives.append(life)
+        cpu_before = of_ended_children()
         async with self._process(arguments) as process:
             assert process.stdout is not None
             assert process.stderr is not None
@@ -232,7 +242,7 @@ class Batch:
                 process.kill()
             await reading
             life.errors = (await complaining).decode(errors="replace")
-        life.ended = time.monotonic()
+        life.ended, life.cpu = time.monotonic(), of_ended_children() - cpu_before
         return life
 
     @contextlib.asynccontextmanager
@@ -319,6 +329,10 @@ class Batch:
     def is_at_work(self) -> bool:
         told = (event["type"] for _, event in reversed(self.lives[-1].events))
         return next((kind for kind in told if kind in ("done", "link")), "link") == "done"
+
+    @property
+    def is_handed_over(self) -> bool:
+        return any(event["type"] == "handed over" for _, event in self.lives[-1].events)
 
     async def _wait(self, events: int) -> None:
         with contextlib.suppress(TimeoutError):

@@ -39,12 +39,14 @@ class Campaign:
         keep_going: bool = False,
         say: Callable[[str], None],
     ) -> None:
-        """`only` is a part of the names of the kinds; `folder` takes the evidence of what went wrong."""
+        """`only` has parts of the names of the kinds, with commas between; `folder` takes the evidence of
+        what went wrong.
+        """
         self._count = count
         self._seed = seed
         self._folder = folder
         self._fields = fields
-        self._kinds = [kind for kind in KINDS if only in kind.name]
+        self._kinds = [kind for kind in KINDS if any(part in kind.name for part in only.split(","))]
         self._keep_going = keep_going
         self._say = say
         self.tally = Tally(KINDS)
@@ -101,7 +103,7 @@ class Campaign:
             for number in range(BATCHES_A_HOUSE):
                 if not faults:
                     break
-                batch = Batch(f"{name}b{number}", house)
+                batch = Batch(f"{name}b{number}", house, hands_over=random.random() < 0.5)
                 await batch.run(faults, FAULTS_A_BATCH, random)
                 injected += batch.injected
                 verdict = judge(batch)

@@ -273,6 +273,12 @@ class House:
         """The prompts of what the box has accepted, by identity."""
         return {job: request.prompt for job, request in self.requests().items()}
 
+    def unfinished(self) -> int:
+        """How many jobs the box has that it has not ended."""
+        records = self.journaled()
+        ended = {r["job"] for r in records if r["type"] in ("finished", "failed", "cancelled")}
+        return len({r["job"] for r in records if r["type"] == "accepted"} - ended)
+
     # --- processes ---
 
     def processes(self) -> dict[int, list[str]]:

@@ -9,15 +9,15 @@ import contextlib
 import os
 import shutil
 import signal
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from random import Random
 
 from remote.jobs.records import encode_record
 from tests.faults.field import House
+from tests.faults.hand_over import HAND_OVER, HandOver
 from tests.faults.kind import Act, Hit, Kind, Side
 from tests.faults.order import Obey
+from tests.faults.waiting import comes_true
 
 _SECONDS = 3.0
 """That are waited for the moment in which a history can begin."""
@@ -73,7 +73,7 @@ class MoveSource:
     how: signal.Signals
 
     async def do(self, hit: Hit, number: int) -> bool:
-        if not await _until(lambda: bool(_unfinished(hit))):
+        if not await comes_true(lambda: bool(_unfinished(hit)), _SECONDS):
             return False
         async with hit.between_runs(self.how) as is_between:
             prompts = _unfinished(hit)
@@ -101,7 +101,7 @@ class Restore:
         house = hit.house
         snapshot = house.site.folder / f"{house.root.name}-snapshot"
         daemons = house.pids("daemon")
-        if not daemons or not hit.is_at_work or not _waits(house):
+        if not daemons or not hit.is_at_work or not house.unfinished():
             return False
         try:
             # A snapshot is of one moment.
@@ -114,7 +114,7 @@ class Restore:
                 for pid in daemons:
                     _send(pid, signal.SIGCONT)
             await asyncio.sleep(self.seconds)
-            if hit.app is None or not _waits(house):
+            if hit.app is None or not house.unfinished():
                 return False
             silence = asyncio.create_task(house.site.wire.swallow(60))
             try:
@@ -161,7 +161,7 @@ class KillAfterRetry:
             return False
         prompt = left[int(self.choice * len(left))]
         house.refuse_once(prompt)
-        if not await _until(lambda: not house.is_refusing, seconds=2 * _SECONDS):
+        if not await comes_true(lambda: not house.is_refusing, 2 * _SECONDS):
             house.refuse_none()
             return False
         async with hit.between_runs(None) as is_between:
@@ -183,7 +183,7 @@ class Outage:
 
     async def do(self, hit: Hit, number: int) -> bool:
         server = hit.house.server
-        if server is None or not server.is_running or not _waits(hit.house):
+        if server is None or not server.is_running or not hit.house.unfinished():
             return False
         server.kill()
 
@@ -222,13 +222,6 @@ def _known(house: House) -> set[str]:
     return {*house.prompts_of_jobs().values(), *(str(t.get("prompt")) for t in house.engine_told())}
 
 
-def _waits(house: House) -> bool:
-    """Whether the box has jobs that it has not ended."""
-    records = house.journaled()
-    ended = {r["job"] for r in records if r["type"] in ("finished", "failed", "cancelled")}
-    return any(r["type"] == "accepted" and r["job"] not in ended for r in records)
-
-
 def _unfinished(hit: Hit) -> set[str]:
     """The prompts with a picture that the box has accepted and not finished, and the picture still there."""
     finished = {record["job"] for record in hit.house.journaled() if record["type"] == "finished"}
@@ -237,23 +230,14 @@ def _unfinished(hit: Hit) -> set[str]:
     return {prompt for prompt, source in hit.sources.items() if prompt in waits and source.exists()}
 
 
-async def _until(reached: Callable[[], bool], seconds: float = _SECONDS) -> bool:
-    deadline = time.monotonic() + seconds
-    while not reached():
-        if time.monotonic() > deadline:
-            return False
-        await asyncio.sleep(0.03)
-    return True
-
-
 async def _end(house: House, role: str, how: signal.Signals) -> None:
     """End the processes of a role; those that stay are killed."""
     for pid in house.pids(role):
         _send(pid, how)
-    if not await _until(lambda: not house.pids(role), _END_SECONDS):
+    if not await comes_true(lambda: not house.pids(role), _END_SECONDS):
         for pid in house.pids(role):
             _send(pid, signal.SIGKILL)
-        await _until(lambda: not house.pids(role), _END_SECONDS)
+        await comes_true(lambda: not house.pids(role), _END_SECONDS)
 
 
 def _send(pid: int, number: signal.Signals) -> None:
@@ -323,6 +307,12 @@ HISTORIES: tuple[Kind, ...] = (
         Side.BOX,
         lambda r: Outage(r.uniform(0.3, 4.0), r.uniform(0.3, 3.0)),
         needs="openai",
+        is_history=True,
+    ),
+    Kind(
+        HAND_OVER,
+        Side.LAPTOP,
+        lambda r: HandOver(_how(r), silent=r.random() < 0.5),
         is_history=True,
     ),
     Kind(

@@ -12,6 +12,7 @@ from remote.protocol import Request, parse
 from tests.faults.batch import Batch
 from tests.faults.engine import TASTE
 from tests.faults.field import JsonObject
+from tests.faults.hand_over import HAND_OVER
 from tests.faults.kind import Side
 
 _AWAY = "history: model server away"
@@ -30,6 +31,7 @@ def judge_histories(batch: Batch, told: Sequence[JsonObject]) -> list[str]:
         *_judge_outages(batch),
         *_judge_sources(batch),
         *_judge_logins(batch),
+        *_judge_hand_overs(batch),
     ]
 
 
@@ -73,15 +75,24 @@ def _judge_outages(batch: Batch) -> list[str]:
 
 
 def _judge_sources(batch: Batch) -> list[str]:
-    """A job that the box has needs its picture no more."""
-    if not _is_only(batch, _MOVED, {_MOVED, _AWAY}):
+    """A job that the box has needs its picture no more: one that fails for it then could have an answer."""
+    lacks_past = batch.switches or any(i.kind.forgets for i in batch.injected)
+    if not batch.moved or lacks_past or batch.guest is not None:
         return []
     names = [source.name for source in batch.moved]
-    return [
-        f"LOST: job {event['job']} failed for its source that was moved: {event['error']}"
-        for event in _events(batch, "failed")
-        if any(name in event["error"] for name in names)
-    ]
+    prompts, jobs = _prompts_by_number(batch), batch.house.prompts_of_jobs()
+    durable = batch.house.site.box_orders.told("durable")
+    troubles = []
+    for at, event in _timed_events(batch, "failed"):
+        prompt = prompts.get(event["job"])
+        known = [it["kind"] for it in durable if jobs.get(it["job"]) == prompt and it["at"] < at]
+        is_for_source = any(name in event["error"] for name in names)
+        if is_for_source and known and known[-1] in ("accepted", "finished"):
+            troubles.append(
+                f"LOST: job {event['job']}, which the box had {known[-1]}, failed for its source that "
+                f"was moved: {event['error']}"
+            )
+    return troubles
 
 
 def _judge_logins(batch: Batch) -> list[str]:
@@ -95,6 +106,24 @@ def _judge_logins(batch: Batch) -> list[str]:
         and _LOGIN in life.errors
         and any(e["type"] == "link" and e["state"] == "live" for _, e in life.events)
     ]
+
+
+def _judge_hand_overs(batch: Batch) -> list[str]:
+    """What was handed over is done by the box alone, and nothing of the laptop is touched meanwhile."""
+    troubles = [
+        f"TOUCHED: {file} was changed while the box worked alone"
+        for frozen in batch.frozen
+        for file in frozen.touched
+    ]
+    if _is_only(batch, HAND_OVER, {HAND_OVER}):
+        troubles += [
+            f"LOST: {prompt!r} was said to be handed over, and the box does not have it"
+            for frozen in batch.frozen
+            for prompt in frozen.missing
+        ]
+        if not all(frozen.has_done_all for frozen in batch.frozen):
+            troubles.append("LOST: the box did not do alone what was handed over")
+    return troubles
 
 
 def _is_only(batch: Batch, name: str, histories: Collection[str]) -> bool:
@@ -123,5 +152,14 @@ def _result(batch: Batch, prompt: str) -> str:
     return ""
 
 
+def _prompts_by_number(batch: Batch) -> dict[int, str]:
+    with closing(sqlite3.connect(f"file:{batch.laptop.queue_file}?mode=ro", uri=True)) as db:
+        return dict(db.execute("SELECT number, prompt FROM jobs").fetchall())
+
+
+def _timed_events(batch: Batch, kind: str) -> list[tuple[float, JsonObject]]:
+    return [it for life in batch.lives for it in life.events if it[1]["type"] == kind]
+
+
 def _events(batch: Batch, kind: str) -> list[JsonObject]:
-    return [e for life in batch.lives for _, e in life.events if e["type"] == kind]
+    return [event for _, event in _timed_events(batch, kind)]

@@ -288,7 +288,7 @@ def note_durable(records: Any, end: int) -> None:
     with contextlib.suppress(ValueError, KeyError):
         while head := records.read(8):
             record = json.loads(records.read(int.from_bytes(head[:4], "big")))
-            if record["type"] in ("accepted", "finished"):
+            if record["type"] in ("accepted", "finished", "failed", "cancelled"):
                 note("durable", kind=record["type"], job=record["job"], end=end)
 
 
@@ -299,7 +299,8 @@ def last_noted() -> int:
         return 0
     with REAL_OPEN(log, "rb") as file:
         file.seek(max(0, log.stat().st_size - 4096))
-        return int(json.loads(file.read().splitlines()[-1])["end"])
+        lines = file.read().splitlines()  # none when a kill came before the first
+    return int(json.loads(lines[-1])["end"]) if lines else 0
 
 
 def role_of(command: list[str]) -> str | None:

@@ -13,6 +13,7 @@ from random import Random
 from typing import Protocol
 
 from tests.faults.field import House
+from tests.support.laptop import Laptop
 
 
 class Side(StrEnum):
@@ -21,6 +22,20 @@ class Side(StrEnum):
     LAPTOP = "laptop"
     LINK = "link"
     BOX = "box"
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """The box had a whole batch and worked alone, with the app killed and the laptop left as it was."""
+
+    left: int
+    """Jobs that the box had not ended when the app was killed."""
+    missing: tuple[str, ...]
+    """Prompts that the box did not have, though the run had said that it has all."""
+    has_done_all: bool
+    """Whether the box ended all that it had in this time."""
+    touched: tuple[str, ...]
+    """Files of the laptop that were changed in this time."""
 
 
 class Hit(Protocol):
@@ -33,10 +48,22 @@ class Hit(Protocol):
     """Where the result of each belongs: file and entry."""
     sources: dict[str, Path]
     """The pictures of the prompts that have one."""
+    hands_over: bool
+    """Whether runs give the box the whole batch at once, from the next one on."""
 
     @property
     def is_at_work(self) -> bool:
         """Whether the present run has told of a job that is done, since its link was live last."""
+        ...
+
+    @property
+    def laptop(self) -> Laptop:
+        """Whose batch it is."""
+        ...
+
+    @property
+    def is_handed_over(self) -> bool:
+        """Whether the present run has told that the box has all that is left."""
         ...
 
     def owe(self, task: asyncio.Task[None]) -> None:
@@ -64,6 +91,10 @@ class Hit(Protocol):
 
     def note_switch(self, label: str, known: set[str]) -> None:
         """From now on, the model server with this label is the right one for all prompts but these."""
+        ...
+
+    def note_frozen(self, frozen: Frozen) -> None:
+        """The box has worked alone."""
         ...
 
     def invite(self, seed: int) -> bool:

@@ -38,6 +38,9 @@ class Life:
     errors: str = ""
     was_broken_off: bool = False
     """Whether the harness ended it, so that something could happen before the next run."""
+    cpu: float = 0.0
+    """Processor time in seconds, of the command and all that it started; where batches run side by side, of
+    the others' commands that ended meanwhile, too."""
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ async def soak(
         # Disks that are small enough to be filled hold no 20,000 jobs.
         async with open_field(Path(folder) / "field", disk_mib=0) as site:
             with site.house("soak", engine="sketch") as house:
-                watched = Watched(Batch("soak", house, _size(jobs, seconds)))
+                watched = Watched(Batch("soak", house, _size(jobs, seconds), hands_over=True))
                 await _do(watched, Random(seed), say)
                 verdict = await _judge(watched.batch)
                 tally.add(watched.batch, verdict)

@@ -15,6 +15,7 @@ import pytest
 from remote.protocol import Request, Sampling
 from tests.faults.batch import Batch
 from tests.faults.field import House, JsonObject
+from tests.faults.kind import Frozen
 from tests.faults.kinds import KINDS
 from tests.faults.oracle import judge
 from tests.faults.seen import Injected, Life, Switch
@@ -43,6 +44,7 @@ class MadeUp:
         self.lives: list[Life] = []
         self.switches: list[Switch] = []
         self.moved: list[Path] = []
+        self.frozen: list[Frozen] = []
         self.request = Request("p", "m", "", PROMPT, (), Sampling(0.0, 8, 0), engine="vllm 1")
         self.file = folder / "a.json"
         self.write(TEXT)
@@ -71,6 +73,7 @@ class MadeUp:
         batch = Batch("b", cast(House, house), prompts={PROMPT: (self.file, 0)})
         batch.lives = [*self.lives, Life((), 0.0, 9.0, 0, self.events)]
         batch.injected, batch.switches, batch.moved = self.injected, self.switches, self.moved
+        batch.frozen = self.frozen
         return [trouble.partition(":")[0] for trouble in judge(batch).troubles]
 
 
@@ -184,11 +187,25 @@ def test_work_is_repeated_when_the_box_lost_its_durable_result_with_a_snapshot(
     assert made_up.troubles() == []
 
 
-def test_a_job_that_fails_for_a_source_that_the_box_needs_no_more_is_lost(made_up: MadeUp) -> None:
-    made_up.injected = [Injected(0, _KIND["history: another journal, source moved"], 4.2)]
+@pytest.mark.parametrize(
+    ("last", "verdicts"),
+    [("accepted", ["LOST"]), ("finished", ["LOST"]), ("failed", []), (None, [])],
+)
+def test_a_job_that_fails_for_a_source_that_the_box_needs_no_more_is_lost(
+    made_up: MadeUp, last: str | None, verdicts: list[str]
+) -> None:
+    made_up.injected = [
+        Injected(0, _KIND["history: another journal, source moved"], 4.2),
+        Injected(1, _KIND["daemon: kill -9"], 4.2),
+    ]
     made_up.moved = [Path("a-0.ppm")]
+    if last is None:
+        made_up.durable.clear()
+        made_up.events.pop(0)
+    else:
+        made_up.durable.append({"at": 4.25, "kind": last, "job": JOB})
     made_up.events.append((4.3, {"type": "failed", "job": 1, "error": "a-0.ppm does not exist."}))
-    assert made_up.troubles() == ["LOST"]
+    assert made_up.troubles() == verdicts
 
 
 @pytest.mark.parametrize(
@@ -210,3 +227,20 @@ def test_a_run_that_ends_for_a_refused_login_though_it_was_at_work_is_found(
     live: tuple[float, JsonObject] = (1.0, {"type": "link", "state": "live"})
     made_up.lives = [Life((), 0.0, 5.0, 3, [live], "h refused the login: no")]
     assert made_up.troubles() == ["ENDED"]
+
+
+@pytest.mark.parametrize(
+    ("frozen", "verdicts"),
+    [
+        (Frozen(5, (), True, ()), []),
+        (Frozen(5, (PROMPT,), True, ()), ["LOST"]),
+        (Frozen(5, (), False, ()), ["LOST"]),
+        (Frozen(5, (), True, ("home/queue.db",)), ["TOUCHED"]),
+    ],
+)
+def test_what_a_box_does_alone_is_all_of_it_and_touches_nothing_of_the_laptop(
+    made_up: MadeUp, frozen: Frozen, verdicts: list[str]
+) -> None:
+    made_up.injected = [Injected(0, _KIND["history: hand-over, killed and frozen"], 1.6)]
+    made_up.frozen = [frozen]
+    assert made_up.troubles() == verdicts
