@@ -1,7 +1,7 @@
 """What the process that works on the queue says of its boxes, for the processes that only look on.
 
 The holder of the dispatcher lock writes the newest state of each box into the queue's file (`NewsWriter`),
-and a follower makes the same events of it (`NewsReader`). Only the newest state is kept, so a follower may
+and a follower makes the same events of it (`NewsReader`, `AllNewsReader`). Only the newest state is kept, so a follower may
 miss a state that ends at once. Nobody believes what a process wrote that does not hold the lock any more.
 """
 
@@ -24,7 +24,16 @@ from backend.errors import (
     QueueError,
     UpsampleError,
 )
-from backend.events import BoxStatus, EngineStarting, Event, LinkChanged, LinkState, event_json
+from backend.events import (
+    BoxStatus,
+    EngineStarting,
+    Event,
+    HandedOver,
+    HandingOver,
+    LinkChanged,
+    LinkState,
+    event_json,
+)
 from backend.store import NewsRow, Store
 from remote.protocol import parse
 
@@ -35,6 +44,8 @@ _STATUS_SECONDS = 10.0
 _TRUST_SECONDS = 10.0
 """Seconds after which a follower believes that a box is stopped, although the holder has not tried the box
 since the follower began."""
+_OF_THE_RUN = (HandingOver.type, HandedOver.type)
+"""The kinds of news that count the jobs of the holder's own run."""
 _ERRORS = {
     kind.__name__: kind
     for kind in (BoxError, BoxRefusedLogin, BoxUntrusted, BoxUnusable, ConfigError, InputError)
@@ -96,9 +107,13 @@ class NewsWriter:
             case LinkChanged():
                 if event.state not in (LinkState.LIVE, LinkState.STALE):
                     self._forget_engine(event.box)
+                if event.state is LinkState.CLOSED:
+                    self._note_hand_over(event.box, None)
                 self._note(event.box, event.type, _link_text(event, stopped_by))
             case EngineStarting():
                 self._note(event.box, event.type, json.dumps(event_json(event)))
+            case HandingOver() | HandedOver():
+                self._note_hand_over(event.box, event)
             case BoxStatus() if self._is_due(event):
                 self._status[event.box] = (event.stage, time.monotonic())
                 self._note(event.box, event.type, json.dumps(event_json(event)))
@@ -123,6 +138,12 @@ class NewsWriter:
         self._status.pop(box, None)
         for kind in (EngineStarting.type, BoxStatus.type):
             self._note(box, kind, "")
+
+    def _note_hand_over(self, box: str, event: HandingOver | HandedOver | None) -> None:
+        for kind in _OF_THE_RUN:
+            self._note(box, kind, "")
+        if event is not None:
+            self._note(box, event.type, json.dumps(event_json(event)))
 
     def _note(self, box: str, kind: str, text: str) -> None:
         self._unwritten[box, kind] = NewsRow(box, kind, text, time.time())
@@ -155,7 +176,7 @@ def writing_news(store: Store, holder: str) -> Iterator[NewsWriter]:
 
 
 class NewsReader:
-    """Reports what the holder of the dispatcher lock says of one box."""
+    """Reports what the holder of the dispatcher lock says of one box, for a run that has jobs of its own."""
 
     def __init__(self, store: Store, box: str, watch: Callable[[Event], None]) -> None:
         """`watch` is called with every event, on the event loop."""
@@ -182,7 +203,7 @@ class NewsReader:
             await asyncio.to_thread(self._store.ask_to_try, self._box)
         heard = self._known.intersection(news)
         for row in news:
-            if row in heard:
+            if row in heard or row.kind in _OF_THE_RUN:
                 continue
             event, stopped_by = _read(row)
             if stopped_by is not None and not self._believes(row):
@@ -198,6 +219,38 @@ class NewsReader:
         return row not in self._old or time.monotonic() - self._since > _TRUST_SECONDS
 
 
+class AllNewsReader:
+    """Reports what the holder of the dispatcher lock says of every box, for an app that follows it."""
+
+    def __init__(self, store: Store, watch: Callable[[Event], None]) -> None:
+        """`watch` is called with every event, on the event loop."""
+        self._store = store
+        self._watch = watch
+        self._holder = ""
+        self._known: frozenset[NewsRow] = frozenset()
+        self._boxes: set[str] = set()
+        """The boxes of which something was told."""
+
+    async def report(self, holder: str) -> None:
+        """Report what is new since the last call, from the holder with this mark."""
+        news = await asyncio.to_thread(self._store.news_of_all, holder)
+        if holder != self._holder:
+            self.close()
+            self._holder = holder
+        known, self._known = self._known, frozenset(news)
+        for row in news:
+            self._boxes.add(row.box)
+            if row not in known:
+                event, _ = _read(row)
+                self._watch(event)
+
+    def close(self) -> None:
+        """Report the links of these boxes as closed, because the holder has ended."""
+        boxes, self._boxes, self._known = self._boxes, set(), frozenset()
+        for box in sorted(boxes):
+            self._watch(LinkChanged(box, LinkState.CLOSED, ""))
+
+
 def _read(row: NewsRow) -> tuple[Event, _StoredError | None]:
     """Return the event of a row, and why the box is stopped, if it is."""
     value = json.loads(row.event)
@@ -206,5 +259,9 @@ def _read(row: NewsRow) -> tuple[Event, _StoredError | None]:
             return parse(EngineStarting, value), None
         case BoxStatus.type:
             return parse(BoxStatus, value), None
+        case HandingOver.type:
+            return parse(HandingOver, value), None
+        case HandedOver.type:
+            return parse(HandedOver, value), None
     link = parse(_StoredLink, value)
     return link.event(max(0.0, time.time() - row.time)), link.error

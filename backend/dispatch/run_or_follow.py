@@ -32,10 +32,21 @@ async def run_or_follow(
 
     `watch` is called with every event. `dispatcher` makes the Dispatcher that runs the jobs once this
     process holds the lock. Raises the errors of `Dispatcher.run`, also when another process runs the jobs
-    and one of these errors has stopped the box there. Raises BoxUnreachable when this process runs the jobs
-    and the box has made no progress for `give_up_after` seconds (0: never).
+    and one of these errors has stopped the box there. Raises BoxUnreachable when the box has made no progress
+    for `give_up_after` seconds (0: never), as this process sees it or the other one tells.
     """
-    run = _Run(store, watch, dispatcher, give_up_after)
+    if not jobs:
+        return
+    timer = GiveUpTimer(jobs[0].box, give_up_after, watch)
+    try:
+        async with _beside(timer.wait()):
+            await _run_or_follow(_Run(store, timer.hear, dispatcher), jobs)
+    finally:
+        timer.stop()
+
+
+async def _run_or_follow(run: _Run, jobs: Sequence[Job]) -> None:
+    store, watch = run.store, run.watch
     try:
         with dispatcher_lock(store) as own:
             await run.work_on([job.number for job in jobs], own.mark)
@@ -68,7 +79,6 @@ class _Run:
     store: Store
     watch: Callable[[Event], None]
     dispatcher: MakeDispatcher
-    give_up_after: float
 
     async def work_on(self, numbers: Sequence[int], holder: str) -> None:
         """Run the jobs with these numbers until all have ended or are postponed. `holder` is the mark of
@@ -79,25 +89,18 @@ class _Run:
         if not jobs:
             return
         box = jobs[0].box
-        timer = GiveUpTimer(box, self.give_up_after, self.watch)
         with writing_news(self.store, holder) as news:
 
             def hear(event: Event) -> None:
-                timer.hear(event)
+                self.watch(event)
                 news.hear(event)
 
             dispatcher = self.dispatcher(hear)
-            try:
-                async with _beside(
-                    poll_queue_changes(
-                        self.store, lambda: self._obey(dispatcher, box, set(numbers))
-                    ),
-                    timer.wait(),
-                    news.write(),
-                ):
-                    await dispatcher.run(jobs)
-            finally:
-                timer.stop()
+            async with _beside(
+                poll_queue_changes(self.store, lambda: self._obey(dispatcher, box, set(numbers))),
+                news.write(),
+            ):
+                await dispatcher.run(jobs)
 
     async def _obey(self, dispatcher: Dispatcher, box: str, numbers: set[int]) -> None:
         """Apply the requests of other processes. Jobs of these that one queues again join the run."""

@@ -17,7 +17,7 @@ from backend.box.backoff import Backoff
 from backend.box.link import Box
 from backend.box.setup import make_box
 from backend.config import Ahead, Settings
-from backend.dispatch.box_news import NewsWriter, writing_news
+from backend.dispatch.box_news import AllNewsReader, NewsWriter, writing_news
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.follow import JobChange, JobChanges
 from backend.dispatch.ledger import Ledger
@@ -53,6 +53,10 @@ class QueueRunner:
         self._front_end = watch
         self._news: NewsWriter | None = None
         """Writes what followers may hear; None while this process follows another one."""
+        self._holder_news = AllNewsReader(store, watch)
+        """Reads what the other process says of its boxes, while this one follows it."""
+        self._to_try: set[str] = set()
+        """The boxes that the other process is to be asked to try now."""
         self._wake_ups: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._job_changes = JobChanges(store)
         self._is_following = False
@@ -80,6 +84,7 @@ class QueueRunner:
             try:
                 with dispatcher_lock(self._store) as own:
                     self._is_following = False
+                    self._holder_news.close()
                     if holder:
                         self._watch(DispatcherChanged(""))
                     await self._work(own.mark)
@@ -90,7 +95,8 @@ class QueueRunner:
                 if holder != taken.holder:
                     holder = taken.holder
                     self._watch(DispatcherChanged(holder))
-            await self._follow_holder()
+                mark = taken.mark
+            await self._follow_holder(mark)
 
     async def _work(self, holder: str) -> None:
         """Run jobs until this task is cancelled. `holder` is the mark of this process."""
@@ -117,11 +123,18 @@ class QueueRunner:
         """Whether this process runs the jobs; otherwise another one does, and this one requests changes."""
         return not self._is_following
 
-    async def _follow_holder(self) -> None:
-        """Report for a short time what the process that holds the lock changes."""
+    async def _follow_holder(self, mark: str) -> None:
+        """Report for a short time what the process that holds the lock changes and says of its boxes."""
+
+        async def look() -> None:
+            await self._report_changes()
+            while self._to_try:
+                await asyncio.to_thread(self._store.ask_to_try, self._to_try.pop())
+            await self._holder_news.report(mark)
+
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_TRY_SECONDS):
-                await poll_queue_changes(self._store, self._report_changes)
+                await poll_queue_changes(self._store, look)
 
     async def queue(self, orders: Sequence[Order], ahead: Ahead | None = None) -> list[Job]:
         """Put these into the queue and run them.
@@ -227,8 +240,13 @@ class QueueRunner:
             wake_up.set()
 
     def try_again(self, box: str) -> None:
-        """Try the box now instead of after the pause: the user changed something, or asks for it."""
-        self._wake_box(box)
+        """Try the box now instead of after the pause: the user changed something, or asks for it. Another
+        process that works on the queue is asked to do that.
+        """
+        if self.is_dispatching:
+            self._wake_box(box)
+        else:
+            self._to_try.add(box)
 
     async def _pause_here(self, numbers: Collection[int]) -> None:
         """Pause jobs of a box that has no dispatcher now."""

@@ -46,11 +46,14 @@ class BoxNews(Database):
 
     def news(self, box: str, holder: str) -> list[NewsRow]:
         """Return what the holder with this mark says of a box, in the order in which it happened."""
+        return [row for row in self.news_of_all(holder) if row.box == box]
+
+    def news_of_all(self, holder: str) -> list[NewsRow]:
+        """Return what the holder with this mark says of every box, in the order in which it happened."""
         with self._using() as db:
             rows = db.execute(
-                "SELECT box, kind, event, time FROM box_news WHERE box = ? AND holder = ? "
-                "ORDER BY time, rowid",
-                (box, holder),
+                "SELECT box, kind, event, time FROM box_news WHERE holder = ? ORDER BY time, rowid",
+                (holder,),
             ).fetchall()
         return [NewsRow(**dict(row)) for row in rows]
 

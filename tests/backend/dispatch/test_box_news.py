@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from backend.dispatch.runner import QueueRunner
 from backend.errors import (
     BoxError,
     BoxRefusedLogin,
+    BoxUnreachable,
     BoxUntrusted,
     BoxUnusable,
     ConfigError,
@@ -31,8 +33,11 @@ from backend.errors import (
 from backend.events import (
     BoxLog,
     BoxStatus,
+    DispatcherChanged,
     EngineStarting,
     Event,
+    HandedOver,
+    HandingOver,
     JobDone,
     LinkChanged,
     LinkState,
@@ -53,6 +58,7 @@ STATUS = BoxStatus(
     "local", 1.0, "ready", 12, 3, EngineLoad(3, 0, 900.0, 312.4, 0.1),
     (Gpu(0, "H100", 62 << 30, 80 << 30, 71.0),),
 )  # fmt: skip
+RETRYING = LinkChanged("local", LinkState.RETRYING, "the box is down", 0.5)
 STOPPED = LinkChanged("local", LinkState.STOPPED, "the host key is another one")
 UNTRUSTED = BoxUntrusted("the host key is another one", "Ask who keeps the box.")
 
@@ -73,13 +79,15 @@ def other(store: Store) -> Iterator[Store]:
 # --- beside a holder at work ---------------------------------------------------------------------
 
 
-def following(store: Store, jobs: list[Job], heard: list[Event]) -> asyncio.Task[None]:
+def following(
+    store: Store, jobs: list[Job], heard: list[Event], give_up_after: float = 0.0
+) -> asyncio.Task[None]:
     """Start a follower that may not work on the queue itself."""
 
     def dispatcher(_: object) -> Dispatcher:
         raise AssertionError("the follower must not work on the queue")
 
-    return asyncio.create_task(run_or_follow(store, jobs, heard.append, dispatcher))
+    return asyncio.create_task(run_or_follow(store, jobs, heard.append, dispatcher, give_up_after))
 
 
 class Scene:
@@ -208,12 +216,72 @@ async def test_a_follower_hears_that_its_box_is_tried_again_and_that_it_is_live(
     (first, *_) = [e for e in scene.heard if getattr(e, "state", None) is LinkState.RETRYING]
     assert isinstance(first, LinkChanged)
     assert (first.box, first.detail) == ("local", "the box is down")
-    assert 0 < first.retry_in <= 30
+    assert 0 <= first.retry_in <= 30
     scene.box.is_down = False
     await until(lambda: LinkState.LIVE in scene.links(scene.heard))
     scene.box.engine.let()
     await asyncio.wait_for(looking_on, 30)
     assert any(isinstance(event, JobDone) for event in scene.heard)
+
+
+@pytest.mark.parametrize(
+    ("events", "words"),
+    [
+        ([RETRYING], "the box is down"),
+        ([LIVE, AWAY], "it loads; trying again in 2 s"),
+        ([LIVE, replace(STATUS, stage=AWAY.stage)], "it loads; trying again in 2 s"),
+        ([LIVE, STATUS], ""),
+        ([RETRYING, LIVE, STATUS], ""),
+    ],
+)
+async def test_a_follower_gives_up_as_if_it_had_been_alone_when_its_box_makes_no_progress(
+    store: Store, other: Store, events: list[Event], words: str
+) -> None:
+    jobs = store.queue([new_job(video=None)])
+    with dispatcher_lock(other) as own:
+        async with writing(other, own.mark) as writer:
+            looking_on = following(store, jobs, [], give_up_after=0.6)
+            for event in events:
+                writer.hear(event)
+                await asyncio.sleep(0.15)
+            await asyncio.wait([looking_on], timeout=30 if words else 1.2)
+            assert looking_on.done() is bool(words)
+            looking_on.cancel()
+    ended = (await asyncio.gather(looking_on, return_exceptions=True))[0]
+    if words:
+        assert isinstance(ended, BoxUnreachable)
+        assert ended.problem == f"local has made no progress for 0.6 s: {words}"
+        assert exit_code_of(ended) is ExitCode.BOX
+        assert [job.state for job in store.jobs()] == [State.QUEUED]
+
+
+async def test_an_app_that_follows_shows_how_the_boxes_do_and_asks_to_try_them(
+    store: Store, other: Store
+) -> None:
+    heard: list[Event] = []
+    app = QueueRunner(store, load_settings, UnattendedAsker(), heard.append)
+    with dispatcher_lock(other) as own:
+        async with writing(other, own.mark) as writer:
+            for event in (LIVE, AWAY, STATUS, LinkChanged("a10", LinkState.LIVE, "sketch 1")):
+                writer.hear(event)
+            running = asyncio.create_task(app.run())
+            await until(lambda: STATUS in heard)
+            for handed in (HandingOver("local", 187, 200), HandedOver("local", 200)):
+                writer.hear(handed)
+                await until(lambda handed=handed: handed in heard)  # type: ignore[misc]
+                assert await heard_by_a_follower(store, own.mark) == [LIVE, AWAY, STATUS]
+            writer.hear(STOPPED, UNTRUSTED)
+            await until(lambda: STOPPED in heard)
+            app.try_again("local")
+            await until(lambda: other.take_tries() == ["local"])
+            assert [event for event in heard if isinstance(event, LinkChanged)] == [
+                LIVE, LinkChanged("a10", LinkState.LIVE, "sketch 1"), STOPPED,
+            ]  # fmt: skip
+    await until(lambda: app.is_dispatching)
+    closed = [LinkChanged(box, LinkState.CLOSED, "") for box in ("a10", "local")]
+    assert heard[-3:] == [*closed, DispatcherChanged("")]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 # --- what is written -----------------------------------------------------------------------------
