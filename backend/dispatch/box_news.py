@@ -1,8 +1,9 @@
 """What the process that works on the queue says of its boxes, for the processes that only look on.
 
 The holder of the dispatcher lock writes the newest state of each box into the queue's file (`NewsWriter`),
-and a follower makes the same events of it (`NewsReader`, `AllNewsReader`). Only the newest state is kept, so a follower may
-miss a state that ends at once. Nobody believes what a process wrote that does not hold the lock any more.
+and a follower makes the same events of it (`NewsReader`, and for an app `AllNewsReader`). Only the newest
+state is kept, so a follower may miss a state that ends at once. Nobody believes what a process wrote that
+does not hold the lock any more.
 """
 
 from __future__ import annotations
