@@ -24,7 +24,7 @@ from backend.specs.model import Spec, SpecFormat
 from backend.specs.reading import Finding, read_file
 from backend.video import MediaKind, Video, probe
 
-_SCHEMA = f"2 {__version__}"
+_SCHEMA = f"3 {__version__}"
 """The version of the cache; another version of the program may read files differently."""
 _MOST_ROWS = 400_000
 """The most rows of a table, about 150 MB. Rows that were not used for the longest time are deleted first."""
@@ -33,7 +33,7 @@ _SAVE_AFTER = 2_000
 _PART = 1_000
 """How many specs of a file are returned together."""
 
-_Fields = tuple[str, int, int, str, str, str | None, dict[str, str], bool]
+_Fields = tuple[str, int, int, str, str, str | None, dict[str, str], bool, str | None]
 """The fields of a Spec except its file."""
 _VideoFields = tuple[str, int, int, float, float, int, str, int]
 """The fields of a Video except its path."""
@@ -202,7 +202,7 @@ class SpecIndex:
         self._index.close()
 
     def _spec(self, fields: _Fields, file: Path) -> Spec:
-        kind, entry, line, name, prompt, video, controls, upsampled = fields
+        kind, entry, line, name, prompt, video, controls, upsampled, written = fields
         return Spec(
             _FORMATS[kind],
             file,
@@ -213,6 +213,7 @@ class SpecIndex:
             self._path(video) if video else None,
             {control: self._path(path) for control, path in controls.items()},
             upsampled,
+            written_prompt=written,
         )
 
     def _path(self, text: str) -> Path:
@@ -276,11 +277,11 @@ def _is_text(path: str) -> bool:
 def _fields_of(findings: Iterable[Finding]) -> list[_Fields]:
     """Return the fields of a file's specs; empty when they must not be cached.
 
-    A Transfer2.5 spec may depend on another file, and a finding that is an error may depend on anything.
+    A spec with a prompt file depends on that, and a finding that is an error may depend on anything.
     """
     fields: list[_Fields] = []
     for spec in findings:
-        if not isinstance(spec, Spec) or spec.format is SpecFormat.TRANSFER25:
+        if not isinstance(spec, Spec) or spec.prompt_file is not None:
             return []
         video = str(spec.video) if spec.video else None
         controls = {name: str(path) for name, path in spec.controls.items()}
@@ -294,6 +295,7 @@ def _fields_of(findings: Iterable[Finding]) -> list[_Fields]:
                 video,
                 controls,
                 spec.is_upsampled,
+                spec.written_prompt,
             )
         )
     return fields

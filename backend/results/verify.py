@@ -104,6 +104,11 @@ def verify_results(folder: Path, written: Collection[Path] = ()) -> tuple[Verifi
     ]
     sidecars = _Sidecars(folder)
     verified += sidecars.verified
+    verified += [
+        Verified(left.file, left.entry, left.file.name, (ResultFault(Check.PROMPT, left.reason),))
+        for left in found.skipped
+        if left.entry is not None and sidecars.find(left.file, left.entry) is not None
+    ]
     results = [_result(spec, sidecars) for spec in found.specs]
     for result in results:
         result.faults += _faults_of(result)
@@ -126,9 +131,9 @@ class _Sidecars:
             if folder.is_dir() or file.name == folder.with_suffix(SIDECAR_SUFFIX).name:
                 self._read(file)
 
-    def find(self, spec: Spec) -> Mapping[str, Json] | None:
+    def find(self, file: Path, entry: int) -> Mapping[str, Json] | None:
         """Return what a sidecar says about this result; None when no sidecar mentions it."""
-        return self._provenance.get(spec.file, {}).get(spec.entry)
+        return self._provenance.get(file, {}).get(entry)
 
     def _read(self, file: Path) -> None:
         try:
@@ -155,7 +160,7 @@ class _Sidecars:
 
 
 def _result(spec: Spec, sidecars: _Sidecars) -> _Result:
-    in_sidecar = sidecars.find(spec)
+    in_sidecar = sidecars.find(spec.file, spec.entry)
     raw = _raw_prompt_spec(spec) if spec.format is SpecFormat.PROMPT_SPEC else {}
     metadata = raw.get("metadata")
     in_file = metadata.get("upsample") if isinstance(metadata, dict) else None
@@ -166,7 +171,8 @@ def _result(spec: Spec, sidecars: _Sidecars) -> _Result:
     elif in_sidecar is not None:
         original = in_sidecar.get("prompt")
     kept = original if isinstance(original, str) else None
-    return _Result(spec.file, spec.entry, spec.name, spec.prompt, kept, provenance)
+    prompt = spec.prompt if spec.written_prompt is None else spec.written_prompt
+    return _Result(spec.file, spec.entry, spec.name, prompt, kept, provenance)
 
 
 def _raw_prompt_spec(spec: Spec) -> Mapping[str, Json]:

@@ -26,6 +26,10 @@ class EntryFault(Exception):
         """The member at fault, whose line the message names; empty for the whole entry."""
 
 
+class LeftAlone(Exception):
+    """An entry is of the adapter's format, but there is no prompt in it to upsample. `str` is the reason."""
+
+
 @dataclass(frozen=True, slots=True)
 class Replacement:
     """A new prompt for one entry of a file."""
@@ -57,11 +61,14 @@ class Rewrite:
 class Adapter(Protocol):
     """One file format."""
 
+    PATHS_FROM_FILE: bool
+    """Whether relative paths start at the spec file, and not at the working directory."""
+
     def recognises(self, entry: Entry, /) -> bool:
         """Whether the keys of the entry are those of this format."""
 
     def read(self, entry: Entry, cwd: Path, /) -> Spec:
-        """Read the entry into a Spec. Raises EntryFault."""
+        """Read the entry into a Spec. Raises EntryFault and LeftAlone."""
 
     def rewrite(self, entry: Entry, new: Replacement, destination: Path, /) -> Rewrite:
         """Return the changes that put the new prompt into the entry, for a file at `destination`."""

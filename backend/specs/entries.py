@@ -1,7 +1,7 @@
 """Divides a file into entries, one for each prompt.
 
-A file is one JSON object, a list of objects, one object on each line, or plain text. This module does not
-know the file formats; `formats` recognises them.
+A file is one JSON object, an object of named samples, a list of objects, one object on each line, or plain
+text. This module does not know the file formats; `formats` recognises them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from backend.specs.json_spans import Member, Node, NotJson, items, member, parse
+from backend.specs.json_spans import Member, Node, NotJson, items, member, members, parse
 from backend.specs.model import BrokenSpec, Skipped
 from backend.specs.quoting import kind_of, well_formed
 from backend.specs.source import SourceText, TextLine, lines
@@ -25,6 +25,8 @@ class Layout(Enum):
     """The way in which a file contains its entries."""
 
     OBJECT = "object"
+    SAMPLES = "samples"
+    """An object whose member `samples` holds an object for each prompt, under the prompt's name."""
     ARRAY = "array"
     LINES = "lines"
     PROSE = "prose"
@@ -41,6 +43,8 @@ class Entry:
     """A JSON value; in plain text, the prompt itself."""
     default_name: str
     """The name of the prompt where the entry contains no name."""
+    outer: Node | None = None
+    """The object that contains all samples, in a file of samples; None elsewhere."""
 
     @property
     def fields(self) -> dict[str, Json]:
@@ -81,8 +85,13 @@ def divide(source: SourceText) -> Contents | Skipped | BrokenSpec:
         return Contents(Layout.LINES, tuple(_json_lines(source)))
     root = _parse(source, 0, len(source.text))
     if isinstance(root, BrokenSpec):
-        return root
+        return (
+            Contents(Layout.LINES, tuple(_json_lines(source))) if _is_json_lines(source) else root
+        )
     if isinstance(root.value, dict):
+        samples = member(source.text, root, "samples") if "prompt" not in root.value else None
+        if samples is not None and isinstance(samples.node.value, dict):
+            return Contents(Layout.SAMPLES, tuple(_samples(source, root, samples.node)))
         return Contents(Layout.OBJECT, (Entry(source, 0, root, stem_of(source.file)),))
     if isinstance(root.value, list):
         nodes = items(source.text, root)
@@ -119,6 +128,21 @@ def _json_lines(source: SourceText) -> Iterator[Entry | BrokenSpec]:
     for index, line in enumerate(full):
         node = _parse(source, line.start, line.end)
         yield node if isinstance(node, BrokenSpec) else _numbered(source, index, node)
+
+
+def _is_json_lines(source: SourceText) -> bool:
+    """Whether the first of several lines is an object of its own. Some tools call such a file .json."""
+    full = (line for line in lines(source.text) if source.text[line.start : line.end].strip())
+    first, second = next(full, None), next(full, None)
+    if first is None or second is None:
+        return False
+    node = _parse(source, first.start, first.end)
+    return isinstance(node, Node) and isinstance(node.value, dict)
+
+
+def _samples(source: SourceText, root: Node, samples: Node) -> Iterator[Entry]:
+    for index, each in enumerate(members(source.text, samples)):
+        yield Entry(source, index, each.node, well_formed(each.key), root)
 
 
 def _prose(source: SourceText) -> Iterator[Entry]:

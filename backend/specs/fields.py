@@ -2,39 +2,56 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from backend.specs.adapter import EntryFault, Replacement, Rewrite
+from backend.specs.adapter import EntryFault, LeftAlone, Replacement, Rewrite
 from backend.specs.entries import Entry
-from backend.specs.json_edit import Edit, set_value
+from backend.specs.json_edit import Edit, set_member
+from backend.specs.media_names import is_absolute, is_address
 from backend.specs.quoting import kind_of, quoted, well_formed
 from remote.protocol import Json
 
-CONTROLS = ("vis", "edge", "seg", "depth", "keypoint", "upscale", "hdmap", "lidar")
-"""Transfer1's controls. Where an RGB video is missing, the video of the first control here replaces it."""
+CONTROLS = (
+    *("vis", "edge", "blur", "seg", "depth", "keypoint", "upscale", "hdmap", "lidar", "wsm"),
+)
+"""The controls of all formats. Where an RGB video is missing, the video of the first control here replaces
+it, in the order of Transfer1."""
+
+VIEWS = (
+    *("front_wide", "cross_left", "cross_right", "rear_left", "rear_right", "rear", "front_tele"),
+    *("head_color", "hand_left", "hand_right"),
+)
+"""The cameras of multiview specs. The video of the first one here is shown."""
+
+KEYS_FROM_CWD = frozenset({"input_video_path", "visual_input", "input_video"})
+"""Keys of the video in formats whose paths are relative to the working directory."""
 
 CONTROL_KEYS = frozenset({"control_weight", "input_control", "control_path", "control_prompt"})
 """Keys by which a control is told from another object that is named "depth" by chance."""
 
-_ABSOLUTE = re.compile(r"([A-Za-z]:)?[/\\]")
 
-
-def prompt_of(entry: Entry, *, may_be_empty: bool = False) -> str:
-    """Return the prompt as written. Raises EntryFault where there is none."""
+def prompt_of(entry: Entry) -> str:
+    """Return the prompt as written; it may be empty. Raises EntryFault and LeftAlone."""
     if not isinstance(entry.node.value, dict):
         raise EntryFault(f"an entry must be an object, not {kind_of(entry.node.value)}")
     if "prompt" not in entry.fields:
-        raise EntryFault('the entry has no "prompt"')
-    prompt = entry.fields["prompt"]
-    if not isinstance(prompt, str):
-        raise EntryFault(f'"prompt" must be text, not {kind_of(prompt)}', "prompt")
-    if not is_well_formed(prompt):
-        raise EntryFault('"prompt" holds half of a surrogate pair, which is no character', "prompt")
-    if not prompt.strip() and not may_be_empty:
-        raise EntryFault('"prompt" is empty', "prompt")
-    return prompt
+        raise LeftAlone("a template: it has no prompt")
+    return text_of(entry.fields["prompt"], "prompt", quoted_key("prompt"))
+
+
+def text_of(value: Json, key: str, label: str) -> str:
+    """Return the prompt under `key`. Raises EntryFault where it is none."""
+    if not isinstance(value, str):
+        raise EntryFault(f"{label} must be text, not {kind_of(value)}", key)
+    if not is_well_formed(value):
+        raise EntryFault(f"{label} holds half of a surrogate pair, which is no character", key)
+    return value
+
+
+def quoted_key(key: str) -> str:
+    """Return a key in double quotes, as it stands in a file."""
+    return f'"{key}"'
 
 
 def name_of(entry: Entry) -> str:
@@ -62,10 +79,28 @@ def controls_of(
         control = controls.get(name)
         if isinstance(control, dict):
             label = f"{quoted(path_key)} of {quoted(name)}"
-            path = _path(control.get(path_key), base, key or name, label)
+            path = _path(_first_view(control.get(path_key)), base, key or name, label)
             if path is not None:
                 found[name] = path
     return found
+
+
+def first_view(fields: Mapping[str, Json], path_key: str, base: Path) -> Path | None:
+    """Return the path under `path_key` of the first camera that has one; None where none has."""
+    for name in VIEWS:
+        view = fields.get(name)
+        if isinstance(view, dict):
+            label = f"{quoted(path_key)} of {quoted(name)}"
+            path = _path(view.get(path_key), base, name, label)
+            if path is not None:
+                return path
+    return None
+
+
+def has_view(fields: Mapping[str, Json], keys: frozenset[str]) -> bool:
+    """Whether one of the cameras is an object that has one of `keys`."""
+    views = (fields.get(name) for name in VIEWS)
+    return any(isinstance(view, dict) and bool(keys & view.keys()) for view in views)
 
 
 def named_paths(entry: Entry, key: str, base: Path) -> dict[str, Path]:
@@ -94,18 +129,12 @@ def has_control(fields: Mapping[str, Json], keys: frozenset[str] = CONTROL_KEYS)
 
 def replace_prompt(entry: Entry, new: Replacement) -> list[Edit]:
     """Return the edits that put the new prompt into the entry's "prompt"."""
-    member = entry.member("prompt")
-    return set_value(entry.source, entry.node, member, new.prompt) if member else []
+    return set_member(entry.source, entry.node, "prompt", new.prompt)
 
 
 def rewrite_prompt(entry: Entry, new: Replacement, destination: Path) -> Rewrite:
     """Return the changes for a format in which nothing but the "prompt" is rewritten."""
     return Rewrite(tuple(replace_prompt(entry, new)))
-
-
-def is_relative(written: str) -> bool:
-    """Whether a path from a file is relative, by the rules of POSIX and of Windows."""
-    return _ABSOLUTE.match(written) is None
 
 
 def is_well_formed(text: str) -> bool:
@@ -121,4 +150,10 @@ def _path(written: Json, base: Path, key: str, label: str) -> Path | None:
     if "\0" in written or not is_well_formed(written):
         raise EntryFault(f"{label} is no path: {quoted(written)}", key)
     path = Path(written.replace("\\", "/"))
-    return base / path if is_relative(written) else path
+    # What is neither absolute nor an address stands below `base`, also a "~" that nobody expands.
+    return path if is_address(written) or is_absolute(written) else base / path
+
+
+def _first_view(written: Json) -> Json:
+    """Return the first of a list of views, of which one is shown; another value as it is."""
+    return written[0] if isinstance(written, list) and written else written

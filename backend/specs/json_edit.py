@@ -58,6 +58,11 @@ def set_value(source: SourceText, parent: Node, member: Member, value: Json) -> 
     return [Edit(member.node.start, member.node.end, spelled)]
 
 
+def set_item(source: SourceText, item: Node, value: str) -> list[Edit]:
+    """Return the edits that replace a text in a list."""
+    return [] if item.value == value else [Edit(item.start, item.end, _spelled(source, value))]
+
+
 def _laid_out(source: SourceText, parent: Node, member: Member, value: Json) -> str:
     """Write `value` as JSON in the layout of `member`: on several lines where its object is."""
     before_key = _space_before(source.text, member.key_start)

@@ -11,6 +11,7 @@ from backend.specs.fields import CONTROLS
 from backend.specs.model import Spec, SpecFormat
 
 _RGB = "rgb"
+_FROM_FILE = frozenset({SpecFormat.TRANSFER25, SpecFormat.COSMOS3, SpecFormat.PREDICT25})
 
 
 class Media(StrEnum):
@@ -55,9 +56,9 @@ def missing_media_hint(spec: Spec, cwd: Path) -> Path | None:
 
     In most cases, the command was run in the wrong folder. Only the folders above the spec file are tried.
     Returns None also where the video exists, and where the working directory does not matter: for absolute
-    paths and for Transfer2.5.
+    paths and for formats whose paths are relative to the spec file.
     """
-    if spec.video is None or spec.format is SpecFormat.TRANSFER25 or _exists(spec.video):
+    if spec.video is None or spec.format in _FROM_FILE or _exists(spec.video):
         return None
     try:
         written = spec.video.relative_to(cwd)

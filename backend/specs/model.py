@@ -18,7 +18,10 @@ class SpecFormat(StrEnum):
     TRANSFER1_BATCH = "transfer1-batch"
     UPSAMPLER_BATCH = "upsampler-batch"
     TRANSFER25 = "transfer2.5"
+    COSMOS3 = "cosmos3"
     PREDICT2 = "predict2"
+    PREDICT25 = "predict2.5"
+    PROMPT = "prompt"
     TEXT = "text"
 
 
@@ -36,23 +39,29 @@ class Spec:
     name: str
     """The spec's own name, or one made from the file's name and the entry."""
     prompt: str
-    """The prompt as written, with white space around it. It may be empty in formats that allow that."""
+    """The prompt as written, with white space around it. It may be empty where there is a video."""
     video: Path | None = None
     """The video or image that the model looks at, resolved by the format's rule; None for plain text."""
     controls: Mapping[str, Path] = field(default_factory=dict)
     """The control videos by control name ("edge", "depth"), resolved by the same rule as `video`."""
     is_upsampled: bool = False
-    """Whether the file says that its prompt was upsampled already."""
+    """Whether the file says that its prompt was upsampled already, or the prompt is a JSON object."""
     prompt_file: Path | None = None
-    """The text file that contains the prompt (Transfer2.5's `prompt_path`); None when `file` contains it."""
+    """The file that contains the prompt (`prompt_path`); None when `file` contains it."""
+    written_prompt: str | None = None
+    """The upsampled prompt in the file, where `prompt` is the short one that the file keeps beside it; else
+    None. Only Cosmos 3 has both."""
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file that is not a prompt spec, and the reason."""
+    """A file or an entry that is left alone, and the reason."""
 
     file: Path
     reason: str
+    entry: int | None = None
+    """The entry of a prompt spec in which nothing is to be upsampled, such as a template; None for a file
+    that is no prompt spec."""
 
 
 @dataclass(frozen=True, slots=True)

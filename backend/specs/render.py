@@ -5,16 +5,20 @@ This module writes no files. The caller writes what `render` returns, and decide
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from backend.errors import InputError
-from backend.specs.adapter import Adapter, EntryFault, OutputFile, Replacement, Rewrite
+from backend.specs.adapter import EntryFault, LeftAlone, OutputFile, Replacement, Rewrite
 from backend.specs.entries import Contents, Entry, Layout, blank_lines, divide
 from backend.specs.formats import prompt_spec, recognise
 from backend.specs.json_edit import Edit, splice
+from backend.specs.json_spans import Node
 from backend.specs.model import BrokenSpec
+from backend.specs.moved_paths import move_paths
+from backend.specs.prompt_files import prompt_file_of
 from backend.specs.quoting import printable
+from backend.specs.reading import read_entry
 from backend.specs.source import SourceText, load
 
 __all__ = ["OutputFile", "Replacement", "embeds_provenance", "render"]
@@ -30,13 +34,14 @@ def render(
     no longer contains the prompts that were upsampled.
     """
     try:
-        source, contents, adapter = _open(file)
+        source, contents = _open(file)
         edits: list[Edit] = []
         beside: list[OutputFile] = []
         for index, new in replacements.items():
-            changes = _rewrite(contents, adapter, index, new, destination, file)
+            changes = _rewrite(contents, index, new, destination, file)
             edits += changes.edits
             beside += changes.files
+        edits += _moves(source, contents, destination.parent, replacements.keys())
     except RecursionError:
         raise _changed(file, "is nested too deeply") from None
     if contents.layout is Layout.LINES:
@@ -50,12 +55,13 @@ def embeds_provenance(file: Path) -> bool:
 
     Raises InputError when the file is no longer a spec.
     """
-    _, contents, adapter = _open(file)
-    is_prompt_spec = adapter is prompt_spec
-    return is_prompt_spec and prompt_spec.has_place_for_provenance(contents.entries[0])
+    _, contents = _open(file)
+    first = contents.entries[0]
+    is_prompt_spec = recognise(first, contents.layout) is prompt_spec
+    return is_prompt_spec and prompt_spec.has_place_for_provenance(first)
 
 
-def _open(file: Path) -> tuple[SourceText, Contents, Adapter]:
+def _open(file: Path) -> tuple[SourceText, Contents]:
     source = load(file, Path())
     if not isinstance(source, SourceText):
         why = source.problem if isinstance(source, BrokenSpec) else source.reason
@@ -64,29 +70,49 @@ def _open(file: Path) -> tuple[SourceText, Contents, Adapter]:
     if not isinstance(contents, Contents):
         why = contents.problem if isinstance(contents, BrokenSpec) else contents.reason
         raise _changed(file, f"is no longer a prompt spec: {why}")
-    adapter = recognise(contents)
-    if adapter is None:
+    if not any(recognise(entry, contents.layout) for entry in contents.entries):
         raise _changed(file, "is no longer a prompt spec")
-    return source, contents, adapter
+    return source, contents
+
+
+def _moves(
+    source: SourceText, contents: Contents, folder: Path, rewritten: Collection[int]
+) -> list[Edit]:
+    """Return the edits that make relative paths right for a file in `folder`.
+
+    They are made for entries without a new prompt, too. The prompt files of `rewritten` entries are new ones.
+    """
+    nodes: dict[int, Node] = {}
+    taken: set[int] = set()
+    for entry in contents.entries:
+        prompt_path = entry.member("prompt_path") if entry.index in rewritten else None
+        if prompt_path is not None and prompt_file_of(entry) is not None:
+            taken.add(prompt_path.node.start)
+        adapter = recognise(entry, contents.layout)
+        if adapter is not None and adapter.PATHS_FROM_FILE:
+            node = entry.outer or entry.node
+            nodes[node.start] = node
+    moves = (edit for node in nodes.values() for edit in move_paths(source, node, folder))
+    return [edit for edit in moves if edit.start not in taken]
 
 
 def _rewrite(
     contents: Contents,
-    adapter: Adapter,
     index: int,
     new: Replacement,
     destination: Path,
     file: Path,
 ) -> Rewrite:
     part = contents.parts[index] if 0 <= index < len(contents.parts) else None
-    if not isinstance(part, Entry):
+    adapter = recognise(part, contents.layout) if isinstance(part, Entry) else None
+    if not isinstance(part, Entry) or adapter is None:
         raise _changed(file, f"has no prompt at entry {index + 1} any more")
     try:
-        if adapter.read(part, Path()).prompt != new.original:
+        if read_entry(part, adapter, Path()).prompt != new.original:
             raise _changed(file, f"has another prompt now (line {part.line})")
         return adapter.rewrite(part, new, destination)
-    except EntryFault as fault:
-        raise _changed(file, f"can no longer be used: {fault.problem} (line {part.line})") from None
+    except (EntryFault, LeftAlone) as fault:
+        raise _changed(file, f"can no longer be used: {fault} (line {part.line})") from None
 
 
 def _changed(file: Path, what: str) -> InputError:

@@ -113,7 +113,7 @@ class Profile(_Section):
 
     def sent_prompt(self, prompt: str) -> str:
         """Return the text that is sent for a spec's prompt."""
-        return prompt or self.template.empty_prompt
+        return prompt if prompt.strip() else self.template.empty_prompt
 
 
 @dataclass(frozen=True, slots=True)

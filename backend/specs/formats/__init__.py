@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from backend.specs.adapter import Adapter
-from backend.specs.entries import Contents, Layout
+from backend.specs.entries import Entry, Layout
 from backend.specs.formats import (
+    cosmos3,
     predict2,
+    predict25,
+    prompt_alone,
     prompt_spec,
     text,
     transfer1,
@@ -18,16 +21,20 @@ from backend.specs.formats import (
 
 # In each layout, the formats with the more specific keys come first.
 ADAPTERS: Final[dict[Layout, tuple[Adapter, ...]]] = {
-    Layout.OBJECT: (prompt_spec, transfer25, transfer1, predict2, upsampler_batch),
-    Layout.ARRAY: (predict2, upsampler_batch),
-    Layout.LINES: (transfer1_batch,),
+    Layout.OBJECT: (
+        *(prompt_spec, cosmos3, predict25, transfer25, transfer1, transfer1_batch),
+        *(predict2, upsampler_batch, prompt_alone),
+    ),
+    Layout.SAMPLES: (predict25,),
+    Layout.ARRAY: (predict2, upsampler_batch, prompt_alone),
+    Layout.LINES: (
+        *(cosmos3, predict25, transfer25, transfer1_batch, transfer1),
+        *(predict2, upsampler_batch, prompt_alone),
+    ),
     Layout.PROSE: (text,),
 }
 
 
-def recognise(contents: Contents) -> Adapter | None:
-    """Return the adapter for a file: the first one that recognises one of its entries."""
-    for adapter in ADAPTERS[contents.layout]:
-        if any(adapter.recognises(entry) for entry in contents.entries):
-            return adapter
-    return None
+def recognise(entry: Entry, layout: Layout) -> Adapter | None:
+    """Return the adapter for an entry in a file of this layout: the first one that recognises it."""
+    return next((adapter for adapter in ADAPTERS[layout] if adapter.recognises(entry)), None)

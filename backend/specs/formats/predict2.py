@@ -1,4 +1,9 @@
-"""Predict2 JSON: a list of images or videos with their prompts, relative to the working directory."""
+"""Predict2 batch: a JSON list of prompts, each with its image or video and the file that is to be made.
+
+Keys: `prompt`, `input_video` (an image or video; missing for text2image and text2world), `output_image` or
+`output_video`. Paths are relative to the working directory.
+Source: nvidia-cosmos/cosmos-predict2, assets/*/batch_example.json.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +13,13 @@ from backend.specs.entries import Entry
 from backend.specs.fields import name_of, path_of, prompt_of, rewrite_prompt
 from backend.specs.model import Spec, SpecFormat
 
+PATHS_FROM_FILE = False
+
 
 def recognises(entry: Entry) -> bool:
     keys = entry.fields.keys()
-    return "input_video" in keys or {"prompt", "output_video"} <= keys
+    makes_a_file = bool(keys & {"output_image", "output_video"})
+    return "input_video" in keys or ("prompt" in keys and makes_a_file)
 
 
 def read(entry: Entry, cwd: Path) -> Spec:

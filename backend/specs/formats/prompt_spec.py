@@ -1,10 +1,14 @@
-"""PromptSpec JSON: one prompt with its id and history. Paths are relative to the working directory."""
+"""PromptSpec JSON: one prompt with its id and history.
+
+Keys: `id`, `name`, `prompt`, `negative_prompt`, `input_video_path`, `control_inputs: {name: path}`,
+`is_upsampled`, `parent_prompt_text`, `metadata`. Paths are relative to the working directory.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from backend.specs.adapter import Replacement, Rewrite
+from backend.specs.adapter import EntryFault, Replacement, Rewrite
 from backend.specs.entries import Entry
 from backend.specs.fields import (
     name_of,
@@ -17,6 +21,8 @@ from backend.specs.fields import (
 from backend.specs.json_edit import Edit, set_member
 from backend.specs.model import Spec, SpecFormat
 
+PATHS_FROM_FILE = False
+
 _OWN_KEYS = frozenset({"is_upsampled", "control_inputs", "parent_prompt_text"})
 
 
@@ -27,6 +33,8 @@ def recognises(entry: Entry) -> bool:
 
 
 def read(entry: Entry, cwd: Path) -> Spec:
+    if "prompt" not in entry.fields:
+        raise EntryFault('the entry has no "prompt"')
     controls = named_paths(entry, "control_inputs", cwd)
     return Spec(
         format=SpecFormat.PROMPT_SPEC,
@@ -34,7 +42,7 @@ def read(entry: Entry, cwd: Path) -> Spec:
         entry=entry.index,
         line=entry.line,
         name=name_of(entry),
-        prompt=prompt_of(entry, may_be_empty=True),
+        prompt=prompt_of(entry),
         video=seen_by_model(path_of(entry, "input_video_path", cwd), controls),
         controls=controls,
         is_upsampled=entry.fields.get("is_upsampled") is True,

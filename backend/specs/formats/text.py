@@ -10,6 +10,8 @@ from backend.specs.json_edit import Edit
 from backend.specs.model import Spec, SpecFormat
 from backend.specs.quoting import well_formed
 
+PATHS_FROM_FILE = False
+
 
 def recognises(entry: Entry) -> bool:
     return True

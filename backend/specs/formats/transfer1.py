@@ -1,7 +1,10 @@
 """Transfer1 control spec: a prompt, a video, and an object for each control.
 
-Paths are relative to the working directory. Transfer1 raises an error for an object that is not a control,
-so we never add a key to such a file.
+Keys: `prompt`, `input_video_path`, and the controls `vis` `edge` `seg` `depth` `keypoint` `upscale` `hdmap`
+`lidar` with `input_control` (a path, or a list of one for each camera, of which the first is shown). A spec
+without a prompt is a template: the prompt comes from the command line or from a batch. Paths are relative to
+the working directory. Transfer1 raises an error for an object that is not a control, so we never add a key.
+Source: nvidia-cosmos/cosmos-transfer1, assets/inference_*.json.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ from backend.specs.fields import (
 )
 from backend.specs.model import Spec, SpecFormat
 
+PATHS_FROM_FILE = False
+
 
 def recognises(entry: Entry) -> bool:
     fields = entry.fields
@@ -38,7 +43,7 @@ def read(entry: Entry, cwd: Path) -> Spec:
         entry=entry.index,
         line=entry.line,
         name=name_of(entry),
-        prompt=prompt_of(entry, may_be_empty=True),
+        prompt=prompt_of(entry),
         video=seen_by_model(path_of(entry, "input_video_path", cwd), controls),
         controls=controls,
     )

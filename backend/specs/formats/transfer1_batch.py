@@ -1,4 +1,9 @@
-"""Transfer1 batch: JSONL, with a video and a prompt on each line, relative to the working directory."""
+"""Transfer1 and Predict1 batch: JSONL, with a video and a prompt on each line.
+
+Keys: `visual_input`, `prompt` (may be empty or missing: the video alone is described then),
+`control_overrides`. Paths are relative to the working directory. Both tools read it line by line whatever the
+file's name is. Source: nvidia-cosmos/cosmos-transfer1 and cosmos-predict1, assets/*/batch_inputs/*.jsonl.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +22,8 @@ from backend.specs.fields import (
 from backend.specs.model import Spec, SpecFormat
 from backend.specs.quoting import kind_of
 
+PATHS_FROM_FILE = False
+
 
 def recognises(entry: Entry) -> bool:
     return bool(entry.fields.keys() & {"visual_input", "control_overrides"})
@@ -30,7 +37,7 @@ def read(entry: Entry, cwd: Path) -> Spec:
         entry=entry.index,
         line=entry.line,
         name=name_of(entry),
-        prompt=prompt_of(entry, may_be_empty=True),
+        prompt=prompt_of(entry) if "prompt" in entry.fields else "",
         video=seen_by_model(path_of(entry, "visual_input", cwd), controls),
         controls=controls,
     )

@@ -1,38 +1,41 @@
-"""Transfer2.5 spec: like a Transfer1 spec, but paths are relative to the spec file.
+"""Transfer2.5 spec: a prompt or `prompt_path`, a `video_path`, controls, or a block for each camera.
 
-The format forbids extra keys. The prompt is in the spec or in a text file that the spec names. A prompt in
-the spec wins, as in Transfer2.5.
+Keys: `name`, `prompt` or `prompt_path` (.txt, or .json whose `prompt` is meant; `prompt` wins), `video_path`,
+`edge` `depth` `vis` `seg` with `control_path`, `guided_generation_mask`, `image_context_path`; multiview and
+agibot: `front_wide` … `front_tele`, `head_color` `hand_left` `hand_right` with `input_path` and
+`control_path`, `input_root`; plenoptic: `input_path` and `camera_sequence`. Paths are relative to the spec
+file. Source: nvidia-cosmos/cosmos-transfer2.5, cosmos_transfer2/config.py, multiview_config.py,
+plenoptic_config.py, robot_multiview_control_agibot_config.py. The format forbids extra keys.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
-from backend.specs.adapter import EntryFault, OutputFile, Replacement, Rewrite
 from backend.specs.entries import Entry
 from backend.specs.fields import (
-    CONTROLS,
     controls_of,
+    first_view,
     has_control,
-    is_relative,
+    has_view,
     name_of,
     path_of,
-    prompt_of,
-    replace_prompt,
     seen_by_model,
 )
-from backend.specs.json_edit import Edit, set_value
-from backend.specs.json_spans import Node, members
-from backend.specs.model import Skipped, Spec, SpecFormat
-from backend.specs.quoting import quoted, well_formed
-from backend.specs.source import SourceText, load
+from backend.specs.model import Spec, SpecFormat
+from backend.specs.prompt_files import prompt_file_of, read_prompt, rewrite_prompt_or_file
+
+PATHS_FROM_FILE = True
 
 
 def recognises(entry: Entry) -> bool:
     fields = entry.fields
+    keys = fields.keys()
     if "prompt_path" in fields or has_control(fields, frozenset({"control_path"})):
+        return True
+    if has_view(fields, frozenset({"input_path", "control_path"})):
+        return True
+    if "guided_generation_mask" in fields or {"input_path", "camera_sequence"} <= keys:
         return True
     # An upsampler batch entry has a "video_path", too, but also a "spec_id".
     is_ours = "video_path" in fields and "spec_id" not in fields
@@ -42,72 +45,23 @@ def recognises(entry: Entry) -> bool:
 def read(entry: Entry, cwd: Path) -> Spec:
     base = entry.source.place.parent
     controls = controls_of(entry.fields, "control_path", base)
-    prompt_file = _prompt_file(entry)
+    rgb = (
+        path_of(entry, "video_path", base)
+        or path_of(entry, "input_path", base)
+        or first_view(entry.fields, "input_path", base)
+        or first_view(entry.fields, "control_path", base)
+    )
     return Spec(
         format=SpecFormat.TRANSFER25,
         file=entry.source.file,
         entry=entry.index,
         line=entry.line,
         name=name_of(entry),
-        prompt=prompt_of(entry) if prompt_file is None else _load_prompt(prompt_file).text.strip(),
-        video=seen_by_model(path_of(entry, "video_path", base), controls),
+        prompt=read_prompt(entry),
+        video=seen_by_model(rgb, controls),
         controls=controls,
-        prompt_file=prompt_file,
+        prompt_file=prompt_file_of(entry),
     )
 
 
-def rewrite(entry: Entry, new: Replacement, destination: Path) -> Rewrite:
-    edits = list(_move_paths(entry, destination.parent))
-    prompt_file = _prompt_file(entry)
-    if prompt_file is None:
-        return Rewrite((*replace_prompt(entry, new), *edits))
-    # The name comes from the new spec, because two specs may share one prompt file.
-    beside = destination.with_suffix(".txt")
-    member = entry.member("prompt_path")
-    if member is not None:
-        edits += set_value(entry.source, entry.node, member, beside.name)
-    return Rewrite(tuple(edits), (OutputFile(beside, _new_text(prompt_file, new)),))
-
-
-def _prompt_file(entry: Entry) -> Path | None:
-    if entry.fields.get("prompt") is not None:
-        return None
-    return path_of(entry, "prompt_path", entry.source.place.parent)
-
-
-def _load_prompt(file: Path) -> SourceText:
-    loaded = load(file, Path())
-    if isinstance(loaded, SourceText):
-        return loaded
-    why = loaded.reason if isinstance(loaded, Skipped) else loaded.problem
-    raise EntryFault(f'"prompt_path" {quoted(file.name)}: {why}', "prompt_path")
-
-
-def _new_text(prompt_file: Path, new: Replacement) -> str:
-    source = _load_prompt(prompt_file)
-    old = source.text.strip()
-    before, _, after = source.text.partition(old)
-    return source.mark + before + well_formed(new.prompt) + after
-
-
-def _move_paths(entry: Entry, folder: Path) -> Iterator[Edit]:
-    """Yield the edits that make relative paths, resolved from `folder`, name the same files as before."""
-    here = entry.source.place.parent.resolve()
-    there = folder.resolve()
-    if here == there:
-        return
-    yield from _move_paths_of(entry.source, entry.node, here, there)
-    for name in CONTROLS:
-        control = entry.member(name)
-        if control is not None and isinstance(control.node.value, dict):
-            yield from _move_paths_of(entry.source, control.node, here, there)
-
-
-def _move_paths_of(source: SourceText, parent: Node, here: Path, there: Path) -> Iterator[Edit]:
-    for member in members(source.text, parent):
-        written = member.node.value
-        if not member.key.endswith("_path") or member.key == "prompt_path":
-            continue
-        if isinstance(written, str) and written and is_relative(written):
-            moved = os.path.relpath(here / written.replace("\\", "/"), there)
-            yield from set_value(source, parent, member, Path(moved).as_posix())
+rewrite = rewrite_prompt_or_file

@@ -1,4 +1,7 @@
-"""Upsampler batch: a JSON list of prompts with their videos, relative to the working directory."""
+"""Upsampler batch: a JSON list of prompts with their videos.
+
+Keys: `prompt`, `video_path`, `name`, `spec_id`. Paths are relative to the working directory.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from pathlib import Path
 from backend.specs.entries import Entry
 from backend.specs.fields import name_of, path_of, prompt_of, rewrite_prompt
 from backend.specs.model import Spec, SpecFormat
+
+PATHS_FROM_FILE = False
 
 
 def recognises(entry: Entry) -> bool:

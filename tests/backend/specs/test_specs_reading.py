@@ -1,4 +1,4 @@
-"""Each of the seven formats becomes a Spec, and what is wrong in one is said with its line."""
+"""The formats become Specs, with their names and paths. `test_formats` has every kind."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def read_spec(folder: Path, name: str, content: str | Json) -> Spec:
     return found
 
 
-# --- the seven formats ---------------------------------------------------------------------------
+# --- some formats in full ---------------------------------------------------------------------------
 
 
 def test_a_prompt_spec_is_read_with_its_windows_paths(folder: Path) -> None:

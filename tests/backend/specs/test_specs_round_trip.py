@@ -50,6 +50,7 @@ values = st.recursive(
 )
 objects = st.dictionaries(keys, values, max_size=5)
 prompts = st.text(max_size=20)
+words = prompts.filter(str.strip)
 provenances = st.dictionaries(st.text(max_size=4), st.integers() | st.text(max_size=4), max_size=3)
 layouts = st.fixed_dictionaries(
     {
@@ -95,7 +96,7 @@ def test_only_the_prompt_changes(
 
 
 @with_files
-@given(objects, st.none() | objects, provenances, prompts, prompts, layouts, newlines)
+@given(objects, st.none() | objects, provenances, words, prompts, layouts, newlines)
 def test_only_prompt_flags_and_provenance_change_in_a_prompt_spec(
     tmp_path: Path,
     head: dict[str, Json],

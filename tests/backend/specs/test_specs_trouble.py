@@ -54,13 +54,12 @@ def read_skipped(folder: Path, name: str, content: str | Json) -> Skipped:
         [],
         [[]],
         "text",
-        {"prompt": "p"},
+        {"prompt": "p", "why": 1},
         {"id": 7},
         {"depth": 3},
         {"depth": {"min": 0}},
         {"video_path": "v.mp4", "caption": "c"},
         [{"video_path": "v.mp4", "caption": "c"}],
-        {"visual_input": "v.mp4", "prompt": "p"},
     ],
 )
 def test_other_json_is_skipped(folder: Path, value: Json) -> None:
@@ -95,10 +94,9 @@ def test_a_file_of_no_json_lines_at_all_is_broken_once(folder: Path) -> None:
         ('{"prompt": "p",\n"control_inputs": "depth"}', 2, "must be an object, not text"),
         ('{"prompt": "p",\n"control_inputs": {"depth": false}}', 2, "must be a path, not false"),
         ('{"edge": {},\n"prompt": "\\ud800"}', 2, "half of a surrogate pair"),
-        ('{"video_path": "v",\n"prompt": " "}', 2, "is empty"),
         ('{"video_path": "v",\n"prompt_path": "gone.txt"}', 2, "there is no such file"),
         ('{"prompt": "p",\n\n  oops', 3, "(column 3)"),
-        ('{"prompt": "p"}\n{"prompt": "q"}', 2, "More text follows the JSON value (column 1)"),
+        ('{"prompt":\n"p"}\n{"prompt": "q"}', 3, "More text follows the JSON value (column 1)"),
         ('{"prompt": "p', 1, "Unterminated string"),
     ],
 )

@@ -1,0 +1,106 @@
+"""Cosmos 3 spec: `model_mode`, `prompt` or `prompt_path`, `vision_path`, and controls for a transfer.
+
+Keys: `name`, `model_mode` (text2image, text2video, image2image, image2video, video2video; other modes take no
+prompt of this kind), `prompt` (text, or a JSON object as a string), `prompt_path` (.txt, or .json whose whole
+object is the prompt), `vision_path`, the controls `edge` `blur` `depth` `seg` `wsm` with `control_path`,
+`resolution`, `aspect_ratio`, `num_frames`, `fps`, `negative_prompt_file`, `defaults_file`, `extra`. A missing
+mode follows from `vision_path` and `num_frames`. Paths are relative to the spec file, or addresses.
+Source: NVIDIA/cosmos-framework, cosmos_framework/inference/args.py. Its parser refuses unknown keys, so we
+never add one. Where `prompt` is upsampled already, `extra.prompt` holds the short one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from backend.specs.adapter import EntryFault, LeftAlone
+from backend.specs.entries import Entry
+from backend.specs.fields import (
+    KEYS_FROM_CWD,
+    controls_of,
+    name_of,
+    path_of,
+    seen_by_model,
+    text_of,
+)
+from backend.specs.model import Spec, SpecFormat
+from backend.specs.prompt_files import (
+    JsonPrompt,
+    prompt_file_of,
+    read_prompt,
+    rewrite_prompt_or_file,
+)
+from backend.specs.quoting import kind_of, quoted
+from backend.specs.upsampled import is_json_object
+
+PATHS_FROM_FILE = True
+
+_CONTROLS = ("edge", "blur", "depth", "seg", "wsm")
+_MODES = frozenset({"text2image", "text2video", "image2image", "image2video", "video2video"})
+_OWN_KEYS = frozenset({"model_mode", "vision_path"})
+_OWN_KEYS_BESIDE_A_PROMPT = frozenset(
+    {"aspect_ratio", "num_frames", "negative_prompt_file", "enable_sound", "shift"}
+)
+_KEYS_OF_OTHERS = KEYS_FROM_CWD | {"input_path", "video_path", "inference_type"}
+
+
+def recognises(entry: Entry) -> bool:
+    fields = entry.fields
+    keys = fields.keys()
+    if keys & _KEYS_OF_OTHERS:
+        return False
+    has_own_control = any(isinstance(fields.get(name), dict) for name in ("blur", "wsm"))
+    has_prompt = bool(keys & {"prompt", "prompt_path"})
+    return (
+        bool(keys & _OWN_KEYS)
+        or has_own_control
+        or (has_prompt and bool(keys & _OWN_KEYS_BESIDE_A_PROMPT))
+    )
+
+
+def read(entry: Entry, cwd: Path) -> Spec:
+    mode = _mode_of(entry)
+    fields, base = entry.fields, entry.source.place.parent
+    if "prompt" in fields and "prompt_path" in fields:
+        raise EntryFault('only one of "prompt" and "prompt_path" may be given', "prompt_path")
+    written = read_prompt(entry, JsonPrompt.WHOLE)
+    short = _short_prompt(entry) if is_json_object(written) else None
+    own = {name: fields[name] for name in _CONTROLS if name in fields}
+    controls = controls_of(own, "control_path", base)
+    video = seen_by_model(path_of(entry, "vision_path", base), controls)
+    if video is None and mode.startswith(("image", "video")):
+        raise EntryFault(f"{mode} needs a picture or video, and none is named", "model_mode")
+    return Spec(
+        format=SpecFormat.COSMOS3,
+        file=entry.source.file,
+        entry=entry.index,
+        line=entry.line,
+        name=name_of(entry),
+        prompt=written if short is None else short,
+        video=video,
+        controls=controls,
+        is_upsampled=is_json_object(written),
+        prompt_file=prompt_file_of(entry),
+        written_prompt=None if short is None else written,
+    )
+
+
+rewrite = rewrite_prompt_or_file
+
+
+def _mode_of(entry: Entry) -> str:
+    """Return the mode that the entry names; empty where it follows from the other keys."""
+    mode = entry.fields.get("model_mode")
+    if mode is None:
+        return ""
+    if not isinstance(mode, str):
+        raise EntryFault(f'"model_mode" must be text, not {kind_of(mode)}', "model_mode")
+    if mode not in _MODES:
+        raise LeftAlone(f"the mode {quoted(mode)} makes no picture or video of a prompt alone")
+    return mode
+
+
+def _short_prompt(entry: Entry) -> str | None:
+    extra = entry.fields.get("extra")
+    short = extra.get("prompt") if isinstance(extra, dict) else None
+    return text_of(short, "extra", '"prompt" of "extra"') if isinstance(short, str) else None

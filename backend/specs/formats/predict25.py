@@ -1,0 +1,66 @@
+"""Predict2.5 spec: `inference_type`, a prompt or `prompt_path`, and an `input_path`.
+
+Keys: `inference_type` (text2world, image2world, video2world), `name`, `prompt` or `prompt_path`,
+`input_path`, `negative_prompt`, `num_output_frames`, `resolution`; an older form has the prompts in
+`samples: {name: {prompt or prompt_path, input_path}}`; multiview has `front_wide` … with `video_path`.
+Paths are relative to the spec file. Source: nvidia-cosmos/cosmos-predict2.5, cosmos_predict2/config.py.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from backend.specs.adapter import EntryFault
+from backend.specs.entries import Entry
+from backend.specs.fields import KEYS_FROM_CWD, first_view, has_view, name_of, path_of
+from backend.specs.model import Spec, SpecFormat
+from backend.specs.prompt_files import prompt_file_of, read_prompt, rewrite_prompt_or_file
+from backend.specs.quoting import quoted
+
+PATHS_FROM_FILE = True
+
+_WITH_MEDIA = frozenset({"image2world", "video2world"})
+
+
+def recognises(entry: Entry) -> bool:
+    fields = entry.fields
+    keys = fields.keys()
+    # Transfer2.5's plenoptic specs have an "input_path", too.
+    if "camera_sequence" in keys or keys & KEYS_FROM_CWD:
+        return False
+    has_prompt = bool(keys & {"prompt", "prompt_path"})
+    return (
+        "inference_type" in keys
+        or has_view(fields, frozenset({"video_path"}))
+        or ("input_path" in keys and has_prompt)
+        or (entry.outer is not None and (has_prompt or "input_path" in keys))
+    )
+
+
+def read(entry: Entry, cwd: Path) -> Spec:
+    base = entry.source.place.parent
+    video = path_of(entry, "input_path", base) or first_view(entry.fields, "video_path", base)
+    kind = _inference_type(entry)
+    if video is None and kind in _WITH_MEDIA:
+        raise EntryFault(f'{quoted(kind)} needs an "input_path", and none is named')
+    return Spec(
+        format=SpecFormat.PREDICT25,
+        file=entry.source.file,
+        entry=entry.index,
+        line=entry.line,
+        name=name_of(entry),
+        prompt=read_prompt(entry),
+        video=video,
+        prompt_file=prompt_file_of(entry),
+    )
+
+
+rewrite = rewrite_prompt_or_file
+
+
+def _inference_type(entry: Entry) -> str:
+    around = entry.outer.value if entry.outer is not None else None
+    kind = entry.fields.get("inference_type")
+    if kind is None and isinstance(around, dict):
+        kind = around.get("inference_type")
+    return kind if isinstance(kind, str) else ""
