@@ -95,18 +95,18 @@ async def test_two_at_once_agree(counted_clip: Path, tmp_path: Path) -> None:
 # --- trouble --------------------------------------------------------------------------------------
 
 
-async def test_a_cut_video_names_the_frame_that_is_missing(
+async def test_a_damaged_video_names_the_frame_that_is_missing(
     tmp_path: Path, run_ffmpeg: RunFfmpeg, counted_clip: Path
 ) -> None:
     whole = tmp_path / "whole.mp4"
     run_ffmpeg("-i", counted_clip, "-c", "copy", "-movflags", "+faststart", whole)
-    cut = tmp_path / "cut.mp4"
+    damaged = tmp_path / "damaged.mp4"
     content = whole.read_bytes()
     middle = (content.index(b"mdat") + len(content)) // 2
-    cut.write_bytes(content[:middle])
-    video = probe(cut)
+    damaged.write_bytes(content[:middle].ljust(len(content), b"\0"))
+    video = probe(damaged)
     late = ChosenFrame(47, 47 / 24)
-    with pytest.raises(MediaError, match=r"cut\.mp4"):
+    with pytest.raises(MediaError, match=r"damaged\.mp4"):
         await prepare_frames(video, [late], HALF, tmp_path / "hints")
     assert list((tmp_path / "hints").iterdir()) == []
 
