@@ -22,7 +22,7 @@ from backend.files import file_stamp
 from backend.sizes import Size
 from backend.specs.model import Spec, SpecFormat
 from backend.specs.reading import Finding, read_file
-from backend.video import MediaKind, Video, probe
+from backend.video import Colours, MediaKind, Video, probe
 
 _SCHEMA = f"3 {__version__}"
 """The version of the cache; another version of the program may read files differently."""
@@ -35,7 +35,7 @@ _PART = 1_000
 
 _Fields = tuple[str, int, int, str, str, str | None, dict[str, str], bool, str | None]
 """The fields of a Spec except its file."""
-_VideoFields = tuple[str, int, int, float, float, int, str, int]
+_VideoFields = tuple[str, int, int, float, float, int, str, int, bool, str]
 """The fields of a Video except its path."""
 _DAMAGED = (ValueError, TypeError, LookupError, AttributeError)
 """Exceptions that a damaged row may raise."""
@@ -237,14 +237,19 @@ class VideoIndex:
         if known is not None:
             with suppress(*_DAMAGED):
                 kept: _VideoFields = json.loads(known)
-                kind, width, height, fps, duration, frames, codec, stream = kept
-                size = Size(width, height)
-                return Video(path, MediaKind(kind), size, fps, duration, frames, codec, stream)
+                kind, width, height, fps, duration, frames, codec, stream, stretched, name = kept
+                size, colours = Size(width, height), Colours.parse(name) if name else None
+                return Video(
+                    *(path, MediaKind(kind), size, fps, duration, frames, codec, stream),
+                    is_stretched=stretched,
+                    colours=colours,
+                )
         found = probe(path)
         if stamp and _is_text(absolute):
             fields = (
                 *(found.kind, found.size.width, found.size.height, found.fps),
                 *(found.duration, found.frames, found.codec, found.stream),
+                *(found.is_stretched, str(found.colours or "")),
             )
             self._index.put(absolute, stamp, json.dumps(fields))
         return found

@@ -28,13 +28,14 @@ def make_hint(video: Path, output: Path | None, *, force: bool) -> ExitCode:
     size = planner.largest(media.size, planner.text_tokens(None), planner.frames_of(media))
     if size is None:
         raise InputError(f"no size of {video} fits", "Set frames_to_extract lower.")
+    folder = upsampling.hint_video_dir
     made = asyncio.run(
         create_hint_video(
             video,
             # The name comes from the content, so that hint videos of two files named color.mp4 both stay.
-            output or hint_path(upsampling.hint_video_dir, content_key(video), size),
+            output or hint_path(folder, content_key(video), size, media.colours),
             size=size,
-            hint_video_dir=upsampling.hint_video_dir,
+            hint_video_dir=folder,
         )
     )
     write_line(str(made))

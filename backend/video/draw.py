@@ -16,11 +16,11 @@ from backend.video.frame_cache import (
     HINT,
     Frame,
     check_drawn,
-    choice_key,
     content_key,
     drawing_folder,
     even,
     frame_name,
+    frames_path,
     hint_path,
     keep_copy,
     keep_frames,
@@ -60,9 +60,9 @@ async def prepare_frames(
     be decoded, and InputError when the folder cannot be written.
     """
     content = await asyncio.to_thread(content_key, video.path)
-    frames_dir = hint_video_dir / f"{content}-{size}-{choice_key(chosen)}"
+    frames_dir = frames_path(hint_video_dir, content, size, chosen, video.colours)
     wants_hint = video.kind is MediaKind.VIDEO and size != video.size
-    hint = hint_path(hint_video_dir, content, size) if wants_hint else None
+    hint = hint_path(hint_video_dir, content, size, video.colours) if wants_hint else None
     kept = await asyncio.to_thread(kept_frames, frames_dir, chosen, size)
     missing_hint = hint if hint is not None and not hint.is_file() else None
     if kept is not None and missing_hint is None:
@@ -72,8 +72,9 @@ async def prepare_frames(
         video.path,
         video.stream,
         frames=names if kept is None else (),
-        frame_size=size if size != video.size else None,
+        frame_size=size if size != video.size or video.is_stretched else None,
         hint=(even(size), HINT) if missing_hint is not None else None,
+        colours=video.colours,
     )
     with drawing_folder(hint_video_dir) as folder:
         (folder / FRAMES).mkdir()
@@ -109,13 +110,13 @@ async def create_hint_video(
     kept = None
     if hint_video_dir is not None:
         content = await asyncio.to_thread(content_key, source)
-        kept = hint_path(hint_video_dir, content, size)
+        kept = hint_path(hint_video_dir, content, size, video.colours)
     with drawing_folder(target.parent) as folder:
         drawn = folder / HINT
         if kept is not None and kept.is_file():
             await asyncio.to_thread(shutil.copyfile, kept, drawn)
         else:
-            drawing = Drawing(source, video.stream, hint=(size, HINT))
+            drawing = Drawing(source, video.stream, hint=(size, HINT), colours=video.colours)
             await draw(drawing, folder, ffmpeg=ffmpeg or find_ffmpeg(), time_limit=time_limit)
             if kept is not None:
                 await asyncio.to_thread(keep_copy, drawn, kept)

@@ -20,6 +20,7 @@ from typing import Protocol, Self
 from backend.errors import MediaError
 from backend.sizes import Size
 from backend.video.allowed_formats import ONLY_THESE
+from backend.video.colours import Colours, screen_filters, write_tables
 from backend.video.probe import MAX_PIXELS
 
 _STDERR_KEPT = 8192
@@ -63,6 +64,8 @@ class Drawing:
     """None leaves frames at the source's size."""
     hint: tuple[Size, str] | None = None
     """Even size and name of the hint video."""
+    colours: Colours | None = None
+    """The source's colours, where they are not those of an ordinary screen."""
 
 
 async def draw(drawing: Drawing, folder: Path, *, ffmpeg: Path, time_limit: float) -> None:
@@ -75,6 +78,8 @@ async def draw(drawing: Drawing, folder: Path, *, ffmpeg: Path, time_limit: floa
     suffix = drawing.source.suffix if re.fullmatch(r"\.\w+", drawing.source.suffix) else ""
     link = folder / f"source{suffix}"
     link.symlink_to(drawing.source.absolute())
+    if drawing.colours is not None:
+        write_tables(drawing.colours, folder)
     try:
         await _run(_arguments(drawing, link.name, ffmpeg), folder, drawing.source, time_limit)
     finally:
@@ -93,6 +98,7 @@ def _arguments(drawing: Drawing, source: str, ffmpeg: Path) -> list[str]:
         frame = branches[branch].filter("select", f"eq(n,{index})").filter("setpts", "0")
         if drawing.frame_size is not None:
             frame = _scaled(frame, drawing.frame_size)
+        frame = _as_shown(frame, drawing.colours)
         outputs.append(graph.output(frame.filter("format", "rgb24"), name, **_PNG))
     if drawing.hint is not None:
         size, name = drawing.hint
@@ -100,6 +106,9 @@ def _arguments(drawing: Drawing, source: str, ffmpeg: Path) -> list[str]:
         # it is a picture from almost a quarter of a second later.
         hint = branches[len(drawing.frames)].filter("setpts", "PTS-STARTPTS")
         hint = _scaled(hint.filter("fps", HINT_RATE, round="up"), size)
+        if drawing.colours is not None:
+            hint = _as_shown(hint, drawing.colours)
+            hint = hint.filter("scale", out_color_matrix="bt709", out_range="tv")
         outputs.append(graph.output(hint, name, **_H264))
     command = graph.merge_outputs(*outputs).global_args("-nostdin", "-hide_banner", "-v", "error")
     return list(command.compile(cmd=str(ffmpeg), overwrite_output=True))
@@ -123,6 +132,12 @@ _H264 = {
 
 def _scaled(branch: Stream, size: Size) -> Stream:
     return branch.filter("scale", size.width, size.height, flags="lanczos").filter("setsar", 1)
+
+
+def _as_shown(branch: Stream, colours: Colours | None) -> Stream:
+    for name, options in screen_filters(colours) if colours else ():
+        branch = branch.filter(name, **options)
+    return branch
 
 
 async def _run(command: Sequence[str], folder: Path, source: Path, time_limit: float) -> None:

@@ -4,6 +4,8 @@ The folder for hint videos contains:
 
     3f9a…-896x504.mp4          a hint video: SHA-256 of the source (16 digits) and size
     3f9a…-896x504-1b22…/       the frames of one choice, as frame-0.png, frame-1.png, …
+    3f9a…-896x504-hlg-bt2020.mp4, 3f9a…-896x504-1b22…-hlg-bt2020/
+                               the same of a video with such colours, which are drawn for an ordinary screen
     .drawing-…/                a temporary folder: finished results are renamed out of it
 
 So a file with a final name is complete, and a changed source gets other names. Damaged frames are replaced;
@@ -23,6 +25,7 @@ from pathlib import Path
 
 from backend.errors import InputError, MediaError, UpsampleError
 from backend.sizes import Size
+from backend.video.colours import Colours
 from backend.video.frame_choice import ChosenFrame, FrameSampling, choose_frames
 from backend.video.probe import Video
 
@@ -66,8 +69,22 @@ def choice_key(chosen: Sequence[ChosenFrame]) -> str:
     return hashlib.sha256(indices.encode()).hexdigest()[:8]
 
 
-def hint_path(hint_video_dir: Path, content: str, size: Size) -> Path:
-    return hint_video_dir / f"{content}-{even(size)}.mp4"
+def hint_path(hint_video_dir: Path, content: str, size: Size, colours: Colours | None) -> Path:
+    return hint_video_dir / f"{content}-{even(size)}{_suffix(colours)}.mp4"
+
+
+def frames_path(
+    hint_video_dir: Path,
+    content: str,
+    size: Size,
+    chosen: Sequence[ChosenFrame],
+    colours: Colours | None,
+) -> Path:
+    return hint_video_dir / f"{content}-{size}-{choice_key(chosen)}{_suffix(colours)}"
+
+
+def _suffix(colours: Colours | None) -> str:
+    return f"-{colours}" if colours else ""
 
 
 def frame_name(position: int) -> str:
@@ -186,8 +203,9 @@ class DrawnFrames:
             if video.path not in self._contents:
                 self._contents[video.path] = content_key(video.path)
             chosen = choose_frames(video, count, self._sampling)
-            name = f"{self._contents[video.path]}-{size}-{choice_key(chosen)}"
-            frames = (self._folder / name / frame_name(at) for at in range(len(chosen)))
+            content = self._contents[video.path]
+            folder = frames_path(self._folder, content, size, chosen, video.colours)
+            frames = (folder / frame_name(at) for at in range(len(chosen)))
             return sum(path.stat().st_size for path in frames)
         except (OSError, UpsampleError):
             return None

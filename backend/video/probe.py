@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 from backend.errors import MediaError
 from backend.sizes import Size
 from backend.video.allowed_formats import ONLY_THESE
+from backend.video.colours import Colours
 from backend.video.damage import (
     CONVERT,
     holds_only,
@@ -37,6 +39,9 @@ MAX_SIDE = 16_384
 """The longest side, in pixels. A header that claims more is damaged or malicious."""
 MAX_PIXELS = 2**27
 """The most pixels of one picture. 134 million (8K has 33 million) decode to 400 MB."""
+
+_MOST_STRETCHED = 4
+"""The most that a pixel is wider than high, or higher than wide. Film of 1.78 squeezed to 4:3 has 1.33."""
 
 TIME_LIMIT = 60.0
 """Seconds that reading all packets of a file may take."""
@@ -62,10 +67,8 @@ class Video:
     """The path, as the caller gave it."""
     kind: MediaKind
     size: Size
-    """The size in pixels after the rotation that the file asks for, as ffmpeg writes unscaled frames.
-
-    Pixels that are not square (a sample aspect ratio other than 1:1) are not stretched.
-    """
+    """The size in pixels at which the video plays: after the rotation that the file asks for, and with the
+    width stretched where its pixels are not square."""
     fps: float
     """Frames a second on average; 0 for an image."""
     duration: float
@@ -76,6 +79,10 @@ class Video:
     """ffmpeg's name of the codec: "h264", "hevc", "png"."""
     stream: int = 0
     """Index of the picture stream in the file."""
+    is_stretched: bool = False
+    """Whether the frames in the file have another width than `size`, because their pixels are not square."""
+    colours: Colours | None = None
+    """The colours, where they are not those of an ordinary screen."""
 
 
 def probe(path: str | Path) -> Video:
@@ -85,15 +92,20 @@ def probe(path: str | Path) -> Video:
         _refuse_formats(path, container)
         stream = picture_stream(path, container)
         _refuse_sizes(path, stream.codec_context.width, stream.codec_context.height)
-        size = _shown_size(_first_frame(path, container, stream))
-        codec, index = stream.codec_context.name, stream.index
+        frame = _first_frame(path, container, stream)
         still = _is_still(container)
+        # A picture's pixels are square for every program that shows pictures, whatever resolution it notes.
+        ratio = Fraction(1) if still else _pixel_ratio(container, stream)
+        size = _shown_size(frame, ratio)
+        is_stretched = size != _shown_size(frame, Fraction(1))
+        colours = Colours.of(frame)
+        codec, index = stream.codec_context.name, stream.index
         duration, fps, frames = (0.0, 0.0, 1) if still else _length(container, stream)
     refuse_cut_off(path)
     if frames < 1:
         duration, frames = _walked_length(path, fps)
     kind = MediaKind.IMAGE if still else MediaKind.VIDEO
-    return Video(path, kind, size, fps, duration, frames, codec, index)
+    return Video(path, kind, size, fps, duration, frames, codec, index, is_stretched, colours)
 
 
 @contextmanager
@@ -206,9 +218,21 @@ def _first_frame(path: Path, container: InputContainer, stream: VideoStream) -> 
     raise undecodable(path, trouble)
 
 
-def _shown_size(frame: VideoFrame) -> Size:
+def _pixel_ratio(container: InputContainer, stream: VideoStream) -> Fraction:
+    """Return the width of a pixel over its height; 1 where it is not told, or cannot be true."""
+    ratio = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    return (
+        Fraction(ratio)
+        if ratio and 1 / _MOST_STRETCHED <= ratio <= _MOST_STRETCHED
+        else Fraction(1)
+    )
+
+
+def _shown_size(frame: VideoFrame, pixel_ratio: Fraction) -> Size:
+    """Return the size at which a frame is shown."""
+    width = max(1, round(frame.width * pixel_ratio))
     sideways = round(frame.rotation / 90) % 2 == 1
-    return Size(frame.height, frame.width) if sideways else Size(frame.width, frame.height)
+    return Size(frame.height, width) if sideways else Size(width, frame.height)
 
 
 def _is_still(container: InputContainer) -> bool:

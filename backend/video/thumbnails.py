@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from backend.errors import MediaError
 from backend.sizes import Size
+from backend.video.colours import Filter, screen_filters, write_tables
 from backend.video.frame_choice import ChosenFrame
 from backend.video.probe import Video, open_media
 
@@ -80,8 +84,10 @@ def read_thumbnails(
         large = video.size.width * video.size.height > _LARGE
         stream.thread_type = "NONE" if large else "AUTO"
         frames = _Frames(container, stream, check)
-        for frame in chosen:
-            yield _small(frames.at(frame), size)
+        with TemporaryDirectory(prefix="upsample-colours-") as folder:
+            filters = _colour_filters(video, Path(folder))
+            for frame in chosen:
+                yield _small(frames.at(frame), size, filters)
 
 
 class _Frames:
@@ -135,16 +141,40 @@ class _Frames:
                 yield frame
 
 
-def _small(frame: VideoFrame, size: Size) -> Thumbnail:
+def _colour_filters(video: Video, folder: Path) -> tuple[Filter, ...]:
+    """Return the filters that give the video's frames the colours of an ordinary screen; often none."""
+    if video.colours is None:
+        return ()
+    write_tables(video.colours, folder)
+    return (*screen_filters(video.colours, folder), ("format", {"pix_fmts": "rgb24"}))
+
+
+def _small(frame: VideoFrame, size: Size, filters: Sequence[Filter]) -> Thumbnail:
     turns = round(frame.rotation / 90) % 4
     width, height = (size.height, size.width) if turns % 2 else (size.width, size.height)
-    drawn = frame.reformat(width, height, "rgb24", interpolation="AREA")
+    pixels = "gbrp16le" if filters else "rgb24"
+    drawn = frame.reformat(width, height, pixels, interpolation="AREA")
+    if filters:
+        drawn = _filtered(drawn, filters)
     plane = drawn.planes[0]
     raw = bytes(plane)
     rows = [raw[y * plane.line_size : y * plane.line_size + 3 * width] for y in range(height)]
     for _ in range(turns):
         rows = _turned_left(rows)
     return Thumbnail(size, b"".join(rows))
+
+
+def _filtered(frame: VideoFrame, filters: Sequence[Filter]) -> VideoFrame:
+    from av.filter import Graph
+
+    graph = Graph()
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1)
+    )
+    nodes = [graph.add(name, **options) for name, options in filters]
+    graph.link_nodes(source, *nodes, graph.add("buffersink")).configure()
+    graph.vpush(frame)
+    return graph.vpull()
 
 
 def _turned_left(rows: list[bytes]) -> list[bytes]:

@@ -21,6 +21,7 @@ from backend.video import (
     prepare_frames,
     probe,
 )
+from backend.video.thumbnails import read_thumbnails
 
 RunFfmpeg = Callable[..., None]
 Numbered = Callable[[int], str]
@@ -108,6 +109,26 @@ async def test_a_turned_clip_is_drawn_upright(turned_clip: Path, tmp_path: Path)
     prepared = await prepare_frames(video, choose_frames(video, 1), Size(36, 64), tmp_path)
     assert _sides(prepared.frames[0]) == (36, 64)
     assert prepared.hint is None
+
+
+@pytest.mark.parametrize("turned", [False, True])
+async def test_a_clip_of_pixels_that_are_not_square_is_drawn_as_it_plays(
+    tmp_path: Path, run_ffmpeg: RunFfmpeg, turned: bool
+) -> None:
+    clip, shown = tmp_path / "squeezed.mp4", tmp_path / "shown.mp4"
+    # A circle is squeezed to half its width.
+    disc = "nullsrc=s=64x64:d=0.2,geq=lum='if(lte(hypot(X-32,Y-32),24),235,16)':cb=128:cr=128"
+    run_ffmpeg("-f", "lavfi", "-i", f"{disc},scale=32:64,setsar=2", "-crf", "1", clip)
+    run_ffmpeg("-display_rotation", "90" if turned else "0", "-i", clip, "-c", "copy", shown)
+    video = probe(shown)
+    prepared = await prepare_frames(video, choose_frames(video, 1), video.size, tmp_path / "hints")
+    with Image.open(prepared.frames[0].path) as picture:
+        assert picture.size == (64, 64)
+        box = picture.convert("L").point(lambda value: 255 * (value > 128)).getbbox()
+    assert box is not None
+    assert box == pytest.approx((8, 8, 57, 57), abs=1)
+    (thumbnail,) = read_thumbnails(video, choose_frames(video, 1), Size(16, 16))
+    assert thumbnail.row(8)[0] < 64 < thumbnail.row(8)[3 * 8]
 
 
 async def test_a_picture_gives_one_frame_and_no_hint(picture: Path, tmp_path: Path) -> None:

@@ -35,12 +35,27 @@ def test_a_turned_clip_has_the_size_it_is_shown_at(turned_clip: Path) -> None:
     assert probe(turned_clip).size == Size(36, 64)
 
 
-def test_pixels_that_are_not_square_keep_their_number(
-    tmp_path: Path, run_ffmpeg: RunFfmpeg
+@pytest.mark.parametrize(
+    ("ratio", "width"), [("2", 128), ("8/9", 57), ("1/1", 64), ("100/101", 63), ("1/50", 64)]
+)
+def test_pixels_that_are_not_square_give_the_size_at_which_the_video_plays(
+    tmp_path: Path, run_ffmpeg: RunFfmpeg, ratio: str, width: int
 ) -> None:
     clip = tmp_path / "wide.mp4"
-    run_ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x36:d=0.2,setsar=2", clip)
-    assert probe(clip).size == Size(64, 36)
+    run_ffmpeg("-f", "lavfi", "-i", f"testsrc=s=64x36:d=0.2,setsar={ratio}", clip)
+    video = probe(clip)
+    assert (video.size, video.is_stretched) == (Size(width, 36), width != 64)
+    turned = tmp_path / "turned.mp4"
+    run_ffmpeg("-display_rotation", "90", "-i", clip, "-c", "copy", turned)
+    assert probe(turned).size == Size(36, width)
+
+
+def test_the_resolution_that_a_picture_notes_stretches_nothing(
+    tmp_path: Path, run_ffmpeg: RunFfmpeg
+) -> None:
+    file = tmp_path / "scan.png"
+    run_ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x36,setsar=2", "-frames:v", "1", file)
+    assert probe(file).size == Size(64, 36)
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp", "tiff"])
