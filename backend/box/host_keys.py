@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import asyncssh
 
 from backend.box.asker import Asker, HostKeyQuestion
+from backend.box.login_keys import LoginKeys
+from backend.box.ssh_config.host_settings import HostSettings
 from backend.errors import BoxUntrusted
 
 Match = tuple[Sequence[object], ...]
 """The result of a look-up in asyncssh: host keys, authorities, revoked keys, and the same for X.509."""
 
-_SYSTEM_FILE = Path("/etc/ssh/ssh_known_hosts")
+_KEY_LIST = b"SSHKRL\n\0"
+"""The beginning of OpenSSH's binary lists of revoked keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,11 @@ class KnownHosts:
     """The known_hosts files that apply to a host."""
 
     files: tuple[Path, ...]
-    """The files. The first one is the user's; accepted keys are added to it."""
+    """The files that are read."""
+    own_file: Path | None = None
+    """The user's file, to which accepted keys are added; None where the ssh config wants none."""
+    revoked: tuple[Path, ...] = ()
+    """Files with a public key in each line, none of which is good for any host."""
     accepted: str = ""
     """known_hosts lines of keys that were accepted in this session."""
 
@@ -38,15 +45,25 @@ class KnownHosts:
         known = asyncssh.SSHKnownHosts()
         for file in self.files:
             try:
-                known.load(file.read_text(encoding="utf-8"))
+                known.load(_ascii(file.read_text(encoding="utf-8", errors="replace")))
             except FileNotFoundError:
                 continue
             except (OSError, ValueError) as error:
                 raise BoxUntrusted(
                     f"cannot read {file}: {error}", "Mend or remove the damaged line."
                 ) from error
-        known.load(self.accepted)
+        for file in self.revoked:
+            known.load(_revoked_lines(file))
+        known.load(_ascii(self.accepted))
         return known
+
+    def holder_of(self, host: str, port: int) -> str:
+        """Return the file that holds a known key of the host, for messages."""
+        for file in self.files:
+            trusted, *_ = KnownHosts((file,)).load().match(_ascii(_pattern(host, port)), "", None)
+            if trusted:
+                return str(file)
+        return "this session"
 
     def matcher(self) -> Callable[[str, str, int | None], Match]:
         """Return a function that tells asyncssh the valid and the revoked keys of a host.
@@ -55,16 +72,16 @@ class KnownHosts:
         BoxUntrusted as `load` does.
         """
         keys = self.load()
-        return lambda host, _address, port: keys.match(host, "", port)
+        return lambda host, _address, port: keys.match(_ascii(host), "", port)
 
     def keys_of(self, host: str, port: int) -> Sequence[asyncssh.SSHKey]:
         """Return the known keys of a host."""
-        trusted, *_ = self.load().match(_pattern(host, port), "", None)
+        trusted, *_ = self.load().match(_ascii(_pattern(host, port)), "", None)
         return trusted
 
     def has_authority_for(self, host: str, port: int) -> bool:
         """Whether some certificate authority is known for this host."""
-        _, authorities, *_ = self.load().match(_pattern(host, port), "", None)
+        _, authorities, *_ = self.load().match(_ascii(_pattern(host, port)), "", None)
         return bool(authorities)
 
     def remember(self, host: str, port: int, key: asyncssh.SSHKey) -> KnownHosts:
@@ -73,35 +90,65 @@ class KnownHosts:
         The key counts as known in this session even where the file cannot be written or is /dev/null.
         """
         line = f"{_pattern(host, port)} {key.export_public_key('openssh').decode().strip()}\n"
-        with contextlib.suppress(OSError):
-            self._append(line)
+        if self.own_file is not None:
+            with contextlib.suppress(OSError):
+                _append(self.own_file, line)
         return replace(self, accepted=self.accepted + line)
 
-    def _append(self, line: str) -> None:
-        file = self.files[0]
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "r+b") as opened:
-            size = opened.seek(0, os.SEEK_END)
-            if size and os.pread(descriptor, 1, size - 1) != b"\n":
-                line = "\n" + line
-            opened.write(line.encode())
+
+def _append(file: Path, line: str) -> None:
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "r+b") as opened:
+        size = opened.seek(0, os.SEEK_END)
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            line = "\n" + line
+        opened.write(line.encode())
 
 
-def known_hosts_files(configured: Sequence[str]) -> KnownHosts:
-    """Return the known_hosts files for a host: those that its ssh config names, else the default ones."""
-    users = [Path(file).expanduser() for file in configured]
-    return KnownHosts((*(users or [Path("~/.ssh/known_hosts").expanduser()]), _SYSTEM_FILE))
+def _revoked_lines(file: Path) -> str:
+    """Return the keys of a file of RevokedHostKeys as known_hosts lines. Raises BoxUntrusted.
+
+    As for OpenSSH, a file that is missing stops everything: nobody can say which keys it would name.
+    """
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise BoxUntrusted(
+            f"cannot read {file}: {error}", "RevokedHostKeys in the ssh config names it."
+        ) from error
+    if content.startswith(_KEY_LIST):
+        raise BoxUntrusted(
+            f"{file} is a binary list of revoked keys, which is not read here",
+            "Let RevokedHostKeys in the ssh config name a text file with a public key in each line.",
+        )
+    lines = [line.strip() for line in _ascii(content.decode("utf-8", "replace")).splitlines()]
+    return "".join(f"@revoked * {line}\n" for line in lines if line and not line.startswith("#"))
+
+
+def known_hosts_of(settings: HostSettings) -> KnownHosts:
+    """Return the known hosts that the ssh config names for a host. Raises ValueError."""
+    users = settings.users_known_hosts
+    return KnownHosts(
+        (*users, *settings.systems_known_hosts),
+        users[0] if users else None,
+        tuple(settings.revoked_keys),
+    )
 
 
 class HostKeyCheck(asyncssh.SSHClient):
-    """asyncssh's callbacks for one connection: records an untrusted host key, and asks for passwords."""
+    """asyncssh's callbacks for one connection.
+
+    They record an untrusted host key, offer the keys to log in with, and ask for passwords.
+    """
 
     _MOST_PASSWORDS = 3
 
-    def __init__(self, asker: Asker, login: str) -> None:
+    def __init__(self, settings: HostSettings, asker: Asker) -> None:
         self._asker = asker
-        self._login = login
+        self._login = f"{settings.user}@{settings.destination.host}"
+        self.keys = LoginKeys(settings, self._ask_passphrase if asker.is_there else None)
+        """The keys to log in with."""
         self._passwords = 0
         self.offered: asyncssh.SSHKey | None = None
         """The host key that was offered, where it is not a known one."""
@@ -118,10 +165,8 @@ class HostKeyCheck(asyncssh.SSHClient):
         self.has_unknown_authority = True
         return False
 
-    @property
-    def passphrase(self) -> Callable[[str], Awaitable[str]] | None:
-        """The callback for encrypted keys. Where nobody can be asked, it is None, and they are skipped."""
-        return self._ask_passphrase if self._asker.is_there else None
+    async def public_key_auth_requested(self) -> Sequence[asyncssh.SSHKeyPair] | None:
+        return await self.keys.next_keys()
 
     async def password_auth_requested(self) -> str | None:
         return await self._ask_password(f"Password for {self._login}: ")
@@ -154,13 +199,14 @@ async def settle_host_key(
     """
     name = _name(host, port)
     fingerprint = key.get_fingerprint("sha256")
-    trusted, _, revoked, *_ = known.load().match(_pattern(host, port), "", None)
+    trusted, _, revoked, *_ = known.load().match(_ascii(_pattern(host, port)), "", None)
     if key in revoked:
         raise BoxUntrusted(f"the host key of {name} was revoked ({fingerprint})")
     if trusted:
         raise BoxUntrusted(
-            f"the host key of {name} has CHANGED: it offers {fingerprint}, and {known.files[0]} "
-            f"holds another one. Somebody may be listening in, or the box was set up anew.",
+            f"the host key of {name} has CHANGED: it offers {fingerprint}, and "
+            f"{known.holder_of(host, port)} holds another one. Somebody may be listening in, or the "
+            "box was set up anew.",
             f"Ask its owner. If the change is meant: ssh-keygen -R '{_pattern(host, port)}' "
             "removes the old key.",
         )
@@ -172,6 +218,14 @@ async def settle_host_key(
             f"run again with --accept-host-key {fingerprint}",
         )
     return known.remember(host, port, key)
+
+
+def _ascii(text: str) -> str:
+    """Return the text with escapes for what is not ASCII.
+
+    asyncssh passes over a key whose comment is not ASCII, and a revoked one must not be passed over.
+    """
+    return text.encode("ascii", "backslashreplace").decode()
 
 
 def _name(host: str, port: int) -> str:

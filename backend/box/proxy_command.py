@@ -1,7 +1,7 @@
 """Runs the user's ProxyCommand: a program whose stdin and stdout carry the connection to a host.
 
-It is run without a shell, from the words in the ssh config, so a host name cannot become a command. It has no
-terminal: a program that asks a question there fails and does not wait.
+It is run without a shell, from words (`backend.box.ssh_config.proxy_words`), so a host name cannot become a
+command. It has no terminal: a program that asks a question there fails and does not wait.
 """
 
 from __future__ import annotations
@@ -27,6 +27,11 @@ class ProxyCommand:
         self._draining: list[asyncio.Task[None]] = []
         self._dialled: list[socket.socket] = []
         self._errors = b""
+
+    @property
+    def program(self) -> str:
+        """The program; empty where the host needs no ProxyCommand."""
+        return self._command[0] if self._command else ""
 
     @property
     def said(self) -> str:

@@ -9,24 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import asyncssh
 
+from backend.box import algorithms
 from backend.box.asker import Asker
-from backend.box.host_keys import (
-    HostKeyCheck,
-    KnownHosts,
-    known_hosts_files,
-    settle_host_key,
-)
+from backend.box.host_keys import HostKeyCheck, KnownHosts, known_hosts_of, settle_host_key
 from backend.box.login_timeout import limit_login_time
 from backend.box.proxy_command import ProxyCommand
+from backend.box.ssh_config.destination import Destination, parse_destination
+from backend.box.ssh_config.host_settings import HostSettings, read_settings
 from backend.errors import BoxRefusedLogin, BoxUnreachable, BoxUntrusted
 
 LOGIN_SECONDS = 20.0
@@ -38,28 +33,16 @@ broken."""
 CLOSE_SECONDS = 5.0
 """Seconds for an orderly close; then the connection is cut."""
 _MOST_HOPS = 8
-_FAST_CIPHERS = "^aes256-gcm@openssh.com,aes128-gcm@openssh.com"
-"""Ciphers that are preferred to asyncssh's first choice: its ChaCha20 is six times slower for a small
-packet."""
-_USERS_CONFIG = ()
-"""The value with which asyncssh reads ~/.ssh/config. By default, its options read no config."""
+_NO = ("no", "false")
 
 
 @dataclass(frozen=True, slots=True)
 class _Hop:
-    """One host of the connection, a jump host or the last one, as the user or the ssh config names it."""
+    """How to connect to one host of the way, a jump host or the last one."""
 
-    host: str
-    port: int | None = None
-    user: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _HopRoute:
-    """How to connect to a hop."""
-
-    hop: _Hop
-    options: asyncssh.SSHClientConnectionOptions
+    settings: HostSettings
+    options: dict[str, object]
+    """asyncssh's options for the login."""
     tunnel: asyncssh.SSHClientConnection | None
     """The connection to the previous hop; None for the first hop."""
     proxy: ProxyCommand
@@ -72,79 +55,71 @@ class _HopRoute:
 
 @contextlib.asynccontextmanager
 async def connect(host: str, asker: Asker) -> AsyncIterator[asyncssh.SSHClientConnection]:
-    """Connect to `host`: a name, an address, `user@host`, `host:port`, or a Host of ssh config.
+    """Connect to `host`: a name, an address, `user@host:port`, `ssh://…`, or a Host of the ssh config.
 
     Raises BoxUnreachable, BoxUntrusted and BoxRefusedLogin.
     """
     async with contextlib.AsyncExitStack() as stack:
         tunnel: asyncssh.SSHClientConnection | None = None
-        last = _parse_connect_hop(host)
-        for hop in [*await _find_jump_hosts(last), last]:
-            tunnel = await stack.enter_async_context(_connect_hop(hop, tunnel, asker))
+        for settings in await _find_way(host):
+            tunnel = await stack.enter_async_context(_connect_hop(settings, tunnel, asker))
         assert tunnel is not None  # noqa: S101 - the last hop is always there
         yield tunnel
 
 
-async def _find_jump_hosts(hop: _Hop) -> list[_Hop]:
-    """Return the jump hosts before this host, nearest first. The nearest may have a ProxyJump, too."""
-    jumps: list[_Hop] = []
-    nearest = hop
-    while len(jumps) <= _MOST_HOPS:
-        proxy_jump = (await _read_options(nearest)).tunnel
-        if not isinstance(proxy_jump, str) or proxy_jump.lower() == "none":
-            return jumps
-        jumps = [_parse_connect_hop(part.strip()) for part in proxy_jump.split(",")] + jumps
-        nearest = jumps[0]
+async def _find_way(host: str) -> list[HostSettings]:
+    """Return the hosts to connect to, jump hosts first. The nearest jump host may have a ProxyJump, too."""
+    try:
+        last = parse_destination(host)
+    except ValueError as error:
+        raise BoxUnreachable(
+            f"the host of the box cannot be understood: {_printable(error)}",
+            "Give a name, an address, user@host:port, ssh://user@host:port, or a Host of ~/.ssh/config.",
+        ) from error
+    way = [await _read(last)]
+    while len(way) <= _MOST_HOPS + 1:
+        try:
+            jumps = way[0].jumps
+        except ValueError as error:
+            raise _misconfigured(way[0].destination, error) from error
+        if not jumps:
+            return way
+        way = [*[await _read(jump) for jump in jumps], *way]
     raise BoxUnreachable(
-        f"the way to {hop.host} has more than {_MOST_HOPS} jump hosts, or is a circle",
+        f"the way to {last.host} has more than {_MOST_HOPS} jump hosts, or is a circle",
         "Mend ProxyJump in ~/.ssh/config.",
     )
 
 
-def _parse_connect_hop(text: str) -> _Hop:
-    user, _, rest = text.rpartition("@")
-    if bracketed := re.fullmatch(r"\[([^]]+)\](?::(\d+))?", rest):  # an IPv6 address
-        return _Hop(bracketed[1], int(bracketed[2]) if bracketed[2] else None, user or None)
-    name, _, port = rest.rpartition(":")
-    if name and port.isdecimal() and ":" not in name:
-        return _Hop(name, int(port), user or None)
-    return _Hop(rest, None, user or None)
-
-
-async def _read_options(hop: _Hop) -> asyncssh.SSHClientConnectionOptions:
-    """Read the options of the host from the ssh config. Loads no key, so nobody is asked for a passphrase."""
+async def _read(destination: Destination) -> HostSettings:
     try:
-        options: asyncssh.SSHClientConnectionOptions = (
-            await asyncssh.SSHClientConnectionOptions.construct(
-                host=hop.host, config=_USERS_CONFIG, client_keys=None, **_given(hop)
-            )
-        )
-    except (OSError, ValueError) as error:
-        raise _misconfigured(hop, error) from error
-    return options
-
-
-def _given(hop: _Hop) -> dict[str, Any]:
-    """Return the port and user that the user gave; the ssh config decides the rest."""
-    given = {"port": hop.port, "username": hop.user}
-    return {name: value for name, value in given.items() if value is not None}
+        return await asyncio.to_thread(read_settings, destination)
+    except ValueError as error:
+        raise _misconfigured(destination, error) from error
 
 
 @contextlib.asynccontextmanager
 async def _connect_hop(
-    hop: _Hop, tunnel: asyncssh.SSHClientConnection | None, asker: Asker
+    settings: HostSettings, tunnel: asyncssh.SSHClientConnection | None, asker: Asker
 ) -> AsyncIterator[asyncssh.SSHClientConnection]:
-    options = await _read_options(hop)
-    configured = options.known_hosts if isinstance(options.known_hosts, list) else []
-    known = known_hosts_files([file for file in configured if isinstance(file, str)])
-    async with contextlib.aclosing(ProxyCommand(options.proxy_command or ())) as proxy:
-        route = _HopRoute(hop, options, tunnel, proxy)
+    try:
+        known = known_hosts_of(settings)
+        options = await asyncio.to_thread(login_options, settings)
+        command = [] if tunnel else settings.proxy_command
+    except ValueError as error:
+        raise _misconfigured(settings.destination, error) from error
+    async with contextlib.AsyncExitStack() as stack:
+        proxy = await stack.enter_async_context(contextlib.aclosing(ProxyCommand(command)))
+        hop = _Hop(settings, options, tunnel, proxy)
         try:
             async with limit_login_time(LOGIN_SECONDS, asker) as patient:
-                check = HostKeyCheck(patient, f"{options.username}@{hop.host}")
-                connection = await _connect_trusted(route, known, check, patient)
+                check = HostKeyCheck(settings, patient)
+                stack.push_async_callback(check.keys.close)
+                connection = await _connect_trusted(hop, known, check, patient)
+        except asyncssh.PermissionDenied as error:
+            raise _refused(settings.destination, error, check.keys.passed_over) from error
         except (asyncssh.Error, OSError, TimeoutError, ValueError) as error:
-            raise _explain_error(hop, error, proxy.said) from error
+            raise _explain_error(hop, error) from error
         try:
             yield connection
         finally:
@@ -156,17 +131,17 @@ async def _connect_hop(
 
 
 async def _connect_trusted(
-    route: _HopRoute, known: KnownHosts, check: HostKeyCheck, asker: Asker
+    hop: _Hop, known: KnownHosts, check: HostKeyCheck, asker: Asker
 ) -> asyncssh.SSHClientConnection:
-    name, port = route.options.host, route.options.port
-    if route.options.host_key_alias:
+    name, port = hop.settings.host, hop.settings.port
+    if hop.settings.host_key_alias:
         # As ssh does: an alias stands for the host and the port.
-        name, port = route.options.host_key_alias, asyncssh.DEFAULT_PORT
+        name, port = hop.settings.host_key_alias, asyncssh.DEFAULT_PORT
     try:
-        return await _connect_once(route, known, check)
+        return await _connect_once(hop, known, check)
     except asyncssh.HostKeyNotVerifiable:
         # A certificate of an unknown authority counts as a plain key, as for ssh.
-        key = await _offered_key(route) if check.has_unknown_authority else check.offered
+        key = await _offered_key(hop) if check.has_unknown_authority else check.offered
         if key is None:
             raise
         offered = key
@@ -174,78 +149,115 @@ async def _connect_trusted(
         # We request only key types that are known for the host, so a host with another type ends the login.
         trusted = known.keys_of(name, port)
         is_choosy = trusted or known.has_authority_for(name, port)
-        key = await _offered_key(route) if is_choosy else None
+        key = await _offered_key(hop) if is_choosy else None
         if key is None or key in trusted:
             raise
         offered = key
     known = await settle_host_key(name, port, offered, known, asker)
-    return await _connect_once(route, known, check)
+    return await _connect_once(hop, known, check)
 
 
-async def _offered_key(route: _HopRoute) -> asyncssh.SSHKey | None:
+async def _offered_key(hop: _Hop) -> asyncssh.SSHKey | None:
     """Return the host key that the host offers to a client that knows none. Does not log in."""
-    port = () if route.hop.port is None else route.hop.port
     return await asyncssh.get_server_host_key(
-        route.hop.host, port, sock=await route.socket(), tunnel=route.tunnel, config=_USERS_CONFIG
+        hop.settings.host,
+        hop.settings.port,
+        sock=await hop.socket(),
+        tunnel=hop.tunnel,
+        config=None,
+        family=hop.settings.family,
+        kex_algs=algorithms.key_exchanges(hop.settings.options),
     )
 
 
 async def _connect_once(
-    route: _HopRoute, known: KnownHosts, check: HostKeyCheck
+    hop: _Hop, known: KnownHosts, check: HostKeyCheck
 ) -> asyncssh.SSHClientConnection:
     return await asyncssh.connect(
-        route.hop.host,
-        config=_USERS_CONFIG,
-        **_given(route.hop),
+        hop.settings.host,
+        hop.settings.port,
+        config=None,
         client_factory=lambda: check,
         known_hosts=known.matcher(),
         # We connect the hops ourselves; with (), asyncssh would do it, with its own check of host keys.
-        sock=await route.socket(),
-        tunnel=route.tunnel,
-        proxy_command=None,
-        client_keys=_identities(route.options),
-        ignore_encrypted=True,
-        passphrase=check.passphrase,
-        encryption_algs=() if route.options.config.get("Ciphers") else _FAST_CIPHERS,
-        agent_forwarding=False,
-        x11_forwarding=False,
-        # The caller limits both times, because it knows when a person is asked.
-        connect_timeout=None,
-        login_timeout=0,
-        keepalive_interval=KEEPALIVE_SECONDS,
-        keepalive_count_max=KEEPALIVE_MISSES,
+        sock=await hop.socket(),
+        tunnel=hop.tunnel,
+        **hop.options,
     )
 
 
-def _identities(options: asyncssh.SSHClientConnectionOptions) -> list[str]:
-    """Return the key files that the ssh config names and that exist; ssh skips missing ones, too."""
-    named = options.config.get("IdentityFile", ())
-    files = named if isinstance(named, (list, tuple)) else ()
-    return [file for file in files if Path(file).expanduser().is_file()]
+def login_options(settings: HostSettings) -> dict[str, object]:
+    """Return asyncssh's options for a login. Raises ValueError where the ssh config cannot be heeded."""
+    configured, bind = settings.options, settings.options.get("bindaddress")
+    return {
+        "username": settings.user,
+        "host_key_alias": settings.host_key_alias,
+        "family": settings.family,
+        "local_addr": (bind, 0) if bind else None,
+        "proxy_command": None,
+        "kex_algs": algorithms.key_exchanges(configured),
+        "encryption_algs": algorithms.ciphers(configured),
+        "mac_algs": algorithms.macs(configured),
+        "compression_algs": algorithms.compressions(configured),
+        "signature_algs": algorithms.authority_signatures(configured),
+        "server_host_key_algs": algorithms.host_keys(configured),
+        "preferred_auth": algorithms.login_methods(configured),
+        "public_key_auth": (configured.get("pubkeyauthentication") or "").lower() not in _NO,
+        "kbdint_auth": configured.flag("kbdinteractiveauthentication", True),
+        "password_auth": configured.flag("passwordauthentication", True),
+        "gss_auth": configured.flag("gssapiauthentication", False),
+        "gss_kex": configured.flag("gssapikeyexchange", False),
+        "gss_delegate_creds": configured.flag("gssapidelegatecredentials", False),
+        # `LoginKeys` finds the keys, the agent's among them.
+        "client_keys": None,
+        "env": settings.environment,
+        "agent_forwarding": False,
+        "x11_forwarding": False,
+        # The caller limits both times, because it knows when a person is asked.
+        "connect_timeout": None,
+        "login_timeout": 0,
+        "keepalive_interval": KEEPALIVE_SECONDS,
+        "keepalive_count_max": KEEPALIVE_MISSES,
+    }
 
 
-def _explain_error(hop: _Hop, error: Exception, proxy_said: str) -> Exception:
+def _refused(destination: Destination, error: asyncssh.Error, passed_over: list[str]) -> Exception:
+    remedy = (
+        f"Check that `ssh {destination.host}` works; add your key there or to the agent (ssh-add)."
+    )
+    if passed_over:
+        remedy += f" Passed over: {'; '.join(passed_over)}."
+    return BoxRefusedLogin(f"{destination.host} refused the login: {error.reason}", remedy)
+
+
+def _explain_error(hop: _Hop, error: Exception) -> Exception:
+    host, said = hop.settings.destination.host, hop.proxy.said
     match error:
         case asyncssh.HostKeyNotVerifiable():
-            return BoxUntrusted(f"the host key of {hop.host} is not acceptable: {error.reason}")
-        case asyncssh.PermissionDenied():
-            return BoxRefusedLogin(
-                f"{hop.host} refused the login: {error.reason}",
-                f"Check that `ssh {hop.host}` works; add your key there or to the agent (ssh-add).",
-            )
+            return BoxUntrusted(f"the host key of {host} is not acceptable: {error.reason}")
         case TimeoutError():
-            return BoxUnreachable(f"{hop.host} does not answer", proxy_said)
+            return BoxUnreachable(f"{host} does not answer", said)
         case asyncssh.Error():
-            return BoxUnreachable(f"no SSH connection to {hop.host}: {error.reason}", proxy_said)
+            return BoxUnreachable(f"no SSH connection to {host}: {error.reason}", said)
         case ValueError():
-            return _misconfigured(hop, error)
+            return _misconfigured(hop.settings.destination, error)
+    if hop.proxy.program and not said:
+        return BoxUnreachable(
+            f"the ProxyCommand for {host} cannot be run: {error}",
+            f"Look at ProxyCommand in ~/.ssh/config. Its program is {hop.proxy.program}.",
+        )
     return BoxUnreachable(
-        f"{hop.host} cannot be reached: {error}",
-        proxy_said or "Is the name right, and the box running?",
+        f"{host} cannot be reached: {error}", said or "Is the name right, and the box running?"
     )
 
 
-def _misconfigured(hop: _Hop, error: Exception) -> BoxUnreachable:
+def _misconfigured(destination: Destination, error: Exception) -> BoxUnreachable:
     return BoxUnreachable(
-        f"the ssh config or a key for {hop.host} cannot be used: {error}", "Mend ~/.ssh/config."
+        f"the ssh config or a key for {destination.host} cannot be used: {_printable(error)}",
+        "Mend ~/.ssh/config.",
     )
+
+
+def _printable(error: Exception) -> str:
+    """Return the message of an error. What was no text in the config is shown as escapes."""
+    return str(error).encode("utf-8", "backslashreplace").decode()

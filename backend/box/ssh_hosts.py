@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import glob
-import os
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
+
+from backend.box.ssh_config.lines import read_lines, split_line, split_words
+from backend.box.ssh_config.reading import users_file
 
 _DEEPEST = 4
 """The most levels of nested Include lines that are followed."""
@@ -17,19 +18,21 @@ def ssh_config_hosts(file: Path | None = None) -> list[str]:
 
     Files that cannot be read are skipped.
     """
-    file = file or Path(os.path.expanduser("~/.ssh/config"))  # noqa: PTH111 - as ssh, never raises
-    return list(dict.fromkeys(_hosts(file, _DEEPEST)))
+    return list(dict.fromkeys(_hosts(file or users_file(), _DEEPEST)))
 
 
 def _hosts(file: Path, deepest: int) -> Iterator[str]:
     try:
-        lines = file.read_text("utf-8", errors="replace").splitlines()
+        lines = read_lines(file)
     except OSError:
         return
     for line in lines:
         keyword, values = _parse(line)
         if keyword == "host":
-            yield from (name for name in values if not set(name) & set("*?!"))
+            # What is no text is no name that could be shown.
+            yield from (
+                name for name in values if name.isprintable() and not set(name) & set("*?!")
+            )
         elif keyword == "include" and deepest:
             for pattern in values:
                 # Relative paths start at ~/.ssh, in every file.
@@ -39,8 +42,8 @@ def _hosts(file: Path, deepest: int) -> Iterator[str]:
 
 
 def _parse(line: str) -> tuple[str, list[str]]:
+    keyword, rest = split_line(line)
     try:
-        words = shlex.split(line.replace("=", " ", 1), comments=True)
+        return keyword, split_words(rest)
     except ValueError:
         return "", []
-    return (words[0].lower(), words[1:]) if words else ("", [])

@@ -53,11 +53,22 @@ class KnownTrouble(BaseModel):
         return None
 
 
+class LoginTrouble(BaseModel):
+    """A message about a box that is not reached. It is explained on the page only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seen: str = Field(min_length=1)
+    why: str = Field(min_length=1)
+    do: str = Field(min_length=1)
+
+
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     groups: tuple[str, ...]
     trouble: tuple[KnownTrouble, ...]
+    login: tuple[LoginTrouble, ...]
 
 
 @cache
@@ -80,3 +91,8 @@ def all_entries() -> tuple[KnownTrouble, ...]:
 def all_groups() -> tuple[str, ...]:
     """Return the groups of entries, in the order of the page."""
     return _file().groups
+
+
+def login_troubles() -> tuple[LoginTrouble, ...]:
+    """Return what is said about boxes that are not reached."""
+    return _file().login

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from backend.troubles.entries import EvidenceKind, KnownTrouble, all_entries, all_groups
+from backend.troubles.entries import (
+    EvidenceKind,
+    KnownTrouble,
+    LoginTrouble,
+    all_entries,
+    all_groups,
+    login_troubles,
+)
 from backend.troubles.sentences import fill
 
 _OPENING = """\
@@ -13,7 +20,17 @@ _OPENING = """\
 When an engine fails, `upsample` says what happened, why, and what to do. This page holds everything that
 it knows how to explain. Search it for a few words of the error that you see; numbers and names will differ.
 
-`upsample box logs` shows the end of the log on the box.
+`upsample box logs` shows the end of the log on the box. The end of this page has
+[boxes that are not reached at all](#reaching-the-box).
+"""
+
+_LOGIN = """\
+## Reaching the box
+
+Compare with `ssh -v HOST`. [connection.md](connection.md) says what is heeded of the ssh config.
+
+| you see | why | what to do |
+| --- | --- | --- |
 """
 
 
@@ -23,7 +40,12 @@ def troubleshooting_page() -> str:
     for group in all_groups():
         sections.append(f"## {group}\n")
         sections.extend(_section(entry) for entry in _in_group(group))
+    sections.append(_LOGIN + "".join(_row(trouble) for trouble in login_troubles()))
     return "\n".join(sections)
+
+
+def _row(trouble: LoginTrouble) -> str:
+    return f"| {trouble.seen} | {trouble.why} | {trouble.do} |\n"
 
 
 def _overview() -> str:

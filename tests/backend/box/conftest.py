@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
+import subprocess
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack
 from pathlib import Path
@@ -13,7 +16,7 @@ import pytest
 
 from tests.support.daemons import end_daemons
 from tests.support.laptop import Laptop
-from tests.support.sshd import LOOPBACK, Sshd, running_sshd
+from tests.support.sshd import BOUND, LOOPBACK, Sshd, running_sshd
 
 StartSshd = Callable[..., Sshd]
 Act = Callable[["asyncssh.SSHServerProcess[bytes]"], Awaitable[None]]
@@ -51,6 +54,28 @@ def sshd(start_sshd: StartSshd, laptop: Laptop) -> Sshd:
     server = start_sshd()
     laptop.add_host("testbox", server.port)
     return server
+
+
+@pytest.fixture
+def agent(laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A real ssh-agent that holds the laptop's key, whose file is gone; gives its socket."""
+    socket = tmp_path / "agent"
+    program, add = shutil.which("ssh-agent"), shutil.which("ssh-add")
+    if program is None or add is None:
+        pytest.skip("OpenSSH's ssh-agent is not installed")
+    process = subprocess.Popen([program, "-D", "-a", str(socket)], stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + BOUND
+        while not socket.exists():
+            assert time.monotonic() < deadline, "ssh-agent does not listen"
+            time.sleep(0.01)
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
+        subprocess.run([add, "-q", str(laptop.key)], check=True)
+        laptop.key.unlink()
+        yield socket
+    finally:
+        process.terminate()
+        process.wait(BOUND)
 
 
 @pytest.fixture

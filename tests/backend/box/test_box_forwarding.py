@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,28 +16,6 @@ from tests.support.sshd import BOUND, LOOPBACK, USER, Sshd
 
 _FORWARD = "ForwardAgent yes\n  ForwardX11 yes\n  ForwardX11Trusted yes"
 _LOOK = 'echo "agent ${SSH_AUTH_SOCK-none}, display ${DISPLAY-none}"'
-
-
-@pytest.fixture
-def agent(laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A real ssh-agent that holds the laptop's key, whose file is gone; gives its socket."""
-    socket = tmp_path / "agent"
-    program, add = shutil.which("ssh-agent"), shutil.which("ssh-add")
-    if program is None or add is None:
-        pytest.skip("OpenSSH's ssh-agent is not installed")
-    process = subprocess.Popen([program, "-D", "-a", str(socket)], stdout=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + BOUND
-        while not socket.exists():
-            assert time.monotonic() < deadline, "ssh-agent does not listen"
-            time.sleep(0.01)
-        monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
-        subprocess.run([add, "-q", str(laptop.key)], check=True)
-        laptop.key.unlink()
-        yield socket
-    finally:
-        process.terminate()
-        process.wait(BOUND)
 
 
 async def _seen_there(host: str) -> str:

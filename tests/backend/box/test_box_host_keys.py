@@ -9,7 +9,6 @@ import pytest
 
 from backend.box.host_keys import (
     KnownHosts,
-    known_hosts_files,
     settle_host_key,
 )
 from backend.errors import BoxUntrusted
@@ -34,7 +33,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def known(file: Path) -> KnownHosts:
-    return KnownHosts((file,))
+    return KnownHosts((file,), file)
 
 
 def _mode(path: Path) -> int:
@@ -47,7 +46,7 @@ def _lines(file: Path) -> list[str]:
 
 def _write(file: Path, text: str) -> None:
     file.parent.mkdir(exist_ok=True)
-    file.write_text(text)
+    file.write_text(text, errors="surrogateescape")
 
 
 async def test_a_key_that_is_accepted_is_remembered_in_a_private_file(
@@ -88,6 +87,19 @@ async def test_a_revoked_key_stops_without_a_question(file: Path, known: KnownHo
     assert person.questions == []
 
 
+async def test_a_revoked_key_counts_whatever_its_comment(file: Path, known: KnownHosts) -> None:
+    _write(file, f"@revoked * {_public(KEY)} caf\udce9\n")
+    with pytest.raises(BoxUntrusted, match="revoked"):
+        await settle_host_key("gpu", 22, KEY.convert_to_public(), known, Person(accepts=True))
+
+
+async def test_a_host_whose_name_is_not_ascii_is_known_again(known: KnownHosts) -> None:
+    key = KEY.convert_to_public()
+    await settle_host_key("büro", 22, key, known, Person(accepts=True))
+    assert known.keys_of("büro", 22) == [key]
+    assert not known.keys_of("bxro", 22)
+
+
 async def test_the_same_host_on_another_port_is_another_host(file: Path, known: KnownHosts) -> None:
     _write(file, f"gpu {_public(OTHER)}\n")
     person = Person(accepts=True)
@@ -122,18 +134,45 @@ def test_a_file_that_cannot_be_read_stops(file: Path, known: KnownHosts) -> None
 
 
 async def test_a_file_that_forgets_does_not_undo_the_answer() -> None:
-    known = KnownHosts((Path("/dev/null"),))
+    known = KnownHosts((Path("/dev/null"),), Path("/dev/null"))
     settled = await settle_host_key("gpu", 22, KEY.convert_to_public(), known, Person(accepts=True))
     assert _trusted(settled, "gpu")
 
 
 async def test_a_file_that_cannot_be_written_does_not_undo_the_answer(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "link-target" / "missing")
-    known = KnownHosts((tmp_path / "link",))
+    known = KnownHosts((tmp_path / "link",), tmp_path / "link")
     settled = await settle_host_key("gpu", 22, KEY.convert_to_public(), known, Person(accepts=True))
     assert _trusted(settled, "gpu")
 
 
-def test_without_configured_files_the_usual_ones_hold(own_home: Path) -> None:
-    assert known_hosts_files([]).files[0] == own_home / ".ssh" / "known_hosts"
-    assert known_hosts_files(["~/mine"]).files[0] == own_home / "mine"
+async def test_without_a_file_of_ones_own_an_answer_holds_for_the_session() -> None:
+    known = KnownHosts(())
+    settled = await settle_host_key("gpu", 22, KEY.convert_to_public(), known, Person(accepts=True))
+    assert _trusted(settled, "gpu")
+
+
+async def test_the_file_that_holds_the_former_key_is_named(tmp_path: Path, file: Path) -> None:
+    _write(tmp_path / "global", f"gpu {_public(OTHER)}\n")
+    known = KnownHosts((file, tmp_path / "global"), file)
+    with pytest.raises(BoxUntrusted, match=f"{tmp_path / 'global'} holds another one"):
+        await settle_host_key("gpu", 22, KEY.convert_to_public(), known, Person(accepts=True))
+
+
+async def test_a_key_of_a_file_of_revoked_keys_stops_without_a_question(
+    tmp_path: Path, file: Path
+) -> None:
+    _write(tmp_path / "revoked", f"# stolen\n{_public(KEY)}\n")
+    known = KnownHosts((file,), file, (tmp_path / "revoked",))
+    person = Person(accepts=True)
+    with pytest.raises(BoxUntrusted, match="was revoked"):
+        await settle_host_key("gpu", 2222, KEY.convert_to_public(), known, person)
+    assert person.questions == []
+
+
+@pytest.mark.parametrize("content", [None, b"SSHKRL\n\0\0\0\0\1"])
+def test_revoked_keys_that_cannot_be_read_stop(tmp_path: Path, content: bytes | None) -> None:
+    if content:
+        (tmp_path / "revoked").write_bytes(content)
+    with pytest.raises(BoxUntrusted, match=str(tmp_path / "revoked")):
+        KnownHosts((), None, (tmp_path / "revoked",)).load()
