@@ -27,6 +27,8 @@ from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch, same_
 from backend.planning.pace import measured_pace
 from backend.results.review import waiting_for_review
 from backend.results.undelivered import undelivered_jobs
+from backend.specs.media import Media
+from backend.specs.misplaced_media import where_media_is
 from backend.specs.model import Scan, Spec
 from backend.specs.scan import scan
 from backend.standard_streams import working
@@ -62,11 +64,20 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
             report = BatchReport(
                 as_json=options.json, refused=len(placed.refused) + len(found.broken)
             )
+            _warn_of_misplaced(specs, settings.upsampling.media)
             jobs = store.queue(same_frames_together(placed.orders))
         queued = {job.settings for job in jobs}
         report.expect(jobs, measured_pace(store, box_name, box_settings))
         box = make_box(box_name, box_settings, settings, queued)
         return _work(store, jobs, box, options, report, settings.queue)
+
+
+def _warn_of_misplaced(specs: Sequence[Spec], media: Media) -> None:
+    """Warn of specs whose video would be found from another folder. Their jobs will fail."""
+    cwd = Path.cwd()
+    places = ((spec, where_media_is(spec, media, cwd)) for spec in specs)
+    for spec, place in itertools.islice((found for found in places if found[1]), _MOST_NAMED):
+        warn(f"{spec.name}: a video does not exist; {place}")
 
 
 def _refuse_ignored(options: UpsampleOptions) -> None:

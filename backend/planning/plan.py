@@ -4,13 +4,14 @@ refused."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.config import Estimator, Fit, Profile, Upsampling, load_profile
-from backend.errors import InputError, UpsampleError
+from backend.errors import InputError, MediaError, UpsampleError
 from backend.sizes import Bound, Size
 from backend.specs.media import choose_media
+from backend.specs.misplaced_media import where_media_is, with_place
 from backend.specs.model import Spec
 from backend.tokens import LINEAR, Budget, TextCounter, VisionRule, fit
 from backend.video import Frame, Video, probe
@@ -73,7 +74,11 @@ class Planner:
     def plan_spec(self, spec: Spec) -> Plan:
         """Plan a spec with the videos that the model is shown. See `plan`."""
         shown = choose_media(spec, self.settings.media)
-        return self.plan(spec.prompt, shown.video, shown.control)
+        plan = self.plan(spec.prompt, shown.video, shown.control)
+        if isinstance(plan.refusal, MediaError) and plan.video is None:
+            place = where_media_is(spec, self.settings.media, Path.cwd())
+            return replace(plan, refusal=with_place(plan.refusal, place)) if place else plan
+        return plan
 
     def plan(self, prompt: str, path: Path | None, control: Path | None = None) -> Plan:
         """Plan a prompt with its video or image, and with a second one that is shown at the same size.

@@ -91,8 +91,6 @@ def _facts(row: Row, cwd: Path) -> list[tuple[str, str]]:
         if plan.size is not None:
             facts.append(("sent as", sent_text(plan)))
         facts.append(("linear", f"{plan.linear:,} tokens by the rule of thumb"))
-    if row.better_folder is not None:
-        facts.append(("hint", f"it is there when started in {short_path(row.better_folder, cwd)}"))
     facts += [(one_line(name), short_path(path, cwd)) for name, path in spec.controls.items()]
     facts.append(("file", f"{short_path(spec.file, cwd)}:{spec.line}  ({spec.format})"))
     if spec.prompt_file is not None:

@@ -134,13 +134,13 @@ class Listing:
             self._forget_plan(row)
         return rows
 
-    def take_plan(self, number: int, plan: Plan, better_folder: Path | None) -> None:
+    def take_plan(self, number: int, plan: Plan) -> None:
         """Note the plan of a spec."""
         row = self.rows.get(number)
         if row is None or row.spec.prompt != plan.prompt:
             return  # it is gone, or was edited meanwhile and will be weighed again
         self.weighed += row.plan is None
-        row.plan, row.better_folder = plan, better_folder
+        row.plan = plan
         self._note_news()
 
     def take_jobs(self, jobs: Mapping[SpecKey, LatestJob]) -> bool:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Condition
 from time import monotonic
 from typing import NamedTuple, Protocol
 
 from backend.planning.plan import Plan
-from backend.specs.media import missing_media_hint
 from backend.specs.model import Spec
 
 POST_EVERY = 0.1
@@ -25,8 +23,6 @@ class MadePlan:
     number: int
     """The number of the spec in the list."""
     plan: Plan
-    better_folder: Path | None
-    """The working directory from which its missing video would be found."""
 
 
 class PromptPlanner(Protocol):
@@ -115,7 +111,6 @@ class PlanQueue:
 def make_plans(
     queue: PlanQueue,
     planner: PromptPlanner,
-    cwd: Path,
     post: Callable[[tuple[MadePlan, ...]], object],
 ) -> None:
     """Plan the specs of the queue until it is closed. Blocks.
@@ -132,9 +127,7 @@ def make_plans(
         taken = queue.take(wait=not batch)
         if taken is not None:
             number, spec, _ = taken
-            plan = planner.plan_spec(spec)
-            unread = plan.video is None and spec.video is not None
-            batch.append(MadePlan(number, plan, missing_media_hint(spec, cwd) if unread else None))
+            batch.append(MadePlan(number, planner.plan_spec(spec)))
         now = taken is None or taken.in_sight or monotonic() - posted > POST_EVERY
         if batch and now:
             post(tuple(batch))

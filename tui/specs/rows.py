@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
-from pathlib import Path
 from typing import cast
 
 from backend.catalog.filter import haystack_of
@@ -64,8 +63,6 @@ class Row:
 
     spec: Spec
     plan: Plan | None = None
-    better_folder: Path | None = None
-    """The working directory from which the spec's missing video would be found."""
     number: int = 0
     """The number of the spec, which stays the same while its file is edited."""
     job: LatestJob | None = None

@@ -225,7 +225,7 @@ class SpecsScreen(FilteredPage):
     @on(PlansMade)
     def _take_plans(self, message: PlansMade) -> None:
         for made in message.plans:
-            self.listing.take_plan(made.number, made.plan, made.better_folder)
+            self.listing.take_plan(made.number, made.plan)
         self.spec_list.refresh()
         self._show_title()
         self._show_current()

@@ -149,7 +149,7 @@ class SpecThreads:
                 self._screen.post_message(PlansMade(plans))
 
         try:
-            make_plans(queue, self._planner, self._desk.source.cwd, post)
+            make_plans(queue, self._planner, post)
         except UpsampleError as error:
             if queue is self._queue:
                 self._screen.post_message(PlanningStopped(error))

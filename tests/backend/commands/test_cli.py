@@ -628,6 +628,30 @@ def test_an_option_that_cannot_change_what_is_queued_is_bad_usage(
     assert f"{option.partition('=')[0]} cannot change what is queued" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("spec", "started_in", "told"),
+    [
+        ({"input_video_path": "specs/c.mp4", "edge": {}}, "specs", "started in {root}."),
+        ({"video_path": "specs/c.mp4", "edge": {}}, "", "It is at {root}/specs/c.mp4: "),
+        ({"video_path": "specs/c.mp4", "edge": {}}, "", "so write c.mp4."),
+        ({"input_video_path": "specs/d.mp4", "edge": {}}, "specs", "Check the path"),
+        ({"video_path": "specs/d.mp4", "edge": {}}, "specs", "Check the path"),
+    ],
+)
+def test_a_video_that_is_found_from_another_folder_is_told_with_that(
+    capsys: Capsys, folder: Path, spec: dict[str, Json], started_in: str, told: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    (folder / "specs").mkdir()
+    put("specs/c.mp4", "")
+    file = folder / put("specs/a.json", json.dumps({"prompt": "a car"} | spec))
+    monkeypatch.chdir(folder / started_in)
+    assert run(["--dry-run", os.path.relpath(file)]) == ExitCode.SOME_FAILED
+    shown = capsys.readouterr().out
+    assert "does not exist" in shown
+    assert told.format(root=folder) in shown.splitlines()[-1]
+
+
 def test_a_dry_run_of_nothing_is_bad_usage(capsys: Capsys) -> None:
     assert run(["--no-ui", "--dry-run"]) == ExitCode.USAGE
     assert "upsample queue list" in capsys.readouterr().err

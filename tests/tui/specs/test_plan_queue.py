@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from threading import Thread
 
 from backend.specs.model import Spec
@@ -60,7 +58,7 @@ def test_every_spec_gets_one_plan(street: tuple[Spec, ...], planner: PromptPlann
         if len(made) == len(street):
             queue.close()
 
-    make_plans(queue, planner, Path("/made/up"), post)
+    make_plans(queue, planner, post)
     assert [plan.number for plan in made] == list(range(len(street)))
 
 
@@ -76,31 +74,5 @@ def test_a_plan_in_sight_does_not_wait_for_the_next(
         if len(batches) == 3:
             queue.close()
 
-    make_plans(queue, planner, Path("/made/up"), post)
+    make_plans(queue, planner, post)
     assert batches == [[4], [5], [6]]
-
-
-def test_a_missing_video_comes_with_the_folder_to_start_in(
-    tmp_path: Path, make_spec: Callable[..., Spec], planner: PromptPlanner
-) -> None:
-    (tmp_path / "clips").mkdir()
-    (tmp_path / "clips" / "a.mp4").touch()
-    cwd = tmp_path / "elsewhere"
-    spec = Spec(
-        format=make_spec("x").format,
-        file=tmp_path / "specs.json",
-        entry=0,
-        line=1,
-        name="a",
-        prompt="p",
-        video=cwd / "clips" / "a.mp4",
-    )
-    queue, made = PlanQueue(), list[MadePlan]()
-    queue.add({0: spec})
-
-    def post(plans: tuple[MadePlan, ...]) -> None:
-        made.extend(plans)
-        queue.close()
-
-    make_plans(queue, planner, cwd, post)
-    assert made[0].better_folder == tmp_path

@@ -53,14 +53,6 @@ def test_a_prompt_too_long_exceeds(street: tuple[Spec, ...], planner: PromptPlan
     assert "too many" in described(street[8], planner)
 
 
-def test_a_missing_video_names_the_folder_to_start_in(
-    street: tuple[Spec, ...], planner: PromptPlanner
-) -> None:
-    plan = planner.plan_spec(street[7])
-    text = describe(Row(street[7], plan, Path("/made")))
-    assert "hint      it is there when started in /made" in text
-
-
 def test_an_estimated_budget_is_marked(street: tuple[Spec, ...], planner: PromptPlanner) -> None:
     plan = planner.plan_spec(street[1])
     assert plan.budget is not None

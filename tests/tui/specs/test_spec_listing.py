@@ -107,7 +107,7 @@ def town() -> Listing:
         ]
     )
     for number, tokens in ((0, 50), (2, 10), (4, 30)):
-        town.take_plan(number, plan(town.rows[number].spec.prompt, tokens), None)
+        town.take_plan(number, plan(town.rows[number].spec.prompt, tokens))
     return town
 
 
@@ -141,7 +141,7 @@ def test_what_is_not_weighed_comes_last_either_way(town: Listing) -> None:
 
 def test_plans_are_sorted_in_when_it_is_renewed(town: Listing) -> None:
     town.set_order(SortOrder(Column.TOKENS))
-    town.take_plan(1, plan("alpha", 20), None)
+    town.take_plan(1, plan("alpha", 20))
     assert names(town)[0] == "charlie"
     assert town.renew()
     assert names(town) == ["charlie", "alpha", "echo", "delta", "bravo"]
@@ -238,7 +238,7 @@ def test_a_changed_file_keeps_cursor_and_marks_and_is_weighed_again(town: Listin
 
 def test_a_plan_of_what_a_spec_said_before_is_not_taken(town: Listing) -> None:
     town.replace_files({Path("x/3.json"): (spec("charlie", "x/3.json", "edited"),)})
-    town.take_plan(2, plan("charlie", 10), None)
+    town.take_plan(2, plan("charlie", 10))
     assert town.rows[2].plan is None
 
 
@@ -264,7 +264,7 @@ def test_a_file_that_breaks_and_is_mended_is_told_once(town: Listing) -> None:
 
 def test_a_video_that_changed_is_looked_at_again(town: Listing) -> None:
     town.add([replace(spec("film", "z.json"), video=Path("/v/a.mp4"))])
-    town.take_plan(5, plan("film", 10), None)
+    town.take_plan(5, plan("film", 10))
     assert town.forget_plans({Path("/v/a.mp4"), Path("/v/b.mp4")}) == [town.rows[5]]
     assert (town.rows[5].plan, town.weighed) == (None, 3)
 
@@ -301,7 +301,7 @@ def test_typing_on_shows_what_typing_at_once_does(
     for texts in (typed, typed[-1:]):
         listing = Listing()
         listing.add(spec(name, f"{name[0]}/x.json") for name in ("alpha", "bravo", "charlie"))
-        listing.take_plan(0, plan("alpha", 10), None)
+        listing.take_plan(0, plan("alpha", 10))
         listing.set_order(SortOrder(column))
         listing.set_grouped(grouped)
         for text in texts:
