@@ -1,11 +1,12 @@
 """Divides a file into entries, one for each prompt.
 
-A file is one JSON object, an object of named samples, a list of objects, one object on each line, or plain
-text. This module does not know the file formats; `formats` recognises them.
+A file is one JSON or YAML object, an object of named samples, a list of objects, one object on each line, or
+plain text. This module does not know the file formats; `formats` recognises them.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -15,16 +16,23 @@ from backend.specs.json_spans import Member, Node, NotJson, items, member, membe
 from backend.specs.model import BrokenSpec, Skipped
 from backend.specs.quoting import kind_of, well_formed
 from backend.specs.source import SourceText, TextLine, lines
+from backend.specs.yaml_spans import parse_yaml
 from remote.protocol import Json
 
-SUFFIXES = frozenset({".json", ".jsonl", ".txt"})
+YAML_SUFFIXES = frozenset({".yaml", ".yml"})
+SUFFIXES = frozenset({".json", ".jsonl", ".txt", *YAML_SUFFIXES})
 """File name endings, in lower case, of files that may contain prompts."""
+
+
+_YAML_PROMPT = re.compile(r"^[ \t]*[\"']?prompt(?:_path)?[\"']?[ \t]*:", re.MULTILINE)
 
 
 class Layout(Enum):
     """The way in which a file contains its entries."""
 
     OBJECT = "object"
+    MAPPING = "mapping"
+    """One object, written as YAML. No key can be added to it."""
     SAMPLES = "samples"
     """An object whose member `samples` holds an object for each prompt, under the prompt's name."""
     ARRAY = "array"
@@ -83,20 +91,29 @@ def divide(source: SourceText) -> Contents | Skipped | BrokenSpec:
         return Contents(Layout.PROSE, tuple(_prose(source)))
     if suffix == ".jsonl":
         return Contents(Layout.LINES, tuple(_json_lines(source)))
+    if suffix in YAML_SUFFIXES:
+        parsed = _parse_yaml(source)
+        return (
+            _divide_object(source, parsed, Layout.MAPPING) if isinstance(parsed, Node) else parsed
+        )
     root = _parse(source, 0, len(source.text))
     if isinstance(root, BrokenSpec):
-        return (
-            Contents(Layout.LINES, tuple(_json_lines(source))) if _is_json_lines(source) else root
-        )
-    if isinstance(root.value, dict):
-        samples = member(source.text, root, "samples") if "prompt" not in root.value else None
-        if samples is not None and isinstance(samples.node.value, dict):
-            return Contents(Layout.SAMPLES, tuple(_samples(source, root, samples.node)))
-        return Contents(Layout.OBJECT, (Entry(source, 0, root, stem_of(source.file)),))
+        is_lines = _is_json_lines(source)
+        return Contents(Layout.LINES, tuple(_json_lines(source))) if is_lines else root
     if isinstance(root.value, list):
         nodes = items(source.text, root)
         return Contents(Layout.ARRAY, tuple(_numbered(source, i, n) for i, n in enumerate(nodes)))
-    return Skipped(source.file, f"not a prompt spec: it holds {kind_of(root.value)}, not an object")
+    return _divide_object(source, root, Layout.OBJECT)
+
+
+def _divide_object(source: SourceText, root: Node, layout: Layout) -> Contents | Skipped:
+    if not isinstance(root.value, dict):
+        what = kind_of(root.value)
+        return Skipped(source.file, f"not a prompt spec: it holds {what}, not an object")
+    samples = member(source.text, root, "samples") if "prompt" not in root.value else None
+    if samples is not None and isinstance(samples.node.value, dict):
+        return Contents(Layout.SAMPLES, tuple(_samples(source, root, samples.node)))
+    return Contents(layout, (Entry(source, 0, root, stem_of(source.file)),))
 
 
 def blank_lines(text: str) -> list[TextLine]:
@@ -121,6 +138,26 @@ def _parse(source: SourceText, start: int, end: int) -> Node | BrokenSpec:
         return source.broken(error.position, f"not JSON: {error.problem} (column {column})")
     except RecursionError:
         return source.broken(start, "not a prompt spec: the JSON is nested too deeply")
+
+
+def _parse_yaml(source: SourceText) -> Node | Skipped | BrokenSpec:
+    """Parse a YAML file. Folders are full of YAML for other tools, so what does not mention a prompt is not.
+
+    What cannot be parsed is broken where a line begins with a key of prompt specs, and skipped elsewhere.
+    """
+    if "prompt" not in source.text:
+        return Skipped(source.file, "not a prompt spec: it mentions no prompt")
+    try:
+        return parse_yaml(source.text)
+    except NotJson as error:
+        if _YAML_PROMPT.search(source.text) is None:
+            return Skipped(
+                source.file, f"not a prompt spec: not YAML that is read: {error.problem}"
+            )
+        column = source.column_at(error.position)
+        return source.broken(
+            error.position, f"not YAML that is read: {error.problem} (column {column})"
+        )
 
 
 def _json_lines(source: SourceText) -> Iterator[Entry | BrokenSpec]:

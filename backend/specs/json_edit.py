@@ -1,4 +1,4 @@
-"""Changes single values of a JSON text, in the text's own layout, and leaves every other byte as it is."""
+"""Changes single values of a JSON or YAML text in its own layout, and leaves every other byte as it is."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from backend.specs.source import SourceText
 from remote.protocol import Json
 
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
+_NOT_IN_YAML = re.compile("[\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,18 @@ def set_value(source: SourceText, parent: Node, member: Member, value: Json) -> 
     """Return the edits that set a member of the object `parent`; none where it is that text already."""
     if isinstance(value, str) and member.node.value == value:
         return []
+    if member.node.yaml is not None:
+        return [Edit(member.node.start, member.node.end, _yaml_spelled(value))]
     spelled = _laid_out(source, parent, member, value)
     return [Edit(member.node.start, member.node.end, spelled)]
 
 
 def set_item(source: SourceText, item: Node, value: str) -> list[Edit]:
     """Return the edits that replace a text in a list."""
-    return [] if item.value == value else [Edit(item.start, item.end, _spelled(source, value))]
+    if item.value == value:
+        return []
+    spelled = _spelled(source, value) if item.yaml is None else _yaml_spelled(value)
+    return [Edit(item.start, item.end, spelled)]
 
 
 def _laid_out(source: SourceText, parent: Node, member: Member, value: Json) -> str:
@@ -83,6 +89,11 @@ def _spelled(
     if source.escapes_non_ascii:
         return _NON_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], spelled)
     return spelled
+
+
+def _yaml_spelled(value: Json) -> str:
+    """Write a value on one line. Every JSON text is YAML, but for escaped pairs of surrogates."""
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", json_spelled(value))
 
 
 def _space_before(text: str, position: int) -> str:

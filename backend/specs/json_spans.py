@@ -1,5 +1,7 @@
 """Finds the positions of values in a JSON text. Messages name lines by them, and edits replace single values.
 
+`yaml_spans` makes the same nodes of YAML.
+
 The standard decoder parses each value. `members` and `items` must be given a node that `parse`, `members` or
 `items` returned, because they expect valid JSON.
 """
@@ -20,7 +22,7 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 
 
 class NotJson(Exception):
-    """The text is not JSON. `position` is where the decoder stopped."""
+    """The text is not JSON, or not YAML. `position` is where the decoder stopped."""
 
     def __init__(self, problem: str, position: int) -> None:
         super().__init__(problem)
@@ -35,6 +37,19 @@ class Node:
     value: Json
     start: int
     end: int
+    yaml: YamlParts | None = None
+    """What a YAML value consists of; None for a JSON value, which is looked at again when it is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class YamlParts:
+    """The members of a YAML mapping, or the items of a sequence, that stand at that place of the text.
+
+    An alias has none: its parts stand at its anchor.
+    """
+
+    members: tuple[Member, ...] = ()
+    items: tuple[Node, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +80,9 @@ def parse(text: str, start: int = 0, end: int | None = None) -> Node:
 
 def members(text: str, node: Node) -> Iterator[Member]:
     """Yield the members of an object, in the order of the text."""
+    if node.yaml is not None:
+        yield from node.yaml.members
+        return
     position = _skip_space(text, node.start + 1)
     while text[position] != "}":
         key = _node_at(text, position)
@@ -76,6 +94,9 @@ def members(text: str, node: Node) -> Iterator[Member]:
 
 def items(text: str, node: Node) -> Iterator[Node]:
     """Yield the items of an array, in the order of the text."""
+    if node.yaml is not None:
+        yield from node.yaml.items
+        return
     position = _skip_space(text, node.start + 1)
     while text[position] != "]":
         item = _node_at(text, position)

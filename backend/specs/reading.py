@@ -22,6 +22,7 @@ SIDECAR_SUFFIX = ".upsample.json"
 """The file name ending of sidecar files, which tell how a result was made."""
 
 _KEYS_SHOWN = 5
+_ONE_ENTRY = (Layout.OBJECT, Layout.MAPPING)
 
 
 def read_file(file: Path, cwd: Path) -> tuple[Finding, ...]:
@@ -29,7 +30,7 @@ def read_file(file: Path, cwd: Path) -> tuple[Finding, ...]:
     if file.name.lower().endswith(SIDECAR_SUFFIX):
         return (Skipped(file, "tells how a result was made"),)
     if file.suffix.lower() not in SUFFIXES:
-        return (Skipped(file, "its name does not end in .json, .jsonl or .txt"),)
+        return (Skipped(file, "its name does not end in .json, .jsonl, .yaml or .txt"),)
     source = load(file, cwd)
     if not isinstance(source, SourceText):
         return (source,)
@@ -55,6 +56,8 @@ def read_entry(entry: Entry, adapter: Adapter, cwd: Path) -> Spec:
             f"{quoted(named.key)}{of} names {quoted(named.text)}, which would not be looked at",
             named.keys[0],
         )
+    if entry.node.yaml is not None and "prompt" in entry.fields and entry.member("prompt") is None:
+        raise EntryFault("its prompt stands elsewhere in the file: write it out in the entry")
     says_so = entry.fields.get("is_upsampled") is True
     if not spec.is_upsampled and (says_so or is_json_object(spec.prompt)):
         return replace(spec, is_upsampled=True)
@@ -85,14 +88,14 @@ def _read_part(entry: Entry, adapter: Adapter, layout: Layout, cwd: Path) -> Fin
         position = member.key_start if member else entry.node.start
         return entry.source.broken(position, fault.problem)
     except LeftAlone as left:
-        place = "" if layout is Layout.OBJECT else f"line {entry.line}: "
+        place = "" if layout in _ONE_ENTRY else f"line {entry.line}: "
         return Skipped(entry.source.file, f"{place}{left}", entry.index)
 
 
 def _unknown(source: SourceText, contents: Contents) -> Iterator[Skipped | BrokenSpec]:
     entries = contents.entries
     if entries:
-        what = "it" if contents.layout is Layout.OBJECT else "its first entry"
+        what = "it" if contents.layout in _ONE_ENTRY else "its first entry"
         yield Skipped(source.file, f"not a prompt spec: {_unknown_entry(entries[0], what)}")
     elif contents.parts:
         # No line is JSON. One error, for the first line, is enough.

@@ -11,7 +11,7 @@ from backend.specs.reading import Finding, read_file
 from backend.specs.render import Replacement, render
 from fuzz.scratch import scratch_folder
 
-_SUFFIXES = (".json", ".jsonl", ".txt")
+_SUFFIXES = (".json", ".jsonl", ".txt", ".yaml")
 _NEW = 'Wärm "dusk"\\ 漢'
 _EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 
@@ -24,6 +24,7 @@ def seeds() -> Iterable[bytes]:
     yield b'\0{"prompt_path":"absent.txt","video_path":"..\\\\v.mp4"}'
     yield b'\0{"prompt":"a","input_video_path":"C:/v.mp4","prompt":"b","edge":{}}'
     yield b'\1{"visual_input":"v","prompt":"a"}\n\n{"prompt":1e999}\r{"control_overrides":[]}'
+    yield b"\3inference_type: text2world # c\nprompt: >-\n  a\n  b\n\nm: {<<: &x [1]}\ny: *x\n"
     yield b"\2 one\x0ctwo\xe2\x80\xa8three\r\rfour\r\n"
 
 

@@ -25,6 +25,7 @@ ADAPTERS: Final[dict[Layout, tuple[Adapter, ...]]] = {
         *(prompt_spec, cosmos3, predict25, transfer25, transfer1, transfer1_batch),
         *(predict2, upsampler_batch, prompt_alone),
     ),
+    Layout.MAPPING: (cosmos3, predict25, transfer25, prompt_alone),
     Layout.SAMPLES: (predict25,),
     Layout.ARRAY: (predict2, upsampler_batch, prompt_alone),
     Layout.LINES: (
