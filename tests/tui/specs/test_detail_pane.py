@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from backend.config import Settings
+from backend.sizes import Size
 from backend.tokens import TextCounter
 from tests.support.pilots import until, until_screen
 from tests.tui.specs.detail_apps import (
@@ -165,7 +166,7 @@ async def test_what_is_tried_is_dropped_by_escape_and_used_by_enter(
         await until(pilot, lambda: frames() == 3)
         plan = screen.listing.rows[1].plan
         assert plan is not None
-        assert plan.size == plan.video.size if plan.video else False
+        assert plan.size == Size(1024, 563)
         assert "8,192 tokens" in str(screen.query_one("#limit", Static).render())
 
 
