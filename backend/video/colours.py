@@ -1,10 +1,11 @@
-"""Colours of a video that a screen cannot show as they are: HDR (PQ, HLG) and wide gamuts (BT.2020, P3).
+"""Colours of a video that a screen cannot show as they are: HDR, wide gamuts, and what is transparent.
 
-Phones film HLG by default. Its numbers, taken for those of an ordinary video, give a brown and pale picture.
-`screen_filters` says by which filters of ffmpeg it becomes what a person sees on an ordinary screen: a table
-from the numbers to light, a matrix from one red, green and blue to the other, and a table back to numbers.
-Every ffmpeg has these filters, PyAV's included. Everything is decided by what the file says of itself; where
-it says nothing, nothing is changed.
+Phones film HLG by default, and in BT.2020. Its numbers, taken for those of an ordinary video, give a brown
+and pale picture. `screen_filters` says by which filters of ffmpeg it becomes what a person sees on an
+ordinary screen: a table from the numbers to light, a matrix from one red, green and blue to the other, and
+a table back to numbers. Every ffmpeg has these filters, PyAV's included. Transparent parts become white, as
+on a page: the colours that are stored for them mean nothing. Everything is decided by what the file says of
+itself; where it says nothing, nothing is changed.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ _GAMMA = 2.4
 """The curve of an ordinary video on its screen (ITU-R BT.1886)."""
 _TOE = 0.006
 """Below this part of white, the curve is a line, as in sRGB: else faults of the compression are lit up."""
+
+_SMALL = 128
+"""The side, in pixels, of the small picture in which transparent parts are looked for."""
 
 _Triple = tuple[float, float, float]
 
@@ -91,24 +95,34 @@ class Colours:
 
     curve: Curve
     gamut: Gamut
+    is_transparent: bool = False
+    """Whether the first frame is transparent somewhere."""
 
     @classmethod
     def of(cls, frame: VideoFrame) -> Self | None:
         """Return the colours of a decoded frame; None where they can be shown as they are, or are unknown."""
         curve = _CURVES.get(int(frame.color_trc))
         gamut = _GAMUTS.get(int(frame.color_primaries), Gamut.BT709)
-        if curve is None or (curve is Curve.SDR and gamut is Gamut.BT709):
-            return None
-        return cls(curve, gamut)
+        if curve is None:
+            curve, gamut = Curve.SDR, Gamut.BT709
+        found = cls(curve, gamut, _is_transparent(frame))
+        return None if found == cls(Curve.SDR, Gamut.BT709) else found
 
     @classmethod
     def parse(cls, name: str) -> Self:
         """Parse what `str` returns. Raises ValueError."""
-        curve, _, gamut = name.partition("-")
-        return cls(Curve(curve), Gamut(gamut))
+        curve, gamut, *on_white = name.split("-")
+        return cls(Curve(curve), Gamut(gamut), bool(on_white))
 
     def __str__(self) -> str:
-        return f"{self.curve}-{self.gamut}"
+        return f"{self.curve}-{self.gamut}{'-white' if self.is_transparent else ''}"
+
+
+def _is_transparent(frame: VideoFrame) -> bool:
+    if not any(part.is_alpha for part in frame.format.components) and frame.format.name != "pal8":
+        return False
+    small = frame.reformat(_SMALL, _SMALL, "rgba", interpolation="AREA")
+    return min(bytes(small.planes[0])[3::4]) < 255
 
 
 Filter = tuple[str, dict[str, str]]
@@ -120,18 +134,25 @@ def screen_filters(colours: Colours, folder: Path | None = None) -> tuple[Filter
 
     `folder` is where `write_tables` has written the tables; None for ffmpeg's own working directory.
     """
+    filters: list[Filter] = []
+    if colours.is_transparent:
+        blend = {c: f"255-(255-{c}(X,Y))*alpha(X,Y)/255" for c in "rgb"}
+        filters += [("format", {"pix_fmts": "gbrap"}), ("geq", blend | {"a": "255"})]
+    if (colours.curve, colours.gamut) == (Curve.SDR, Gamut.BT709):
+        return tuple(filters)
     where = f"{folder}/" if folder else ""
     rows = zip("rgb", _TO_BT709[colours.gamut], strict=True)
     matrix = {
         f"{to}{of}": f"{part:.6f}" for to, row in rows for of, part in zip("rgb", row, strict=True)
     }
-    return (
+    filters += [
         ("format", {"pix_fmts": "gbrp16le"}),
         ("lut1d", {"file": f"{where}{LIGHT_TABLE}"}),
         ("colorchannelmixer", matrix),
         ("lut1d", {"file": f"{where}{SCREEN_TABLE}"}),
         ("setparams", {"color_primaries": "bt709", "color_trc": "bt709"}),
-    )
+    ]
+    return tuple(filters)
 
 
 def write_tables(colours: Colours, folder: Path) -> None:

@@ -152,7 +152,7 @@ def _colour_filters(video: Video, folder: Path) -> tuple[Filter, ...]:
 def _small(frame: VideoFrame, size: Size, filters: Sequence[Filter]) -> Thumbnail:
     turns = round(frame.rotation / 90) % 4
     width, height = (size.height, size.width) if turns % 2 else (size.width, size.height)
-    pixels = "gbrp16le" if filters else "rgb24"
+    pixels = filters[0][1]["pix_fmts"] if filters else "rgb24"
     drawn = frame.reformat(width, height, pixels, interpolation="AREA")
     if filters:
         drawn = _filtered(drawn, filters)

@@ -99,6 +99,40 @@ async def test_ten_bits_alone_and_missing_tags_change_no_colour(
     assert far(await drawn(file, None, tmp_path / "a"), SHOWN) <= 3
 
 
+@pytest.mark.parametrize("suffix", ["png", "gif", "mov"])
+async def test_what_is_transparent_is_drawn_white(
+    tmp_path: Path, run_ffmpeg: RunFfmpeg, suffix: str
+) -> None:
+    """Whatever colour is stored for it; here, a red that is less and less there."""
+    bands = [Image.new("RGBA", (WIDTH, 32), (200, 30, 30, alpha)) for alpha in (255, 128, 1, 0)]
+    picture = Image.new("RGBA", (4 * WIDTH, 32))
+    for at, band in enumerate(bands):
+        picture.paste(band, (at * WIDTH, 0))
+    source, file = tmp_path / "source.png", tmp_path / f"logo.{suffix}"
+    picture.save(source)
+    if suffix == "mov":
+        run_ffmpeg("-i", source, "-c:v", "qtrle", file)
+    else:
+        picture.save(file)
+    half = Size(2 * WIDTH, 16)
+    found = [await drawn(file, None, tmp_path / "a"), await drawn(file, half, tmp_path / "a")]
+    video = probe(file)
+    (small,) = read_thumbnails(video, choose_frames(video, 1), half)
+    found.append(colours_in(half.width, small.pixels))
+    half_there = (200, 30, 30) if suffix == "gif" else (227, 142, 142)
+    for colours in found:
+        assert far(colours, [(200, 30, 30), half_there, *2 * [(255, 255, 255)]]) <= 6
+
+
+async def test_a_picture_that_could_be_transparent_and_is_not_keeps_its_identity(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "whole.png"
+    Image.new("RGBA", (4 * WIDTH, 32), (200, 30, 30, 255)).save(file)
+    assert probe(file).colours is None
+    assert await drawn(file, None, tmp_path / "a") == 4 * [(200, 30, 30)]
+
+
 def test_the_name_of_colours_is_read_back() -> None:
-    for colours in (Colours(Curve.PQ, Gamut.BT2020), Colours(Curve.SDR, Gamut.P3)):
+    for colours in (Colours(Curve.PQ, Gamut.BT2020), Colours(Curve.SDR, Gamut.P3, True)):
         assert Colours.parse(str(colours)) == colours
