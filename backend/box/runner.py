@@ -23,6 +23,7 @@ from importlib.resources.abc import Traversable
 import asyncssh
 
 from backend.box.channel import Channel
+from backend.box.without_sftp import put_file, read_log
 from backend.errors import BoxUnreachable, BoxUnusable
 from remote.protocol import Finding
 
@@ -40,6 +41,10 @@ _MOST_FINDINGS = 1_000
 """Findings of one command; a checkup has some thirty."""
 _NO_CONNECTION = asyncssh.OPEN_CONNECT_FAILED
 """asyncssh's error code for a new channel on a broken connection."""
+_DISK = (
+    "Is there space on its disk (df), and may you write there? "
+    "The folder is the setting `root` of the box."
+)
 _BROKEN = (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost)
 
 
@@ -93,19 +98,22 @@ def _sources(folder: Traversable, name: str) -> list[tuple[str, bytes]]:
 async def deploy(connection: asyncssh.SSHClientConnection, root: str, runner: Runner) -> Deployed:
     """Make sure that the runner is in the folder `root` on the box.
 
-    `root` may begin with "~/". Raises BoxUnusable (no SFTP, disk full, folder not writable), and
-    BoxUnreachable when the connection breaks or nothing comes back.
+    It goes by SFTP, or else over stdin. `root` may begin with "~/". Raises BoxUnusable (disk full, folder not
+    writable), and BoxUnreachable when the connection breaks or nothing comes back.
     """
     try:
-        async with asyncio.timeout(_SECONDS), _sftp(connection) as sftp:
-            folder = await _make_folder(sftp, root)
-            final = posixpath.join(folder, runner.name)
-            was_there = await _has_runner(sftp, final, runner)
-            if not was_there:
-                await _put(sftp, final, runner)
-            return Deployed(final, was_there)
+        async with asyncio.timeout(_SECONDS):
+            try:
+                return await _deploy_by_sftp(connection, root, runner)
+            except _NoSftp:
+                path, was_there = await put_file(connection, root, runner.name, runner.data)
+                return Deployed(path, was_there)
     except TimeoutError:
         raise BoxUnreachable("the box does not take the runner: SFTP gives no answer") from None
+    except BoxUnusable as error:
+        raise BoxUnusable(
+            f"cannot put the runner into {root}: {error.problem}", error.remedy or _DISK
+        ) from error
     except (asyncssh.DisconnectError, *_BROKEN) as error:
         raise BoxUnreachable(f"the link to the box broke: {error.reason}") from error
     except OSError as error:  # from the socket, for example a reset
@@ -114,10 +122,20 @@ async def deploy(connection: asyncssh.SSHClientConnection, root: str, runner: Ru
         if isinstance(error, asyncssh.ChannelOpenError) and error.code == _NO_CONNECTION:
             raise BoxUnreachable(f"the link to the box broke: {error.reason}") from error
         raise BoxUnusable(
-            f"cannot put the runner into {root} on the box: {error.reason}",
-            "Is there space on its disk (df), and may you write there? "
-            "The folder is the setting `root` of the box.",
+            f"cannot put the runner into {root} on the box: {error.reason}", _DISK
         ) from error
+
+
+async def _deploy_by_sftp(
+    connection: asyncssh.SSHClientConnection, root: str, runner: Runner
+) -> Deployed:
+    async with _sftp(connection) as sftp:
+        folder = await _make_folder(sftp, root)
+        final = posixpath.join(folder, runner.name)
+        was_there = await _has_runner(sftp, final, runner)
+        if not was_there:
+            await _put(sftp, final, runner)
+        return Deployed(final, was_there)
 
 
 async def read_newest_log(connection: asyncssh.SSHClientConnection, root: str, size: int) -> str:
@@ -126,12 +144,11 @@ async def read_newest_log(connection: asyncssh.SSHClientConnection, root: str, s
     Raises BoxUnusable.
     """
     try:
-        async with asyncio.timeout(_SECONDS), _sftp(connection) as sftp:
-            folder = await _make_folder(sftp, root)
-            # There is one folder for each machine, because machines may share a home directory.
-            found = [str(path) for path in await sftp.glob(posixpath.join(folder, "*", LOG_NAME))]
-            ages = [((await sftp.stat(path)).mtime or 0, path) for path in found]
-            return await _read_end(sftp, max(ages)[1], size)
+        async with asyncio.timeout(_SECONDS):
+            try:
+                return await _read_log_by_sftp(connection, root, size)
+            except _NoSftp:
+                return await read_log(connection, root, LOG_NAME, size)
     except asyncssh.SFTPNoSuchFile:
         return ""
     except (asyncssh.Error, OSError, TimeoutError) as error:
@@ -139,10 +156,29 @@ async def read_newest_log(connection: asyncssh.SSHClientConnection, root: str, s
         raise BoxUnusable(f"the log under {root} on the box cannot be read: {why}") from error
 
 
+async def _read_log_by_sftp(connection: asyncssh.SSHClientConnection, root: str, size: int) -> str:
+    async with _sftp(connection) as sftp:
+        folder = await _make_folder(sftp, root)
+        # There is one folder for each machine, because machines may share a home directory.
+        found = [str(path) for path in await sftp.glob(posixpath.join(folder, "*", LOG_NAME))]
+        ages = [((await sftp.stat(path)).mtime or 0, path) for path in found]
+        return await _read_end(sftp, max(ages)[1], size)
+
+
+class _NoSftp(Exception):
+    """The box answers, but not in SFTP: it has no such subsystem, or a login shell prints before it."""
+
+
 @contextlib.asynccontextmanager
 async def _sftp(connection: asyncssh.SSHClientConnection) -> AsyncIterator[asyncssh.SFTPClient]:
     """Open an SFTP session. asyncssh's own close would wait for the box without a limit."""
-    sftp = await connection.start_sftp_client()
+    try:
+        sftp = await connection.start_sftp_client()
+    except (asyncssh.SFTPError, asyncssh.ChannelOpenError) as error:
+        is_broken = isinstance(error, asyncssh.ChannelOpenError) and error.code == _NO_CONNECTION
+        if is_broken or connection.is_closed():
+            raise
+        raise _NoSftp from error
     try:
         yield sftp
     finally:

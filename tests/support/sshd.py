@@ -87,10 +87,12 @@ def running_sshd(
     host_key: asyncssh.SSHKey | None = None,
     port: int | None = None,
     path: str = "",
+    sftp: str = "internal-sftp",
     options: Sequence[str] = (),
 ) -> Iterator[Sshd]:
     """A server that lets in whoever has the key, with everything of its own in `folder`.
 
+    `sftp` is its SFTP server; with an empty one, it has none.
     `path` replaces the PATH of its commands; their home is `folder`/home, so that no rc file of a
     person is read.
     """
@@ -118,7 +120,7 @@ def running_sshd(
         "KbdInteractiveAuthentication no",
         "PermitRootLogin prohibit-password",
         "LogLevel VERBOSE",
-        "Subsystem sftp internal-sftp",
+        *([f"Subsystem sftp {sftp}"] if sftp else []),
         f"SetEnv {' '.join(f'{name}={value}' for name, value in environment.items())}",
         *options,
     ]
