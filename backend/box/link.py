@@ -277,6 +277,12 @@ def _no_answer(box: str) -> BoxUnreachable:
 def _refusal(box: str, fatal: Fatal) -> BoxError:
     if fatal.kind == "hung":
         return _no_answer(box)
+    if fatal.kind == "server":
+        return BoxUnusable(
+            f"the model server of {box} cannot start: {fatal.message}",
+            f"Nothing is lost: the jobs wait. `upsample box logs {box}` and `upsample doctor` tell more. "
+            "Once it is mended, `upsample --no-ui`, or `R` on the queue page, goes on.",
+        )
     remedies = {
         "disk": "Make room on the box's disk, or set another `root` for it.",
         "place": "Set another `root` for the box, or mend the folder's owner and rights.",

@@ -11,7 +11,9 @@ from remote.protocol import AWAY, EngineLoad, Gpu
 
 _GB = 1 << 30
 """Bytes of a GB as sellers of GPUs count: "80 GB" are 80 times this."""
-_UNREMARKABLE = ("", "ready")
+READY = "ready"
+"""The stage of an engine that answers."""
+_UNREMARKABLE = ("", READY)
 """Stages of an engine that are not worth showing."""
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from backend.box.status_text import away_words
+from backend.box.status_text import READY, away_words
 from backend.errors import BoxUnreachable
 from backend.events import (
     BoxStatus,
@@ -31,6 +31,8 @@ class GiveUpTimer:
         self._limit = limit
         self._watch = watch
         self._reason = ""
+        self._is_away = False
+        """Whether the model server was away when that was heard last."""
         self._timer: asyncio.TimerHandle | None = None
         self._expired = asyncio.Event()
 
@@ -44,9 +46,11 @@ class GiveUpTimer:
             case EngineStarting() | BoxStatus():
                 away = away_words(event.stage)
                 if away:
+                    self._is_away = True
                     self._note_trouble(away)
-                else:
+                elif isinstance(event, BoxStatus) or not self._is_away or event.stage == READY:
                     self.stop()
+                # A start of a server that did not start before is no progress yet.
             case TextWritten() | JobDone():
                 self.stop()
 
@@ -62,6 +66,7 @@ class GiveUpTimer:
 
     def stop(self) -> None:
         """Stop measuring, until the next trouble."""
+        self._is_away = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

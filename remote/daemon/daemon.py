@@ -78,7 +78,9 @@ class Daemon:
         self._ended = asyncio.Event()
         self._began = time.time()
         self._idle_since = time.monotonic()
-        self.scheduler = Scheduler(board, pictures, self._engine, runner, self._tell)
+        self.scheduler = Scheduler(
+            board, pictures, self._engine, runner, self._tell, self._stop_apps
+        )
         self._telemetry = Telemetry(
             self._engine,
             NvidiaSmi(visible_devices(setup, os.environ)),
@@ -155,6 +157,8 @@ class Daemon:
             self._ended.set()
         if self._ended.is_set():
             return Fatal("replaced", "the daemon made room for another one")
+        if not looks:
+            self.scheduler.try_again()
         self._telemetry.poll_now()
         return Welcome(
             protocol=min(NEWEST_PROTOCOL, hello.newest),
@@ -210,6 +214,12 @@ class Daemon:
     def _tell(self, message: FromBox | None) -> None:
         for visitor in self._visitors:
             visitor.tell(message)
+
+    def _stop_apps(self, reason: str) -> None:
+        """Send the apps away that send jobs, because the engine's server can never start as the box is."""
+        for visitor in self._visitors:
+            if not visitor.looks:
+                visitor.tell(Fatal("server", reason))
 
     async def _until_ended(self, scheduling: asyncio.Task[None]) -> None:
         """Wait until the daemon is to end, and do the periodic work until then.

@@ -20,7 +20,12 @@ class EngineAway(EngineError):
     """
 
     def __init__(
-        self, message: str, retry_after: float | None = None, *, died: bool = False
+        self,
+        message: str,
+        retry_after: float | None = None,
+        *,
+        died: bool = False,
+        for_good: bool = False,
     ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
@@ -28,6 +33,8 @@ class EngineAway(EngineError):
         self.died = died
         """Whether the server was there when it got this request, and was gone before the answer's end. A
         request that does that again and again may be the cause."""
+        self.for_good = for_good
+        """Whether no later try can succeed unless somebody changes the box or its settings."""
 
 
 class BadRequest(Exception):

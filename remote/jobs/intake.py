@@ -22,7 +22,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 LONGEST_RETRY_AFTER = 300.0
 """The most seconds that a server may ask for with Retry-After."""
 
-_LONGEST_REASON = 200
+_LONGEST_REASON = 300
 """Characters."""
 
 
@@ -37,6 +37,8 @@ class _Outage:
     """When the present pause is over, by the event loop's clock."""
     died: bool
     """Whether the server died during a request; then only a whole answer shows that it is well."""
+    for_good: bool
+    """Whether no try can succeed until somebody mends the box."""
     trial: str | None = None
     """The job that tries the server now."""
     tried: set[str] = field(default_factory=set)
@@ -56,12 +58,16 @@ class Preference:
 class Intake:
     """The gate before the engine's slots. Not thread-safe: its event loop alone calls it."""
 
-    def __init__(self, wake: Callable[[], None], tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, wake: Callable[[], None], tell: Callable[[str], None], stop: Callable[[str], None]
+    ) -> None:
         """`wake` is called when a pause is over; `tell` is called with each new stage: why there is a pause,
-        "ready" after an outage, or an empty one when nothing is known.
+        "ready" after an outage, or an empty one when nothing is known. `stop` is called with the reason when
+        a try has shown that the server can never start as the box is.
         """
         self._wake = wake
         self._tell = tell
+        self._stop = stop
         self._outage: _Outage | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._deaths: Counter[str] = Counter()
@@ -92,6 +98,21 @@ class Intake:
         suspects = [job for job, _ in self._deaths.most_common() if job not in tried]
         return Preference(tuple(suspects), frozenset(tried))
 
+    def require_open(self, job: str) -> None:
+        """Raise EngineAway if an outage has begun since this job started, and another job is to try the
+        server.
+        """
+        outage = self._outage
+        if outage is not None and outage.trial != job:
+            raise EngineAway(outage.reason)
+
+    def try_again(self) -> None:
+        """End the pause, if no try could succeed and somebody may have mended the box by now."""
+        outage = self._outage
+        if outage is not None and outage.for_good:
+            outage.until = _now()
+            self._wake()
+
     def note_start(self, job: str) -> None:
         """A job starts. During an outage, it is the one that tries the server."""
         outage = self._outage
@@ -110,19 +131,22 @@ class Intake:
         if error.died:
             self._deaths[job] += 1
         asked = now + min(error.retry_after or 0.0, LONGEST_RETRY_AFTER)
+        is_verdict = error.for_good and (outage is None or outage.trial == job)
         if outage is None:
             _log.warning("no job starts while the model server is away: %s", error)
-            outage = _Outage(_reason(error), FIRST_PAUSE, now, error.died)
+            outage = _Outage(_reason(error), FIRST_PAUSE, now, error.died, error.for_good)
             self._outage = outage
             self._pause_until(max(now + outage.pause, asked))
         elif outage.trial == job:
-            outage.reason = _reason(error)
+            outage.reason, outage.for_good = _reason(error), error.for_good
             outage.pause = min(outage.pause * 2, LONGEST_PAUSE)
             outage.tried.add(job)
             self._pause_until(max(now + outage.pause, asked))
         elif asked > outage.until:
             self._pause_until(asked)
         outage.died = outage.died or error.died
+        if is_verdict:
+            self._stop(outage.reason)
         return error.died and outage.trial == job
 
     def note_text(self, job: str) -> None:

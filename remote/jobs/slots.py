@@ -49,6 +49,10 @@ _DISK_PAUSE = 5.0
 """Seconds until a write that failed (disk full) is tried again."""
 
 
+def _tell_nobody(_reason: str) -> None:
+    """A callback for a box to which no app is attached."""
+
+
 class Scheduler:
     """Runs the jobs of one board on one engine.
 
@@ -63,8 +67,11 @@ class Scheduler:
         engine: Engine,
         runner: str,
         tell: Callable[[FromBox | None], None],
+        stop_apps: Callable[[str], None] = _tell_nobody,
     ) -> None:
-        """`tell` sends a message without a `seq` to every app; None means that the journal grew."""
+        """`tell` sends a message without a `seq` to every app; None means that the journal grew. `stop_apps`
+        tells every app, with the reason, that the engine's server can never start as the box is.
+        """
         self._board = board
         self._pictures = pictures
         self._engine = engine
@@ -83,7 +90,7 @@ class Scheduler:
         self._starting = asyncio.Lock()
         self._wake = asyncio.Event()
         self._wake.set()
-        self._intake = Intake(self._wake.set, self._tell_stage)
+        self._intake = Intake(self._wake.set, self._tell_stage, stop_apps)
 
     async def run(self) -> None:
         """Start jobs as slots become free, until cancelled; then put running jobs back for the next daemon.
@@ -117,6 +124,10 @@ class Scheduler:
         """Ask the engine what it serves."""
         self._serves = await asyncio.to_thread(self._engine.serves)
         return self._serves
+
+    def try_again(self) -> None:
+        """Try the engine's server again, if it could not start until somebody mended the box."""
+        self._intake.try_again()
 
     async def submit(self, message: Submit) -> Refused | list[Durable]:
         """Accept a job. Returns the messages that it has already, or why it was refused."""
@@ -296,6 +307,7 @@ class Scheduler:
         job, request = attempt.job, attempt.request
         require_engine(request, self._serves)
         images = await self._on_disk(self._pictures.load, request)
+        self._intake.require_open(job)
         started = time.time()
         text = ""
         end: Completion | None = None

@@ -141,7 +141,9 @@ class Fatal:
     type: ClassVar[str] = "fatal"
     kind: str
     """"disk", "protocol", "engine", "place" (a folder is unusable), "internal", "hung" (the daemon does not
-    answer; a later try may succeed), or "replaced" (connect again: see Hello)."""
+    answer; a later try may succeed), "server" (the engine's server can never start as the box is: the jobs
+    wait, and the next Hello makes it try again), or "replaced" (connect again: see Hello). It may also come
+    later than instead of Welcome."""
     message: str
 
 

@@ -129,3 +129,27 @@ def test_a_server_that_is_always_silent_fails_its_jobs_and_ends_the_run(
     assert "generated nothing for 5 s" in failed["error"]
     assert "first_token_timeout" in failed["error"]
     assert len(_starts(served)) == 2
+
+
+def test_a_server_that_can_never_start_stops_its_box_with_the_reason_and_the_jobs_wait(
+    laptop: Laptop, gpu_box: Path, served: Path, order: Order, texts: Path
+) -> None:
+    words = "OSError: /models/pixtral is not a local folder and is not a valid model identifier"
+    order(start="crash", words=words)
+
+    ended = laptop.batch(texts)
+
+    assert ended.returncode == 3
+    assert (
+        f"the model server of test cannot start: vLLM ended while starting, with exit status 1: {words}"
+        in (ended.stderr)
+    )
+    assert len(_starts(served)) == 1
+    assert "failed" not in laptop.states()
+    assert journal_records(gpu_box, "failed") == []
+
+    order()
+    again = laptop.batch()
+
+    assert again.returncode == 0, again.stderr
+    assert laptop.states() == {"done": _COUNT}

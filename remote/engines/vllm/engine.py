@@ -9,7 +9,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
-from remote.engines import BadRequest, EngineError, Piece, require_engine
+from remote.engines import BadRequest, EngineAway, EngineError, Piece, require_engine
+from remote.engines.http import Silent
 from remote.engines.openai import Limits, OpenAIEngine
 from remote.engines.vllm.container import ContainerStaysError
 from remote.engines.vllm.hangs import is_lost
@@ -20,6 +21,7 @@ from remote.engines.vllm.model_fingerprint import model_fingerprint
 from remote.engines.vllm.process import ServerProcess, pid_file, sweep
 from remote.engines.vllm.stages import Stage, stage_of
 from remote.engines.vllm.unbroken import run_unbroken
+from remote.engines.vllm.verdict import cause_of, is_for_good
 from remote.paths import DaemonPaths
 from remote.protocol import EngineLoad, EngineStage, Request, VllmSetup
 
@@ -31,21 +33,8 @@ itself."""
 _STEP = 0.5
 _PAUSE_SECONDS = 30.0
 """Seconds from a failed start to the next one: another process may have freed the GPU by then."""
-_STARTS = 2
-"""Starts that may fail in a row; then requests fail at once for `_PAUSE_SECONDS`, without a new start."""
-
-
-@dataclass(frozen=True)
-class _Failure:
-    """How the last start failed."""
-
-    message: str
-    at: float
-    """Seconds of the monotonic clock."""
-    was_killed: bool
-    """Whether a signal ended the server; then the next start may well succeed, and comes without a pause."""
-    starts: int
-    """The number of starts in a row that have failed."""
+_LONG_PAUSE_SECONDS = 300.0
+"""Seconds to the next start when no start can succeed until somebody mends the box."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +78,8 @@ class VllmEngine:
         self._closing: asyncio.Task[None] | None = None
         self._busy = 0
         self._idle_since = time.monotonic()
-        self._failure: _Failure | None = None
+        self._has_failed = False
+        """Whether the last start failed."""
         self._stage: Stage | None = None
         self._gave_back = False
 
@@ -131,7 +121,7 @@ class VllmEngine:
         running = self._running
         if running is not None and running.process.returncode is None:
             return Stage.READY.value
-        if running is not None or self._failure is not None:
+        if running is not None or self._has_failed:
             return "failed"
         return "idle" if self._gave_back else "not started"
 
@@ -143,7 +133,8 @@ class VllmEngine:
     async def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
         """Answer one request; start the server first if none runs.
 
-        Raises BadRequest with the server's words, and EngineError with the end of its log.
+        Raises BadRequest with the server's words, EngineAway when the server does not start or has died, and
+        EngineError when it hangs at this request or fails at it. The end of its log stands in both.
         """
         self._busy += 1
         try:
@@ -155,7 +146,10 @@ class VllmEngine:
             except EngineError as error:
                 if await is_lost(running.client, error):
                     await self._discard(running, f"vLLM is given up: {error}")
-                    raise EngineError(f"{error}\n{running.process.last_lines}") from error
+                    message = f"{error}\n{running.process.last_lines}"
+                    if isinstance(error, Silent):
+                        raise EngineError(message) from error
+                    raise EngineAway(message, died=True) from error
                 raise
         finally:
             self._busy -= 1
@@ -188,18 +182,17 @@ class VllmEngine:
         return None if self._starting is None else _result_of(self._starting)
 
     async def _ensure_server(self) -> _Running:
-        """Return the server that answers, and start one if there is none. Raises EngineError."""
+        """Return the server that answers, and start one if there is none. Raises EngineAway."""
         if self._starting is not None and self._starting.done():
             running = _result_of(self._starting)
             if running is not None and running.process.returncode is None:
                 return running
             await self._end("vLLM has ended")
         if self._closing is not None:
-            raise EngineError("the runner ends")
+            raise EngineAway("the runner ends")
         if self._starting is None:
-            pause = self._pause_before_start()
             self._gave_back = False
-            self._starting = asyncio.create_task(self._start(pause, after=self._ending))
+            self._starting = asyncio.create_task(self._start(after=self._ending))
         # A request that is cancelled while it waits must not end the start that others wait for.
         return await asyncio.shield(self._starting)
 
@@ -208,30 +201,14 @@ class VllmEngine:
         if self._starting is not None and _result_of(self._starting) is running:
             await self._end(why)
 
-    def _pause_before_start(self) -> float:
-        """Seconds until the next start. Raises EngineError when `_STARTS` starts in a row have failed."""
-        failure = self._failure
-        if failure is None:
-            return 0.0
-        left = max(0.0, failure.at + _PAUSE_SECONDS - time.monotonic())
-        if failure.starts < _STARTS:
-            return 0.0 if failure.was_killed else left
-        if left:
-            raise EngineError(failure.message)
-        self._failure = None
-        return 0.0
-
-    async def _start(self, pause: float, after: asyncio.Task[None] | None) -> _Running:
+    async def _start(self, after: asyncio.Task[None] | None) -> _Running:
         if after is not None:
             # Until then the old server holds the GPU, the pid file and the socket.
             await asyncio.wait([after])
-        if pause:
-            _log.info("starting vLLM again in %.0f s", pause)
-            await asyncio.sleep(pause)
         try:
             swept = await sweep(self._note, self._launcher.environment())
         except ContainerStaysError as error:
-            raise self._failed(str(error)) from error
+            raise self._failed(str(error), _PAUSE_SECONDS) from error
         if swept:
             _log.warning("an earlier vLLM was left over; it was ended")
         self._version = await find_version(self._launcher.command)
@@ -249,12 +226,12 @@ class VllmEngine:
             program = self._launcher.command[0]
             where = f" ({error.filename})" if error.filename not in (None, program) else ""
             message = f"cannot start {program}: {error.strerror}{where}"
-            is_final = isinstance(error, (FileNotFoundError, PermissionError))
-            raise self._failed(message, is_final=is_final) from error
+            for_good = isinstance(error, (FileNotFoundError, PermissionError))
+            raise self._failed(message, _PAUSE_SECONDS, for_good=for_good) from error
         try:
             client = OpenAIEngine(launch.server, self._model, self.slots, self._limits)
             await self._until_ready(process, client)
-            self._failure = None
+            self._has_failed = False
             self._enter(Stage.READY)
             seconds = time.monotonic() - began
             save_last_start(self._history, LastStart(seconds, time.time(), self._model, self.name))
@@ -262,8 +239,14 @@ class VllmEngine:
             was_killed = (process.returncode or 0) < 0
             # The log has been read to the end only after `stop`.
             await process.stop()
-            message = f"{error}\n{process.last_lines}"
-            raise self._failed(message, was_killed=was_killed) from error
+            lines = process.last_lines.splitlines()
+            refused = isinstance(error, BadRequest)
+            cause = "" if refused else f" {cause_of(lines)}"
+            raise self._failed(
+                f"{error}{cause}\n{process.last_lines}",
+                None if was_killed else _PAUSE_SECONDS,
+                for_good=refused or is_for_good(lines),
+            ) from error
         except BaseException:
             await process.stop()
             raise
@@ -283,14 +266,10 @@ class VllmEngine:
         self._enter(Stage.WARMING)
         await client.probe()
 
-    def _failed(
-        self, message: str, *, was_killed: bool = False, is_final: bool = False
-    ) -> EngineError:
-        """Remember a failed start, and return the error. `is_final`: another start would fail, too."""
-        before = self._failure.starts if self._failure else 0
-        starts = _STARTS if is_final else before + 1
-        self._failure = _Failure(message, time.monotonic(), was_killed, starts)
-        return EngineError(message)
+    def _failed(self, message: str, pause: float | None, *, for_good: bool = False) -> EngineAway:
+        """Note that a start has failed, and return the error. `pause` is the time until the next one."""
+        self._has_failed = True
+        return EngineAway(message, _LONG_PAUSE_SECONDS if for_good else pause, for_good=for_good)
 
     def _hear(self, line: str) -> None:
         level = logging.ERROR if "ERROR" in line else logging.INFO

@@ -24,6 +24,8 @@ LIMIT = 0.3
 RETRYING = LinkChanged("h100", LinkState.RETRYING, "no route to host", 0.5)
 LIVE = LinkChanged("h100", LinkState.LIVE, "vllm")
 AWAY = EngineStarting("h100", "away: it loads; trying again in 2 s")
+STARTING = EngineStarting("h100", "starting")
+LOADING = EngineStarting("h100", "loading weights")
 STATUS = BoxStatus("h100", 0.0, "ready", 1, 1, None, ())
 AWAY_STATUS = replace(STATUS, stage=AWAY.stage)
 STARTED = JobStarted(1, "dusk", 1)
@@ -56,7 +58,16 @@ async def gives_up(*events: Event, then: Event | None = None, limit: float = LIM
 
 @pytest.mark.parametrize(
     "events",
-    [[RETRYING], [AWAY], [AWAY_STATUS], [RETRYING, LIVE], [TEXT, AWAY], [AWAY, STARTED]],
+    [
+        [RETRYING],
+        [AWAY],
+        [AWAY_STATUS],
+        [RETRYING, LIVE],
+        [TEXT, AWAY],
+        [AWAY, STARTED],
+        [AWAY, STARTING, LOADING],
+        [AWAY, RETRYING, LIVE, STARTING],
+    ],
 )
 async def test_without_progress_it_gives_up_and_says_why_and_how_to_go_on(
     events: list[Event],
@@ -82,7 +93,9 @@ async def test_trouble_that_comes_again_and_again_starts_no_new_hour(again: Even
         [AWAY, TEXT],
         [AWAY, DONE],
         [AWAY, EngineStarting("h100", "ready")],
-        [EngineStarting("h100", "loading weights")],
+        [LOADING],
+        [RETRYING, LIVE, LOADING],
+        [AWAY, STARTING, STATUS],
         [STARTED],
     ],
 )

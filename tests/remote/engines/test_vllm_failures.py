@@ -7,104 +7,163 @@ import contextlib
 import json
 import os
 import signal
-import time
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
 from remote.engines import EngineError
 from remote.engines.vllm import VllmEngine, engine
+from remote.jobs import intake
 from remote.jobs.board import Board, JobState
 from remote.jobs.journal import Journal
 from remote.jobs.pictures import Pictures
 from remote.jobs.slots import Scheduler
-from remote.protocol import EngineStage, FromBox, Started
+from remote.protocol import AWAY, Delta, EngineStage, FromBox, Started
 from tests.remote.attached import submit
 from tests.remote.engines.openai_asking import MODEL, pieces_of, request
 from tests.remote.engines.test_vllm_process import is_alive
-from tests.remote.engines.vllm_bench import ANSWER, Bench, begun, closing, failure_of
+from tests.remote.engines.vllm_bench import ANSWER, Bench, away_of, begun, closing, failure_of
 from tests.support.waiting import until
 
 
 async def test_a_crash_at_the_start_is_told_with_the_end_of_the_log(bench: Bench) -> None:
     bench.order(start="crash")
     async with closing(bench.engine()) as made:
-        told = await failure_of(made)
-        assert told.startswith("vLLM ended while starting")
-        assert told.endswith("ERROR torch.OutOfMemoryError: CUDA out of memory.")
+        away = await away_of(made)
+        assert str(away).startswith(
+            "vLLM ended while starting, with exit status 1: torch.OutOfMemoryError: CUDA out of memory.\n"
+        )
+        assert (away.retry_after, away.died, away.for_good) == (30.0, False, False)
         assert bench.alive == []
 
 
-async def test_a_start_that_failed_is_tried_again_after_a_pause(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+async def test_a_server_that_was_killed_as_it_started_may_be_started_anew_soon(
+    bench: Bench,
 ) -> None:
-    monkeypatch.setattr(engine, "_PAUSE_SECONDS", 0.5)
-    bench.order(start="crash")
+    bench.order(start="killed")
     async with closing(bench.engine()) as made:
-        await failure_of(made)
-        failed = time.monotonic()
+        away = await away_of(made)
+        assert "exit status -9" in str(away)
+        assert away.retry_after is None
         bench.order()
         assert await pieces_of(made) == ANSWER
-        assert time.monotonic() - failed > 0.4
         assert len(bench.starts) == 2
 
 
-async def test_after_two_failed_starts_requests_fail_at_once_for_a_while(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine, "_PAUSE_SECONDS", 0.1)
-    bench.order(start="crash")
+async def test_a_program_that_is_not_there_is_named_and_no_start_can_succeed(bench: Bench) -> None:
+    bench.setup = replace(bench.setup, command=("/nonexistent/vllm", "serve"))
     async with closing(bench.engine()) as made:
-        first = await failure_of(made)
-        assert await failure_of(made) == first
-        monkeypatch.setattr(engine, "_PAUSE_SECONDS", 30.0)
-        assert await failure_of(made) == first
-        assert len(bench.starts) == 2
-        bench.order()
+        away = await away_of(made)
+        assert "cannot start /nonexistent/vllm: No such file" in str(away)
+        assert away.for_good
+
+
+# --- the jobs of a box ---------------------------------------------------------------------------
+
+
+class Site:
+    """Jobs that the engine of a bench is to do, and what is told of them."""
+
+    def __init__(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(intake, "FIRST_PAUSE", 0.02)
+        monkeypatch.setattr(intake, "LONGEST_PAUSE", 0.1)
         monkeypatch.setattr(engine, "_PAUSE_SECONDS", 0.0)
-        assert await pieces_of(made) == ANSWER
+        self.bench = bench
+        self.told: list[FromBox] = []
+        self.given_up: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def working(self, count: int = 12) -> AsyncIterator[tuple[Scheduler, Board, list[str]]]:
+        jobs = [submit(request(f"prompt {number}")) for number in range(count)]
+        with contextlib.closing(Journal(self.bench.folder / "journal")) as journal:
+            board = Board(journal)
+            pictures = Pictures(self.bench.place.images, [])
+            made = self.bench.engine()
+            work = Scheduler(board, pictures, made, "", self.tell, self.given_up.append)
+            for job in jobs:
+                await work.submit(job)
+            working = asyncio.create_task(work.run())
+            try:
+                yield work, board, [job.job for job in jobs]
+            finally:
+                working.cancel()
+                await asyncio.gather(working, return_exceptions=True)
+
+    def tell(self, message: FromBox | None) -> None:
+        if message is not None:
+            self.told.append(message)
+
+    @property
+    def counted(self) -> list[Started]:
+        """The attempts that follow on one that was counted as the engine's failure."""
+        return [m for m in self.told if isinstance(m, Started) and m.reason]
 
 
-async def test_a_batch_outlives_a_start_that_failed(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def site(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Site:
+    return Site(bench, monkeypatch)
+
+
+async def test_however_often_a_server_does_not_start_no_job_fails_and_no_attempt_is_counted(
+    site: Site,
 ) -> None:
     """Somebody else has the GPU for a while: nothing was tried for the jobs that wait."""
-    monkeypatch.setattr(engine, "_PAUSE_SECONDS", 0.5)
-    bench.order(start="crash")
-    jobs = [submit(request(f"prompt {number}")) for number in range(20)]
-
-    def hear(message: FromBox | None) -> None:
-        if isinstance(message, Started) and message.reason:
-            bench.order()
-
-    with contextlib.closing(Journal(bench.folder / "journal")) as journal:
-        board = Board(journal)
-        work = Scheduler(board, Pictures(bench.place.images, []), bench.engine(), "", hear)
-        for job in jobs:
-            await work.submit(job)
-        working = asyncio.create_task(work.run())
+    site.bench.order(start="crash")
+    async with site.working() as (work, board, jobs):
+        await until(lambda: len(site.bench.starts) >= 4)
+        assert board.unfinished == len(jobs)
+        assert work.stage.startswith(
+            f"{AWAY}vLLM ended while starting, with exit status 1: torch.Out"
+        )
+        site.bench.order()
         await until(lambda: not board.unfinished)
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
-        assert {board.state(job.job) for job in jobs} == {JobState.FINISHED}
-    assert len(bench.starts) == 2
+        assert {board.state(job) for job in jobs} == {JobState.FINISHED}
+    assert site.counted == []
+    assert site.given_up == []
 
 
-async def test_a_server_that_was_killed_as_it_started_is_started_anew_once(bench: Bench) -> None:
-    bench.order(start="killed")
-    async with closing(bench.engine()) as made:
-        assert "exit status -9" in await failure_of(made)
-        bench.order()
-        assert await pieces_of(made) == ANSWER
-        assert len(bench.starts) == 2
+@pytest.mark.parametrize(
+    "words",
+    [
+        "OSError: /m is not a local folder and is not a valid model identifier listed on 'https://…'",
+        "(APIServer pid=7) vllm: error: unrecognized arguments: --nonsense",
+    ],
+)
+async def test_a_server_that_can_never_start_is_one_verdict_and_its_jobs_wait(
+    site: Site, words: str
+) -> None:
+    site.bench.order(
+        start="crash", words=f"{words}\nRuntimeError: Engine core initialization failed."
+    )
+    async with site.working() as (work, board, jobs):
+        await until(lambda: site.given_up)
+        await asyncio.sleep(0.3)
+        assert len(site.bench.starts) == 1
+        assert {board.state(job) for job in jobs} == {JobState.WAITING}
+        (verdict,) = site.given_up
+        assert (
+            verdict
+            == f"vLLM ended while starting, with exit status 1: {words.partition(') ')[2] or words}"
+        )
+        work.try_again()
+        await until(lambda: len(site.given_up) == 2)
+        site.bench.order()
+        work.try_again()
+        await until(lambda: not board.unfinished)
+        assert {board.state(job) for job in jobs} == {JobState.FINISHED}
+    assert site.counted == []
 
 
-async def test_a_server_that_is_killed_whenever_it_starts_is_given_up(bench: Bench) -> None:
-    bench.order(start="killed")
-    async with closing(bench.engine()) as made:
-        for _ in range(4):
-            await failure_of(made)
-        assert len(bench.starts) == 2
+async def test_a_server_that_dies_under_many_jobs_costs_none_of_them_an_attempt(site: Site) -> None:
+    site.bench.order(request_seconds=0.3, together=4)
+    async with site.working() as (_, board, jobs):
+        await until(lambda: sum(isinstance(message, Delta) for message in site.told) >= 4)
+        os.kill(site.bench.starts[0]["pid"], signal.SIGKILL)
+        site.bench.order()
+        await until(lambda: not board.unfinished)
+        assert {board.state(job) for job in jobs} == {JobState.FINISHED}
+    assert site.counted == []
 
 
 async def test_everybody_who_waits_for_a_start_hears_that_it_failed(bench: Bench) -> None:
@@ -115,19 +174,14 @@ async def test_everybody_who_waits_for_a_start_hears_that_it_failed(bench: Bench
     assert len(bench.starts) == 1
 
 
-async def test_a_program_that_is_not_there_is_named(bench: Bench) -> None:
-    bench.setup = replace(bench.setup, command=("/nonexistent/vllm", "serve"))
-    async with closing(bench.engine()) as made:
-        for _ in range(2):  # and nobody waits for it to come
-            assert "cannot start /nonexistent/vllm: No such file" in await failure_of(made)
-
-
 async def test_a_server_that_refuses_the_first_request_is_ended_and_not_the_requests_fault(
     bench: Bench,
 ) -> None:
     bench.order(probe="refuse")
     async with closing(bench.engine()) as made:
-        assert "no chat template" in await failure_of(made)
+        away = await away_of(made)
+        assert "no chat template" in str(away)
+        assert away.for_good
         assert bench.alive == []
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from remote.engines import Completion, EngineError, Piece
+from remote.engines import Completion, EngineAway, EngineError, Piece
 from remote.engines.openai import Limits
 from remote.engines.vllm import VllmEngine
 from remote.paths import DaemonPaths, make_daemon_paths
@@ -85,6 +85,13 @@ async def failure_of(made: VllmEngine) -> str:
     with pytest.raises(EngineError) as caught:
         await pieces_of(made)
     return str(caught.value)
+
+
+async def away_of(made: VllmEngine) -> EngineAway:
+    """How the engine says that its server is away."""
+    with pytest.raises(EngineAway) as caught:
+        await pieces_of(made)
+    return caught.value
 
 
 async def begun(made: VllmEngine) -> asyncio.Task[None]:

@@ -59,7 +59,8 @@ def main() -> None:
         print(line, flush=True)  # noqa: T201
         time.sleep(orders.get("line_seconds", 0))
     if orders.get("start") == "crash":
-        print("ERROR torch.OutOfMemoryError: CUDA out of memory.", flush=True)  # noqa: T201
+        words = orders.get("words", "ERROR torch.OutOfMemoryError: CUDA out of memory.")
+        print(words, flush=True)  # noqa: T201
         raise SystemExit(1)
     if orders.get("start") == "killed":
         os.kill(os.getpid(), signal.SIGKILL)

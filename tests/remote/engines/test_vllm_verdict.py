@@ -1,0 +1,82 @@
+"""Which ends of a vLLM that did not start are for good, and which line of its log is told as the cause."""
+
+from __future__ import annotations
+
+import pytest
+
+from backend.troubles.entries import all_entries
+from remote.engines.vllm.verdict import cause_of, is_for_good
+
+FOR_GOOD = {
+    "aimv2-clash",
+    "docker-image-missing",
+    "driver-too-old",
+    "gated-model",
+    "model-not-found",
+    "model-not-supported",
+    "no-bfloat16",
+    "no-chat-template",
+    "tokenizer-missing",
+    "unknown-option",
+    "vllm-not-installed",
+}
+"""Known troubles of which at least one wording is for good."""
+MAY_PASS = {
+    "disk-full",
+    "docker-not-running",
+    "driver-updated",
+    "engine-dead",
+    "gpu-fault",
+    "gpu-memory-loading",
+    "gpu-memory-running",
+    "gpu-memory-warming-up",
+    "gpu-taken",
+    "hub-unreachable",
+    "killed",
+    "kv-cache-too-small",
+    "model-half-copied",
+    "nccl-error",
+    "no-gpu",
+    "no-room-for-cache",
+    "port-in-use",
+    "shared-memory-too-small",
+    "too-many-files",
+}
+"""Known troubles that may pass by themselves, in every wording."""
+
+
+@pytest.mark.parametrize("name", sorted(FOR_GOOD | MAY_PASS))
+def test_only_what_can_never_pass_by_itself_is_for_good(name: str) -> None:
+    (entry,) = (entry for entry in all_entries() if entry.id == name)
+    verdicts = {is_for_good(["INFO starting", example]) for example in entry.examples}
+    assert (True in verdicts) is (name in FOR_GOOD)
+
+
+def test_what_only_follows_from_a_cause_that_may_pass_is_not_for_good() -> None:
+    missing = "OSError: m/m does not appear to have a file named config.json."
+    assert is_for_good([missing])
+    assert not is_for_good(["OSError: We couldn't connect to 'https://huggingface.co'", missing])
+
+
+@pytest.mark.parametrize(
+    ("lines", "cause"),
+    [
+        ([], ""),
+        (["INFO one", "two "], "two"),
+        (
+            [
+                "(EngineCore_0 pid=71) ERROR 11-22 09:15:08 [core.py:700] torch.OutOfMemoryError: CUDA",
+                "(APIServer pid=7) RuntimeError: Engine core initialization failed. See root cause above.",
+                "/usr/lib/python3/resource_tracker.py:254: UserWarning: 1 leaked semaphore",
+            ],
+            "torch.OutOfMemoryError: CUDA",
+        ),
+        (
+            ["ValueError: No supported config format found in /m.", "OSError: [Errno 5] later"],
+            "ValueError: No supported config format found in /m.",
+        ),
+        (["E" * 1000 + "Error"], "E" * 400),
+    ],
+)
+def test_the_cause_is_the_last_error_that_is_no_echo(lines: list[str], cause: str) -> None:
+    assert cause_of(lines) == cause
