@@ -24,6 +24,7 @@ from remote.engines import (
 from remote.jobs.board import Board, EngineAttempt, JobState
 from remote.jobs.intake import Intake, Preference
 from remote.jobs.journal import JournalError
+from remote.jobs.late_orders import LateOrders
 from remote.jobs.pictures import MissingPicture, PictureLost, Pictures
 from remote.jobs.records import RecordTooLarge
 from remote.protocol import (
@@ -84,6 +85,7 @@ class Scheduler:
         self._cancelling: dict[str, asyncio.Task[None]] = {}
         self._engine_errors: dict[str, list[str]] = {}
         """The engine's errors in the attempts so far, by job."""
+        self._orders = LateOrders(lambda jobs: self._on_disk(self._board.arrange, jobs))
         self._journal_error: JournalError | None = None
         """The error after which this open journal cannot be used any more."""
         # Held while a job changes from waiting to running, so that a cancel finds it in one of the states.
@@ -106,6 +108,7 @@ class Scheduler:
             raise self._journal_error
         finally:
             self._intake.close()
+            await self._orders.close()
             tasks = [*self._cancelling.values(), *self._running.values()]
             for task in tasks:
                 task.cancel()
@@ -159,11 +162,8 @@ class Scheduler:
         return await self._on_disk(read)
 
     async def arrange(self, jobs: Sequence[str]) -> None:
-        """Put those of these jobs that wait into this order. On a full disk, the order stays as it is."""
-        try:
-            await self._on_disk(self._board.arrange, jobs)
-        except (OSError, RecordTooLarge) as error:
-            _log.error("the order of %d jobs could not be kept: %s", len(jobs), error)
+        """Put those of these jobs that wait into this order; on a full disk, as soon as there is room."""
+        await self._orders.take(jobs)
 
     async def begin_cancel(self, job: str) -> None:
         """Cancel a waiting or running job in a separate task, because a full disk may delay it for hours, and

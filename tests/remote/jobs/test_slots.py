@@ -15,6 +15,7 @@ import pytest
 
 from remote.engines import Completion, EngineError, Piece
 from remote.jobs import board as board_module
+from remote.jobs import late_orders
 from remote.jobs.board import Board, EngineAttempt, JobState
 from remote.jobs.journal import Journal, JournalError
 from remote.jobs.pictures import Pictures
@@ -22,6 +23,7 @@ from remote.jobs.records import Record
 from remote.jobs.slots import Scheduler
 from remote.protocol import MOST_FALLS, FromBox, Refused, Request, Started, Submit
 from tests.remote.attached import BOUND, ask, png
+from tests.support.waiting import until
 
 SHARED = png()
 ONE, TWO = ask("one", [SHARED]), ask("two", [SHARED])
@@ -242,9 +244,11 @@ async def test_an_equal_request_of_two_apps_is_one_job_of_the_first_ones_queue(
     assert started == [job.job for job in (ask("runs"), ask("x"), ask("y"), ONE, TWO)]
 
 
-async def test_an_order_that_the_disk_does_not_take_changes_nothing(
+async def test_an_order_that_the_disk_does_not_take_is_kept_once_there_is_room_unless_a_newer_one_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(late_orders, "PAUSE", 0.1)
+
     def no_room(*_: object) -> Record:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -256,9 +260,15 @@ async def test_an_order_that_the_disk_does_not_take_changes_nothing(
         with monkeypatch.context() as full:
             full.setattr(Journal, "append", no_room)
             await site.work.arrange([TWO.job, ONE.job])
-        assert "the order of 2 jobs could not be kept" in caplog.text
-        assert site.board.next_waiting() == ONE.job
+            await asyncio.sleep(0.15)
+            assert site.board.next_waiting() == ONE.job
+        assert "the order of 2 jobs is kept later" in caplog.text
+        await until(lambda: site.board.next_waiting() == TWO.job)
+        with monkeypatch.context() as full:
+            full.setattr(Journal, "append", no_room)
+            await site.work.arrange([ONE.job, TWO.job])
         await site.work.arrange([TWO.job, ONE.job])
+        await asyncio.sleep(0.25)
         assert site.board.next_waiting() == TWO.job
 
 
