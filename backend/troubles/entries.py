@@ -43,12 +43,14 @@ class KnownTrouble(BaseModel):
     why: str = Field(min_length=1)
     do: str = Field(min_length=1)
 
-    def found_in(self, log: str) -> re.Match[str] | None:
-        """Return the last match of the first pattern that matches `log`; None where none does."""
+    def found_in(self, lines: str, log: str) -> re.Match[str] | None:
+        """Return the last match of the first pattern that matches `lines`; None where none does. `beside` is
+        looked for in all of the log.
+        """
         if self.beside and not any(pattern.search(log) for pattern in self.beside):
             return None
         for pattern in self.patterns:
-            if matches := list(pattern.finditer(log)):
+            if matches := list(pattern.finditer(lines)):
                 return matches[-1]
         return None
 

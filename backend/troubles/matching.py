@@ -14,6 +14,7 @@ from backend.sizes import UNBOUNDED, Bound, Size
 from backend.specs.quoting import printable
 from backend.tokens import PIXTRAL, Budget, VisionRule, fit
 from backend.troubles.entries import EvidenceKind, KnownTrouble, all_entries
+from backend.troubles.log_lines import weigh
 from backend.troubles.sentences import fill
 
 LAST_CHARACTERS = 64 * 1024
@@ -29,6 +30,8 @@ _ESCAPES = re.compile(
     r"\x1b\[[0-9;:?]{0,32}[ -/]{0,4}[@-~]|\x1b\][^\x07\x1b\n]{0,256}(?:\x07|\x1b\\)"
 )
 _INVISIBLE = re.compile(r"[^\S\n ]|[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+_ENDED = re.compile(r"\AvLLM ended while starting, with exit status (-?\d{1,3})\b")
+"""How the runner begins to tell of a start that failed."""
 _COUNTS = frozenset({"limit", "prompt_tokens", "room", "asked"})
 """Groups of patterns that are numbers, shown with thousands separators."""
 
@@ -82,7 +85,8 @@ def translate(raw: str, facts: Facts = NOTHING_KNOWN) -> ExplainedTrouble | None
     """Explain `raw`, an error message or the end of a log. Returns None when no entry matches.
 
     A cause wins over a refused request, which wins over an echo such as EngineDeadError. Among several
-    causes, the one that leads to the others wins.
+    causes, the one that leads to the others wins. A warning counts only where no exception is in the log, and
+    a refused request is never why a process has ended.
     """
     log = _end_of(raw)
     for entry, match in _candidates(log, facts):
@@ -99,21 +103,30 @@ def translate(raw: str, facts: Facts = NOTHING_KNOWN) -> ExplainedTrouble | None
 
 def _candidates(log: str, facts: Facts) -> list[tuple[KnownTrouble, re.Match[str] | None]]:
     """Return the matching entries, best first. The match is None where only the exit code matches."""
+    exit_code = _exit_code(log, facts)
+    lines = weigh(log)
     found: dict[EvidenceKind, tuple[KnownTrouble, re.Match[str] | None]] = {}
     by_exit: tuple[KnownTrouble, re.Match[str] | None] | None = None
+    warned: tuple[KnownTrouble, re.Match[str] | None] | None = None
     for entry in all_entries():
-        if facts.exit_code in entry.exit_codes and by_exit is None:
+        if exit_code in entry.exit_codes and by_exit is None:
             by_exit = entry, None
-        if entry.kind not in found and (match := entry.found_in(log)):
+        if entry.kind not in found and (match := entry.found_in(lines.firm, log)):
             found[entry.kind] = entry, match
-    ended = facts.exit_code is not None
-    later = (
-        (EvidenceKind.ECHO, EvidenceKind.REQUEST)
-        if ended
-        else (EvidenceKind.REQUEST, EvidenceKind.ECHO)
-    )
-    ranked = [found.get(EvidenceKind.CAUSE), by_exit, *map(found.get, later)]
+        if entry.kind is EvidenceKind.CAUSE and warned is None:
+            match = entry.found_in(lines.warnings, log)
+            warned = (entry, match) if match else None
+    echo = found.get(EvidenceKind.ECHO)
+    if any(echo is None or not echo[0].found_in(line, line) for line in lines.exceptions):
+        warned = None  # an exception that is not known is the cause, whatever was warned of before
+    request = None if exit_code is not None else found.get(EvidenceKind.REQUEST)
+    ranked = [found.get(EvidenceKind.CAUSE), by_exit, request, warned, echo]
     return [candidate for candidate in ranked if candidate is not None]
+
+
+def _exit_code(log: str, facts: Facts) -> int | None:
+    told = _ENDED.match(log)
+    return int(told[1]) if told and facts.exit_code is None else facts.exit_code
 
 
 def _end_of(raw: str) -> str:

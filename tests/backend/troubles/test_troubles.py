@@ -6,6 +6,7 @@ import importlib
 import string
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from backend.sizes import Bound, Size
 from backend.tokens import MISTRAL_SMALL, fit
 from backend.troubles import ExplainedTrouble, Facts, translate
 from backend.troubles.entries import KnownTrouble, all_entries, all_groups
+from backend.troubles.log_lines import weigh
 from backend.troubles.matching import LAST_CHARACTERS, LAST_LINES, LONGEST_VALUE
 from backend.troubles.sentences import UNKNOWN, fill, placeholders
 from backend.troubles.troubleshooting_page import troubleshooting_page
@@ -163,6 +165,63 @@ def test_an_unknown_text_is_not_guessed_at(raw: str) -> None:
     assert translate(raw) is None
 
 
+# --- and no other ---------------------------------------------------------------------------------
+
+OTHER_CAUSES = tomllib.loads(Path(__file__).with_name("other_causes.toml").read_text("utf-8"))
+
+HEALTHY_START = Path(__file__).with_name("healthy_start.txt").read_text("utf-8")
+"""What vLLM and what is around it log while all goes well."""
+
+
+def test_every_entry_has_other_causes_of_its_symptom() -> None:
+    assert set(OTHER_CAUSES) == {entry.id for entry in ENTRIES}
+    assert all(len(texts) >= 3 for texts in OTHER_CAUSES.values())
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.id)
+def test_another_cause_of_the_same_symptom_is_not_told_as_this_one(entry: KnownTrouble) -> None:
+    for text in OTHER_CAUSES[entry.id]:
+        for raw in (text, f"{NOISE * 3}{text}\n{NOISE}"):
+            trouble = translate(raw, CLIP)
+            assert trouble is None or trouble.id != entry.id, text
+
+
+def test_the_warnings_of_a_healthy_start_are_no_cause() -> None:
+    unknown = "ValueError: Something that nobody has seen before"
+    wrong_path = (
+        "OSError: /models/cosmo is not a local folder and is not a valid model identifier listed on "
+        "'https://huggingface.co/models'"
+    )
+    ended = "vLLM ended while starting, with exit status 1:\n"
+    assert translate(f"{ended}{HEALTHY_START}{unknown}") is None
+    assert explained(f"{ended}{HEALTHY_START}{wrong_path}").id == "model-not-found"
+    assert explained(f"{ended}{HEALTHY_START}{wrong_path}\n{unknown}").id == "model-not-found"
+
+
+def test_a_warning_of_python_counts_where_no_exception_names_another_cause() -> None:
+    warning = (
+        "/venv/file_download.py:1: UserWarning: Not enough free disk space to download the file."
+    )
+    assert explained(f"{warning}\nEngineDeadError").id == "disk-full"
+    assert translate(f"{warning}\nValueError: something else") is None
+
+
+def test_a_line_of_source_code_in_a_traceback_is_no_cause() -> None:
+    log = """\
+(EngineCore_0 pid=4711) ERROR 11-02 10:11:12 [core.py:710]   File "/venv/hub.py", line 7, in load
+(EngineCore_0 pid=4711) ERROR 11-02 10:11:12 [core.py:710]     raise OSError("No space left on device")
+(EngineCore_0 pid=4711) ERROR 11-02 10:11:12 [core.py:710]     ^^^^^^^^
+(EngineCore_0 pid=4711) ERROR 11-02 10:11:12 [core.py:710] KeyError: 'prompt'
+"""
+    assert translate(log) is None
+
+
+def test_a_start_that_failed_is_not_told_as_a_request_or_a_server_of_ones_own() -> None:
+    log = "HTTP 401 Unauthorized\ncannot connect to the model server at http://a:1: refused"
+    assert translate(f"vLLM ended while starting, with exit status 1:\n{log}") is None
+    assert explained("vLLM ended while starting, with exit status 127:\n").id == "command-not-found"
+
+
 # --- what is filled in ------------------------------------------------------------------------------
 
 
@@ -273,7 +332,9 @@ def test_a_long_name_is_cut() -> None:
 def test_a_text_made_of_half_matches_ends(entry: KnownTrouble) -> None:
     for example in entry.examples:
         for part in (example[: len(example) // 2], example[:12], example[-12:]):
-            entry.found_in(part * (LAST_CHARACTERS // len(part)))
+            made = part * (LAST_CHARACTERS // len(part))
+            entry.found_in(made, made)
+            weigh(made)
 
 
 @pytest.mark.parametrize("part", ["(", "0", "a ", "/", "\n", "'", ".", ": ", "\x1b[", "é"])
