@@ -6,6 +6,8 @@ Each message says what happened to which file, job or box; `remedy` says what to
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class UpsampleError(Exception):
     """An error that is explained to the user instead of being shown as a traceback."""
@@ -39,6 +41,16 @@ class AnswerError(UpsampleError):
 
 class ResultError(UpsampleError):
     """A result cannot be written where it belongs."""
+
+
+class LinkError(ResultError):
+    """Links lead from a folder that is to be written out of the working directory."""
+
+    def __init__(self, folder: Path, place: Path) -> None:
+        super().__init__(
+            f"{folder} leads out of the folder where you work, through a link to {place}",
+            f"If files are to be written there, name that place itself: {place}",
+        )
 
 
 class OutputLost(UpsampleError):

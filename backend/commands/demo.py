@@ -45,7 +45,7 @@ def draw_clips_into(folder: Path) -> ExitCode:
 def run_demo() -> ExitCode:
     """Draw clips, upsample their prompts and show the results, in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="upsample-demo-") as name:
-        return asyncio.run(_demo(Path(name)))
+        return asyncio.run(_demo(Path(name).resolve()))
 
 
 async def _demo(folder: Path) -> ExitCode:

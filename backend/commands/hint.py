@@ -9,6 +9,7 @@ from backend.config import load_settings
 from backend.console import write_line
 from backend.errors import InputError, ResultError
 from backend.exit_codes import ExitCode
+from backend.planning.orders import resolve_hint_video_dir
 from backend.planning.plan import Planner
 from backend.tokens import TextCounter
 from backend.video import MediaKind, create_hint_video, probe
@@ -29,13 +30,14 @@ def make_hint(video: Path, output: Path | None, *, force: bool) -> ExitCode:
     if size is None:
         raise InputError(f"no size of {video} fits", "Set frames_to_extract lower.")
     folder = upsampling.hint_video_dir
+    kept_in = resolve_hint_video_dir(upsampling)
     made = asyncio.run(
         create_hint_video(
             video,
             # The name comes from the content, so that hint videos of two files named color.mp4 both stay.
             output or hint_path(folder, content_key(video), size, media.colours),
             size=size,
-            hint_video_dir=folder,
+            hint_video_dir=kept_in,
         )
     )
     write_line(str(made))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from backend.box.asker import TerminalAsker
@@ -27,6 +28,7 @@ from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch, same_
 from backend.planning.pace import measured_pace
 from backend.results.review import waiting_for_review
 from backend.results.undelivered import undelivered_jobs
+from backend.safe_folders import resolve_folder
 from backend.specs.media import Media
 from backend.specs.misplaced_media import where_media_is
 from backend.specs.model import Scan, Spec
@@ -51,13 +53,17 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
     if options.dry_run:
         specs = _choose_for_dry_run(found, options)
         return show_plans(specs, found, settings, as_json=options.json)
+    if options.paths:
+        is_named = options.save_dir is not None
+        folder = resolve_folder(options.results_folder, Path.cwd(), named=is_named)
+        batch = replace(batch, save_dir=folder)
     with open_user_queue() as store:
         specs = _choose_specs(found, store, options)
         if not options.paths:
             report = BatchReport(as_json=options.json)
             jobs = store.to_do(box_name) + undelivered_jobs(store, box_name)
         else:
-            require_writable(options.results_folder)
+            require_writable(batch.save_dir)
             placed = find_places(specs, options.paths, batch, store, force=options.force)
             for reason in {refused.reason: None for refused in placed.refused}:
                 warn(reason)

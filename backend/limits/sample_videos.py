@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from backend.errors import InputError, MediaError
+from backend.safe_folders import open_folder
 from backend.sizes import Size
 from backend.video import Video, probe
 from backend.video.clips import Clip, draw_clips
@@ -24,7 +25,9 @@ def draw_test_videos(sizes: Iterable[Size], folder: Path) -> Iterator[Video]:
     folder cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        # The user named the folder that this one is in, but not this one.
+        with open_folder(folder.parent.resolve() / folder.name, make=True):
+            pass
     except OSError as error:
         raise InputError(
             f"the folder for test videos, {folder}, cannot be written: {error.strerror}",

@@ -6,16 +6,19 @@ answer. `backend.planning.summary` computes what the orders cost.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Sequence
+import os
+import secrets
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from backend.errors import MediaError, ResultError
 from backend.planning.orders import Batch, make_jobs
 from backend.planning.plan import Plan
-from backend.results.writing import check_destination, is_own_result
+from backend.results.writing import check_destination, check_folder, is_own_result
+from backend.safe_folders import open_folder
 from backend.specs.model import Spec
 from backend.store import Order, Store
 
@@ -108,10 +111,17 @@ def find_places(
     refused: list[RefusedSpec] = []
     orders = iter(make_jobs(specs, named, batch))
     troubles: dict[Path, str] = {}
+    links: dict[Path, str] = {}
     for spec in specs:
         kept: list[Order] = []
         for _ in range(batch.candidates):
             order = next(orders)
+            folder = order.destination.parent
+            if folder not in links:
+                links[folder] = _trouble(lambda: check_folder(folder))  # noqa: B023 - called at once
+            if trouble := links[folder]:
+                refused.append(RefusedSpec(spec, Ground.OTHER, trouble))
+                continue
             if order.destination not in troubles:
                 troubles[order.destination] = _why_not_writable(store, order, force=force)
             if trouble := troubles[order.destination]:
@@ -137,10 +147,11 @@ def refused_by_plan(spec: Spec, plan: Plan) -> RefusedSpec | None:
 
 def require_writable(folder: Path) -> None:
     """Check before the work that results can be written. Makes the folder; raises ResultError."""
+    probe = f".{secrets.token_hex(8)}.part"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        with open_folder(folder.absolute(), make=True) as opened:
+            os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=opened))
+            os.unlink(probe, dir_fd=opened)
     except OSError as error:
         raise ResultError(
             f"the folder for results, {folder}, cannot be written: {error.strerror}",
@@ -154,6 +165,7 @@ class _Upsampled:
     def __init__(self, store: Store | None) -> None:
         self._store = store
         self._is_result: dict[Path, bool] = {}
+        self._resolve = cache(Path.resolve)
 
     def reason(self, spec: Spec) -> str:
         """Return why the spec need not be upsampled; empty when it should be."""
@@ -163,13 +175,18 @@ class _Upsampled:
             return ""
         # Most formats cannot say so, and the folder for results is often below the folder that is named.
         if spec.file not in self._is_result:
-            self._is_result[spec.file] = is_own_result(self._store, spec.file.absolute())
+            places = {spec.file.absolute(), self._resolve(spec.file.parent) / spec.file.name}
+            self._is_result[spec.file] = any(is_own_result(self._store, p) for p in places)
         return "it is a result of upsample" if self._is_result[spec.file] else ""
 
 
 def _why_not_writable(store: Store, order: Order, *, force: bool) -> str:
+    return _trouble(lambda: check_destination(store, order.destination, order.file, force=force))
+
+
+def _trouble(check: Callable[[], None]) -> str:
     try:
-        check_destination(store, order.destination, order.file, force=force)
+        check()
     except ResultError as error:
         return str(error)
     return ""

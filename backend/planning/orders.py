@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
 from backend.config import BoxSettings, Upsampling, load_profile
+from backend.files import lies_within
 from backend.results.review import chosen_file, done_job
+from backend.safe_folders import resolve_folder
 from backend.specs.media import choose_media
 from backend.specs.model import Spec
 from backend.store import Job, Order, Store
@@ -32,6 +35,7 @@ class Batch:
     box_settings: BoxSettings
     settings: Upsampling
     save_dir: Path
+    """The folder for results, free of links: see `backend.safe_folders:resolve_folder`."""
     candidates: int = 1
     seed: int = 0
     force: bool = False
@@ -50,7 +54,7 @@ def make_jobs(specs: Iterable[Spec], named: Sequence[Path], batch: Batch) -> lis
     """
     destinations = _Destinations(named, batch)
     settings = batch.settings.model_copy(
-        update={"hint_video_dir": batch.settings.hint_video_dir.absolute()}
+        update={"hint_video_dir": resolve_hint_video_dir(batch.settings)}
     ).model_dump_json()
     # The user may change a profile without renaming it. Its `kv_cache` does not change answers.
     profile = load_profile(batch.settings.profile)
@@ -60,6 +64,15 @@ def make_jobs(specs: Iterable[Spec], named: Sequence[Path], batch: Batch) -> lis
         for spec in specs
         for candidate in range(batch.candidates)
     ]
+
+
+def resolve_hint_video_dir(settings: Upsampling) -> Path:
+    """Return the folder for hint videos as an absolute path, free of links. Raises LinkError.
+
+    Only the user's own settings can name a folder that is not below the working directory.
+    """
+    folder = settings.hint_video_dir
+    return resolve_folder(folder, Path.cwd(), named=folder.is_absolute() or ".." in folder.parts)
 
 
 def same_frames_together(jobs: Sequence[T]) -> list[T]:
@@ -120,6 +133,8 @@ class _Destinations:
     def __init__(self, named: Sequence[Path], batch: Batch) -> None:
         self._folders = [path for path in named if path.is_dir()]
         self._batch = batch
+        self._save_dir = batch.save_dir.absolute()
+        self._resolved: dict[Path, Path] = {}
         self._owners: dict[str, Path] = {}
         """The spec file of each destination. Keys are casefolded, because some file systems ignore case."""
 
@@ -132,11 +147,22 @@ class _Destinations:
         return self._make_unique(numbered, file), self._make_unique(relative, file)
 
     def _make_unique(self, relative: Path, file: Path) -> Path:
-        destination = (self._batch.save_dir / relative).absolute()
+        destination = self._resolve(self._save_dir / relative.parent) / relative.name
         if self._owners.setdefault(str(destination).casefold(), file) != file:
             digest = hashlib.sha256(str(file.absolute()).encode()).hexdigest()[:6]
             destination = destination.with_stem(f"{destination.stem}-{digest}")
         return destination
+
+    def _resolve(self, folder: Path) -> Path:
+        """Follow the links in the folder for results that lead to another place in it.
+
+        Other links stay in the path, and whoever writes there refuses it.
+        """
+        if folder not in self._resolved:
+            place = os.path.realpath(folder)
+            stays = lies_within(place, str(self._save_dir))
+            self._resolved[folder] = Path(place) if stays else folder
+        return self._resolved[folder]
 
     def _relative_path(self, file: Path) -> Path:
         for folder in self._folders:

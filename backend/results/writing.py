@@ -1,12 +1,13 @@
 """Writes results into files of the users' own formats, with their provenance.
 
 A file that others made, or changed after we wrote it, is never replaced without `force`. Each file appears as
-a whole or not at all.
+a whole or not at all, and no link on the way to it is followed.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from backend.config.profiles import load_profile
 from backend.config.profiles.cleaning import Cleaned, upsampled_prompt
 from backend.errors import ResultError
 from backend.files import read_regular, write_whole
+from backend.safe_folders import LinkInTheWay, is_link_free, open_folder
 from backend.specs.model import Spec
 from backend.specs.quoting import json_spelled
 from backend.specs.reading import SIDECAR_SUFFIX, read_file
@@ -87,6 +89,7 @@ def write_results(store: Store, destination: Path, jobs: Sequence[Job], force: b
     current = _current_entries(source)
     results = [r for r in results if (r.job.entry, r.job.prompt) in current] or results
     replacements = {r.job.entry: Replacement(r.prompt, r.job.prompt, r.provenance) for r in results}
+    check_folder(destination.parent)
     files = list(render(source, replacements, destination))
     if not embeds_provenance(source):
         files.append(_sidecar(destination, results))
@@ -112,6 +115,7 @@ def take_away_results(store: Store, destination: Path) -> list[Path]:
     sidecar = sidecar_path(destination)
     if sidecar not in files and store.written(sidecar):
         files.append(sidecar)  # earlier versions did not store which files belong together
+    check_folder(destination.parent)
     existing = [file for file in files if file.exists()]
     for file in existing:
         if not is_own_result(store, file):
@@ -122,14 +126,23 @@ def take_away_results(store: Store, destination: Path) -> list[Path]:
     for file in files:
         written = store.written(file)
         try:
-            if written and written.replaced is not None:
-                write_whole(file, written.replaced)
-            else:
-                file.unlink(missing_ok=True)
+            with open_folder(file.parent) as folder:
+                if written and written.replaced is not None:
+                    write_whole(file, written.replaced, folder=folder)
+                else:
+                    os.unlink(file.name, dir_fd=folder)
+        except FileNotFoundError:
+            pass
         except OSError as error:
             raise ResultError(f"{file} cannot be taken back: {error.strerror}") from error
         store.forget_written(file)
     return existing
+
+
+def check_folder(folder: Path) -> None:
+    """Check that no link is on the way to a folder for results. Raises ResultError."""
+    if not is_link_free(folder):
+        raise _through_link(folder)
 
 
 def check_destination(
@@ -243,7 +256,7 @@ def _written(store: Store, file: OutputFile, source: Path, destination: Path) ->
     data, replaced = file.text.encode(), None
     try:
         is_foreign = file.path.is_file() and not is_own_result(store, file.path)
-        if is_foreign and not _holds(file.path, data):
+        if is_foreign and not file.path.is_symlink() and not _holds(file.path, data):
             replaced = read_regular(file.path, MOST_BYTES)
     except OSError as error:
         raise _unwritable(file.path, error) from error
@@ -253,11 +266,20 @@ def _written(store: Store, file: OutputFile, source: Path, destination: Path) ->
 def _write(file: OutputFile) -> None:
     data = file.text.encode()
     try:
-        file.path.parent.mkdir(parents=True, exist_ok=True)
-        if not _holds(file.path, data):
-            write_whole(file.path, data)
+        with open_folder(file.path.parent, make=True) as folder:
+            if not _holds(file.path, data):
+                write_whole(file.path, data, folder=folder)
+    except LinkInTheWay as error:
+        raise _through_link(file.path.parent) from error
     except OSError as error:
         raise _unwritable(file.path, error) from error
+
+
+def _through_link(folder: Path) -> ResultError:
+    return ResultError(
+        f"{folder} leads through a link to {os.path.realpath(folder)}, which is not followed",
+        "If results are to be written there, name that place itself as --save-dir.",
+    )
 
 
 def _unwritable(path: Path, error: OSError) -> ResultError:

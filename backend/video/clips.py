@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -35,14 +36,19 @@ def _draw(clip: Clip, folder: Path, program: Path) -> Path:
     import ffmpeg
 
     target = folder / clip.file
+    # A link in the file's place is replaced; ffmpeg would follow it.
+    part = folder / f".{secrets.token_hex(6)}-{clip.file}"
     limits = {"t": clip.seconds} if clip.seconds else {"frames:v": 1, "update": 1}
     picture = ffmpeg.input(clip.graph, f="lavfi")
     output = picture.output(
-        str(target.absolute()), pix_fmt=clip.pixels if clip.seconds else "rgb24", **limits
+        str(part.absolute()), pix_fmt=clip.pixels if clip.seconds else "rgb24", **limits
     )
     try:
         output.overwrite_output().run(cmd=str(program), quiet=True)
+        part.replace(target)
     except ffmpeg.Error as error:
         said = error.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise MediaError(f"ffmpeg could not draw {clip.file}: {' '.join(said)}") from error
+    finally:
+        part.unlink(missing_ok=True)
     return target

@@ -83,7 +83,7 @@ async def prepare_frames(
             await asyncio.to_thread(check_drawn, video, folder / FRAMES, chosen, size)
             kept = await asyncio.to_thread(keep_frames, folder, frames_dir, chosen, size)
         if missing_hint is not None:
-            (folder / HINT).replace(missing_hint)
+            (folder / HINT).replace(folder.parent / missing_hint.name)
     return Prepared(kept, hint)
 
 
@@ -111,7 +111,8 @@ async def create_hint_video(
     if hint_video_dir is not None:
         content = await asyncio.to_thread(content_key, source)
         kept = hint_path(hint_video_dir, content, size, video.colours)
-    with drawing_folder(target.parent) as folder:
+    # The caller named the output, so links on the way to it are followed.
+    with drawing_folder(target.parent.resolve()) as folder:
         drawn = folder / HINT
         if kept is not None and kept.is_file():
             await asyncio.to_thread(shutil.copyfile, kept, drawn)
@@ -120,7 +121,7 @@ async def create_hint_video(
             await draw(drawing, folder, ffmpeg=ffmpeg or find_ffmpeg(), time_limit=time_limit)
             if kept is not None:
                 await asyncio.to_thread(keep_copy, drawn, kept)
-        drawn.replace(target)
+        drawn.replace(folder.parent / target.name)
     return target
 
 

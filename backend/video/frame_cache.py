@@ -15,15 +15,17 @@ nothing else is ever deleted. Everything here blocks.
 from __future__ import annotations
 
 import hashlib
+import os
+import secrets
 import shutil
 import struct
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from backend.errors import InputError, MediaError, UpsampleError
+from backend.safe_folders import open_folder, path_of_descriptor
 from backend.sizes import Size
 from backend.video.colours import Colours
 from backend.video.frame_choice import ChosenFrame, FrameSampling, choose_frames
@@ -98,41 +100,49 @@ def even(size: Size) -> Size:
 
 @contextmanager
 def drawing_folder(parent: Path) -> Iterator[Path]:
-    """Make a temporary folder in `parent`, so that renaming out of it is atomic. Raises InputError."""
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".drawing-", dir=parent))
-    except OSError as error:
-        raise InputError(
-            f"Nothing can be written in {parent}: {error.strerror}",
-            "Give another folder, for instance as hint_video_dir in config.toml.",
-        ) from error
-    try:
-        yield folder.absolute()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    """Make a temporary folder in `parent`, so that renaming out of it is atomic. Raises InputError.
+
+    No link on the way to `parent` is followed. The path of the folder and that of its parent lead there even
+    if a link is put in the way meanwhile: see `backend.safe_folders:path_of_descriptor`.
+    """
+    name = f".drawing-{secrets.token_hex(6)}"
+    parent = parent.absolute()
+    with ExitStack() as opened:
+        try:
+            descriptor = opened.enter_context(open_folder(parent, make=True))
+            os.mkdir(name, 0o700, dir_fd=descriptor)
+        except OSError as error:
+            raise InputError(
+                f"Nothing can be written in {parent}: {error.strerror}",
+                "Give another folder, for instance as hint_video_dir in config.toml.",
+            ) from error
+        folder = path_of_descriptor(descriptor, parent) / name
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def keep_frames(
     folder: Path, frames_dir: Path, chosen: Sequence[ChosenFrame], size: Size
 ) -> tuple[Frame, ...]:
-    """Move the drawn frames into the cache, and read them there."""
-    drawn = folder / FRAMES
+    """Move the drawn frames out of the drawing folder into the cache, and read them there."""
+    drawn, kept = folder / FRAMES, folder.parent / frames_dir.name
     try:
-        drawn.rename(frames_dir)
+        drawn.rename(kept)
     except OSError:
         # The folder exists. If it holds good frames, another process made them, and they are kept.
         # Damaged ones are moved into the temporary folder, which is removed.
-        if kept_frames(frames_dir, chosen, size) is None:
-            frames_dir.rename(folder / "damaged")
-            drawn.rename(frames_dir)
+        if kept_frames(kept, chosen, size) is None:
+            kept.rename(folder / "damaged")
+            drawn.rename(kept)
     return _read_frames(frames_dir, chosen, size)
 
 
 def keep_copy(drawn: Path, kept: Path) -> None:
     with drawing_folder(kept.parent) as folder:
         copy = shutil.copyfile(drawn, folder / HINT)
-        copy.replace(kept)
+        copy.replace(folder.parent / kept.name)
 
 
 # --- reading frames back -------------------------------------------------------------------------

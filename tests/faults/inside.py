@@ -126,6 +126,11 @@ def path_of(descriptor: int) -> str:
         return ""
 
 
+def within(folder: int | None, name: object) -> str:
+    """The path of a name that is seen from an opened folder, where there is one."""
+    return str(name) if folder is None else f"{path_of(folder)}/{name}"
+
+
 def wrap(
     orders: Orders,
     point: str,
@@ -136,13 +141,13 @@ def wrap(
     """`real` with a point where orders are obeyed."""
 
     def call(*arguments: Any, **named: Any) -> Any:
-        order = orders.reached(point, name_of(*arguments))
+        order = orders.reached(point, name_of(*arguments, **named))
         if order is None:
             return real(*arguments, **named)
         when = order["when"]
         if when == "error":
             number = getattr(errno, order["errno"])
-            raise OSError(number, os.strerror(number), name_of(*arguments))
+            raise OSError(number, os.strerror(number), name_of(*arguments, **named))
         if when == "half" and half is not None:
             half(*arguments)
         elif when != "before":
@@ -164,9 +169,15 @@ def wrap_files(orders: Orders) -> None:
     )  # fmt: skip
     os.fsync = wrap(orders, "fsync", os.fsync, path_of)
     os.ftruncate = wrap(orders, "truncate", os.ftruncate, lambda fd, _: path_of(fd))
-    os.replace = wrap(orders, "rename", os.replace, lambda _, target, **__: str(target))
-    os.unlink = wrap(orders, "unlink", os.unlink, lambda path, **_: str(path))
-    os.open = wrap(orders, "open", os.open, lambda file, *_, **__: str(file))
+    os.replace = wrap(
+        orders, "rename", os.replace, lambda _, to, **named: within(named.get("dst_dir_fd"), to)
+    )
+    os.unlink = wrap(
+        orders, "unlink", os.unlink, lambda path, **named: within(named.get("dir_fd"), path)
+    )
+    os.open = wrap(
+        orders, "open", os.open, lambda file, *_, **named: within(named.get("dir_fd"), file)
+    )
     opened = wrap(orders, "open", io.open, lambda file, *_, **__: str(file))
 
     def open_file(file: Any, mode: str = "r", *arguments: Any, **named: Any) -> Any:

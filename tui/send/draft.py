@@ -16,6 +16,8 @@ from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch
 from backend.planning.pace import measured_pace
 from backend.planning.plan import Plan, Planner
 from backend.planning.summary import Summary, summarise
+from backend.results import DEFAULT_SAVE_DIR
+from backend.safe_folders import resolve_folder
 from backend.sizes import Bound
 from backend.specs.model import Spec
 from backend.store import State, Store
@@ -89,7 +91,7 @@ def first_options(settings: Settings, save_dir: Path) -> SendOptions:
 
 def make_batch(options: SendOptions, settings: Settings, cwd: Path) -> Batch:
     """Return the batch that the options describe. Raises InputError and ConfigError when an option is
-    wrong.
+    wrong, and LinkError when the default folder for results leads out of `cwd`.
     """
     name, box = settings.box_named(options.box)
     changes: dict[str, object] = {
@@ -101,11 +103,12 @@ def make_batch(options: SendOptions, settings: Settings, cwd: Path) -> Batch:
     }
     if not options.save_dir.strip():
         raise InputError("the results need a folder", "Type one after `results in`.")
+    typed = Path(options.save_dir.strip()).expanduser()
     return Batch(
         box=name,
         box_settings=box,
         settings=Upsampling.model_validate(settings.upsampling.model_dump() | changes),
-        save_dir=cwd / Path(options.save_dir.strip()).expanduser(),
+        save_dir=resolve_folder(typed, cwd, named=typed != DEFAULT_SAVE_DIR),
         candidates=_number(options.candidates, "candidates", 1, MOST_CANDIDATES),
         seed=_number(options.seed, "seed", 0, GREATEST_SEED),
         force=options.force,

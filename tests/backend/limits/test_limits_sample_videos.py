@@ -33,3 +33,19 @@ def test_a_folder_that_cannot_be_is_told_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="output-dir"):
         list(draw_test_videos(SIZES, tmp_path / "file" / "videos"))
+
+
+def test_a_test_video_is_not_drawn_through_a_link(tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    precious = theirs / "precious"
+    precious.write_text("mine")
+    folder = tmp_path / "out" / "videos"
+    folder.mkdir(parents=True)
+    (folder / f"{SIZES[0]}.mp4").symlink_to(precious)
+    list(draw_test_videos(SIZES[:1], folder))
+    assert precious.read_text() == "mine"
+    (tmp_path / "out" / "linked").symlink_to(theirs)
+    with pytest.raises(InputError, match="link"):
+        list(draw_test_videos(SIZES[:1], tmp_path / "out" / "linked"))
+    assert list(theirs.iterdir()) == [precious]

@@ -94,6 +94,22 @@ def test_a_file_of_somebody_else_is_not_replaced(
     assert [order.name for order in assessment.orders] == ["dawn"]
 
 
+def test_a_link_that_leads_out_of_the_folder_for_results_is_refused_even_with_force(
+    batch: Batch, tmp_path: Path, store: Store
+) -> None:
+    (tmp_path / "specs" / "city").mkdir(parents=True)
+    (tmp_path / "specs" / "near").mkdir()
+    specs = [put_spec(tmp_path / "specs" / name, "a", "v.mp4") for name in ("city", "near")]
+    (tmp_path / "out" / "within").mkdir(parents=True)
+    (tmp_path / "out" / "city").symlink_to(tmp_path)
+    (tmp_path / "out" / "near").symlink_to("within")
+    assessment = assess(specs, [tmp_path / "specs"], batch, store, force=True)
+    ((refused,),) = [assessment.refused]
+    assert refused.ground is Ground.OTHER
+    assert f"leads through a link to {tmp_path}" in refused.reason
+    assert [order.destination for order in assessment.orders] == [tmp_path / "out/within/a.json"]
+
+
 def test_of_several_candidates_only_those_with_a_place_are_queued(
     tmp_path: Path, store: Store, batch: Batch
 ) -> None:

@@ -31,6 +31,7 @@ from remote.protocol import Answer, FrameInfo, Json, Request, Sampling
 from tests.support import finished_jobs
 
 ANSWER = replace(finished_jobs.ANSWER, text="  A long, warm dusk over the docks.\n")
+OTHER = replace(ANSWER, text="Another dusk.")
 SKETCH_NOTICE = "No language model wrote this text."
 
 PROMPT_SPEC = (
@@ -414,14 +415,14 @@ def test_a_write_that_fails_leaves_no_half_file_and_no_spec_without_its_sidecar(
     store: Store, finish: Finish, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = finish(put(tmp_path / "lift.json", TRANSFER1))
-    real = Path.replace
+    real = os.replace
 
-    def full_disk(self: Path, target: Path) -> Path:
-        if target.name == "lift.json":
+    def full_disk(source: str, target: str, **folders: int | None) -> None:
+        if Path(target).name == "lift.json":
             raise OSError(28, "No space left on device")
-        return real(self, target)
+        real(source, target, **folders)
 
-    monkeypatch.setattr(Path, "replace", full_disk)
+    monkeypatch.setattr(os, "replace", full_disk)
     with pytest.raises(ResultError, match=r"lift\.json cannot be written: No space") as caught:
         write_results(store, out / "lift.json", jobs, force=False)
     assert "kept in the queue" in caught.value.remedy
@@ -444,16 +445,15 @@ def test_a_result_whose_writer_was_killed_at_the_rename_is_written_by_the_next_r
 ) -> None:  # fmt: skip
     spec = put(tmp_path / "lift.json", TRANSFER1)
     jobs = finish(spec)
-    real = Path.replace
+    real = os.replace
 
-    def killed(self: Path, target: Path) -> Path:
-        if target.name == file:
-            if after:
-                real(self, target)
+    def killed(source: str, target: str, **folders: int | None) -> None:
+        if Path(target).name != file or after:
+            real(source, target, **folders)
+        if Path(target).name == file:
             raise Killed
-        return real(self, target)
 
-    monkeypatch.setattr(Path, "replace", killed)
+    monkeypatch.setattr(os, "replace", killed)
     with pytest.raises(Killed):
         write_results(store, out / "lift.json", jobs, force=False)
     monkeypatch.undo()
@@ -544,6 +544,35 @@ def test_a_link_that_leads_nowhere_does_not_let_a_result_appear_there(
     (out / "a.json").symlink_to(tmp_path / "elsewhere.json")
     write_results(store, out / "a.json", finish(put(tmp_path / "a.json", PROMPT_SPEC)), force=False)
     assert not (tmp_path / "elsewhere.json").exists()
+
+
+@pytest.mark.parametrize("when", ["before", "after the check"])
+def test_a_link_in_a_folders_place_is_not_followed_to_write_or_to_take_back(
+    store: Store,
+    out: Path,
+    tmp_path: Path,
+    finish: Finish,
+    monkeypatch: pytest.MonkeyPatch,
+    when: str,
+) -> None:
+    jobs = finish(put(tmp_path / "a.json", PROMPT_SPEC))
+    write_results(store, out / "a.json", jobs, force=False)
+    theirs = out.rename(tmp_path / "theirs")
+    before = {file: file.read_bytes() for file in theirs.iterdir()}
+
+    def swap(*_: object) -> None:
+        if not out.is_symlink():
+            out.symlink_to(theirs)
+
+    if when == "before":
+        swap()
+    else:
+        monkeypatch.setattr("backend.results.writing.check_folder", swap)
+    with pytest.raises(ResultError, match="link"):
+        write_results(store, out / "a.json", finish(tmp_path / "a.json", OTHER), force=True)
+    with pytest.raises(ResultError, match="link"):
+        take_away_results(store, out / "a.json")
+    assert {file: file.read_bytes() for file in theirs.iterdir()} == before
 
 
 @pytest.mark.parametrize("force", [False, True])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -416,14 +417,14 @@ def test_a_disk_that_is_full_leaves_decision_and_files_as_they_were(
     (job,) = finisher.finish(write_spec(tmp_path / "lift.json", LIFT), "One.")
     decide(store, job.number, ACCEPTED)
     before = {file: file.read_bytes() for file in out.iterdir()}
-    real = Path.replace
+    real = os.replace
 
-    def full_disk(self: Path, target: Path) -> Path:
-        if target.name == name:
+    def full_disk(source: str, target: str, **folders: int | None) -> None:
+        if Path(target).name == name:
             raise OSError(28, "No space left on device")
-        return real(self, target)
+        real(source, target, **folders)
 
-    monkeypatch.setattr(Path, "replace", full_disk)
+    monkeypatch.setattr(os, "replace", full_disk)
     with pytest.raises(ResultError, match="No space"):
         decide(store, job.number, EDITED, "Other.")
     monkeypatch.undo()

@@ -21,6 +21,7 @@ from backend.video import (
     prepare_frames,
     probe,
 )
+from backend.video.ffmpeg import Drawing, draw
 
 RunFfmpeg = Callable[..., None]
 
@@ -127,6 +128,36 @@ async def test_a_folder_that_cannot_be_made_is_told(counted_clip: Path, tmp_path
     with pytest.raises(InputError, match="written") as caught:
         await prepare_frames(video, choose_frames(video, 1), HALF, tmp_path / "file" / "hints")
     assert "hint_video_dir" in caught.value.remedy
+
+
+async def test_nothing_is_drawn_through_a_link(counted_clip: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (tmp_path / "inputs").symlink_to(theirs)
+    video = probe(counted_clip)
+    with pytest.raises(InputError, match="link"):
+        await prepare_frames(video, choose_frames(video, 1), HALF, tmp_path / "inputs" / "hints")
+    assert list(theirs.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="a folder is bound on Linux alone")
+async def test_a_folder_that_becomes_a_link_while_a_video_is_drawn_is_not_left(
+    counted_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hints, moved, theirs = (tmp_path / name for name in ("hints", "moved", "theirs"))
+    theirs.mkdir()
+
+    async def draw_after_a_swap(drawing: Drawing, folder: Path, **options: object) -> None:
+        hints.rename(moved)
+        hints.symlink_to(theirs)
+        await draw(drawing, folder, ffmpeg=find_ffmpeg(), time_limit=60)
+
+    monkeypatch.setattr("backend.video.draw.draw", draw_after_a_swap)
+    video = probe(counted_clip)
+    with pytest.raises(FileNotFoundError):
+        await prepare_frames(video, choose_frames(video, 1), HALF, hints)
+    assert list(theirs.iterdir()) == []
+    assert any(folder.is_dir() for folder in moved.iterdir())
 
 
 async def test_ffmpegs_last_words_are_passed_on(counted_clip: Path, tmp_path: Path) -> None:
