@@ -16,6 +16,7 @@ from pathlib import Path
 import asyncssh
 
 from backend.box.asker import Asker, HostKeyQuestion
+from backend.box.known_hosts_command import ask_known_hosts_command
 from backend.box.login_keys import LoginKeys
 from backend.box.ssh_config.host_settings import HostSettings
 from backend.errors import BoxUntrusted
@@ -37,8 +38,8 @@ class KnownHosts:
     """The user's file, to which accepted keys are added; None where the ssh config wants none."""
     revoked: tuple[Path, ...] = ()
     """Files with a public key in each line, none of which is good for any host."""
-    accepted: str = ""
-    """known_hosts lines of keys that were accepted in this session."""
+    more: str = ""
+    """known_hosts lines that are in no file: of a KnownHostsCommand, and of keys accepted in this session."""
 
     def load(self) -> asyncssh.SSHKnownHosts:
         """Load all known keys. Raises BoxUntrusted when a file cannot be parsed."""
@@ -54,7 +55,12 @@ class KnownHosts:
                 ) from error
         for file in self.revoked:
             known.load(_revoked_lines(file))
-        known.load(_ascii(self.accepted))
+        try:
+            known.load(_ascii(self.more))
+        except ValueError as error:
+            raise BoxUntrusted(
+                f"KnownHostsCommand of the ssh config prints what is no known_hosts line: {error}"
+            ) from error
         return known
 
     def holder_of(self, host: str, port: int) -> str:
@@ -63,7 +69,7 @@ class KnownHosts:
             trusted, *_ = KnownHosts((file,)).load().match(_ascii(_pattern(host, port)), "", None)
             if trusted:
                 return str(file)
-        return "this session"
+        return "KnownHostsCommand or this session"
 
     def matcher(self) -> Callable[[str, str, int | None], Match]:
         """Return a function that tells asyncssh the valid and the revoked keys of a host.
@@ -93,7 +99,7 @@ class KnownHosts:
         if self.own_file is not None:
             with contextlib.suppress(OSError):
                 _append(self.own_file, line)
-        return replace(self, accepted=self.accepted + line)
+        return replace(self, more=f"{self.more}\n{line}")
 
 
 def _append(file: Path, line: str) -> None:
@@ -126,13 +132,14 @@ def _revoked_lines(file: Path) -> str:
     return "".join(f"@revoked * {line}\n" for line in lines if line and not line.startswith("#"))
 
 
-def known_hosts_of(settings: HostSettings) -> KnownHosts:
+async def known_hosts_of(settings: HostSettings) -> KnownHosts:
     """Return the known hosts that the ssh config names for a host. Raises ValueError."""
     users = settings.users_known_hosts
     return KnownHosts(
         (*users, *settings.systems_known_hosts),
         users[0] if users else None,
         tuple(settings.revoked_keys),
+        await ask_known_hosts_command(settings.known_hosts_command),
     )
 
 

@@ -103,7 +103,7 @@ async def _connect_hop(
     settings: HostSettings, tunnel: asyncssh.SSHClientConnection | None, asker: Asker
 ) -> AsyncIterator[asyncssh.SSHClientConnection]:
     try:
-        known = known_hosts_of(settings)
+        known = await known_hosts_of(settings)
         options = await asyncio.to_thread(login_options, settings)
         command = [] if tunnel else settings.proxy_command
     except ValueError as error:
@@ -133,10 +133,7 @@ async def _connect_hop(
 async def _connect_trusted(
     hop: _Hop, known: KnownHosts, check: HostKeyCheck, asker: Asker
 ) -> asyncssh.SSHClientConnection:
-    name, port = hop.settings.host, hop.settings.port
-    if hop.settings.host_key_alias:
-        # As ssh does: an alias stands for the host and the port.
-        name, port = hop.settings.host_key_alias, asyncssh.DEFAULT_PORT
+    name, port = hop.settings.known_hosts_name
     try:
         return await _connect_once(hop, known, check)
     except asyncssh.HostKeyNotVerifiable:

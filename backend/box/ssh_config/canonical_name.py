@@ -1,8 +1,11 @@
-"""Completes a short host name to a full one, where the ssh config asks for it (CanonicalizeHostname)."""
+"""Brings the name of a host into one form, under which known_hosts has it.
+
+Addresses get their usual spelling. A short name is completed where the ssh config asks for it
+(CanonicalizeHostname).
+"""
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from collections.abc import Sequence
 
@@ -18,11 +21,13 @@ def canonicalize(host: str, options: Options) -> str:
 
     Asks the resolver, so it may take seconds. Raises ValueError where the name is not found and must be.
     """
+    if (address := _spell_address(host)) is not None:
+        return address
     asked = (options.get("canonicalizehostname") or "no").lower()
     is_direct = not (
         options.get_unless_none("proxycommand") or options.get_unless_none("proxyjump")
     )
-    if asked in {"no", "false"} or not (is_direct or asked == "always") or _is_address(host):
+    if asked in {"no", "false"} or not (is_direct or asked == "always"):
         return host
     if host.endswith("."):
         names = [host]
@@ -46,12 +51,13 @@ def _most_dots(options: Options) -> int:
     return int(text)
 
 
-def _is_address(host: str) -> bool:
+def _spell_address(host: str) -> str | None:
+    """Return an address in its usual spelling; None for a name."""
     try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        return socket.getnameinfo(found[0][4], socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0]
+    except (OSError, UnicodeError):
+        return None
 
 
 def _resolve(name: str) -> str | None:

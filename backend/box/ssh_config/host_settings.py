@@ -10,10 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.box.ssh_config.destination import Destination, parse_jumps, require_host
+from backend.box.ssh_config.lines import split_words
 from backend.box.ssh_config.options import Options
 from backend.box.ssh_config.proxy_words import split_command
-from backend.box.ssh_config.reading import ConfigReader
-from backend.box.ssh_config.tokens import expand, expand_path, local_user
+from backend.box.ssh_config.reading import DEFAULT_PORT, ConfigReader
+from backend.box.ssh_config.tokens import (
+    expand,
+    expand_path,
+    expand_with_variables,
+    local_user,
+)
 
 _KEY_NAMES = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")
 _FAMILIES = {"any": socket.AF_UNSPEC, "inet": socket.AF_INET, "inet6": socket.AF_INET6}
@@ -88,6 +94,28 @@ class HostSettings:
     def revoked_keys(self) -> list[Path]:
         """The files of revoked host keys."""
         return self._paths("revokedhostkeys", self.options.words("revokedhostkeys") or [])
+
+    @property
+    def known_hosts_name(self) -> tuple[str, int]:
+        """The name and port by which known_hosts has the host. As for OpenSSH, an alias stands for both."""
+        return (
+            (self.host_key_alias, DEFAULT_PORT) if self.host_key_alias else (self.host, self.port)
+        )
+
+    @property
+    def known_hosts_command(self) -> list[str]:
+        """The words of a command that prints more known hosts; empty where there is none."""
+        text = self.options.get_unless_none("knownhostscommand")
+        if text is None:
+            return []
+        name, port = self.known_hosts_name
+        entry = name if port == DEFAULT_PORT else f"[{name}]:{port}"
+        # It is asked once, before the host has shown a key.
+        asked = {"H": entry, "I": "ORDER", "f": "NONE", "K": "NONE", "t": "NONE"}
+        try:
+            return [expand(word, {**self.tokens, **asked}) for word in split_words(text)]
+        except ValueError as error:
+            raise self.options.fault("knownhostscommand", str(error)) from error
 
     @property
     def identity_files(self) -> list[Path]:
@@ -165,7 +193,7 @@ def _expand_user(user: str, tokens: Mapping[str, str]) -> str:
     """Expand tokens, which newer versions of OpenSSH know there; to older ones, all of it is the name."""
     known = {name: value for name, value in tokens.items() if name not in "rC"}
     try:
-        return expand_path(user, known)
+        return expand_with_variables(user, known)
     except ValueError:
         return user
 

@@ -54,7 +54,7 @@ _ALL_WORDS = {
     "setenv",
     "userknownhostsfile",
 }
-_UNSPLIT = {"proxycommand", "proxyjump"}
+_UNSPLIT = {"knownhostscommand", "proxycommand", "proxyjump"}
 _COLLECTED = {"certificatefile", "identityfile", "sendenv"}
 """Options of which every line counts."""
 _YES_AND_NO = {"yes": True, "true": True, "no": False, "false": False}
@@ -81,11 +81,13 @@ class Options:
         """Take up a line of the config. Raises ValueError where an option that is used here has no value."""
         option = _OTHER_NAMES.get(keyword, keyword)
         if option in _UNSPLIT:
-            words = [rest if option == "proxycommand" else rest.partition("#")[0].strip()]
+            words = [rest.partition("#")[0].strip() if option == "proxyjump" else rest]
         elif option in _ONE_WORD:
             words = split_words(rest)[:1]
         elif option in _ALL_WORDS:
             words = split_words(rest)
+            if not words:
+                return  # only a comment: as OpenSSH, it sets nothing
         else:
             return
         if "" in (words or [""]):

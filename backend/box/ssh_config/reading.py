@@ -13,7 +13,7 @@ from backend.box.ssh_config.match import MatchedHost, applies, wants_final
 from backend.box.ssh_config.options import Options
 from backend.box.ssh_config.tokens import expand, expand_path, local_user, make_tokens
 
-_DEFAULT_PORT = 22
+DEFAULT_PORT = 22
 _SYSTEM_FILE = Path("/etc/ssh/ssh_config")
 _DEEPEST = 16
 """The most levels of Include lines, as for OpenSSH."""
@@ -51,7 +51,7 @@ class ConfigReader:
     def port(self) -> int:
         """The port, by what was read so far. Raises ValueError."""
         try:
-            return parse_port(self.options.get("port") or str(_DEFAULT_PORT))
+            return parse_port(self.options.get("port") or str(DEFAULT_PORT))
         except ValueError as error:
             raise self.options.fault("port", str(error)) from error
 

@@ -52,8 +52,12 @@ def expand(text: str, tokens: Mapping[str, str]) -> str:
 
 def expand_path(text: str, tokens: Mapping[str, str]) -> str:
     """Expand `~`, `~user`, the tokens and `${NAME}` in a path. Raises ValueError."""
-    with_home = os.path.expanduser(text)  # noqa: PTH111 - as text, and it never raises
-    return _PERCENT_OR_VARIABLE.sub(lambda found: _value(found, tokens), with_home)
+    return expand_with_variables(os.path.expanduser(text), tokens)  # noqa: PTH111 - it never raises
+
+
+def expand_with_variables(text: str, tokens: Mapping[str, str]) -> str:
+    """Expand the tokens and `${NAME}`. Raises ValueError."""
+    return _PERCENT_OR_VARIABLE.sub(lambda found: _value(found, tokens), text)
 
 
 def _value(found: re.Match[str], tokens: Mapping[str, str]) -> str:

@@ -60,6 +60,7 @@ OPTION_ROWS = (
         "ask and VisualHostKey",
         "StrictHostKeyChecking ask\nVisualHostKey yes\nVerifyHostKeyDNS yes\n",
     ),
+    Row("no files, only a comment", "UserKnownHostsFile # none\nSendEnv # none\n"),
     Row("KnownHostsCommand", "KnownHostsCommand /usr/bin/true %H\n"),
     Row(
         "NoHostAuthenticationForLocalhost",

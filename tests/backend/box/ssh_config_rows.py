@@ -119,6 +119,12 @@ READING_ROWS = (
         expected={"host": "fe80::1%eth0"},
     ),
     Row("an IPv6 address", "Host gpu\n  HostName ::1\n", expected={"host": "::1"}),
+    Row(
+        "an address in another spelling",
+        "HostName 2001:DB8:0::0001\n",
+        expected={"host": "2001:db8::1"},
+    ),
+    Row("an address of two parts", "", host="127.1", expected={"host": "127.0.0.1"}),
     Row("a port by its name", "Host gpu\n  Port ssh\n", expected={"port": 22}),
     Row("a user and a host", "Host gpu\n  User bob\n", host="ada@gpu", expected={"user": "ada"}),
     Row(

@@ -11,7 +11,7 @@ import asyncssh
 import pytest
 
 from backend.box.ssh import connect
-from backend.errors import BoxRefusedLogin, BoxUnreachable
+from backend.errors import BoxRefusedLogin, BoxUnreachable, BoxUntrusted
 from tests.backend.box.conftest import StartSshd
 from tests.support.askers import Person
 from tests.support.laptop import Laptop
@@ -86,6 +86,20 @@ async def test_an_accepted_key_goes_to_the_file_that_the_tokens_name(
     )
     assert await _reaches("gpu", Person(accepts=True)) == "here"
     assert (laptop.home / ".ssh" / "kh.d" / "gpu.example").read_text().startswith("gpu.example ")
+
+
+async def test_a_command_that_knows_hosts_is_asked(sshd: Sshd, laptop: Laptop) -> None:
+    known = f"[{LOOPBACK}]:{sshd.port} {sshd.host_key.export_public_key().decode()}"
+    program = laptop.home / "known"
+    program.write_text(f'#!/bin/sh\ntest "$1" = "[{LOOPBACK}]:{sshd.port}" && echo "{known}"\n')
+    program.chmod(0o700)
+    laptop.add_host("gpu", sshd.port, more=f"KnownHostsCommand {program} %H")
+    laptop.add_host("fails", sshd.port, more=f"KnownHostsCommand {program} other")
+    laptop.add_host("missing", sshd.port, more="KnownHostsCommand /no/such/program")
+    assert await _reaches("gpu", Person()) == "here"
+    for host in ("fails", "missing"):
+        with pytest.raises(BoxUntrusted, match="is not known"):
+            await _reaches(host, Person())
 
 
 async def test_a_box_and_a_jump_host_may_be_uris(start_sshd: StartSshd, laptop: Laptop) -> None:

@@ -147,6 +147,18 @@ def _look_at_everything(settings: HostSettings) -> None:
         getattr(settings, name)
 
 
+@pytest.mark.parametrize(
+    ("user", "expanded"),
+    [("%n-${TABLE_NAME}", "gpu-ada"), ("50%", "50%"), ("~/x", "~/x"), ("%r", "%r")],
+)
+def test_tokens_of_a_user_are_expanded_where_they_are_tokens(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch, user: str, expanded: str
+) -> None:
+    monkeypatch.setenv("TABLE_NAME", "ada")
+    assert _settings(own_home, f"User {user}\n").user == expanded
+    assert _settings(own_home, "", f"{user}@gpu").user == user
+
+
 def test_a_line_for_another_host_stops_nothing(own_home: Path) -> None:
     assert _settings(own_home, "Host nas\n  Port many\nHost gpu\n  Port 7\n").port == 7
 
