@@ -274,13 +274,22 @@ def _no_answer(box: str) -> BoxUnreachable:
     )
 
 
+def _explain_start(box: str, reason: str) -> str:
+    """Say what is known of the reason for which the model server cannot start; empty for an unknown one."""
+    from backend.troubles import Facts, translate  # slow to import, and seldom needed
+
+    trouble = translate(reason, Facts(box=box))
+    return f"{trouble.what} {trouble.why}\n  {trouble.do}\n  " if trouble else ""
+
+
 def _refusal(box: str, fatal: Fatal) -> BoxError:
     if fatal.kind == "hung":
         return _no_answer(box)
     if fatal.kind == "server":
         return BoxUnusable(
             f"the model server of {box} cannot start: {fatal.message}",
-            f"Nothing is lost: the jobs wait. `upsample box logs {box}` and `upsample doctor` tell more. "
+            f"{_explain_start(box, fatal.message)}Nothing is lost: the jobs wait. "
+            f"`upsample box logs {box}` and `upsample doctor` tell more. "
             "Once it is mended, `upsample --no-ui`, or `R` on the queue page, goes on.",
         )
     remedies = {

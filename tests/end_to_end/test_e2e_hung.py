@@ -144,6 +144,7 @@ def test_a_server_that_can_never_start_stops_its_box_with_the_reason_and_the_job
         f"the model server of test cannot start: vLLM ended while starting, with exit status 1: {words}"
         in (ended.stderr)
     )
+    assert "List the folder on the box with `ls -l`, and set `model` of the box" in ended.stderr
     assert len(_starts(served)) == 1
     assert "failed" not in laptop.states()
     assert journal_records(gpu_box, "failed") == []

@@ -15,6 +15,11 @@ _WHO = re.compile(
     r"^\(\w{1,40} pid=\d{1,10}\) *(?:(?:ERROR|WARNING|INFO) [^\]]{1,80}\] *)?|^ERROR +"
 )
 """What vLLM writes before a line: which process it is from, and when."""
+_QUIET = re.compile(
+    r"^(?:\(\w{1,40} pid=\d{1,10}\) *)?(?:DEBUG|INFO|WARNING)\b|\b[A-Z]\w{0,40}Warning: |"
+    r"\bthrown while requesting "
+)
+"""Lines that servers write that start well, too: they warn of what looks like an error."""
 _ERROR = re.compile(r"\b\w{0,60}(?:Error|Exception)\b|\berror:", re.IGNORECASE)
 _ECHO = re.compile(
     r"Engine core initialization failed|Engine process failed to start|EngineDeadError|root cause|"
@@ -40,7 +45,9 @@ _FOR_GOOD = re.compile(
             # vLLM and its command
             r"error: unrecognized arguments|error: argument --|got an unexpected keyword argument",
             r"No module named vllm|No package metadata was found for vllm",
-            r"command not found|executable file not found in \$PATH",
+            r"\b(?:vllm|docker|podman|python[\d.]{0,5}|conda|apptainer): (?:command )?not found",
+            r"command not found: (?:vllm|docker|podman|python[\d.]{0,5}|conda|apptainer)",
+            r"executable file not found in \$PATH",
             r"is already used by a Transformers config",
             r"undefined symbol|GLIBC_[\d.]{1,9}' not found",
             r"pull access denied|manifest for \S{1,200} not found",
@@ -65,8 +72,9 @@ def cause_of(lines: Sequence[str]) -> str:
     """Return the line that says best why the server ended; empty when there are no lines."""
     told = [_WHO.sub("", line).strip() for line in lines]
     told = [line for line in told if line]
+    firm = [_WHO.sub("", line).strip() for line in lines if not _QUIET.search(line)]
     for of_kind in (_FOR_GOOD.search, _is_error):
-        for line in reversed(told):
+        for line in reversed(firm):
             if of_kind(line):
                 return line[:_LONGEST_CAUSE]
     return told[-1][:_LONGEST_CAUSE] if told else ""
@@ -74,7 +82,7 @@ def cause_of(lines: Sequence[str]) -> str:
 
 def is_for_good(lines: Sequence[str]) -> bool:
     """Return whether no later start can succeed unless somebody changes the box or its settings."""
-    text = "\n".join(lines)
+    text = "\n".join(line for line in lines if not _QUIET.search(line))
     return _FOR_GOOD.search(text) is not None and _MAY_PASS.search(text) is None
 
 

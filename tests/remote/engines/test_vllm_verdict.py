@@ -59,6 +59,23 @@ def test_what_only_follows_from_a_cause_that_may_pass_is_not_for_good() -> None:
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "WARNING 11-22 09:15:01 [interface.py:391] No vllm._moe_C: ImportError('_moe_C.abi3.so: "
+        "undefined symbol: _ZN3c105ErrorC2E')",
+        "(EngineCore_0 pid=71) INFO 11-22 09:15:02 [config.py:9] default chat template is no longer allowed",
+        "(APIServer pid=7) WARNING 11-22 09:15:03 [hub.py:4] nvidia/Cosmos is a gated repo; it is here",
+        "UserWarning: The NVIDIA driver on your system is too old (found version 11040).",
+        "/home/ada/.bashrc: line 3: module: command not found",
+    ],
+)
+def test_what_is_said_at_a_start_that_goes_well_is_no_verdict_and_no_cause(line: str) -> None:
+    error = "ValueError: Free memory on device cuda:0 (1/79 GiB) on startup is less than desired"
+    assert not is_for_good([line, error])
+    assert cause_of([line, error]) == error
+
+
+@pytest.mark.parametrize(
     ("lines", "cause"),
     [
         ([], ""),
