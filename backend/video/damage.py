@@ -121,6 +121,16 @@ def _text(path: Path, head: bytes) -> MediaError | None:
     return _no_media(path, "it is text or a playlist", f"{_FETCH_AGAIN} Or give another file.")
 
 
+def _is_animated_webp(head: bytes) -> bool:
+    """Whether these are the first bytes of a WebP whose header has the flag of an animation."""
+    return (
+        len(head) > 20
+        and head.startswith(b"RIFF")
+        and head[8:16] == b"WEBPVP8X"
+        and head[20] & 2 != 0
+    )
+
+
 def _is_utf8(head: bytes) -> bool:
     try:
         head.decode()
@@ -141,6 +151,11 @@ def _incomplete(path: Path, head: bytes, file: BinaryIO) -> MediaError | None:
         is_cut = boxes.is_cut
     elif head.startswith(b"RIFF"):
         is_cut = int.from_bytes(head[4:8], "little") + 8 > _length(file)
+        if not is_cut and _is_animated_webp(head):
+            return MediaError(
+                f"{path} is an animated WebP, which is not read.",
+                "Convert it to GIF, for instance with ImageMagick: `magick in.webp out.gif`.",
+            )
     else:
         is_cut = (head.startswith(_PNG) and not _has_png_end(file)) or (
             head.startswith(_JPEG) and not _has_jpeg_end(file)

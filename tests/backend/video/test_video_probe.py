@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from backend.errors import InputError, MediaError
 from backend.sizes import Size
@@ -181,6 +182,15 @@ def test_a_half_file_is_told_though_some_of_it_can_be_shown(
     content = whole.read_bytes()
     half.write_bytes(content[: len(content) * 2 // 3])
     assert "is cut off: its end is missing" in _refusal(half).problem
+
+
+def test_an_animated_webp_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "cat.webp"
+    pictures = [Image.new("RGB", (64, 36), (shade, 0, 0)) for shade in (0, 99, 200)]
+    pictures[0].save(file, save_all=True, append_images=pictures[1:])
+    refusal = _refusal(file)
+    assert "is an animated WebP" in refusal.problem
+    assert "GIF" in refusal.remedy
 
 
 def test_a_recording_in_fragments_is_read_as_far_as_it_goes(
