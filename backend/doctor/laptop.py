@@ -15,7 +15,7 @@ from backend.config import LOCAL_FILE, Settings, user_file
 from backend.doctor.findings import failed_finding, ok_finding
 from backend.errors import MediaError, QueueError, UpsampleError
 from backend.store import Store, default_path
-from backend.video.ffmpeg import find_ffmpeg
+from backend.video.ffmpeg_program import find_ffmpeg
 from remote.protocol import Finding
 
 AREA = "laptop"

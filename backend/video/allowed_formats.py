@@ -1,10 +1,13 @@
-"""Lists the container and picture formats that ffmpeg may open. No other format is ever opened.
+"""Lists the formats that ffmpeg may open, and how large a picture may be. No other format is ever opened.
 
 ffmpeg knows four hundred more, and few people use them. Some open other files or addresses (playlists, concat
 lists), some run scripts (AviSynth, VapourSynth), and some draw any text (tty).
 """
 
 from __future__ import annotations
+
+MAX_PIXELS = 2**27
+"""The most pixels of one picture. 134 million (8K has 33 million) decode to 400 MB."""
 
 _VIDEOS = (
     "mov", "matroska", "webm", "avi", "mpegts", "mpeg", "flv", "asf", "ogg", "mxf", "nut", "ivf", "dv",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.errors import MediaError
-from backend.video.ffmpeg import find_ffmpeg
+from backend.video.ffmpeg_program import find_ffmpeg
 
 
 @dataclass(frozen=True, slots=True)

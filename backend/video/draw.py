@@ -10,7 +10,8 @@ from pathlib import Path
 
 from backend.errors import InputError, MediaError
 from backend.sizes import Size
-from backend.video.ffmpeg import Drawing, draw, find_ffmpeg
+from backend.video.ffmpeg import Drawing, draw
+from backend.video.ffmpeg_program import find_ffmpeg
 from backend.video.frame_cache import (
     FRAMES,
     HINT,
@@ -28,6 +29,7 @@ from backend.video.frame_cache import (
 )
 from backend.video.frame_choice import ChosenFrame
 from backend.video.probe import MediaKind, Video, probe
+from backend.video.tiles import ffmpeg_for
 
 TIME_LIMIT = 300.0
 """Seconds that one run of ffmpeg may take."""
@@ -78,7 +80,9 @@ async def prepare_frames(
     )
     with drawing_folder(hint_video_dir) as folder:
         (folder / FRAMES).mkdir()
-        await draw(drawing, folder, ffmpeg=ffmpeg or find_ffmpeg(), time_limit=time_limit)
+        await draw(
+            drawing, folder, ffmpeg=ffmpeg or ffmpeg_for(video.stream), time_limit=time_limit
+        )
         if kept is None:
             await asyncio.to_thread(check_drawn, video, folder / FRAMES, chosen, size)
             kept = await asyncio.to_thread(keep_frames, folder, frames_dir, chosen, size)

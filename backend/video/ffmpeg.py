@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import os
 import re
-import shutil
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +18,9 @@ from typing import Protocol, Self
 
 from backend.errors import MediaError
 from backend.sizes import Size
-from backend.video.allowed_formats import ONLY_THESE
+from backend.video.allowed_formats import MAX_PIXELS, ONLY_THESE
 from backend.video.colours import Colours, screen_filters, write_tables
-from backend.video.probe import MAX_PIXELS
+from backend.video.tiles import stream_name
 
 _STDERR_KEPT = 8192
 """Bytes of the end of ffmpeg's stderr that are kept for the error message."""
@@ -36,28 +35,13 @@ class Stream(Protocol):
     def filter(self, name: str, *arguments: object, **options: object) -> Self: ...
 
 
-def find_ffmpeg() -> Path:
-    """Find the ffmpeg on PATH, or else the one that imageio-ffmpeg ships. Raises MediaError."""
-    if found := shutil.which("ffmpeg"):
-        return Path(found).absolute()
-    import imageio_ffmpeg
-
-    try:
-        return Path(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError as error:
-        raise MediaError(
-            "No ffmpeg was found, which frames are drawn with.",
-            "Install ffmpeg so that it is on PATH.",
-        ) from error
-
-
 @dataclass(frozen=True, slots=True)
 class Drawing:
     """The frames and the hint video that one run of ffmpeg draws from one input."""
 
     source: Path
     stream: int
-    """Index of the picture stream."""
+    """Index of the picture stream, or ALL_TILES."""
     frames: Sequence[tuple[int, str]] = ()
     """Frames to write: the index from 0, in the order of the video, and the PNG's name."""
     frame_size: Size | None = None
@@ -90,7 +74,7 @@ def _arguments(drawing: Drawing, source: str, ffmpeg: Path) -> list[str]:
     """Build the command line. The decoded pictures are split into a branch for each output."""
     import ffmpeg as graph
 
-    branches = graph.input(source, **_INPUT)[str(drawing.stream)].filter_multi_output(
+    branches = graph.input(source, **_INPUT)[stream_name(drawing.stream)].filter_multi_output(
         "split", len(drawing.frames) + (drawing.hint is not None)
     )
     outputs = []

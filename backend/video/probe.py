@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING
 
 from backend.errors import MediaError
 from backend.sizes import Size
-from backend.video.allowed_formats import ONLY_THESE
+from backend.video.allowed_formats import MAX_PIXELS, ONLY_THESE
 from backend.video.colours import Colours
 from backend.video.damage import (
-    CONVERT,
     holds_only,
     refuse_cut_off,
     undecodable,
     unreadable,
     without_size,
 )
+from backend.video.tiles import ALL_TILES, drawn_size
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 MAX_SIDE = 16_384
 """The longest side, in pixels. A header that claims more is damaged or malicious."""
-MAX_PIXELS = 2**27
-"""The most pixels of one picture. 134 million (8K has 33 million) decode to 400 MB."""
 
 _MOST_STRETCHED = 4
 """The most that a pixel is wider than high, or higher than wide. Film of 1.78 squeezed to 4:3 has 1.33."""
@@ -78,7 +76,7 @@ class Video:
     codec: str
     """ffmpeg's name of the codec: "h264", "hevc", "png"."""
     stream: int = 0
-    """Index of the picture stream in the file."""
+    """Index of the picture stream in the file; ALL_TILES for a photograph in tiles."""
     is_stretched: bool = False
     """Whether the frames in the file have another width than `size`, because their pixels are not square."""
     colours: Colours | None = None
@@ -89,7 +87,6 @@ def probe(path: str | Path) -> Video:
     """Probe a file. Raises MediaError when it is not a video or image that can be read."""
     path = Path(path)
     with open_media(path) as container:
-        _refuse_formats(path, container)
         stream = picture_stream(path, container)
         _refuse_sizes(path, stream.codec_context.width, stream.codec_context.height)
         frame = _first_frame(path, container, stream)
@@ -100,8 +97,14 @@ def probe(path: str | Path) -> Video:
         is_stretched = size != _shown_size(frame, Fraction(1))
         colours = Colours.of(frame)
         codec, index = stream.codec_context.name, stream.index
+        in_heif = still and _brand(container) in _STILL_BRANDS
+        if in_heif and len(container.streams.video) > 1:
+            index = ALL_TILES
         duration, fps, frames = (0.0, 0.0, 1) if still else _length(container, stream)
     refuse_cut_off(path)
+    if in_heif:
+        size = drawn_size(path, index)
+        _refuse_sizes(path, size.width, size.height)
     if frames < 1:
         duration, frames = _walked_length(path, fps)
     kind = MediaKind.IMAGE if still else MediaKind.VIDEO
@@ -184,12 +187,6 @@ def _refuse_non_files(path: Path) -> None:
         raise MediaError(f"{path} is empty (0 bytes).", "Copy or download it again.")
 
 
-def _refuse_formats(path: Path, container: InputContainer) -> None:
-    # A HEIC photo is a grid of tiles, one stream each; the first one is a corner of the picture.
-    if _is_still(container) and len(container.streams.video) > 1:
-        raise MediaError(f"{path} is a picture in several parts, which is not read.", CONVERT)
-
-
 def _refuse_sizes(path: Path, width: int, height: int) -> None:
     # ffmpeg leaves the size at 0 when it is above max_pixels.
     if width < 1 or height < 1:
@@ -237,8 +234,11 @@ def _shown_size(frame: VideoFrame, pixel_ratio: Fraction) -> Size:
 
 def _is_still(container: InputContainer) -> bool:
     name = container.format.name
-    brand = container.metadata.get("major_brand", "").strip()
-    return name == "image2" or name.endswith("_pipe") or brand in _STILL_BRANDS
+    return name == "image2" or name.endswith("_pipe") or _brand(container) in _STILL_BRANDS
+
+
+def _brand(container: InputContainer) -> str:
+    return container.metadata.get("major_brand", "").strip()
 
 
 def _length(container: InputContainer, stream: VideoStream) -> tuple[float, float, int]:

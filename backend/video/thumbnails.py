@@ -19,6 +19,7 @@ from backend.sizes import Size
 from backend.video.colours import Filter, screen_filters, write_tables
 from backend.video.frame_choice import ChosenFrame
 from backend.video.probe import Video, open_media
+from backend.video.tiles import ALL_TILES, draw_small
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -67,6 +68,9 @@ def read_thumbnails(
     Raises MediaError when the file can no longer be read or takes too long. `cancelled` is called at every
     decoded frame; once it returns True, ThumbnailsCancelled is raised.
     """
+    if video.stream == ALL_TILES:
+        yield Thumbnail(size, draw_small(video.path, video.stream, size))
+        return
     end = monotonic() + time_limit
 
     def check() -> None:
