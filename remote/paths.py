@@ -17,6 +17,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from remote.trusted_path import find_exposed
+
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -25,6 +27,12 @@ class FolderError(Exception):
 
     kind = "place"
     """The `kind` of the Fatal message that tells the app."""
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(f"{problem}. {remedy}" if remedy else problem)
+        self.problem = problem
+        self.remedy = remedy
+        """What the user can do about it; empty where the problem says enough."""
 
 
 class FolderFullError(FolderError):
@@ -86,6 +94,8 @@ def make_daemon_paths(root: str, run: Path | None = None) -> DaemonPaths:
         raise FolderError(f"the root {root!r} cannot be found: {error}") from error
     if not where.is_absolute():
         raise FolderError(f"the root {root!r} is neither absolute nor under ~")
+    # Without links: another user could turn one that lies in a folder of all into another one later.
+    where = where.resolve()
     machine = _machine_key()
     state = where / machine
     run = run or Path(f"/var/tmp/upsample-{os.getuid()}")  # noqa: S108 - checked below
@@ -97,7 +107,9 @@ def make_daemon_paths(root: str, run: Path | None = None) -> DaemonPaths:
         kind = FolderFullError if error.errno in _NO_SPACE else FolderError
         raise kind(f"cannot make {error.filename}: {error.strerror}") from error
     _require_private(run)
-    key = hashlib.sha256(f"{machine}\0{where.resolve()}".encode()).hexdigest()[:16]
+    if (exposed := find_exposed(state)) is not None:
+        raise FolderError(exposed.problem, exposed.remedy)
+    key = hashlib.sha256(f"{machine}\0{where}".encode()).hexdigest()[:16]
     return DaemonPaths(state=state, run=run, key=key)
 
 

@@ -20,16 +20,16 @@ _REMEDY = (
 
 
 def sweep_root(root: str, tell: Callable[[Finding], None]) -> None:
-    """End what the last daemon of this root left. `tell` gets a finding for what stays. Raises FolderError.
+    """End what the last daemon of this root left. `tell` gets a finding for what stays.
 
     A daemon that was started meanwhile is left alone.
     """
-    paths = make_daemon_paths(root)
 
     def complain(name: str, detail: str) -> None:
         tell(Finding(time.time(), AREA, name, FAILED, detail, _REMEDY))
 
     try:
+        paths = make_daemon_paths(root)
         # While we hold the locks, no daemon starts a server.
         with hold_locks(paths, _JOURNAL_SECONDS):
             asyncio.run(end_leftover_server(paths))

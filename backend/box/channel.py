@@ -1,13 +1,15 @@
 """The channel: sends and receives messages over one SSH session that runs `runner.pyz attach` on the box.
 
 The command on the box is a constant. Paths and settings are sent over stdin as JSON, so no shell ever reads
-data.
+data. Before the runner, the box runs `remote/trusted_path.py`, whose source comes over stdin, too: nothing
+that lies on the box is run before it is known that no other user can have changed it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.resources
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
@@ -28,14 +30,20 @@ from remote.protocol import (
 )
 
 BOOTSTRAP = (
-    "import json,runpy,sys;"
+    "import json,sys;"
     'sys.version_info>=(3,10) or sys.exit("Python 3.10 or newer is needed, this is "+sys.version[:7]);'
     'sys.argv=json.loads(open(0,"rb",0,closefd=False).readline());'
-    'runpy.run_path(sys.argv[0],run_name="__main__")'
+    "exec(sys.argv.pop(0))"
 )
-"""A Python program that reads its arguments from stdin, as exactly one JSON line, and runs them."""
+"""A Python program that reads one JSON line from stdin: the source of a program, which it runs, and the
+program's arguments."""
 
 COMMAND = f"python3 -I -c '{BOOTSTRAP}'"
+
+_STARTER = importlib.resources.files("remote").joinpath("trusted_path.py")
+"""The program that runs the runner, if no other user can have changed it."""
+_EXPOSED = 77
+"""Its exit status if one can, as in `remote.trusted_path`."""
 
 _CHUNK = 1 << 16
 _STUCK_SECONDS = 60.0
@@ -92,7 +100,7 @@ class Channel:
         try:
             # A box without python3 may have hung up already; `_await_magic` then raises the error.
             with contextlib.suppress(BoxUnreachable):
-                await channel._write(json.dumps(list(arguments)).encode() + b"\n")
+                await channel._write(_first_line(arguments))
             async with asyncio.timeout(_ATTACH_SECONDS):
                 await channel._await_magic()
         except TimeoutError:
@@ -200,6 +208,8 @@ class Channel:
             )
         if self._process.exit_status is None:
             return BoxUnreachable("the link to the box broke before the runner started")
+        if self._process.exit_status == _EXPOSED and (told := self._last_error()):
+            return BoxUnusable(*told)
         if not 0 <= self._process.exit_status <= _LARGEST_OWN:
             return BoxUnreachable("the runner on the box was killed before it started")
         return BoxUnusable("the runner on the box did not start", self._error_output())
@@ -213,7 +223,19 @@ class Channel:
     def _error_output(self) -> str:
         return self._errors.decode(errors="replace").strip()
 
+    def _last_error(self) -> tuple[str, str] | None:
+        """The problem and the remedy that the starter has told; None for the words of another program."""
+        with contextlib.suppress(ValueError, TypeError):
+            problem, remedy = json.loads(self._error_output().rpartition("\n")[2])
+            return str(problem), str(remedy)
+        return None
+
     async def _drain_errors(self) -> None:
         with contextlib.suppress(asyncssh.Error, OSError):
             while data := await self._process.stderr.read(_CHUNK):
                 self._errors = (self._errors + data)[-_KEPT_ERRORS:]
+
+
+def _first_line(arguments: Sequence[str]) -> bytes:
+    """Make the line that starts the runner with these arguments."""
+    return json.dumps([_STARTER.read_text("utf-8"), *arguments]).encode() + b"\n"

@@ -25,6 +25,7 @@ from remote.protocol import (
     Welcome,
     encode,
 )
+from remote.trusted_path import find_exposed
 
 _LITTLE_SPACE = 1 << 30
 _NETWORK = ("nfs", "cifs", "smb", "lustre", "gpfs", "ceph", "fuse.sshfs", "9p")
@@ -39,7 +40,7 @@ def find_python() -> Good[str]:
 
 
 def find_root(root: str) -> Good[Path]:
-    """Check that the root can be written, and how much room its disk has."""
+    """Check that the root can be written, and by nobody else, and how much room its disk has."""
     try:
         folder = Path(root).expanduser()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -48,11 +49,16 @@ def find_root(root: str) -> Good[Path]:
             file.flush()
             os.fsync(file.fileno())
         free = shutil.disk_usage(folder).free
+        exposed = find_exposed(folder.resolve())
     except (OSError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise Wrong(f"{root} cannot be written: {reason}", _ANOTHER_ROOT) from None
+    if exposed is not None:
+        raise Wrong(exposed.problem, exposed.remedy)
     mount = _mount_of(folder)
-    detail = f"{folder} can be written; {gib(free)} free" + (f" on {mount}" if mount else "")
+    detail = f"{folder} can be written by you alone; {gib(free)} free" + (
+        f" on {mount}" if mount else ""
+    )
     few = "Make room there, or set another `root` for the box: frames and answers are kept there."
     return Good(folder, detail, few if free < _LITTLE_SPACE else "")
 
@@ -62,7 +68,8 @@ def find_run_folder(root: str) -> Good[DaemonPaths]:
     try:
         paths = make_daemon_paths(root)
     except FolderError as error:
-        raise Wrong(str(error), "Mend the folder's owner and rights, or remove it.") from None
+        remedy = error.remedy or "Mend the folder's owner and rights, or remove it."
+        raise Wrong(error.problem, remedy) from None
     mount = _mount_of(paths.run)
     if mount is not None and mount.is_network:
         far = "Locks may not hold there. Give the machine a local /var/tmp."

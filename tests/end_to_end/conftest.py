@@ -150,7 +150,7 @@ def small_root(box_root: Path) -> Iterator[Callable[[int], Path]]:
     def size(kib: int) -> Path:
         nonlocal mounted
         box_root.mkdir(exist_ok=True)
-        options = f"size={kib}k" + (",remount" if mounted else "")
+        options = f"size={kib}k,mode=755" + (",remount" if mounted else "")
         command = [mount or "mount", "-t", "tmpfs", "-o", options, "tmpfs", str(box_root)]
         done = bool(mount) and subprocess.run(command, capture_output=True).returncode == 0
         if not done and os.environ.get("CI"):

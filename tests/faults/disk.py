@@ -38,7 +38,7 @@ class Disk:
 def small_disk(folder: Path, mib: int) -> Iterator[Disk]:
     folder.mkdir()
     mount, umount = shutil.which("mount"), shutil.which("umount")
-    command = [mount or "mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", str(folder)]
+    command = [mount or "mount", "-t", "tmpfs", "-o", f"size={mib}m,mode=755", "tmpfs", str(folder)]
     is_small = bool(mib and mount) and subprocess.run(command, capture_output=True).returncode == 0
     if mib and not is_small and os.environ.get("CI"):
         raise RuntimeError(

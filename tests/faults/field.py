@@ -299,7 +299,7 @@ class House:
         """The processes of a role: relay, daemon or engine."""
         if role == "daemon":
             return list(daemons_below(self.root))
-        signs = {"relay": "runpy", "engine": stand_in.__file__}
+        signs = {"relay": "exec(sys.argv.pop(0))", "engine": stand_in.__file__}
         return [
             pid
             for pid, words in self.processes().items()

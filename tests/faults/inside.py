@@ -319,7 +319,7 @@ def role_of(command: list[str]) -> str | None:
         return "app"
     if command[-1:] == ["daemon"]:
         return "daemon"
-    return "relay" if "-c" in command and "runpy" in command[-1] else None
+    return "relay" if "-c" in command and "exec(sys.argv.pop(0))" in command[-1] else None
 
 
 def main() -> None:

@@ -96,7 +96,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 256 KiB."""
     folder = tmp_path / "small"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k,mode=755", "tmpfs", str(folder)]
     program = shutil.which("mount")
     mounted = program is not None and subprocess.run(mount, capture_output=True).returncode == 0
     if not mounted and os.environ.get("CI"):

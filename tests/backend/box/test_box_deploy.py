@@ -15,6 +15,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
+from backend.box.channel import Channel
 from backend.box.runner import build_runner, deploy
 from backend.box.ssh import connect
 from backend.errors import BoxUnreachable, BoxUnusable
@@ -138,3 +139,22 @@ def _mode(path: Path) -> int:
 
 def _forget(path: Path) -> None:
     path.unlink()
+
+
+async def test_a_runner_that_others_can_swap_is_not_run(root: Path) -> None:
+    """Between the check of its bytes and its start, another user of the box could put another one there."""
+    await _deploy(str(root))
+    swapped = root / RUNNER.name
+    swapped.write_text("raise SystemExit('somebody else ran this')")
+    async with _testbox() as connection:
+        for place in (root, root.parent):
+            place.chmod(0o777)
+            with pytest.raises(BoxUnusable) as refused:
+                await Channel.start(connection, [str(swapped), "clean", str(root)])
+            place.chmod(0o755)
+            assert f"other users can change {place}, " in refused.value.problem
+            assert "has mode 0777" in refused.value.problem
+            assert f"chmod go-w {place}" in refused.value.remedy
+        with pytest.raises(BoxUnusable, match="did not start") as ran:
+            await Channel.start(connection, [str(swapped), "clean", str(root)])
+        assert "somebody else ran this" in ran.value.remedy

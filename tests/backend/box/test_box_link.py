@@ -75,7 +75,7 @@ def _relays(folder: Path) -> list[int]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes()
-            if b"runpy" in command and home in (process / "environ").read_bytes():
+            if b"exec(sys.argv.pop(0))" in command and home in (process / "environ").read_bytes():
                 found.append(int(process.name))
         except OSError:
             continue
