@@ -1,9 +1,10 @@
 """The folders and files of the daemon on the box.
 
 Files that must survive (journal, images, logs) are under the root that the user chose. The root is often an
-NFS home that several machines share; so each machine has a folder of its own there. The socket and the lock
-need a local disk and are in `/var/tmp`: it survives a logout, which `$XDG_RUNTIME_DIR` does not, and
-a daemon whose socket is gone could be neither reached nor replaced.
+NFS home that several machines share; so each machine has a folder of its own there (`moved_state`: also when
+its id changes). The socket and the lock need a local disk and are in `/var/tmp` (`run_folder`): it survives a
+logout, which `$XDG_RUNTIME_DIR` does not, and a daemon whose socket is gone could be neither reached nor
+replaced.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ import errno
 import hashlib
 import os
 import socket
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from remote.moved_state import take_over_state
+from remote.run_folder import NoRunFolderError, find_run_folder, why_not_ours
 from remote.trusted_path import find_exposed
 
+_MACHINE_ID = Path("/etc/machine-id")
+_NO_ID = "uninitialized"
+"""What /etc/machine-id holds in the image of a system that has not booted yet."""
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -96,37 +101,32 @@ def make_daemon_paths(root: str, run: Path | None = None) -> DaemonPaths:
         raise FolderError(f"the root {root!r} is neither absolute nor under ~")
     # Without links: another user could turn one that lies in a folder of all into another one later.
     where = where.resolve()
-    machine = _machine_key()
-    state = where / machine
-    run = run or Path(f"/var/tmp/upsample-{os.getuid()}")  # noqa: S108 - checked below
+    state = where / _machine_key()
     try:
+        take_over_state(state)
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         (state / "images").mkdir(mode=0o700, exist_ok=True)
-        run.mkdir(mode=0o700, exist_ok=True)
+        exposed = find_exposed(state)
+        if exposed is not None:
+            raise FolderError(exposed.problem, exposed.remedy)
+        if run is None:
+            run = find_run_folder(state)
+        elif why := why_not_ours(run, make=True):
+            raise FolderError(f"{run} {why}")
+    except NoRunFolderError as error:
+        raise FolderError(str(error), "Set a shorter `root` for the box.") from error
     except OSError as error:
         kind = FolderFullError if error.errno in _NO_SPACE else FolderError
         raise kind(f"cannot make {error.filename}: {error.strerror}") from error
-    _require_private(run)
-    if (exposed := find_exposed(state)) is not None:
-        raise FolderError(exposed.problem, exposed.remedy)
-    key = hashlib.sha256(f"{machine}\0{where}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"{state.name}\0{where}".encode()).hexdigest()[:16]
     return DaemonPaths(state=state, run=run, key=key)
-
-
-def _require_private(folder: Path) -> None:
-    """Raise FolderError unless the folder is ours alone: another user could put a false socket there."""
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode):
-        raise FolderError(f"{folder} is not a folder")
-    if found.st_uid != os.getuid():
-        raise FolderError(f"{folder} belongs to user {found.st_uid}, not to you")
-    if found.st_mode & 0o077:
-        raise FolderError(f"{folder} is open to other users; make it 0700")
 
 
 def _machine_key() -> str:
     try:
-        identity = Path("/etc/machine-id").read_text().strip()
+        identity = _MACHINE_ID.read_text().strip()
     except OSError:
+        identity = ""
+    if identity == _NO_ID:
         identity = ""
     return hashlib.sha256((identity or socket.gethostname()).encode()).hexdigest()[:12]

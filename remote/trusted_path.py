@@ -43,7 +43,7 @@ class Exposed:
     def problem(self) -> str:
         """Say which one it is, and who can change it."""
         who = "another user" if self._is_foreign else "other users"
-        facts = f"it belongs to {_name_of(self.owner)} and has mode {self.mode:04o}"
+        facts = f"it belongs to {name_of(self.owner)} and has mode {self.mode:04o}"
         return f"{who} can change {self.path}, and so what runs on this box: {facts}"
 
     @property
@@ -107,7 +107,8 @@ def _trusted_owners() -> set[int]:
     return trusted
 
 
-def _name_of(user: int) -> str:
+def name_of(user: int) -> str:
+    """Return the name and the number of a user."""
     try:
         return f"{pwd.getpwuid(user).pw_name} ({user})"
     except KeyError:

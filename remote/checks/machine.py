@@ -8,10 +8,10 @@ import shutil
 import socket
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from remote.checks.examination import Good, Wrong, gib
+from remote.mounts import mount_of
 from remote.paths import DaemonPaths, FolderError, make_daemon_paths
 from remote.protocol import (
     NEWEST_PROTOCOL,
@@ -25,10 +25,10 @@ from remote.protocol import (
     Welcome,
     encode,
 )
+from remote.run_folder import usual_run_folder, why_not_ours
 from remote.trusted_path import find_exposed
 
 _LITTLE_SPACE = 1 << 30
-_NETWORK = ("nfs", "cifs", "smb", "lustre", "gpfs", "ceph", "fuse.sshfs", "9p")
 _DAEMON_SECONDS = 10.0
 _ANOTHER_ROOT = "Make it writable for you, or set another `root` for the box."
 
@@ -55,7 +55,7 @@ def find_root(root: str) -> Good[Path]:
         raise Wrong(f"{root} cannot be written: {reason}", _ANOTHER_ROOT) from None
     if exposed is not None:
         raise Wrong(exposed.problem, exposed.remedy)
-    mount = _mount_of(folder)
+    mount = mount_of(folder)
     detail = f"{folder} can be written by you alone; {gib(free)} free" + (
         f" on {mount}" if mount else ""
     )
@@ -70,11 +70,15 @@ def find_run_folder(root: str) -> Good[DaemonPaths]:
     except FolderError as error:
         remedy = error.remedy or "Mend the folder's owner and rights, or remove it."
         raise Wrong(error.problem, remedy) from None
-    mount = _mount_of(paths.run)
+    mount = mount_of(paths.run)
     if mount is not None and mount.is_network:
         far = "Locks may not hold there. Give the machine a local /var/tmp."
         return Good(paths, f"{paths.run} lies on {mount}, which is no local disk", far)
-    return Good(paths, f"{paths.run} is yours alone")
+    detail = f"{paths.run} is yours alone"
+    usual = usual_run_folder()
+    if paths.run != usual and (why := why_not_ours(usual)):
+        detail += f"; it takes the place of {usual}, which {why}"
+    return Good(paths, detail)
 
 
 def find_daemon(paths: DaemonPaths, setup: Setup) -> Good[bool]:
@@ -131,31 +135,3 @@ def _first_message(daemon: socket.socket) -> Message | None:
         for message in decoder.feed(data):
             return message
     return None
-
-
-@dataclass(frozen=True)
-class _Mount:
-    point: str
-    kind: str
-
-    @property
-    def is_network(self) -> bool:
-        return self.kind.startswith(_NETWORK)
-
-    def __str__(self) -> str:
-        return f"{self.point} ({self.kind})"
-
-
-def _mount_of(folder: Path) -> _Mount | None:
-    """Find the mount that holds this folder; None without /proc."""
-    try:
-        lines = Path("/proc/self/mounts").read_text(errors="replace").splitlines()
-    except OSError:
-        return None
-    real, best = folder.resolve(), None
-    for line in lines:
-        _, point, kind, *_ = line.split(" ")
-        point = point.replace("\\040", " ")
-        if real.is_relative_to(point) and (best is None or len(point) >= len(best.point)):
-            best = _Mount(point, kind)
-    return best
