@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from remote.files import remove_left_uploads
 from remote.paths import make_daemon_paths
 from remote.protocol import OK, SKIPPED, Finding
 
@@ -31,6 +32,7 @@ def remove_old_runners(root: str, own: Path, tell: Callable[[Finding], None]) ->
     Raises FolderError and OSError.
     """
     folder = Path(root).expanduser()
+    remove_left_uploads(folder)
     others = [
         file
         for file in sorted(folder.iterdir())

@@ -6,9 +6,18 @@ that was written here finds the old content or the new one, never half of either
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+import stat
+import time
 from collections.abc import Iterable
 from pathlib import Path
+
+_UPLOAD = re.compile(r"runner-[0-9a-f]{12}\.pyz\.[0-9a-f]{8}\.part")
+"""What an app calls a runner while it sends it (`backend.box.runner`)."""
+_OLD_UPLOAD = 86_400.0
+"""Seconds after which an upload has been given up: the app takes two minutes at most."""
 
 
 def write_whole(path: Path, pieces: Iterable[bytes]) -> None:
@@ -48,3 +57,14 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def remove_left_uploads(root: Path) -> None:
+    """Remove the parts of runners whose upload broke off, for instance because the link did."""
+    with contextlib.suppress(OSError):
+        for part in root.iterdir():
+            if _UPLOAD.fullmatch(part.name):
+                with contextlib.suppress(OSError):
+                    found = part.lstat()
+                    if stat.S_ISREG(found.st_mode) and time.time() - found.st_mtime > _OLD_UPLOAD:
+                        part.unlink()

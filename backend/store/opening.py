@@ -16,7 +16,7 @@ from pathlib import Path
 
 from backend.errors import QueueError
 from backend.files import make_private, make_private_folder, open_private
-from backend.store.salvage import SetAside, replace_damaged
+from backend.store.salvage import SetAside, remove_left_copies, replace_damaged
 from backend.store.schema import SCHEMA_VERSION, transaction, upgrade, version_of
 from backend.store.trouble import READ_ERRORS, Damaged, is_damage, unusable
 
@@ -91,7 +91,9 @@ def open_queue(path: Path, users: Users) -> Opened:
     set_aside = None
     try:
         alone = users.is_alone()
-        if not alone:
+        if alone:
+            remove_left_copies(path)
+        else:
             users.share()
         try:
             db = _open(path, check=alone and _ended_in_disorder(path))

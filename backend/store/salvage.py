@@ -65,6 +65,10 @@ class SetAside:
         )
 
 
+_COPIES = "mending-"
+"""How the folder's name begins in which a damaged queue is mended."""
+
+
 def replace_damaged(
     path: Path, problem: str, make: Callable[[Path], sqlite3.Connection]
 ) -> SetAside:
@@ -73,7 +77,7 @@ def replace_damaged(
     No other process may have it open. When it raises OSError or sqlite3.Error, the damaged file is still in
     its place.
     """
-    with tempfile.TemporaryDirectory(prefix="mending-", dir=path.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=_COPIES, dir=path.parent) as folder:
         copy, new = Path(folder) / "copy.db", Path(folder) / "new.db"
         for file, suffix in _files(path):
             shutil.copyfile(file, f"{copy}{suffix}")
@@ -86,6 +90,15 @@ def replace_damaged(
         _link_or_copy(path, kept)
         new.replace(path)
     return SetAside(path, kept, problem, saved)
+
+
+def remove_left_copies(path: Path) -> None:
+    """Remove the copies of a damaged queue that a process has left which was killed while it mended.
+
+    No other process may have the queue open.
+    """
+    for folder in path.parent.glob(f"{_COPIES}????????"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _files(path: Path) -> list[tuple[Path, str]]:

@@ -8,8 +8,8 @@ The folder for hint videos contains:
                                the same of a video with such colours, which are drawn for an ordinary screen
     .drawing-…/                a temporary folder: finished results are renamed out of it
 
-So a file with a final name is complete, and a changed source gets other names. Damaged frames are replaced;
-nothing else is ever deleted. Everything here blocks.
+So a file with a final name is complete, and a changed source gets other names. Damaged frames are replaced,
+and temporary folders of killed processes removed; nothing else is ever deleted. Everything here blocks.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.errors import InputError, MediaError, UpsampleError
+from backend.files import mark_in_use, sweep_parts
 from backend.safe_folders import open_folder, path_of_descriptor
 from backend.sizes import Size
 from backend.video.colours import Colours
@@ -110,7 +111,11 @@ def drawing_folder(parent: Path) -> Iterator[Path]:
     with ExitStack() as opened:
         try:
             descriptor = opened.enter_context(open_folder(parent, make=True))
+            sweep_parts(parent, descriptor)
             os.mkdir(name, 0o700, dir_fd=descriptor)
+            made = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=descriptor)
+            opened.callback(os.close, made)
+            mark_in_use(made)
         except OSError as error:
             raise InputError(
                 f"Nothing can be written in {parent}: {error.strerror}",

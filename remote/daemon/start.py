@@ -14,6 +14,7 @@ from typing import TextIO
 
 from remote.daemon.daemon import Daemon
 from remote.engines.catalog import NoEngineError
+from remote.files import remove_left_uploads
 from remote.jobs.journal import JournalError
 from remote.locks import TakenError, hold_locks
 from remote.paths import DaemonPaths, FolderError, make_daemon_paths
@@ -34,6 +35,7 @@ def become_daemon(runner: str) -> int:
         paths = make_daemon_paths(setup.root)
         with hold_locks(paths):
             _leave_standard_streams(paths)
+            remove_left_uploads(paths.state.parent)
             asyncio.run(_serve(paths, setup, _hash_of(runner), say))
     except TakenError:
         _say(say, "taken", "another daemon serves this place")

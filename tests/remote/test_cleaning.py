@@ -13,6 +13,7 @@ import pytest
 from remote.cleaning import OLD_SECONDS, remove_old_runners
 from remote.paths import make_daemon_paths
 from remote.protocol import Finding
+from tests.remote.attached import Box
 
 OWN = "runner-aaaaaaaaaaaa.pyz"
 OLD = "runner-bbbbbbbbbbbb.pyz"
@@ -93,3 +94,18 @@ def test_folders_and_links_of_that_name_are_left_alone(root: Path, tmp_path: Pat
     (root / "runner-dddddddddddd.pyz").symlink_to(_put(tmp_path / "elsewhere"))
     assert [finding.name for finding in _clean(root)] == [OLD]
     assert (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(("age", "stays"), [(3600.0, True), (2 * 86_400.0, False)])
+def test_the_part_of_an_upload_that_broke_off_goes_after_a_day(
+    root: Path, age: float, *, stays: bool
+) -> None:
+    part = _put(root / f"{OLD}.0123abcd.part", age)
+    _clean(root)
+    assert part.exists() == stays
+
+
+async def test_a_daemon_that_starts_removes_such_parts(box: Box) -> None:
+    part = _put(box.place.state.parent / f"{OLD}.0123abcd.part")
+    async with box.visited():
+        assert not part.exists()
