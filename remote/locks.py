@@ -2,15 +2,20 @@
 
 There are two. The lock beside the socket is on a local disk, and decides between daemons that start at the
 same moment. The lock beside the journal still works when /var/tmp was emptied under a running daemon, and
-between machines that share a home and have the same machine-id (clones). Where the file system of the home
-has no locks, the first lock alone decides.
+between machines that share a home and have the same machine-id (clones); whoever holds it writes its process
+and host there, for the message to the others. Where the file system of the home has no locks, the first lock
+alone decides; `doctor` says so.
 """
 
 from __future__ import annotations
 
+import contextlib
+import enum
 import errno
 import fcntl
 import os
+import socket
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +27,8 @@ _LOCK_SECONDS = 5.0
 _JOURNAL_SECONDS = 30.0
 """Seconds to wait for the journal's lock: a daemon that ends closes its connections and its engine first."""
 _PAUSE = 0.05
+_LONGEST_HOLDER = 300
+"""Bytes; a host name has at most 255."""
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -34,43 +41,89 @@ def hold_locks(paths: DaemonPaths, journal_seconds: float = _JOURNAL_SECONDS) ->
     """Hold both locks of a root during the block, and remove the socket of a daemon that was killed.
 
     Raises TakenError when another daemon of this machine holds the local lock, and FolderError when another
-    daemon does not release the journal's lock within `journal_seconds`.
+    daemon does not release the journal's lock within `journal_seconds`, or the local disk has no locks.
     """
     # A daemon that ends has removed its socket already and releases the lock a moment later.
-    with _try_lock(paths.lock, _LOCK_SECONDS, lambda: not paths.socket.exists()) as ours:
-        if not ours:
+    with _try_lock(paths.lock, _LOCK_SECONDS, lambda: not paths.socket.exists()) as (state, _):
+        if state is _Lock.HELD:
             raise TakenError(str(paths.lock))
-        with _try_lock(paths.journal_lock, journal_seconds, lambda: True) as ours:
-            if not ours:
+        if state is _Lock.NONE:
+            raise FolderError(
+                f"the file system of {paths.run} has no locks, so two daemons could serve at once",
+                "Give the machine a local /var/tmp.",
+            )
+        waiting = _try_lock(paths.journal_lock, journal_seconds, lambda: True)
+        with waiting as (state, descriptor):
+            if state is _Lock.HELD:
                 raise FolderError(
-                    f"another daemon, perhaps on another machine, holds {paths.journal_lock}; "
+                    f"{_holder(descriptor)} holds {paths.journal_lock}; "
                     "end it, or set another `root` for this box"
                 )
+            _write_holder(descriptor)
             paths.socket.unlink(missing_ok=True)  # left by a daemon that was killed
             yield
 
 
+class _Lock(enum.Enum):
+    """What became of a try to lock a file."""
+
+    OURS = "ours"
+    HELD = "held"
+    """Another process holds it."""
+    NONE = "none"
+    """The file system has no locks."""
+
+
 @contextmanager
-def _try_lock(path: Path, seconds: float, is_worth_waiting: Callable[[], bool]) -> Iterator[bool]:
-    """Wait up to `seconds` for the lock, hold it during the block, and yield whether it is held."""
+def _try_lock(
+    path: Path, seconds: float, is_worth_waiting: Callable[[], bool]
+) -> Iterator[tuple[_Lock, int]]:
+    """Wait up to `seconds` for the lock, and hold it during the block.
+
+    Yields what became of it, and a descriptor of the file.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         deadline = time.monotonic() + seconds
-        while not (ours := _lock(descriptor)):
+        while (state := _lock(descriptor)) is _Lock.HELD:
             if not is_worth_waiting() or time.monotonic() > deadline:
                 break
             time.sleep(_PAUSE)
-        yield ours
+        yield state, descriptor
     finally:
         os.close(descriptor)
 
 
-def _lock(descriptor: int) -> bool:
+def has_locks(folder: Path) -> bool:
+    """Return whether the file system of a folder that can be written has locks. Raises OSError."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return _lock(file.fileno()) is not _Lock.NONE
+
+
+def _lock(descriptor: int) -> _Lock:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return False
+        return _Lock.HELD
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
-    return True
+        return _Lock.NONE
+    return _Lock.OURS
+
+
+def _write_holder(descriptor: int) -> None:
+    """Write who we are into the journal's lock. Only a message depends on it."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()} {socket.gethostname()}".encode(), 0)
+
+
+def _holder(descriptor: int) -> str:
+    """Describe the daemon that holds the journal's lock, by what it has written there."""
+    told = os.pread(descriptor, _LONGEST_HOLDER, 0).decode(errors="replace")
+    process, _, host = told.partition(" ")
+    if not (process.isdecimal() and host):
+        return "another daemon, perhaps on another machine,"
+    where = "this machine" if host == socket.gethostname() else f"the machine {host}"
+    return f"another daemon (process {process} on {where})"

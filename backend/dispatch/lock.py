@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import shlex
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from pathlib import Path
 from backend.errors import QueueTaken
 from backend.files import open_private
 from backend.store import Store
+from backend.store.trouble import unusable
 
 _LONGEST_COMMAND = 120
 """The most characters of a command line that are shown."""
@@ -35,6 +37,8 @@ class Holder:
     """Unix time at which it took the lock; 0 where the file does not say."""
     command: str
     """Command line, as a shell would take it. Data: sanitise before showing."""
+    host: str = ""
+    """The name of its machine, which may share our home; empty where the file does not say."""
 
     @property
     def mark(self) -> str:
@@ -43,7 +47,9 @@ class Holder:
 
     def describe(self) -> str:
         """Describe the process in words."""
-        facts = [f"process {self.process}"] if self.process else []
+        is_elsewhere = self.host not in ("", socket.gethostname())
+        where = f" on {self.host}" if is_elsewhere else ""
+        facts = [f"process {self.process}{where}"] if self.process else []
         facts += [f"`{self.command}`"] if self.command else []
         facts += [f"since {_clock(self.since)}"] if self.since else []
         return f"another upsample ({', '.join(facts)})" if facts else "another upsample"
@@ -53,7 +59,7 @@ class Holder:
 def dispatcher_lock(store: Store) -> Iterator[Holder]:
     """Hold the lock of the queue for a block of code, which gets the description of this process.
 
-    Raises QueueTaken when another process holds it.
+    Raises QueueTaken when another process holds it, and QueueError when the file system has no locks.
     """
     descriptor = open_private(store.path.with_suffix(".lock"))
     try:
@@ -66,7 +72,9 @@ def dispatcher_lock(store: Store) -> Iterator[Holder]:
                 "Wait until it is done, or end it: what it has not done stays queued.",
                 holder.mark,
             ) from None
-        own = Holder(os.getpid(), time.time(), _own_command())
+        except OSError as error:
+            raise unusable(store.path, error) from error
+        own = Holder(os.getpid(), time.time(), _own_command(), socket.gethostname())
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(asdict(own)).encode(), 0)
         yield own
@@ -76,11 +84,12 @@ def dispatcher_lock(store: Store) -> Iterator[Holder]:
 
 def _holder(told: bytes) -> Holder:
     """Read the text of a lock file. It may be half written; an earlier version wrote only its process id."""
-    with contextlib.suppress(ValueError, TypeError):
+    with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
         found = json.loads(told)
         if isinstance(found, int):
             return Holder(found, 0.0, "")
-        return Holder(int(found["process"]), float(found["since"]), str(found["command"]))
+        host = str(found.get("host", ""))
+        return Holder(int(found["process"]), float(found["since"]), str(found["command"]), host)
     return Holder(0, 0.0, "")
 
 

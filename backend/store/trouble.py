@@ -20,6 +20,8 @@ _NOT_TEXT = "Could not decode to UTF-8"
 """The beginning of Python's message for text that is not UTF-8; the error has no SQLite code."""
 _WRONG_SCHEMA = ("no such column", "no such table")
 """The beginnings of SQLite's messages when a query names what the schema lacks. Ours names what was there."""
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What flock says on a file system without locks, such as that of an NFS server without lockd."""
 _MAKE_ROOM = "Make room on the disk of {}; what was in the queue before is in it still."
 
 
@@ -45,6 +47,11 @@ def _remedy(path: Path, error: Exception) -> str:
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _MAKE_ROOM.format(path.parent)
+    if isinstance(error, OSError) and error.errno in _NO_LOCKS:
+        return (
+            f"The disk of {path.parent} has no locks, as a network's disk may: set XDG_DATA_HOME to a folder "
+            "on another disk."
+        )
     match _code(error):
         case sqlite3.SQLITE_FULL | sqlite3.SQLITE_IOERR:
             return _MAKE_ROOM.format(path.parent)

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from remote.checks.examination import Good, Wrong, gib
+from remote.locks import has_locks
 from remote.mounts import mount_of
 from remote.paths import DaemonPaths, FolderError, make_daemon_paths
 from remote.protocol import (
@@ -30,6 +31,7 @@ from remote.trusted_path import find_exposed
 
 _LITTLE_SPACE = 1 << 30
 _DAEMON_SECONDS = 10.0
+_WITHOUT_LOCKS = "; it has no locks, so only the daemons of one machine are kept apart"
 _ANOTHER_ROOT = "Make it writable for you, or set another `root` for the box."
 
 
@@ -50,6 +52,7 @@ def find_root(root: str) -> Good[Path]:
             os.fsync(file.fileno())
         free = shutil.disk_usage(folder).free
         exposed = find_exposed(folder.resolve())
+        without = "" if has_locks(folder) else _WITHOUT_LOCKS
     except (OSError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise Wrong(f"{root} cannot be written: {reason}", _ANOTHER_ROOT) from None
@@ -59,6 +62,7 @@ def find_root(root: str) -> Good[Path]:
     detail = f"{folder} can be written by you alone; {gib(free)} free" + (
         f" on {mount}" if mount else ""
     )
+    detail += without
     few = "Make room there, or set another `root` for the box: frames and answers are kept there."
     return Good(folder, detail, few if free < _LITTLE_SPACE else "")
 

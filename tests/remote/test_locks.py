@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from remote.checks.machine import find_root
 from remote.locks import TakenError, hold_locks
 from remote.paths import DaemonPaths, FolderError
 from remote.protocol import Finished, Started
@@ -47,10 +49,30 @@ def test_the_journal_is_not_shared_with_a_machine_that_passes_for_this_one(
     clone = DaemonPaths(state=place.state, run=tmp_path / "clone", key="k")
     with (
         hold_locks(place),
-        pytest.raises(FolderError, match="root"),
+        pytest.raises(FolderError, match="root") as refused,
         hold_locks(clone, journal_seconds=0.1),
     ):
         pytest.fail("two daemons on one journal")
+    assert f"another daemon (process {os.getpid()} on this machine) holds" in str(refused.value)
+
+
+def test_the_machine_that_holds_the_journal_is_named(
+    place: DaemonPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "clone").mkdir()
+    clone = DaemonPaths(state=place.state, run=tmp_path / "clone", key="k")
+    with hold_locks(place):
+        where = f"process {os.getpid()} on the machine {socket.gethostname()}"
+        monkeypatch.setattr(socket, "gethostname", lambda: "another")
+        with pytest.raises(FolderError) as refused, hold_locks(clone, journal_seconds=0.0):
+            pytest.fail("two daemons on one journal")
+        assert where in str(refused.value)
+        place.journal_lock.write_text("of an earlier version, or half")
+        with (
+            pytest.raises(FolderError, match="perhaps on another machine"),
+            hold_locks(clone, journal_seconds=0.0),
+        ):
+            pytest.fail("two daemons on one journal")
 
 
 def test_a_home_without_locks_is_served_all_the_same(
@@ -69,6 +91,19 @@ def test_a_home_without_locks_is_served_all_the_same(
     monkeypatch.setattr(fcntl, "flock", flock)
     with hold_locks(place), pytest.raises(TakenError), hold_locks(place):
         pytest.fail("the local lock still counts")
+
+
+def test_a_local_disk_without_locks_is_refused_in_words(
+    place: DaemonPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    assert "has no locks" in find_root(str(place.state)).detail
+    with pytest.raises(FolderError, match="has no locks") as refused, hold_locks(place):
+        pytest.fail("nothing keeps daemons apart")
+    assert "/var/tmp" in refused.value.remedy
 
 
 async def test_a_daemon_whose_local_folder_is_emptied_hands_over_with_its_jobs(box: Box) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -12,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from backend.dispatch.lock import Holder, dispatcher_lock
-from backend.errors import QueueTaken
+from backend.errors import QueueError, QueueTaken
 from backend.store import Store
 
 
@@ -40,7 +43,7 @@ def test_when_it_ends_another_one_may(store: Store) -> None:
             pass
 
 
-@pytest.mark.parametrize("told", [b"", b"12", b'{"process": 12, "since', b"[]", b"\xff"], ids=repr)
+@pytest.mark.parametrize("told", [b"", b"12", b'{"process": 12, "since', b"[]", b"{}", b"null", b"\xff"], ids=repr)
 def test_whatever_the_lock_says_it_is_held(store: Store, told: bytes) -> None:
     """The text may be of an earlier version, or of a process that has not finished writing it."""
     with dispatcher_lock(store):
@@ -51,3 +54,34 @@ def test_whatever_the_lock_says_it_is_held(store: Store, told: bytes) -> None:
 
 def test_the_day_is_told_when_it_is_another_one() -> None:
     assert "since 20" in Holder(1, time.time() - 200_000, "upsample").describe()
+
+
+def test_a_machine_that_shares_the_home_is_named(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process number says nothing here."""
+    with dispatcher_lock(store):
+        monkeypatch.setattr(socket, "gethostname", lambda: "login2")
+        with pytest.raises(QueueTaken) as taken, dispatcher_lock(store):
+            pass
+    monkeypatch.undo()
+    assert f"process {os.getpid()} on {socket.gethostname()}, " in taken.value.holder
+    with dispatcher_lock(store), pytest.raises(QueueTaken) as taken, dispatcher_lock(store):
+        pass
+    assert f"process {os.getpid()}, " in taken.value.holder
+
+
+def test_a_disk_without_locks_is_told_in_words(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Stands in for an NFS server without lockd."""
+
+    def flock(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    for use in (lambda: dispatcher_lock(store).__enter__(), lambda: Store(tmp_path / "b" / "q.db")):
+        with pytest.raises(QueueError, match="cannot be used: .*No locks available") as told:
+            use()
+        assert "has no locks" in told.value.remedy
+        assert "XDG_DATA_HOME" in told.value.remedy
