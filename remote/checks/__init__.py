@@ -3,6 +3,7 @@
     examination  runs checks one after the other, each with a time limit, and reports each finding
     box          all checks, in order
     machine      Python, folders, disk, daemon
+    logout       whether the box ends the daemon when its user logs out
     gpu          the GPUs by nvidia-smi, compared with the settings and the weights
     vllm         the vLLM that would be started
     container    what the container of a `docker run` line sees of the box's folders

@@ -19,6 +19,7 @@ from remote.checks.gpu import (
     find_room,
     find_visible,
 )
+from remote.checks.logout import find_logout
 from remote.checks.machine import find_daemon, find_python, find_root, find_run_folder
 from remote.checks.model import find_config, find_model, find_weights
 from remote.checks.server import find_context, find_key, find_served_model, find_server
@@ -53,6 +54,7 @@ async def _examine(checkup: Checkup, examination: Examination) -> None:
 
 async def _examine_machine(setup: Setup, examination: Examination) -> DaemonPaths | None:
     await examination.check(_BOX, "Python", _blocking(find_python))
+    await examination.check(_BOX, "logout", _blocking(find_logout))
     root = await examination.check(_BOX, "root", _blocking(find_root, setup.root))
     if root is None:
         examination.skip(_BOX, "because root failed", "run folder", "daemon")

@@ -103,7 +103,7 @@ def test_a_local_disk_without_locks_is_refused_in_words(
     assert "has no locks" in find_root(str(place.state)).detail
     with pytest.raises(FolderError, match="has no locks") as refused, hold_locks(place):
         pytest.fail("nothing keeps daemons apart")
-    assert "/var/tmp" in refused.value.remedy
+    assert "a local /var/tmp" in refused.value.remedy
 
 
 async def test_a_daemon_whose_local_folder_is_emptied_hands_over_with_its_jobs(box: Box) -> None:

@@ -43,7 +43,9 @@ def test_when_it_ends_another_one_may(store: Store) -> None:
             pass
 
 
-@pytest.mark.parametrize("told", [b"", b"12", b'{"process": 12, "since', b"[]", b"{}", b"null", b"\xff"], ids=repr)
+@pytest.mark.parametrize(
+    "told", [b"", b"12", b'{"process": 12, "since', b"[]", b"{}", b"null", b"\xff"], ids=repr
+)
 def test_whatever_the_lock_says_it_is_held(store: Store, told: bytes) -> None:
     """The text may be of an earlier version, or of a process that has not finished writing it."""
     with dispatcher_lock(store):
@@ -81,7 +83,7 @@ def test_a_disk_without_locks_is_told_in_words(
 
     monkeypatch.setattr(fcntl, "flock", flock)
     for use in (lambda: dispatcher_lock(store).__enter__(), lambda: Store(tmp_path / "b" / "q.db")):
-        with pytest.raises(QueueError, match="cannot be used: .*No locks available") as told:
+        with pytest.raises(QueueError, match=r"cannot be used: .*No locks available") as told:
             use()
         assert "has no locks" in told.value.remedy
         assert "XDG_DATA_HOME" in told.value.remedy
