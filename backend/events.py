@@ -116,6 +116,8 @@ class HandedOver:
     box: str
     jobs: int
     """How many jobs are left."""
+    is_here: bool = False
+    """Whether the box is this machine, which must stay on."""
 
 
 @dataclass(frozen=True, slots=True)

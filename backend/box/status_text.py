@@ -102,10 +102,10 @@ def rate_text(load: EngineLoad | None) -> str:
 
 
 def hand_over_words(event: HandingOver | HandedOver) -> str:
-    """Say in a few words how far a box is given all jobs: "187 of 200 are on the box"."""
+    """Say in a few words how far a box is given all jobs: "187 of the 200 left are on the box"."""
     match event:
         case HandingOver():
-            return f"{event.on_box:,} of {event.jobs:,} are on the box"
+            return f"{event.on_box:,} of the {event.jobs:,} left are on the box"
         case HandedOver():
             return "all are on the box; you may close"
 
@@ -115,7 +115,8 @@ def work_text(event: DispatcherChanged | HandedOver) -> str:
     match event:
         case HandedOver():
             jobs = "The last job is" if event.jobs == 1 else f"All {event.jobs:,} jobs are"
-            return f"{jobs} on {event.box}, which goes on by itself; you may close this machine."
+            close = "upsample" if event.is_here else "this machine"
+            return f"{jobs} on {event.box}, which goes on by itself; you may close {close}."
         case DispatcherChanged(holder=""):
             return "That has ended: this one goes on."
         case DispatcherChanged():

@@ -85,7 +85,7 @@ class Dispatcher(Recipient[Ready]):
             may_send.set()
         self._waiting = WaitingJobs(may_send)
         self._hand_over = HandOver(
-            box.name, self._flights, self._ledger, self._waiting, self._last_welcome, watch
+            box, self._flights, self._ledger, self._waiting, self._last_welcome, watch
         )
         self._hand_over.is_wanted = hand_over
         self._user_requests = UserRequests(

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from backend.box.link import Box
 from backend.dispatch.flight import Flights
 from backend.dispatch.last_welcome import LastWelcome
 from backend.dispatch.ledger import Ledger
@@ -23,7 +24,7 @@ class HandOver:
 
     def __init__(
         self,
-        box: str,
+        box: Box,
         flights: Flights[Ready],
         ledger: Ledger,
         waiting: WaitingJobs,
@@ -39,6 +40,8 @@ class HandOver:
         self._watch = watch
         self.is_wanted = False
         """Whether the box is given all jobs as soon as it takes them. It may change at any time."""
+        self._is_told_of = False
+        """Whether it was told how far it is."""
         self._is_done = False
         """Whether it was told that the box has all jobs."""
         self._pause: asyncio.TimerHandle | None = None
@@ -68,15 +71,17 @@ class HandOver:
 
     def _tell_end(self) -> None:
         on_box, jobs = self._count()
-        if on_box == jobs > self._last_welcome.slots:
+        is_worth_telling = self._is_told_of or jobs > self._last_welcome.slots
+        if jobs and on_box == jobs and is_worth_telling:
             self._is_done = True
-            self._watch(HandedOver(self._box, jobs))
+            self._watch(HandedOver(self._box.name, jobs, is_here=not self._box.host))
 
     def _tell_progress(self) -> None:
         self._is_due = False
         on_box, jobs = self._count()
         if jobs > self._last_welcome.slots:
-            self._watch(HandingOver(self._box, on_box, jobs))
+            self._is_told_of = True
+            self._watch(HandingOver(self._box.name, on_box, jobs))
         self._pause = asyncio.get_running_loop().call_later(TELL_SECONDS, self._end_pause)
 
     def _end_pause(self) -> None:

@@ -229,10 +229,14 @@ def test_a_run_without_a_terminal_says_how_much_of_it_waits_on_the_box(
     report.hear(JobStarted(1, "dusk", 1))
     assert capsys.readouterr().err == "0 of 3 done, 1 running, 2 waiting on the box\n"
     report.hear(HandingOver("h100", 2, 3))
-    assert capsys.readouterr().err == "0 of 3 done, 1 running, 2 of 3 are on the box\n"
+    assert capsys.readouterr().err == "0 of 3 done, 1 running, 2 of the 3 left are on the box\n"
     report.hear(HandedOver("h100", 3))
     assert capsys.readouterr().err == (
         "All 3 jobs are on h100, which goes on by itself; you may close this machine.\n"
+    )
+    report.hear(HandedOver("local", 1, is_here=True))
+    assert "The last job is on local, which goes on by itself; you may close upsample." in (
+        capsys.readouterr().err
     )
     report.hear(JobStarted(2, "dusk", 1))
     assert capsys.readouterr().err == "0 of 3 done, 2 running, 1 waiting on the box\n"

@@ -78,6 +78,17 @@ async def test_it_tells_how_far_it_is_until_the_box_has_all(
     assert len(laptop.of_kind(HandedOver)) == 1
 
 
+async def test_what_began_to_be_told_is_told_to_its_end_however_few_jobs_are_left(
+    laptop: NearLaptop, box: NearBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hand_over, "TELL_SECONDS", 0.0)
+    box.engine.let()
+    async with handing_over(laptop, queue_thirty(laptop)):
+        pass
+    told = [it for it in laptop.events if isinstance(it, HandingOver | HandedOver)]
+    assert isinstance(told[-1], HandedOver)
+
+
 async def test_what_the_box_has_no_room_for_is_not_said_to_be_there(
     laptop: NearLaptop, box: NearBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

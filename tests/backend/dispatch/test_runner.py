@@ -296,7 +296,7 @@ async def test_a_batch_may_be_given_to_its_box_ahead_of_time_and_the_next_one_no
     orders = scene.orders("four", "five", file="second")
     await scene.runner.queue(orders, Ahead.BATCH)
     await scene.box.until_told("accepted", 5)
-    await until(lambda: HandedOver("local", 5) in scene.events)
+    await until(lambda: HandedOver("local", 5, is_here=True) in scene.events)
     third = scene.orders("six", "seven", "eight", file="third")
     jobs = await scene.runner.queue(third, Ahead.SLOTS)
     await until(lambda: jobs[2].number in scene.prepared)

@@ -14,7 +14,7 @@ from tui.widgets.status_text import box_line
 @pytest.mark.parametrize(
     ("event", "words"),
     [
-        (HandingOver("local", 1187, 1200), "1,187 of 1,200 are on the box"),
+        (HandingOver("local", 1187, 1200), "1,187 of the 1,200 left are on the box"),
         (HandedOver("local", 200), "all are on the box; you may close"),
     ],
 )
