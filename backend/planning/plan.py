@@ -4,6 +4,7 @@ refused."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -76,8 +77,9 @@ class Planner:
         shown = choose_media(spec, self.settings.media)
         plan = self.plan(spec.prompt, shown.video, shown.control)
         if isinstance(plan.refusal, MediaError) and plan.video is None:
-            place = where_media_is(spec, self.settings.media, Path.cwd())
-            return replace(plan, refusal=with_place(plan.refusal, place)) if place else plan
+            with suppress(OSError):  # the working directory may be gone
+                place = where_media_is(spec, self.settings.media, Path.cwd())
+                return replace(plan, refusal=with_place(plan.refusal, place)) if place else plan
         return plan
 
     def plan(self, prompt: str, path: Path | None, control: Path | None = None) -> Plan:

@@ -181,9 +181,8 @@ def test_every_entry_has_other_causes_of_its_symptom() -> None:
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.id)
 def test_another_cause_of_the_same_symptom_is_not_told_as_this_one(entry: KnownTrouble) -> None:
     for text in OTHER_CAUSES[entry.id]:
-        for raw in (text, f"{NOISE * 3}{text}\n{NOISE}"):
-            trouble = translate(raw, CLIP)
-            assert trouble is None or trouble.id != entry.id, text
+        trouble = translate(f"{NOISE}{text}\n{NOISE}", CLIP)
+        assert trouble is None or trouble.id != entry.id, text
 
 
 def test_the_warnings_of_a_healthy_start_are_no_cause() -> None:
