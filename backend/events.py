@@ -83,6 +83,8 @@ class JobPrepared:
     """Prompt tokens by our own count."""
     image_bytes: int
     """Size of all frames together in bytes."""
+    warning: str = ""
+    """What may be wrong with the frames; empty when nothing is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from backend.specs.model import Spec, SpecFormat
 from backend.specs.reading import Finding, read_file
 from backend.video import Colours, MediaKind, Video, probe
 
-_SCHEMA = f"3 {__version__}"
+_SCHEMA = f"4 {__version__}"
 """The version of the cache; another version of the program may read files differently."""
 _MOST_ROWS = 400_000
 """The most rows of a table, about 150 MB. Rows that were not used for the longest time are deleted first."""
@@ -35,7 +35,7 @@ _PART = 1_000
 
 _Fields = tuple[str, int, int, str, str, str | None, dict[str, str], bool, str | None]
 """The fields of a Spec except its file."""
-_VideoFields = tuple[str, int, int, float, float, int, str, int, bool, str]
+_VideoFields = tuple[str, int, int, float, float, int, str, int, bool, str, bool]
 """The fields of a Video except its path."""
 _DAMAGED = (ValueError, TypeError, LookupError, AttributeError)
 """Exceptions that a damaged row may raise."""
@@ -237,19 +237,21 @@ class VideoIndex:
         if known is not None:
             with suppress(*_DAMAGED):
                 kept: _VideoFields = json.loads(known)
-                kind, width, height, fps, duration, frames, codec, stream, stretched, name = kept
+                kind, width, height, fps, duration, frames, codec, stream = kept[:8]
+                stretched, name, perhaps_hdr = kept[8:]
                 size, colours = Size(width, height), Colours.parse(name) if name else None
                 return Video(
                     *(path, MediaKind(kind), size, fps, duration, frames, codec, stream),
                     is_stretched=stretched,
                     colours=colours,
+                    is_perhaps_hdr=perhaps_hdr,
                 )
         found = probe(path)
         if stamp and _is_text(absolute):
             fields = (
                 *(found.kind, found.size.width, found.size.height, found.fps),
                 *(found.duration, found.frames, found.codec, found.stream),
-                *(found.is_stretched, str(found.colours or "")),
+                *(found.is_stretched, str(found.colours or ""), found.is_perhaps_hdr),
             )
             self._index.put(absolute, stamp, json.dumps(fields))
         return found

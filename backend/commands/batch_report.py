@@ -36,6 +36,7 @@ from backend.events import (
     JobFailed,
     JobPaused,
     JobPostponed,
+    JobPrepared,
     JobSent,
     JobStarted,
     LinkChanged,
@@ -70,6 +71,7 @@ class BatchReport:
         """Jobs that wait on the box."""
         self._running: set[int] = set()
         self._paused: set[int] = set()
+        self._warned: set[str] = set()
         self._files: list[str] = []
         self._hand_over = ""
         """How far the jobs are handed over to the box; empty while that is not done, and once all are."""
@@ -128,8 +130,8 @@ class BatchReport:
             case WritingFailed():
                 self._troubles += 1
                 self._complain(event.error)
-            case BoxLog() if event.level != "info":
-                self._complain(f"{event.box}: {event.text}")
+            case JobPrepared() | BoxLog():
+                self._note_warning(event)
 
     def conclude(self, jobs: Sequence[Job]) -> None:
         """Print how the run ended. `jobs` are the jobs of the run in their present states."""
@@ -176,6 +178,15 @@ class BatchReport:
                 self._troubles += 1
                 self._complain(f"{event.name} stays in the queue: {event.reason}")
         self._draw()
+
+    def _note_warning(self, event: JobPrepared | BoxLog) -> None:
+        match event:
+            case JobPrepared() if event.warning and event.warning not in self._warned:
+                # Jobs that share a video share its warning.
+                self._warned.add(event.warning)
+                self._complain(event.warning)
+            case BoxLog() if event.level != "info":
+                self._complain(f"{event.box}: {event.text}")
 
     def _note_file(self, file: str) -> None:
         if self._json:

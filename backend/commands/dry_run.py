@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from backend.config import Settings
-from backend.console import out, safe, say, table, tokens_text, verdict_text, write_json
+from backend.console import out, safe, say, table, tokens_text, verdict_text, warn, write_json
 from backend.exit_codes import ExitCode
 from backend.planning.plan import Plan, Planner
 from backend.specs.model import Scan, Spec
@@ -27,6 +27,8 @@ def show_plans(
             write_json(plan_json(spec, plan))
     else:
         _show_table(plans)
+    for warning in dict.fromkeys(plan.warning for _, plan in plans if plan.warning):
+        warn(warning)
     refused = sum(plan.refusal is not None for _, plan in plans) + len(found.broken)
     say(f"{len(plans)} prompts, {refused} refused; nothing was sent.")
     return ExitCode.SOME_FAILED if refused else ExitCode.OK
@@ -53,6 +55,7 @@ def plan_json(spec: Spec, plan: Plan) -> dict[str, Json]:
         "reserve": budget.reserve if budget else None,
         "estimated": budget.estimated if budget else None,
         "verdict": budget.verdict.value if budget else None,
+        "warning": plan.warning or None,
         "refusal": str(plan.refusal) if plan.refusal else None,
     }
 

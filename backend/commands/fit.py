@@ -9,7 +9,7 @@ from backend.console import say, warn, write_json, write_line
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
 from backend.limits.calibration import find_calibration
-from backend.planning.plan import Planner
+from backend.planning.plan import Planner, unnamed_hdr
 from backend.sizes import Size
 from backend.tokens import TextCounter
 from backend.video import probe
@@ -91,4 +91,6 @@ def _measure(source: str) -> tuple[Size, int | None]:
                 f"{source} is neither a file nor a size", "Name a video, or a size as in 1280x720."
             ) from None
     video = probe(path)
+    if video.is_perhaps_hdr:
+        warn(unnamed_hdr(path))
     return video.size, video.frames

@@ -46,6 +46,12 @@ class Plan:
     control_frames: int = 0
     """How many of `frames` are of the control video."""
 
+    @property
+    def warning(self) -> str:
+        """What may be wrong with the frames, though they can be sent; empty when nothing is."""
+        doubtful = [v.path for v in (self.video, self.control) if v and v.is_perhaps_hdr]
+        return unnamed_hdr(doubtful[0]) if doubtful else ""
+
 
 class Planner:
     """Makes plans with one set of settings. Threads may share it."""
@@ -239,6 +245,15 @@ def make_request(
             seed=seed + candidate,
         ),
         candidate=candidate,
+    )
+
+
+def unnamed_hdr(path: Path) -> str:
+    """Return the warning for a video that may be HDR and does not say so."""
+    return (
+        f"{path} says BT.2020 and not whether it is HDR; if it is, its frames are pale. Export it "
+        "again, or tag it: ffmpeg -i IN -c copy -bsf:v "
+        "hevc_metadata=colour_primaries=9:transfer_characteristics=18 OUT (18 is HLG, 16 is PQ)."
     )
 
 

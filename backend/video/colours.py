@@ -74,6 +74,9 @@ _CURVES = {16: Curve.PQ, 18: Curve.HLG} | dict.fromkeys((1, 6, 13, 14, 15), Curv
 _GAMUTS = {9: Gamut.BT2020, 12: Gamut.P3}
 """By ITU-T H.273's number of the colour primaries."""
 
+_BT2020_MATRICES = (9, 10)
+"""By ITU-T H.273's number of the matrix coefficients."""
+
 _TO_BT709: dict[Gamut, tuple[_Triple, _Triple, _Triple]] = {
     Gamut.BT709: ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
     Gamut.BT2020: (
@@ -116,6 +119,16 @@ class Colours:
 
     def __str__(self) -> str:
         return f"{self.curve}-{self.gamut}{'-white' if self.is_transparent else ''}"
+
+
+def is_perhaps_hdr(frame: VideoFrame) -> bool:
+    """Whether a frame is of BT.2020 in more than 8 bits, and its file does not say by which curve.
+
+    It may be PQ, HLG or an ordinary video, and nothing in it tells which.
+    """
+    is_wide = int(frame.colorspace) in _BT2020_MATRICES or int(frame.color_primaries) == 9
+    is_named = int(frame.color_trc) in _CURVES
+    return is_wide and not is_named and frame.format.components[0].bits > 8
 
 
 def _is_transparent(frame: VideoFrame) -> bool:

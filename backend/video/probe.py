@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from backend.errors import MediaError
 from backend.sizes import Size
 from backend.video.allowed_formats import MAX_PIXELS, ONLY_THESE
-from backend.video.colours import Colours
+from backend.video.colours import Colours, is_perhaps_hdr
 from backend.video.damage import (
     holds_only,
     refuse_cut_off,
@@ -81,6 +81,8 @@ class Video:
     """Whether the frames in the file have another width than `size`, because their pixels are not square."""
     colours: Colours | None = None
     """The colours, where they are not those of an ordinary screen."""
+    is_perhaps_hdr: bool = False
+    """Whether it says BT.2020 and not whether it is HDR. Its frames are drawn as if it were not."""
 
 
 def probe(path: str | Path) -> Video:
@@ -95,7 +97,7 @@ def probe(path: str | Path) -> Video:
         ratio = Fraction(1) if still else _pixel_ratio(container, stream)
         size = _shown_size(frame, ratio)
         is_stretched = size != _shown_size(frame, Fraction(1))
-        colours = Colours.of(frame)
+        colours, perhaps_hdr = Colours.of(frame), is_perhaps_hdr(frame)
         codec, index = stream.codec_context.name, stream.index
         in_heif = still and _brand(container) in _STILL_BRANDS
         if in_heif and len(container.streams.video) > 1:
@@ -108,7 +110,9 @@ def probe(path: str | Path) -> Video:
     if frames < 1:
         duration, frames = _walked_length(path, fps)
     kind = MediaKind.IMAGE if still else MediaKind.VIDEO
-    return Video(path, kind, size, fps, duration, frames, codec, index, is_stretched, colours)
+    return Video(
+        path, kind, size, fps, duration, frames, codec, index, is_stretched, colours, perhaps_hdr
+    )
 
 
 @contextmanager

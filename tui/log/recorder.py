@@ -141,7 +141,8 @@ def _job_text(event: JobEvent) -> tuple[str, str]:
     match event:
         case JobPrepared():
             frames = f"{event.frames} frames of {event.size}, " if event.size else ""
-            return "info", f"prepared, {frames}{event.prompt_tokens:,} tokens"
+            text = f"prepared, {frames}{event.prompt_tokens:,} tokens"
+            return ("warning", f"{text}; {event.warning}") if event.warning else ("info", text)
         case JobSent():
             return "info", "sent"
         case JobStarted():

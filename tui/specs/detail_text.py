@@ -90,6 +90,8 @@ def _facts(row: Row, cwd: Path) -> list[tuple[str, str]]:
         facts.append(("", media_text(plan.video)))
         if plan.size is not None:
             facts.append(("sent as", sent_text(plan)))
+        if plan.warning:
+            facts.append(("warning", one_line(plan.warning)))
         facts.append(("linear", f"{plan.linear:,} tokens by the rule of thumb"))
     facts += [(one_line(name), short_path(path, cwd)) for name, path in spec.controls.items()]
     facts.append(("file", f"{short_path(spec.file, cwd)}:{spec.line}  ({spec.format})"))

@@ -22,6 +22,7 @@ from backend.events import (
     JobDone,
     JobFailed,
     JobPostponed,
+    JobPrepared,
     JobSent,
     JobStarted,
     LinkChanged,
@@ -98,6 +99,15 @@ def heard(events: Sequence[Event], *, as_json: bool = False, refused: int = 0) -
         ([LinkChanged("h100", LinkState.RETRYING, "no route", 1.0), DONE], ExitCode.OK),
     ],
 )
+def test_a_warning_about_a_video_is_told_once_whatever_jobs_share_it(capsys: Capsys) -> None:
+    report = BatchReport()
+    for number in (1, 2):
+        report.hear(JobPrepared(number, "dusk", "64x36", 2, 99, 1000, "a.mov may be HDR."))
+    report.hear(JobPrepared(3, "dawn", "64x36", 2, 99, 1000))
+    assert capsys.readouterr().err.count("a.mov may be HDR.") == 1
+    assert report.exit_code is ExitCode.OK
+
+
 def test_the_exit_code_tells_how_it_went(events: list[Event], code: ExitCode) -> None:
     assert heard(events).exit_code is code
 

@@ -124,6 +124,16 @@ def test_no_frame_is_sent_larger_than_the_model_looks_at(
     assert planner.largest(source, 16, 1) == sent
 
 
+def test_a_video_that_may_be_hdr_is_warned_of(counter: TextCounter) -> None:
+    plain = Video(Path("a.mov"), MediaKind.VIDEO, Size(64, 36), 24.0, 1.0, 24, "hevc")
+    doubtful = replace(plain, path=Path("b.mov"), is_perhaps_hdr=True)
+    planner = Planner(upsampling(), counter)
+    assert planner.plan_read(PROMPT, plain, None, 16).warning == ""
+    found = planner.plan_read(PROMPT, plain, doubtful, 16)
+    assert found.refusal is None
+    assert found.warning.startswith("b.mov says BT.2020 and not whether it is HDR")
+
+
 # --- text ----------------------------------------------------------------------------------------
 
 

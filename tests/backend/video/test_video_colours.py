@@ -95,7 +95,9 @@ async def test_ten_bits_alone_and_missing_tags_change_no_colour(
     clip: Callable[[str, Sequence[Colour]], Path], tmp_path: Path, tags: str
 ) -> None:
     file = clip(tags, SHOWN)
-    assert probe(file).colours is None
+    video = probe(file)
+    assert video.colours is None
+    assert video.is_perhaps_hdr == tags.endswith("bt2020")
     assert far(await drawn(file, None, tmp_path / "a"), SHOWN) <= 3
 
 
