@@ -99,6 +99,10 @@ def heard(events: Sequence[Event], *, as_json: bool = False, refused: int = 0) -
         ([LinkChanged("h100", LinkState.RETRYING, "no route", 1.0), DONE], ExitCode.OK),
     ],
 )
+def test_the_exit_code_tells_how_it_went(events: list[Event], code: ExitCode) -> None:
+    assert heard(events).exit_code is code
+
+
 def test_a_warning_about_a_video_is_told_once_whatever_jobs_share_it(capsys: Capsys) -> None:
     report = BatchReport()
     for number in (1, 2):
@@ -106,10 +110,6 @@ def test_a_warning_about_a_video_is_told_once_whatever_jobs_share_it(capsys: Cap
     report.hear(JobPrepared(3, "dawn", "64x36", 2, 99, 1000))
     assert capsys.readouterr().err.count("a.mov may be HDR.") == 1
     assert report.exit_code is ExitCode.OK
-
-
-def test_the_exit_code_tells_how_it_went(events: list[Event], code: ExitCode) -> None:
-    assert heard(events).exit_code is code
 
 
 def test_what_was_refused_counts_as_failed() -> None:
