@@ -69,6 +69,8 @@ def why_not_ours(folder: Path, *, make: bool = False) -> str:
         found = folder.lstat()
     except OSError as error:
         return f"cannot be used: {error.strerror}"
+    except ValueError as error:  # a name with a NUL, as a damaged note may give one
+        return f"cannot be used: {error}"
     if not stat.S_ISDIR(found.st_mode):
         return "is not a folder"
     if found.st_uid != os.getuid():

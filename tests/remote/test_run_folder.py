@@ -94,6 +94,18 @@ def test_a_folder_that_is_gone_or_taken_is_replaced(
     assert run_folder.why_not_ours(after) == ""
 
 
+@pytest.mark.parametrize("told", [b"", b"relative", b"/a\0b", b"\xff" * 9000, b"/etc"])
+def test_a_note_that_is_damaged_is_written_anew(
+    tmp_path: Path, temporary: Path, told: bytes
+) -> None:
+    run_folder.usual_run_folder().touch()
+    paths = make_daemon_paths(str(tmp_path / "root"))
+    (paths.state / NOTE).write_bytes(told)
+    again = make_daemon_paths(str(tmp_path / "root"))
+    assert again.run.parent == temporary
+    assert make_daemon_paths(str(tmp_path / "root")) == again
+
+
 def test_without_a_place_for_temporary_files_it_lies_beside_the_journal(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
