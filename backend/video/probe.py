@@ -26,6 +26,7 @@ from backend.video.damage import (
     unreadable,
     without_size,
 )
+from backend.video.missing import folder_in_place_of_file, missing
 from backend.video.tiles import ALL_TILES, drawn_size
 
 if TYPE_CHECKING:
@@ -180,11 +181,9 @@ def picture_stream(path: Path, container: InputContainer) -> VideoStream:
 def _refuse_non_files(path: Path) -> None:
     """Refuse what is not a regular file: a pipe would block, and ffmpeg reads a folder as a sequence."""
     if path.is_dir():
-        raise MediaError(f"{path} is a folder.", "Give the video or image file itself.")
+        raise folder_in_place_of_file(path)
     if not path.exists():
-        raise MediaError(
-            f"{path} does not exist.", "Check the path in the spec, or copy the file there."
-        )
+        raise missing(path)
     if not path.is_file():
         raise MediaError(f"{path} is not a regular file.", "Copy it to a file and give that.")
     if path.stat().st_size == 0:
