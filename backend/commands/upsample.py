@@ -51,14 +51,14 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
         found = keep_matching(found, options.filter, settings)
     batch = _make_batch(options, settings, box_name, box_settings)
     if options.dry_run:
-        specs = _choose_for_dry_run(found, options)
+        specs = _choose_for_dry_run(found, options, batch)
         return show_plans(specs, found, settings, as_json=options.json)
     if options.paths:
         is_named = options.save_dir is not None
         folder = resolve_folder(options.results_folder, Path.cwd(), named=is_named)
         batch = replace(batch, save_dir=folder)
     with open_user_queue() as store:
-        specs = _choose_specs(found, store, options)
+        specs = _choose_specs(found, store, options, batch)
         if not options.paths:
             report = BatchReport(as_json=options.json)
             jobs = store.to_do(box_name) + undelivered_jobs(store, box_name)
@@ -104,6 +104,7 @@ def _refuse_ignored(options: UpsampleOptions) -> None:
             "--candidates": options.candidates != 1,
             "--seed": options.seed != 0,
             "--review": options.review,
+            "--include-upsampled": options.include_upsampled,
         }.items()
         if is_given
     ]
@@ -189,31 +190,42 @@ def _make_batch(options: UpsampleOptions, settings: Settings, name: str, box: Bo
         seed=options.seed,
         force=options.force,
         review=options.review,
+        include_upsampled=options.include_upsampled,
+        upsampled_words=settings.specs.upsampled_words,
     )
 
 
-def _choose_for_dry_run(found: Scan, options: UpsampleOptions) -> list[Spec]:
+def _choose_for_dry_run(found: Scan, options: UpsampleOptions, batch: Batch) -> list[Spec]:
     if not default_path().exists():
-        return _choose_specs(found, None, options)  # a dry run creates no files
+        return _choose_specs(found, None, options, batch)  # a dry run creates no files
     with open_user_queue() as store:
-        return _choose_specs(found, store, options)
+        return _choose_specs(found, store, options, batch)
 
 
-def _choose_specs(found: Scan, store: Store | None, options: UpsampleOptions) -> list[Spec]:
-    """Return the specs to upsample, and warn of each skipped file with the reason."""
+def _choose_specs(
+    found: Scan, store: Store | None, options: UpsampleOptions, batch: Batch
+) -> list[Spec]:
+    """Return the specs to upsample, and warn of each skipped file with the reason.
+
+    There may be none where all that was found are prompt specs that are left alone. Raises InputError where
+    nothing was found.
+    """
     for broken in found.broken:
         warn(str(broken))
-    specs, upsampled = choose_usable(found.specs, store, force=options.force)
+    specs, upsampled = choose_usable(
+        found.specs, store, options.force or batch.include_upsampled, batch.upsampled_words
+    )
     skipped = {skip.file: skip.reason for skip in found.skipped}
     skipped |= {
-        refused.spec.file: f"{refused.reason} (--force takes it all the same)"
+        refused.spec.file: f"{refused.reason} (--include-upsampled takes it all the same)"
         for refused in upsampled
     }
     for file, reason in itertools.islice(skipped.items(), _MOST_NAMED):
         warn(f"{file}: skipped, {reason}")
     if len(skipped) > _MOST_NAMED:
         warn(f"… and {len(skipped) - _MOST_NAMED} more files were skipped")
-    if options.paths and not specs:
+    is_left_alone = bool(upsampled) or any(skip.entry is not None for skip in found.skipped)
+    if options.paths and not specs and (found.broken or not is_left_alone):
         named = ", ".join(str(path) for path in options.paths)
         raise InputError(f"nothing to upsample: no usable prompt spec in {named}")
     return specs

@@ -95,6 +95,12 @@ class UpsampleOptions:
     force: Annotated[
         bool, Parameter(help="Replace files that are there already.", group=_WHERE)
     ] = False
+    include_upsampled: Annotated[
+        bool,
+        Parameter(
+            help="Take prompts that are upsampled already, too.", negative="", group=_SENDING
+        ),
+    ] = False
     review: Annotated[
         bool,
         Parameter(help="Write each result only when it is accepted in a review.", group=_WHERE),

@@ -203,11 +203,18 @@ class Queue(_Section):
     ahead: Ahead
 
 
+class Specs(_Section):
+    """[specs]: which prompts are taken."""
+
+    upsampled_words: int = Field(ge=0)
+
+
 class Settings(_Section):
     """All settings of config.toml."""
 
     box: str
     upsampling: Upsampling
+    specs: Specs
     queue: Queue
     box_defaults: BoxSettings
     """The defaults for every box. They are merged into each entry of `boxes` before the check."""

@@ -112,6 +112,8 @@ def survey_settings(command_line: Table | None = None) -> Survey:
         sections.append(Section(f"Box {name}", name, tuple(entries)))
     defaults = _entries(layers, settings.box_defaults, plain["box_defaults"], ("box_defaults",))
     sections.append(Section("All boxes, unless they say otherwise", "", tuple(defaults)))
+    specs = _entries(layers, settings.specs, plain["specs"], ("specs",))
+    sections.append(Section("The specs", "", tuple(specs)))
     queue = _entries(layers, settings.queue, plain["queue"], ("queue",))
     sections.append(Section("The queue", "", tuple(queue)))
     return Survey(settings, tuple(sections), tuple(layers))

@@ -59,6 +59,7 @@ KEYS: Mapping[str, Trust] = MappingProxyType(
             "upsampling.system_prompt",
             "upsampling.enforce_budget",
             "upsampling.estimator",
+            "specs.upsampled_words",
         ),
         **_keys(Decider.FOLDER, "chooses among the profiles that you have", "upsampling.profile"),
         **_keys(Decider.WITHIN, "says where pictures are written", "upsampling.hint_video_dir"),

@@ -20,6 +20,7 @@ from backend.planning.plan import Plan
 from backend.results.writing import check_destination, check_folder, is_own_result
 from backend.safe_folders import open_folder
 from backend.specs.model import Spec
+from backend.specs.upsampled import is_json_object
 from backend.store import Order, Store
 
 
@@ -78,24 +79,26 @@ def assess(
 
     With `force`, specs that are upsampled already are admitted, and existing files may be replaced.
     """
-    usable, upsampled = choose_usable(specs, store, force=force)
+    include = force or batch.include_upsampled
+    usable, upsampled = choose_usable(specs, store, include, batch.upsampled_words)
     placed = find_places(usable, named, batch, store, force=force)
     return Assessment(placed.accepted, (*upsampled, *placed.refused))
 
 
 def choose_usable(
-    specs: Iterable[Spec], store: Store | None, *, force: bool
+    specs: Iterable[Spec], store: Store | None, include_upsampled: bool, upsampled_words: int
 ) -> tuple[list[Spec], list[RefusedSpec]]:
     """Split specs into those to upsample and those that are upsampled already.
 
-    A spec counts as upsampled when its file says so, or when the file is a result of ours. `store` is None
-    when there is no queue yet, and so no result.
+    A spec counts as upsampled when its file says so, when its prompt is a JSON object or has more words than
+    `upsampled_words` (unless that is 0), or when the file is a result of ours. `store` is None when there is
+    no queue yet, and so no result.
     """
     usable: list[Spec] = []
     refused: list[RefusedSpec] = []
-    upsampled = _Upsampled(store)
+    upsampled = _Upsampled(store, upsampled_words)
     for spec in specs:
-        reason = "" if force else upsampled.reason(spec)
+        reason = "" if include_upsampled else upsampled.reason(spec)
         if reason:
             refused.append(RefusedSpec(spec, Ground.UPSAMPLED, reason))
         else:
@@ -162,15 +165,24 @@ def require_writable(folder: Path) -> None:
 class _Upsampled:
     """Tells which specs are upsampled already; checks each file once."""
 
-    def __init__(self, store: Store | None) -> None:
+    def __init__(self, store: Store | None, most_words: int) -> None:
         self._store = store
+        self._most_words = most_words
         self._is_result: dict[Path, bool] = {}
         self._resolve = cache(Path.resolve)
 
     def reason(self, spec: Spec) -> str:
         """Return why the spec need not be upsampled; empty when it should be."""
+        if is_json_object(spec.prompt if spec.written_prompt is None else spec.written_prompt):
+            return "its prompt is upsampled already: it is a JSON object"
         if spec.is_upsampled:
             return "it says that its prompt is upsampled already"
+        words = len(spec.prompt.split()) if self._most_words else 0
+        if words > self._most_words:
+            return (
+                f"its prompt has {words:,} words and counts as upsampled already "
+                f"(specs.upsampled_words is {self._most_words:,})"
+            )
         if self._store is None:
             return ""
         # Most formats cannot say so, and the folder for results is often below the folder that is named.

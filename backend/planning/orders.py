@@ -42,6 +42,10 @@ class Batch:
     """Whether results may replace files that somebody else made."""
     review: bool = False
     """Whether results wait until they are accepted, see `backend.results.review`."""
+    include_upsampled: bool = False
+    """Whether prompts are taken that are upsampled already. `force` takes them, too."""
+    upsampled_words: int = 0
+    """The most words of a prompt that does not count as upsampled; 0 for no limit."""
 
 
 def make_jobs(specs: Iterable[Spec], named: Sequence[Path], batch: Batch) -> list[Order]:

@@ -113,6 +113,7 @@ def make_batch(options: SendOptions, settings: Settings, cwd: Path) -> Batch:
         seed=_number(options.seed, "seed", 0, GREATEST_SEED),
         force=options.force,
         review=options.review,
+        upsampled_words=settings.specs.upsampled_words,
     )
 
 

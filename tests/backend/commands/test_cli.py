@@ -526,6 +526,19 @@ def test_a_dry_run_that_would_refuse_exits_with_1(capsys: Capsys) -> None:
     assert "1 prompts, 1 refused; nothing was sent." in shown.err
 
 
+def test_a_batch_in_which_all_is_left_alone_exits_with_0(capsys: Capsys) -> None:
+    put("template.json", '{"input_video_path": "v.mp4", "depth": {"control_weight": 0.9}}')
+    put("done.json", '{"prompt": "{\\"subjects\\": []}"}')
+    for arguments in (["--dry-run", "."], ["--no-ui", "."]):
+        assert run(arguments) == ExitCode.OK
+        told = capsys.readouterr().err
+        assert "template.json: skipped, a template: it has no prompt" in told
+        assert "done.json: skipped, its prompt is upsampled already: it is a JSON object" in told
+    assert isinstance(data(capsys, "--dry-run", "--json", "--include-upsampled", "."), dict)
+    put("broken.json", "{")
+    assert run(["--no-ui", "."]) == ExitCode.USAGE
+
+
 def test_an_empty_queue_is_told(capsys: Capsys) -> None:
     assert run(["queue", "list"]) == ExitCode.OK
     shown = capsys.readouterr()

@@ -69,17 +69,52 @@ def test_a_spec_that_says_that_it_is_upsampled_is_refused_without_force(
     assert len(assess([spec], [], batch, store, force=True).orders) == 1
 
 
+@pytest.mark.parametrize(
+    ("prompt", "why"),
+    [
+        ('{"subjects": []}', "it is a JSON object"),
+        ('```json\n{"subjects": []}\n```', "it is a JSON object"),
+        ("word " * 4, "its prompt has 4 words and counts as upsampled already"),
+        ("word " * 3, None),
+        ("{not json}", None),
+    ],
+)
+def test_an_upsampled_prompt_is_refused_unless_it_is_asked_for(
+    tmp_path: Path, store: Store, batch: Batch, prompt: str, why: str | None
+) -> None:
+    spec = put_spec(tmp_path, "dusk", "clip.mp4", prompt)
+    strict = replace(batch, upsampled_words=3)
+    refused = assess([spec], [], strict, store, force=False).refused
+    assert [r.ground for r in refused] == ([Ground.UPSAMPLED] if why else [])
+    assert all(why is not None and why in r.reason for r in refused)
+    included = replace(strict, include_upsampled=True)
+    assert len(assess([spec], [], included, store, force=False).orders) == 1
+
+
+def test_the_short_prompt_of_cosmos3_is_what_is_sent_when_it_is_asked_for_again(
+    tmp_path: Path, store: Store, batch: Batch
+) -> None:
+    file = tmp_path / "s.json"
+    content = {"model_mode": "text2video", "prompt": "{}", "extra": {"prompt": "short"}}
+    file.write_text(json.dumps(content))
+    specs = scan([file], tmp_path).specs
+    (refused,) = assess(specs, [], batch, store, force=False).refused
+    assert refused.ground is Ground.UPSAMPLED
+    again = assess(specs, [], replace(batch, include_upsampled=True), store, force=False)
+    assert [order.prompt for order in again.orders] == ["short"]
+
+
 def test_our_own_result_is_not_upsampled_again(tmp_path: Path, store: Store) -> None:
     spec = put_spec(tmp_path, "dusk", "clip.mp4")
     digest = hashlib.sha256(spec.file.read_bytes()).hexdigest()
     store.note_written({spec.file: Written(digest, Path("source.json"))})
-    usable, refused = choose_usable([spec], store, force=False)
+    usable, refused = choose_usable([spec], store, False, 0)
     assert (usable, refused[0].reason) == ([], "it is a result of upsample")
 
 
 def test_without_a_queue_nothing_is_a_result(tmp_path: Path) -> None:
     spec = put_spec(tmp_path, "dusk", "clip.mp4")
-    assert choose_usable([spec], None, force=False) == ([spec], [])
+    assert choose_usable([spec], None, False, 0) == ([spec], [])
 
 
 def test_a_file_of_somebody_else_is_not_replaced(
