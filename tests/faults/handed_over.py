@@ -109,7 +109,21 @@ async def compare(
     """Do so many jobs in each way, so many times; 1 when anything was found that must not be, of which the
     evidence goes into that folder.
     """
-    say(f"seed {seed}: {jobs:,} jobs with a picture each, in {len(WAYS)} ways")
+    done = await do_all(jobs, laps, seed, evidence, say)
+    say(table(done))
+    return 1 if any(it.troubles for it in done) else 0
+
+
+async def do_all(
+    jobs: int,
+    laps: int,
+    seed: int,
+    evidence: Path,
+    say: Callable[[str], None],
+    ways: Sequence[str] = WAYS,
+) -> list[Done]:
+    """Do so many jobs in each of these ways, so many times; each lap begins with another one."""
+    say(f"seed {seed}: {jobs:,} jobs with a picture each, {', '.join(ways)}")
     done: list[Done] = []
     with tempfile.TemporaryDirectory(prefix="hand-over-") as folder:
         frames = Path(folder) / "frames"
@@ -118,13 +132,13 @@ async def compare(
         say(f"{time.monotonic() - began:6.0f} s to draw their frames")
         async with open_field(Path(folder) / "field", disk_mib=0) as site:
             for lap in range(laps):
-                for way in WAYS[lap % 3 :] + WAYS[: lap % 3]:
+                first = lap % len(ways)
+                for way in (*ways[first:], *ways[:first]):
                     with site.house(f"lap{lap}-{WAYS.index(way)}", "openai") as house:
                         measuring = Measuring(house, frames, seed, jobs)
                         done.append(await measuring.do(lap, way, evidence))
                     say(_line(done[-1]))
-    say(table(done))
-    return 1 if any(it.troubles for it in done) else 0
+    return done
 
 
 def table(done: Sequence[Done]) -> str:
