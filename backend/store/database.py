@@ -86,6 +86,19 @@ class Database:
                 raise unusable(self.path, error) from error
 
     @contextlib.contextmanager
+    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Hold the lock for a block of code that only reads: all that it reads is of one moment."""
+        with self._using() as db:
+            if db.in_transaction:
+                yield db
+                return
+            db.execute("BEGIN")
+            try:
+                yield db
+            finally:
+                db.execute("ROLLBACK")
+
+    @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Hold the lock and run the block as one transaction, which is on the disk when the block ends."""
         with self._using() as db:

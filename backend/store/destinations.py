@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.errors import QueueError
+from backend.store.database import EACH, array
 from backend.store.decision import Decided
 from backend.store.decisions import Decisions
 from backend.store.held_answers import answer_fingerprint, parse_held
@@ -49,30 +52,44 @@ class Destinations(Jobs, Decisions):
         Each entry of a file is compared with the answer that belongs there now. So a result is found whether
         its file was never written, or was written before the answer came or the user decided. Results that
         wait for a review, were rejected, or were followed by a later order are not to be written.
+
+        Only files are looked at to which something has happened since they were found to lack nothing.
         """
-        with self._using() as db:
-            rows = db.execute(
-                "SELECT number, box, destination, choice, entry, asked, held, state, identity "
-                "FROM jobs ORDER BY number"
-            ).fetchall()
+        with self._snapshot() as db:
+            rows = db.execute(_UNSETTLED).fetchall()
             holds = {
                 path: None if stored is None else parse_held(stored)
-                for path, stored in db.execute(
-                    "SELECT path, holds FROM written WHERE pending IS NULL"
-                )
+                for path, stored in db.execute(_HELD)
             }
-        decided = self.decisions()
-        lacking: list[tuple[int, Path, bool]] = []
-        for (path, entry), row in _last_wanted(rows, decided).items():
-            if row["state"] != State.DONE or box not in (None, row["box"]):
+            decided = self.decisions({row["number"] for row in rows} - {None})
+        marks = {row["path"]: row["mark"] for row in rows}
+        lacking: list[tuple[sqlite3.Row, bool]] = []
+        for row in _last_wanted(rows, decided):
+            if row["state"] != State.DONE:
                 continue
             decision = decided.get(row["number"])
             wanted = answer_fingerprint(row["identity"], decision.text if decision else None)
-            held = holds.get(path, {})
-            if held is None or held.get(entry) != wanted:
-                lacking.append((row["number"], path_of(path), held is None))
-        jobs = {job.number: job for job in self.jobs(number for number, _, _ in lacking)}
-        return [Due(jobs[n], file, unknown) for n, file, unknown in lacking if n in jobs]
+            held = holds.get(row["path"], {})
+            if held is None or held.get(row["entry"]) != wanted:
+                lacking.append((row, held is None))
+                marks.pop(row["path"], None)
+        self._settle(marks.values())
+        lacking = [it for it in lacking if box in (None, it[0]["box"])]
+        jobs = {job.number: job for job in self.jobs(row["number"] for row, _ in lacking)}
+        return [
+            Due(jobs[row["number"]], path_of(row["path"]), is_unknown)
+            for row, is_unknown in lacking
+            if row["number"] in jobs
+        ]
+
+    def _settle(self, marks: Collection[int]) -> None:
+        """Let these files not be looked at again, unless something has happened to them meanwhile.
+
+        A disk that is full does no harm: they are looked at once more.
+        """
+        if marks:
+            with suppress(QueueError), self._transaction() as db:
+                db.execute(f"DELETE FROM unsettled WHERE mark IN {EACH}", (array(marks),))  # noqa: S608
 
     def candidates_for(self, file: Path, entry: int) -> list[Job]:
         """Return the jobs whose results may be written to this entry of a file, oldest first."""
@@ -98,19 +115,29 @@ class Destinations(Jobs, Decisions):
         return [last[entry][1] for entry in sorted(last)]
 
 
-def _last_wanted(
-    rows: list[sqlite3.Row], decided: Mapping[int, Decided]
-) -> dict[tuple[str | bytes, int], sqlite3.Row]:
-    """Return the row of the job that was wanted last for each entry of each file, as `with_destination` does.
+_UNSETTLED = """
+SELECT mark, path, number, box, destination, entry, asked, held, state, identity
+FROM unsettled LEFT JOIN jobs ON destination = path OR choice = path
+ORDER BY number
+"""
+"""SQL for the jobs whose results may belong in unsettled files, once for each file. A file without jobs has a
+row without one."""
 
-    The files are named as they are stored.
-    """
+_HELD = """
+SELECT path, holds FROM written WHERE pending IS NULL AND path IN (SELECT path FROM unsettled)
+"""
+"""SQL for the answers that unsettled files hold, except files that may have been left half written."""
+
+
+def _last_wanted(rows: Iterable[sqlite3.Row], decided: Mapping[int, Decided]) -> list[sqlite3.Row]:
+    """Return the row of the job that was wanted last for each entry of a file, as `with_destination` does."""
     last: dict[tuple[str | bytes, int], tuple[int, sqlite3.Row]] = {}
     for row in rows:
-        own, choice = row["destination"], row["choice"]
-        for path in (own,) if choice in (None, own) else (own, choice):
-            is_ordered = path == own and not row["held"]
-            since = _since(row["asked"], decided.get(row["number"]), is_ordered=is_ordered)
-            if since and since > last.get((path, row["entry"]), (0, row))[0]:
-                last[path, row["entry"]] = since, row
-    return {place: row for place, (_, row) in last.items()}
+        if row["number"] is None:
+            continue
+        is_ordered = row["path"] == row["destination"] and not row["held"]
+        since = _since(row["asked"], decided.get(row["number"]), is_ordered=is_ordered)
+        place = row["path"], row["entry"]
+        if since and since > last.get(place, (0, row))[0]:
+            last[place] = since, row
+    return [row for _, row in last.values()]

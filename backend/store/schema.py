@@ -16,6 +16,42 @@ WHERE results.box = '' AND (jobs.state = 'done' OR
 """SQL that gives an answer without a box to the boxes of the jobs that are done with it, or to the only box
 that was asked."""
 
+_JOB_CHANGED = """UPDATE OF state, identity, asked, held, destination, choice, entry ON jobs
+WHEN NEW.state = 'done' OR NEW.asked <> OLD.asked OR NEW.held <> OLD.held OR NEW.entry <> OLD.entry
+    OR NEW.destination <> OLD.destination OR NEW.choice IS NOT OLD.choice"""
+
+
+def _marking(name: str, when: str, *paths: str) -> str:
+    """Return the SQL of a trigger that marks files as unsettled, under a new number each.
+
+    `paths` are queries of the files.
+    """
+    every = " UNION ".join(paths)
+    return f"""
+CREATE TRIGGER unsettled_{name} AFTER {when} BEGIN
+    DELETE FROM unsettled WHERE path IN ({every});
+    INSERT INTO unsettled (path) {every};
+END;"""  # noqa: S608 - our own words
+
+
+def _of_job(row: str) -> str:
+    """Return a query of the files that a job's result may belong in."""
+    return f"SELECT {row}.destination UNION SELECT {row}.choice WHERE {row}.choice IS NOT NULL"
+
+
+def _of_decision(row: str) -> str:
+    of_job = f"FROM jobs WHERE number = {row}.job"
+    return f"SELECT destination {of_job} UNION SELECT choice {of_job} AND choice IS NOT NULL"
+
+
+def _of_file(row: str) -> str:
+    """Return a query of a written file, if results belong in it: its provenance has no mark."""
+    return (
+        f"SELECT {row}.path WHERE EXISTS (SELECT 1 FROM jobs "  # noqa: S608 - our own words
+        f"WHERE destination = {row}.path OR choice = {row}.path)"
+    )
+
+
 STEPS = (
     # 1: the beginning.
     """
@@ -169,6 +205,23 @@ UPDATE results SET model = (
     WHERE jobs.identity = results.identity AND json_valid(request) LIMIT 1
 );
 """,
+    # 13: files that may lack a result. Whoever finds that one lacks none removes it; see `Destinations.due`.
+    f"""
+CREATE TABLE unsettled (
+    mark INTEGER PRIMARY KEY AUTOINCREMENT,
+    path TEXT NOT NULL UNIQUE
+);
+INSERT INTO unsettled (path)
+    SELECT destination FROM jobs UNION SELECT choice FROM jobs WHERE choice IS NOT NULL;
+{_marking("job_inserted", "INSERT ON jobs WHEN NEW.state = 'done'", _of_job("NEW"))}
+{_marking("job_changed", _JOB_CHANGED, _of_job("OLD"), _of_job("NEW"))}
+{_marking("job_deleted", "DELETE ON jobs", _of_job("OLD"))}
+{_marking("decision_inserted", "INSERT ON decisions", _of_decision("NEW"))}
+{_marking("decision_deleted", "DELETE ON decisions", _of_decision("OLD"))}
+{_marking("file_inserted", "INSERT ON written", _of_file("NEW"))}
+{_marking("file_changed", "UPDATE OF pending, holds ON written", _of_file("NEW"))}
+{_marking("file_deleted", "DELETE ON written", _of_file("OLD"))}
+""",  # noqa: S608 - our own words
 )
 """SQL that makes each version of the schema from the one before. New steps go at the end; none is changed."""
 
@@ -187,9 +240,19 @@ def upgrade(db: sqlite3.Connection) -> None:
     """
     for step in STEPS[version_of(db) :]:
         # Not executescript, which would end the transaction.
-        for statement in step.split(";"):
+        for statement in statements_of(step):
             db.execute(statement)
     db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def statements_of(step: str) -> Iterator[str]:
+    """Return the statements of a step one by one. That of a trigger has others within."""
+    statement = ""
+    for part in step.split(";"):
+        statement += f"{part};"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 @contextlib.contextmanager

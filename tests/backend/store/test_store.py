@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -202,6 +202,48 @@ def test_of_a_file_that_an_earlier_version_wrote_it_is_not_known_what_it_holds(
     assert [one.is_unknown for one in store.due()] == [False]
     store.note_holds(file, {0: ""})
     assert due(store) == [1]  # what is known already stays
+
+
+def unsettled(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as db:
+        return [found for (found,) in db.execute("SELECT path FROM unsettled ORDER BY path")]
+
+
+def test_a_file_that_lacks_nothing_is_looked_at_again_once_something_happens_to_it(
+    store: Store, path: Path
+) -> None:
+    files = [Path(f"/out/{n}.json") for n in range(3)]
+    jobs = store.queue([new_job(str(n), destination=file) for n, file in enumerate(files)])
+    for job in jobs:
+        store.set_state(job.number, State.DONE)
+    for file in files[:2]:
+        store.note_written({file: Written("ab", file, holds={0: ""})})
+    assert unsettled(path) == [str(file) for file in files]
+    assert due(store) == [3]
+    assert unsettled(path) == [str(files[2])]
+    store.note_decision(1, Decision.EDITED, "My own dusk.")
+    assert unsettled(path) == [str(files[0]), str(files[2])]
+    assert due(store) == [1, 3]
+
+
+def test_what_happens_while_files_are_looked_at_is_found_the_next_time(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = Path("/out/a.json")
+    store.queue([new_job(destination=file)])
+    store.set_state(1, State.DONE)
+    store.note_written({file: Written("ab", file, holds={0: ""})})
+    settle = store._settle
+
+    def decide_first(marks: Collection[int]) -> None:
+        with closing(Store(path)) as other:
+            other.note_decision(1, Decision.EDITED, "My own dusk.")
+        settle(marks)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_settle", decide_first)
+        assert due(store) == []
+    assert due(store) == [1]
 
 
 def test_a_request_to_cancel_stays_until_the_job_has_ended(store: Store, path: Path) -> None:
