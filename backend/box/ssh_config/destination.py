@@ -10,6 +10,8 @@ from urllib.parse import unquote_plus
 _SCHEME = "ssh://"
 _NOT_IN_A_HOST = re.compile(r"""[\s'"`$\\;&<>|(){},\x00-\x1f\x7f]|^-""")
 """Characters that OpenSSH refuses in a host, because a shell or a program may read them as its own."""
+_NOT_IN_A_USER = re.compile(r"""['`";&<>|(){}\x00-\x1f\x7f]|^-|\s-|\\$""")
+"""The same for a user that is given beside a host."""
 _BRACKETED = re.compile(r"\[([^]]+)\](?::(.*))?")
 
 
@@ -79,6 +81,8 @@ def _parse_uri(text: str) -> Destination:
 def _with_port(text: str, rest: str, user: str | None) -> Destination:
     if user == "":
         raise ValueError(f"{text} has an empty user")
+    if user is not None and _NOT_IN_A_USER.search(user):
+        raise ValueError(f"{text}: {user!r} is not the name of a user")
     if bracketed := _BRACKETED.fullmatch(rest):  # an IPv6 address
         host, port = bracketed[1], bracketed[2]
     else:

@@ -122,6 +122,18 @@ async def test_a_host_that_is_no_host_is_refused_for_what_it_is(laptop: Laptop) 
         await _reaches("ssh://me@gpu/root", Person())
 
 
+@pytest.mark.parametrize(
+    "line", ["IdentityFile %z", "CertificateFile %z", "IdentityAgent ~/%z", "IdentitiesOnly maybe"]
+)
+async def test_a_line_about_keys_that_cannot_be_heeded_is_named(
+    sshd: Sshd, laptop: Laptop, line: str
+) -> None:
+    laptop.trust(sshd.port, sshd.host_key)
+    laptop.add_host("gpu", sshd.port, more=line)
+    with pytest.raises(BoxUnreachable, match=f"{line.split()[0].lower()}: .*config, line"):
+        await _reaches("gpu", Person())
+
+
 async def test_a_proxy_command_that_cannot_be_started_is_named(laptop: Laptop) -> None:
     laptop.add_host("gpu", 22, more="ProxyCommand ~/none %h")
     with pytest.raises(BoxUnreachable, match="the ProxyCommand for gpu cannot be run") as raised:

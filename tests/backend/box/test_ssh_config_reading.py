@@ -64,6 +64,8 @@ def test_a_host_is_understood(text: str, destination: Destination) -> None:
         ("ssh://gpu/home/ada", "has a path"),
         ("ssh://@gpu", "empty user"),
         ("ssh://", "not the name of a host"),
+        ("ada;reboot@gpu", "'ada;reboot' is not the name of a user"),
+        ("ssh://-oProxyCommand%3Dx@gpu", "'-oProxyCommand=x' is not the name of a user"),
         ("https://gpu", "not an address of the form ssh://user@host:port"),
     ],
 )
@@ -167,9 +169,9 @@ def test_a_command_of_match_is_given_no_name_that_a_shell_could_misread(
     own_home: Path, tmp_path: Path
 ) -> None:
     made = tmp_path / "made"
-    config = f'Match exec "touch {made}; test %r = x"\n  Port 7\n'
+    config = f'User "ada; reboot"\nMatch exec "touch {made}; test %r = x"\n  Port 7\n'
     with pytest.raises(ValueError, match="%r is 'ada; reboot', which no shell may be given"):
-        _settings(own_home, config, "ada; reboot@gpu")
+        _settings(own_home, config)
     assert not made.exists()
 
 
