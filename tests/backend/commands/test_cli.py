@@ -587,6 +587,18 @@ def queued(capsys: Capsys) -> list[str]:
 
 
 @pytest.mark.usefixtures("pretender")
+def test_a_run_warns_of_a_video_that_is_found_from_another_folder(
+    capsys: Capsys, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put("specs/c.mp4", "")
+    put_spec("specs/a.json", "specs/c.mp4")
+    monkeypatch.chdir(folder / "specs")
+    run(["--no-ui", "a.json"])
+    told = f"! a: a video does not exist; it is there when upsample is started in {folder}\n"
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("pretender")
 def test_all_done_exits_with_0(capsys: Capsys, counted_clip: Path) -> None:
     spec = put_spec("dock.json", counted_clip)
     assert run(["--no-ui", str(spec)]) == ExitCode.OK
