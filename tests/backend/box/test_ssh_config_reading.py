@@ -158,7 +158,10 @@ def test_tokens_of_a_user_are_expanded_where_they_are_tokens(
 ) -> None:
     monkeypatch.setenv("TABLE_NAME", "ada")
     assert _settings(own_home, f"User {user}\n").user == expanded
-    assert _settings(own_home, "", f"{user}@gpu").user == user
+
+
+def test_a_user_beside_the_host_is_taken_as_it_is(own_home: Path) -> None:
+    assert _settings(own_home, "User bob\n", "%n~@gpu").user == "%n~"
 
 
 def test_a_line_for_another_host_stops_nothing(own_home: Path) -> None:
