@@ -10,18 +10,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_PREFIX = re.compile(r"(?:\([^()\n]{1,60}\) ?)?(?:\[rank\d{1,4}\]:)?")
-"""The process that a line is from: "(EngineCore_0 pid=4711) "."""
+_PREFIX = re.compile(r"(?:\([^()\n]{1,60}\) ?){0,3}(?:\[rank\d{1,4}\]: ?)?")
+"""The process that a line is from: "(EngineCore_0 pid=4711) ", or several."""
 _LEVEL = re.compile(
     r"(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL)(?:[: ] {0,8}|$)(?:\d\d-\d\d \d\d:\d\d:\d\d )?"
-    r"(?:\[[^\[\]\n]{1,80}\] )?"
+    r"(?:\[?[^\[\]\s]{1,80}:\d{1,6}\] )?"
 )
 """A level at the beginning of a line, as vLLM, uvicorn and Python's `logging` write it."""
 _GLOG = re.compile(r"\[?[IW]\d{4} \d\d:\d\d:\d\d")
 _QUIET = frozenset({"DEBUG", "INFO", "WARNING"})
 _FRAME = re.compile(r'  File "[^"\n]{1,300}", line \d{1,9}')
-_SOURCE = re.compile(r" {4}\S| {4,}[~^]")
-"""A line of source code in a traceback, or the marks below it."""
+_SOURCE = re.compile(r" {4}")
+"""A line of source code in a traceback, or the marks below it. It follows a frame."""
 _PYTHON_WARNING = re.compile(
     r"\b[A-Z]\w{0,40}Warning: |\bthrown while requesting \w{3,7} http|^WARNING: "
 )

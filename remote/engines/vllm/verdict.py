@@ -12,11 +12,11 @@ from collections.abc import Sequence
 _LONGEST_CAUSE = 400
 """Characters."""
 _WHO = re.compile(
-    r"^\(\w{1,40} pid=\d{1,10}\) *(?:(?:ERROR|WARNING|INFO) [^\]]{1,80}\] *)?|^ERROR +"
+    r"^(?:\([^()]{1,40} pid=\d{1,10}\) *){1,3}(?:(?:ERROR|WARNING|INFO) [^\]]{1,80}\] *)?|^ERROR +"
 )
 """What vLLM writes before a line: which process it is from, and when."""
 _QUIET = re.compile(
-    r"^(?:\(\w{1,40} pid=\d{1,10}\) *)?(?:DEBUG|INFO|WARNING)\b|\b[A-Z]\w{0,40}Warning: |"
+    r"^(?:\([^()]{1,60}\) *){0,3}(?:DEBUG|INFO|WARNING)\b|\b[A-Z]\w{0,40}Warning: |"
     r"\bthrown while requesting "
 )
 """Lines that servers write that start well, too: they warn of what looks like an error."""

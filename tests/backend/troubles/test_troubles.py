@@ -206,13 +206,28 @@ def test_a_warning_of_python_counts_where_no_exception_names_another_cause() -> 
 
 
 def test_a_line_of_source_code_in_a_traceback_is_no_cause() -> None:
-    log = """\
-(EngineCore_0 pid=4711) ERROR 11-02 10:11:12 [core.py:710]   File "/venv/hub.py", line 7, in load
-(EngineCore_0 pid=4711) ERROR 11-02 10:11:12 [core.py:710]     raise OSError("No space left on device")
-(EngineCore_0 pid=4711) ERROR 11-02 10:11:12 [core.py:710]     ^^^^^^^^
-(EngineCore_0 pid=4711) ERROR 11-02 10:11:12 [core.py:710] KeyError: 'prompt'
-"""
-    assert translate(log) is None
+    traceback = """\
+  File "/venv/hub.py", line 7, in load
+    raise OSError(
+    ~~~~~~~~~~~~~^
+        "No space left on device",
+    ...<3 lines>...
+    )
+KeyError: 'prompt'"""
+    for prefix in (
+        "",
+        "(APIServer pid=7) ",
+        "[rank0]: ",
+        "(EngineCore_0 pid=4711) ERROR 11-02 10:11:12 [core.py:710] ",
+        "(EngineCore_0 pid=4711) (VllmWorker rank=0 pid=4712) ERROR 11-02 10:11:12 [core.py:710] ",
+        "ERROR 05-10 15:51:55 core.py:387] ",
+    ):
+        warning = f"{prefix}UserWarning: Not enough free disk space to download the file.\n"
+        log = "".join(f"{prefix}{line}\n" for line in traceback.split("\n"))
+        assert translate(warning + log) is None
+        assert (
+            explained(log.replace("KeyError: 'prompt'", "OSError: os error 28")).id == "disk-full"
+        )
 
 
 def test_a_start_that_failed_is_not_told_as_a_request_or_a_server_of_ones_own() -> None:

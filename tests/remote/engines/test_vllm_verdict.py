@@ -65,6 +65,7 @@ def test_what_only_follows_from_a_cause_that_may_pass_is_not_for_good() -> None:
         "undefined symbol: _ZN3c105ErrorC2E')",
         "(EngineCore_0 pid=71) INFO 11-22 09:15:02 [config.py:9] default chat template is no longer allowed",
         "(APIServer pid=7) WARNING 11-22 09:15:03 [hub.py:4] nvidia/Cosmos is a gated repo; it is here",
+        "(VllmWorker rank=0 pid=72) WARNING 11-22 09:15:03 [hub.py:4] nvidia/Cosmos is a gated repo",
         "UserWarning: The NVIDIA driver on your system is too old (found version 11040).",
         "/home/ada/.bashrc: line 3: module: command not found",
     ],
