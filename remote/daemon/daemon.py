@@ -199,6 +199,10 @@ class Daemon:
         self._visitors[visitor] = asyncio.current_task()
         try:
             await visitor.run()
+        except asyncio.CancelledError:
+            # asyncio of Python 3.11 logs a traceback for a visit that ends as cancelled.
+            if not self._ended.is_set():
+                raise
         finally:
             del self._visitors[visitor]
             self._idle_since = time.monotonic()

@@ -187,6 +187,14 @@ async def test_a_daemon_whose_socket_was_removed_makes_room(box: Box) -> None:
         await app.done(JOB)
 
 
+async def test_a_daemon_that_ends_while_an_app_is_attached_logs_no_traceback(box: Box) -> None:
+    async with box.visited() as app:
+        os.kill(box.daemon(), signal.SIGTERM)
+        await app.hung_up()
+    wait_until(lambda: not box.daemons())
+    assert "Traceback" not in box.place.log.read_text()
+
+
 async def test_a_daemon_whose_journal_was_removed_makes_room(box: Box) -> None:
     """Say, by whoever clears ~/.cache: what is accepted from then on would be lost."""
     async with box.visited() as app:
