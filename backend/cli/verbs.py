@@ -9,7 +9,7 @@ from __future__ import annotations
 from cyclopts import App, Parameter
 
 from backend import __version__
-from backend.cli import box, config, queue, results
+from backend.cli import box, cache, config, queue, results
 from backend.cli.completion import add_completion
 from backend.cli.demo import demo
 from backend.cli.deploy import deploy
@@ -41,5 +41,5 @@ app.command(doctor, help=DOCTOR_HELP)
 for verb in (estimate, fit, hint, limits, deploy, demo):
     app.command(verb)
 add_completion(app)
-for group in (config, queue, box, results):
+for group in (config, queue, box, results, cache):
     app.command(group.app)

@@ -21,7 +21,7 @@ import platformdirs
 from pydantic import ValidationError
 
 from backend.config.profiles import load_profile
-from backend.config.settings import Queue, Settings, Upsampling
+from backend.config.settings import Cache, Queue, Settings, Upsampling
 from backend.config.trust import drop_repeats, forbidden_decisions
 from backend.config.validation import first_complaint
 from backend.errors import ConfigError
@@ -33,7 +33,11 @@ LOCAL_FILE = Path("config.toml")
 """The config file in the working directory."""
 
 _ENVIRONMENT = "UPSAMPLE_"
-_IN_ENVIRONMENT = {"upsampling": Upsampling.model_fields, "queue": Queue.model_fields}
+_IN_ENVIRONMENT = {
+    "upsampling": Upsampling.model_fields,
+    "queue": Queue.model_fields,
+    "cache": Cache.model_fields,
+}
 """The tables whose keys the environment may set."""
 _MOST_BYTES = 1 << 20
 """The largest config.toml that is read; the shipped one has a hundredth of this."""
@@ -244,6 +248,7 @@ def _environment_layers(environment: Mapping[str, str]) -> list[Layer]:
         else:
             raise ConfigError(
                 f"{name} in the environment names no setting",
-                "Unset it; the names are UPSAMPLE_BOX and UPSAMPLE_ with a key of [upsampling] or [queue].",
+                "Unset it; the names are UPSAMPLE_BOX and UPSAMPLE_ with a key of [upsampling], [queue] or "
+                "[cache].",
             )
     return layers

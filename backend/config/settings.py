@@ -209,6 +209,17 @@ class Specs(_Section):
     upsampled_words: int = Field(ge=0)
 
 
+class Cache(_Section):
+    """[cache]: what is kept on this machine so that it need not be made again."""
+
+    hint_videos_gb: float = Field(ge=0, allow_inf_nan=False)
+
+    @property
+    def most_bytes(self) -> int | None:
+        """The most bytes that a folder for hint videos keeps; None where it has no bound."""
+        return round(self.hint_videos_gb * 1e9) or None
+
+
 class Settings(_Section):
     """All settings of config.toml."""
 
@@ -216,6 +227,7 @@ class Settings(_Section):
     upsampling: Upsampling
     specs: Specs
     queue: Queue
+    cache: Cache
     box_defaults: BoxSettings
     """The defaults for every box. They are merged into each entry of `boxes` before the check."""
     boxes: dict[str, BoxSettings]

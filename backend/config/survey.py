@@ -73,7 +73,7 @@ class SettingEntry:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A group of settings: [upsampling], one box, the defaults of boxes, or [queue]."""
+    """A group of settings: [upsampling], one box, the defaults of boxes, [queue] or [cache]."""
 
     title: str
     box: str
@@ -116,6 +116,8 @@ def survey_settings(command_line: Table | None = None) -> Survey:
     sections.append(Section("The specs", "", tuple(specs)))
     queue = _entries(layers, settings.queue, plain["queue"], ("queue",))
     sections.append(Section("The queue", "", tuple(queue)))
+    cache = _entries(layers, settings.cache, plain["cache"], ("cache",))
+    sections.append(Section("What is kept", "", tuple(cache)))
     return Survey(settings, tuple(sections), tuple(layers))
 
 

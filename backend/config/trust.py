@@ -69,6 +69,7 @@ KEYS: Mapping[str, Trust] = MappingProxyType(
             "queue.give_up_after",
             "queue.ahead",
         ),
+        **_keys(Decider.USER, "says what is removed from your disk", "cache.hint_videos_gb"),
         **_keys(
             Decider.USER,
             "says where work is done, or what is run",

@@ -22,6 +22,7 @@ from backend.dispatch.hand_over import HandOver
 from backend.dispatch.last_welcome import LastWelcome
 from backend.dispatch.ledger import Ledger
 from backend.dispatch.moments import MomentReporter
+from backend.dispatch.picture_cache import trim_kept
 from backend.dispatch.prepare import Preparer, Ready
 from backend.dispatch.retries import MOST_RESENT, RETRIES, trouble_of_refusal
 from backend.dispatch.user_requests import UserRequests
@@ -111,6 +112,7 @@ class Dispatcher(Recipient[Ready]):
                 await self._ledger.all_ended.wait()
                 for task in tasks:
                     task.cancel()
+            await asyncio.to_thread(trim_kept, self._store, jobs)
         except ExceptionGroup as errors:
             raise first_of(errors) from None
         finally:

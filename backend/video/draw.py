@@ -28,6 +28,7 @@ from backend.video.frame_cache import (
     kept_frames,
 )
 from backend.video.frame_choice import ChosenFrame
+from backend.video.kept_pictures import note_use
 from backend.video.probe import MediaKind, Video, probe
 from backend.video.tiles import ffmpeg_for
 
@@ -67,6 +68,9 @@ async def prepare_frames(
     hint = hint_path(hint_video_dir, content, size, video.colours) if wants_hint else None
     kept = await asyncio.to_thread(kept_frames, frames_dir, chosen, size)
     missing_hint = hint if hint is not None and not hint.is_file() else None
+    for used in (frames_dir, hint):
+        if used is not None:
+            note_use(used)
     if kept is not None and missing_hint is None:
         return Prepared(kept, hint)
     names = [(frame.index, f"{FRAMES}/{frame_name(at)}") for at, frame in enumerate(chosen)]
@@ -119,6 +123,7 @@ async def create_hint_video(
     with drawing_folder(target.parent.resolve()) as folder:
         drawn = folder / HINT
         if kept is not None and kept.is_file():
+            note_use(kept)
             await asyncio.to_thread(shutil.copyfile, kept, drawn)
         else:
             drawing = Drawing(source, video.stream, hint=(size, HINT), colours=video.colours)

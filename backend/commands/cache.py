@@ -1,0 +1,120 @@
+"""`upsample cache`: show which frames and hint videos are kept, and remove them.
+
+The folders are the one that the settings name here, and those that jobs of the queue name.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.text import Text
+
+from backend.commands.queue import open_user_queue
+from backend.config import load_settings
+from backend.console import out, safe, say, table, write_json
+from backend.dispatch.picture_cache import needed_since, picture_folders
+from backend.errors import InputError
+from backend.exit_codes import ExitCode
+from backend.store import Store, default_path
+from backend.video.kept_pictures import KeptPictures, list_kept, remove_kept
+
+_DAY = 86_400.0
+
+
+def show_cache(*, as_json: bool) -> ExitCode:
+    """Print each folder with what it keeps."""
+    settings = load_settings()
+    with ExitStack() as opened:
+        store = _open_store(opened)
+        folders = picture_folders(store.jobs() if store else [])
+    kept = {folder: list_kept(folder) for folder in folders}
+    if as_json:
+        for folder, each in kept.items():
+            write_json(
+                {
+                    "folder": str(folder),
+                    "hint_videos": _count(each, is_hint=True),
+                    "frame_sets": _count(each, is_hint=False),
+                    "bytes": _bytes(each),
+                    "oldest_use": each[0].used if each else None,
+                    "most_bytes": settings.cache.most_bytes,
+                }
+            )
+        return ExitCode.OK
+    shown = table(
+        "folder", "hint videos", "frames of", "size", "oldest use",
+        right=("hint videos", "frames of", "size", "oldest use"), long=("folder",),
+    )  # fmt: skip
+    for folder, each in kept.items():
+        shown.add_row(
+            Text(safe(str(folder))),
+            f"{_count(each, is_hint=True):,}",
+            f"{_count(each, is_hint=False):,}",
+            _megabytes(each),
+            f"{(time.time() - each[0].used) / _DAY:,.0f} days ago" if each else "",
+        )
+    out().print(shown)
+    most = settings.cache.hint_videos_gb
+    say(
+        f"A folder keeps {most:g} GB at most (cache.hint_videos_gb)."
+        if most
+        else "There is no bound."
+    )
+    return ExitCode.OK
+
+
+def clear_cache(older_than: float | None, *, as_json: bool) -> ExitCode:
+    """Remove what queued jobs do not need; with `older_than`, only what was not used for so many days."""
+    if older_than is not None and not (older_than >= 0 and math.isfinite(older_than)):
+        raise InputError(f"--older-than {older_than:g} is no number of days", "Give 0 or more.")
+    before = math.inf if older_than is None else time.time() - older_than * _DAY
+    with ExitStack() as opened:
+        store = _open_store(opened)
+        folders = picture_folders(store.jobs() if store else [])
+        since = needed_since(store) if store else math.inf
+    for folder in folders:
+        kept = list_kept(folder)
+        gone = remove_kept(folder, [each for each in kept if each.used < min(before, since)])
+        _tell_cleared(folder, kept, gone, as_json=as_json)
+    if since < before:
+        say("What was used since the oldest job was queued that waits or runs stays.")
+    return ExitCode.OK
+
+
+def _tell_cleared(
+    folder: Path, kept: Sequence[KeptPictures], gone: Sequence[KeptPictures], *, as_json: bool
+) -> None:
+    if as_json:
+        left = _bytes(kept) - _bytes(gone)
+        write_json(
+            {
+                "folder": str(folder),
+                "removed": len(gone),
+                "bytes_removed": _bytes(gone),
+                "kept": len(kept) - len(gone),
+                "bytes": left,
+            }
+        )
+    elif kept:
+        say(f"{folder}: {len(gone):,} of {len(kept):,} removed, {_megabytes(gone)}.")
+
+
+def _open_store(opened: ExitStack) -> Store | None:
+    """Open the queue; None where there is none, and none is made."""
+    return opened.enter_context(open_user_queue()) if default_path().exists() else None
+
+
+def _count(kept: Sequence[KeptPictures], *, is_hint: bool) -> int:
+    return sum(each.is_hint is is_hint for each in kept)
+
+
+def _bytes(kept: Sequence[KeptPictures]) -> int:
+    return sum(each.size for each in kept)
+
+
+def _megabytes(kept: Sequence[KeptPictures]) -> str:
+    return f"{_bytes(kept) / 1e6:,.1f} MB"
