@@ -41,6 +41,7 @@ _FOR_GOOD = re.compile(
             r"No tokenizer file found|Make sure that a Mistral tokenizer is present",
             r"Model architectures? .{1,300} (?:is|are) not supported",
             r"Transformers does not recognize this architecture",
+            r"is greater than the derived max_model_len",
             r"chat template is no longer allowed|tokenizer\.chat_template is not set",
             # vLLM and its command
             r"error: unrecognized arguments|error: argument --|got an unexpected keyword argument",
@@ -49,6 +50,7 @@ _FOR_GOOD = re.compile(
             r"command not found: (?:vllm|docker|podman|python[\d.]{0,5}|conda|apptainer)",
             r"executable file not found in \$PATH",
             r"is already used by a Transformers config",
+            r"operator torchvision::nms does not exist|cannot open shared object file",
             r"undefined symbol|GLIBC_[\d.]{1,9}' not found",
             r"pull access denied|manifest for \S{1,200} not found",
             # the GPU and its driver

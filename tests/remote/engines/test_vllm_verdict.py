@@ -9,6 +9,7 @@ from remote.engines.vllm.verdict import cause_of, is_for_good
 
 FOR_GOOD = {
     "aimv2-clash",
+    "broken-install",
     "docker-image-missing",
     "driver-too-old",
     "gated-model",
@@ -74,6 +75,28 @@ def test_what_is_said_at_a_start_that_goes_well_is_no_verdict_and_no_cause(line:
     error = "ValueError: Free memory on device cuda:0 (1/79 GiB) on startup is less than desired"
     assert not is_for_good([line, error])
     assert cause_of([line, error]) == error
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        "huggingface_hub.errors.HFValidationError: Repo id must be in the form 'repo_name' or "
+        "'namespace/repo_name': '/models/nonexistent'. Use `repo_type` argument if needed.",
+        "Value error, Invalid repository ID or local directory specified: '/models/empty'.",
+        "Value error, The checkpoint you are trying to load has model type `nonsense_model` but "
+        "Transformers does not recognize this architecture.",
+        "api_server.py: error: unrecognized arguments: --nonsense",
+    ],
+)
+def test_these_ends_of_vllm_0_32_are_for_good_and_told_by_these_lines(cause: str) -> None:
+    log = [
+        "(APIServer pid=46) INFO 11-30 12:41:20 [utils.py:240] non-default args: {}",
+        "(APIServer pid=46) Traceback (most recent call last):",
+        f"(APIServer pid=46) {cause}",
+        "(APIServer pid=46)     For further information visit https://errors.pydantic.dev/2.14/v/value_error",
+    ]
+    assert is_for_good(log)
+    assert cause_of(log) == cause
 
 
 @pytest.mark.parametrize(
