@@ -50,7 +50,7 @@ _FOR_GOOD = re.compile(
             r"command not found: (?:vllm|docker|podman|python[\d.]{0,5}|conda|apptainer)",
             r"executable file not found in \$PATH",
             r"is already used by a Transformers config",
-            r"operator torchvision::nms does not exist|cannot open shared object file",
+            r"operator torchvision::nms does not exist",
             r"undefined symbol|GLIBC_[\d.]{1,9}' not found",
             r"pull access denied|manifest for \S{1,200} not found",
             # the GPU and its driver
