@@ -179,7 +179,7 @@ class Catalog:
         found: dict[Path, tuple[Finding, ...]] = {}
         # When a text file changes, the specs whose prompts it holds change, too. Which text files hold
         # prompts is known only after the specs are read.
-        texts = {file for file in files if file.suffix.lower() == ".txt"}
+        texts = {f for f in files if f.suffix.lower() == ".txt" or self._owners.get(f)}
         for file in (files - texts).union(*(self._owners.get(text, set()) for text in texts)):
             before = self._prompt_files.get(file, set())
             self._add_findings(file, found, self._findings(file))

@@ -85,13 +85,14 @@ def _moves(
     nodes: dict[int, Node] = {}
     taken: set[int] = set()
     for entry in contents.entries:
+        adapter = recognise(entry, contents.layout)
+        if adapter is None or not adapter.PATHS_FROM_FILE:
+            continue
+        node = entry.outer or entry.node
+        nodes[node.start] = node
         prompt_path = entry.member("prompt_path") if entry.index in rewritten else None
         if prompt_path is not None and prompt_file_of(entry) is not None:
             taken.add(prompt_path.node.start)
-        adapter = recognise(entry, contents.layout)
-        if adapter is not None and adapter.PATHS_FROM_FILE:
-            node = entry.outer or entry.node
-            nodes[node.start] = node
     moves = (edit for node in nodes.values() for edit in move_paths(source, node, folder))
     return [edit for edit in moves if edit.start not in taken]
 

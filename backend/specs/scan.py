@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from backend.specs.entries import SUFFIXES
-from backend.specs.model import BrokenSpec, Scan, Skipped, Spec
+from backend.specs.model import BrokenSpec, Scan, Skipped, Spec, SpecFormat
 from backend.specs.quoting import printable
 from backend.specs.reach import Reach, leads_out, not_followed
 from backend.specs.reading import Finding, read_file
@@ -54,14 +54,15 @@ def scan_files(
 ) -> Iterator[FileFindings]:
     """Scan as `scan` does, and yield the findings of each file as soon as it is read.
 
-    Text files come last, because only then is it known which of them are the prompts of other specs. `read`
+    Texts, and JSON files with a prompt and nothing else, come last, because only then is it known which of
+    them are the prompts of other specs. `read`
     yields the findings of `read_file` in one or several parts. Each part is yielded at once.
     """
     walk = find_files(paths, cwd)
     reach = Reach(paths, cwd)
     files: list[Path | BrokenSpec | Skipped] = []
     owners: dict[str, Path] = {}
-    texts: list[tuple[int, Path]] = []
+    texts: list[tuple[int, Path, tuple[Finding, ...] | None]] = []
     # The first files are read before the search ends, because a folder of 100,000 files takes long.
     while more := list(islice(walk, None if files else _FIRST_FILES)):
         files += more
@@ -69,25 +70,46 @@ def scan_files(
             if not isinstance(file, Path):
                 yield FileFindings(position, len(files), (file,))
             elif file.suffix.lower() == ".txt":
-                texts.append((position, file))
+                texts.append((position, file, None))
             else:
                 for found in read(file, cwd):
                     findings = reach.judge(found)
                     for place in _prompt_files(findings):
                         owners.setdefault(place, file)
-                    yield FileFindings(position, len(files), findings)
-    for position, file in texts:
+                    if _holds_only_a_prompt(file, findings):
+                        texts.append((position, file, findings))
+                    else:
+                        yield FileFindings(position, len(files), findings)
+    for position, file, known in texts:
         owner = owners.get(os.path.realpath(cwd / file)) if owners else None
-        if owner is None:
-            for findings in read(file, cwd):
-                yield FileFindings(position, len(files), findings)
-        else:
-            prompt_of_other = Skipped(file, f"the prompt of {printable(owner.name)}")
-            yield FileFindings(position, len(files), (prompt_of_other,))
+        for findings in _findings_of_text(file, known, owner, lambda file: read(file, cwd)):
+            yield FileFindings(position, len(files), findings)
+
+
+def _findings_of_text(
+    file: Path,
+    known: tuple[Finding, ...] | None,
+    owner: Path | None,
+    read: Callable[[Path], Iterable[tuple[Finding, ...]]],
+) -> Iterable[tuple[Finding, ...]]:
+    """Return the findings of a file that may be the prompt of the spec file `owner`.
+
+    `known` are its findings where it was read already.
+    """
+    if owner is not None:
+        return ((Skipped(file, f"the prompt of {printable(owner.name)}"),),)
+    return read(file) if known is None else (known,)
+
+
+def _holds_only_a_prompt(file: Path, findings: Sequence[Finding]) -> bool:
+    """Whether a JSON file holds one prompt, which may be meant for another spec that names the file."""
+    if file.suffix.lower() != ".json" or len(findings) != 1:
+        return False
+    return isinstance(findings[0], Spec) and findings[0].format is SpecFormat.PROMPT
 
 
 def _prompt_files(findings: Iterable[Finding]) -> Iterator[str]:
-    """Yield the real paths of the text files that contain the prompts of these specs."""
+    """Yield the real paths of the files that contain the prompts of these specs."""
     for finding in findings:
         if isinstance(finding, Spec) and finding.prompt_file is not None:
             yield os.path.realpath(finding.prompt_file)

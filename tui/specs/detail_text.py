@@ -97,7 +97,9 @@ def _facts(row: Row, cwd: Path) -> list[tuple[str, str]]:
     facts.append(("file", f"{short_path(spec.file, cwd)}:{spec.line}  ({spec.format})"))
     if spec.prompt_file is not None:
         facts.append(("prompt in", short_path(spec.prompt_file, cwd)))
-    if spec.is_upsampled:
+    if spec.written_prompt is not None:
+        facts.append(("note", "upsampled already; this is the short prompt that its file keeps"))
+    elif spec.is_upsampled:
         facts.append(("note", "its file says that it was upsampled already"))
     return facts
 

@@ -35,7 +35,7 @@ def recognises(entry: Entry) -> bool:
         return True
     if has_view(fields, frozenset({"input_path", "control_path"})):
         return True
-    if "guided_generation_mask" in fields or {"input_path", "camera_sequence"} <= keys:
+    if {"input_path", "camera_sequence"} <= keys:
         return True
     # An upsampler batch entry has a "video_path", too, but also a "spec_id".
     is_ours = "video_path" in fields and "spec_id" not in fields

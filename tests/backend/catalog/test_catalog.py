@@ -171,23 +171,26 @@ def test_a_file_that_breaks_says_why(folder: Path, follow: Callable[..., Followe
     assert isinstance(broken, BrokenSpec)
 
 
+@pytest.mark.parametrize(
+    ("name", "layout"), [("text.txt", "{}"), ("text.json", '{{"prompt": "{}"}}')]
+)
 def test_a_text_that_becomes_the_prompt_of_a_spec_is_no_spec_of_its_own(
-    folder: Path, follow: Callable[..., Follower]
+    folder: Path, follow: Callable[..., Follower], name: str, layout: str
 ) -> None:
-    text = folder / "specs" / "dock.txt"
-    text.write_text("a dock")
+    text = folder / "specs" / name
+    text.write_text(layout.format("a dock"))
     seen = follow("specs")
     assert len(seen.scanned) == 3
     dock = folder / "specs" / "dock.json"
-    dock.write_text('{"name":"d","prompt_path":"dock.txt","video_path":"v.mp4","guidance":3}')
+    dock.write_text(f'{{"name":"d","prompt_path":"{name}","video_path":"v.mp4","guidance":3}}')
     seen.until(lambda: len(seen.files) == 2)
     assert seen.prompts("specs/dock.json") == ["a dock"]
-    (skipped,) = seen.files[Path("specs/dock.txt")]
-    assert skipped == Skipped(Path("specs/dock.txt"), "the prompt of dock.json")
-    text.write_text("a dock at night")
+    (skipped,) = seen.files[Path("specs", name)]
+    assert skipped == Skipped(Path("specs", name), "the prompt of dock.json")
+    text.write_text(layout.format("a dock at night"))
     seen.until(lambda: seen.prompts("specs/dock.json") == ["a dock at night"])
     dock.unlink()
-    seen.until(lambda: seen.prompts("specs/dock.txt") == ["a dock at night"])
+    seen.until(lambda: seen.prompts(f"specs/{name}") == ["a dock at night"])
 
 
 def spec(name: str, prompt: str, entry: int) -> Spec:

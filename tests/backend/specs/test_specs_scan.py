@@ -228,6 +228,15 @@ def test_a_text_file_that_is_another_specs_prompt_is_skipped(tmp_path: Path) -> 
     ]
 
 
+def test_a_json_file_that_is_another_specs_prompt_is_skipped(tmp_path: Path) -> None:
+    write(tmp_path / "a_prompt.json", '{"prompt": "crates"}')
+    write(tmp_path / "b_prompt.json", '{"prompt": "free"}')
+    write(tmp_path / "dock.json", '{"video_path":"v.mp4","prompt_path":"a_prompt.json"}')
+    result = scanned(tmp_path)
+    assert [spec.prompt for spec in result.specs] == ["free", "crates"]
+    assert [skipped.reason for skipped in result.skipped] == ["the prompt of dock.json"]
+
+
 def test_a_caller_sees_how_far_the_scan_is(tmp_path: Path) -> None:
     for name in ("a.txt", "b.json", "c.json"):
         write(tmp_path / name)
