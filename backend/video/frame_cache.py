@@ -9,7 +9,8 @@ The folder for hint videos contains:
     .drawing-…/                a temporary folder: finished results are renamed out of it
 
 So a file with a final name is complete, and a changed source gets other names. Damaged frames are replaced,
-and temporary folders of killed processes removed; nothing else is ever deleted. Everything here blocks.
+and temporary folders of killed processes removed; `kept_pictures` removes what was used longest ago.
+Everything here blocks.
 """
 
 from __future__ import annotations
