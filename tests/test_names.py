@@ -1,9 +1,9 @@
-"""A class name says which class is meant: no two public classes of the three rooms share a name."""
+"""A name says what is meant: no two public classes of the three rooms share one, and no two files of tests."""
 
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -19,6 +19,12 @@ def test_no_two_public_classes_share_a_name() -> None:
     assert len(modules_by_class) > 100
     shared = {name: modules for name, modules in modules_by_class.items() if len(modules) > 1}
     assert shared == {}
+
+
+def test_no_two_files_of_tests_share_a_name() -> None:
+    """pytest imports each by its name alone, and refuses the second."""
+    counts = Counter(file.name for file in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in counts.items() if count > 1] == []
 
 
 def public_classes(file: Path) -> list[str]:
