@@ -19,6 +19,9 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""The first bytes of a Git LFS pointer, which stands in a repository for a file that was not fetched."""
+
 _DRAWING = ".drawing-"
 _PART = re.compile(r"\..+\.[0-9a-f]{8}\.part|\.drawing-[0-9a-z_]{8,12}", re.DOTALL)
 """The names of files and folders that are renamed when they are whole: `write_whole`, `backend.video`."""

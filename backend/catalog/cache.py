@@ -24,7 +24,7 @@ from backend.specs.model import Spec, SpecFormat
 from backend.specs.reading import Finding, read_file
 from backend.video import Colours, MediaKind, Video, probe
 
-_SCHEMA = f"4 {__version__}"
+_SCHEMA = f"5 {__version__}"
 """The version of the cache; another version of the program may read files differently."""
 _MOST_ROWS = 400_000
 """The most rows of a table, about 150 MB. Rows that were not used for the longest time are deleted first."""

@@ -18,6 +18,7 @@ from backend.catalog.cache import SpecIndex
 from backend.catalog.notifier import load_notifier
 from backend.specs.entries import SUFFIXES
 from backend.specs.model import Skipped, Spec
+from backend.specs.no_prompts import FolderTexts
 from backend.specs.quoting import printable
 from backend.specs.reach import Reach, folders_around_links, leads_out, not_followed
 from backend.specs.reading import Finding, read_file
@@ -80,6 +81,7 @@ class Catalog:
         self._paths = tuple(paths)
         self._cwd = cwd
         self._reach = Reach(self._paths, cwd)
+        self._folder_texts = FolderTexts(self._paths, cwd)
         self._folders: dict[Path, Path] = {}
         """The folders that were named, by absolute path."""
         self._singles: dict[Path, Path] = {}
@@ -208,7 +210,10 @@ class Catalog:
             return ()
         if (left := self._leaves(file)) is not None:
             return (not_followed([name], left, self._cwd),) if file.is_symlink() else ()
-        return self._reach.judge(read_file(name, self._cwd))
+        findings = read_file(name, self._cwd)
+        if name.suffix.lower() == ".txt":
+            return next(self._folder_texts.judge(name, [findings]))
+        return self._reach.judge(findings)
 
     def _text_findings(self, file: Path) -> tuple[Finding, ...]:
         name, owners = self._name(file), self._owners.get(file)

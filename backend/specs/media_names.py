@@ -23,7 +23,7 @@ MEDIA_SUFFIXES = frozenset(
 )
 """Endings of videos and pictures, in lower case, whether or not they can be read here."""
 
-_OTHER_SUFFIXES = frozenset(
+OTHER_SUFFIXES = frozenset(
     (
         *(".json", ".jsonl", ".txt", ".yaml", ".yml", ".csv", ".tsv", ".parquet"),
         *(".npz", ".npy", ".pt", ".pth", ".ckpt", ".safetensors", ".pkl", ".wav"),
@@ -31,6 +31,7 @@ _OTHER_SUFFIXES = frozenset(
         *(".usdz", ".zip", ".tar", ".gz"),
     )
 )
+"""Endings of other files that specs name, in lower case."""
 _MEDIA_KEY = re.compile(
     r"(?:^|_)(?:video|image|vision|visual|frame|picture|img|media|clip|mask|control|input)s?"
     r"_(?:input|path|file|url|dir|folder)s?$"
@@ -84,7 +85,7 @@ def is_media(key: str, text: str) -> bool:
         return False
     suffix = suffix_of(text)
     is_named_by_key = _MEDIA_KEY.search(key.lower()) is not None
-    return suffix in MEDIA_SUFFIXES or (is_named_by_key and suffix not in _OTHER_SUFFIXES)
+    return suffix in MEDIA_SUFFIXES or (is_named_by_key and suffix not in OTHER_SUFFIXES)
 
 
 def is_certain_path(key: str, text: str) -> bool:

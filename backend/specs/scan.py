@@ -11,6 +11,7 @@ from pathlib import Path
 
 from backend.specs.entries import SUFFIXES
 from backend.specs.model import BrokenSpec, Scan, Skipped, Spec, SpecFormat
+from backend.specs.no_prompts import FolderTexts
 from backend.specs.quoting import printable
 from backend.specs.reach import Reach, leads_out, not_followed
 from backend.specs.reading import Finding, read_file
@@ -59,7 +60,7 @@ def scan_files(
     yields the findings of `read_file` in one or several parts. Each part is yielded at once.
     """
     walk = find_files(paths, cwd)
-    reach = Reach(paths, cwd)
+    reach, folder_texts = Reach(paths, cwd), FolderTexts(paths, cwd)
     files: list[Path | BrokenSpec | Skipped] = []
     owners: dict[str, Path] = {}
     texts: list[tuple[int, Path, tuple[Finding, ...] | None]] = []
@@ -82,7 +83,9 @@ def scan_files(
                         yield FileFindings(position, len(files), findings)
     for position, file, known in texts:
         owner = owners.get(os.path.realpath(cwd / file)) if owners else None
-        for findings in _findings_of_text(file, known, owner, lambda file: read(file, cwd)):
+        for findings in _findings_of_text(
+            file, known, owner, lambda file: folder_texts.judge(file, read(file, cwd))
+        ):
             yield FileFindings(position, len(files), findings)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from backend.files import NotRegular, TooLarge, read_regular
+from backend.files import LFS_POINTER, NotRegular, TooLarge, read_regular
 from backend.specs.model import BrokenSpec, Skipped
 
 MAX_SPEC_BYTES = 64 * 1024 * 1024
@@ -89,6 +89,10 @@ def load(file: Path, cwd: Path) -> SourceText | Skipped | BrokenSpec:
         return Skipped(file, f"larger than {MAX_SPEC_BYTES >> 20} MiB, too large for prompts")
     except (OSError, ValueError) as error:
         return BrokenSpec(file, 0, f"cannot be read: {reason(error)}")
+    if data.startswith(LFS_POINTER):
+        return Skipped(
+            file, "a Git LFS pointer: the file itself was not fetched; run `git lfs pull` there"
+        )
     return _decode(file, place, data)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from backend.errors import MediaError
+from backend.files import LFS_POINTER
 
 CONVERT = "Convert it with ffmpeg, for instance to an H.264 MP4 (a picture: to PNG), and use that."
 _FETCH_AGAIN = "Copy or download it again."
@@ -25,7 +26,6 @@ _MOST_BOXES = 100_000
 _BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"})
 """Kinds of the box that an MP4 or MOV begins with."""
 _PAGE = re.compile(rb"\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
-_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 
 
@@ -92,7 +92,7 @@ def _explained(path: Path) -> MediaError | None:
 
 
 def _text(path: Path, head: bytes) -> MediaError | None:
-    if head.startswith(_LFS_POINTER):
+    if head.startswith(LFS_POINTER):
         return _no_media(
             path,
             "it is a Git LFS pointer, and the file itself was not fetched",

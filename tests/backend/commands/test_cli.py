@@ -529,11 +529,15 @@ def test_a_dry_run_that_would_refuse_exits_with_1(capsys: Capsys) -> None:
 def test_a_batch_in_which_all_is_left_alone_exits_with_0(capsys: Capsys) -> None:
     put("template.json", '{"input_video_path": "v.mp4", "depth": {"control_weight": 0.9}}')
     put("done.json", '{"prompt": "{\\"subjects\\": []}"}')
+    put("requirements.txt", "numpy==1.26.4\n")
+    put("far.json", "version https://git-lfs.github.com/spec/v1\nsize 671\n")
     for arguments in (["--dry-run", "."], ["--no-ui", "."]):
         assert run(arguments) == ExitCode.OK
         told = capsys.readouterr().err
         assert "template.json: skipped, a template: it has no prompt" in told
         assert "done.json: skipped, its prompt is upsampled already: it is a JSON object" in told
+        assert "requirements.txt: skipped, a list of packages, not a prompt" in told
+        assert "far.json: skipped, a Git LFS pointer" in told
     assert isinstance(data(capsys, "--dry-run", "--json", "--include-upsampled", "."), dict)
     put("broken.json", "{")
     assert run(["--no-ui", "."]) == ExitCode.USAGE
