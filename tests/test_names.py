@@ -1,4 +1,4 @@
-"""A name says what is meant: no two public classes of the three rooms share one, and no two files of tests."""
+"""Names say what is meant: no two public classes of the three rooms share one, and no two files of tests."""
 
 from __future__ import annotations
 
