@@ -154,6 +154,9 @@ def wrap(
             real(*arguments, **named)
         return die()
 
+    for able in (os.supports_dir_fd, os.supports_fd):
+        if real in able:
+            able.add(call)  # `shutil` asks, before it removes a folder
     return call
 
 
