@@ -16,7 +16,7 @@ from pathlib import Path
 from backend.config.profiles import load_profile
 from backend.errors import ConfigError
 from backend.files import read_regular
-from backend.results.writing import MOST_BYTES
+from backend.results.writing import MOST_BYTES, sidecar_path
 from backend.specs.model import Spec, SpecFormat
 from backend.specs.reading import SIDECAR_SUFFIX
 from backend.specs.scan import scan
@@ -128,7 +128,7 @@ class _Sidecars:
         pattern = f"*{SIDECAR_SUFFIX}"
         files = folder.rglob(pattern) if folder.is_dir() else folder.parent.glob(pattern)
         for file in sorted(files):
-            if folder.is_dir() or file.name == folder.with_suffix(SIDECAR_SUFFIX).name:
+            if folder.is_dir() or file.name == sidecar_path(folder).name:
                 self._read(file)
 
     def find(self, file: Path, entry: int) -> Mapping[str, Json] | None:

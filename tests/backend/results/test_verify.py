@@ -72,6 +72,26 @@ def test_results_as_they_were_written_are_whole(out: Path, capsys: Capsys) -> No
     assert all(each["whole"] for each in told(capsys))
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("rain.jsonl", '{"prompt": "rain"}\n{"prompt": "snow"}\n'),
+        ("rain.yaml", "samples:\n  a: {prompt: rain}\n  b: {prompt: snow}\n"),
+        ("rain.txt", "rain\nsnow\n"),
+    ],
+)
+def test_a_file_that_is_no_json_is_found_with_its_sidecar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_text(text)
+    with closing(Store(default_path())) as store:
+        finisher = Finisher(store, tmp_path / "outputs")
+        jobs = finisher.finish(tmp_path / name, "A long rain.", "A long snow.", review=False)
+        deliver(store, jobs[0].destination)
+    assert [each.is_whole for each in verify_results(Path("outputs", name))] == [True, True]
+
+
 def test_each_file_can_be_looked_at_by_itself(out: Path) -> None:
     (dock,) = verify_results(out / "dock.json")
     assert (dock.name, dock.is_whole) == ("dock", True)
