@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,12 +67,13 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, drawn: Path, counter: TextCounter) -> Bench:
+def bench(tmp_path: Path, drawn: Path, counter: TextCounter) -> Iterator[Bench]:
+    measuring = tmp_path / "measuring"
+    shutil.copytree(drawn, measuring)
+    yield Bench(tmp_path, counter)
     for name in ("videos", "frames"):
-        (drawn / name).mkdir(exist_ok=True)
-        (tmp_path / "measuring").mkdir(exist_ok=True)
-        (tmp_path / "measuring" / name).symlink_to(drawn / name)
-    return Bench(tmp_path, counter)
+        if (measuring / name).is_dir():
+            shutil.copytree(measuring / name, drawn / name, dirs_exist_ok=True)
 
 
 def use(box: NearBox, monkeypatch: pytest.MonkeyPatch) -> None:
