@@ -4,7 +4,7 @@ Somebody else may have made the folder in which the user works, and put links in
 folder whose files another program runs. So a link that leads out of the working directory is followed only
 where the user named that very path. A folder is judged and resolved once (`resolve_folder`). From then
 on its path is free of links, and a link that is put there later is not followed: `open_folder` opens each
-folder on the way by itself, and the files are written relative to the last one.
+folder on the way by itself, and the files are written, or read back, relative to the last one.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from backend.errors import LinkError
-from backend.files import lies_within
+from backend.files import NotRegular, TooLarge, lies_within
 
 _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 """How a folder is opened. With O_PATH, those on the way need not be readable."""
+_PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""How a file is opened that must be no link. Without O_NONBLOCK, a pipe would keep us waiting."""
 
 
 class LinkInTheWay(OSError):
@@ -64,6 +67,39 @@ def open_folder(folder: Path, *, make: bool = False) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def read_plain(path: Path, most: int) -> bytes:
+    """Read a regular file by its absolute path. No link on the way to it or in its own place is followed.
+
+    Raises OSError; that is LinkInTheWay for a link, NotRegular for a pipe or a device, and TooLarge where
+    there are over `most` bytes.
+    """
+    with open_plain(path) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise TooLarge(path, most)
+    return data
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """Open a regular file for reading, as `read_plain` does. Raises OSError, and never waits for a writer."""
+    with open_folder(path.parent) as folder:
+        try:
+            descriptor = os.open(path.name, _PLAIN, dir_fd=folder)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise LinkInTheWay(path) from None
+            raise type(error)(error.errno, error.strerror, str(path)) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotRegular(path)
+    return os.fdopen(descriptor, "rb")
+
+
+def is_plain(path: Path) -> bool:
+    """Whether a regular file, and no link, lies in this place."""
+    return path.is_file() and not path.is_symlink()
 
 
 def path_of_descriptor(descriptor: int, folder: Path) -> Path:

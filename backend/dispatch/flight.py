@@ -27,7 +27,7 @@ class Cargo(Protocol):
     def message(self, pictures: Set[str]) -> Submit:
         """Make the message that submits the request, with these of its pictures.
 
-        Blocks. Raises OSError when a picture's file is gone.
+        Blocks. Raises OSError when a picture's file is gone, or is another one now.
         """
         ...
 

@@ -15,7 +15,7 @@ from backend.planning.plan import Plan, Planner, make_request
 from backend.sizes import Size
 from backend.store import Job
 from backend.tokens import TextCounter
-from backend.video import Frame, Prepared, RecentVideos, Video, prepare_frames
+from backend.video import Frame, Prepared, RecentVideos, Video, prepare_frames, read_frame
 from remote.protocol import Request, Submit
 
 
@@ -46,10 +46,12 @@ class Ready:
     def message(self, pictures: Set[str]) -> Submit:
         """Make the message that submits the job, with the frames whose SHA-256 is in `pictures`.
 
-        Reads these frames' files; raises OSError when one is gone.
+        Reads these frames' files; raises OSError when one is gone, or is another file now.
         """
         images = tuple(
-            base64.b64encode(path.read_bytes()).decode() if frame.sha256 in pictures else ""
+            base64.b64encode(read_frame(path, frame.sha256)).decode()
+            if frame.sha256 in pictures
+            else ""
             for frame, path in zip(self.request.frames, self.images, strict=True)
         )
         return Submit(self.identity, self.request, images)

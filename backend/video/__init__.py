@@ -11,7 +11,7 @@ short clips of our own.
 from backend.video.colours import Colours
 from backend.video.draw import Prepared, create_hint_video, prepare_frames
 from backend.video.ffmpeg_program import find_ffmpeg
-from backend.video.frame_cache import DrawnFrames, Frame
+from backend.video.frame_cache import DrawnFrames, Frame, read_frame
 from backend.video.frame_choice import ChosenFrame, FrameSampling, choose_frames
 from backend.video.probe import MediaKind, Video, probe
 from backend.video.recent_videos import RecentVideos
@@ -31,4 +31,5 @@ __all__ = [
     "find_ffmpeg",
     "prepare_frames",
     "probe",
+    "read_frame",
 ]

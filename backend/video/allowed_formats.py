@@ -9,6 +9,10 @@ from __future__ import annotations
 MAX_PIXELS = 2**27
 """The most pixels of one picture. 134 million (8K has 33 million) decode to 400 MB."""
 
+MAX_PICTURE_BYTES = 2**29
+"""The most bytes of a file that is one picture. ffmpeg reads it as a whole, and a file with holes may be
+longer than the memory."""
+
 _VIDEOS = (
     "mov", "matroska", "webm", "avi", "mpegts", "mpeg", "flv", "asf", "ogg", "mxf", "nut", "ivf", "dv",
     "obu", "h264", "hevc", "vvc", "m4v", "mpegvideo", "mjpeg", "yuv4mpegpipe", "gif", "apng",
@@ -27,3 +31,5 @@ ONLY_THESE = {
     "protocol_whitelist": "file",
 }
 """The options that restrict ffmpeg to these formats."""
+ONLY_VIDEOS = ONLY_THESE | {"format_whitelist": ",".join((*_VIDEOS, *_SOUNDS))}
+"""The same without the formats of pictures, for a file that is too large to be one."""

@@ -14,12 +14,15 @@ from typing import BinaryIO, NamedTuple
 
 from backend.errors import MediaError
 from backend.files import LFS_POINTER
+from backend.video.allowed_formats import MAX_PICTURE_BYTES
 
 CONVERT = "Convert it with ffmpeg, for instance to an H.264 MP4 (a picture: to PNG), and use that."
 _FETCH_AGAIN = "Copy or download it again."
 _RECORD_AGAIN = "Copy, download or record it again; no program can show what is missing."
 _HEAD = 4096
 """Bytes of a file's start that are looked at."""
+_CHUNK = 1 << 20
+"""Bytes that are read at a time where a whole file is looked through."""
 _MOST_BOXES = 100_000
 """Boxes of an MP4 that are looked at."""
 
@@ -199,8 +202,19 @@ def _has_jpeg_end(file: BinaryIO) -> bool:
             return True
         if header[1] == 0xDA:
             # Within the picture's data, every other 0xFF is followed by 0 or a restart marker.
-            return b"\xff\xd9" in file.read()
+            return _has_mark(file, b"\xff\xd9")
         file.seek(int.from_bytes(header[2:], "big") - 2, os.SEEK_CUR)
+    return False
+
+
+def _has_mark(file: BinaryIO, mark: bytes) -> bool:
+    """Whether these bytes occur in the rest of the file, as far as a picture may be long."""
+    before = b""
+    for _ in range(MAX_PICTURE_BYTES // _CHUNK):
+        chunk = file.read(_CHUNK)
+        if mark in before + chunk or not chunk:
+            return bool(chunk)
+        before = chunk[1 - len(mark) :]
     return False
 
 

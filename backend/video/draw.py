@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from backend.errors import InputError, MediaError
+from backend.safe_folders import is_plain
 from backend.sizes import Size
 from backend.video.ffmpeg import Drawing, draw
 from backend.video.ffmpeg_program import find_ffmpeg
@@ -18,6 +18,7 @@ from backend.video.frame_cache import (
     Frame,
     check_drawn,
     content_key,
+    copy_kept,
     drawing_folder,
     even,
     frame_name,
@@ -67,7 +68,7 @@ async def prepare_frames(
     wants_hint = video.kind is MediaKind.VIDEO and size != video.size
     hint = hint_path(hint_video_dir, content, size, video.colours) if wants_hint else None
     kept = await asyncio.to_thread(kept_frames, frames_dir, chosen, size)
-    missing_hint = hint if hint is not None and not hint.is_file() else None
+    missing_hint = hint if hint is not None and not is_plain(hint) else None
     for used in (frames_dir, hint):
         if used is not None:
             note_use(used)
@@ -122,9 +123,9 @@ async def create_hint_video(
     # The caller named the output, so links on the way to it are followed.
     with drawing_folder(target.parent.resolve()) as folder:
         drawn = folder / HINT
-        if kept is not None and kept.is_file():
+        if kept is not None and is_plain(kept):
             note_use(kept)
-            await asyncio.to_thread(shutil.copyfile, kept, drawn)
+            await asyncio.to_thread(copy_kept, kept, drawn)
         else:
             drawing = Drawing(source, video.stream, hint=(size, HINT), colours=video.colours)
             await draw(drawing, folder, ffmpeg=ffmpeg or find_ffmpeg(), time_limit=time_limit)

@@ -15,20 +15,23 @@ Everything here blocks.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
 import shutil
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 from backend.errors import InputError, MediaError, UpsampleError
-from backend.files import mark_in_use, sweep_parts
-from backend.safe_folders import open_folder, path_of_descriptor
+from backend.files import mark_in_use, open_regular, read_regular, sweep_parts
+from backend.safe_folders import open_folder, open_plain, path_of_descriptor, read_plain
 from backend.sizes import Size
+from backend.video.allowed_formats import MAX_PIXELS
 from backend.video.colours import Colours
 from backend.video.frame_choice import ChosenFrame, FrameSampling, choose_frames
 from backend.video.probe import Video
@@ -36,9 +39,14 @@ from backend.video.probe import Video
 FRAMES = "frames"
 HINT = "hint.mp4"
 """Names inside a drawing folder."""
+TIME_LIMIT = 300.0
+"""Seconds that reading a whole file may take, to name its frames by its content."""
 
 _PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
 _PNG_END = b"IEND\xae\x42\x60\x82"
+_MOST_FRAME_BYTES = 4 * MAX_PIXELS
+"""The most bytes that are read of a frame: three a pixel before it is compressed, and some for the format."""
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +67,23 @@ class Frame:
 # --- names and files of the cache ----------------------------------------------------------------
 
 
-def content_key(path: Path) -> str:
-    """Return a key for the file's content: 16 digits of its SHA-256. Raises MediaError."""
+def content_key(path: Path, time_limit: float = TIME_LIMIT) -> str:
+    """Return a key for the file's content: 16 digits of its SHA-256.
+
+    Raises MediaError, also when reading takes more than `time_limit` seconds. A file with holes may be
+    longer than any disk.
+    """
+    end, digest = monotonic() + time_limit, hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        with open_regular(path) as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+                if monotonic() > end:
+                    raise MediaError(
+                        f"{path} takes longer than {time_limit:g} s to be read.",
+                        "Copy it to a faster disk, or cut it to the part that is wanted.",
+                    )
+        return digest.hexdigest()[:16]
     except OSError as error:
         raise MediaError(f"{path} cannot be read: {error.strerror}") from error
 
@@ -139,7 +159,7 @@ def keep_frames(
     except OSError:
         # The folder exists. If it holds good frames, another process made them, and they are kept.
         # Damaged ones are moved into the temporary folder, which is removed.
-        if kept_frames(kept, chosen, size) is None:
+        if kept_frames(frames_dir, chosen, size) is None:
             kept.rename(folder / "damaged")
             drawn.rename(kept)
     return _read_frames(frames_dir, chosen, size)
@@ -149,6 +169,12 @@ def keep_copy(drawn: Path, kept: Path) -> None:
     with drawing_folder(kept.parent) as folder:
         copy = shutil.copyfile(drawn, folder / HINT)
         copy.replace(folder.parent / kept.name)
+
+
+def copy_kept(kept: Path, copy: Path) -> None:
+    """Copy a hint video out of the cache. Raises OSError, also where a link lies in its place."""
+    with open_plain(kept) as source, copy.open("xb") as target:
+        shutil.copyfileobj(source, target)
 
 
 # --- reading frames back -------------------------------------------------------------------------
@@ -172,19 +198,33 @@ def check_drawn(video: Video, folder: Path, chosen: Sequence[ChosenFrame], size:
                 f"Frame {frame.index} of {video.path}, at {frame.time:.2f} s, cannot be decoded.",
                 "The file is damaged or incomplete: copy it again, or re-encode it with ffmpeg.",
             )
-    _read_frames(folder, chosen, size)
+    # The folder is a new one of our own, and its path may be that of a descriptor, which is a link.
+    _read_frames(folder, chosen, size, read_regular)
 
 
-def _read_frames(folder: Path, chosen: Sequence[ChosenFrame], size: Size) -> tuple[Frame, ...]:
+def _read_frames(
+    folder: Path,
+    chosen: Sequence[ChosenFrame],
+    size: Size,
+    read: Callable[[Path, int], bytes] = read_plain,
+) -> tuple[Frame, ...]:
     return tuple(
-        _read_frame(folder / frame_name(position), frame.time, size)
+        _read_frame(folder / frame_name(position), frame.time, size, read)
         for position, frame in enumerate(chosen)
     )
 
 
-def _read_frame(path: Path, time: float, size: Size) -> Frame:
+def read_frame(path: Path, sha256: str) -> bytes:
+    """Read a frame to send it. Raises OSError, also when it is not the file with this hash any more."""
+    png = read_plain(path, _MOST_FRAME_BYTES)
+    if hashlib.sha256(png).hexdigest() != sha256:
+        raise FileNotFoundError(errno.ENOENT, "was changed since it was drawn", str(path))
+    return png
+
+
+def _read_frame(path: Path, time: float, size: Size, read: Callable[[Path, int], bytes]) -> Frame:
     """Read a PNG. Raises OSError, and MediaError when it is not a complete PNG of this size."""
-    png = path.read_bytes()
+    png = read(path, _MOST_FRAME_BYTES)
     if not png.startswith(_PNG_START) or not png.endswith(_PNG_END):
         raise MediaError(f"{path} is not a whole PNG.")
     width, height = struct.unpack_from(">II", png, len(_PNG_START))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from backend.errors import MediaError
 from backend.sizes import Size
-from backend.video.allowed_formats import MAX_PIXELS, ONLY_THESE
+from backend.video.allowed_formats import MAX_PICTURE_BYTES, MAX_PIXELS, ONLY_THESE, ONLY_VIDEOS
 from backend.video.colours import Colours, is_perhaps_hdr
 from backend.video.damage import (
     holds_only,
@@ -128,19 +128,23 @@ def open_media(path: Path) -> Iterator[InputContainer]:
     name = str(path.absolute())
     try:
         _refuse_non_files(path)
+        allowed = ONLY_THESE if path.stat().st_size <= MAX_PICTURE_BYTES else ONLY_VIDEOS
         with av.open(
             # With the prefix, a name such as "https:…" is only a file's name.
             f"file:{name}",
             "r",
             # An image named a%03d.png is that file, not a numbered sequence.
-            container_options=ONLY_THESE | ({"pattern_type": "none"} if "%" in name else {}),
+            container_options=allowed | ({"pattern_type": "none"} if "%" in name else {}),
             options={"max_pixels": str(MAX_PIXELS)},
             metadata_errors="replace",
         ) as container:
             yield container
     except av.ArgumentError as error:
         # ffmpeg raises this for a format that is not in the list.
-        raise unreadable(path, "it is of a kind that is not read") from error
+        why = "it is of a kind that is not read"
+        if path.stat().st_size > MAX_PICTURE_BYTES:
+            why += f", or a picture of more than {MAX_PICTURE_BYTES >> 20} MiB"
+        raise unreadable(path, why) from error
     except av.FFmpegError as error:
         raise unreadable(path, error.strerror or str(error)) from error
     except OSError as error:

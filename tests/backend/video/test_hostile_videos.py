@@ -16,7 +16,9 @@ import pytest
 from backend.errors import MediaError
 from backend.sizes import Size
 from backend.video import FrameSampling, choose_frames, find_ffmpeg, prepare_frames, probe
+from backend.video.damage import refuse_cut_off
 from backend.video.ffmpeg import Drawing, draw
+from backend.video.frame_cache import content_key
 from backend.video.probe import open_media, packets, picture_stream
 from tests.backend.conftest import REAL_FFMPEG
 from tests.support.memory import measure
@@ -168,6 +170,33 @@ def test_choosing_frames_does_not_hold_the_file_in_memory(
     ended = measure([sys.executable, "-c", program, clip])
     assert ended.status == 0, ended.err
     assert ended.peak < size, f"{ended.peak:,} bytes for a file of {size:,}"
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_a_picture_with_holes_of_gigabytes_is_not_read_as_a_whole(
+    tmp_path: Path, run_ffmpeg: RunFfmpeg, ending: str
+) -> None:
+    """An archive of some kilobytes may bring one along."""
+    picture = tmp_path / f"a.{ending}"
+    run_ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x36", "-frames:v", "1", "-update", "1", picture)
+    os.truncate(picture, 2**31 - 2**20)
+    program = f"from backend.video import probe; probe({str(picture)!r})"
+    ended = measure([sys.executable, "-c", program])
+    assert "MediaError" in ended.err
+    assert ended.peak < 2**28
+
+
+def test_a_jpeg_is_looked_through_piece_by_piece(tmp_path: Path) -> None:
+    picture = tmp_path / "a.jpg"
+    for end, is_cut in ((b"\xff\xd9", False), (b"", True)):
+        picture.write_bytes(b"\xff\xd8\xff\xda" + b"\0" * (2**20 - 1) + end)
+        with pytest.raises(MediaError, match="cut off") if is_cut else contextlib.nullcontext():
+            refuse_cut_off(picture)
+
+
+def test_hashing_a_file_has_an_end(counted_clip: Path) -> None:
+    with pytest.raises(MediaError, match="longer than"):
+        content_key(counted_clip, time_limit=-1.0)
 
 
 async def test_a_program_that_ffmpeg_started_ends_with_it(

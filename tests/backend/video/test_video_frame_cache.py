@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import shutil
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import imageio_ffmpeg
 import pytest
 
 from backend.errors import InputError, MediaError
+from backend.safe_folders import LinkInTheWay
 from backend.sizes import Size
 from backend.video import (
     ChosenFrame,
@@ -20,6 +22,7 @@ from backend.video import (
     find_ffmpeg,
     prepare_frames,
     probe,
+    read_frame,
 )
 from backend.video.ffmpeg import Drawing, draw
 
@@ -140,6 +143,65 @@ async def test_nothing_is_drawn_through_a_link(counted_clip: Path, tmp_path: Pat
     assert list(theirs.iterdir()) == []
 
 
+@pytest.mark.parametrize("what", ["picture", "pipe", "endless", "folder"])
+async def test_what_others_put_in_the_place_of_a_frame_is_not_read(
+    counted_clip: Path, tmp_path: Path, what: str
+) -> None:
+    """A folder may bring them along, since the names follow from the video that lies in it."""
+    hints, elsewhere = tmp_path / "hints", tmp_path / "elsewhere"
+    video = probe(counted_clip)
+    chosen = choose_frames(video, 1)
+    first = await prepare_frames(video, chosen, HALF, hints)
+    frame = first.frames[0].path
+    frame.parent.rename(elsewhere)
+    private = elsewhere / frame.name
+    private.write_bytes(private.read_bytes().replace(b"IDAT", b"iDAT"))
+    if what == "folder":
+        frame.parent.symlink_to(elsewhere)
+    else:
+        frame.parent.mkdir()
+        if what == "pipe":
+            os.mkfifo(frame)
+        else:
+            frame.symlink_to(private if what == "picture" else "/dev/zero")
+    async with asyncio.timeout(20):
+        assert (await prepare_frames(video, chosen, HALF, hints)).frames == first.frames
+    assert private.exists()
+
+
+async def test_a_hint_video_is_not_copied_through_a_link(
+    counted_clip: Path, tmp_path: Path
+) -> None:
+    hints, private = tmp_path / "hints", tmp_path / "private"
+    private.write_text("private")
+    video = probe(counted_clip)
+    first = await prepare_frames(video, choose_frames(video, 1), HALF, hints)
+    assert first.hint is not None
+    first.hint.unlink()
+    first.hint.symlink_to(private)
+    made = await create_hint_video(
+        counted_clip, tmp_path / "out.mp4", size=HALF, hint_video_dir=hints
+    )
+    assert made.read_bytes() != b"private"
+    assert private.read_text() == "private"
+    assert not first.hint.is_symlink()
+
+
+def test_a_frame_that_was_swapped_since_it_was_drawn_is_not_sent(tmp_path: Path) -> None:
+    frame, private = tmp_path / "frame-0.png", tmp_path / "private"
+    private.write_bytes(b"private")
+    drawn = hashlib.sha256(b"drawn").hexdigest()
+    frame.write_bytes(b"drawn")
+    assert read_frame(frame, drawn) == b"drawn"
+    frame.write_bytes(b"other")
+    with pytest.raises(FileNotFoundError, match="changed"):
+        read_frame(frame, drawn)
+    frame.unlink()
+    frame.symlink_to(private)
+    with pytest.raises(LinkInTheWay):
+        read_frame(frame, hashlib.sha256(b"private").hexdigest())
+
+
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="a folder is bound on Linux alone")
 async def test_a_folder_that_becomes_a_link_while_a_video_is_drawn_is_not_left(
     counted_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -154,7 +216,7 @@ async def test_a_folder_that_becomes_a_link_while_a_video_is_drawn_is_not_left(
 
     monkeypatch.setattr("backend.video.draw.draw", draw_after_a_swap)
     video = probe(counted_clip)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(LinkInTheWay):
         await prepare_frames(video, choose_frames(video, 1), HALF, hints)
     assert list(theirs.iterdir()) == []
     assert any(folder.is_dir() for folder in moved.iterdir())
