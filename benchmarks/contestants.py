@@ -27,7 +27,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backend.specs.reading import SIDECAR_SUFFIX
+from backend.results.sidecars import find_sidecars
 from backend.video import find_ffmpeg
 from benchmarks import cpu
 from benchmarks.model_server import ModelServer
@@ -198,7 +198,7 @@ def _read_ended(laptop: Laptop, root: Path) -> _Ended:
     """From the files with the results, the box's journal and the queue's file."""
     tokens = [
         result["tokens"]
-        for sidecar in (laptop.cwd / "results").glob(f"*{SIDECAR_SUFFIX}")
+        for sidecar in find_sidecars(laptop.cwd / "results")
         for result in json.loads(sidecar.read_text())["results"]
     ]
     (journal,) = root.glob("*/journal")

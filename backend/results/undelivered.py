@@ -15,7 +15,8 @@ import json
 from pathlib import Path
 
 from backend.files import read_regular
-from backend.results.writing import MOST_BYTES, is_own_result, sidecar_path
+from backend.results.sidecars import earlier_sidecar_path, sidecar_path
+from backend.results.writing import MOST_BYTES, is_own_result
 from backend.store import Due, Job, State, Store, answer_fingerprint
 
 
@@ -65,13 +66,13 @@ def _named_in_provenance(store: Store, file: Path) -> str | set[tuple[object, ob
 
     Returns None when that is not as we wrote it, so that it tells nothing.
     """
-    sidecar = sidecar_path(file)
-    has_sidecar = store.written(sidecar) is not None
-    told_by = sidecar if has_sidecar else file
+    places = (sidecar_path(file), earlier_sidecar_path(file))
+    sidecar = next((place for place in places if store.written(place) is not None), None)
+    told_by = sidecar or file
     if not is_own_result(store, told_by):
         return None
     text = read_regular(told_by, MOST_BYTES).decode()
-    if not has_sidecar:
+    if sidecar is None:
         return text
     try:
         return {(result["entry"], result["job"]) for result in json.loads(text)["results"]}

@@ -16,9 +16,9 @@ from pathlib import Path
 from backend.config.profiles import load_profile
 from backend.errors import ConfigError
 from backend.files import read_regular
-from backend.results.writing import MOST_BYTES, sidecar_path
+from backend.results.sidecars import find_sidecars, result_beside
+from backend.results.writing import MOST_BYTES
 from backend.specs.model import Spec, SpecFormat
-from backend.specs.reading import SIDECAR_SUFFIX
 from backend.specs.scan import scan
 from remote.protocol import Json
 
@@ -125,11 +125,8 @@ class _Sidecars:
         """The faults of the sidecar files, and of results that are missing."""
         self._provenance: dict[Path, dict[int, Mapping[str, Json]]] = {}
         """What the sidecars say, by result file and entry."""
-        pattern = f"*{SIDECAR_SUFFIX}"
-        files = folder.rglob(pattern) if folder.is_dir() else folder.parent.glob(pattern)
-        for file in sorted(files):
-            if folder.is_dir() or file.name == sidecar_path(folder).name:
-                self._read(file)
+        for file in find_sidecars(folder):
+            self._read(file)
 
     def find(self, file: Path, entry: int) -> Mapping[str, Json] | None:
         """Return what a sidecar says about this result; None when no sidecar mentions it."""
@@ -138,7 +135,7 @@ class _Sidecars:
     def _read(self, file: Path) -> None:
         try:
             content = json.loads(read_regular(file, MOST_BYTES))
-            result = file.with_name(Path(str(content["file"])).name)
+            result = result_beside(file, str(content["file"]))
             entries: dict[int, Mapping[str, Json]] = {
                 int(each["entry"]): dict(each) for each in content["results"]
             }
@@ -153,8 +150,9 @@ class _Sidecars:
             fault = ResultFault(Check.PARSES, f"it is no sidecar file: {type(error).__name__}")
             self.verified.append(Verified(file, None, file.name, (fault,)))
             return
+        is_known = result in self._provenance
         self._provenance[result] = entries
-        if not result.exists():
+        if not result.exists() and not is_known:
             fault = ResultFault(Check.PRESENT, f"{file.name} names it, and it is gone")
             self.verified.append(Verified(result, None, result.name, (fault,)))
 

@@ -6,6 +6,7 @@ a whole or not at all, and no link on the way to it is followed.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
@@ -19,10 +20,11 @@ from backend.config.profiles import load_profile
 from backend.config.profiles.cleaning import Cleaned, upsampled_prompt
 from backend.errors import ResultError
 from backend.files import read_regular, write_whole
+from backend.results.sidecars import SIDECAR_FOLDER, earlier_sidecar_path, sidecar_path
 from backend.safe_folders import LinkInTheWay, is_link_free, open_folder
 from backend.specs.model import Spec
 from backend.specs.quoting import json_spelled
-from backend.specs.reading import SIDECAR_SUFFIX, read_file
+from backend.specs.reading import read_file
 from backend.specs.render import OutputFile, Replacement, embeds_provenance, render
 from backend.specs.source import MAX_SPEC_BYTES
 from backend.store import Job, State, Store, Written, answer_fingerprint
@@ -93,6 +95,7 @@ def write_results(store: Store, destination: Path, jobs: Sequence[Job], force: b
     files = list(render(source, replacements, destination))
     if not embeds_provenance(source):
         files.append(_sidecar(destination, results))
+        check_folder(files[-1].path.parent)
     for file in files:
         check_destination(store, file.path, source, force=force, text=file.text)
     written = {file.path: _written(store, file, source, destination) for file in files}
@@ -102,6 +105,9 @@ def write_results(store: Store, destination: Path, jobs: Sequence[Job], force: b
     for file in reversed(files):
         _write(file)
     store.note_written(written)
+    earlier = earlier_sidecar_path(destination)
+    if is_own_result(store, earlier):
+        _take_away(store, earlier)
     return [file.path for file in files]
 
 
@@ -112,10 +118,11 @@ def take_away_results(store: Store, destination: Path) -> list[Path]:
     changed since we wrote it; then no file is touched.
     """
     files = store.files_of(destination)
-    sidecar = sidecar_path(destination)
-    if sidecar not in files and store.written(sidecar):
-        files.append(sidecar)  # earlier versions did not store which files belong together
-    check_folder(destination.parent)
+    earlier = earlier_sidecar_path(destination)
+    if earlier not in files and store.written(earlier):
+        files.append(earlier)  # earlier versions did not store which files belong together
+    for folder in {file.parent for file in files}:
+        check_folder(folder)
     existing = [file for file in files if file.exists()]
     for file in existing:
         if not is_own_result(store, file):
@@ -124,18 +131,7 @@ def take_away_results(store: Store, destination: Path) -> list[Path]:
                 "Move it away to have its result taken back.",
             )
     for file in files:
-        written = store.written(file)
-        try:
-            with open_folder(file.parent) as folder:
-                if written and written.replaced is not None:
-                    write_whole(file, written.replaced, folder=folder)
-                else:
-                    os.unlink(file.name, dir_fd=folder)
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            raise ResultError(f"{file} cannot be taken back: {error.strerror}") from error
-        store.forget_written(file)
+        _take_away(store, file)
     return existing
 
 
@@ -185,10 +181,23 @@ def is_own_result(store: Store, path: Path) -> bool:
         return False
 
 
-def sidecar_path(destination: Path) -> Path:
-    """Return the path of the file with the provenance of a result whose format cannot contain it."""
-    name = destination.stem if destination.suffix == ".json" else destination.name
-    return destination.with_name(name + SIDECAR_SUFFIX)
+def _take_away(store: Store, file: Path) -> None:
+    """Delete a file that we wrote, or restore what it replaced. Raises ResultError."""
+    written = store.written(file)
+    try:
+        with open_folder(file.parent) as folder:
+            if written and written.replaced is not None:
+                write_whole(file, written.replaced, folder=folder)
+            else:
+                os.unlink(file.name, dir_fd=folder)
+        if file.parent.name == SIDECAR_FOLDER:
+            with contextlib.suppress(OSError), open_folder(file.parent.parent) as folder:
+                os.rmdir(SIDECAR_FOLDER, dir_fd=folder)  # while it holds nothing else
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise ResultError(f"{file} cannot be taken back: {error.strerror}") from error
+    store.forget_written(file)
 
 
 def _current_entries(source: Path) -> set[tuple[int, str]]:

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from backend.config import load_settings
 from backend.planning.plan import Planner
-from backend.results.writing import sidecar_path
+from backend.results.sidecars import sidecar_path
 from backend.store import State, Store
 from backend.tokens import TextCounter
 from tests.support.daemons import end_daemons

@@ -65,7 +65,8 @@ def states(laptop: Laptop) -> dict[str, str]:
 
 
 def results(laptop: Laptop) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in (laptop.cwd / "outputs").iterdir()}
+    files = (laptop.cwd / "outputs").iterdir()
+    return {file.name: file.read_bytes() for file in files if file.is_file()}
 
 
 def go_on(laptop: Laptop) -> None:

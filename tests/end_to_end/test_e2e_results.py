@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from backend.results.sidecars import sidecar_path
 from tests.support.daemons import daemons_below
 from tests.support.laptop import Laptop, journal_records
 from tests.support.specs import write_batch, write_three_formats
@@ -23,7 +24,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _files(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
+    return {file.name: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 def _check_result(source: Path, result: Path) -> None:
@@ -38,7 +39,7 @@ def _check_result(source: Path, result: Path) -> None:
         provenance = after["metadata"]["upsample"]
     else:
         assert changed == {"prompt"}
-        (provenance,) = _load(result.with_suffix(".upsample.json"))["results"]
+        (provenance,) = _load(sidecar_path(result))["results"]
         assert provenance["prompt"] == before["prompt"]
     assert len(after["prompt"]) > len(before["prompt"])
     assert provenance.keys() >= _PROVENANCE

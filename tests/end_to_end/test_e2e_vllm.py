@@ -163,7 +163,7 @@ def _events(run: Running, kind: str) -> list[JsonObject]:
 
 
 def _provenance(bench: Bench, spec: Path) -> list[dict[str, Any]]:
-    sidecar = bench.laptop.cwd / "outputs" / f"{spec.stem}.upsample.json"
+    sidecar = bench.laptop.cwd / "outputs" / ".upsample" / f"{spec.stem}.upsample.json"
     results: list[dict[str, Any]] = json.loads(sidecar.read_text())["results"]
     return results
 

@@ -84,7 +84,7 @@ def judge_files(batch: Batch, completed: Mapping[str, set[str]], found: Judgemen
             found.troubles.append(f"WRONG: {prompt!r} has {text!r}, never completed")
         elif told.get(prompt, text) != text:
             found.troubles.append(f"WRONG: {prompt!r} has {text!r}, but {told[prompt]!r} was told")
-        if not file.with_name(f"{file.stem}.upsample.json").exists():
+        if not (file.parent / ".upsample" / f"{file.stem}.upsample.json").exists():
             found.troubles.append(f"LOST: the sidecar of {file}")
     states = Counter(state for prompt, state in _queue(batch).values() if prompt in batch.prompts)
     if states != {"done": len(batch.prompts)}:

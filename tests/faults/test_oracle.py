@@ -48,7 +48,8 @@ class MadeUp:
         self.request = Request("p", "m", "", PROMPT, (), Sampling(0.0, 8, 0), engine="vllm 1")
         self.file = folder / "a.json"
         self.write(TEXT)
-        (folder / "a.upsample.json").touch()
+        (folder / ".upsample").mkdir()
+        (folder / ".upsample" / "a.upsample.json").touch()
         self.queue = folder / "queue.db"
         with closing(sqlite3.connect(self.queue)) as db:
             db.execute("CREATE TABLE jobs (number, prompt, state, request)")

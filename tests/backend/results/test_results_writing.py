@@ -14,12 +14,12 @@ import pytest
 from backend import __version__
 from backend.errors import AnswerError, InputError, ResultError
 from backend.planning.history import own_results
+from backend.results.sidecars import earlier_sidecar_path, sidecar_path
 from backend.results.undelivered import undelivered
 from backend.results.writing import (
     check_destination,
     is_own_result,
     load_result,
-    sidecar_path,
     take_away_results,
     write_results,
 )
@@ -107,8 +107,14 @@ def _request(prompt: str, seed: int) -> Request:
 
 
 def put(file: Path, text: str) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
     return file
+
+
+def files_in(folder: Path) -> set[str]:
+    """The names of the files below a folder."""
+    return {file.name for file in folder.rglob("*") if file.is_file()}
 
 
 def json_of(file: Path) -> dict[str, Json]:
@@ -142,9 +148,9 @@ def test_other_formats_get_a_sidecar(
 ) -> None:
     jobs = finish(put(tmp_path / "lift.json", TRANSFER1))
     files = write_results(store, out / "lift.json", jobs, force=False)
-    assert files == [out / "lift.json", out / "lift.upsample.json"]
+    assert files == [out / "lift.json", out / ".upsample/lift.upsample.json"]
     assert json_of(out / "lift.json").keys() == json.loads(TRANSFER1).keys()
-    sidecar = json_of(out / "lift.upsample.json")
+    sidecar = json_of(out / ".upsample/lift.upsample.json")
     assert sidecar["file"] == "lift.json"
     assert sidecar["results"] == [
         {"entry": 0, "name": "lift", "prompt": "a forklift"}
@@ -159,7 +165,7 @@ def test_a_prompt_in_a_file_of_its_own_is_written_beside(
     jobs = finish(put(tmp_path / "dock.json", TRANSFER25))
     files = write_results(store, out / "dock.json", jobs, force=False)
     assert files[0] == out / "dock.json"
-    assert set(files) == set(out.iterdir())
+    assert set(files) == {path for path in out.rglob("*") if path.is_file()}
     assert len(files) == 3
     (spec,) = read_file(out / "dock.json", out)
     assert isinstance(spec, Spec)
@@ -177,7 +183,7 @@ def test_failed_entries_of_a_batch_keep_their_prompt(
         "foggy dock",
         "A long, warm dusk over the docks.",
     ]
-    results = json_of(out / "docks.jsonl.upsample.json")["results"]
+    results = json_of(out / ".upsample/docks.jsonl.upsample.json")["results"]
     assert isinstance(results, list)
     assert [result["entry"] for result in results if isinstance(result, dict)] == [0, 2]
 
@@ -200,7 +206,52 @@ def test_nothing_is_written_when_nothing_is_done(
     ],
 )
 def test_a_sidecar_is_named_after_its_file(name: str, sidecar: str) -> None:
-    assert sidecar_path(Path("out") / name) == Path("out") / sidecar
+    assert sidecar_path(Path("out") / name) == Path("out") / ".upsample" / sidecar
+
+
+def test_the_sidecar_of_an_earlier_version_goes_when_its_result_is_written_again(
+    store: Store, finish: Finish, tmp_path: Path, out: Path
+) -> None:
+    file, result = put(tmp_path / "lift.json", TRANSFER1), out / "lift.json"
+    write_results(store, result, finish(file), force=False)
+    # As an earlier version leaves it:
+    sidecar, earlier = sidecar_path(result), earlier_sidecar_path(result)
+    written = store.written(sidecar)
+    assert written is not None
+    sidecar.rename(earlier)
+    sidecar.parent.rmdir()
+    store.note_written({earlier: written})
+    store.forget_written(sidecar)
+
+    write_results(store, result, finish(file, OTHER), force=False)
+    assert list(out.glob("*.json")) == [result]
+    assert "seed" in sidecar.read_text()
+    assert own_results(store) == {result, sidecar}
+
+
+def test_the_sidecar_of_an_earlier_version_that_was_changed_stays(
+    store: Store, finish: Finish, tmp_path: Path, out: Path
+) -> None:
+    earlier = out / "lift.upsample.json"
+    out.mkdir()
+    put(earlier, "mine")
+    jobs = finish(put(tmp_path / "lift.json", TRANSFER1))
+    write_results(store, out / "lift.json", jobs, force=False)
+    assert earlier.read_text() == "mine"
+
+
+def test_a_link_in_the_place_of_the_sidecars_folder_is_not_followed(
+    store: Store, finish: Finish, tmp_path: Path, out: Path
+) -> None:
+    jobs = finish(put(tmp_path / "lift.json", TRANSFER1))
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    out.mkdir()
+    (out / ".upsample").symlink_to(theirs)
+    with pytest.raises(ResultError, match="link"):
+        write_results(store, out / "lift.json", jobs, force=False)
+    assert list(theirs.iterdir()) == []
+    assert files_in(out) == set()
 
 
 # --- provenance ----------------------------------------------------------------------------------
@@ -265,7 +316,7 @@ def test_a_text_that_no_language_model_wrote_says_so(
     answer = replace(ANSWER, engine="sketch 1", notice=SKETCH_NOTICE, prompt_tokens=None)
     jobs = finish(put(tmp_path / "lift.json", TRANSFER1), answer)
     write_results(store, out / "lift.json", jobs, force=False)
-    assert f'"written_by": "{SKETCH_NOTICE}"' in (out / "lift.upsample.json").read_text()
+    assert f'"written_by": "{SKETCH_NOTICE}"' in (out / ".upsample/lift.upsample.json").read_text()
 
 
 def test_a_box_whose_clock_is_wrong_stops_no_result(
@@ -305,10 +356,10 @@ def test_a_sidecar_of_somebody_else_is_not_replaced_and_then_nothing_is_written(
 ) -> None:
     jobs = finish(put(tmp_path / "lift.json", TRANSFER1))
     out.mkdir()
-    foreign = put(out / "lift.upsample.json", "mine")
+    foreign = put(sidecar_path(out / "lift.json"), "mine")
     with pytest.raises(ResultError, match=r"lift\.upsample\.json exists already"):
         write_results(store, out / "lift.json", jobs, force=False)
-    assert list(out.iterdir()) == [foreign]
+    assert files_in(out) == {foreign.name}
 
 
 def test_a_result_of_ours_that_was_edited_since_is_not_replaced(
@@ -331,7 +382,7 @@ def test_a_result_of_ours_is_replaced_by_the_next_one(
         store, out / "lift.json", finish(source, replace(ANSWER, text="New"), seed=8), force=False
     )
     assert json_of(out / "lift.json")["prompt"] == "New"
-    assert '"seed": 8' in (out / "lift.upsample.json").read_text()
+    assert '"seed": 8' in (out / ".upsample/lift.upsample.json").read_text()
 
 
 def test_the_result_of_another_spec_is_not_replaced(
@@ -353,9 +404,12 @@ def test_force_replaces_everything(store: Store, finish: Finish, tmp_path: Path,
     jobs = finish(put(tmp_path / "lift.json", TRANSFER1))
     out.mkdir()
     put(out / "lift.json", "mine")
-    put(out / "lift.upsample.json", "mine")
+    put(out / ".upsample/lift.upsample.json", "mine")
     write_results(store, out / "lift.json", jobs, force=True)
-    assert "mine" not in (out / "lift.json").read_text() + (out / "lift.upsample.json").read_text()
+    assert (
+        "mine"
+        not in (out / "lift.json").read_text() + (out / ".upsample/lift.upsample.json").read_text()
+    )
 
 
 def test_writing_the_same_again_is_no_trouble_even_if_the_queue_forgot(
@@ -403,7 +457,7 @@ def test_results_of_entries_that_were_removed_since_do_not_stop_the_others(
     write_results(store, out / "docks.jsonl", jobs, force=False)
     lines = (out / "docks.jsonl").read_text().splitlines()
     assert [json.loads(line)["prompt"] for line in lines] == ["New", "New"]
-    results = json_of(out / "docks.jsonl.upsample.json")["results"]
+    results = json_of(out / ".upsample/docks.jsonl.upsample.json")["results"]
     assert isinstance(results, list)
     assert len(results) == 2
 
@@ -426,11 +480,11 @@ def test_a_write_that_fails_leaves_no_half_file_and_no_spec_without_its_sidecar(
     with pytest.raises(ResultError, match=r"lift\.json cannot be written: No space") as caught:
         write_results(store, out / "lift.json", jobs, force=False)
     assert "kept in the queue" in caught.value.remedy
-    assert [file.name for file in out.iterdir()] == ["lift.upsample.json"]
+    assert files_in(out) == {"lift.upsample.json"}
 
     monkeypatch.undo()
     write_results(store, out / "lift.json", jobs, force=False)
-    assert {file.name for file in out.iterdir()} == {"lift.json", "lift.upsample.json"}
+    assert files_in(out) == {"lift.json", "lift.upsample.json"}
 
 
 class Killed(BaseException):
@@ -463,7 +517,7 @@ def test_a_result_whose_writer_was_killed_at_the_rename_is_written_by_the_next_r
     check_destination(store, out / "lift.json", spec, force=False)
     write_results(store, out / "lift.json", jobs, force=False)
     assert undelivered(store) == []
-    assert own_results(store) == {out / "lift.json", out / "lift.upsample.json"}
+    assert own_results(store) == {out / "lift.json", out / ".upsample/lift.upsample.json"}
 
 
 def test_what_a_killed_writer_replaced_by_force_is_still_known(

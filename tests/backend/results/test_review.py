@@ -72,7 +72,7 @@ def prompt_in(file: Path) -> str:
 
 
 def names(folder: Path) -> set[str]:
-    return {file.name for file in folder.iterdir()} if folder.exists() else set()
+    return {file.name for file in folder.rglob("*") if file.is_file()}
 
 
 def write_at_once(store: Store, jobs: list[Job]) -> None:
@@ -116,10 +116,10 @@ def test_every_file_of_a_result_goes_with_it(
     (tmp_path / "dock.txt").write_text("a dock")
     (job,) = finisher.finish(write_spec(tmp_path / "dock.json", DOCK25))
     written = decide(store, job.number, ACCEPTED).written
-    assert set(written) == set(out.iterdir())
+    assert set(written) == {path for path in out.rglob("*") if path.is_file()}
     assert len(written) == 3
     assert set(decide(store, job.number, REJECTED).taken_back) == set(written)
-    assert names(out) == set()
+    assert list(out.iterdir()) == []
 
 
 def test_each_accepted_entry_of_a_batch_joins_the_others(
@@ -149,7 +149,7 @@ def test_a_text_of_the_users_own_is_what_is_written_and_says_so(
     (job,) = finisher.finish(write_spec(tmp_path / "lift.json", LIFT), "A forklift I saw.")
     decide(store, job.number, EDITED, "A yellow forklift.")
     assert prompt_in(out / "lift.json") == "A yellow forklift."
-    assert '"edited": true' in (out / "lift.upsample.json").read_text()
+    assert '"edited": true' in (out / ".upsample/lift.upsample.json").read_text()
     decide(store, job.number, EDITED, "A red forklift.")
     assert prompt_in(out / "lift.json") == "A red forklift."
     undo(store)
@@ -231,7 +231,7 @@ def test_one_changed_file_of_a_result_keeps_the_others_from_being_taken(
 ) -> None:
     (job,) = finisher.finish(write_spec(tmp_path / "lift.json", LIFT))
     decide(store, job.number, ACCEPTED)
-    (out / "lift.upsample.json").write_text("mine")
+    (out / ".upsample/lift.upsample.json").write_text("mine")
     with pytest.raises(ResultError, match=r"lift\.upsample\.json was changed since"):
         decide(store, job.number, REJECTED)
     assert names(out) == {"lift.json", "lift.upsample.json"}
@@ -416,7 +416,7 @@ def test_a_disk_that_is_full_leaves_decision_and_files_as_they_were(
 ) -> None:
     (job,) = finisher.finish(write_spec(tmp_path / "lift.json", LIFT), "One.")
     decide(store, job.number, ACCEPTED)
-    before = {file: file.read_bytes() for file in out.iterdir()}
+    before = {file: file.read_bytes() for file in out.rglob("*.json")}
     real = os.replace
 
     def full_disk(source: str, target: str, **folders: int | None) -> None:
@@ -428,7 +428,7 @@ def test_a_disk_that_is_full_leaves_decision_and_files_as_they_were(
     with pytest.raises(ResultError, match="No space"):
         decide(store, job.number, EDITED, "Other.")
     monkeypatch.undo()
-    assert {file: file.read_bytes() for file in out.iterdir()} == before
+    assert {file: file.read_bytes() for file in out.rglob("*.json")} == before
     assert stands(store) == [ACCEPTED]
     decide(store, job.number, REJECTED)
     assert names(out) == set()

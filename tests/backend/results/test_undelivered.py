@@ -93,7 +93,8 @@ def retry(finisher: Finisher, job: Job) -> None:
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
     """The files of results and when each was written, by name."""
-    return {f.name: (f.read_bytes(), f.stat().st_mtime_ns) for f in folder.glob("out/*")}
+    files = (file for file in folder.glob("out/**/*") if file.is_file())
+    return {file.name: (file.read_bytes(), file.stat().st_mtime_ns) for file in files}
 
 
 # --- one entry of a file -------------------------------------------------------------------------

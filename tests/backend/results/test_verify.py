@@ -104,7 +104,7 @@ def sidecar(edit: Callable[[dict[str, Json]], object]) -> Callable[[Path], None]
         assert isinstance(results[0], dict)
         edit(results[0])
 
-    return lambda out: change(out / "dock.upsample.json", first)
+    return lambda out: change(out / ".upsample/dock.upsample.json", first)
 
 
 def embedded(edit: Callable[[dict[str, Json]], object]) -> Callable[[Path], None]:
@@ -138,11 +138,11 @@ def spec(name: str, **changes: Json) -> Callable[[Path], None]:
         (lambda out: (out / "dock.json").write_text("{"), {"dock.json:None": {Check.PARSES}}),
         (lambda out: (out / "dock.json").unlink(), {"dock.json:None": {Check.PRESENT}}),
         (
-            lambda out: (out / "dock.upsample.json").write_text("[]"),
+            lambda out: (out / ".upsample/dock.upsample.json").write_text("[]"),
             {"dock.upsample.json:None": {Check.PARSES}, "dock.json:0": {Check.PROVENANCE}},
         ),
         (
-            lambda out: (out / "dock.upsample.json").unlink(),
+            lambda out: (out / ".upsample/dock.upsample.json").unlink(),
             {"dock.json:0": {Check.PROVENANCE}},
         ),
         (
@@ -151,7 +151,7 @@ def spec(name: str, **changes: Json) -> Callable[[Path], None]:
         ),
         (
             lambda out: change(
-                out / "batch.upsample.json",
+                out / ".upsample/batch.upsample.json",
                 lambda content: content.update(results=content["results"][:1]),  # type: ignore[index]
             ),
             {"batch.json:1": {Check.PROVENANCE}},
@@ -171,7 +171,7 @@ def test_what_is_gone_is_missed_whatever_the_folder_is_called(
     out: Path, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capsys
 ) -> None:
     (out / "dock.json").unlink()
-    (out / "dock.upsample.json").unlink()
+    (out / ".upsample/dock.upsample.json").unlink()
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "linked").symlink_to(out.resolve())
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -182,12 +182,12 @@ def test_what_is_gone_is_missed_whatever_the_folder_is_called(
 @pytest.mark.parametrize("entry", ["1e999", "NaN", "-1e999"])
 def test_a_number_that_is_none_is_a_fault_of_its_file(out: Path, entry: str) -> None:
     written = f'{{"file": "dock.json", "results": [{{"entry": {entry}}}]}}'
-    (out / "dock.upsample.json").write_text(written)
+    (out / ".upsample/dock.upsample.json").write_text(written)
     assert Check.PARSES in faults(out)["dock.upsample.json:None"]
 
 
 def test_a_pipe_is_no_file_of_ours_and_not_waited_for(out: Path) -> None:
-    os.mkfifo(out / "pipe.upsample.json")
+    os.mkfifo(out / ".upsample/pipe.upsample.json")
     assert faults(out) == {"pipe.upsample.json:None": {Check.PARSES}}
 
 
@@ -197,7 +197,7 @@ def test_a_chosen_candidate_is_no_duplicate_of_its_own_file(out: Path) -> None:
 
 
 def test_a_written_file_that_is_gone_with_its_sidecar_is_missed(out: Path, capsys: Capsys) -> None:
-    for file in out.glob("dock.*"):
+    for file in list(out.rglob("dock.*")):
         file.unlink()
     missing = [each for each in told(capsys) if not each["whole"]]
     assert {Path(str(each["file"])).name for each in missing} == {"dock.json", "dock.upsample.json"}
@@ -220,3 +220,22 @@ def test_usage_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     assert "there is no outputs" in capsys.readouterr().err
     assert run(["results", "outputs"]) == ExitCode.USAGE
     assert "--verify" in capsys.readouterr().err
+
+
+def test_what_an_earlier_version_wrote_beside_the_result_is_read_and_the_newer_counts(
+    out: Path,
+) -> None:
+    newer = out / ".upsample/dock.upsample.json"
+    newer.rename(out / "dock.upsample.json")
+    assert faults(out) == {}
+    assert faults(out / "dock.json") == {}
+    (out / "dock.upsample.json").rename(newer)
+    (out / "dock.upsample.json").write_text('{"file": "dock.json", "results": []}')
+    assert faults(out) == {}
+    assert faults(out / "dock.json") == {}
+
+
+def test_one_result_is_verified_with_its_sidecar(out: Path) -> None:
+    for result in out.iterdir():
+        if result.is_file():
+            assert faults(result) == {}

@@ -102,7 +102,7 @@ def interrupt(laptop: Laptop, *specs: Path) -> None:
 def check(laptop: Laptop, box: Box) -> None:
     """Everything is done and written, and protocol 4 was kept to."""
     assert laptop.states() == Counter(done=_JOBS)
-    assert len(list((laptop.cwd / "outputs").glob("*.upsample.json"))) == _JOBS
+    assert len(list((laptop.cwd / "outputs").glob(".upsample/*.upsample.json"))) == _JOBS
     log = box.place.log.read_text()
     assert re.findall(r"speaks (\d+)", log)[-1] == "4"
     assert "asked" not in log
