@@ -23,7 +23,7 @@ from backend.dispatch.run_or_follow import MakeDispatcher, run_or_follow
 from backend.errors import InputError
 from backend.events import Event
 from backend.exit_codes import ExitCode
-from backend.planning.admission import choose_usable, find_places, require_writable
+from backend.planning.admission import Ground, choose_usable, find_places, require_writable
 from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch, same_frames_together
 from backend.planning.pace import measured_pace
 from backend.results.review import waiting_for_review
@@ -36,6 +36,7 @@ from backend.specs.scan import scan
 from backend.standard_streams import working
 from backend.store import Job, State, Store, default_path
 
+_TAKES_IT = " (--include-upsampled takes it all the same)"
 _MOST_NAMED = 10
 """How many skipped files are named; the others are only counted."""
 
@@ -212,19 +213,18 @@ def _choose_specs(
     """
     for broken in found.broken:
         warn(str(broken))
-    specs, upsampled = choose_usable(
-        found.specs, store, options.force or batch.include_upsampled, batch.upsampled_words
-    )
+    specs, left_alone = choose_usable(found.specs, store, batch, force=options.force)
     skipped = {skip.file: skip.reason for skip in found.skipped}
     skipped |= {
-        refused.spec.file: f"{refused.reason} (--include-upsampled takes it all the same)"
-        for refused in upsampled
+        refused.spec.file: refused.reason
+        + (_TAKES_IT if refused.ground is Ground.UPSAMPLED else "")
+        for refused in left_alone
     }
     for file, reason in itertools.islice(skipped.items(), _MOST_NAMED):
         warn(f"{file}: skipped, {reason}")
     if len(skipped) > _MOST_NAMED:
         warn(f"… and {len(skipped) - _MOST_NAMED} more files were skipped")
-    is_left_alone = bool(upsampled) or any(skip.entry is not None for skip in found.skipped)
+    is_left_alone = bool(left_alone) or any(skip.entry is not None for skip in found.skipped)
     if options.paths and not specs and (found.broken or not is_left_alone):
         named = ", ".join(str(path) for path in options.paths)
         raise InputError(f"nothing to upsample: no usable prompt spec in {named}")

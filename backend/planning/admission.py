@@ -14,6 +14,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
+from backend.config import load_profile
 from backend.errors import MediaError, ResultError
 from backend.planning.orders import Batch, make_jobs
 from backend.planning.plan import Plan
@@ -28,6 +29,7 @@ class Ground(StrEnum):
     """The kind of reason for which a spec is refused; the value names a group of such specs."""
 
     UPSAMPLED = "upsampled already"
+    TEMPLATE = "without a prompt"
     OCCUPIED = "would replace a file"
     EXCEEDS = "too long for the context"
     UNREADABLE = "with a video that cannot be read"
@@ -79,27 +81,32 @@ def assess(
 
     With `force`, specs that are upsampled already are admitted, and existing files may be replaced.
     """
-    include = force or batch.include_upsampled
-    usable, upsampled = choose_usable(specs, store, include, batch.upsampled_words)
+    usable, left_alone = choose_usable(specs, store, batch, force=force)
     placed = find_places(usable, named, batch, store, force=force)
-    return Assessment(placed.accepted, (*upsampled, *placed.refused))
+    return Assessment(placed.accepted, (*left_alone, *placed.refused))
 
 
 def choose_usable(
-    specs: Iterable[Spec], store: Store | None, include_upsampled: bool, upsampled_words: int
+    specs: Iterable[Spec], store: Store | None, batch: Batch, *, force: bool
 ) -> tuple[list[Spec], list[RefusedSpec]]:
-    """Split specs into those to upsample and those that are upsampled already.
+    """Split specs into those to upsample and those that are left alone.
 
-    A spec counts as upsampled when its file says so, when its prompt is a JSON object or has more words than
-    `upsampled_words` (unless that is 0), or when the file is a result of ours. `store` is None when there is
-    no queue yet, and so no result.
+    A spec is left alone when it is upsampled already: its file says so, its prompt is a JSON object or has
+    more words than `batch.upsampled_words` (unless that is 0), or the file is a result of ours. So is one
+    with an empty prompt, where the profile has no words for that. `store` is None when there is no queue yet,
+    and so no result.
     """
     usable: list[Spec] = []
     refused: list[RefusedSpec] = []
-    upsampled = _Upsampled(store, upsampled_words)
+    upsampled = _Upsampled(store, batch.upsampled_words)
+    includes_upsampled = force or batch.include_upsampled
+    needs_prompt = not load_profile(batch.settings.profile).template.empty_prompt
     for spec in specs:
-        reason = "" if include_upsampled else upsampled.reason(spec)
-        if reason:
+        reason = "" if includes_upsampled else upsampled.reason(spec)
+        if needs_prompt and not spec.prompt.strip():
+            why = f"a template: its prompt is empty, and {batch.settings.profile} needs one"
+            refused.append(RefusedSpec(spec, Ground.TEMPLATE, why))
+        elif reason:
             refused.append(RefusedSpec(spec, Ground.UPSAMPLED, reason))
         else:
             usable.append(spec)

@@ -33,8 +33,8 @@ class Template(_Section):
 
     system: str
     """System prompt; empty for none."""
-    empty_prompt: str = Field(min_length=1)
-    """The text that is sent where the prompt is empty."""
+    empty_prompt: str
+    """The text that is sent where the prompt is empty; empty where the model needs a prompt."""
 
 
 class ProfileSampling(_Section):

@@ -123,7 +123,7 @@ def test_a_shipped_profile_is_not_shadowed_silently() -> None:
         (("0.2", "3"), "sampling.temperature = 3"),
         (('description = "my own"', ""), "description is missing"),
         (("[serving]", "[serving]\ncolour = 1"), "serving.colour is no setting"),
-        (('empty_prompt = "what is this"', 'empty_prompt = ""'), "template.empty_prompt = ''"),
+        (('empty_prompt = "what is this"', "empty_prompt = 3"), "template.empty_prompt = 3"),
         (("reserve = 77", 'profile = "transfer1"'), "a profile cannot choose another one"),
         (("[serving]", "[answer]\nunwrap = [3]\n[serving]"), "answer.unwrap.0 = 3"),
         (("[serving]", "serving"), "is not TOML"),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from backend.config import Settings, check_layers
+from backend.config.profiles import profiles_folder
 from backend.planning.admission import Ground, assess, choose_usable
 from backend.planning.orders import Batch
 from backend.planning.pace import measured_pace
@@ -104,17 +107,32 @@ def test_the_short_prompt_of_cosmos3_is_what_is_sent_when_it_is_asked_for_again(
     assert [order.prompt for order in again.orders] == ["short"]
 
 
-def test_our_own_result_is_not_upsampled_again(tmp_path: Path, store: Store) -> None:
+def test_an_empty_prompt_is_a_template_where_the_profile_has_no_words_for_it(
+    tmp_path: Path, store: Store, batch: Batch
+) -> None:
+    spec = put_spec(tmp_path, "dusk", "clip.mp4", " ")
+    assert choose_usable([spec], store, batch, force=False) == ([spec], [])
+    shipped = files("backend.config.profiles").joinpath("transfer1.toml").read_text("utf-8")
+    own = profiles_folder() / "needy.toml"
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.write_text(re.sub(r"(?m)^empty_prompt = .*$", 'empty_prompt = ""', shipped))
+    needy = batch.settings.model_copy(update={"profile": "needy"})
+    usable, refused = choose_usable([spec], store, replace(batch, settings=needy), force=True)
+    assert (usable, [each.ground for each in refused]) == ([], [Ground.TEMPLATE])
+    assert refused[0].reason == "a template: its prompt is empty, and needy needs one"
+
+
+def test_our_own_result_is_not_upsampled_again(tmp_path: Path, store: Store, batch: Batch) -> None:
     spec = put_spec(tmp_path, "dusk", "clip.mp4")
     digest = hashlib.sha256(spec.file.read_bytes()).hexdigest()
     store.note_written({spec.file: Written(digest, Path("source.json"))})
-    usable, refused = choose_usable([spec], store, False, 0)
+    usable, refused = choose_usable([spec], store, batch, force=False)
     assert (usable, refused[0].reason) == ([], "it is a result of upsample")
 
 
-def test_without_a_queue_nothing_is_a_result(tmp_path: Path) -> None:
+def test_without_a_queue_nothing_is_a_result(tmp_path: Path, batch: Batch) -> None:
     spec = put_spec(tmp_path, "dusk", "clip.mp4")
-    assert choose_usable([spec], None, False, 0) == ([spec], [])
+    assert choose_usable([spec], None, batch, force=False) == ([spec], [])
 
 
 def test_a_file_of_somebody_else_is_not_replaced(

@@ -77,7 +77,9 @@ async def test_it_says_what_would_be_queued_and_what_is_refused(
         assert "time: unknown yet" in text
         refused = text_of(dialog, "#refused Static")
         assert "✗ 1 with a video that cannot be read\n  gone: " in refused
-        assert "✗ 1 too long for the context\n  endless: " in refused
+        assert (
+            "✗ 1 upsampled already  (`replace files` takes it all the same)\n  endless: " in refused
+        )
 
 
 async def test_an_option_changes_the_sum(
