@@ -38,12 +38,16 @@ class Exposed:
     owner: int
     mode: int
     """Its permission bits."""
+    has_list: bool
+    """Whether an access control list (POSIX ACL) says more than these bits."""
 
     @property
     def problem(self) -> str:
         """Say which one it is, and who can change it."""
         who = "another user" if self._is_foreign else "other users"
         facts = f"it belongs to {name_of(self.owner)} and has mode {self.mode:04o}"
+        if self.has_list:
+            facts += " and an access control list (getfacl)"
         return f"{who} can change {self.path}, and so what runs on this box: {facts}"
 
     @property
@@ -70,18 +74,33 @@ def find_exposed(path: Path) -> Exposed | None:
         status = path.stat()
         is_folder = stat.S_ISDIR(status.st_mode)
         is_sticky = is_folder and is_parent and bool(status.st_mode & stat.S_ISVTX)
-        is_open = not is_sticky and _is_open(status)
+        has_list = _has_access_list(path)
+        is_open = not is_sticky and _is_open(status, has_list)
         if is_open or status.st_uid not in _trusted_owners():
-            return Exposed(str(path), status.st_uid, stat.S_IMODE(status.st_mode))
+            return Exposed(str(path), status.st_uid, stat.S_IMODE(status.st_mode), has_list)
         if path == path.parent:
             return None
         path, is_parent = path.parent, is_folder
 
 
-def _is_open(status: os.stat_result) -> bool:
-    """Whether others may write there. A group with nobody else in it is no others."""
+def _is_open(status: os.stat_result, has_list: bool) -> bool:
+    """Whether others may write there. A group with nobody else in it is no others.
+
+    With an access control list, the bits of the group are the most that the list gives to anybody.
+    """
     open_to = status.st_mode & _FOR_OTHERS
-    return bool(open_to) and not (open_to == stat.S_IWGRP and _is_ours_alone(status.st_gid))
+    if open_to != stat.S_IWGRP or has_list:
+        return bool(open_to)
+    return not _is_ours_alone(status.st_gid)
+
+
+def _has_access_list(path: Path) -> bool:
+    if sys.platform != "linux":
+        return False
+    try:
+        return bool(os.getxattr(path, "system.posix_acl_access"))
+    except OSError:
+        return False  # there is none, or the file system knows none
 
 
 def _is_ours_alone(group: int) -> bool:
@@ -93,7 +112,13 @@ def _is_ours_alone(group: int) -> bool:
         return False
     if not set(entry.gr_mem) <= {user.pw_name, "root"}:
         return False
-    return group == _ROOT_GROUP or (group == user.pw_gid and entry.gr_name == user.pw_name)
+    if group == _ROOT_GROUP:
+        return True
+    is_own = group == user.pw_gid and entry.gr_name == user.pw_name
+    # The group's entry does not name those whose first group it is.
+    return is_own and all(
+        other.pw_gid != group or other.pw_uid in (0, user.pw_uid) for other in pwd.getpwall()
+    )
 
 
 def _trusted_owners() -> set[int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import struct
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,12 +90,13 @@ def test_folders_of_root_are_fine_for_other_users(
 
 
 @pytest.mark.parametrize(
-    ("name", "members", "is_exposed"),
+    ("name", "members", "others", "is_exposed"),
     [
-        ("ana", [], False),
-        ("ana", ["ana", "root"], False),
-        ("ana", ["mallory"], True),
-        ("staff", [], True),
+        ("ana", [], [], False),
+        ("ana", ["ana", "root"], [], False),
+        ("ana", ["mallory"], [], True),
+        ("ana", [], ["mallory"], True),
+        ("staff", [], [], True),
     ],
 )
 def test_a_group_of_ones_own_may_write(
@@ -101,17 +104,49 @@ def test_a_group_of_ones_own_may_write(
     monkeypatch: pytest.MonkeyPatch,
     name: str,
     members: list[str],
+    others: list[str],
     *,
     is_exposed: bool,
 ) -> None:
-    """Many systems make a group for each user, and let it write what the user makes."""
+    """Many systems make a group for each user, and let it write what the user makes.
+
+    `others` are users whose first group it is; the group's entry does not name them.
+    """
     runner.parent.chmod(0o775)
     group = runner.parent.stat().st_gid
     ana = pwd.struct_passwd(("ana", "x", US, group, "", "/home/ana", "/bin/sh"))
     monkeypatch.setattr(pwd, "getpwuid", lambda _: ana)
+    everybody = [
+        pwd.struct_passwd((each, "x", OTHER, group, "", f"/home/{each}", "/bin/sh"))
+        for each in others
+    ]
+    monkeypatch.setattr(pwd, "getpwall", lambda: [ana, *everybody])
     monkeypatch.setattr(grp, "getgrgid", lambda _: grp.struct_group((name, "x", 4343, members)))
     monkeypatch.setattr(trusted_path, "_ROOT_GROUP", -1)
     assert (find_exposed(runner) is not None) == is_exposed
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="POSIX ACLs are set through Linux's attributes")
+def test_an_access_control_list_may_let_others_write_whatever_the_group(
+    runner: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mode shows the list's mask as the bits of the group, which may be nobody else's."""
+    folder = runner.parent
+    folder.chmod(0o775)
+    monkeypatch.setattr(trusted_path, "_is_ours_alone", lambda _: True)
+    assert find_exposed(runner) is None
+    everyone = 0xFFFFFFFF
+    entries = [(1, 7, everyone), (2, 7, OTHER), (4, 5, everyone), (16, 7, everyone)]
+    packed = b"".join(struct.pack("<HHI", *entry) for entry in [*entries, (32, 5, everyone)])
+    try:
+        os.setxattr(folder, "system.posix_acl_access", struct.pack("<I", 2) + packed)
+    except OSError as error:
+        pytest.skip(f"this file system has no access control lists: {error}")
+    exposed = find_exposed(runner)
+    assert exposed is not None
+    assert "mode 0775 and an access control list (getfacl)" in exposed.problem
+    folder.chmod(0o755)  # as the remedy says; it takes the list's mask away
+    assert find_exposed(runner) is None
 
 
 def test_a_daemon_keeps_nothing_where_others_can_write(tmp_path: Path) -> None:
