@@ -17,6 +17,7 @@ from remote.engines.vllm.hangs import is_lost
 from remote.engines.vllm.installation import NEWEST_KNOWN, Version, find_version
 from remote.engines.vllm.last_start import LastStart, last_start_file, save_last_start
 from remote.engines.vllm.launch import Launcher
+from remote.engines.vllm.listeners import find_foreign_listener
 from remote.engines.vllm.model_fingerprint import model_fingerprint
 from remote.engines.vllm.process import ServerProcess, pid_file, sweep
 from remote.engines.vllm.stages import Stage, stage_of
@@ -24,6 +25,7 @@ from remote.engines.vllm.unbroken import run_unbroken
 from remote.engines.vllm.verdict import cause_of, is_for_good
 from remote.paths import DaemonPaths
 from remote.protocol import EngineLoad, EngineStage, Request, VllmSetup
+from remote.trusted_path import name_of
 
 _log = logging.getLogger("vllm")
 
@@ -230,7 +232,7 @@ class VllmEngine:
             raise self._failed(message, _PAUSE_SECONDS, for_good=for_good) from error
         try:
             client = OpenAIEngine(launch.server, self._model, self.slots, self._limits)
-            await self._until_ready(process, client)
+            await self._until_ready(process, client, launch.port)
             self._has_failed = False
             self._enter(Stage.READY)
             seconds = time.monotonic() - began
@@ -254,7 +256,9 @@ class VllmEngine:
             self._watching = asyncio.create_task(self._watch())
         return _Running(process, client, serves)
 
-    async def _until_ready(self, process: ServerProcess, client: OpenAIEngine) -> None:
+    async def _until_ready(
+        self, process: ServerProcess, client: OpenAIEngine, port: int | None
+    ) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while not await client.is_healthy():
             if process.returncode is not None:
@@ -264,7 +268,9 @@ class VllmEngine:
                 raise EngineError("vLLM was not ready in time:")
             await asyncio.sleep(_STEP)
         self._enter(Stage.WARMING)
+        await _refuse_foreign_listener(port)
         await client.probe()
+        await _refuse_foreign_listener(port)
 
     def _failed(self, message: str, pause: float | None, *, for_good: bool = False) -> EngineAway:
         """Note that a start has failed, and return the error. `pause` is the time until the next one."""
@@ -317,6 +323,16 @@ class VllmEngine:
         if running is not None:
             await running.process.stop()
         self._launcher.socket.unlink(missing_ok=True)
+
+
+async def _refuse_foreign_listener(port: int | None) -> None:
+    """Raise EngineError if another user has taken the server's port and answers in its place."""
+    user = None if port is None else await asyncio.to_thread(find_foreign_listener, port)
+    if user is not None:
+        raise EngineError(
+            f"{name_of(user)} listens on port {port} of this box, which was meant for vLLM; "
+            "no prompt was sent there:"
+        )
 
 
 def _result_of(starting: asyncio.Task[_Running]) -> _Running | None:

@@ -42,6 +42,9 @@ class Launch:
     server: Server
     container: Container | None
     """The server's container, which must be removed by itself; None for a server without one."""
+    port: int | None = None
+    """The port on which this user or root will listen; None for a Unix socket, and for a container in the
+    box's network, which may have another user."""
 
     @property
     def shown(self) -> str:
@@ -88,13 +91,14 @@ class Launcher:
         environment = self.environment() | ours
         if self._line is not None:
             return self._in_container(self._line, version, environment, tuple(ours))
-        if has_unix_socket(version):
-            self.socket.unlink(missing_ok=True)  # vLLM does not replace a stale one
-            address, server = Address(self.socket), Server("http://vllm", str(self.socket), key)
-        else:
+        if not has_unix_socket(version):
             port = _free_port()
-            address, server = Address(None, port), _on_loopback(port, key)
-        return Launch(self._serve(self._setup, version, address), environment, server, None)
+            command = self._serve(self._setup, version, Address(None, port))
+            return Launch(command, environment, _on_loopback(port, key), None, port)
+        self.socket.unlink(missing_ok=True)  # vLLM does not replace a stale one
+        command = self._serve(self._setup, version, Address(self.socket))
+        server = Server("http://vllm", str(self.socket), key)
+        return Launch(command, environment, server, None)
 
     def _in_container(
         self, line: RunLine, version: Version, environment: dict[str, str], ours: tuple[str, ...]
@@ -120,6 +124,7 @@ class Launcher:
             environment | {"HF_HOME": hub},
             _on_loopback(port, environment["VLLM_API_KEY"]),
             Container(line.program, needs.name),
+            None if is_on_host_network(line) else port,
         )
 
     def _serve(self, setup: VllmSetup, version: Version, address: Address) -> tuple[str, ...]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
+import socket
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from remote.engines.openai import Limits
-from remote.engines.vllm import VllmEngine, engine, installation
+from remote.engines.vllm import VllmEngine, engine, installation, launch, listeners
 from remote.engines.vllm.last_start import last_start_file, read_last_start
+from remote.engines.vllm.listeners import find_foreign_listener
 from tests.remote.engines import vllm_stand_in
 from tests.remote.engines.openai_asking import MODEL, pieces_of, request
-from tests.remote.engines.vllm_bench import ANSWER, Bench, closing
+from tests.remote.engines.vllm_bench import ANSWER, Bench, away_of, closing
 
 
 async def test_its_environment_is_set_before_it_starts(
@@ -101,6 +106,49 @@ async def test_a_version_without_unix_sockets_listens_on_loopback(
     arguments = bench.starts[0]["arguments"]
     assert arguments[arguments.index("--host") + 1] == "127.0.0.1"
     assert "--uds" not in arguments
+
+
+async def test_nobody_who_takes_the_port_before_the_server_is_asked_anything(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The port stands in the command line, and is free until vLLM has loaded its libraries."""
+    monkeypatch.setattr(engine, "find_version", installation.find_version)
+    asked: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readline())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        writer.close()
+
+    impostor = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = impostor.sockets[0].getsockname()[1]
+    monkeypatch.setattr(launch, "_free_port", lambda: port)
+    monkeypatch.setattr(launch, "has_unix_socket", lambda _: False)
+    monkeypatch.setattr(engine, "find_foreign_listener", {port: 4242}.get)
+    bench.order(start_seconds=30)
+    async with impostor, closing(bench.engine()) as made:
+        assert f"user 4242 listens on port {port} of this box" in str(await away_of(made))
+    assert {line.split()[1] for line in asked} == {b"/health"}
+    assert bench.alive == []
+
+
+def test_whoever_listens_on_a_port_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if Path("/proc/net/tcp").exists():
+        with socket.create_server(("127.0.0.1", 0)) as ours:
+            port = ours.getsockname()[1]
+            assert list(listeners._listeners(port)) == [os.getuid()]
+            assert find_foreign_listener(port) is None
+    table = tmp_path / "tcp"
+    head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
+    row = "   0: 0100007F:{port:04X} 00000000:0000 {state} 0:0 00:00000000 00000000  {user}  0 6 1"
+    rows = [(8000, "01", 4242), (8001, "0A", 0), (8002, "0A", os.getuid()), (8003, "0A", 4242)]
+    lines = [row.format(port=port, state=state, user=user) for port, state, user in rows]
+    table.write_text("\n".join([head, *lines, "damaged"]) + "\n")
+    monkeypatch.setattr(listeners, "_TABLES", (tmp_path / "none", table))
+    found = [find_foreign_listener(port) for port in range(8000, 8005)]
+    assert found == [None, None, None, 4242, None]
 
 
 async def test_a_stale_socket_does_not_keep_it_from_starting(bench: Bench) -> None:
