@@ -27,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counted_clip: Path) 
 
 def chosen(capsys: Capsys, text: str) -> tuple[list[str], str]:
     """The names that a dry run with this filter shows, and what it says beside that."""
-    assert run(["--dry-run", "--json", "--filter", text, "."]) in (
+    assert run(["--dry-run", "--json", "--include-upsampled", "--filter", text, "."]) in (
         ExitCode.OK,
         ExitCode.SOME_FAILED,
     )
