@@ -11,6 +11,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
@@ -75,7 +76,7 @@ def load_layers(command_line: Table | None = None) -> tuple[Settings, list[Layer
 
     Raises ConfigError.
     """
-    files = [*_file_layers(user_file()), *_local_layers(LOCAL_FILE.absolute())]
+    files = [*_file_layers(user_file()), *_local_layers()]
     now = [
         *_environment_layers(os.environ),
         Layer("the command line", command_line or {}, Origin.COMMAND_LINE),
@@ -115,9 +116,13 @@ def _holds_max_tokens(layer: Layer) -> bool:
     return isinstance(upsampling, dict) and "max_tokens" in upsampling
 
 
-def _local_layers(path: Path) -> list[Layer]:
+def _local_layers() -> list[Layer]:
     """Read ./config.toml, and refuse what it may not decide: somebody else may have written it."""
-    if path.resolve() == user_file().resolve():
+    try:
+        path = LOCAL_FILE.absolute()
+    except FileNotFoundError:
+        return []  # the working directory is gone
+    if _is_users_own(path):
         return []  # the user works in the folder of their own file
     # In a checkout, ./config.toml is the shipped file itself and changes nothing.
     shipped = _shipped().table
@@ -133,6 +138,13 @@ def _local_layers(path: Path) -> list[Layer]:
                 f"If it is yours, move it to {user_file()}.",
             )
     return layers
+
+
+def _is_users_own(path: Path) -> bool:
+    """Whether this is the user's own file. A missing file is not."""
+    with suppress(OSError):
+        return path.samefile(user_file())
+    return False
 
 
 def shipped_text() -> str:

@@ -337,6 +337,12 @@ def test_the_shipped_file_in_the_working_directory_is_no_wish_of_the_users() -> 
     assert load_settings().upsampling.max_tokens == 8192
 
 
+def test_the_settings_outlive_the_working_directory(folder: Path) -> None:
+    write_user_file("[upsampling]\nmax_tokens = 8192\n")
+    folder.rmdir()
+    assert load_settings().upsampling.max_tokens == 8192
+
+
 @pytest.mark.parametrize("host", ["-oProxyCommand=x", "a b", "$(x)", "a;b", "`x`", "a\nb", "a|b"])
 def test_a_host_is_no_option_and_no_command(host: str) -> None:
     write_user_file(f"[boxes.h100]\nhost = {json.dumps(host)}\n")
