@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from backend.config import load_settings
-from backend.errors import ConfigError, LinkError
+from backend.errors import LinkError, UpsampleError
 from backend.planning.orders import resolve_hint_video_dir
 from backend.store import Job, Store
 from backend.video.kept_pictures import choose_oldest, list_kept, remove_kept
@@ -28,24 +28,27 @@ def needed_since(store: Store) -> float:
 def picture_folders(jobs: Iterable[Job]) -> list[Path]:
     """Return the folders for hint videos of these jobs and of the settings, each once."""
     folders = {_folder_in(text) for text in {job.settings for job in jobs}}
-    with suppress(LinkError):  # nothing is ever written there
+    with suppress(
+        LinkError, OSError
+    ):  # nothing is ever written there, or from a folder that is gone
         folders.add(resolve_hint_video_dir(load_settings().upsampling))
     return sorted(folder for folder in folders if folder is not None)
 
 
 def trim_kept(store: Store, jobs: Iterable[Job]) -> None:
-    """Remove what was used longest ago from the folders of these jobs that keep more than they may."""
-    try:
+    """Remove what was used longest ago from the folders of these jobs that keep more than they may.
+
+    The jobs are done, so no trouble here is theirs: broken settings, a working directory that is gone, or a
+    queue that cannot be read only mean that nothing is removed.
+    """
+    with suppress(UpsampleError, OSError):
         most = load_settings().cache.most_bytes
-        folders = picture_folders(jobs)
-    except ConfigError:
-        return  # settings that are broken meanwhile remove nothing
-    if most is None:
-        return
-    for folder in folders:
-        kept = list_kept(folder)
-        if sum(each.size for each in kept) > most:
-            remove_kept(folder, choose_oldest(kept, most, needed_since(store)))
+        if most is None:
+            return
+        for folder in picture_folders(jobs):
+            kept = list_kept(folder)
+            if sum(each.size for each in kept) > most:
+                remove_kept(folder, choose_oldest(kept, most, needed_since(store)))
 
 
 def _folder_in(settings: str) -> Path | None:

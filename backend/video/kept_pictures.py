@@ -89,13 +89,25 @@ def remove_kept(folder: Path, chosen: Iterable[KeptPictures]) -> list[KeptPictur
 def _kept_in(folder: int) -> Iterator[KeptPictures]:
     with os.scandir(folder) as listing:
         for entry in listing:
-            status = entry.stat(follow_symlinks=False)
-            stem, ending = os.path.splitext(entry.name)  # noqa: PTH122 - a Path takes longer to make
-            if stat.S_ISREG(status.st_mode) and ending == ".mp4" and _NAME.fullmatch(stem):
-                yield KeptPictures(entry.name, status.st_size, status.st_mtime, is_hint=True)
-            elif stat.S_ISDIR(status.st_mode) and _NAME.fullmatch(entry.name):
-                size = _size_of(folder, entry.name)
-                yield KeptPictures(entry.name, size, status.st_mtime, is_hint=False)
+            kept = None
+            with contextlib.suppress(
+                OSError
+            ):  # another process has removed or renamed it meanwhile
+                kept = _look_at(entry, folder)
+            if kept is not None:
+                yield kept
+
+
+def _look_at(entry: os.DirEntry[str], folder: int) -> KeptPictures | None:
+    """Return the hint video or the frames; None for anything else in the folder. Raises OSError."""
+    status = entry.stat(follow_symlinks=False)
+    stem, ending = os.path.splitext(entry.name)  # noqa: PTH122 - a Path takes longer to make
+    if stat.S_ISREG(status.st_mode) and ending == ".mp4" and _NAME.fullmatch(stem):
+        return KeptPictures(entry.name, status.st_size, status.st_mtime, is_hint=True)
+    if stat.S_ISDIR(status.st_mode) and _NAME.fullmatch(entry.name):
+        size = _size_of(folder, entry.name)
+        return KeptPictures(entry.name, size, status.st_mtime, is_hint=False)
+    return None
 
 
 def _size_of(folder: int, name: str) -> int:

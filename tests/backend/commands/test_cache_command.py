@@ -98,3 +98,17 @@ def test_a_batch_that_ended_keeps_within_the_bound(
         number = queue_a_job(store)
         trim_kept(store, store.jobs([number]))
     assert names() == left
+
+
+def test_a_batch_that_ended_is_not_failed_by_its_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    with closing(Store(tmp_path / "queue.db")) as store:
+        jobs = store.jobs([queue_a_job(store)])
+        monkeypatch.chdir(gone)
+        gone.rmdir()
+        trim_kept(store, jobs)
+        monkeypatch.chdir(tmp_path)
+    assert names() == [1, 2, NOW]

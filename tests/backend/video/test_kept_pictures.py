@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -34,6 +35,22 @@ def test_only_what_has_our_names_is_listed_and_removed(tmp_path: Path) -> None:
     assert remove_kept(hints, kept) == kept
     assert {path for path in hints.iterdir() if not path.is_symlink()} == alone
     assert (precious / "frame-0.png").exists()
+
+
+def test_what_another_process_removes_meanwhile_hides_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going = make_frames(tmp_path, f"{KEY}-64x36-0a1b2c3d", 1)
+    make_frames(tmp_path, f"{KEY}-64x36-ffffffff", 2)
+    real_open = os.open
+
+    def remove_and_open(path: str, flags: int, *, dir_fd: int | None = None) -> int:
+        if path == going.name:
+            shutil.rmtree(going)
+        return real_open(path, flags, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", remove_and_open)
+    assert [each.used for each in list_kept(tmp_path)] == [2]
 
 
 def test_a_folder_behind_a_link_is_left_alone(tmp_path: Path) -> None:
