@@ -1,6 +1,10 @@
 # `make demo` and `make test` are all that a new machine needs: Python 3.11 or newer with venv, and make.
 # No system ffmpeg, no SSH client.
 
+# Images for containers often say that Python is not to keep what it has compiled. Then each worker of the tests,
+# and each program that a test starts, compiles everything anew: some 40 s of a run.
+export PYTHONDONTWRITEBYTECODE :=
+
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
