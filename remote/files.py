@@ -22,11 +22,11 @@ _OLD_UPLOAD = 86_400.0
 
 def write_whole(path: Path, pieces: Iterable[bytes]) -> None:
     """Write a file that consists of these pieces, as `write_and_keep_open` does; its name is durable, too."""
-    write_unnamed(path, pieces)
+    write_one_of_several(path, pieces)
     sync_folder(path.parent)
 
 
-def write_unnamed(path: Path, pieces: Iterable[bytes]) -> None:
+def write_one_of_several(path: Path, pieces: Iterable[bytes]) -> None:
     """Write a file like `write_whole`, for a caller that writes several and calls `sync_folder` once."""
     os.close(write_and_keep_open(path, pieces, path.with_name(f"{path.name}.part")))
 

@@ -10,17 +10,14 @@ alone decides; `doctor` says so.
 from __future__ import annotations
 
 import contextlib
-import enum
-import errno
-import fcntl
 import os
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from remote.file_locks import FileLock, lock_file
 from remote.paths import DaemonPaths, FolderError
 
 _LOCK_SECONDS = 5.0
@@ -29,7 +26,6 @@ _JOURNAL_SECONDS = 30.0
 _PAUSE = 0.05
 _LONGEST_HOLDER = 300
 """Bytes; a host name has at most 255."""
-_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class TakenError(Exception):
@@ -45,16 +41,16 @@ def hold_locks(paths: DaemonPaths, journal_seconds: float = _JOURNAL_SECONDS) ->
     """
     # A daemon that ends has removed its socket already and releases the lock a moment later.
     with _try_lock(paths.lock, _LOCK_SECONDS, lambda: not paths.socket.exists()) as (state, _):
-        if state is _Lock.HELD:
+        if state is FileLock.HELD:
             raise TakenError(str(paths.lock))
-        if state is _Lock.NONE:
+        if state is FileLock.NONE:
             raise FolderError(
                 f"the file system of {paths.run} has no locks, so two daemons could serve at once",
                 "Give the machine a local /var/tmp.",
             )
         waiting = _try_lock(paths.journal_lock, journal_seconds, lambda: True)
         with waiting as (state, descriptor):
-            if state is _Lock.HELD:
+            if state is FileLock.HELD:
                 raise FolderError(
                     f"{_holder(descriptor)} holds {paths.journal_lock}; "
                     "end it, or set another `root` for this box"
@@ -64,20 +60,10 @@ def hold_locks(paths: DaemonPaths, journal_seconds: float = _JOURNAL_SECONDS) ->
             yield
 
 
-class _Lock(enum.Enum):
-    """What became of a try to lock a file."""
-
-    OURS = "ours"
-    HELD = "held"
-    """Another process holds it."""
-    NONE = "none"
-    """The file system has no locks."""
-
-
 @contextmanager
 def _try_lock(
     path: Path, seconds: float, is_worth_waiting: Callable[[], bool]
-) -> Iterator[tuple[_Lock, int]]:
+) -> Iterator[tuple[FileLock, int]]:
     """Wait up to `seconds` for the lock, and hold it during the block.
 
     Yields what became of it, and a descriptor of the file.
@@ -85,31 +71,13 @@ def _try_lock(
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         deadline = time.monotonic() + seconds
-        while (state := _lock(descriptor)) is _Lock.HELD:
+        while (state := lock_file(descriptor)) is FileLock.HELD:
             if not is_worth_waiting() or time.monotonic() > deadline:
                 break
             time.sleep(_PAUSE)
         yield state, descriptor
     finally:
         os.close(descriptor)
-
-
-def has_locks(folder: Path) -> bool:
-    """Return whether the file system of a folder that can be written has locks. Raises OSError."""
-    with tempfile.TemporaryFile(dir=folder) as file:
-        return _lock(file.fileno()) is not _Lock.NONE
-
-
-def _lock(descriptor: int) -> _Lock:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _Lock.HELD
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-        return _Lock.NONE
-    return _Lock.OURS
 
 
 def _write_holder(descriptor: int) -> None:

@@ -8,13 +8,13 @@ the latter, or a container that shares the disk. It is taken over unless a daemo
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from remote.file_locks import FileLock, lock_file
 from remote.mounts import mount_of
 
 _MACHINE = re.compile(r"[0-9a-f]{12}")
@@ -55,11 +55,6 @@ def _trying_lock(file: Path) -> Iterator[bool]:
     """Hold the lock during the block, and yield whether it is held; False also where there are no locks."""
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True
+        yield lock_file(descriptor) is FileLock.OURS
     finally:
         os.close(descriptor)

@@ -8,8 +8,6 @@ one. Each process of the box reads that note, so all of them find the same folde
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import os
 import stat
 import tempfile
@@ -17,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from remote.file_locks import lock_file
 from remote.trusted_path import name_of
 
 NOTE = "run-folder"
@@ -109,11 +108,7 @@ def _locked(file: Path) -> Iterator[int]:
     """Hold the file's lock during the block, which gets a descriptor. Where there are no locks, hold none."""
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except OSError as error:
-            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
-                raise
+        lock_file(descriptor, wait=True)
         yield descriptor
     finally:
         os.close(descriptor)

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from remote.checks.examination import Good, Wrong, gib
-from remote.locks import has_locks
+from remote.file_locks import has_locks
 from remote.mounts import mount_of
 from remote.paths import DaemonPaths, FolderError, make_daemon_paths
 from remote.protocol import (

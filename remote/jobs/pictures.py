@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from remote.files import sync_folder, write_unnamed
+from remote.files import sync_folder, write_one_of_several
 from remote.jobs.disk_room import DiskRoom
 from remote.protocol import FrameInfo, Request
 
@@ -47,7 +47,7 @@ class Pictures:
         self._room.require(map(len, new.values()))
         try:
             for name, data in new.items():
-                write_unnamed(self._folder / name, [data])
+                write_one_of_several(self._folder / name, [data])
             if pictures:
                 sync_folder(self._folder)
         except OSError:
