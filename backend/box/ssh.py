@@ -33,7 +33,6 @@ broken."""
 CLOSE_SECONDS = 5.0
 """Seconds for an orderly close; then the connection is cut."""
 _MOST_HOPS = 8
-_NO = ("no", "false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +198,7 @@ def login_options(settings: HostSettings) -> dict[str, object]:
         "signature_algs": algorithms.authority_signatures(configured),
         "server_host_key_algs": algorithms.host_keys(configured),
         "preferred_auth": algorithms.login_methods(configured),
-        "public_key_auth": (configured.get("pubkeyauthentication") or "").lower() not in _NO,
+        "public_key_auth": not configured.is_no("pubkeyauthentication"),
         "kbdint_auth": configured.flag("kbdinteractiveauthentication", True),
         "password_auth": configured.flag("passwordauthentication", True),
         "gss_auth": configured.flag("gssapiauthentication", False),

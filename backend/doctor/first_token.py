@@ -11,7 +11,7 @@ from collections.abc import Callable
 import asyncssh
 
 from backend.box.link import FROM_NOW_ON, Box, Link, open_link_over
-from backend.box.status_text import away_words
+from backend.box.status_text import READY, away_words
 from backend.config import Settings
 from backend.dispatch.courier import Courier, End, Recipient
 from backend.dispatch.flight import Flight, Flights, Parcel
@@ -36,7 +36,6 @@ AREA, NAME = "start", "first token"
 _SECONDS = 3700.0
 """A little more than the time limit of an engine's start, which may have to download weights."""
 _PROMPT = "Say one word."
-_READY = "ready"
 _MOST_STAGES = 100
 """The newest stages of the engine that are kept; an honest start has ten."""
 
@@ -156,7 +155,7 @@ def _describe_start(seconds: float, stages: list[EngineStage], ahead: int) -> st
         f"{stage.stage} {after.time - stage.time:.0f} s"
         for stage, after in itertools.pairwise(stages)
     ]
-    if any(stage.stage == _READY for stage in stages):
+    if any(stage.stage == READY for stage in stages):
         return f"{told}: {', '.join(steps)}"
     return f"{told}; nothing had to be started"
 

@@ -14,7 +14,7 @@ from backend.sizes import UNBOUNDED, Bound, Size
 from backend.specs.quoting import printable
 from backend.tokens import PIXTRAL, Budget, VisionRule, fit
 from backend.troubles.entries import EvidenceKind, KnownTrouble, all_entries
-from backend.troubles.log_lines import weigh
+from backend.troubles.evidence import weigh
 from backend.troubles.sentences import fill
 
 LAST_CHARACTERS = 64 * 1024

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from textual.content import Content
 
-from backend.box.status_text import away_words, gpus_text, hand_over_words
+from backend.box.status_text import READY, away_words, gpus_text, hand_over_words
 from backend.events import BoxStatus, LinkState
 from backend.store import State
 from tui.queue.columns import name_of
@@ -19,7 +19,6 @@ from tui.widgets.status_text import link_parts
 
 _LABEL = 10
 _DOT = (" · ", "$foreground-disabled")
-READY = "ready"
 STAGES = (
     ("starting", "starting"),
     ("loading weights", "loading weights"),

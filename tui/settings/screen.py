@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 
-from backend.box.ssh_hosts import ssh_config_hosts
+from backend.box.ssh_config.host_names import ssh_config_hosts
 from backend.config import user_file
 from backend.config.edit import (
     ConfigChange,

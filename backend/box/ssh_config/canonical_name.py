@@ -12,8 +12,14 @@ from collections.abc import Sequence
 from backend.box.ssh_config.lines import matches_list
 from backend.box.ssh_config.options import Options
 
+_OPTION = "canonicalizehostname"
 _DOTS = "1"
 """The most dots in a name that is completed, unless the config gives another number."""
+
+
+def wants_canonical(options: Options) -> bool:
+    """Whether the ssh config asks for the full names of hosts."""
+    return options.get(_OPTION) is not None and not options.is_no(_OPTION)
 
 
 def canonicalize(host: str, options: Options) -> str:
@@ -23,11 +29,11 @@ def canonicalize(host: str, options: Options) -> str:
     """
     if (address := _spell_address(host)) is not None:
         return address
-    asked = (options.get("canonicalizehostname") or "no").lower()
     is_direct = not (
         options.get_unless_none("proxycommand") or options.get_unless_none("proxyjump")
     )
-    if asked in {"no", "false"} or not (is_direct or asked == "always"):
+    is_always = (options.get(_OPTION) or "").lower() == "always"
+    if not wants_canonical(options) or not (is_direct or is_always):
         return host
     if host.endswith("."):
         names = [host]

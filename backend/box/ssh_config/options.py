@@ -136,6 +136,10 @@ class Options:
             raise self.fault(option, f"{word} is not yes or no")
         return _YES_AND_NO[word.lower()]
 
+    def is_no(self, option: str) -> bool:
+        """Whether an option is set to no. It may have other words than yes and no."""
+        return _YES_AND_NO.get((self.get(option) or "").lower()) is False
+
     def fault(self, option: str, what: str) -> ValueError:
         """Return an error about the option, which names its line."""
         value = self._values.get(option)

@@ -6,7 +6,7 @@ import glob
 import os
 from pathlib import Path
 
-from backend.box.ssh_config.canonical_name import canonicalize
+from backend.box.ssh_config.canonical_name import canonicalize, wants_canonical
 from backend.box.ssh_config.destination import Destination, parse_port
 from backend.box.ssh_config.lines import matches, read_lines, split_line, split_words
 from backend.box.ssh_config.match import MatchedHost, applies, wants_final
@@ -71,7 +71,7 @@ class ConfigReader:
         """Read the config; a second time where it asks for that. Raises ValueError, which names the line."""
         self._read_both()
         host = canonicalize(self.host.lower(), self.options)
-        if (self.options.get("canonicalizehostname") or "no").lower() not in {"no", "false"}:
+        if wants_canonical(self.options):
             self._wants_final = True
         self._final_host = host
         if self._wants_final:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.box.ssh_hosts import ssh_config_hosts
+from backend.box.ssh_config.host_names import ssh_config_hosts
 
 
 @pytest.fixture

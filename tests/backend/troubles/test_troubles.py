@@ -17,7 +17,7 @@ from backend.sizes import Bound, Size
 from backend.tokens import MISTRAL_SMALL, fit
 from backend.troubles import ExplainedTrouble, Facts, translate
 from backend.troubles.entries import KnownTrouble, all_entries, all_groups
-from backend.troubles.log_lines import weigh
+from backend.troubles.evidence import weigh
 from backend.troubles.matching import LAST_CHARACTERS, LAST_LINES, LONGEST_VALUE
 from backend.troubles.sentences import UNKNOWN, fill, placeholders
 from backend.troubles.troubleshooting_page import troubleshooting_page
