@@ -175,6 +175,8 @@ def _read_boxes(file: BinaryIO) -> _Boxes:
             break
         file.seek(at)
         header = file.read(16)
+        if len(header) < 8:
+            break  # the file was made shorter meanwhile
         length, kind = struct.unpack_from(">I4s", header)
         if length == 1 and len(header) == 16:
             (length,) = struct.unpack_from(">Q", header, 8)

@@ -1,4 +1,4 @@
-"""Runs ffmpeg. No other module starts it to draw frames.
+"""Runs ffmpeg to draw frames and hint videos. `tiles` runs it, too, to look at a photograph.
 
 ffmpeg runs in its own folder, where its input is a link and this program chose the names of its outputs. So
 ffmpeg cannot take a file name for an option, a pattern or an address.
@@ -63,7 +63,7 @@ async def draw(drawing: Drawing, folder: Path, *, ffmpeg: Path, time_limit: floa
     link = folder / f"source{suffix}"
     link.symlink_to(drawing.source.absolute())
     if drawing.colours is not None:
-        write_tables(drawing.colours, folder)
+        await asyncio.to_thread(write_tables, drawing.colours, folder)
     try:
         await _run(_arguments(drawing, link.name, ffmpeg), folder, drawing.source, time_limit)
     finally:
