@@ -26,6 +26,13 @@ class Model:
     id: str
     max_model_len: int | None
     """Tokens of its context, prompt and answer together; None when the server does not say."""
+    aliases: tuple[str, ...] = ()
+    """Other names that it has there."""
+
+    def is_named(self, name: str) -> bool:
+        """Return whether a request for this name is one for this model."""
+        # Ollama lists "llava:latest" and takes "llava".
+        return self.id in (name, f"{name}:latest") or name in self.aliases
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,8 @@ class Chunk:
     completion_tokens: int | None = None
     fingerprint: str | None = None
     """The server's own version string (system_fingerprint), if it sends one."""
+    model: str | None = None
+    """The model that answers, as the server names it; some repeat the name in the request."""
 
 
 class OnlyThoughts(BadRequest):
@@ -126,6 +135,7 @@ def read_chunk(data: str | bytes) -> Chunk:
         prompt_tokens=_count(usage.get("prompt_tokens")),
         completion_tokens=_count(usage.get("completion_tokens")),
         fingerprint=_fingerprint(value.get("system_fingerprint")),
+        model=_text(value.get("model")) or None,
     )
 
 
@@ -138,8 +148,17 @@ def read_models(data: bytes) -> tuple[Model, ...]:
     entries = _object(value).get("data")
     if not isinstance(entries, list):
         raise EngineError("the model server's answer is not a list of models")
-    found = [(_text(_object(e).get("id")), _object(e).get("max_model_len")) for e in entries]
-    return tuple(Model(name, _count(length)) for name, length in found if name)
+    return tuple(model for model in map(_read_model, entries) if model.id)
+
+
+def _read_model(value: Json) -> Model:
+    entry = _object(value)
+    context = _count(entry.get("max_model_len"))  # vLLM, SGLang
+    if context is None:
+        context = _count(_object(entry.get("meta")).get("n_ctx"))  # llama.cpp
+    aliases = entry.get("aliases")
+    others = tuple(filter(None, map(_text, aliases))) if isinstance(aliases, list) else ()
+    return Model(_text(entry.get("id")) or "", context, others)
 
 
 def _content(prompt: str, images: Sequence[bytes]) -> Json:

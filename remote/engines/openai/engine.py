@@ -73,6 +73,8 @@ class OpenAIEngine:
         self._client = Client(server, self._limits.connect)
         self._load = LoadReader(server)
         self._version: str | None = None
+        self._own_names = {model}
+        """Names in answers that are the model's."""
         self._was_away = False
         """Whether the last request that ended found the server away."""
 
@@ -161,13 +163,10 @@ class OpenAIEngine:
     async def server_model(self) -> Model:
         """Find our model among the server's. Raises EngineError, also when the server does not have it."""
         models = await self.models()
-        # Ollama lists "llava:latest" and takes "llava".
-        names = (self._model, f"{self._model}:latest")
         for model in models:
-            if model.id in names:
+            if model.is_named(self._model):
                 return model
-        have = ", ".join(model.id for model in models) or "none"
-        raise EngineError(f"{self._server.label} has no model {self._model!r}; it has: {have}")
+        raise self._no_model(models)
 
     async def probe(self) -> None:
         """Ask for one token, because only that shows that the model works.
@@ -180,6 +179,10 @@ class OpenAIEngine:
 
     async def close(self) -> None:
         """Nothing is held between requests."""
+
+    def _no_model(self, models: Sequence[Model]) -> EngineError:
+        have = ", ".join(model.id for model in models) or "none"
+        return EngineError(f"{self._server.label} has no model {self._model!r}; it has: {have}")
 
     async def _as_away(self, error: EngineError) -> EngineAway | None:
         """Return the EngineAway that this error of a request means; None when the server is there.
@@ -224,6 +227,27 @@ class OpenAIEngine:
             if response.status == 503:
                 raise EngineAway(f"{self._server.label} is not healthy")
 
+    async def _require_own_model(self, name: str | None) -> None:
+        """Raise EngineError when the name that an answer gives is another of the server's models.
+
+        llama.cpp answers with the model that it has, whichever was asked for. A name that the server does
+        not list says nothing: OpenAI answers with "gpt-4o-2024-08-06" for "gpt-4o".
+        """
+        if name is None or name in self._own_names:
+            return
+        models = await self._listed_models()
+        is_another = any(model.is_named(name) for model in models)
+        if is_another and not any(model.is_named(self._model) for model in models):
+            raise self._no_model(models)
+        self._own_names.add(name)
+
+    async def _listed_models(self) -> tuple[Model, ...]:
+        """Return the server's models; none when it does not tell."""
+        try:
+            return await self.models()
+        except EngineError:
+            return ()
+
     async def _chat(self, body: dict[str, Json]) -> AsyncGenerator[Piece, None]:
         limits, began = self._limits, False
         ending = Ending(cast(int, body["max_tokens"]))
@@ -231,6 +255,7 @@ class OpenAIEngine:
             await self._check(response, f"model {self._model!r}, or no {_CHAT}")
             async for chunk in self._chunks(response):
                 ending.note(chunk)
+                await self._require_own_model(chunk.model)
                 self._version = chunk.fingerprint or self._version
                 if chunk.text:
                     began = True

@@ -21,16 +21,19 @@ MOST_WORDS = 1000
 
 _ABOUT_THE_REQUEST = (400, 413, 422)
 _ABOUT_THE_KEY = (401, 403)
+_UNKNOWN_KEY = "No connected db."
+"""With this, under 400, LiteLLM's proxy refuses a key that is not its own when it has no database of keys."""
 _AWAY = (429, 502, 503, 504, 529)
 """Statuses of a server that has too much to do or loads, and of a proxy whose server is not there."""
 _OF_A_PROXY = {502: "a proxy gets no answer of {}", 504: "a proxy waited too long for {}"}
 """What it means when a proxy answers with a page of its own."""
 _AWAY_WORDS = re.compile(
     r"(?:is|still) loading|loading (?:the )?model|overload|too busy|warming up|starting up|at capacity"
-    r"|temporarily unavailable",
+    r"|temporarily unavailable|Exception - Connection error",
     re.I,
 )
-"""Words with which some servers say the same under another 5xx."""
+"""Words with which some servers say the same under another 5xx; the last are of LiteLLM's proxy, which
+does not reach the server behind it."""
 
 _MOST_OF_PAGE = 8192
 """Characters of an error page that are looked at."""
@@ -45,6 +48,9 @@ _TOO_LONG = (
 )
 """Words for a prompt that is too long. vLLM 0.8 says them in a stream, under HTTP 200, with the same
 code as when its engine has died."""
+
+_NO_PICTURES = ("image input is not supported",)
+"""Words for pictures that the model cannot see. llama.cpp says them under 500."""
 
 
 class AnsweredError(Exception):
@@ -131,11 +137,11 @@ def refusal_error(
         return BadRequest(
             f"{way} takes no request as large as this one (413){'' if is_page else said}"
         )
-    if status in _ABOUT_THE_REQUEST or _too_long(words):
-        return BadRequest(words or f"{server.label} refuses the request ({status})")
-    if status in _ABOUT_THE_KEY:
+    if status in _ABOUT_THE_KEY or words == _UNKNOWN_KEY:
         key = "refuses the API key" if server.api_key else "wants an API key, and none is set"
         return EngineError(f"{server.label} {key} ({status}){said}")
+    if status in _ABOUT_THE_REQUEST or _can_never_be(words):
+        return BadRequest(words or f"{server.label} refuses the request ({status})")
     if status == 404:
         return EngineError(f"{server.label} has no {wanted}{said}")
     if 300 <= status < 400:
@@ -151,7 +157,7 @@ def refusal_error(
 def broken_off_error(server: Server, error: AnsweredError) -> EngineError | BadRequest:
     """The error for one that came under HTTP 200."""
     words = tidy_words(server, str(error))
-    if _too_long(words):
+    if _can_never_be(words):
         return BadRequest(words)
     return EngineError(f"{server.label} broke off: {words}")
 
@@ -164,3 +170,8 @@ def tidy_words(server: Server, words: str) -> str:
 
 def _too_long(words: str) -> bool:
     return any(wording in words for wording in _TOO_LONG)
+
+
+def _can_never_be(words: str) -> bool:
+    """Whether the request itself is what the server cannot answer, whatever the status says."""
+    return _too_long(words) or any(wording in words for wording in _NO_PICTURES)

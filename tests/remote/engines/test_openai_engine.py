@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from remote.engines import BadRequest, Completion, Engine
+from remote.engines import BadRequest, Completion, Engine, EngineError
 from remote.engines.openai import Limits, Model, OpenAIEngine
 from tests.remote.engines.openai_asking import (
     MODEL,
@@ -326,3 +326,42 @@ async def test_the_models_are_listed_with_their_context_where_it_is_told() -> No
         assert await engine.models() == models
         assert await engine.server_model() == models[0]
         assert await OpenAIEngine(stand_in.server, "llava", 1).server_model() == models[1]
+
+
+LLAMA = b"""{"data": [{"id": "smollm2", "aliases": ["small", 7], "meta": {"n_ctx": 1024}}]}"""
+
+
+async def test_a_model_of_llama_cpp_has_its_context_and_all_its_names() -> None:
+    async with standing_in(says(whole(LLAMA))) as stand_in:
+        (model,) = await engine_of(stand_in.server).models()
+        assert model == Model("smollm2", 1024, ("small",))
+        assert await OpenAIEngine(stand_in.server, "small", 1).server_model() == model
+
+
+def answers_as(name: str, listed: bytes) -> Script:
+    async def script(visit: Visit) -> None:
+        choice = {"delta": {"content": "A harbour"}, "finish_reason": "stop"}
+        said = event({"model": name, "choices": [choice]})
+        await visit.send(whole(listed) if visit.method == "GET" else streamed(said, DONE))
+
+    return script
+
+
+@pytest.mark.parametrize(
+    ("name", "listed"),
+    [
+        (MODEL, b"{}"),
+        ("llava:latest", LISTED),  # the server lists ours, and answers under another of its names
+        ("gpt-4o-2024-08-06", LLAMA),  # a name that it does not list may be anybody's
+        ("smollm2", b"{}"),
+    ],
+)
+async def test_an_answer_may_name_its_model_otherwise(name: str, listed: bytes) -> None:
+    async with standing_in(answers_as(name, listed)) as stand_in:
+        assert (await answer_of(engine_of(stand_in.server)))[0] == "A harbour"
+
+
+async def test_another_model_of_the_server_does_not_answer_for_ours() -> None:
+    async with standing_in(answers_as("smollm2", LLAMA)) as stand_in:
+        with pytest.raises(EngineError, match=f"has no model '{MODEL}'; it has: smollm2"):
+            await answer_of(engine_of(stand_in.server))

@@ -198,6 +198,20 @@ async def test_what_is_not_the_requests_fault_may_be_tried_again(status: int, to
     assert "http://127.0.0.1:" in str(error)
 
 
+async def test_a_key_that_a_proxy_without_a_database_does_not_know_is_refused() -> None:
+    """LiteLLM's proxy looks up every key but its own in a database."""
+    error = await failure(refuses(400, new_error("No connected db.")))
+    assert isinstance(error, EngineError)
+    assert "wants an API key, and none is set (400): No connected db." in str(error)
+
+
+async def test_pictures_that_the_model_cannot_see_are_the_requests_fault() -> None:
+    said = "image input is not supported - hint: you may need to provide the mmproj"
+    error = await failure(refuses(500, new_error(said)))
+    assert isinstance(error, BadRequest)
+    assert str(error) == said
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
     [
@@ -207,6 +221,11 @@ async def test_what_is_not_the_requests_fault_may_be_tried_again(status: int, to
         (504, "no"),
         (500, "The model is still loading"),
         (500, "overloaded, try later"),
+        # LiteLLM's proxy, when it cannot connect to the server behind it.
+        (
+            500,
+            "litellm.InternalServerError: InternalServerError: OpenAIException - Connection error.",
+        ),
     ],
 )
 async def test_a_server_that_loads_or_has_too_much_to_do_is_away(status: int, words: str) -> None:
