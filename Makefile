@@ -17,11 +17,11 @@ demo: $(VENV)/.installed
 
 # The first tier, four at a time, since many tests wait: every room on real parts, in minutes. pyproject.toml says
 # what the markers are.
-SECOND_TIER := campaign or looks or random_keys or vllm
+SECOND_TIER := campaign or looks or random_keys or servers or vllm
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal -m "not ($(SECOND_TIER))"
 
-# What the first tier leaves out. The tests of vLLM stay together, because they share a server.
+# What the first tier leaves out. Those of one server stay together, because they share it.
 test-rest: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup -m "$(SECOND_TIER)"
 

