@@ -21,7 +21,8 @@ from backend import __version__
 from backend.files import file_stamp
 from backend.sizes import Size
 from backend.specs.model import Spec, SpecFormat
-from backend.specs.reading import Finding, read_file
+from backend.specs.reading import Finding, read_file, read_in_parts
+from backend.specs.tables import is_table
 from backend.video import Colours, MediaKind, Video, probe
 
 _SCHEMA = f"5 {__version__}"
@@ -179,6 +180,9 @@ class SpecIndex:
 
     def read(self, file: Path, cwd: Path) -> Iterator[tuple[Finding, ...]]:
         """Return the findings of `read_file` in parts, so that the first is there before the last is made."""
+        if is_table(file):  # it may have a million rows
+            yield from read_in_parts(file, cwd)
+            return
         absolute = os.path.abspath(os.path.join(cwd, file))  # noqa: PTH100, PTH118
         stamp = _stamp(absolute, str(cwd))
         known = self._index.get(absolute, stamp) if stamp and _is_text(absolute) else None

@@ -33,6 +33,7 @@ from backend.specs.media import Media
 from backend.specs.misplaced_media import where_media_is
 from backend.specs.model import Scan, Spec
 from backend.specs.scan import scan
+from backend.specs.tables.columns import parse_columns
 from backend.standard_streams import working
 from backend.store import Job, State, Store, default_path
 
@@ -47,7 +48,7 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
         _refuse_ignored(options)
     settings = options.load_settings()
     box_name, box_settings = settings.box_named(options.box)
-    found = scan(options.paths, Path.cwd())
+    found = scan(options.paths, Path.cwd(), parse_columns(options.columns))
     if options.filter:
         found = keep_matching(found, options.filter, settings)
     batch = _make_batch(options, settings, box_name, box_settings)
@@ -101,6 +102,7 @@ def _refuse_ignored(options: UpsampleOptions) -> None:
             "--resize": options.wanted_resize is not None,
             "--media": options.media is not None,
             "--filter": options.filter,
+            "--columns": options.columns,
             "--ignore-budget": options.ignore_budget,
             "--candidates": options.candidates != 1,
             "--seed": options.seed != 0,

@@ -38,6 +38,13 @@ class UpsampleOptions:
             group=_SENDING,
         ),
     ] = ""
+    columns: Annotated[
+        str,
+        Parameter(
+            help="Columns of tables: prompt=NAME,video=NAME,id=NAME. Otherwise found by common names.",
+            group=_SENDING,
+        ),
+    ] = ""
     save_dir: Annotated[
         Path | None,
         Parameter(help="Folder for the results.", group=_WHERE, show_default=str(DEFAULT_SAVE_DIR)),

@@ -27,10 +27,12 @@ from backend.specs.quoting import json_spelled
 from backend.specs.reading import read_file
 from backend.specs.render import OutputFile, Replacement, embeds_provenance, render
 from backend.specs.source import MAX_SPEC_BYTES
+from backend.specs.tables import is_table
+from backend.specs.tables.rendering import rows_that_hold
 from backend.store import Job, State, Store, Written, answer_fingerprint
 from remote.protocol import Answer, Json
 
-MOST_BYTES = 4 * MAX_SPEC_BYTES
+MOST_BYTES = 16 * MAX_SPEC_BYTES
 """The most bytes that are read of a file to compare it with what we wrote, or to keep it before it is
 replaced. Results are smaller."""
 
@@ -88,7 +90,7 @@ def write_results(store: Store, destination: Path, jobs: Sequence[Job], force: b
     }
     # Earlier jobs may belong to entries that were edited or removed since. When there are only such jobs,
     # `render` says what is wrong.
-    current = _current_entries(source)
+    current = _current_entries(source, results)
     results = [r for r in results if (r.job.entry, r.job.prompt) in current] or results
     replacements = {r.job.entry: Replacement(r.prompt, r.job.prompt, r.provenance) for r in results}
     check_folder(destination.parent)
@@ -97,7 +99,7 @@ def write_results(store: Store, destination: Path, jobs: Sequence[Job], force: b
         files.append(_sidecar(destination, results))
         check_folder(files[-1].path.parent)
     for file in files:
-        check_destination(store, file.path, source, force=force, text=file.text)
+        check_destination(store, file.path, source, force=force, data=file.data)
     written = {file.path: _written(store, file, source, destination) for file in files}
     written[destination] = replace(written[destination], holds=holds)
     store.note_writing(written)
@@ -142,12 +144,12 @@ def check_folder(folder: Path) -> None:
 
 
 def check_destination(
-    store: Store, path: Path, source: Path, *, force: bool, text: str | None = None
+    store: Store, path: Path, source: Path, *, force: bool, data: bytes | None = None
 ) -> None:
     """Check that the result of `source` may be written to `path`. Raises ResultError.
 
     An existing file may be replaced when it is our own result of the same spec, when it has the content
-    `text` already, or with `force`.
+    `data` already, or with `force`.
     """
     try:
         present = read_regular(path, MOST_BYTES)
@@ -155,7 +157,7 @@ def check_destination(
         return
     except OSError as error:
         raise ResultError(f"{path} cannot be written: {error.strerror}") from error
-    if force or (text is not None and present == text.encode()):
+    if force or (data is not None and present == data):
         return
     written = store.written(path)
     if written is None or not written.is_left_as(hashlib.sha256(present).hexdigest()):
@@ -200,8 +202,10 @@ def _take_away(store: Store, file: Path) -> None:
     store.forget_written(file)
 
 
-def _current_entries(source: Path) -> set[tuple[int, str]]:
-    """Read the spec file, and return its entries with their present prompts."""
+def _current_entries(source: Path, results: Sequence[Result]) -> set[tuple[int, str]]:
+    """Read the spec file, and return its entries with their present prompts; of a table those of results."""
+    if is_table(source):
+        return rows_that_hold(source, [(r.job.entry, r.job.prompt) for r in results])
     found = read_file(source, Path())
     return {(spec.entry, spec.prompt) for spec in found if isinstance(spec, Spec)}
 
@@ -262,7 +266,7 @@ def _date(unix_time: float) -> str | None:
 
 def _written(store: Store, file: OutputFile, source: Path, destination: Path) -> Written:
     """Make the Written that will describe the file once it is written. Raises ResultError."""
-    data, replaced = file.text.encode(), None
+    data, replaced = file.data, None
     try:
         is_foreign = file.path.is_file() and not is_own_result(store, file.path)
         if is_foreign and not file.path.is_symlink() and not _holds(file.path, data):
@@ -273,7 +277,7 @@ def _written(store: Store, file: OutputFile, source: Path, destination: Path) ->
 
 
 def _write(file: OutputFile) -> None:
-    data = file.text.encode()
+    data = file.data
     try:
         with open_folder(file.path.parent, make=True) as folder:
             if not _holds(file.path, data):

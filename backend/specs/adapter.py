@@ -46,8 +46,15 @@ class OutputFile:
     """A file to be written."""
 
     path: Path
-    text: str
+    text: str = ""
     """With its own line endings and byte order mark: write it as UTF-8 with newline=""."""
+    binary: bytes | None = None
+    """The content of a table, in place of a text."""
+
+    @property
+    def data(self) -> bytes:
+        """The content."""
+        return self.text.encode() if self.binary is None else self.binary
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,12 @@ from backend.specs.json_spans import Member, Node, NotJson, items, member, membe
 from backend.specs.model import BrokenSpec, Skipped
 from backend.specs.quoting import kind_of, well_formed
 from backend.specs.source import SourceText, TextLine, lines
+from backend.specs.tables import TABLE_SUFFIXES
 from backend.specs.yaml_spans import parse_yaml
 from remote.protocol import Json
 
 YAML_SUFFIXES = frozenset({".yaml", ".yml"})
-SUFFIXES = frozenset({".json", ".jsonl", ".txt", *YAML_SUFFIXES})
+SUFFIXES = frozenset({".json", ".jsonl", ".txt", *YAML_SUFFIXES, *TABLE_SUFFIXES})
 """File name endings, in lower case, of files that may contain prompts."""
 
 

@@ -11,7 +11,9 @@ from backend.specs.fields import CONTROLS
 from backend.specs.model import Spec, SpecFormat
 
 _RGB = "rgb"
-_FROM_FILE = frozenset({SpecFormat.TRANSFER25, SpecFormat.COSMOS3, SpecFormat.PREDICT25})
+_FROM_FILE = frozenset(
+    {SpecFormat.TRANSFER25, SpecFormat.COSMOS3, SpecFormat.PREDICT25, SpecFormat.TABLE}
+)
 
 
 class Media(StrEnum):

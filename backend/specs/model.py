@@ -23,6 +23,7 @@ class SpecFormat(StrEnum):
     PREDICT25 = "predict2.5"
     PROMPT = "prompt"
     TEXT = "text"
+    TABLE = "table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Spec:
     """The file that contains the prompt (`prompt_path`); None when `file` contains it."""
     written_prompt: str | None = None
     """The upsampled prompt in the file, where `prompt` is the short one that the file keeps beside it; else
-    None. Only Cosmos 3 has both."""
+    None. Only Cosmos 3 and tables have both."""
 
 
 @dataclass(frozen=True, slots=True)

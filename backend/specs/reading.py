@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from backend.specs.adapter import Adapter, EntryFault, LeftAlone
@@ -13,6 +14,9 @@ from backend.specs.media_names import named_media
 from backend.specs.model import BrokenSpec, Skipped, Spec
 from backend.specs.quoting import kind_of, quoted
 from backend.specs.source import SourceText, load
+from backend.specs.tables import is_table
+from backend.specs.tables.columns import ANY_COLUMNS, WantedColumns
+from backend.specs.tables.reading import read_table
 from backend.specs.upsampled import is_json_object
 
 Finding = Spec | Skipped | BrokenSpec
@@ -21,16 +25,29 @@ Finding = Spec | Skipped | BrokenSpec
 SIDECAR_SUFFIX = ".upsample.json"
 """The file name ending of sidecar files, which tell how a result was made."""
 
+_KINDS = ".json, .jsonl, .yaml, .txt, .csv, .tsv or .parquet"
 _KEYS_SHOWN = 5
 _ONE_ENTRY = (Layout.OBJECT, Layout.MAPPING)
+
+
+def read_in_parts(
+    file: Path, cwd: Path, columns: WantedColumns = ANY_COLUMNS
+) -> Iterable[tuple[Finding, ...]]:
+    """Read `file` as `read_file` does, and return the findings in parts: those of a table as it is read.
+
+    `columns` are the columns of tables as the user names them.
+    """
+    return read_table(file, cwd, columns) if is_table(file) else (read_file(file, cwd),)
 
 
 def read_file(file: Path, cwd: Path) -> tuple[Finding, ...]:
     """Read `file` and return a finding for each entry, in the order of the file. Never empty."""
     if file.name.lower().endswith(SIDECAR_SUFFIX):
         return (Skipped(file, "tells how a result was made"),)
+    if is_table(file):
+        return tuple(chain.from_iterable(read_table(file, cwd)))
     if file.suffix.lower() not in SUFFIXES:
-        return (Skipped(file, "its name does not end in .json, .jsonl, .yaml or .txt"),)
+        return (Skipped(file, f"its name does not end in {_KINDS}"),)
     source = load(file, cwd)
     if not isinstance(source, SourceText):
         return (source,)

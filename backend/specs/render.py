@@ -20,6 +20,8 @@ from backend.specs.prompt_files import prompt_file_of
 from backend.specs.quoting import printable
 from backend.specs.reading import read_entry
 from backend.specs.source import SourceText, load
+from backend.specs.tables import is_table
+from backend.specs.tables.rendering import render_table
 
 __all__ = ["OutputFile", "Replacement", "embeds_provenance", "render"]
 
@@ -33,6 +35,8 @@ def render(
     relative to the process's working directory. Raises InputError when the file can no longer be read, or
     no longer contains the prompts that were upsampled.
     """
+    if is_table(file):
+        return (render_table(file, replacements, destination),)
     try:
         source, contents = _open(file)
         edits: list[Edit] = []
@@ -55,6 +59,8 @@ def embeds_provenance(file: Path) -> bool:
 
     Raises InputError when the file is no longer a spec.
     """
+    if is_table(file):
+        return False
     _, contents = _open(file)
     first = contents.entries[0]
     is_prompt_spec = recognise(first, contents.layout) is prompt_spec

@@ -14,8 +14,9 @@ from backend.specs.model import BrokenSpec, Scan, Skipped, Spec, SpecFormat
 from backend.specs.no_prompts import FolderTexts
 from backend.specs.quoting import printable
 from backend.specs.reach import Reach, leads_out, not_followed
-from backend.specs.reading import Finding, read_file
+from backend.specs.reading import Finding, read_in_parts
 from backend.specs.source import reason
+from backend.specs.tables.columns import ANY_COLUMNS, WantedColumns
 
 _FIRST_FILES = 500
 """Files that are read before the search of the folders goes on. It is more than a screen shows."""
@@ -32,9 +33,13 @@ class FileFindings:
     findings: tuple[Finding, ...]
 
 
-def scan(paths: Sequence[Path], cwd: Path) -> Scan:
-    """Read every file that is named, and every spec file in the folders that are named."""
-    files = sorted(scan_files(paths, cwd), key=lambda file: file.position)
+def scan(paths: Sequence[Path], cwd: Path, columns: WantedColumns = ANY_COLUMNS) -> Scan:
+    """Read every file that is named, and every spec file in the folders that are named.
+
+    `columns` are the columns of tables as the user names them.
+    """
+    found_files = scan_files(paths, cwd, lambda file, cwd: read_in_parts(file, cwd, columns))
+    files = sorted(found_files, key=lambda file: file.position)
     found = [finding for file in files for finding in file.findings]
     return Scan(
         specs=tuple(finding for finding in found if isinstance(finding, Spec)),
@@ -44,8 +49,8 @@ def scan(paths: Sequence[Path], cwd: Path) -> Scan:
 
 
 def read_whole(file: Path, cwd: Path) -> Iterable[tuple[Finding, ...]]:
-    """Read a file with `read_file`, and yield the findings in one part."""
-    return (read_file(file, cwd),)
+    """Read a file with `read_in_parts`; the columns of tables are found by their names."""
+    return read_in_parts(file, cwd)
 
 
 def scan_files(

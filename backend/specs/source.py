@@ -15,6 +15,8 @@ from backend.specs.model import BrokenSpec, Skipped
 MAX_SPEC_BYTES = 64 * 1024 * 1024
 """The largest spec file that is read. 100,000 long prompts take half of this."""
 
+FROM_LFS = "a Git LFS pointer: the file itself was not fetched; run `git lfs pull` there"
+
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _BOM = "\ufeff"
 # Escapes of ASCII characters do not count: every JSON file must escape control characters.
@@ -90,9 +92,7 @@ def load(file: Path, cwd: Path) -> SourceText | Skipped | BrokenSpec:
     except (OSError, ValueError) as error:
         return BrokenSpec(file, 0, f"cannot be read: {reason(error)}")
     if data.startswith(LFS_POINTER):
-        return Skipped(
-            file, "a Git LFS pointer: the file itself was not fetched; run `git lfs pull` there"
-        )
+        return Skipped(file, FROM_LFS)
     return _decode(file, place, data)
 
 

@@ -421,7 +421,7 @@ def test_writing_the_same_again_is_no_trouble_even_if_the_queue_forgot(
     content = (out / "dusk.json").read_bytes()
     source = jobs[0].file
     with closing(Store(tmp_path / "forgetful.db")) as forgetful:
-        check_destination(forgetful, out / "dusk.json", source, force=False, text=content.decode())
+        check_destination(forgetful, out / "dusk.json", source, force=False, data=content)
         with pytest.raises(ResultError):
             check_destination(forgetful, out / "dusk.json", source, force=False)
 

@@ -235,6 +235,23 @@ def test_what_an_earlier_version_wrote_beside_the_result_is_read_and_the_newer_c
     assert faults(out / "dock.json") == {}
 
 
+def test_the_result_of_a_table_is_verified_with_its_sidecar(out: Path, tmp_path: Path) -> None:
+    table = tmp_path / "street.csv"
+    table.write_text("id;prompt\n7;a car\n8;a bus\n")
+    with closing(Store(default_path())) as store:
+        jobs = Finisher(store, out.absolute()).finish(
+            table, "A long car.", "A bus; long.", review=False
+        )
+        result, sidecar = deliver(store, jobs[0].destination)
+    assert result.read_text() == (
+        'id;prompt;upsampled_prompt\n7;a car;A long car.\n8;a bus;"A bus; long."\n'
+    )
+    assert sidecar == result.parent / ".upsample" / "street.csv.upsample.json"
+    assert faults(out) == {}
+    result.write_text(result.read_text().replace("A long car.", ""))
+    assert faults(out) == {"street.csv:0": {Check.PROMPT}}
+
+
 def test_one_result_is_verified_with_its_sidecar(out: Path) -> None:
     for result in out.iterdir():
         if result.is_file():

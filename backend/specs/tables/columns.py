@@ -1,0 +1,99 @@
+"""Finds the columns with the prompt, the media and the name, by common names or as the user names them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backend.errors import InputError
+from backend.specs.quoting import quoted
+from backend.specs.tables.rows import NoTableOfPrompts, TableFault
+
+_PROMPT = (
+    *("prompt", "prompts", "short_prompt", "input_prompt", "original_prompt", "prompt_text"),
+    *("caption", "text", "description"),
+)
+_VIDEO = (
+    *("video", "video_path", "input_video_path", "input_video", "video_file", "videos"),
+    *("visual_input", "vision_path", "input_path", "media", "media_path", "clip", "clip_path"),
+    *("image", "image_path", "image_file", "file_name", "filename", "filepath", "file_path"),
+    *("file", "path"),
+)
+_NAME = ("id", "name", "spec_id", "video_id", "clip_id", "uid", "key")
+_UNNAMED = re.compile(r"[\s-]+")
+_MOST_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class WantedColumns:
+    """The columns as the user names them (`--columns`); empty where they are found by their names."""
+
+    prompt: str = ""
+    video: str = ""
+    id: str = ""
+
+
+ANY_COLUMNS = WantedColumns()
+"""All columns are found by their names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Positions of columns in a table, from 0."""
+
+    prompt: int
+    video: int | None
+    name: int | None
+
+
+def parse_columns(written: str) -> WantedColumns:
+    """Parse `prompt=…,video=…,id=…`. Raises InputError."""
+    wanted: dict[str, str] = {}
+    for part in filter(None, written.split(",")):
+        key, equals, column = (text.strip() for text in part.partition("="))
+        if not equals or key not in ("prompt", "video", "id") or not column or key in wanted:
+            raise InputError(
+                f"--columns does not understand {quoted(part)}",
+                "Write --columns prompt=NAME,video=NAME,id=NAME with the table's own names, each once.",
+            )
+        wanted[key] = column
+    return WantedColumns(**wanted)
+
+
+def choose_columns(header: Sequence[str], wanted: WantedColumns) -> Columns:
+    """Find the columns. Raises NoTableOfPrompts and TableFault."""
+    prompt = _find(header, wanted.prompt, _PROMPT)
+    if prompt is None:
+        raise NoTableOfPrompts(
+            "no table of prompts: none of its columns is called prompt, caption or text "
+            f"({_shown(header)}); --columns prompt=NAME names it"
+        )
+    return Columns(prompt, _find(header, wanted.video, _VIDEO), _find(header, wanted.id, _NAME))
+
+
+def _find(header: Sequence[str], wanted: str, common: Sequence[str]) -> int | None:
+    """Return the position of the wanted column, or else of the first that has a common name."""
+    if wanted:
+        found = [position for position, name in enumerate(header) if name == wanted]
+        if not found:
+            raise TableFault(f"no column is called {quoted(wanted)} ({_shown(header)})", 1)
+        return _only(found, wanted)
+    names = [_UNNAMED.sub("_", name.strip().casefold()) for name in header]
+    for name in common:
+        found = [position for position, each in enumerate(names) if each == name]
+        if found:
+            return _only(found, header[found[0]])
+    return None
+
+
+def _only(found: Sequence[int], name: str) -> int:
+    if len(found) > 1:
+        raise TableFault(f"{len(found)} columns are called {quoted(name)}: rename one of them", 1)
+    return found[0]
+
+
+def _shown(header: Sequence[str]) -> str:
+    shown = ", ".join(quoted(name) for name in header[:_MOST_SHOWN])
+    more = f" and {len(header) - _MOST_SHOWN} more" if len(header) > _MOST_SHOWN else ""
+    return f"its columns: {shown}{more}"
