@@ -39,6 +39,8 @@ _SILENCE_SECONDS = 120.0
 """Seconds of silence after which we give up. No single check takes as long."""
 _MOST_FINDINGS = 1_000
 """Findings of one command; a checkup has some thirty."""
+_MOST_NAMES = 1_000
+"""Names in a root that may be folders of machines."""
 _NO_CONNECTION = asyncssh.OPEN_CONNECT_FAILED
 """asyncssh's error code for a new channel on a broken connection."""
 _DISK = (
@@ -159,10 +161,28 @@ async def read_newest_log(connection: asyncssh.SSHClientConnection, root: str, s
 async def _read_log_by_sftp(connection: asyncssh.SSHClientConnection, root: str, size: int) -> str:
     async with _sftp(connection) as sftp:
         folder = await _make_folder(sftp, root)
-        # There is one folder for each machine, because machines may share a home directory.
-        found = [str(path) for path in await sftp.glob(posixpath.join(folder, "*", LOG_NAME))]
-        ages = [((await sftp.stat(path)).mtime or 0, path) for path in found]
-        return await _read_end(sftp, max(ages)[1], size)
+        ages: list[tuple[int, str]] = []
+        for name in await _names_in(sftp, folder):
+            path = posixpath.join(folder, name, LOG_NAME)
+            # What is no folder of a machine has no log.
+            with contextlib.suppress(asyncssh.SFTPError):
+                ages.append(((await sftp.stat(path)).mtime or 0, path))
+        return await _read_end(sftp, max(ages)[1], size) if ages else ""
+
+
+async def _names_in(sftp: asyncssh.SFTPClient, root: str) -> list[str]:
+    """List a root: the runners, and a folder for each machine, because machines may share a home directory.
+
+    A box that does not stop telling names is not listened to for ever.
+    """
+    names: list[str] = []
+    async for entry in sftp.scandir(root):
+        name = entry.filename
+        if isinstance(name, str) and not name.startswith((".", "runner-")):
+            names.append(name)
+        if len(names) >= _MOST_NAMES:
+            break
+    return names
 
 
 class _NoSftp(Exception):

@@ -16,12 +16,12 @@ import asyncssh
 import pytest
 
 from backend.box.channel import Channel
-from backend.box.runner import build_runner, deploy
+from backend.box.runner import build_runner, deploy, read_newest_log
 from backend.box.ssh import connect
 from backend.errors import BoxUnreachable, BoxUnusable
 from tests.support.askers import Person
 from tests.support.laptop import Laptop
-from tests.support.sshd import Sshd
+from tests.support.sshd import LOOPBACK, Sshd
 
 RUNNER = build_runner()
 
@@ -158,3 +158,34 @@ async def test_a_runner_that_others_can_swap_is_not_run(root: Path) -> None:
         with pytest.raises(BoxUnusable, match="did not start") as ran:
             await Channel.start(connection, [str(swapped), "clean", str(root)])
         assert "somebody else ran this" in ran.value.remedy
+
+
+class _TellsNamesWithoutEnd(asyncssh.SFTPServer):
+    """The files of a box that lists names for as long as somebody asks."""
+
+    told = 0
+
+    async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
+        while True:
+            type(self).told += 1
+            yield asyncssh.SFTPName(b"machine-%d" % self.told, attrs=asyncssh.SFTPAttrs())
+
+
+async def test_a_box_that_tells_names_without_end_is_not_listened_to_for_ever(
+    tmp_path: Path,
+) -> None:
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    server = await asyncssh.listen(
+        LOOPBACK,
+        0,
+        server_host_keys=[key],
+        authorized_client_keys=asyncssh.import_authorized_keys(key.export_public_key().decode()),
+        sftp_factory=_TellsNamesWithoutEnd,
+        config=None,
+    )
+    async with asyncio.timeout(60), server, asyncssh.connect(
+        LOOPBACK, server.get_port(), username="u", client_keys=[key], known_hosts=None,
+        agent_path=None, config=None,
+    ) as connection:  # fmt: skip
+        assert await read_newest_log(connection, str(tmp_path), 100) == ""
+    assert _TellsNamesWithoutEnd.told < 2_000
