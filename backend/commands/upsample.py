@@ -23,12 +23,12 @@ from backend.dispatch.run_or_follow import MakeDispatcher, run_or_follow
 from backend.errors import InputError
 from backend.events import Event
 from backend.exit_codes import ExitCode
+from backend.files.without_links import resolve_folder
 from backend.planning.admission import Ground, choose_usable, find_places, require_writable
 from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch, same_frames_together
 from backend.planning.pace import measured_pace
 from backend.results.review import waiting_for_review
 from backend.results.undelivered import undelivered_jobs
-from backend.safe_folders import resolve_folder
 from backend.specs.media import Media
 from backend.specs.misplaced_media import where_media_is
 from backend.specs.model import Scan, Spec

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from backend.errors import InputError, MediaError
-from backend.safe_folders import open_folder
+from backend.files.without_links import open_folder
 from backend.sizes import Size
 from backend.video import Video, probe
 from backend.video.clips import Clip, draw_clips

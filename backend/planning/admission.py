@@ -16,10 +16,10 @@ from pathlib import Path
 
 from backend.config import load_profile
 from backend.errors import MediaError, ResultError
+from backend.files.without_links import open_folder
 from backend.planning.orders import Batch, make_jobs
 from backend.planning.plan import Plan
 from backend.results.writing import check_destination, check_folder, is_own_result
-from backend.safe_folders import open_folder
 from backend.specs.model import Spec
 from backend.specs.upsampled import is_json_object
 from backend.store import Order, Store

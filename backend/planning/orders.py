@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from backend.config import BoxSettings, Upsampling, load_profile
 from backend.files import lies_within
+from backend.files.without_links import resolve_folder
 from backend.results.review import chosen_file, done_job
-from backend.safe_folders import resolve_folder
 from backend.specs.media import choose_media
 from backend.specs.model import Spec
 from backend.store import Job, Order, Store
@@ -35,7 +35,7 @@ class Batch:
     box_settings: BoxSettings
     settings: Upsampling
     save_dir: Path
-    """The folder for results, free of links: see `backend.safe_folders:resolve_folder`."""
+    """The folder for results, free of links: see `backend.files.without_links:resolve_folder`."""
     candidates: int = 1
     seed: int = 0
     force: bool = False

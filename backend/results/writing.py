@@ -20,8 +20,8 @@ from backend.config.profiles import load_profile
 from backend.config.profiles.cleaning import Cleaned, upsampled_prompt
 from backend.errors import ResultError
 from backend.files import read_regular, write_whole
+from backend.files.without_links import LinkInTheWay, is_link_free, open_folder
 from backend.results.sidecars import SIDECAR_FOLDER, earlier_sidecar_path, sidecar_path
-from backend.safe_folders import LinkInTheWay, is_link_free, open_folder
 from backend.specs.model import Spec
 from backend.specs.quoting import json_spelled
 from backend.specs.reading import read_file

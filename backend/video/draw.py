@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.errors import InputError, MediaError
-from backend.safe_folders import is_plain
+from backend.files.without_links import is_plain
 from backend.sizes import Size
 from backend.video.ffmpeg import Drawing, draw
 from backend.video.ffmpeg_program import find_ffmpeg

@@ -29,7 +29,7 @@ from time import monotonic
 
 from backend.errors import InputError, MediaError, UpsampleError
 from backend.files import mark_in_use, open_regular, read_regular, sweep_parts
-from backend.safe_folders import open_folder, open_plain, path_of_descriptor, read_plain
+from backend.files.without_links import open_folder, open_plain, path_of_descriptor, read_plain
 from backend.sizes import Size
 from backend.video.allowed_formats import MAX_PIXELS
 from backend.video.colours import Colours
@@ -125,7 +125,7 @@ def drawing_folder(parent: Path) -> Iterator[Path]:
     """Make a temporary folder in `parent`, so that renaming out of it is atomic. Raises InputError.
 
     No link on the way to `parent` is followed. The path of the folder and that of its parent lead there even
-    if a link is put in the way meanwhile: see `backend.safe_folders:path_of_descriptor`.
+    if a link is put in the way meanwhile: see `backend.files.without_links:path_of_descriptor`.
     """
     name = f".drawing-{secrets.token_hex(6)}"
     parent = parent.absolute()

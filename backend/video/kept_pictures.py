@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.safe_folders import open_folder
+from backend.files.without_links import open_folder
 
 _NAME = re.compile(r"[0-9a-f]{16}-\d+x\d+(-[0-9A-Za-z_.-]+)?")
 """The name of a folder of frames, and of a hint video without its ending."""

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from backend.config import Ahead, Fit, Settings, Upsampling
 from backend.errors import InputError
+from backend.files.without_links import resolve_folder
 from backend.planning.admission import assess, require_writable
 from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch
 from backend.planning.pace import measured_pace
 from backend.planning.plan import Plan, Planner
 from backend.planning.summary import Summary, summarise
 from backend.results import DEFAULT_SAVE_DIR
-from backend.safe_folders import resolve_folder
 from backend.sizes import Bound
 from backend.specs.model import Spec
 from backend.store import State, Store

@@ -13,7 +13,7 @@ import imageio_ffmpeg
 import pytest
 
 from backend.errors import InputError, MediaError
-from backend.safe_folders import LinkInTheWay
+from backend.files.without_links import LinkInTheWay
 from backend.sizes import Size
 from backend.video import (
     ChosenFrame,

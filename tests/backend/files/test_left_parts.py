@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.files import _swept, sweep_parts, write_whole
+from backend.files import sweep_parts, write_whole
+from backend.files.left_parts import _swept
 from backend.store.salvage import remove_left_copies
 from backend.video.frame_cache import drawing_folder
 from tests.support.waiting import wait_until
@@ -53,7 +54,7 @@ def test_what_a_killed_process_was_writing_is_removed_and_not_before(tmp_path: P
     """The write stands still until the process is killed."""
     program = (
         "import os, pathlib, sys, time\nfrom backend import files\n"
-        "files.os.fsync = lambda _: time.sleep(600)\n"
+        "os.fsync = lambda _: time.sleep(600)\n"
         "files.write_whole(pathlib.Path(sys.argv[1]), b'half')"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "a.json")]

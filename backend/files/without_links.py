@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from backend.errors import LinkError
-from backend.files import NotRegular, TooLarge, lies_within
+from backend.files.reading import NotRegular, TooLarge
 
 _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 """How a folder is opened. With O_PATH, those on the way need not be readable."""
@@ -130,3 +130,8 @@ def _mode_of(parent: int, name: str) -> int | None:
         return os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
     except FileNotFoundError:
         return None
+
+
+def lies_within(place: str, folder: str) -> bool:
+    """Whether a path is the folder, or below it. Both are absolute and free of links (realpath)."""
+    return place == folder or place.startswith(folder.rstrip(os.sep) + os.sep)

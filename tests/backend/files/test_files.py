@@ -95,7 +95,7 @@ def test_a_file_that_cannot_be_written_whole_stays_as_it_was(
 
     file = tmp_path / "a.json"
     file.write_bytes(b"before")
-    monkeypatch.setattr("backend.files.os.fsync", fail)
+    monkeypatch.setattr("backend.files.writing.os.fsync", fail)
 
     with pytest.raises(OSError, match="No space"):
         write_whole(file, b"after")
@@ -114,7 +114,7 @@ def test_a_file_and_its_name_are_on_the_disk_when_it_is_written(
         is_folder = os.path.isdir(descriptor)  # noqa: PTH112 - of a descriptor
         synced.append(sorted(os.listdir(tmp_path)) if is_folder else ["a file"])  # noqa: PTH208
 
-    monkeypatch.setattr("backend.files.os.fsync", sync)
+    monkeypatch.setattr("backend.files.writing.os.fsync", sync)
     write_whole(tmp_path / "a.json", b"after")
     assert synced == [["a file"], ["a.json"]]
 
@@ -126,6 +126,6 @@ def test_a_file_system_that_cannot_sync_folders_is_written_all_the_same(
         if os.path.isdir(descriptor):  # noqa: PTH112 - of a descriptor
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
 
-    monkeypatch.setattr("backend.files.os.fsync", sync)
+    monkeypatch.setattr("backend.files.writing.os.fsync", sync)
     write_whole(tmp_path / "a.json", b"after")
     assert (tmp_path / "a.json").read_bytes() == b"after"

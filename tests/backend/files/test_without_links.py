@@ -13,8 +13,8 @@ from backend.commands.upsample_options import UpsampleOptions
 from backend.config import load_settings
 from backend.errors import LinkError
 from backend.exit_codes import ExitCode
+from backend.files.without_links import LinkInTheWay, is_link_free, open_folder, resolve_folder
 from backend.planning.orders import resolve_hint_video_dir
-from backend.safe_folders import LinkInTheWay, is_link_free, open_folder, resolve_folder
 
 
 @pytest.fixture(autouse=True)
