@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-TABLE_SUFFIXES = frozenset({".csv", ".tsv"})
+TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".parquet"})
 """File name endings of tables, in lower case."""
 
 

@@ -45,6 +45,8 @@ class CsvRecord:
 class CsvTable:
     """An opened CSV or TSV file."""
 
+    media_within = ""
+
     def __init__(self, file: BinaryIO, *, is_tsv: bool) -> None:
         """Read the header. Raises TableFault."""
         self._file = file

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from backend.specs.quoting import quoted, well_formed
 from backend.specs.source import FROM_LFS, reason
 from backend.specs.tables.columns import ANY_COLUMNS, Columns, WantedColumns, choose_columns
 from backend.specs.tables.csv_table import CsvTable
+from backend.specs.tables.parquet_table import ParquetTable
 from backend.specs.tables.rows import NoTableOfPrompts, OpenTable, TableFault, TableRow
 from backend.specs.upsampled import is_json_object
 
@@ -25,6 +27,7 @@ MOST_TABLE_BYTES = 256 * 1024 * 1024
 
 _PART = 1_000
 """How many rows are returned together."""
+_PATHS_KEPT = 4_096
 _MOST_TOLD = 10
 """How many rows of a table that cannot be used are told by themselves."""
 
@@ -52,13 +55,21 @@ def open_table(place: Path) -> Iterator[OpenTable]:
         if file.seek(0, 2) > MOST_TABLE_BYTES:
             raise TableFault(f"larger than {MOST_TABLE_BYTES >> 20} MiB: split the table")
         file.seek(0)
-        yield CsvTable(file, is_tsv=place.suffix.lower() == ".tsv")
+        suffix = place.suffix.lower()
+        yield (
+            ParquetTable(file) if suffix == ".parquet" else CsvTable(file, is_tsv=suffix == ".tsv")
+        )
 
 
 def _findings(file: Path, cwd: Path, wanted: WantedColumns) -> Iterator[Finding]:
     try:
         with open_table(cwd / file) as table:
             columns = choose_columns(table.header, wanted)
+            if columns.video is None and table.media_within:
+                raise TableFault(
+                    f"column {quoted(table.media_within)} holds pictures or videos themselves, which "
+                    "are not read: write them to files, and name these in a column of text"
+                )
             yield from _Reader(file, (cwd / file).parent, table.header, columns).findings(table)
     except NoTableOfPrompts as left:
         yield Skipped(file, str(left))
@@ -82,6 +93,8 @@ class _Reader:
         self._columns = columns
         self._stem = well_formed(file.stem)
         self._written = header.index(UPSAMPLED_COLUMN) if UPSAMPLED_COLUMN in header else None
+        # Rows often share videos, and a look-up is faster than a new Path.
+        self._path = lru_cache(_PATHS_KEPT)(self._resolve)
         self._broken = 0
         self._empty = 0
         self._first_empty = 0
@@ -142,7 +155,7 @@ class _Reader:
             written_prompt=done or None,
         )
 
-    def _path(self, written: str) -> Path:
+    def _resolve(self, written: str) -> Path:
         if "\0" in written or not is_well_formed(written):
             raise TableFault(f"its video is no path: {quoted(written)}")
         path = Path(written.replace("\\", "/"))

@@ -41,6 +41,10 @@ class OpenTable(Protocol):
     def header(self) -> Sequence[str]:
         """The names of the columns."""
 
+    @property
+    def media_within(self) -> str:
+        """The name of a column that holds pictures or videos themselves, in place of paths; or empty."""
+
     def rows(self) -> Iterator[TableRow]:
         """Yield the rows from the first to the last. To be called once. Raises TableFault."""
 
