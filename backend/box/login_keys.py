@@ -24,13 +24,18 @@ _SECONDS = 2.0
 
 
 class LoginKeys:
-    """The keys for one host. Close it when the login is over and the connection closed."""
+    """The keys for one host, and the questions for their passphrases.
+
+    Close it when the login is over and the connection closed.
+    """
 
     def __init__(self, settings: HostSettings, ask_passphrase: AskPassphrase | None) -> None:
         """Where nobody can be asked, `ask_passphrase` is None, and encrypted keys are passed over."""
         self._settings = settings
         self._ask_passphrase = ask_passphrase
         self._agent: asyncssh.SSHAgentClient | None = None
+        self._questions: set[asyncio.Task[object]] = set()
+        """The questions that are open. asyncssh does not end them when the login ends."""
         self._batches = self._load()
         self.passed_over: list[str] = []
         """What could not be used so far, and why."""
@@ -40,7 +45,9 @@ class LoginKeys:
         return await anext(self._batches, None)
 
     async def close(self) -> None:
-        """Close the connection to the agent."""
+        """Withdraw open questions, and close the connection to the agent."""
+        for question in self._questions:
+            question.cancel()
         with contextlib.suppress(RuntimeError):  # it is at work for a login that was given up
             await self._batches.aclose()
         if self._agent is not None:
@@ -132,16 +139,23 @@ class LoginKeys:
         if half is not None:  # it can be offered at once, and opened when the server takes it
             return asyncssh.load_keypairs(
                 [str(file)],
-                self._ask_passphrase,  # type: ignore[arg-type] # asyncssh takes a callback, too
+                self._ask,  # type: ignore[arg-type] # asyncssh takes a callback, too
                 certificates,
                 loop=loop,
             )
-        asking = asyncio.run_coroutine_threadsafe(_ask(self._ask_passphrase, str(file)), loop)
+        asking = asyncio.run_coroutine_threadsafe(self._ask(str(file)), loop)
         return asyncssh.load_keypairs([str(file)], asking.result(), certificates)
 
-
-async def _ask(ask: AskPassphrase, file: str) -> str:
-    return await ask(file)
+    async def _ask(self, file: str) -> str:
+        """Ask for the passphrase of a key file. Runs in a task of its own."""
+        question, ask = asyncio.current_task(), self._ask_passphrase
+        if question is None or ask is None:
+            return ""
+        self._questions.add(question)
+        try:
+            return await ask(file)
+        finally:
+            self._questions.discard(question)
 
 
 def _read_public_half(file: Path) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import asyncssh
@@ -119,6 +120,43 @@ async def test_an_encrypted_key_is_opened_with_the_passphrase(sshd: Sshd, laptop
     assert await _reaches("testbox", person) == "here"
     assert len(person.prompts) == 1
     assert str(laptop.key) in person.prompts[0]
+
+
+class _SlowPerson(Person):
+    """Thinks about a passphrase for ever."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.was_asked = asyncio.Event()
+        self.is_rid_of_it = asyncio.Event()
+
+    async def secret(self, prompt: str) -> str | None:
+        self.was_asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.is_rid_of_it.set()
+        return None
+
+
+@pytest.mark.parametrize("has_public_half", [False, True])
+async def test_a_question_ends_with_the_login_that_asked_it(
+    sshd: Sshd, laptop: Laptop, has_public_half: bool
+) -> None:
+    laptop.trust(sshd.port, sshd.host_key)
+    key = asyncssh.read_private_key(laptop.key)
+    key.write_private_key(laptop.key, "pkcs8-pem", _PASSPHRASE)
+    laptop.public_key.unlink(missing_ok=True)
+    if has_public_half:
+        key.write_public_key(laptop.public_key)
+    person = _SlowPerson()
+    login = asyncio.create_task(_reaches("testbox", person))
+    async with asyncio.timeout(30):
+        await person.was_asked.wait()
+        login.cancel()
+        await asyncio.wait([login])
+        await person.is_rid_of_it.wait()
+    assert login.cancelled()
 
 
 # --- passwords ------------------------------------------------------------------------------------
