@@ -77,7 +77,7 @@ class Dispatcher(Recipient[Ready]):
         self._flights: Flights[Ready] = Flights()
         self._courier = Courier(box.name, self._flights, self, app=store.queue_id)
         self._moments = MomentReporter(box.name, self._ledger, self._flights, watch)
-        self._unpreparable: dict[int, str] = {}
+        self._unsendable: dict[int, str] = {}
         """Why jobs cannot be sent again whose earlier requests the box may have, by job number."""
         self._resent: Counter[str] = Counter()
         """How often each request was sent again because the box had lost its pictures, by identity."""
@@ -124,7 +124,7 @@ class Dispatcher(Recipient[Ready]):
         new = self._ledger.add(jobs)
         for job in new:
             self._waiting.forget_place(job.number)
-            self._unpreparable.pop(job.number, None)
+            self._unsendable.pop(job.number, None)
             self._hand_over.begin_anew()
         self._user_requests.forget(job.number for job in new)
         await self._enqueue(new)
@@ -193,7 +193,7 @@ class Dispatcher(Recipient[Ready]):
             if not self._ledger.is_active(job.number):
                 continue
             await self._ledger.prepare(job)
-            self._unpreparable.pop(job.number, None)
+            self._unsendable.pop(job.number, None)
             try:
                 ready = await self._preparer.prepare(job)
             except UpsampleError as error:
@@ -218,14 +218,14 @@ class Dispatcher(Recipient[Ready]):
             return
         await self._last_welcome.wait()
         if self._last_welcome.can_ask:
-            self._unpreparable[job.number] = str(error)
+            self._unsendable[job.number] = str(error)
             self._flights.believe(identity, job.number)
         else:
             await self._ledger.fail([job], str(error))
 
     async def _fail_on_box(self, flight: Flight[Ready], reason: str) -> None:
         jobs = self._ledger.active(flight.jobs)
-        await self._ledger.fail_on_box(jobs, reason, self._unpreparable)
+        await self._ledger.fail_on_box(jobs, reason, self._unsendable)
 
     def _join_flight(self, ready: Ready) -> bool:
         """Let the job wait for its request if another job has it in flight; returns whether one has."""
@@ -333,7 +333,7 @@ class Dispatcher(Recipient[Ready]):
 
     async def hear_unknown(self, flight: Flight[Ready]) -> None:
         """Prepare and send a request again that the box does not have any more."""
-        await self._ledger.fail_unsendable(flight.jobs, self._unpreparable)
+        await self._ledger.fail_unsendable(flight.jobs, self._unsendable)
         await self._ledger.note_unsent(self._ledger.active(flight.jobs))
         self._prepare_again(flight)
 
@@ -348,7 +348,7 @@ class Dispatcher(Recipient[Ready]):
             ):
                 self._resent[flight.identity] += 1
                 self._flights.forget_pictures(flight.kept_pictures)
-                await self._ledger.fail_unsendable(flight.jobs, self._unpreparable)
+                await self._ledger.fail_unsendable(flight.jobs, self._unsendable)
                 await self._ledger.note_unsent(self._ledger.active(flight.jobs))
                 self._prepare_again(flight)
             case Failed():

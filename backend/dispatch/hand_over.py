@@ -1,6 +1,4 @@
-"""Hands a run over to its box: gives the box every job, so that it needs this program no more, and tells how
-far that has come.
-"""
+"""Reports how far a run is handed over to its box. A box that has every job needs this program no more."""
 
 from __future__ import annotations
 
@@ -40,10 +38,10 @@ class HandOver:
         self._watch = watch
         self.is_wanted = False
         """Whether the box is given all jobs as soon as it takes them. It may change at any time."""
-        self._is_told_of = False
-        """Whether it was told how far it is."""
-        self._is_done = False
-        """Whether it was told that the box has all jobs."""
+        self._has_begun = False
+        """Whether a HandingOver was reported."""
+        self._is_complete = False
+        """Whether a HandedOver was reported, and no job was added since."""
         self._pause: asyncio.TimerHandle | None = None
         """The pause after the last report."""
         self._is_due = False
@@ -51,11 +49,14 @@ class HandOver:
 
     def begin_anew(self) -> None:
         """Note that jobs were added which the box does not have yet."""
-        self._is_done = False
+        self._is_complete = False
 
     def look(self) -> None:
-        """Report how far it is: the box has said of a request that it has it, or has ended one."""
-        if self._is_done or not self.is_wanted or not self._last_welcome.can_ask:
+        """Report how many jobs the box has, or that it has all.
+
+        To be called whenever the box has accepted a request or has ended one.
+        """
+        if self._is_complete or not self.is_wanted or not self._last_welcome.can_ask:
             return
         if self._ledger.postponed == 0 and not self._waiting and self._flights.are_all_accepted:
             self._tell_end()
@@ -71,22 +72,22 @@ class HandOver:
 
     def _tell_end(self) -> None:
         on_box, jobs = self._count()
-        is_worth_telling = self._is_told_of or jobs > self._last_welcome.slots
+        is_worth_telling = self._has_begun or jobs > self._last_welcome.slots
         if jobs and on_box == jobs and is_worth_telling:
-            self._is_done = True
+            self._is_complete = True
             self._watch(HandedOver(self._box.name, jobs, is_here=not self._box.host))
 
     def _tell_progress(self) -> None:
         self._is_due = False
         on_box, jobs = self._count()
         if jobs > self._last_welcome.slots:
-            self._is_told_of = True
+            self._has_begun = True
             self._watch(HandingOver(self._box.name, on_box, jobs))
         self._pause = asyncio.get_running_loop().call_later(TELL_SECONDS, self._end_pause)
 
     def _end_pause(self) -> None:
         self._pause = None
-        if self._is_due and self.is_wanted and not self._is_done:
+        if self._is_due and self.is_wanted and not self._is_complete:
             self._tell_progress()
 
     def _count(self) -> tuple[int, int]:

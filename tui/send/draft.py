@@ -51,11 +51,12 @@ class SendOptions:
     """Whether results wait until they are accepted."""
     force: bool
     ahead: Ahead
+    """How many of the jobs the box is given ahead of time."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToSend:
-    """What the dialog returns."""
+    """The orders that the user wants to be queued."""
 
     summary: Summary
     ahead: Ahead
