@@ -107,7 +107,20 @@ def hand_over_words(event: HandingOver | HandedOver) -> str:
         case HandingOver():
             return f"{event.on_box:,} of the {event.jobs:,} left are on the box"
         case HandedOver():
-            return "all are on the box; you may close"
+            return f"all on the box; you may close {_may_be_closed(event)}"
+
+
+def short_hand_over(event: HandingOver | HandedOver) -> str:
+    """Say the same where there is little room: "187 of 200 on the box"."""
+    match event:
+        case HandingOver():
+            return f"{event.on_box:,} of {event.jobs:,} on the box"
+        case HandedOver():
+            return "all on the box"
+
+
+def _may_be_closed(event: HandedOver) -> str:
+    return "upsample" if event.is_here else "this machine"
 
 
 def work_text(event: DispatcherChanged | HandedOver) -> str:
@@ -115,7 +128,7 @@ def work_text(event: DispatcherChanged | HandedOver) -> str:
     match event:
         case HandedOver():
             jobs = "The last job is" if event.jobs == 1 else f"All {event.jobs:,} jobs are"
-            close = "upsample" if event.is_here else "this machine"
+            close = _may_be_closed(event)
             return f"{jobs} on {event.box}, which goes on by itself; you may close {close}."
         case DispatcherChanged(holder=""):
             return "That has ended: this one goes on."

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual.content import Content
 from textual.style import Style
 
-from backend.box.status_text import LINK_SIGNS, hand_over_words, link_words
+from backend.box.status_text import LINK_SIGNS, link_words, short_hand_over
 from backend.config import BoxSettings, Settings
 from backend.events import LinkState
 from tui.state.live import LiveBox
@@ -65,7 +65,7 @@ def box_line(settings: Settings, live: LiveBox | None, now: float) -> Content:
 
 
 def _hand_over_text(live: LiveBox | None) -> str:
-    return "" if live is None or live.hand_over is None else hand_over_words(live.hand_over)
+    return "" if live is None or live.hand_over is None else short_hand_over(live.hand_over)
 
 
 def pages_line(current: str, pages: Sequence[str]) -> Content:

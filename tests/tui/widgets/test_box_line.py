@@ -11,19 +11,44 @@ from tui.state.live import Live
 from tui.widgets.status_text import box_line
 
 
+ROOM_AT_80 = 80 - len("4,096 tokens, 300 for the answer ")
+"""Columns that the first line has for the box in a window of 80."""
+
+
 @pytest.mark.parametrize(
-    ("event", "words"),
+    ("event", "first_line", "queue_page"),
     [
-        (HandingOver("local", 1187, 1200), "1,187 of the 1,200 left are on the box"),
-        (HandedOver("local", 200), "all are on the box; you may close"),
+        (
+            HandingOver("local", 1187, 1200),
+            "1,187 of 1,200 on the box",
+            "1,187 of the 1,200 left are on the box",
+        ),
+        (
+            HandedOver("local", 200),
+            "all on the box",
+            "all on the box; you may close this machine",
+        ),
+        (
+            HandedOver("local", 200, is_here=True),
+            "all on the box",
+            "all on the box; you may close upsample",
+        ),
     ],
 )
 def test_both_say_how_far_jobs_are_handed_over_whatever_the_link_does(
-    event: HandingOver | HandedOver, words: str
+    event: HandingOver | HandedOver, first_line: str, queue_page: str
 ) -> None:
     settings, live = load_settings(), Live()
     for state in (LinkState.LIVE, LinkState.RETRYING):
         live.hear(LinkChanged("local", state, ""))
         live.hear(event)
-        assert words in box_line(settings, live.box("local"), 0.0).plain
-        assert words in box_words(live.box("local"), 0.0).plain
+        assert box_line(settings, live.box("local"), 0.0).plain.endswith(f"  {first_line}")
+        assert queue_page in box_words(live.box("local"), 0.0).plain
+
+
+def test_a_hand_over_is_told_whole_in_the_first_line_of_a_narrow_window() -> None:
+    settings, live = load_settings(), Live()
+    live.hear(LinkChanged("local", LinkState.LIVE, ""))
+    for event in (HandingOver("local", 187, 200), HandedOver("local", 200)):
+        live.hear(event)
+        assert len(box_line(settings, live.box("local"), 0.0).plain) <= ROOM_AT_80
