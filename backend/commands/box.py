@@ -63,8 +63,9 @@ def show_status(name: str | None, fingerprint: str, *, as_json: bool) -> ExitCod
         write_json(known | _status_json(status))
         return ExitCode.OK
     shown = table(
-        "box", "host", "engine", "stage", "running", "waiting", "at once", "tok/s", "runner"
-    )
+        "box", "host", "engine", "stage", "running", "waiting", "at once", "tok/s", "runner",
+        long=("host", "engine", "stage"),
+    )  # fmt: skip
     shown.add_row(
         safe(box.name),
         safe(box.host) or "embedded",
@@ -103,7 +104,8 @@ def stop_daemon(name: str | None, fingerprint: str) -> ExitCode:
     """Stop the box's daemon and its engine. Accepted jobs stay on the box and go on at the next start."""
     box = _box(name)
     unfinished = asyncio.run(_stop(box, _asker(fingerprint)))
-    kept = f"; {unfinished} jobs wait there for its next start" if unfinished else ""
+    jobs = "1 job waits" if unfinished == 1 else f"{unfinished:,} jobs wait"
+    kept = f"; {jobs} there for its next start" if unfinished else ""
     say(f"The daemon on {box.name} has ended{kept}.")
     return ExitCode.OK
 

@@ -46,25 +46,37 @@ def show_cache(*, as_json: bool) -> ExitCode:
             )
         return ExitCode.OK
     shown = table(
-        "folder", "hint videos", "frames of", "size", "oldest use",
-        right=("hint videos", "frames of", "size", "oldest use"), long=("folder",),
+        "folder", "hint videos", "frame sets", "size", "oldest use",
+        right=("hint videos", "frame sets", "size", "oldest use"), long=("folder",),
     )  # fmt: skip
     for folder, each in kept.items():
-        shown.add_row(
-            Text(safe(str(folder))),
-            f"{_count(each, is_hint=True):,}",
-            f"{_count(each, is_hint=False):,}",
-            _megabytes(each),
-            f"{(time.time() - each[0].used) / _DAY:,.0f} days ago" if each else "",
-        )
-    out().print(shown)
+        if each:
+            shown.add_row(
+                Text(safe(str(folder))),
+                f"{_count(each, is_hint=True):,}",
+                f"{_count(each, is_hint=False):,}",
+                _size_text(each),
+                age_words(time.time() - each[0].used),
+            )
+    if shown.row_count:
+        out().print(shown)
+    else:
+        say("No frames or hint videos are kept.")
     most = settings.cache.hint_videos_gb
     say(
         f"A folder keeps {most:g} GB at most (cache.hint_videos_gb)."
         if most
-        else "There is no bound."
+        else "A folder keeps any amount (cache.hint_videos_gb is 0)."
     )
     return ExitCode.OK
+
+
+def age_words(seconds: float) -> str:
+    """Say in whole days how long ago something was: "today", "1 day ago", "30 days ago"."""
+    days = int(seconds // _DAY)
+    if days < 1:
+        return "today"
+    return "1 day ago" if days == 1 else f"{days:,} days ago"
 
 
 def clear_cache(older_than: float | None, *, as_json: bool) -> ExitCode:
@@ -100,7 +112,7 @@ def _tell_cleared(
             }
         )
     elif kept:
-        say(f"{folder}: {len(gone):,} of {len(kept):,} removed, {_megabytes(gone)}.")
+        say(f"{folder}: {len(gone):,} of {len(kept):,} removed, {_size_text(gone)}.")
 
 
 def _open_store(opened: ExitStack) -> Store | None:
@@ -116,5 +128,9 @@ def _bytes(kept: Sequence[KeptPictures]) -> int:
     return sum(each.size for each in kept)
 
 
-def _megabytes(kept: Sequence[KeptPictures]) -> str:
-    return f"{_bytes(kept) / 1e6:,.1f} MB"
+def _size_text(kept: Sequence[KeptPictures]) -> str:
+    count = _bytes(kept)
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:,.1f} {unit}"
+    return f"{count / 1e3:,.1f} kB"

@@ -30,7 +30,8 @@ def show_plans(
     for warning in dict.fromkeys(plan.warning for _, plan in plans if plan.warning):
         warn(warning)
     refused = sum(plan.refusal is not None for _, plan in plans) + len(found.broken)
-    say(f"{len(plans)} prompts, {refused} refused; nothing was sent.")
+    prompts = "1 prompt" if len(plans) == 1 else f"{len(plans):,} prompts"
+    say(f"{prompts}, {refused:,} refused; nothing was sent.")
     return ExitCode.SOME_FAILED if refused else ExitCode.OK
 
 

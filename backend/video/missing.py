@@ -20,9 +20,6 @@ _VARIABLE = re.compile(r"\$\{?\w+\}?|%[A-Za-z_]\w*%")
 _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".exr", ".tif", ".tiff", ".bmp", ".webp", ".ppm"})
 _MOST_LISTED = 100_000
 """The most names of a folder that are compared."""
-_MAKE_A_VIDEO = (
-    "Make a video of the pictures first: ffmpeg -framerate 24 -i frame_%04d.png frames.mp4"
-)
 
 
 def missing(path: Path) -> MediaError:
@@ -34,7 +31,7 @@ def missing(path: Path) -> MediaError:
         return MediaError(problem, "Download it, and name the file.")
     name = path.name
     if _HOUDINI_FRAME.search(name) or _NUMBERED.search(name):
-        return MediaError(f"{path} is a numbered sequence of pictures, not a file.", _MAKE_A_VIDEO)
+        return MediaError(f"{path} is a numbered sequence of pictures, not a file.", _make_a_video(name))
     if any(part.startswith("~") for part in path.parts):
         return MediaError(f"{path} begins with ~, which is not expanded.", "Write the whole path.")
     if _VARIABLE.search(text):
@@ -55,9 +52,17 @@ def folder_in_place_of_file(path: Path) -> MediaError:
             names = [entry.name for entry in islice(listing, 100)]
     except OSError:
         names = []
-    if any(Path(name).suffix.lower() in _PICTURES for name in names):
-        return MediaError(f"{path} is a folder of pictures.", _MAKE_A_VIDEO)
+    picture = next((name for name in names if Path(name).suffix.lower() in _PICTURES), None)
+    if picture is not None:
+        return MediaError(f"{path} is a folder of pictures.", _make_a_video(picture))
     return MediaError(f"{path} is a folder.", "Give the video or image file itself.")
+
+
+def _make_a_video(picture: str) -> str:
+    """Say how a video is made of numbered pictures; `picture` is the name of one, or their pattern."""
+    ending = Path(picture).suffix.lower()
+    pattern = f"frame_%04d{ending if ending in _PICTURES else '.png'}"
+    return f"Make a video of the pictures first: ffmpeg -framerate 24 -i {pattern} frames.mp4"
 
 
 def _other_spelling(path: Path) -> tuple[Path, str] | None:

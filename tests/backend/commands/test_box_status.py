@@ -11,15 +11,33 @@ import pytest
 from backend.box.asker import Asker
 from backend.box.link import FROM_NOW_ON, Box, JournalCursor
 from backend.commands import box as command
+from backend.config.edit import set_value
 from backend.exit_codes import ExitCode
 from remote.protocol import FromBox, Status, Welcome
 
 
 class _Link:
-    welcome = Welcome(3, "r", "journal", 20_000, "sketch 1", "s", "", 4, 2)
+    welcome = Welcome(3, "0123456789ab", "journal", 20_000, "sketch 1", "s", "", 4, 2)
 
     async def messages(self) -> AsyncIterator[FromBox]:
         yield Status(1.0, "ready", 1, 1, None, ())
+
+
+def test_nothing_of_a_status_is_cut_off_in_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @contextlib.asynccontextmanager
+    async def open_link(*_: object, look: bool) -> AsyncIterator[_Link]:
+        assert look
+        yield _Link()
+
+    monkeypatch.setattr(command, "open_link", open_link)
+    set_value("boxes.h100.host", "somebody@gpu-box.example.org:2222")
+    assert command.show_status("h100", "", as_json=False) is ExitCode.OK
+    heading, first, *_ = capsys.readouterr().out.splitlines()
+    assert "running  waiting  at once  tok/s  runner" in heading
+    assert first.startswith("h100 ")
+    assert first.endswith("0123456789ab")
 
 
 def test_a_look_at_a_box_does_not_ask_for_all_of_its_results(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from backend.cli import run
+from backend.commands.cache import age_words
 from backend.config import user_file
 from backend.dispatch.picture_cache import trim_kept
 from backend.exit_codes import ExitCode
@@ -56,7 +57,23 @@ def test_it_shows_what_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
         "most_bytes": 20_000_000_000,
     }
     assert run(["cache"]) is ExitCode.OK
-    assert str(HINTS) in "".join(capsys.readouterr().out.split())
+    shown = capsys.readouterr().out
+    assert str(HINTS) in "".join(shown.split())
+    assert "hint videos  frame sets    size" in shown
+    assert "1           2  0.3 kB" in shown
+
+
+@pytest.mark.parametrize(
+    ("days", "words"), [(-1.0, "today"), (0.9, "today"), (1.5, "1 day ago"), (30.2, "30 days ago")]
+)
+def test_the_last_use_is_told_in_whole_days(days: float, words: str) -> None:
+    assert age_words(days * 86_400) == words
+
+
+def test_a_folder_that_keeps_nothing_has_no_row(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["cache", "clear"]) is ExitCode.OK
+    assert run(["cache"]) is ExitCode.OK
+    assert capsys.readouterr().out == ""
 
 
 def test_settings_of_an_earlier_version_name_no_folder_that_is_shown() -> None:

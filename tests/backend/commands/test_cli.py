@@ -523,7 +523,7 @@ def test_a_dry_run_that_would_refuse_exits_with_1(capsys: Capsys) -> None:
     assert run(["--dry-run", str(spec)]) == ExitCode.SOME_FAILED
     shown = capsys.readouterr()
     assert "gone.mp4 does not exist" in shown.out
-    assert "1 prompts, 1 refused; nothing was sent." in shown.err
+    assert "1 prompt, 1 refused; nothing was sent." in shown.err
 
 
 def test_a_batch_in_which_all_is_left_alone_exits_with_0(capsys: Capsys) -> None:
