@@ -31,7 +31,9 @@ def missing(path: Path) -> MediaError:
         return MediaError(problem, "Download it, and name the file.")
     name = path.name
     if _HOUDINI_FRAME.search(name) or _NUMBERED.search(name):
-        return MediaError(f"{path} is a numbered sequence of pictures, not a file.", _make_a_video(name))
+        return MediaError(
+            f"{path} is a numbered sequence of pictures, not a file.", _make_a_video(name)
+        )
     if any(part.startswith("~") for part in path.parts):
         return MediaError(f"{path} begins with ~, which is not expanded.", "Write the whole path.")
     if _VARIABLE.search(text):

@@ -10,7 +10,6 @@ from tui.queue.job_text import box_words
 from tui.state.live import Live
 from tui.widgets.status_text import box_line
 
-
 ROOM_AT_80 = 80 - len("4,096 tokens, 300 for the answer ")
 """Columns that the first line has for the box in a window of 80."""
 
