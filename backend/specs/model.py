@@ -24,6 +24,7 @@ class SpecFormat(StrEnum):
     PROMPT = "prompt"
     TEXT = "text"
     TABLE = "table"
+    PIPELINE_PROMPT = "pipeline-prompt"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from backend.specs.adapter import Adapter
 from backend.specs.entries import Entry, Layout
 from backend.specs.formats import (
     cosmos3,
+    pipeline_prompt,
     predict2,
     predict25,
     prompt_alone,
@@ -23,14 +24,14 @@ from backend.specs.formats import (
 ADAPTERS: Final[dict[Layout, tuple[Adapter, ...]]] = {
     Layout.OBJECT: (
         *(prompt_spec, cosmos3, predict25, transfer25, transfer1, transfer1_batch),
-        *(predict2, upsampler_batch, prompt_alone),
+        *(predict2, upsampler_batch, prompt_alone, pipeline_prompt),
     ),
     Layout.MAPPING: (cosmos3, predict25, transfer25, prompt_alone),
     Layout.SAMPLES: (predict25,),
-    Layout.ARRAY: (predict2, upsampler_batch, prompt_alone),
+    Layout.ARRAY: (predict2, upsampler_batch, prompt_alone, pipeline_prompt),
     Layout.LINES: (
         *(cosmos3, predict25, transfer25, transfer1_batch, transfer1),
-        *(predict2, upsampler_batch, prompt_alone),
+        *(predict2, upsampler_batch, prompt_alone, pipeline_prompt),
     ),
     Layout.PROSE: (text,),
 }

@@ -61,6 +61,33 @@ PREDICT25, PREDICT2, PROMPT = SpecFormat.PREDICT25, SpecFormat.PREDICT2, SpecFor
 BATCH, TRANSFER1 = SpecFormat.TRANSFER1_BATCH, SpecFormat.TRANSFER1
 
 TABLE: list[tuple[str, object, Sequence[object]]] = [
+    # --- what the pipeline's database exports
+    (
+        "s.json",
+        {"id": "ps_1", "prompt_text": "p", "inputs": {"video": "v.mp4", "depth": "d.mp4"}},
+        [Read(SpecFormat.PIPELINE_PROMPT, "p", "/work/project/v.mp4")],
+    ),
+    (
+        "s.jsonl",
+        lines(
+            {
+                "id": 7,
+                "prompt_text": "p",
+                "inputs": {"video": None, "seg": "s.mp4"},
+                "parameters": {},
+            },
+            {"id": "x", "prompt_text": "q", "inputs": None},
+        ),
+        [
+            Read(SpecFormat.PIPELINE_PROMPT, "p", "/work/project/s.mp4"),
+            Read(SpecFormat.PIPELINE_PROMPT, "q", None),
+        ],
+    ),
+    (
+        "s.json",
+        [{"id": "x", "prompt_text": "q", "inputs": {"first": 3}}],
+        ["line 1: 'first' must be a path, not a number"],
+    ),
     # --- Cosmos 3: five modes, and the mode that follows from the media
     *(
         ("s.json", {"model_mode": mode, "prompt": "p"}, [Read(COSMOS3, "p", None)])

@@ -231,3 +231,10 @@ def test_an_entry_or_a_file_that_is_gone_is_not_rendered(tmp_path: Path) -> None
             render(file, {index: Replacement("new", "old")}, tmp_path / "out.txt")
     with pytest.raises(InputError):
         render(tmp_path / "gone.json", {}, tmp_path / "out.json")
+
+
+def test_of_a_prompt_of_the_pipelines_database_only_its_text_changes(tmp_path: Path) -> None:
+    text = '[\n {"id": "x", "prompt_text": "old", "inputs": {"video": "v.mp4"}, "parameters": {"a": 1}}\n]'
+    file = put(tmp_path / "a.json", text)
+    (out,) = render(file, {0: Replacement("new", "old")}, tmp_path / "out.json")
+    assert out.text == text.replace('"old"', '"new"')
