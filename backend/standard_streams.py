@@ -13,7 +13,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 from backend.errors import OutputLost
@@ -64,11 +64,12 @@ def working() -> Iterator[None]:
 
 
 def tell_on_stdout() -> None:
-    """Say on stdout that stderr is lost, unless programs read it."""
+    """Say on stdout that stderr is lost, unless programs read it. It may be lost by that, too."""
     told = _streams.lost.get("stderr")
     if told and "stdout" not in _streams.lost and not _streams.has_data:
-        sys.stdout.write(f"upsample: {told}\n")
-        sys.stdout.flush()
+        with suppress(OutputLost):
+            sys.stdout.write(f"upsample: {told}\n")
+            sys.stdout.flush()
 
 
 class _Outlet(io.FileIO):

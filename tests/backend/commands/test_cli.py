@@ -895,6 +895,12 @@ def test_output_on_a_full_disk_is_told_in_one_line_and_by_the_exit_code() -> Non
     assert told.returncode == shown.returncode == ExitCode.OUTPUT
 
 
+def test_a_mistake_keeps_its_exit_code_when_nothing_can_be_said_at_all() -> None:
+    with Path("/dev/full").open("wb") as disk:
+        mute = with_streams(["nosuch.json", "--no-ui"], stdout=disk, stderr=disk)
+    assert mute.returncode == ExitCode.USAGE
+
+
 def test_a_terminal_that_lacks_a_character_gets_an_escape_for_it() -> None:
     done = python(MAIN, "estimate", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert (done.returncode, done.stderr) == (0, "")
