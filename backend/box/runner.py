@@ -165,7 +165,7 @@ async def _read_log_by_sftp(connection: asyncssh.SSHClientConnection, root: str,
         for name in await _names_in(sftp, folder):
             path = posixpath.join(folder, name, LOG_NAME)
             # What is no folder of a machine has no log.
-            with contextlib.suppress(asyncssh.SFTPError):
+            with contextlib.suppress(asyncssh.SFTPNoSuchFile, asyncssh.SFTPPermissionDenied):
                 ages.append(((await sftp.stat(path)).mtime or 0, path))
         return await _read_end(sftp, max(ages)[1], size) if ages else ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import os
 import subprocess
 import sys
 import zipfile
@@ -16,7 +17,7 @@ import asyncssh
 import pytest
 
 from backend.box.channel import Channel
-from backend.box.runner import build_runner, deploy, read_newest_log
+from backend.box.runner import LOG_NAME, build_runner, deploy, read_newest_log
 from backend.box.ssh import connect
 from backend.errors import BoxUnreachable, BoxUnusable
 from tests.support.askers import Person
@@ -171,21 +172,44 @@ class _TellsNamesWithoutEnd(asyncssh.SFTPServer):
             yield asyncssh.SFTPName(b"machine-%d" % self.told, attrs=asyncssh.SFTPAttrs())
 
 
-async def test_a_box_that_tells_names_without_end_is_not_listened_to_for_ever(
-    tmp_path: Path,
-) -> None:
+class _CannotLookAtLogs(asyncssh.SFTPServer):
+    """The files of a box whose disk fails."""
+
+    def stat(self, path: bytes) -> asyncssh.SFTPAttrs:
+        if path.endswith(LOG_NAME.encode()):
+            raise asyncssh.SFTPFailure("Input/output error")
+        return asyncssh.SFTPAttrs.from_local(Path(os.fsdecode(path)).stat())
+
+
+@asynccontextmanager
+async def _reached(files: type[asyncssh.SFTPServer]) -> AsyncIterator[asyncssh.SSHClientConnection]:
+    """A connection to a server in this process, with these files."""
     key = asyncssh.generate_private_key("ssh-ed25519")
     server = await asyncssh.listen(
         LOOPBACK,
         0,
         server_host_keys=[key],
         authorized_client_keys=asyncssh.import_authorized_keys(key.export_public_key().decode()),
-        sftp_factory=_TellsNamesWithoutEnd,
+        sftp_factory=files,
         config=None,
     )
     async with asyncio.timeout(60), server, asyncssh.connect(
         LOOPBACK, server.get_port(), username="u", client_keys=[key], known_hosts=None,
         agent_path=None, config=None,
     ) as connection:  # fmt: skip
+        yield connection
+
+
+async def test_a_box_that_tells_names_without_end_is_not_listened_to_for_ever(
+    tmp_path: Path,
+) -> None:
+    async with _reached(_TellsNamesWithoutEnd) as connection:
         assert await read_newest_log(connection, str(tmp_path), 100) == ""
     assert _TellsNamesWithoutEnd.told < 2_000
+
+
+async def test_a_log_that_cannot_be_looked_at_is_not_taken_for_none(tmp_path: Path) -> None:
+    (tmp_path / "machine").mkdir()
+    async with _reached(_CannotLookAtLogs) as connection:
+        with pytest.raises(BoxUnusable, match="Input/output error"):
+            await read_newest_log(connection, str(tmp_path), 100)
