@@ -68,6 +68,22 @@ def reject(
 
 
 @app.command
+def export(
+    file: Annotated[Path, Parameter(name="FILE", help="Usually batch_results.json.")],
+    /,
+    *,
+    below: Annotated[
+        Path | None, Parameter(help="Only results that are written below this folder.")
+    ] = None,
+    force: Annotated[bool, Parameter(help="Replace a file that is there already.")] = False,
+) -> ExitCode:
+    """Write prompts that are done or failed as one list, which the Houdini pipeline reads."""
+    from backend.commands.results.export import export_results
+
+    return export_results(file, below, force=force)
+
+
+@app.command
 def undo() -> ExitCode:
     """Take back what was decided last."""
     from backend.commands.results.decide import undo_decisions

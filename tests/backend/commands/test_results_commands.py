@@ -11,7 +11,7 @@ import pytest
 
 from backend.cli import run
 from backend.exit_codes import ExitCode
-from backend.store import Job, Store, default_path
+from backend.store import Job, State, Store, default_path
 from tests.support.finished_jobs import Finisher
 from tests.support.specs import write_spec
 
@@ -103,3 +103,40 @@ def test_an_empty_queue_has_no_results(tmp_path: Path, capsys: Capsys) -> None:
     assert "There are no results yet." in capsys.readouterr().err
     assert run(["results", "undo"]) == ExitCode.OK
     assert "nothing to undo" in capsys.readouterr().err
+
+
+# --- export --------------------------------------------------------------------------------------
+
+
+def test_what_is_accepted_or_failed_is_exported_as_one_list(
+    jobs: list[Job], tmp_path: Path, capsys: Capsys
+) -> None:
+    with closing(Store(default_path())) as store:
+        broken = write_spec(tmp_path / "noon.json", {"id": "ps_3", "prompt": "noon"})
+        (failed,) = Finisher(store, tmp_path / "elsewhere").queue(broken, review=False)
+        store.set_state(failed.number, State.FAILED, "no frame")
+    run(["results", "accept", str(jobs[0].number)])
+    capsys.readouterr()
+    assert run(["results", "export", "all.json"]) == ExitCode.OK
+    assert "2 prompts exported. Not reviewed yet: 1." in capsys.readouterr().err
+    dusk = {
+        "name": jobs[0].name,
+        "original_prompt": "dusk",
+        "upsampled_prompt": "A long, warm dusk over the docks.",
+        "video_path": None,
+        "success": True,
+    }
+    noon = {
+        "name": failed.name,
+        "original_prompt": "noon",
+        "upsampled_prompt": "",
+        "video_path": None,
+        "success": False,
+    }
+    assert json.loads(Path("all.json").read_text()) == [dusk, noon]
+    assert run(["results", "export", "some.json", "--below", "out"]) == ExitCode.OK
+    assert json.loads(Path("some.json").read_text()) == [dusk]
+    assert run(["results", "export", "some.json"]) != ExitCode.OK
+    assert "some.json exists already" in capsys.readouterr().err
+    assert run(["results", "export", "some.json", "--force"]) == ExitCode.OK
+    assert run(["results", "export", "no/such/folder.json"]) != ExitCode.OK
