@@ -7,9 +7,10 @@ plain text. This module does not know the file formats; `formats` recognises the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 from pathlib import Path
 
 from backend.specs.json_spans import Member, Node, NotJson, items, member, members, parse
@@ -24,6 +25,9 @@ YAML_SUFFIXES = frozenset({".yaml", ".yml"})
 SUFFIXES = frozenset({".json", ".jsonl", ".txt", *YAML_SUFFIXES, *TABLE_SUFFIXES})
 """File name endings, in lower case, of files that may contain prompts."""
 
+
+MOST_ENTRIES = 500_000
+"""The most prompts of one file. A file of 64 MiB can hold four million, which would take gigabytes."""
 
 _YAML_PROMPT = re.compile(r"^[ \t]*[\"']?prompt(?:_path)?[\"']?[ \t]*:", re.MULTILINE)
 
@@ -86,12 +90,33 @@ class Contents:
 
 
 def divide(source: SourceText) -> Contents | Skipped | BrokenSpec:
-    """Find the entries of a file whose name ends in one of SUFFIXES."""
+    """Find the entries of a file whose name ends in one of SUFFIXES. At most MOST_ENTRIES are taken."""
+    try:
+        return _divide(source)
+    except _TooMany:
+        return BrokenSpec(
+            source.file, 1, f"more than {MOST_ENTRIES:,} prompts: divide it into several files"
+        )
+
+
+class _TooMany(Exception):
+    """A file has more than MOST_ENTRIES entries."""
+
+
+def _bounded(layout: Layout, parts: Iterable[Entry | BrokenSpec]) -> Contents:
+    """Take the parts of a file. Raises _TooMany."""
+    taken = tuple(islice(parts, MOST_ENTRIES + 1))
+    if len(taken) > MOST_ENTRIES:
+        raise _TooMany
+    return Contents(layout, taken)
+
+
+def _divide(source: SourceText) -> Contents | Skipped | BrokenSpec:
     suffix = source.file.suffix.lower()
     if suffix == ".txt":
-        return Contents(Layout.PROSE, tuple(_prose(source)))
+        return _bounded(Layout.PROSE, _prose(source))
     if suffix == ".jsonl":
-        return Contents(Layout.LINES, tuple(_json_lines(source)))
+        return _bounded(Layout.LINES, _json_lines(source))
     if suffix in YAML_SUFFIXES:
         parsed = _parse_yaml(source)
         return (
@@ -100,10 +125,10 @@ def divide(source: SourceText) -> Contents | Skipped | BrokenSpec:
     root = _parse(source, 0, len(source.text))
     if isinstance(root, BrokenSpec):
         is_lines = _is_json_lines(source)
-        return Contents(Layout.LINES, tuple(_json_lines(source))) if is_lines else root
+        return _bounded(Layout.LINES, _json_lines(source)) if is_lines else root
     if isinstance(root.value, list):
         nodes = items(source.text, root)
-        return Contents(Layout.ARRAY, tuple(_numbered(source, i, n) for i, n in enumerate(nodes)))
+        return _bounded(Layout.ARRAY, (_numbered(source, i, n) for i, n in enumerate(nodes)))
     return _divide_object(source, root, Layout.OBJECT)
 
 
@@ -113,7 +138,7 @@ def _divide_object(source: SourceText, root: Node, layout: Layout) -> Contents |
         return Skipped(source.file, f"not a prompt spec: it holds {what}, not an object")
     samples = member(source.text, root, "samples") if "prompt" not in root.value else None
     if samples is not None and isinstance(samples.node.value, dict):
-        return Contents(Layout.SAMPLES, tuple(_samples(source, root, samples.node)))
+        return _bounded(Layout.SAMPLES, _samples(source, root, samples.node))
     return Contents(layout, (Entry(source, 0, root, stem_of(source.file)),))
 
 

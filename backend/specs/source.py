@@ -17,6 +17,9 @@ MAX_SPEC_BYTES = 64 * 1024 * 1024
 
 FROM_LFS = "a Git LFS pointer: the file itself was not fetched; run `git lfs pull` there"
 
+MOST_LINES = 4_000_000
+"""The most lines of a spec file. One of 64 MiB may consist of nothing else, and the place of each is kept."""
+
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _BOM = "\ufeff"
 # Escapes of ASCII characters do not count: every JSON file must escape control characters.
@@ -115,4 +118,6 @@ def _decode(file: Path, place: Path, data: bytes) -> SourceText | Skipped | Brok
     mark = _BOM if text.startswith(_BOM) else ""
     if not text[len(mark) :].strip():
         return Skipped(file, "the file is empty")
+    if text.count("\n") + text.count("\r") - text.count("\r\n") > MOST_LINES:
+        return BrokenSpec(file, 0, f"more than {MOST_LINES:,} lines: divide it into several files")
     return SourceText(file, place, text[len(mark) :], mark)

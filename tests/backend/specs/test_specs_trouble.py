@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from backend.specs import entries
 from backend.specs.model import BrokenSpec, Skipped, Spec
 from backend.specs.reading import Finding, read_file
+from backend.specs.source import MOST_LINES
 from remote.protocol import Json
 
 CWD = Path("/work/project")
@@ -138,6 +140,39 @@ def test_nesting_at_the_decoders_limit_never_raises(folder: Path, depth: int) ->
 def test_numbers_that_python_finds_hard_do_no_harm(folder: Path) -> None:
     text = '{"prompt":"p","edge":{"control_weight":NaN},"seed":' + "9" * 5000 + "}"
     assert read_spec(folder, "a.json", text).prompt == "p"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.jsonl", '{"prompt":"p"}\n' * 4),
+        ("a.json", '{"prompt":"p"}\n' * 4),
+        ("b.json", "[" + ",".join(['{"prompt":"p"}'] * 4) + "]"),
+        ("c.json", '{"samples":{' + ",".join(f'"{i}":{{"prompt":"p"}}' for i in range(4)) + "}}"),
+        ("a.txt", "p\n" * 4),
+    ],
+)
+def test_a_file_of_too_many_prompts_is_refused_as_a_whole(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    """Millions of short ones fit into a file that is small once it is packed, and not into the memory."""
+    (folder / name).write_text(text)
+    for most, refused in ((4, False), (3, True)):
+        monkeypatch.setattr(entries, "MOST_ENTRIES", most)
+        (first, *more) = read_file(folder / name, folder)
+        assert isinstance(first, BrokenSpec) == refused
+        if isinstance(first, BrokenSpec):
+            assert "more than 3 prompts" in first.problem
+            assert more == []
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r", "\r\n"])
+def test_a_file_of_nothing_but_lines_is_refused_at_once(folder: Path, ending: str) -> None:
+    file = folder / "a.txt"
+    file.write_bytes(b"first\n" + ending.encode() * (MOST_LINES + 1) + b"last\n")
+    (found,) = read_file(file, folder)
+    assert isinstance(found, BrokenSpec)
+    assert "more than 4,000,000 lines" in found.problem
 
 
 def test_the_last_of_two_equal_keys_counts(folder: Path) -> None:
