@@ -13,6 +13,7 @@ from backend.planning.plan import Planner, unnamed_hdr
 from backend.sizes import Size
 from backend.tokens import TextCounter
 from backend.video import probe
+from backend.video.missing import is_numbered
 
 
 def show_fit(source: str, frames: int | None, prompt: str, *, as_json: bool) -> ExitCode:
@@ -83,7 +84,7 @@ def frames_wanted(frames: int | None, settings: Settings) -> int:
 def _measure(source: str) -> tuple[Size, int | None]:
     """Return the size and the number of frames of a file. For a size like 1280x720 the number is None."""
     path = Path(source)
-    if not path.exists():
+    if not path.exists() and not is_numbered(path):
         try:
             return Size.parse(source), None
         except InputError:

@@ -14,6 +14,7 @@ from backend.planning.plan import Planner
 from backend.tokens import TextCounter
 from backend.video import MediaKind, create_hint_video, probe
 from backend.video.frame_cache import content_key, hint_path
+from backend.video.missing import make_a_video
 
 
 def make_hint(video: Path, output: Path | None, *, force: bool) -> ExitCode:
@@ -22,6 +23,11 @@ def make_hint(video: Path, output: Path | None, *, force: bool) -> ExitCode:
     media = probe(video)
     if media.kind is MediaKind.IMAGE:
         raise InputError(f"{video} is an image", "A hint video is made of a video.")
+    if media.kind is MediaKind.SEQUENCE:
+        raise InputError(
+            f"{video} is a sequence of pictures, of which no hint video can be made",
+            make_a_video(video.name),
+        )
     if output is not None and output.exists() and not force:
         raise ResultError(f"{output} exists already", "Use --force to replace it.")
     upsampling = settings.upsampling

@@ -61,13 +61,13 @@ def read_regular(path: Path, most: int) -> bytes:
 def file_stamp(place: str) -> str:
     """Return a fingerprint that differs when the file does.
 
-    It is empty when the file is not there, and when it was changed so lately that another change might not
-    be seen.
+    It is empty when the file is not there or is a folder, in which files may change unseen, and when it was
+    changed so lately that another change might not be seen.
     """
     try:
         status = os.stat(place)  # noqa: PTH116 - a Path takes longer to make
     except (OSError, ValueError):
         return ""
-    if time.time() - status.st_mtime < _SETTLED:
+    if stat.S_ISDIR(status.st_mode) or time.time() - status.st_mtime < _SETTLED:
         return ""
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"

@@ -15,7 +15,8 @@ from backend.specs.media import choose_media
 from backend.specs.misplaced_media import where_media_is, with_place
 from backend.specs.model import Spec
 from backend.tokens import LINEAR, Budget, TextCounter, VisionRule, fit
-from backend.video import Frame, Video, probe
+from backend.video import Frame, FrameSampling, MediaKind, Video, probe
+from backend.video.frame_choice import without_rate
 from remote.protocol import FrameInfo, Request, Sampling
 
 _ANY_LENGTH = 1 << 40
@@ -49,8 +50,12 @@ class Plan:
     @property
     def warning(self) -> str:
         """What may be wrong with the frames, though they can be sent; empty when nothing is."""
-        doubtful = [v.path for v in (self.video, self.control) if v and v.is_perhaps_hdr]
-        return unnamed_hdr(doubtful[0]) if doubtful else ""
+        for video in (self.video, self.control):
+            if video and video.is_perhaps_hdr:
+                return unnamed_hdr(video.path)
+            if video and video.gaps:
+                return with_gaps(video)
+        return ""
 
 
 class Planner:
@@ -190,6 +195,9 @@ class Planner:
         frames = self.frames_of(video) + control_frames
         text = self.text_tokens(prompt) if text is None else text
         size, refusal = self._choose_size(video, text, frames)
+        if self.settings.frame_sampling is FrameSampling.FPS:
+            timeless = [v for v in (video, control) if v and v.kind is MediaKind.SEQUENCE]
+            refusal = refusal or (without_rate(timeless[0]) if timeless else None)
         shown = size or video.size
         return Plan(
             prompt=prompt,
@@ -254,6 +262,15 @@ def unnamed_hdr(path: Path) -> str:
         f"{path} says BT.2020 and not whether it is HDR; if it is, its frames are pale. Export it "
         "again, or tag it: ffmpeg -i IN -c copy -bsf:v "
         "hevc_metadata=colour_primaries=9:transfer_characteristics=18 OUT (18 is HLG, 16 is PQ)."
+    )
+
+
+def with_gaps(video: Video) -> str:
+    """Return the warning for a sequence of pictures in which numbers are missing."""
+    are = "number is" if video.gaps == 1 else "numbers are"
+    return (
+        f"{video.path}: {video.gaps:,} {are} missing between the first of its {video.frames:,} pictures "
+        "and the last; its frames are chosen of those that are there."
     )
 
 

@@ -1,11 +1,11 @@
 """Videos and images on this machine: probes them, chooses the frames to show, and draws those frames.
 
 `probe` reads headers, and `damage` says what is wrong with a file that cannot be read. `tiles` reads the
-photographs of phones. `frame_choice` chooses frames by their timestamps. `ffmpeg` runs ffmpeg, the only
-program that draws. `colours` says how HDR becomes what a person sees. `draw` makes frames and hint
-videos. `frame_cache` stores them by content, and looks up the sizes of stored frames. `recent_videos`
-caches what was read of recent videos. `thumbnails` decodes small pictures for the screen. `clips` draws
-short clips of our own.
+photographs of phones. `picture_sequences` finds the pictures of a numbered sequence. `frame_choice` chooses
+frames by their timestamps. `ffmpeg` runs ffmpeg, the only program that draws. `colours` says how HDR becomes
+what a person sees. `draw` makes frames and hint videos. `frame_cache` stores them by content, and looks up
+the sizes of stored frames. `recent_videos` caches what was read of recent videos. `thumbnails` decodes small
+pictures for the screen. `clips` draws short clips of our own.
 """
 
 from backend.video.colours import Colours

@@ -30,7 +30,8 @@ from backend.video.frame_cache import (
 )
 from backend.video.frame_choice import ChosenFrame
 from backend.video.kept_pictures import note_use
-from backend.video.probe import MediaKind, Video, probe
+from backend.video.missing import make_a_video
+from backend.video.probe import MediaKind, Video, picture_of, probe
 from backend.video.tiles import ffmpeg_for
 
 TIME_LIMIT = 300.0
@@ -44,7 +45,8 @@ class Prepared:
     frames: tuple[Frame, ...]
     """One picture for each chosen frame, in the order of the video."""
     hint: Path | None
-    """The hint video at the frames' size; None for an image, and where the frames are not scaled."""
+    """The hint video at the frames' size; None for an image or a sequence of pictures, and where the frames
+    are not scaled."""
 
 
 async def prepare_frames(
@@ -74,6 +76,7 @@ async def prepare_frames(
             note_use(used)
     if kept is not None and missing_hint is None:
         return Prepared(kept, hint)
+    program = ffmpeg or ffmpeg_for(video.stream)
     names = [(frame.index, f"{FRAMES}/{frame_name(at)}") for at, frame in enumerate(chosen)]
     drawing = Drawing(
         video.path,
@@ -85,15 +88,38 @@ async def prepare_frames(
     )
     with drawing_folder(hint_video_dir) as folder:
         (folder / FRAMES).mkdir()
-        await draw(
-            drawing, folder, ffmpeg=ffmpeg or ffmpeg_for(video.stream), time_limit=time_limit
-        )
+        if video.kind is MediaKind.SEQUENCE:
+            await _draw_pictures(video, chosen, size, folder, program, time_limit)
+        else:
+            await draw(drawing, folder, ffmpeg=program, time_limit=time_limit)
         if kept is None:
             await asyncio.to_thread(check_drawn, video, folder / FRAMES, chosen, size)
             kept = await asyncio.to_thread(keep_frames, folder, frames_dir, chosen, size)
         if missing_hint is not None:
             (folder / HINT).replace(folder.parent / missing_hint.name)
     return Prepared(kept, hint)
+
+
+async def _draw_pictures(
+    video: Video,
+    chosen: Sequence[ChosenFrame],
+    size: Size,
+    folder: Path,
+    ffmpeg: Path,
+    time_limit: float,
+) -> None:
+    """Draw the chosen pictures of a sequence, each as a still picture is drawn."""
+    for at, frame in enumerate(chosen):
+        picture = frame.picture or video.path
+        still = await asyncio.to_thread(picture_of, video.path, picture, video.size)
+        drawing = Drawing(
+            still.path,
+            still.stream,
+            frames=[(0, f"{FRAMES}/{frame_name(at)}")],
+            frame_size=size if size != still.size or still.is_stretched else None,
+            colours=still.colours,
+        )
+        await draw(drawing, folder, ffmpeg=ffmpeg, time_limit=time_limit)
 
 
 async def create_hint_video(
@@ -110,8 +136,8 @@ async def create_hint_video(
     The video has two frames a second, is scaled with Lanczos to `size` (by default the video's own size; odd
     sides lose a pixel, because yuv420p allows none), and is H.264 at CRF 18. With `hint_video_dir`, a hint
     video that is stored there is copied, and a new one is stored there, too. The output is written as a whole
-    or not at all. Raises MediaError for an image or a file that cannot be read, and InputError when the
-    output cannot be written.
+    or not at all. Raises MediaError for an image, a sequence of pictures or a file that cannot be read, and
+    InputError when the output cannot be written.
     """
     source, target = Path(input), Path(output)
     video = await asyncio.to_thread(_probe_hint_source, source, target)
@@ -139,6 +165,11 @@ def _probe_hint_source(source: Path, target: Path) -> Video:
     video = probe(source)
     if video.kind is MediaKind.IMAGE:
         raise MediaError(f"{source} is a still picture.", "Give a video to make a hint video of.")
+    if video.kind is MediaKind.SEQUENCE:
+        raise MediaError(
+            f"{source} is a sequence of pictures, of which no hint video can be made.",
+            make_a_video(source.name),
+        )
     if target.exists() and target.samefile(source):
         raise InputError(f"{target} is the input itself.", "Give another output.")
     return video

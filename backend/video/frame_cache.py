@@ -34,6 +34,7 @@ from backend.sizes import Size
 from backend.video.allowed_formats import MAX_PIXELS
 from backend.video.colours import Colours
 from backend.video.frame_choice import ChosenFrame, FrameSampling, choose_frames
+from backend.video.picture_sequences import find_sequence, sequence_key
 from backend.video.probe import Video
 
 FRAMES = "frames"
@@ -59,7 +60,7 @@ class Frame:
     width: int
     height: int
     time: float
-    """Seconds from the start of the video; 0 for an image."""
+    """Seconds from the start of the video; 0 for an image and in a sequence of pictures."""
     file_size: int
     """Bytes."""
 
@@ -68,13 +69,17 @@ class Frame:
 
 
 def content_key(path: Path, time_limit: float = TIME_LIMIT) -> str:
-    """Return a key for the file's content: 16 digits of its SHA-256.
+    """Return a key for the file's content: 16 digits of its SHA-256. Of a sequence of pictures, which may
+    be long, it is made of the files' names, sizes and times (`sequence_key`).
 
     Raises MediaError, also when reading takes more than `time_limit` seconds. A file with holes may be
     longer than any disk.
     """
+    sequence = find_sequence(path)
     end, digest = monotonic() + time_limit, hashlib.sha256()
     try:
+        if sequence is not None:
+            return sequence_key(sequence.pictures)
         with open_regular(path) as file:
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)

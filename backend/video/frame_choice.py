@@ -7,12 +7,15 @@ frames (B-frames) come out right. Everything here blocks: call it from a thread.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from backend.errors import InputError, MediaError
+from backend.video.picture_sequences import find_sequence
 from backend.video.probe import MediaKind, Video, open_media, packets
 
 if TYPE_CHECKING:
@@ -41,7 +44,9 @@ class ChosenFrame:
     index: int
     """The frame's position, from 0, in the order in which frames are shown."""
     time: float
-    """When the frame appears, in seconds after the video's first frame."""
+    """When the frame appears, in seconds after the video's first frame; 0 in a sequence of pictures."""
+    picture: Path | None = None
+    """The picture that is the frame, in a sequence of pictures."""
 
 
 def choose_frames(
@@ -56,6 +61,8 @@ def choose_frames(
         raise InputError(f"{count} frames cannot be chosen.", "Ask for at least 1.")
     if video.kind is MediaKind.IMAGE:
         return (ChosenFrame(0, 0.0),)
+    if video.kind is MediaKind.SEQUENCE:
+        return _choose_pictures(video, count, sampling)
     line = _read_timeline(video)
     if sampling is FrameSampling.FIRST:
         indices = list(range(min(count, len(line.starts))))
@@ -66,6 +73,28 @@ def choose_frames(
         moments = [step * _FPS_STEP for step in range(count)]
         indices = _shown_at(line, [moment for moment in moments if moment < line.end])
     return tuple(ChosenFrame(index, float(line.starts[index])) for index in indices)
+
+
+def _choose_pictures(video: Video, count: int, sampling: FrameSampling) -> tuple[ChosenFrame, ...]:
+    """Choose pictures of a sequence by their places in it, since nobody knows when they are shown."""
+    if sampling is FrameSampling.FPS:
+        raise without_rate(video)
+    sequence = find_sequence(video.path)
+    if sequence is None:
+        raise MediaError(f"{video.path} has changed since it was read.", "Try again.")
+    there = len(sequence.pictures)
+    indices: Sequence[int] = range(min(count, there))
+    if sampling is FrameSampling.UNIFORM and count < there:
+        indices = [there * (2 * part + 1) // (2 * count) for part in range(count)]
+    return tuple(ChosenFrame(index, 0.0, sequence.pictures[index]) for index in indices)
+
+
+def without_rate(video: Video) -> InputError:
+    """Return the error for a sequence of pictures whose frames are to be chosen by time."""
+    return InputError(
+        f"{video.path} is a sequence of pictures, whose frame rate is not known.",
+        'Set frame_sampling to "uniform" or "first", or make a video of it with ffmpeg.',
+    )
 
 
 class _Timeline(NamedTuple):

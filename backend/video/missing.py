@@ -10,16 +10,52 @@ import re
 import unicodedata
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from backend.errors import MediaError
 
 _ADDRESS = re.compile(r"(?:^|/)([A-Za-z][A-Za-z0-9+.-]+:)/+(.*)")
-_HOUDINI_FRAME = re.compile(r"\$\{?F\d*\}?(?![A-Za-z_])")
-_NUMBERED = re.compile(r"%\d*d|#{2,}|\?{2,}|\*")
+_NUMBER = re.compile(
+    r"%0*([0-9]{0,2})d|\$(?:\{F([0-9]?)\}|F([0-9]?)(?![A-Za-z0-9_]))|(#{2,16}|\?{2,16})|\*"
+)
+"""The place of a number as printf and ffmpeg write it, Houdini, and many renderers."""
 _VARIABLE = re.compile(r"\$\{?\w+\}?|%[A-Za-z_]\w*%")
-_PICTURES = frozenset({".png", ".jpg", ".jpeg", ".exr", ".tif", ".tiff", ".bmp", ".webp", ".ppm"})
+PICTURE_SUFFIXES = frozenset(
+    (
+        *(".png", ".jpg", ".jpeg", ".exr", ".tif", ".tiff", ".bmp", ".webp", ".ppm", ".pgm"),
+        *(".dpx", ".hdr", ".jxl", ".jp2", ".qoi"),
+    )
+)
+"""Endings of the pictures of a sequence, in lower case."""
 _MOST_LISTED = 100_000
 """The most names of a folder that are compared."""
+_NAME_THEM = (
+    "The names of a sequence's pictures differ by one number alone: name one, as in frame_%04d.png."
+)
+
+
+class NumberPlace(NamedTuple):
+    """The part of a file's name that stands for a number."""
+
+    start: int
+    end: int
+    width: int
+    """The least digits, filled up with zeros; 0 for any number."""
+
+
+def is_numbered(path: Path) -> bool:
+    """Whether the last part of a path stands for the numbered names of a sequence of pictures."""
+    return _ADDRESS.search(str(path)) is None and _NUMBER.search(path.name) is not None
+
+
+def places_of_number(name: str) -> list[NumberPlace]:
+    """Return the parts of a name that stand for a number."""
+    return [NumberPlace(*match.span(), _width(match)) for match in _NUMBER.finditer(name)]
+
+
+def _width(match: re.Match[str]) -> int:
+    printf, braced, houdini, marks = match.groups()
+    return len(marks) if marks else int(printf or braced or houdini or 0)
 
 
 def missing(path: Path) -> MediaError:
@@ -29,13 +65,13 @@ def missing(path: Path) -> MediaError:
     if address is not None:
         problem = f"{address[1]}//{address[2]} is an address, and nothing is fetched."
         return MediaError(problem, "Download it, and name the file.")
-    name = path.name
-    if _HOUDINI_FRAME.search(name) or _NUMBERED.search(name):
-        return MediaError(
-            f"{path} is a numbered sequence of pictures, not a file.", _make_a_video(name)
-        )
     if any(part.startswith("~") for part in path.parts):
         return MediaError(f"{path} begins with ~, which is not expanded.", "Write the whole path.")
+    if is_numbered(path):
+        return MediaError(
+            f"{path} is a numbered sequence of pictures, and there is none of them.",
+            "Check the path in the spec, or copy the pictures there.",
+        )
     if _VARIABLE.search(text):
         problem = f"{path} holds a variable, which is not expanded."
         return MediaError(problem, "Write the whole path.")
@@ -48,22 +84,21 @@ def missing(path: Path) -> MediaError:
 
 
 def folder_in_place_of_file(path: Path) -> MediaError:
-    """Return the error for a folder where a video is expected."""
+    """Return the error for a folder that is no sequence of pictures."""
     try:
         with os.scandir(path) as listing:
             names = [entry.name for entry in islice(listing, 100)]
     except OSError:
         names = []
-    picture = next((name for name in names if Path(name).suffix.lower() in _PICTURES), None)
-    if picture is not None:
-        return MediaError(f"{path} is a folder of pictures.", _make_a_video(picture))
+    if any(Path(name).suffix.lower() in PICTURE_SUFFIXES for name in names):
+        return MediaError(f"{path} is a folder of pictures of several names.", _NAME_THEM)
     return MediaError(f"{path} is a folder.", "Give the video or image file itself.")
 
 
-def _make_a_video(picture: str) -> str:
-    """Say how a video is made of numbered pictures; `picture` is the name of one, or their pattern."""
+def make_a_video(picture: str) -> str:
+    """Say how a video is made of numbered pictures; `picture` is the name of one, or theirs."""
     ending = Path(picture).suffix.lower()
-    pattern = f"frame_%04d{ending if ending in _PICTURES else '.png'}"
+    pattern = f"frame_%04d{ending if ending in PICTURE_SUFFIXES else '.png'}"
     return f"Make a video of the pictures first: ffmpeg -framerate 24 -i {pattern} frames.mp4"
 
 

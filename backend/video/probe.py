@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
@@ -27,6 +27,7 @@ from backend.video.damage import (
     without_size,
 )
 from backend.video.missing import folder_in_place_of_file, missing
+from backend.video.picture_sequences import PictureSequence, find_sequence
 from backend.video.tiles import ALL_TILES, drawn_size
 
 if TYPE_CHECKING:
@@ -52,10 +53,12 @@ _STILL_BRANDS = frozenset({"avif", "heic", "heix", "mif1"})
 
 
 class MediaKind(StrEnum):
-    """Whether a file is a video or a still image."""
+    """What can be looked at."""
 
     VIDEO = "video"
     IMAGE = "image"
+    SEQUENCE = "sequence"
+    """The numbered pictures of one folder (`picture_sequences`), whose frame rate nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +66,15 @@ class Video:
     """A video or image that a model can look at."""
 
     path: Path
-    """The path, as the caller gave it."""
+    """The path, as the caller gave it; of a sequence, that of the folder or the numbered name."""
     kind: MediaKind
     size: Size
     """The size in pixels at which the video plays: after the rotation that the file asks for, and with the
     width stretched where its pixels are not square."""
     fps: float
-    """Frames a second on average; 0 for an image."""
+    """Frames a second on average; 0 for an image and a sequence."""
     duration: float
-    """Seconds; 0 for an image."""
+    """Seconds; 0 for an image and a sequence."""
     frames: int
     """The number of frames, at least 1: from the header, or duration × fps where it has none (Matroska)."""
     codec: str
@@ -84,11 +87,48 @@ class Video:
     """The colours, where they are not those of an ordinary screen."""
     is_perhaps_hdr: bool = False
     """Whether it says BT.2020 and not whether it is HDR. Its frames are drawn as if it were not."""
+    gaps: int = 0
+    """How many numbers of a sequence have no picture, between its first and its last."""
 
 
 def probe(path: str | Path) -> Video:
-    """Probe a file. Raises MediaError when it is not a video or image that can be read."""
+    """Probe a file or a sequence of pictures. Raises MediaError when it is none that can be read."""
     path = Path(path)
+    sequence = find_sequence(path)
+    return _probe_file(path) if sequence is None else _probe_sequence(path, sequence)
+
+
+def picture_of(path: Path, picture: Path, size: Size) -> Video:
+    """Probe one picture of the sequence at `path`, which must be a still picture of this size.
+
+    Raises MediaError.
+    """
+    still = _probe_still(path, picture)
+    if still.size != size:
+        raise MediaError(
+            f"{picture} is {still.size}, where the first picture of its sequence is {size}.",
+            "Give pictures of one size.",
+        )
+    return still
+
+
+def _probe_sequence(path: Path, sequence: PictureSequence) -> Video:
+    first = _probe_still(path, sequence.pictures[0])
+    count = len(sequence.pictures)
+    return replace(first, path=path, kind=MediaKind.SEQUENCE, frames=count, gaps=sequence.gaps)
+
+
+def _probe_still(path: Path, picture: Path) -> Video:
+    still = _probe_file(picture)
+    if still.kind is not MediaKind.IMAGE:
+        raise MediaError(
+            f"{picture} is a video, and {path} stands for a sequence of pictures.",
+            "Name the video itself.",
+        )
+    return still
+
+
+def _probe_file(path: Path) -> Video:
     with open_media(path) as container:
         stream = picture_stream(path, container)
         _refuse_sizes(path, stream.codec_context.width, stream.codec_context.height)

@@ -18,7 +18,7 @@ from backend.errors import MediaError
 from backend.sizes import Size
 from backend.video.colours import Filter, screen_filters, write_tables
 from backend.video.frame_choice import ChosenFrame
-from backend.video.probe import Video, open_media
+from backend.video.probe import MediaKind, Video, open_media, picture_of
 from backend.video.tiles import ALL_TILES, draw_small
 
 if TYPE_CHECKING:
@@ -68,9 +68,25 @@ def read_thumbnails(
     Raises MediaError when the file can no longer be read or takes too long. `cancelled` is called at every
     decoded frame; once it returns True, ThumbnailsCancelled is raised.
     """
+    if video.kind is MediaKind.SEQUENCE:
+        for frame in chosen:
+            still = picture_of(video.path, frame.picture or video.path, video.size)
+            first = (ChosenFrame(0, 0.0),)
+            yield from read_thumbnails(still, first, size, cancelled, time_limit=time_limit)
+        return
     if video.stream == ALL_TILES:
         yield Thumbnail(size, draw_small(video.path, video.stream, size))
         return
+    yield from _read_clip(video, chosen, size, cancelled, time_limit)
+
+
+def _read_clip(
+    video: Video,
+    chosen: Sequence[ChosenFrame],
+    size: Size,
+    cancelled: Callable[[], bool],
+    time_limit: float,
+) -> Iterator[Thumbnail]:
     end = monotonic() + time_limit
 
     def check() -> None:

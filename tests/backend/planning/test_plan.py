@@ -134,6 +134,19 @@ def test_a_video_that_may_be_hdr_is_warned_of(counter: TextCounter) -> None:
     assert found.warning.startswith("b.mov says BT.2020 and not whether it is HDR")
 
 
+def test_a_sequence_with_gaps_is_warned_of_and_refused_where_time_chooses(
+    counter: TextCounter,
+) -> None:
+    whole = Video(Path("f_%d.png"), MediaKind.SEQUENCE, Size(64, 36), 0.0, 0.0, 24, "png")
+    planner = Planner(upsampling(), counter)
+    assert planner.plan_read(PROMPT, whole, None, 16).warning == ""
+    found = planner.plan_read(PROMPT, replace(whole, gaps=3), None, 16)
+    assert (found.refusal, found.frames) == (None, 2)
+    assert found.warning.startswith("f_%d.png: 3 numbers are missing between the first of its 24")
+    planner = Planner(upsampling(frame_sampling="fps"), counter)
+    assert "frame rate is not known" in str(planner.plan_read(PROMPT, whole, None, 16).refusal)
+
+
 # --- text ----------------------------------------------------------------------------------------
 
 

@@ -20,8 +20,6 @@ from backend.video import probe
         ("${DATA}/clip.mp4", "holds a variable"),
         ("frame_%04d.png", "a numbered sequence of pictures"),
         ("frame_$F4.exr", "a numbered sequence of pictures"),
-        ("frame_$F4.exr", "-i frame_%04d.exr "),
-        ("frame_####", "-i frame_%04d.png "),
         ("frame_####.exr", "a numbered sequence of pictures"),
         ("cafe\u0301.mp4", "café.mp4 does.\n  The two differ only in Unicode form"),
         ("CLIP.mp4", "clip.mp4 does.\n  The two differ in upper and lower case"),
@@ -30,8 +28,11 @@ from backend.video import probe
         ("gone.mp4", "does not exist.\n  Check the path"),
         ("twin.mp4", "does not exist.\n  Check the path"),
         ("deep", "is a folder.\n  Give the video"),
-        ("frames", "is a folder of pictures.\n  Make a video of the pictures first"),
-        ("frames", "-i frame_%04d.jpg "),
+        ("nowhere/frame_%04d.png", "a numbered sequence of pictures, and there is none"),
+        (
+            "frames",
+            "is a folder of pictures of several names.\n  The names of a sequence's pictures",
+        ),
     ],
 )
 def test_a_path_without_a_file_is_told_for_what_it_is(
@@ -39,7 +40,15 @@ def test_a_path_without_a_file_is_told_for_what_it_is(
 ) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "frames").mkdir()
-    for name in ("café.mp4", "clip.mp4", "deep/clip.mp4", "Twin.mp4", "TWIN.mp4", "frames/1.jpg"):
+    for name in (
+        "café.mp4",
+        "clip.mp4",
+        "deep/clip.mp4",
+        "Twin.mp4",
+        "TWIN.mp4",
+        "frames/a1.png",
+        "frames/b1.png",
+    ):
         (tmp_path / name).write_bytes(b"x")
     path = Path(written) if "://" in written else tmp_path / written
     with pytest.raises(MediaError) as error:

@@ -10,7 +10,7 @@ from threading import Lock
 
 from backend.planning.plan import Plan
 from backend.sizes import Size
-from backend.video import FrameSampling, MediaKind, Video, choose_frames
+from backend.video import ChosenFrame, FrameSampling, MediaKind, Video, choose_frames
 from backend.video.thumbnails import Thumbnail, ThumbnailsCancelled, fit_within, read_thumbnails
 
 KEPT = 256
@@ -146,22 +146,13 @@ class PictureBook:
         if cancelled():
             raise ThumbnailsCancelled
         chosen = choose_frames(video, look.frames, look.sampling)[:most]
-        try:
-            stat = video.path.stat()
-            keys = [
-                _Key(video.path, stat.st_mtime_ns, stat.st_size, size, frame.index)
-                for frame in chosen
-            ]
-        except OSError:
-            # Reading it will say what is wrong, in words.
-            keys = [_Key(video.path, 0, 0, size, frame.index) for frame in chosen]
+        keys = [_key(frame.picture or video.path, size, frame.index) for frame in chosen]
         kept = [self._find(key) for key in keys]
         missing = [frame for frame, found in zip(chosen, kept, strict=True) if found is None]
         fresh = read_thumbnails(video, missing, size, cancelled)
         for frame, key, found in zip(chosen, keys, kept, strict=True):
             thumbnail = found or self._keep(key, next(fresh))
-            still = video.kind is MediaKind.IMAGE
-            yield Picture(whose + ("picture" if still else f"{frame.time:.2f} s"), thumbnail)
+            yield Picture(whose + _label(video.kind, frame), thumbnail)
 
     def _find(self, key: _Key) -> Thumbnail | None:
         with self._lock:
@@ -176,6 +167,25 @@ class PictureBook:
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
         return thumbnail
+
+
+def _key(path: Path, size: Size, index: int) -> _Key:
+    try:
+        stat = path.stat()
+    except OSError:
+        # Reading it will say what is wrong, in words.
+        return _Key(path, 0, 0, size, index)
+    return _Key(path, stat.st_mtime_ns, stat.st_size, size, index)
+
+
+def _label(kind: MediaKind, frame: ChosenFrame) -> str:
+    match kind:
+        case MediaKind.IMAGE:
+            return "picture"
+        case MediaKind.SEQUENCE:
+            return f"picture {frame.index + 1}"
+        case MediaKind.VIDEO:
+            return f"{frame.time:.2f} s"
 
 
 def _even(size: Size) -> Size:
