@@ -22,6 +22,12 @@ def upsample(
         from backend.commands.upsample import upsample_batch
 
         return upsample_batch(replace(options, paths=paths))
+    if options.columns:
+        from backend.errors import InputError
+
+        raise InputError(
+            "--columns is for --no-ui and --dry-run", "The app finds columns by common names."
+        )
     from backend.commands.open_app import open_app
 
     return open_app(paths, options.results_folder, options.changes)

@@ -210,8 +210,8 @@ def _choose_specs(
 ) -> list[Spec]:
     """Return the specs to upsample, and warn of each skipped file with the reason.
 
-    There may be none where all that was found are prompt specs that are left alone. Raises InputError where
-    nothing was found.
+    There may be none where all that was found is left alone: prompt specs, and files in a folder. Raises
+    InputError where nothing was found, and where a file that is named is no prompt spec.
     """
     for broken in found.broken:
         warn(str(broken))
@@ -226,7 +226,9 @@ def _choose_specs(
         warn(f"{file}: skipped, {reason}")
     if len(skipped) > _MOST_NAMED:
         warn(f"… and {len(skipped) - _MOST_NAMED} more files were skipped")
-    is_left_alone = bool(left_alone) or any(skip.entry is not None for skip in found.skipped)
+    is_left_alone = bool(left_alone) or any(
+        skip.entry is not None or skip.file not in options.paths for skip in found.skipped
+    )
     if options.paths and not specs and (found.broken or not is_left_alone):
         named = ", ".join(str(path) for path in options.paths)
         raise InputError(f"nothing to upsample: no usable prompt spec in {named}")
