@@ -237,13 +237,14 @@ def _explain_error(hop: _Hop, error: Exception) -> Exception:
             return BoxUnreachable(f"no SSH connection to {host}: {error.reason}", said)
         case ValueError():
             return _misconfigured(hop.settings.destination, error)
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     if hop.proxy.program and not said:
         return BoxUnreachable(
-            f"the ProxyCommand for {host} cannot be run: {error}",
+            f"the ProxyCommand for {host} cannot be run: {reason}",
             f"Look at ProxyCommand in ~/.ssh/config. Its program is {hop.proxy.program}.",
         )
     return BoxUnreachable(
-        f"{host} cannot be reached: {error}", said or "Is the name right, and the box running?"
+        f"{host} cannot be reached: {reason}", said or "Is the name right, and the box running?"
     )
 
 

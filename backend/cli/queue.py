@@ -40,10 +40,10 @@ def cancel(
 @app.command
 def pause(
     *jobs: JobNumber,
-    all: Annotated[bool, Parameter(help="Every job that is not sent yet.")] = False,  # noqa: A002
+    all: Annotated[bool, Parameter(help="Every job that waits.")] = False,  # noqa: A002
     json: Annotated[bool, Parameter(help="One JSON object a line.")] = False,
 ) -> ExitCode:
-    """Let jobs wait that no box has yet, until they are resumed."""
+    """Let jobs wait until they are resumed; an open upsample takes back those that wait on a box."""
     from backend.commands.queue.pause import pause_jobs
 
     return pause_jobs(jobs, everything=all, as_json=json)
@@ -70,7 +70,7 @@ def move(
     down: Annotated[bool, Parameter(help="After the job that follows them.")] = False,
     json: Annotated[bool, Parameter(help="One JSON object a line.")] = False,
 ) -> ExitCode:
-    """Send jobs earlier or later that are not sent yet."""
+    """Let waiting jobs be done earlier or later, on a box, too."""
     from backend.commands.queue.move import move_waiting
 
     return move_waiting(jobs, first=first, last=last, up=up, down=down, as_json=json)

@@ -67,6 +67,8 @@ def _outcome(before: Job, now: Job, is_waiting: bool) -> JobOutcome:
         return JobOutcome(now, False, f"{now.state}; will be paused by whoever works on it")
     if before.state.ended:
         return JobOutcome(now, False, f"was {before.state} already")
-    return JobOutcome(
-        now, False, f"is {now.state}: `upsample queue cancel {now.number}` takes it back"
-    )
+    cancel = f"`upsample queue cancel {now.number}`"
+    if now.state is State.SENT:
+        why = f"is on the box, and only an open upsample takes it back; or {cancel}"
+        return JobOutcome(now, False, why)
+    return JobOutcome(now, False, f"is {now.state}: {cancel} takes it back")

@@ -136,7 +136,8 @@ async def test_a_line_about_keys_that_cannot_be_heeded_is_named(
 
 async def test_a_proxy_command_that_cannot_be_started_is_named(laptop: Laptop) -> None:
     laptop.add_host("gpu", 22, more="ProxyCommand ~/none %h")
-    with pytest.raises(BoxUnreachable, match="the ProxyCommand for gpu cannot be run") as raised:
+    said = "^the ProxyCommand for gpu cannot be run: No such file or directory\n"
+    with pytest.raises(BoxUnreachable, match=said) as raised:
         await _reaches("gpu", Person())
     assert f"{laptop.home}/none" in raised.value.remedy
 
