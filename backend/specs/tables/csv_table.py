@@ -19,6 +19,8 @@ from backend.specs.tables.rows import TableFault, TableRow
 
 MOST_ROW_BYTES = 4 * 1024 * 1024
 """The most bytes of one row. A prompt has some hundred."""
+MOST_LINES_IN_VAIN = 100_000
+"""The most lines of one file that are read ahead for the ends of cells that have none."""
 _QUOTED = re.compile(rb'"[^"]*"')
 _SEPARATOR_LINE = re.compile(rb"sep=(.)\r?\n", re.IGNORECASE)
 _DELIMITERS = (b",", b";", b"\t", b"|")
@@ -55,6 +57,7 @@ class CsvTable:
             raise TableFault("it is UTF-16: save the table as UTF-8", 1)
         self._at = len(codecs.BOM_UTF8) if start.startswith(codecs.BOM_UTF8) else 0
         self._line = 1
+        self._lines_in_vain = 0
         file.seek(self._at)
         first = file.readline(MOST_ROW_BYTES)
         file.seek(self._at)
@@ -76,7 +79,10 @@ class CsvTable:
         self.header: Sequence[str] = [name.strip() for name in self._cells(header)]
 
     def records(self) -> Iterator[CsvRecord]:
-        """Yield the records from here on; the first is the header. Blank lines are left out."""
+        """Yield the records from here on; the first is the header. Blank lines are left out.
+
+        Raises TableFault where many quotation marks are never closed.
+        """
         while first := self._file.readline(MOST_ROW_BYTES + 1):
             line, self._line = self._line, self._line + 1
             if len(first) > MOST_ROW_BYTES:
@@ -86,6 +92,8 @@ class CsvTable:
                 continue
             rest = self._rest_of_record(first)
             if rest is None:
+                if self._lines_in_vain > MOST_LINES_IN_VAIN:
+                    raise TableFault("many quotation marks are never closed", line)
                 self._at += len(first)
                 self._file.seek(self._at)
                 yield CsvRecord(line, first, self._at, "a quotation mark is never closed")
@@ -172,6 +180,7 @@ class CsvTable:
             more = self._file.readline(MOST_ROW_BYTES + 1 - size)
             size += len(more)
             if not more or size > MOST_ROW_BYTES:
+                self._lines_in_vain += len(rest)
                 return None
             rest.append(more)
             is_open = _is_open_after(more, self.delimiter, is_open=True, at=0)

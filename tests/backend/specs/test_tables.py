@@ -144,6 +144,11 @@ def test_each_trouble_is_one_message_and_the_other_rows_go_on(
     assert prompts == (["fine"] if "fine" in str(content) else [])
 
 
+def test_a_file_full_of_quotation_marks_that_are_never_closed_is_given_up(tmp_path: Path) -> None:
+    file = put(tmp_path / "t.csv", "prompt,video\n" + 'a"b,"c\n' * 20_000)
+    assert told(file)[-1].endswith(": many quotation marks are never closed")
+
+
 def test_many_broken_rows_are_counted(tmp_path: Path) -> None:
     file = put(tmp_path / "t.csv", "prompt,x\n" + "a,b,c\n" * 5_000)
     lines = told(file)
