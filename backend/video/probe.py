@@ -45,6 +45,8 @@ _MOST_STRETCHED = 4
 
 TIME_LIMIT = 60.0
 """Seconds that reading all packets of a file may take."""
+_OPEN_LIMIT = 20.0
+"""Seconds that each step of opening a file may take: finding its format, its header, its streams."""
 MAX_PACKETS = 5_000_000
 """The most packets of one file: two days of video."""
 
@@ -157,7 +159,7 @@ def _probe_file(path: Path) -> Video:
 
 
 @contextmanager
-def open_media(path: Path) -> Iterator[InputContainer]:
+def open_media(path: Path, time_limit: float = TIME_LIMIT) -> Iterator[InputContainer]:
     """Open a file. Every error of ffmpeg's inside the block becomes a MediaError.
 
     Import parts of PyAV only inside the block: two threads that import different parts first, as jobs that
@@ -177,14 +179,18 @@ def open_media(path: Path) -> Iterator[InputContainer]:
             container_options=allowed | ({"pattern_type": "none"} if "%" in name else {}),
             options={"max_pixels": str(MAX_PIXELS)},
             metadata_errors="replace",
+            # The second one is for each packet: a file may have a hole of terabytes in it.
+            timeout=(min(_OPEN_LIMIT, time_limit), time_limit),
         ) as container:
             yield container
     except av.ArgumentError as error:
         # ffmpeg raises this for a format that is not in the list.
         why = "it is of a kind that is not read"
         if path.stat().st_size > MAX_PICTURE_BYTES:
-            why += f", or a picture of more than {MAX_PICTURE_BYTES >> 20} MiB"
+            why += f", or a picture or a bare stream of more than {MAX_PICTURE_BYTES >> 20} MiB"
         raise unreadable(path, why) from error
+    except (av.ExitError, av.BlockingIOError) as error:
+        raise _too_slow(path) from error
     except av.FFmpegError as error:
         raise unreadable(path, error.strerror or str(error)) from error
     except OSError as error:
@@ -201,11 +207,15 @@ def packets(
     end = monotonic() + time_limit
     for count, packet in enumerate(container.demux(stream)):
         if count >= MAX_PACKETS or monotonic() > end:
-            raise MediaError(
-                f"{path} takes too long to be looked through.",
-                "Copy it to a faster disk, or cut it to the part that is wanted.",
-            )
+            raise _too_slow(path)
         yield packet
+
+
+def _too_slow(path: Path) -> MediaError:
+    return MediaError(
+        f"{path} takes too long to be looked through.",
+        "Copy it to a faster disk, or cut it to the part that is wanted.",
+    )
 
 
 def picture_stream(path: Path, container: InputContainer) -> VideoStream:

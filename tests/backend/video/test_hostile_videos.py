@@ -186,6 +186,29 @@ def test_a_picture_with_holes_of_gigabytes_is_not_read_as_a_whole(
     assert ended.peak < 2**28
 
 
+@pytest.mark.parametrize("ending", ["mkv", "avi"])
+def test_a_video_with_a_hole_of_terabytes_is_given_up(
+    tmp_path: Path, counted_clip: Path, run_ffmpeg: RunFfmpeg, ending: str
+) -> None:
+    video = tmp_path / f"a.{ending}"
+    run_ffmpeg("-i", counted_clip, "-c:v", "mjpeg", video)
+    os.truncate(video, 2**40)
+    with pytest.raises(MediaError, match="too long"), open_media(video, 0.2) as container:
+        list(packets(video, container, picture_stream(video, container)))
+
+
+def test_a_bare_stream_with_a_hole_of_gigabytes_is_not_read(
+    tmp_path: Path, counted_clip: Path, run_ffmpeg: RunFfmpeg
+) -> None:
+    """ffmpeg would keep all of it, in search of the next picture."""
+    video = tmp_path / "a.h264"
+    run_ffmpeg("-i", counted_clip, "-c", "copy", video)
+    assert probe(video).frames == 48
+    os.truncate(video, 2**32)
+    with pytest.raises(MediaError, match="a bare stream of more than 512 MiB"):
+        probe(video)
+
+
 def test_a_jpeg_is_looked_through_piece_by_piece(tmp_path: Path) -> None:
     picture = tmp_path / "a.jpg"
     for end, is_cut in ((b"\xff\xd9", False), (b"", True)):
