@@ -187,7 +187,9 @@ class UpsampleApp(TellsDefects, SteadyApp):
         self.settings = settings
         self.settings_changed.publish(settings)
 
-    def ask_to_upsample(self, chosen: Sequence[Chosen], queued: Callable[[], object]) -> None:
+    def ask_to_upsample(
+        self, chosen: Sequence[Chosen], queued: Callable[[], object], *, include_upsampled: bool
+    ) -> None:
         from tui.send.dialog import UpsampleDialog
 
         if not chosen:
@@ -202,7 +204,8 @@ class UpsampleApp(TellsDefects, SteadyApp):
                     work = self._queue(to_send, queued)
                     self.run_worker(work, group=CHANGES, exit_on_error=False)
 
-            self.push_screen(UpsampleDialog(chosen, self.store), send)
+            dialog = UpsampleDialog(chosen, self.store, include_upsampled=include_upsampled)
+            self.push_screen(dialog, send)
 
     async def _queue(self, to_send: ToSend, queued: Callable[[], object]) -> None:
         from tui.send.draft import queue_orders

@@ -66,8 +66,13 @@ class AppHost(Protocol):
     def change_settings(self, settings: Settings) -> None:
         """Use these settings from now on."""
 
-    def ask_to_upsample(self, chosen: Sequence[Chosen], queued: Callable[[], object]) -> None:
-        """Open the dialog on these specs; `queued` is called once they are in the queue."""
+    def ask_to_upsample(
+        self, chosen: Sequence[Chosen], queued: Callable[[], object], *, include_upsampled: bool
+    ) -> None:
+        """Open the dialog on these specs; `queued` is called once they are in the queue.
+
+        With `include_upsampled`, prompts that are upsampled already are not left alone.
+        """
 
     def review_spec(self, file: Path, entry: int) -> None:
         """Go to the review, and there to the newest result of this spec."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
@@ -93,9 +93,12 @@ class UpsampleDialog(TellsDefects, ModalScreen[ToSend | None]):
         Binding("up", "app.focus_previous", "before", show=False),
     ]
 
-    def __init__(self, chosen: Sequence[Chosen], store: Store) -> None:
+    def __init__(
+        self, chosen: Sequence[Chosen], store: Store, *, include_upsampled: bool = False
+    ) -> None:
         super().__init__()
         self._chosen = chosen
+        self._include_upsampled = include_upsampled
         self._store = store
         self._draft = 0
         self.summary: Summary | None = None
@@ -108,7 +111,8 @@ class UpsampleDialog(TellsDefects, ModalScreen[ToSend | None]):
     def compose(self) -> ComposeResult:
         first = first_options(self.host.settings, self.host.desk.save_dir)
         with Vertical(classes="panel") as panel:
-            panel.border_title = Content(f"Upsample {counted(len(self._chosen), 'prompt')}")
+            too = ", those that are upsampled too" if self._include_upsampled else ""
+            panel.border_title = Content(f"Upsample {counted(len(self._chosen), 'prompt')}{too}")
             panel.border_subtitle = "⏎ sends · Tab ↑ ↓ go round · ← → change · Esc closes"
             with Horizontal(id="top"):
                 with Vertical(id="options"):
@@ -177,7 +181,10 @@ class UpsampleDialog(TellsDefects, ModalScreen[ToSend | None]):
         self.summary = None
         options = self.options
         try:
-            batch = make_batch(options, self.host.settings, self.host.desk.source.cwd)
+            batch = replace(
+                make_batch(options, self.host.settings, self.host.desk.source.cwd),
+                include_upsampled=self._include_upsampled,
+            )
         except UpsampleError as error:
             self.workers.cancel_group(self, "weigh")
             self._show_trouble(error)

@@ -70,6 +70,8 @@ def _reason(refused: RefusedSpec) -> Content:
 
 
 def _what_helps(ground: Ground) -> str:
+    if ground is Ground.UPSAMPLED:
+        return "  (x on the list of specs has it sent all the same)"
     return "  (`replace files` takes it all the same)" if ground.helped_by_force else ""
 
 

@@ -30,6 +30,7 @@ HELP: HelpGroups = {
     ),
     "Do": (
         HelpRow("upsample what is marked, or the current spec", "upsample"),
+        HelpRow("send prompts that are upsampled already, too", "include_upsampled"),
         HelpRow("tokens: what it costs under other settings", "tokens"),
         HelpRow("review its result", "review"),
         HelpRow("copy the prompt", "copy"),

@@ -284,7 +284,10 @@ class SpecsScreen(FilteredPage):
 
         listing = self.listing
         rows = [listing.rows[number] for number in sorted(listing.marked or listing.at_cursor)]
-        self.host.ask_to_upsample([Chosen(row.spec, row.plan) for row in rows], self._queued)
+        chosen = [Chosen(row.spec, row.plan) for row in rows]
+        self.host.ask_to_upsample(
+            chosen, self._queued, include_upsampled=self.spec_list.includes_upsampled
+        )
 
     def _queued(self) -> None:
         """Remove the marks, because the marked specs are queued."""

@@ -94,6 +94,7 @@ class SpecList(RowList[Listing]):
         Binding("i", "invert", "invert", show=False),
         Binding("A", "clear_marks", "clear marks", show=False),
         Binding("U", "undo_marks", "undo marks", show=False),
+        Binding("x", "include_upsampled", "upsampled ones too", show=False),
         Binding("left", "fold(True)", "fold", show=False),
         Binding("right", "fold(False)", "unfold", show=False),
         Binding("g", "go_first", "first", show=False),
@@ -105,6 +106,8 @@ class SpecList(RowList[Listing]):
         """The styles by part, whether the cursor is there, and whether the row is in the range."""
         self._drawn_position = 0
         self._range = _NO_RANGE
+        self.includes_upsampled = False
+        """Whether prompts that are upsampled already are sent, too."""
 
     def show_rows(self) -> None:
         """Draw the list again after a change of its listing."""
@@ -193,6 +196,12 @@ class SpecList(RowList[Listing]):
         """Swap marked and unmarked."""
         self._listing.invert()
         self._marked()
+
+    def action_include_upsampled(self) -> None:
+        """Send prompts that are upsampled already, too, or leave them alone again."""
+        self.includes_upsampled = not self.includes_upsampled
+        what = "sent, too" if self.includes_upsampled else "left alone"
+        self.notify(f"Prompts that are upsampled already are {what}.", markup=False)
 
     def action_range(self) -> None:
         """Begin a range, or mark the present one."""

@@ -77,9 +77,23 @@ async def test_it_says_what_would_be_queued_and_what_is_refused(
         assert "time: unknown yet" in text
         refused = text_of(dialog, "#refused Static")
         assert "✗ 1 with a video that cannot be read\n  gone: " in refused
-        assert (
-            "✗ 1 upsampled already  (`replace files` takes it all the same)\n  endless: " in refused
-        )
+        assert "✗ 1 upsampled already  (x on the list of specs has it sent" in refused
+        assert "all the same)\n  endless: " in refused
+
+
+async def test_x_has_prompts_sent_that_are_upsampled_already(
+    make_app: MakeApp, settle: Settle, make_spec: Callable[..., Spec], tmp_path: Path
+) -> None:
+    app = make_app((make_spec("long", "word " * 400), make_spec("short", "a red car")))
+    async with app.run_test(size=(100, 30)) as pilot, with_queue(app, tmp_path):
+        await settle(pilot)
+        for keys, jobs, title in ((["a"], 1, "2 prompts"), (["x"], 2, "that are upsampled too")):
+            await pilot.press(*keys, "u")
+            dialog = await summed(pilot)
+            assert dialog.summary is not None
+            assert len(dialog.summary.orders) == jobs
+            assert title in str(dialog.query_one(".panel").border_title)
+            await pilot.press("escape")
 
 
 async def test_an_option_changes_the_sum(
