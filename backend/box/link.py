@@ -263,7 +263,8 @@ async def _greet(
 def _require_plausible(box: str, welcome: Welcome) -> None:
     """Refuse a welcome with impossible numbers: without a slot, jobs would wait for ever."""
     speaks = OLDEST_PROTOCOL <= welcome.protocol <= NEWEST_PROTOCOL
-    if not speaks or welcome.slots < 1 or welcome.unfinished < 0 or welcome.last < -1:
+    numbers = welcome.slots < 1 or welcome.unfinished < 0 or welcome.last < -1
+    if not speaks or numbers or not welcome.model.isprintable():
         raise BoxUnusable(f"{box} does not keep to the protocol: its welcome makes no sense")
 
 
@@ -285,6 +286,10 @@ def _explain_start(box: str, reason: str) -> str:
 def _refusal(box: str, fatal: Fatal) -> BoxError:
     if fatal.kind == "hung":
         return _no_answer(box)
+    if fatal.kind == "away":
+        return BoxUnreachable(
+            fatal.message, f"Or set `model` of {box}, so that its model server need not be asked."
+        )
     if fatal.kind == "server":
         return BoxUnusable(
             f"the model server of {box} cannot start: {fatal.message}",

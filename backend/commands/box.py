@@ -54,6 +54,7 @@ def show_status(name: str | None, fingerprint: str, *, as_json: bool) -> ExitCod
             "box": box.name,
             "host": box.host,
             "engine": welcome.engine,
+            "model": welcome.model or box.setup.model,
             "slots": welcome.slots,
             "unfinished": welcome.unfinished,
             "runner": welcome.runner,
@@ -69,7 +70,7 @@ def show_status(name: str | None, fingerprint: str, *, as_json: bool) -> ExitCod
     shown.add_row(
         safe(box.name),
         safe(box.host) or "embedded",
-        safe(welcome.engine),
+        safe(f"{welcome.engine}, {welcome.model}" if welcome.model else welcome.engine),
         (safe(status.stage) if status else "") or _UNKNOWN,
         str(status.jobs_running) if status else _UNKNOWN,
         str(status.jobs_waiting if status else welcome.unfinished),

@@ -16,7 +16,7 @@ from backend.sizes import Size
 from backend.store import Job
 from backend.tokens import TextCounter
 from backend.video import Frame, Prepared, RecentVideos, Video, prepare_frames, read_frame
-from remote.protocol import Request, Submit
+from remote.protocol import Request, Submit, Welcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +60,10 @@ class Ready:
 class Preparer:
     """Prepares jobs for a box with this model. All jobs share one tokenizer."""
 
-    def __init__(self, model: str, serves: Callable[[], Awaitable[str]]) -> None:
-        """`serves` waits until the box has told what it serves, and returns that (`Welcome.serves`)."""
+    def __init__(self, model: str, welcome: Callable[[], Awaitable[Welcome]]) -> None:
+        """`model` is empty where the welcome names it. `welcome` waits for one, and returns the last."""
         self._model = model
-        self._serves = serves
+        self._welcome = welcome
         self._counter = TextCounter()
         self._videos = RecentVideos()
         self._planners: dict[str, Planner] = {}
@@ -86,9 +86,11 @@ class Preparer:
             )
             if plan.control is not None:
                 frames += await self._draw(plan.control, plan.size, plan.control_frames, planner)
+        welcome = await self._welcome()
+        model = self._model or welcome.model
         request = replace(
-            make_request(plan, frames, planner, self._model, job.seed, job.candidate),
-            engine=await self._serves(),
+            make_request(plan, frames, planner, model, job.seed, job.candidate),
+            engine=welcome.serves,
         )
         images = tuple(frame.path for frame in frames)
         image_bytes = sum(frame.file_size for frame in frames)

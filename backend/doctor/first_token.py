@@ -50,21 +50,21 @@ async def try_start(
 
     A daemon that works with other settings is left alone. Cancelling this cancels the job.
     """
-    probe = _Probe(box, _make_request(box, settings), doing)
     try:
         async with asyncio.timeout(_SECONDS), open_link_over(connection, box, FROM_NOW_ON) as link:
-            return await probe.ask(link)
+            request = _make_request(box.setup.model or link.welcome.model, settings)
+            return await _Probe(box, request, doing).ask(link)
     except TimeoutError:
         return failed_finding(AREA, NAME, f"no token within {_SECONDS:,.0f} s", _log_remedy(box))
     except BoxUnusable as error:
         return failed_finding(AREA, NAME, error.problem, error.remedy or _log_remedy(box))
 
 
-def _make_request(box: Box, settings: Settings) -> Request:
+def _make_request(model: str, settings: Settings) -> Request:
     """Make a request with a random seed, because the box answers an equal request from its journal."""
     return Request(
         profile=settings.profile.name,
-        model=box.setup.model,
+        model=model,
         system=settings.profile.template.system,
         prompt=_PROMPT,
         frames=(),

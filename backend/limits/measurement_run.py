@@ -23,7 +23,8 @@ from pathlib import Path
 
 from backend.box.asker import Asker
 from backend.box.link import Box
-from backend.config import Upsampling
+from backend.config import EngineName, Upsampling
+from backend.errors import ConfigError
 from backend.limits.bisection import find_last
 from backend.limits.conversation import Conversation, open_conversation
 from backend.limits.estimates import LimitsLab
@@ -85,7 +86,12 @@ class MeasurementRun:
         asker: Asker,
         watchers: MeasurementWatchers,
     ) -> Measurement:
-        """Ask all questions. Raises BoxError, MediaError and ResultError."""
+        """Ask all questions. Raises BoxError, ConfigError, MediaError and ResultError."""
+        if self._box.setup.engine == EngineName.OPENAI and not self._box.setup.model:
+            raise ConfigError(
+                f"a measurement is one of a model, and {self._box.name} names none",
+                f"Set `model` of the box to the name that `upsample doctor {self._box.name}` shows.",
+            )
         settings = self._lab.planner.settings
         frames = settings.frames_to_extract
         async with open_conversation(self._box, asker, watchers.doing) as talk:

@@ -51,7 +51,7 @@ async def find_served_model(engine: OpenAIEngine) -> Good[Model]:
         model = await engine.server_model()
     except EngineError as error:
         raise Wrong(str(error), "Set `model` of the box to a name that the server has.") from None
-    return Good(model, model.id)
+    return Good(model, f"{model.id}, the only one there" if engine.model else model.id)
 
 
 async def find_context(model: Model, context: int) -> Good[None]:

@@ -20,6 +20,7 @@ from remote.daemon.gpus import NvidiaSmi, visible_devices
 from remote.daemon.peer_credentials import is_another_user
 from remote.daemon.telemetry import Telemetry
 from remote.daemon.visitor import Visitor
+from remote.engines import EngineAway, EngineError
 from remote.engines.catalog import end_other_engines, make_engine
 from remote.jobs.board import Board
 from remote.jobs.journal import Journal, JournalError
@@ -160,6 +161,12 @@ class Daemon:
         if not looks:
             self.scheduler.try_again()
         self._telemetry.poll_now()
+        serves = ""
+        try:
+            serves = await self.scheduler.serves()
+        except EngineError as error:
+            if not looks:  # who only watches needs no model
+                return Fatal("away" if isinstance(error, EngineAway) else "engine", str(error))
         return Welcome(
             protocol=min(NEWEST_PROTOCOL, hello.newest),
             runner=self._runner,
@@ -170,7 +177,8 @@ class Daemon:
             notice=self._engine.notice,
             slots=self._engine.slots,
             unfinished=unfinished,
-            serves=await self.scheduler.serves(),
+            serves=serves,
+            model=self._engine.model,
         )
 
     async def stop(self, visitor: Visitor, only_idle: bool) -> None:

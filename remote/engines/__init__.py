@@ -79,7 +79,15 @@ class Engine(Protocol):
         ...
 
     def serves(self) -> str:
-        """A fingerprint of what answers. With another one, equal requests may get other answers. Blocks."""
+        """A fingerprint of what answers. With another one, equal requests may get other answers. Blocks.
+
+        Raises EngineError when it takes its server's word for the model, and has none.
+        """
+        ...
+
+    @property
+    def model(self) -> str:
+        """The model that it took at its server's word; empty where the box's settings name the model."""
         ...
 
     @property

@@ -54,10 +54,8 @@ def _make_vllm(setup: Setup, paths: DaemonPaths, tell: Tell) -> Engine:
 
 
 def _make_openai(setup: Setup, _paths: DaemonPaths, _tell: Tell) -> Engine:
-    if setup.openai is None or not setup.openai.base_url or not setup.model:
-        raise NoEngineError(
-            "the engine openai needs the box's settings `model` and openai.base_url"
-        )
+    if setup.openai is None or not setup.openai.base_url:
+        raise NoEngineError("the engine openai needs the box's setting openai.base_url")
     variable = setup.openai.api_key_env
     key = os.environ.get(variable, "") if variable else ""
     if variable and not key:

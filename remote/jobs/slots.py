@@ -100,7 +100,8 @@ class Scheduler:
         Raises JournalError as soon as any call met one: the next daemon repairs the journal as it opens it.
         """
         try:
-            await self.serves()
+            with contextlib.suppress(EngineError):
+                await self.serves()
             while self._journal_error is None:
                 await self._wake.wait()
                 self._wake.clear()
@@ -124,8 +125,10 @@ class Scheduler:
         return self._intake.stage or self._engine.stage
 
     async def serves(self) -> str:
-        """Ask the engine what it serves."""
-        self._serves = await asyncio.to_thread(self._engine.serves)
+        """Ask the engine what it serves. Raises EngineError when it does not know."""
+        model, self._serves = self._engine.model, await asyncio.to_thread(self._engine.serves)
+        if self._engine.model != model:
+            _log.info("the model server has %r alone, and it answers", self._engine.model)
         return self._serves
 
     def try_again(self) -> None:
@@ -305,7 +308,7 @@ class Scheduler:
 
     async def _answer(self, attempt: EngineAttempt) -> Answer:
         job, request = attempt.job, attempt.request
-        require_engine(request, self._serves)
+        require_engine(request, self._serves or await self.serves())
         images = await self._on_disk(self._pictures.load, request)
         self._intake.require_open(job)
         started = time.time()
@@ -336,7 +339,8 @@ class Scheduler:
     async def _give_back(self, job: str, error: EngineReplaced | PictureLost) -> None:
         """Fail a job in the way by which the app knows that it is to send it again."""
         if isinstance(error, EngineReplaced):
-            await self.serves()  # until the app knows it, its submissions are refused
+            with contextlib.suppress(EngineError):
+                await self.serves()  # until the app knows it, its submissions are refused
         kind = "replaced" if isinstance(error, EngineReplaced) else "pictures"
         await self._fail(job, kind, f"{error}; try the job again, and it is sent again")
 

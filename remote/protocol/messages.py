@@ -132,6 +132,9 @@ class Welcome:
     serves: str = ""
     """A fingerprint of what the engine serves: equal for equal weights, on whatever box. Requests carry it,
     and the box refuses a request with another one. Empty before protocol 5."""
+    model: str = ""
+    """The model that requests must name, where the box's settings name none: the only one that the model
+    server has. Empty otherwise."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +145,9 @@ class Fatal:
     kind: str
     """"disk", "protocol", "engine", "place" (a folder is unusable), "internal", "hung" (the daemon does not
     answer; a later try may succeed), "server" (the engine's server can never start as the box is: the jobs
-    wait, and the next Hello makes it try again), or "replaced" (connect again: see Hello). It may also come
-    later than instead of Welcome."""
+    wait, and the next Hello makes it try again), "replaced" (connect again: see Hello), or "away" (the
+    settings name no model, and the model server cannot be asked for its own; a later try may succeed). It
+    may also come later than instead of Welcome."""
     message: str
 
 

@@ -113,6 +113,45 @@ def test_a_server_that_is_killed_and_started_again_costs_no_job(
     assert [event for event in run.events if event["type"] == "failed"] == []
 
 
+def test_without_a_model_the_box_takes_the_one_that_its_server_has_at_the_time(
+    trusted: Sshd, laptop: Laptop, box_root: Path, llama: LlamaServer
+) -> None:
+    _configure(laptop, box_root, llama.engine(""))
+    looked = laptop.run("doctor", "--json").stdout
+    assert f"{MODEL}, the only one there" in looked
+    laptop.more_environment["UPSAMPLE_RESERVE"] = "100"
+    spec = _write_prompts(laptop, *(f"a story about the number {n}" for n in range(4)))
+    with laptop.started(spec) as run:
+        run.until("done")
+        told = json.loads(laptop.run("box", "status", "--json").stdout)
+        llama.kill()
+        llama.name = "another"
+        llama.start()
+        assert run.end() == 0, run.errors
+
+    assert told["model"] == MODEL
+    assert laptop.states() == {"done": 4}
+    models = [result["model"] for result in _results(laptop)]
+    assert set(models) == {MODEL, "another"}
+
+
+def test_without_a_model_a_server_that_is_away_is_named_and_the_jobs_stay(
+    trusted: Sshd, laptop: Laptop, box_root: Path, tmp_path: Path
+) -> None:
+    with llama_server(tmp_path / "llama") as llama:
+        _configure(laptop, box_root, llama.engine(""))
+        ended = laptop.batch(_write_prompts(laptop, "a red car"))
+        assert ended.returncode == 3
+        assert (
+            f"cannot connect to the model server at http://127.0.0.1:{llama.port}" in ended.stderr
+        )
+        assert laptop.states() == {"queued": 1}
+        llama.start()
+        llama.wait_until_loaded()
+        assert laptop.batch().returncode == 0
+    assert [result["model"] for result in _results(laptop)] == [MODEL]
+
+
 def test_a_model_that_the_server_does_not_have_is_named_beside_those_that_it_has(
     trusted: Sshd, laptop: Laptop, box_root: Path, llama: LlamaServer
 ) -> None:

@@ -86,6 +86,11 @@ class PatientEngine:
     def serves(self) -> str:
         return self.weights
 
+    @property
+    def model(self) -> str:
+        """The settings name it."""
+        return ""
+
     async def load(self) -> EngineLoad | None:
         """It does not tell."""
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, suppress
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import cast
 
-from remote.engines import BadRequest, EngineAway, EngineError, Piece
+from remote.engines import BadRequest, EngineAway, EngineError, EngineReplaced, Piece
 from remote.engines.fingerprint import fingerprint
 from remote.engines.http import Client, Response, Server, Silent, Unanswered, Unreachable, Untrusted
 from remote.engines.openai.chat import (
@@ -65,9 +66,12 @@ class OpenAIEngine:
     def __init__(
         self, server: Server, model: str, slots: int, limits: Limits | None = None
     ) -> None:
-        """`model`: as the server names it; `slots`: requests that it is given at once."""
+        """`model`: as the server names it, or empty for the only one that it has; `slots`: requests that it
+        is given at once.
+        """
         self._server = server
         self._model = model
+        self._chooses = not model
         self._slots = slots
         self._limits = limits or Limits()
         self._client = Client(server, self._limits.connect)
@@ -88,9 +92,17 @@ class OpenAIEngine:
     def serves(self) -> str:
         """A hash of the server's address and the model's name: such a server tells nothing of weights.
 
-        An address that is the box's own means another server on another box.
+        An address that is the box's own means another server on another box. Where no model is named, the
+        server is asked each time: raises EngineAway when it is away, and EngineError when it has not one.
         """
+        if self._chooses:
+            self._choose(asyncio.run(self._asked_models()))
         return fingerprint("openai", [*_whereabouts(self._server), self._model])
+
+    @property
+    def model(self) -> str:
+        """The model that the server had when it was asked last, where none is named; empty otherwise."""
+        return self._model if self._chooses else ""
 
     @property
     def notice(self) -> str:
@@ -137,6 +149,8 @@ class OpenAIEngine:
         except EngineError as error:
             away = await self._as_away(error)
             self._was_away = away is not None
+            if away is None and self._chooses:
+                await self._require_same_choice()
             if away is None or away is error:
                 raise
             raise away from error
@@ -163,6 +177,8 @@ class OpenAIEngine:
     async def server_model(self) -> Model:
         """Find our model among the server's. Raises EngineError, also when the server does not have it."""
         models = await self.models()
+        if self._chooses:
+            self._choose(models)
         for model in models:
             if model.is_named(self._model):
                 return model
@@ -240,6 +256,33 @@ class OpenAIEngine:
         if is_another and not any(model.is_named(self._model) for model in models):
             raise self._no_model(models)
         self._own_names.add(name)
+
+    async def _asked_models(self) -> tuple[Model, ...]:
+        """Return the server's models. Raises EngineAway when it is away, and EngineError."""
+        try:
+            return await self.models()
+        except EngineError as error:
+            raise await self._as_away(error) or error from None
+
+    def _choose(self, models: Sequence[Model]) -> None:
+        """Take the only model. Raises EngineError when there is no choice."""
+        if len(models) > 1:
+            have = ", ".join(model.id for model in models)
+            raise EngineError(
+                f"{self._server.label} has {len(models)} models: {have}; "
+                "set `model` of the box to one of them"
+            )
+        if not models:
+            raise EngineError(f"{self._server.label} has no model")
+        self._model = models[0].id
+        self._own_names = {self._model}
+
+    async def _require_same_choice(self) -> None:
+        """Raise EngineReplaced when the server has another model than the one that was taken."""
+        models = await self._listed_models()
+        if models and not any(model.is_named(self._model) for model in models):
+            have = ", ".join(repr(model.id) for model in models)
+            raise EngineReplaced(f"{self._server.label} has {have} now, and not {self._model!r}")
 
     async def _listed_models(self) -> tuple[Model, ...]:
         """Return the server's models; none when it does not tell."""

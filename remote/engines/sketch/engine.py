@@ -34,6 +34,11 @@ class SketchEngine:
         return self.name
 
     @property
+    def model(self) -> str:
+        """Nothing: it has no model."""
+        return ""
+
+    @property
     def notice(self) -> str:
         """That no language model wrote the text."""
         return NOTICE

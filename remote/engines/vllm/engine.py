@@ -100,6 +100,11 @@ class VllmEngine:
             return running.serves
         return self._fingerprint()
 
+    @property
+    def model(self) -> str:
+        """Nothing: the box's settings name the model."""
+        return ""
+
     def _fingerprint(self) -> str:
         return model_fingerprint(self._model, self._launcher.command, self._launcher.environment())
 

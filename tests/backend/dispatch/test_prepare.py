@@ -16,11 +16,13 @@ from backend.dispatch.prepare import Preparer
 from backend.errors import ConfigError, InputError, MediaError
 from backend.store import Job, State
 from backend.video import RecentVideos, Video, probe
+from remote.protocol import Welcome
 
 
-async def served() -> str:
-    """What the box serves."""
-    return "vllm 3f9a0c4e5b7d8812"
+async def served() -> Welcome:
+    """What the box tells."""
+    serves = "vllm 3f9a0c4e5b7d8812"
+    return Welcome(5, "r", "j", 0, "vllm 0.32.0", "s", "", 4, 0, serves, "told")
 
 
 @pytest.fixture
@@ -171,3 +173,12 @@ async def test_what_frames_weigh_is_told_though_they_were_removed_since(
     for image in ready.images:
         image.unlink()
     assert ready.image_bytes == weighed > 0
+
+
+async def test_a_model_that_the_box_tells_is_the_requests_where_the_settings_name_none(
+    job: Callable[..., Job],
+) -> None:
+    told = await Preparer("", served).prepare(job(None))
+    named = await Preparer("m", served).prepare(job(None))
+    assert (told.request.model, named.request.model) == ("told", "m")
+    assert told.identity != named.identity

@@ -10,6 +10,7 @@ import contextlib
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,7 @@ class Site:
         self.board = Board(self.journal)
         self.told: list[FromBox] = []
         self._news = asyncio.Event()
-        engine = OpenAIEngine(Server(f"http://127.0.0.1:{server.port}"), "", SLOTS)
+        engine = OpenAIEngine(Server(f"http://127.0.0.1:{server.port}"), "m", SLOTS)
         self.work = Scheduler(self.board, Pictures(images, []), engine, "", self._tell)
 
     def _tell(self, message: FromBox | None) -> None:
@@ -111,7 +112,8 @@ class Site:
         self._news.set()
 
     async def submit(self, *prompts: str) -> list[Submit]:
-        jobs = [ask(prompt) for prompt in prompts]
+        requests = [replace(ask(prompt).request, model="m") for prompt in prompts]
+        jobs = [Submit(request.job_id(), request, ()) for request in requests]
         for job in jobs:
             await self.work.submit(job)
         return jobs

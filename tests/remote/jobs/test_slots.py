@@ -50,6 +50,10 @@ class Gate:
     def serves(self) -> str:
         return "gate 1"
 
+    @property
+    def model(self) -> str:
+        return ""
+
     async def load(self) -> None:
         """Nothing is counted."""
 
