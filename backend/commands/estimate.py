@@ -18,11 +18,13 @@ from backend.planning.plan import Planner
 from backend.sizes import CATEGORIES, Size
 from backend.specs.entries import SUFFIXES
 from backend.specs.media import choose_media
-from backend.specs.model import Spec
+from backend.specs.model import Scan, Spec
 from backend.specs.quoting import printable
 from backend.specs.scan import scan
 from backend.tokens import LINEAR, Budget, TextCounter
 from backend.video import probe
+from backend.video.missing import is_numbered
+from backend.video.picture_sequences import find_sequence
 from remote.protocol import Json
 
 
@@ -159,7 +161,9 @@ def _of_paths(
     estimator: _Estimator, paths: Sequence[Path], prompt: str, found: _Found
 ) -> Iterator[Estimate]:
     for path in paths:
-        scanned = scan([path], Path.cwd())
+        may_be_spec = path.suffix.lower() in SUFFIXES
+        is_numbered_name = is_numbered(path) and not may_be_spec and not path.exists()
+        scanned = Scan() if is_numbered_name else scan([path], Path.cwd())
         for broken in scanned.broken:
             found.complain(str(broken))
         for spec in scanned.specs:
@@ -167,13 +171,16 @@ def _of_paths(
                 yield estimator.of_spec(spec)
             except MediaError as error:
                 found.complain(f"{spec.file}: {error}")
-        if scanned.skipped and path.is_file():
+        is_folder_alone = path.is_dir() and not scanned.specs
+        if is_numbered_name or is_folder_alone or (scanned.skipped and path.is_file()):
             try:
-                yield estimator.of_media(path, prompt)
+                if not is_folder_alone or find_sequence(path) is not None:
+                    yield estimator.of_media(path, prompt)
             except MediaError as error:
-                looks_like_spec = path.suffix.lower() in SUFFIXES
                 found.complain(
-                    f"{path}: {scanned.skipped[0].reason}" if looks_like_spec else str(error)
+                    f"{path}: {scanned.skipped[0].reason}"
+                    if may_be_spec and scanned.skipped
+                    else str(error)
                 )
 
 

@@ -41,6 +41,7 @@ _PATH_KEY = re.compile(r"_(?:path|dir|folder|root)s?$")
 _FILE_KEY = re.compile(r"_(?:path|file)s?$")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _ABSOLUTE = re.compile(r"([A-Za-z]:)?[/\\]")
+_FRAME_NUMBER = re.compile(r"\$(?:F[0-9]?(?![A-Za-z0-9_])|\{F[0-9]?\})")
 _TEXT_KEYS = frozenset({"name", "id", "spec_id", "caption", "description", "title", "text"})
 _FREE_KEYS = frozenset({"extra", "metadata"})
 """Objects in which users keep what they like. The tools do not read them."""
@@ -102,8 +103,11 @@ def is_possible_path(key: str, text: str) -> bool:
 def is_relative(written: str) -> bool:
     """Whether a path from a file is relative, by the rules of POSIX and of Windows.
 
-    An address such as https://… is not, nor is a path that begins with ~ or with a variable.
+    An address such as https://… is not, nor is a path that begins with ~ or with a variable. Houdini's $F4
+    is the place of a number.
     """
+    if _FRAME_NUMBER.match(written):
+        return True
     return not (is_absolute(written) or is_address(written) or written.startswith(("~", "$")))
 
 

@@ -245,6 +245,20 @@ def test_the_table_fits_80_columns_and_breaks_no_line(capsys: Capsys) -> None:
     assert "✗ exceeds" in lines[6]
 
 
+def test_a_sequence_of_pictures_is_weighed_as_a_video_is(
+    capsys: Capsys, picture: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in (1, 2, 3):
+        (folder / f"f_{number}.png").write_bytes(picture.read_bytes())
+    one, two = rows(capsys, folder, folder / "f_%d.png")
+    assert [row["frames"] for row in (one, two)] == [2, 2]
+    assert one["prompt_tokens"] == two["prompt_tokens"]
+    assert run(["estimate", str(folder / "g_%d.png")]) != ExitCode.OK
+    assert "a numbered sequence of pictures, and there is none" in capsys.readouterr().err
+
+
 def test_a_video_a_spec_and_a_text_are_weighed(
     capsys: Capsys, counted_clip: Path, picture: Path
 ) -> None:

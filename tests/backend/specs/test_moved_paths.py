@@ -36,6 +36,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("name", ["f_%04d.png", "$F4.exr", "${F}.exr", "f.####.exr", "frames"])
+def test_a_sequence_of_pictures_is_moved_as_a_video_is(folder: Path, name: str) -> None:
+    (out,) = written(folder, "s.json", {"prompt": "a", "video_path": name, "edge": {}})
+    assert json.loads(out.text)["video_path"] == f"../specs/{name}"
+
+
 def test_paths_under_any_key_at_any_depth_are_moved(folder: Path) -> None:
     before: dict[str, object] = {
         "name": "clip.mp4",
