@@ -33,6 +33,7 @@ _PACKAGE = re.compile(r"[\w.\[\],-]+(?:[=~<>!]=|@|[<>])\S*|-[er]|--\S+")
 _NUMBER = re.compile(r"[\[(]*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?[\]),;:]*", re.IGNORECASE)
 _UNSPACED = "\u0e00"
 """The first character of the scripts that are written without spaces: Thai, Chinese, Japanese and others."""
+_FILE_SUFFIXES = MEDIA_SUFFIXES | OTHER_SUFFIXES
 _MOST_PROMPTS = 200
 _MOST_CHARACTERS = 20_000
 """The most of one file, and of one prompt, that is looked at."""
@@ -124,6 +125,8 @@ def _why_by_text(findings: Sequence[Finding]) -> str:
 
 
 def _is_word(token: str) -> bool:
+    if token.isalpha():
+        return True
     letters = sum(
         character.isalpha() or unicodedata.category(character)[0] == "M" for character in token
     )
@@ -135,7 +138,7 @@ def _is_single_word(tokens: Sequence[str]) -> bool:
 
 
 def _names_file(token: str) -> bool:
-    return suffix_of(token.strip("\"',;()")) in MEDIA_SUFFIXES | OTHER_SUFFIXES
+    return "." in token and suffix_of(token.strip("\"',;()")) in _FILE_SUFFIXES
 
 
 def _words_of(name: str) -> list[str]:
