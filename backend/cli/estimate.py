@@ -14,7 +14,7 @@ Estimator = Literal["exact", "linear"]
 
 
 def estimate(
-    *paths: Annotated[Path, Parameter(help="Specs, folders, videos or images.")],
+    *paths: Annotated[Path, Parameter(help="Specs, folders, videos, images or frame_%04d.png.")],
     resolution: Annotated[
         tuple[str, ...], Parameter(help="Size to weigh (WxH); may be given again.")
     ] = (),

@@ -73,8 +73,10 @@ def show_estimates(
             write_json([_as_json(row) for row in rows])
         case "csv":
             _show_csv(rows)
-        case _:
+        case _ if rows:
             _show_table(rows, calibration)
+        case _:
+            pass
     if calibration and (warning := calibration.warning()):
         warn(warning)
     return ExitCode.OK if rows and not found.troubles else ExitCode.SOME_FAILED
@@ -176,6 +178,8 @@ def _of_paths(
             try:
                 if not is_folder_alone or find_sequence(path) is not None:
                     yield estimator.of_media(path, prompt)
+                elif not scanned.broken:
+                    found.complain(f"{path}: no prompt spec is in it")
             except MediaError as error:
                 found.complain(
                     f"{path}: {scanned.skipped[0].reason}"

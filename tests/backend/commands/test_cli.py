@@ -308,6 +308,14 @@ def test_what_cannot_be_weighed_is_told_and_the_others_go_on(
     assert "dock.json: " in shown.err
 
 
+def test_a_folder_with_nothing_to_weigh_is_told_and_no_heading_is_printed(capsys: Capsys) -> None:
+    Path("empty").mkdir()
+    assert run(["estimate", "empty"]) == ExitCode.SOME_FAILED
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "empty: no prompt spec is in it" in shown.err
+
+
 @pytest.mark.parametrize(("media", "frames"), [("rgb", 2), ("control", 1), ("both", 3)])
 def test_the_command_line_says_which_videos_are_looked_at(
     capsys: Capsys, counted_clip: Path, picture: Path, media: str, frames: int
