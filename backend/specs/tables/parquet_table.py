@@ -17,8 +17,10 @@ from backend.specs.tables.rows import TableFault, TableRow
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BATCH = 1_000
-"""Rows that are read together."""
+_BATCH = 32
+"""Rows that are read together: few, since one text of megabytes may be stored once for many rows."""
+_MOST_TEXT = 256 * 1024 * 1024
+"""The most characters of all rows. A file of kilobytes may unpack to any size."""
 _BUFFER = 1 << 20
 """Bytes of a column that are read together."""
 _PICTURES = frozenset({"image", "images", "video", "videos", "media", "clip"})
@@ -56,10 +58,15 @@ class ParquetTable:
 
     def rows(self) -> Iterator[TableRow]:
         """Yield the rows. Raises TableFault."""
-        index = 0
+        index = length = 0
         with _faults():
             for batch in self._file.iter_batches(_BATCH, columns=self.header, use_threads=False):
                 for row in self._rows_of(batch, index):
+                    length += MOST_ROW_BYTES if row.problem else sum(map(len, row.cells))
+                    if length > _MOST_TEXT:
+                        raise TableFault(
+                            f"its texts unpack to more than {_MOST_TEXT >> 20} MiB: split the table"
+                        )
                     yield row
                     index += 1
 

@@ -24,6 +24,8 @@ UPSAMPLED_COLUMN = "upsampled_prompt"
 """The name of the new column of a result."""
 MOST_TABLE_BYTES = 256 * 1024 * 1024
 """The largest table that is read. Its result is written from memory."""
+MOST_ROWS = 1_000_000
+"""The most rows that are read of a table. Their prompts are kept, and a small Parquet may hold any number."""
 
 _PART = 1_000
 """How many rows are returned together."""
@@ -104,6 +106,8 @@ class _Reader:
         rows = 0
         for row in table.rows():
             rows += 1
+            if rows > MOST_ROWS:
+                raise TableFault(f"only its first {MOST_ROWS:,} rows are read: split the table")
             try:
                 spec = self._spec(row)
             except TableFault as fault:

@@ -14,6 +14,7 @@ from pyarrow import parquet
 from backend.specs.model import BrokenSpec, Skipped, Spec
 from backend.specs.reading import read_file
 from backend.specs.render import Replacement, render
+from backend.specs.tables import parquet_table
 
 PROMPTS = ["a car", "dusk", None]
 
@@ -102,3 +103,17 @@ def test_without_pyarrow_the_extra_is_named(
     assert problems(file) == [
         'Parquet needs pyarrow, which is not installed: pip install "cosmos-upsample[tables]"'
     ]
+
+
+def test_texts_that_unpack_to_more_than_the_memory_has_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One text of megabytes may be stored once for all rows that hold it."""
+    monkeypatch.setattr(parquet_table, "_MOST_TEXT", 1 << 20)
+    indices = pa.array([0] * 1_000, pa.int32())
+    prompts = pa.DictionaryArray.from_arrays(indices, ["x" * (1 << 16)])
+    file = write(tmp_path / "t.parquet", {"prompt": prompts}, compression="zstd")
+    assert file.stat().st_size < 1 << 16
+    found = read_file(file, Path())
+    assert len(found) == 17
+    assert problems(file) == ["its texts unpack to more than 1 MiB: split the table"]

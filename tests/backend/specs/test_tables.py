@@ -13,6 +13,7 @@ from backend.specs.model import BrokenSpec, Skipped, Spec, SpecFormat
 from backend.specs.reading import read_file, read_in_parts
 from backend.specs.render import Replacement, embeds_provenance, render
 from backend.specs.scan import scan
+from backend.specs.tables import reading
 from backend.specs.tables.columns import WantedColumns, parse_columns
 from backend.specs.tables.csv_table import MOST_ROW_BYTES
 from backend.specs.tables.rendering import rows_that_hold
@@ -236,3 +237,11 @@ def test_a_table_that_was_changed_meanwhile_is_told(tmp_path: Path) -> None:
     assert rows_that_hold(tmp_path / "gone.csv", [(0, "a")]) == set()
     with pytest.raises(InputError, match="No such file"):
         render(tmp_path / "gone.csv", {}, tmp_path / "out.csv")
+
+
+def test_the_rows_of_a_table_have_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = put(tmp_path / "t.csv", "prompt\na\nb\nc\n")
+    monkeypatch.setattr(reading, "MOST_ROWS", 3)
+    assert told(file) == []
+    monkeypatch.setattr(reading, "MOST_ROWS", 2)
+    assert told(file) == ["0: only its first 2 rows are read: split the table"]
