@@ -25,6 +25,7 @@ from backend.specs.scan import FileFindings
 from backend.tokens import LINEAR, PIXTRAL, Budget, fit
 from backend.video import MediaKind, Video
 from tests.support.pilots import PATIENCE, make_patient, until, until_screen
+from tests.support.styles_once import parse_styles_once
 from tests.tui.looks import LOOKS, Look
 from tui.app import UpsampleApp
 from tui.queue.screen import QueuePage
@@ -91,6 +92,14 @@ def _spec(name: str, prompt: str = "a quiet harbour", video: str = "640x480.mp4"
 
 def _desk(settings: Settings, source: SpecSource, planner: PromptPlanner) -> Desk:
     return Desk(settings, lambda: settings, source, lambda _: planner, queue=None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def styles_parsed_once() -> Iterator[None]:
+    """Apps and pages start sooner."""
+    with pytest.MonkeyPatch.context() as there:
+        parse_styles_once(there)
+        yield
 
 
 @pytest.fixture(autouse=True)
