@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 from pathlib import Path
 
@@ -19,6 +20,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 _session = pytest.StashKey[Session]()
 _left = pytest.StashKey[Leftovers]()
+_homes = itertools.count()
 
 
 @pytest.hookimpl(trylast=True)  # after the plugin that knows the folder of the tests
@@ -62,7 +64,8 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of the test's own: no test reads or writes the settings, keys or queue of a person."""
-    home = tmp_path_factory.mktemp("home")
+    # pytest's own numbering lists the folders of all earlier tests each time.
+    home = tmp_path_factory.mktemp(f"home{next(_homes)}", numbered=False)
     monkeypatch.setenv("HOME", str(home))
     for name in list(os.environ):
         if name.startswith(("UPSAMPLE_", "XDG_", "SSH_")):
