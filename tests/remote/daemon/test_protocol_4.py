@@ -44,7 +44,7 @@ _TELLING = {
 _OLDER = {
     f"NEWEST_PROTOCOL = {NEWEST_PROTOCOL}": "NEWEST_PROTOCOL = 4",
     "Submit | Ask | Arrange | Cancel": "Submit | Cancel",
-    "            serves=await self.scheduler.serves(),\n": "",
+    "            serves=serves,\n": "",
 }
 _JOBS = 4
 
