@@ -72,7 +72,7 @@ def _reach(runner: str, setup: Setup) -> socket.socket:
         # When another attach starts a daemon at the same moment, ours reports "taken".
         silent += not _start(runner, setup, deadline - time.monotonic())
         if silent == _MOST_SILENT_STARTS:
-            raise StartError("internal", "the daemon ended again and again before it could serve")
+            raise StartError("killed", "the daemon ended again and again before it could serve")
     raise StartError("hung", f"the daemon does not answer; its log is {paths.log}")
 
 

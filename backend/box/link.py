@@ -286,6 +286,11 @@ def _explain_start(box: str, reason: str) -> str:
 def _refusal(box: str, fatal: Fatal) -> BoxError:
     if fatal.kind == "hung":
         return _no_answer(box)
+    if fatal.kind == "killed":
+        return BoxUnreachable(
+            fatal.message,
+            f"Something kills it: {box} may be out of memory, or forbid programs that go on by themselves.",
+        )
     if fatal.kind == "away":
         return BoxUnreachable(
             fatal.message, f"Or set `model` of {box}, so that its model server need not be asked."

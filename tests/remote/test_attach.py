@@ -85,6 +85,7 @@ def test_a_daemon_that_is_killed_as_it_starts_is_started_again_a_few_times(
         (fatal,) = Decoder().feed(said)
         assert code == 1
         assert isinstance(fatal, Fatal)
+        assert fatal.kind == "killed"
         assert "again and again" in fatal.message
 
 

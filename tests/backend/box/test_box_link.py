@@ -21,7 +21,7 @@ from backend.box.interruptions import InterruptionDetector
 from backend.box.link import Box, JournalCursor, Link, open_link
 from backend.errors import BoxUnreachable
 from remote.paths import make_daemon_paths
-from remote.protocol import Message, Setup, Status
+from remote.protocol import Fatal, Message, Setup, Status, encode
 from tests.backend.box.conftest import StartSshd
 from tests.support.clocks import MadeUpTime
 from tests.support.daemons import daemons_below
@@ -133,6 +133,22 @@ async def test_daemons_that_always_end_are_given_up(box: Box, tmp_path: Path) ->
         await asyncio.start_unix_server(lambda _, writer: writer.close(), place.socket),
     ):
         with pytest.raises(BoxUnreachable, match="hung up before it greeted"):
+            await _open_once(box)
+    place.socket.unlink()
+
+
+@pytest.mark.parametrize("kind", ["hung", "killed", "away"])
+async def test_a_daemon_that_a_later_try_may_reach_is_unreachable_and_not_refused(
+    box: Box, tmp_path: Path, kind: str
+) -> None:
+    place = make_daemon_paths(str(tmp_path / "root"))
+
+    def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(encode(Fatal(kind, "not now")))
+        writer.close()
+
+    async with asyncio.timeout(BOUND), await asyncio.start_unix_server(refuse, place.socket):
+        with pytest.raises(BoxUnreachable):
             await _open_once(box)
     place.socket.unlink()
 
