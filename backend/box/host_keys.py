@@ -18,7 +18,8 @@ import asyncssh
 from backend.box.asker import Asker, HostKeyQuestion
 from backend.box.known_hosts_command import ask_known_hosts_command
 from backend.box.login_keys import LoginKeys
-from backend.box.ssh_config.host_settings import HostSettings
+from backend.box.ssh_config.host_settings import HostSettings, known_hosts_pattern
+from backend.box.ssh_config.reading import DEFAULT_PORT
 from backend.errors import BoxUntrusted
 
 Match = tuple[Sequence[object], ...]
@@ -66,7 +67,9 @@ class KnownHosts:
     def holder_of(self, host: str, port: int) -> str:
         """Return the file that holds a known key of the host, for messages."""
         for file in self.files:
-            trusted, *_ = KnownHosts((file,)).load().match(_ascii(_pattern(host, port)), "", None)
+            trusted, *_ = (
+                KnownHosts((file,)).load().match(_ascii(known_hosts_pattern(host, port)), "", None)
+            )
             if trusted:
                 return str(file)
         return "KnownHostsCommand or this session"
@@ -82,12 +85,12 @@ class KnownHosts:
 
     def keys_of(self, host: str, port: int) -> Sequence[asyncssh.SSHKey]:
         """Return the known keys of a host."""
-        trusted, *_ = self.load().match(_ascii(_pattern(host, port)), "", None)
+        trusted, *_ = self.load().match(_ascii(known_hosts_pattern(host, port)), "", None)
         return trusted
 
     def has_authority_for(self, host: str, port: int) -> bool:
         """Whether some certificate authority is known for this host."""
-        _, authorities, *_ = self.load().match(_ascii(_pattern(host, port)), "", None)
+        _, authorities, *_ = self.load().match(_ascii(known_hosts_pattern(host, port)), "", None)
         return bool(authorities)
 
     def remember(self, host: str, port: int, key: asyncssh.SSHKey) -> KnownHosts:
@@ -95,7 +98,7 @@ class KnownHosts:
 
         The key counts as known in this session even where the file cannot be written or is /dev/null.
         """
-        line = f"{_pattern(host, port)} {key.export_public_key('openssh').decode().strip()}\n"
+        line = f"{known_hosts_pattern(host, port)} {key.export_public_key('openssh').decode().strip()}\n"
         if self.own_file is not None:
             with contextlib.suppress(OSError):
                 _append(self.own_file, line)
@@ -206,7 +209,7 @@ async def settle_host_key(
     """
     name = _name(host, port)
     fingerprint = key.get_fingerprint("sha256")
-    trusted, _, revoked, *_ = known.load().match(_ascii(_pattern(host, port)), "", None)
+    trusted, _, revoked, *_ = known.load().match(_ascii(known_hosts_pattern(host, port)), "", None)
     if key in revoked:
         raise BoxUntrusted(f"the host key of {name} was revoked ({fingerprint})")
     if trusted:
@@ -214,7 +217,7 @@ async def settle_host_key(
             f"the host key of {name} has CHANGED: it offers {fingerprint}, and "
             f"{known.holder_of(host, port)} holds another one. Somebody may be listening in, or the "
             "box was set up anew.",
-            f"Ask its owner. If the change is meant: ssh-keygen -R '{_pattern(host, port)}' "
+            f"Ask its owner. If the change is meant: ssh-keygen -R '{known_hosts_pattern(host, port)}' "
             "removes the old key.",
         )
     question = HostKeyQuestion(name, key.get_algorithm(), fingerprint)
@@ -236,9 +239,4 @@ def _ascii(text: str) -> str:
 
 
 def _name(host: str, port: int) -> str:
-    return host if port == asyncssh.DEFAULT_PORT else f"{host}:{port}"
-
-
-def _pattern(host: str, port: int) -> str:
-    """Return the host in the form of known_hosts."""
-    return host if port == asyncssh.DEFAULT_PORT else f"[{host}]:{port}"
+    return host if port == DEFAULT_PORT else f"{host}:{port}"

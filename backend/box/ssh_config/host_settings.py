@@ -29,6 +29,11 @@ _AGENT_VARIABLE = "SSH_AUTH_SOCK"
 _LANGUAGE = ("LANG", "LANGUAGE", "LC_")
 
 
+def known_hosts_pattern(host: str, port: int) -> str:
+    """Return a host and its port in the form of known_hosts."""
+    return host if port == DEFAULT_PORT else f"[{host}]:{port}"
+
+
 @dataclass(frozen=True, slots=True)
 class HostSettings:
     """How to log in to one host. The properties raise ValueError, which names the option and its line."""
@@ -109,7 +114,7 @@ class HostSettings:
         if text is None:
             return []
         name, port = self.known_hosts_name
-        entry = name if port == DEFAULT_PORT else f"[{name}]:{port}"
+        entry = known_hosts_pattern(name, port)
         # It is asked once, before the host has shown a key.
         asked = {"H": entry, "I": "ORDER", "f": "NONE", "K": "NONE", "t": "NONE"}
         try:
