@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
@@ -42,9 +43,8 @@ class ParquetTable:
         with _faults():
             self._file = parquet.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
             self._schema: pa.Schema = self._file.schema_arrow
-        names: list[str] = self._schema.names
-        for name in names:
-            if names.count(name) > 1:
+        for name, count in Counter(self._schema.names).items():
+            if count > 1:
                 raise TableFault(f"several columns are called {name!r}: rename them")
         self.header: Sequence[str] = [field.name for field in self._schema if _is_text(field.type)]
         self.media_within = next(
