@@ -43,6 +43,16 @@ async def working_box(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
         yield box
 
 
+async def accept_unheard(laptop: NearLaptop, box: NearBox) -> Job:
+    """Have the box accept a job, and end the run before it hears so."""
+    (job,) = laptop.queue("one")
+    box.hears.clear()
+    async with laptop.interrupted([job]):
+        await box.until_told("accepted")
+    box.hears.set()
+    return job
+
+
 def move_the_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on, no job can be prepared."""
 
@@ -73,12 +83,8 @@ async def test_an_answer_to_a_request_that_was_never_acknowledged_is_heard_thoug
     laptop: NearLaptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with working_box(tmp_path / "box", monkeypatch) as box:
-        (job,) = laptop.queue("one")
-        box.hears.clear()
-        async with laptop.interrupted([job]):
-            await box.until_told("accepted")
+        job = await accept_unheard(laptop, box)
         assert laptop.again(job).state is State.QUEUED
-        box.hears.set()
         box.engine.let()
         move_the_sources(monkeypatch)
         await laptop.run(laptop.store.unended())
@@ -109,11 +115,7 @@ async def test_what_the_box_gives_up_fails_for_its_reason_though_the_source_has_
     laptop: NearLaptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with working_box(tmp_path / "box", monkeypatch) as box:
-        (job,) = laptop.queue("one")
-        box.hears.clear()
-        async with laptop.interrupted([job]):
-            await box.until_told("accepted")
-        box.hears.set()
+        job = await accept_unheard(laptop, box)
         box.engine.bad.add("one")
         move_the_sources(monkeypatch)
         async with laptop.running(laptop.store.unended()):
