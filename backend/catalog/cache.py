@@ -20,12 +20,12 @@ import platformdirs
 from backend import __version__
 from backend.files import file_stamp
 from backend.sizes import Size
-from backend.specs.model import Spec, SpecFormat
+from backend.specs.model import UNSAID, Mode, Spec, SpecFormat, Target
 from backend.specs.reading import Finding, read_file, read_in_parts
 from backend.specs.tables import is_table
 from backend.video import Colours, MediaKind, Video, probe
 
-_SCHEMA = f"5 {__version__}"
+_SCHEMA = f"6 {__version__}"
 """The version of the cache; another version of the program may read files differently."""
 _MOST_ROWS = 400_000
 """The most rows of a table, about 150 MB. Rows that were not used for the longest time are deleted first."""
@@ -34,8 +34,12 @@ _SAVE_AFTER = 2_000
 _PART = 1_000
 """How many specs of a file are returned together."""
 
-_Fields = tuple[str, int, int, str, str, str | None, dict[str, str], bool, str | None]
-"""The fields of a Spec except its file."""
+_TargetFields = tuple[str | None, float | None, int | None, str | None, str | None, str | None]
+"""The fields of a Target."""
+_Fields = tuple[
+    str, int, int, str, str, str | None, dict[str, str], bool, str | None, _TargetFields | None
+]
+"""The fields of a Spec except its file; the target is None where the file says nothing of it."""
 _VideoFields = tuple[str, int, int, float, float, int, str, int, bool, str, bool]
 """The fields of a Video except its path."""
 _DAMAGED = (ValueError, TypeError, LookupError, AttributeError)
@@ -206,7 +210,7 @@ class SpecIndex:
         self._index.close()
 
     def _spec(self, fields: _Fields, file: Path) -> Spec:
-        kind, entry, line, name, prompt, video, controls, upsampled, written = fields
+        kind, entry, line, name, prompt, video, controls, upsampled, written, said = fields
         return Spec(
             _FORMATS[kind],
             file,
@@ -218,6 +222,7 @@ class SpecIndex:
             {control: self._path(path) for control, path in controls.items()},
             upsampled,
             written_prompt=written,
+            target=_target(said) if said else UNSAID,
         )
 
     def _path(self, text: str) -> Path:
@@ -268,6 +273,21 @@ class VideoIndex:
 _FORMATS = {str(kind): kind for kind in SpecFormat}
 
 
+def _target(fields: _TargetFields) -> Target:
+    mode, fps, num_frames, resolution, aspect_ratio, negative_prompt = fields
+    kind = Mode(mode) if mode else None
+    return Target(kind, fps, num_frames, resolution, aspect_ratio, negative_prompt)
+
+
+def _target_fields(target: Target) -> _TargetFields | None:
+    if target == UNSAID:
+        return None
+    return (
+        *(target.mode, target.fps, target.num_frames),
+        *(target.resolution, target.aspect_ratio, target.negative_prompt),
+    )
+
+
 def _stamp(path: str, cwd: str) -> str:
     """Return the file's identity (`file_stamp`) and the working directory, on which its paths depend."""
     stamp = file_stamp(path)
@@ -307,6 +327,7 @@ def _fields_of(findings: Iterable[Finding]) -> list[_Fields]:
                 controls,
                 spec.is_upsampled,
                 spec.written_prompt,
+                _target_fields(spec.target),
             )
         )
     return fields

@@ -27,6 +27,44 @@ class SpecFormat(StrEnum):
     PIPELINE_PROMPT = "pipeline-prompt"
 
 
+class Mode(StrEnum):
+    """What a generator makes, and of what. The values are those of Cosmos 3, except for the last."""
+
+    TEXT2IMAGE = "text2image"
+    TEXT2VIDEO = "text2video"
+    IMAGE2IMAGE = "image2image"
+    IMAGE2VIDEO = "image2video"
+    VIDEO2VIDEO = "video2video"
+    TRANSFER = "transfer"
+    """A video that follows controls, with or without a source. The files call it video2video or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The picture or video that is to be made with a prompt, as far as the file says it.
+
+    None means that the file does not say it, or says it in a way that no generator takes. Defaults that
+    belong to a generator are not filled in, except where a format's reader says so.
+    """
+
+    mode: Mode | None = None
+    """The mode that the file names, or that follows from its media where the format has such a rule."""
+    fps: float | None = None
+    """Frames per second; a whole number is an int, so that it is written without a point."""
+    num_frames: int | None = None
+    """The number of frames; 1 is a picture."""
+    resolution: str | None = None
+    """As the file writes it: a class such as "720", or height and width such as "432,768"."""
+    aspect_ratio: str | None = None
+    """As the file writes it, such as "16,9"."""
+    negative_prompt: str | None = None
+    """What is not wanted. An empty text is a choice, too: it replaces a generator's default."""
+
+
+UNSAID = Target()
+"""The target of a file that says nothing of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
     """One prompt and its media, read from a whole file or from one entry of a batch file."""
@@ -45,7 +83,8 @@ class Spec:
     video: Path | None = None
     """The video or image that the model looks at, resolved by the format's rule; None for plain text."""
     controls: Mapping[str, Path] = field(default_factory=dict)
-    """The control videos by control name ("edge", "depth"), resolved by the same rule as `video`."""
+    """The control videos by control name ("edge", "depth"), resolved by the same rule as `video`. They are in
+    the order in which the format's generator takes them."""
     is_upsampled: bool = False
     """Whether the file says that its prompt was upsampled already, or the prompt is a JSON object."""
     prompt_file: Path | None = None
@@ -53,6 +92,8 @@ class Spec:
     written_prompt: str | None = None
     """The upsampled prompt in the file, where `prompt` is the short one that the file keeps beside it; else
     None. Only Cosmos 3 and tables have both."""
+    target: Target = UNSAID
+    """The picture or video that is to be made with the prompt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,9 @@ never add one. Where `prompt` is upsampled already, `extra.prompt` holds the sho
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from backend.specs.adapter import EntryFault, LeftAlone
 from backend.specs.entries import Entry
@@ -23,7 +25,7 @@ from backend.specs.fields import (
     seen_by_model,
     text_of,
 )
-from backend.specs.model import Spec, SpecFormat
+from backend.specs.model import Mode, Spec, SpecFormat, Target
 from backend.specs.prompt_files import (
     JsonPrompt,
     prompt_file_of,
@@ -31,16 +33,18 @@ from backend.specs.prompt_files import (
     rewrite_prompt_or_file,
 )
 from backend.specs.quoting import kind_of, quoted
+from backend.specs.targets import mode_by_media, target_of
 from backend.specs.upsampled import is_json_object
 
 PATHS_FROM_FILE = True
 
 _CONTROLS = ("edge", "blur", "depth", "seg", "wsm")
-_MODES = frozenset({"text2image", "text2video", "image2image", "image2video", "video2video"})
+_MODES = frozenset(mode.value for mode in Mode if mode is not Mode.TRANSFER)
 _OWN_KEYS = frozenset({"model_mode", "vision_path"})
 _OWN_KEYS_BESIDE_A_PROMPT = frozenset(
     {"aspect_ratio", "num_frames", "negative_prompt_file", "enable_sound", "shift"}
 )
+_SCENARIO_ALONE: Final = {"num_frames": 101, "fps": 10}
 _KEYS_OF_OTHERS = KEYS_FROM_CWD | {"input_path", "video_path", "inference_type"}
 
 
@@ -66,7 +70,8 @@ def read(entry: Entry, cwd: Path) -> Spec:
     written = read_prompt(entry, JsonPrompt.WHOLE)
     short = _short_prompt(entry) if is_json_object(written) else None
     own = {name: fields[name] for name in _CONTROLS if name in fields}
-    controls = controls_of(own, "control_path", base)
+    found = controls_of(own, "control_path", base)
+    controls = {name: found[name] for name in _CONTROLS if name in found}
     video = seen_by_model(path_of(entry, "vision_path", base), controls)
     if video is None and mode.startswith(("image", "video")):
         raise EntryFault(f"{mode} needs a picture or video, and none is named", "model_mode")
@@ -82,6 +87,7 @@ def read(entry: Entry, cwd: Path) -> Spec:
         is_upsampled=is_json_object(written),
         prompt_file=prompt_file_of(entry),
         written_prompt=None if short is None else written,
+        target=_target(entry, mode),
     )
 
 
@@ -98,6 +104,20 @@ def _mode_of(entry: Entry) -> str:
     if mode not in _MODES:
         raise LeftAlone(f"the mode {quoted(mode)} makes no picture or video of a prompt alone")
     return mode
+
+
+def _target(entry: Entry, mode: str) -> Target:
+    """Return what is to be made. A world scenario alone has a length of its own where none is written."""
+    fields = entry.fields
+    controls = [name for name in _CONTROLS if isinstance(fields.get(name), dict)]
+    if controls:
+        defaults = _SCENARIO_ALONE if controls == ["wsm"] else {}
+        said = {key: value for key, value in fields.items() if value is not None}
+        return target_of({**defaults, **said}, Mode.TRANSFER)
+    target = target_of(fields)
+    source = fields.get("vision_path") or None
+    by_media = mode_by_media(source if isinstance(source, str) else None, target.num_frames == 1)
+    return replace(target, mode=Mode(mode) if mode else by_media)
 
 
 def _short_prompt(entry: Entry) -> str | None:

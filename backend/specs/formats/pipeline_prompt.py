@@ -12,7 +12,8 @@ from backend.specs.adapter import Replacement, Rewrite
 from backend.specs.entries import Entry
 from backend.specs.fields import is_well_formed, named_paths, seen_by_model, text_of
 from backend.specs.json_edit import set_member
-from backend.specs.model import Spec, SpecFormat
+from backend.specs.model import Mode, Spec, SpecFormat
+from backend.specs.targets import target_of
 
 PATHS_FROM_FILE = False
 
@@ -35,6 +36,7 @@ def read(entry: Entry, cwd: Path) -> Spec:
         prompt=text_of(entry.fields["prompt_text"], "prompt_text", '"prompt_text"'),
         video=seen_by_model(video, controls),
         controls=controls,
+        target=target_of(entry.fields, Mode.TRANSFER if controls else None),
     )
 
 

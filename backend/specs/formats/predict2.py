@@ -12,6 +12,7 @@ from pathlib import Path
 from backend.specs.entries import Entry
 from backend.specs.fields import name_of, path_of, prompt_of, rewrite_prompt
 from backend.specs.model import Spec, SpecFormat
+from backend.specs.targets import mode_by_media, target_of
 
 PATHS_FROM_FILE = False
 
@@ -23,6 +24,8 @@ def recognises(entry: Entry) -> bool:
 
 
 def read(entry: Entry, cwd: Path) -> Spec:
+    source = entry.fields.get("input_video") or None
+    makes_picture = "output_image" in entry.fields
     return Spec(
         format=SpecFormat.PREDICT2,
         file=entry.source.file,
@@ -31,6 +34,9 @@ def read(entry: Entry, cwd: Path) -> Spec:
         name=name_of(entry),
         prompt=prompt_of(entry),
         video=path_of(entry, "input_video", cwd),
+        target=target_of(
+            entry.fields, mode_by_media(source if isinstance(source, str) else None, makes_picture)
+        ),
     )
 
 

@@ -13,12 +13,19 @@ from pathlib import Path
 from backend.specs.adapter import EntryFault
 from backend.specs.entries import Entry
 from backend.specs.fields import KEYS_FROM_CWD, first_view, has_view, name_of, path_of
-from backend.specs.model import Spec, SpecFormat
+from backend.specs.model import Mode, Spec, SpecFormat
 from backend.specs.prompt_files import prompt_file_of, read_prompt, rewrite_prompt_or_file
 from backend.specs.quoting import quoted
+from backend.specs.targets import target_of
+from remote.protocol import Json
 
 PATHS_FROM_FILE = True
 
+_MODES = {
+    "text2world": Mode.TEXT2VIDEO,
+    "image2world": Mode.IMAGE2VIDEO,
+    "video2world": Mode.VIDEO2VIDEO,
+}
 _WITH_MEDIA = frozenset({"image2world", "video2world"})
 
 
@@ -40,7 +47,9 @@ def recognises(entry: Entry) -> bool:
 def read(entry: Entry, cwd: Path) -> Spec:
     base = entry.source.place.parent
     video = path_of(entry, "input_path", base) or first_view(entry.fields, "video_path", base)
-    kind = _inference_type(entry)
+    fields = {**_around(entry), **entry.fields}
+    kind = fields.get("inference_type")
+    kind = kind if isinstance(kind, str) else ""
     if video is None and kind in _WITH_MEDIA:
         raise EntryFault(f'{quoted(kind)} needs an "input_path", and none is named')
     return Spec(
@@ -52,15 +61,14 @@ def read(entry: Entry, cwd: Path) -> Spec:
         prompt=read_prompt(entry),
         video=video,
         prompt_file=prompt_file_of(entry),
+        target=target_of(fields, _MODES.get(kind), "num_output_frames"),
     )
 
 
 rewrite = rewrite_prompt_or_file
 
 
-def _inference_type(entry: Entry) -> str:
+def _around(entry: Entry) -> dict[str, Json]:
+    """Return the members of the object around the samples, which hold for each of them."""
     around = entry.outer.value if entry.outer is not None else None
-    kind = entry.fields.get("inference_type")
-    if kind is None and isinstance(around, dict):
-        kind = around.get("inference_type")
-    return kind if isinstance(kind, str) else ""
+    return around if isinstance(around, dict) else {}

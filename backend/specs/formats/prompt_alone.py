@@ -12,6 +12,7 @@ from pathlib import Path
 from backend.specs.entries import Entry
 from backend.specs.fields import name_of, prompt_of, rewrite_prompt
 from backend.specs.model import Spec, SpecFormat
+from backend.specs.targets import target_of
 
 PATHS_FROM_FILE = False
 
@@ -30,6 +31,7 @@ def read(entry: Entry, cwd: Path) -> Spec:
         line=entry.line,
         name=name_of(entry),
         prompt=prompt_of(entry),
+        target=target_of(entry.fields),
     )
 
 

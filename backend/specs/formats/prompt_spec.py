@@ -19,7 +19,8 @@ from backend.specs.fields import (
     seen_by_model,
 )
 from backend.specs.json_edit import Edit, set_member
-from backend.specs.model import Spec, SpecFormat
+from backend.specs.model import Mode, Spec, SpecFormat
+from backend.specs.targets import target_of
 
 PATHS_FROM_FILE = False
 
@@ -46,6 +47,7 @@ def read(entry: Entry, cwd: Path) -> Spec:
         video=seen_by_model(path_of(entry, "input_video_path", cwd), controls),
         controls=controls,
         is_upsampled=entry.fields.get("is_upsampled") is True,
+        target=target_of(entry.fields, Mode.TRANSFER if controls else None),
     )
 
 

@@ -22,7 +22,8 @@ from backend.specs.fields import (
     rewrite_prompt,
     seen_by_model,
 )
-from backend.specs.model import Spec, SpecFormat
+from backend.specs.model import Mode, Spec, SpecFormat
+from backend.specs.targets import target_of
 
 PATHS_FROM_FILE = False
 
@@ -46,6 +47,7 @@ def read(entry: Entry, cwd: Path) -> Spec:
         prompt=prompt_of(entry),
         video=seen_by_model(path_of(entry, "input_video_path", cwd), controls),
         controls=controls,
+        target=target_of(entry.fields, Mode.TRANSFER),
     )
 
 

@@ -19,8 +19,9 @@ from backend.specs.fields import (
     rewrite_prompt,
     seen_by_model,
 )
-from backend.specs.model import Spec, SpecFormat
+from backend.specs.model import Mode, Spec, SpecFormat
 from backend.specs.quoting import kind_of
+from backend.specs.targets import target_of
 
 PATHS_FROM_FILE = False
 
@@ -40,6 +41,9 @@ def read(entry: Entry, cwd: Path) -> Spec:
         prompt=prompt_of(entry) if "prompt" in entry.fields else "",
         video=seen_by_model(path_of(entry, "visual_input", cwd), controls),
         controls=controls,
+        target=target_of(
+            entry.fields, Mode.TRANSFER if "control_overrides" in entry.fields else None
+        ),
     )
 
 

@@ -22,8 +22,9 @@ from backend.specs.fields import (
     path_of,
     seen_by_model,
 )
-from backend.specs.model import Spec, SpecFormat
+from backend.specs.model import Mode, Spec, SpecFormat
 from backend.specs.prompt_files import prompt_file_of, read_prompt, rewrite_prompt_or_file
+from backend.specs.targets import target_of
 
 PATHS_FROM_FILE = True
 
@@ -51,6 +52,7 @@ def read(entry: Entry, cwd: Path) -> Spec:
         or first_view(entry.fields, "input_path", base)
         or first_view(entry.fields, "control_path", base)
     )
+    mode = Mode.VIDEO2VIDEO if "camera_sequence" in entry.fields else Mode.TRANSFER
     return Spec(
         format=SpecFormat.TRANSFER25,
         file=entry.source.file,
@@ -61,6 +63,7 @@ def read(entry: Entry, cwd: Path) -> Spec:
         video=seen_by_model(rgb, controls),
         controls=controls,
         prompt_file=prompt_file_of(entry),
+        target=target_of(entry.fields, mode),
     )
 
 

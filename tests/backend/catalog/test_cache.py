@@ -25,7 +25,13 @@ LONG_AGO = time.time() - 3_600
 def put(folder: Path, prompt: str, name: str = "a.json") -> Path:
     """A spec file that nobody touched for an hour."""
     file = folder / name
-    spec = {"prompt": prompt, "input_video_path": "v.mp4", "edge": {"input_control": "e.mp4"}}
+    spec = {
+        "prompt": prompt,
+        "input_video_path": "v.mp4",
+        "edge": {"input_control": "e.mp4"},
+        "fps": 24,
+        "negative_prompt": "",
+    }
     file.write_text(json.dumps(spec), encoding="utf-8")
     os.utime(file, (LONG_AGO, LONG_AGO))
     return file

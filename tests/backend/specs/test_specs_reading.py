@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.specs.model import Spec, SpecFormat
+from backend.specs.model import Mode, Spec, SpecFormat, Target
 from backend.specs.reading import Finding, read_file
 from remote.protocol import Json
 
@@ -52,6 +52,7 @@ def test_a_prompt_spec_is_read_with_its_windows_paths(folder: Path) -> None:
         prompt="Warm dusk",
         video=CWD / "inputs/videos/city/color.mp4",
         controls={"depth": CWD / "d.mp4"},
+        target=Target(Mode.TRANSFER, negative_prompt=""),
     )
 
 
