@@ -69,15 +69,28 @@ def reject(
 
 @app.command
 def export(
-    file: Annotated[Path, Parameter(name="FILE", help="Usually batch_results.json.")],
+    file: Annotated[
+        Path,
+        Parameter(name="FILE", help="Usually batch_results.json; a folder with --prompt-files."),
+    ],
     /,
     *,
     below: Annotated[
         Path | None, Parameter(help="Only results that are written below this folder.")
     ] = None,
-    force: Annotated[bool, Parameter(help="Replace a file that is there already.")] = False,
+    prompt_files: Annotated[
+        bool, Parameter(help="A prompt_<n>.json for each prompt, as cosmos-framework writes them.")
+    ] = False,
+    force: Annotated[bool, Parameter(help="Replace files that are there already.")] = False,
 ) -> ExitCode:
-    """Write prompts that are done or failed as one list, which the Houdini pipeline reads."""
+    """Write prompts that are done or failed as one list, which the Houdini pipeline reads.
+
+    With --prompt-files, write those that are done into a folder, a file each.
+    """
+    if prompt_files:
+        from backend.commands.results.export_prompt_files import export_prompt_files
+
+        return export_prompt_files(file, below, force=force)
     from backend.commands.results.export import export_results
 
     return export_results(file, below, force=force)

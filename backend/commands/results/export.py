@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from backend.commands.queue import open_user_queue
@@ -29,19 +29,17 @@ def export_results(file: Path, below: Path | None, *, force: bool) -> ExitCode:
     for trouble in review.troubles:
         warn(trouble)
     folder = below.resolve() if below else None
-    prompts = [each for each in review.prompts if _is_below(each.place, folder)]
+    prompts = [each for each in review.prompts if is_below(each.place, folder)]
     entries = list(_entries(prompts))
     told = {(each.place, each.entry) for each in prompts}
     for job in failed:
         place = chosen_file(job)
-        if _is_below(place, folder) and (place, job.entry) not in told:
+        if is_below(place, folder) and (place, job.entry) not in told:
             told.add((place, job.entry))
             entries.append(_entry(job, "", success=False))
     _write(file, [*entries], force=force)
     write_line(str(file))
-    waiting = sum(each.decision is Decision.UNDECIDED for each in prompts)
-    count = "1 prompt" if len(entries) == 1 else f"{len(entries):,} prompts"
-    say(f"{count} exported." + (f" Not reviewed yet: {waiting:,}." if waiting else ""))
+    say_exported(len(entries), prompts)
     return ExitCode.SOME_FAILED if review.troubles else ExitCode.OK
 
 
@@ -62,16 +60,34 @@ def _entry(job: Job, prompt: str, *, success: bool) -> dict[str, Json]:
     }
 
 
-def _is_below(place: Path, folder: Path | None) -> bool:
+def is_below(place: Path, folder: Path | None) -> bool:
+    """Whether a file is in `folder`, which is resolved; None stands for any folder."""
     return folder is None or place.resolve().is_relative_to(folder)
+
+
+def say_exported(count: int, prompts: Sequence[Reviewed], aside: str = "") -> None:
+    """Say how many prompts were exported, and how many of `prompts` wait for a decision."""
+    waiting = sum(each.decision is Decision.UNDECIDED for each in prompts)
+    shown = "1 prompt" if count == 1 else f"{count:,} prompts"
+    say(f"{shown} exported{aside}." + (f" Not reviewed yet: {waiting:,}." if waiting else ""))
+
+
+def exists_already(file: Path) -> ResultError:
+    """Return the error about a file that would be replaced."""
+    return ResultError(f"{safe(str(file))} exists already", "Use --force to replace it.")
+
+
+def unwritable(file: Path, error: OSError) -> ResultError:
+    """Return the error about a file that the operating system refuses to write."""
+    return ResultError(
+        f"{safe(str(file))} cannot be written: {error.strerror}", "Name another place."
+    )
 
 
 def _write(file: Path, entries: list[Json], *, force: bool) -> None:
     if file.exists() and not force:
-        raise ResultError(f"{safe(str(file))} exists already", "Use --force to replace it.")
+        raise exists_already(file)
     try:
         write_whole(file, (json_spelled(entries, "  ") + "\n").encode())
     except OSError as error:
-        raise ResultError(
-            f"{safe(str(file))} cannot be written: {error.strerror}", "Name another file."
-        ) from error
+        raise unwritable(file, error) from error
