@@ -263,7 +263,7 @@ async def _greet(
 def _require_plausible(box: str, welcome: Welcome) -> None:
     """Refuse a welcome with impossible numbers: without a slot, jobs would wait for ever."""
     speaks = OLDEST_PROTOCOL <= welcome.protocol <= NEWEST_PROTOCOL
-    numbers = welcome.slots < 1 or welcome.unfinished < 0 or welcome.last < -1
+    numbers = welcome.slots < 1 or min(welcome.unfinished, welcome.context, welcome.last + 1) < 0
     if not speaks or numbers or not welcome.model.isprintable():
         raise BoxUnusable(f"{box} does not keep to the protocol: its welcome makes no sense")
 

@@ -55,6 +55,7 @@ def show_status(name: str | None, fingerprint: str, *, as_json: bool) -> ExitCod
             "host": box.host,
             "engine": welcome.engine,
             "model": welcome.model or box.setup.model,
+            "context": welcome.context or None,
             "slots": welcome.slots,
             "unfinished": welcome.unfinished,
             "runner": welcome.runner,

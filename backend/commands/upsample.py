@@ -195,6 +195,7 @@ def _make_batch(options: UpsampleOptions, settings: Settings, name: str, box: Bo
         review=options.review,
         include_upsampled=options.include_upsampled,
         upsampled_words=settings.specs.upsampled_words,
+        follows_server=settings.follows_server_on(name),
     )
 
 

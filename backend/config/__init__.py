@@ -14,6 +14,8 @@ from backend.config.layers import (
     load_layers,
     load_settings,
     queued_settings,
+    said_max_tokens,
+    settings_to_queue,
     shipped_text,
     user_file,
 )
@@ -57,6 +59,8 @@ __all__ = [
     "load_settings",
     "profile_names",
     "queued_settings",
+    "said_max_tokens",
+    "settings_to_queue",
     "shipped_text",
     "user_file",
 ]

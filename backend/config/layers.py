@@ -22,7 +22,14 @@ import platformdirs
 from pydantic import ValidationError
 
 from backend.config.profiles import load_profile
-from backend.config.settings import Cache, Queue, Settings, Upsampling
+from backend.config.settings import (
+    LEAST_MAX_TOKENS,
+    MOST_MAX_TOKENS,
+    Cache,
+    Queue,
+    Settings,
+    Upsampling,
+)
 from backend.config.trust import drop_repeats, forbidden_decisions
 from backend.config.validation import first_complaint
 from backend.errors import ConfigError
@@ -86,16 +93,17 @@ def load_layers(command_line: Table | None = None) -> tuple[Settings, list[Layer
     changes: Table = {"upsampling": dict(profile.upsampling)}
     lasting = [shipped, Layer(f"the profile {profile.name}", changes, Origin.PROFILE), *files]
     layers = [*lasting, *now]
-    return _apply_box_contexts(lasting, now, _settle(layers))
+    says_it = any(_holds_max_tokens(layer) for layer in (*files, *now))
+    return _apply_box_contexts(lasting, now, _settle(layers), says_it=says_it)
 
 
 def _apply_box_contexts(
-    lasting: list[Layer], now: list[Layer], settings: Settings
+    lasting: list[Layer], now: list[Layer], settings: Settings, *, says_it: bool
 ) -> tuple[Settings, list[Layer]]:
     """Apply the context length (`max_tokens`) that a box has of its own.
 
     Precedence: files < box < environment < command line. `lasting` are the layers below the box's, and `now`
-    those above.
+    those above. `says_it` tells whether the user says one for every box.
     """
     own = {name: box.max_tokens for name, box in settings.boxes.items() if box.max_tokens}
     if any(_holds_max_tokens(layer) for layer in now):
@@ -108,6 +116,8 @@ def _apply_box_contexts(
         layers = [*lasting, of_box, *now]
         settings = _settle(layers)
     settings._max_tokens.update(dict.fromkeys(settings.boxes, everywhere) | own)
+    if not says_it:
+        settings._without_max_tokens.update(settings.boxes.keys() - own.keys())
     return settings, layers
 
 
@@ -161,20 +171,47 @@ def user_file() -> Path:
     return platformdirs.user_config_path("upsample") / "config.toml"
 
 
-def queued_settings(text: str) -> Upsampling:
+def settings_to_queue(settings: Upsampling, *, follows_server: bool) -> str:
+    """Return the settings of a job as JSON for the queue. See `Settings.follows_server_on`."""
+    return settings.model_dump_json(exclude={"max_tokens"} if follows_server else None)
+
+
+def said_max_tokens(text: str) -> int | None:
+    """Return the `max_tokens` of a job's settings; None where the user said none and the server may tell."""
+    said: int | None = json.loads(text).get("max_tokens")
+    return said
+
+
+def queued_settings(text: str, told: int = 0) -> Upsampling:
     """Return the [upsampling] settings that a job was queued with, from the JSON in the queue.
 
-    A setting that was added to the program later has its default. Raises ConfigError.
+    A setting that was added to the program later has its default. `told` is the context length that the model
+    server tells, or 0. It is `max_tokens` where the user said none, and bounds it where they did. Raises
+    ConfigError.
     """
     shipped = _shipped().table["upsampling"]
     assert isinstance(shipped, dict)  # noqa: S101 - our own file
+    queued = json.loads(text)
+    said = said_max_tokens(text)
+    if said is None:
+        queued["max_tokens"] = told or _max_tokens_of(queued.get("profile"), shipped)
+    elif told:
+        queued["max_tokens"] = min(said, told)
+    if told:
+        queued["max_tokens"] = min(max(queued["max_tokens"], LEAST_MAX_TOKENS), MOST_MAX_TOKENS)
     try:
-        return Upsampling.model_validate(shipped | json.loads(text))
+        return Upsampling.model_validate(shipped | queued)
     except ValidationError as error:
         raise ConfigError(
             f"the job was queued under settings that hold no more: {first_complaint(error)}",
             "Bring back what is missing, or queue the spec again.",
         ) from None
+
+
+def _max_tokens_of(profile: str | None, shipped: Table) -> object:
+    """Return the context length of a profile, or else the shipped one. Raises ConfigError."""
+    of_profile = load_profile(profile).upsampling if profile else {}
+    return of_profile.get("max_tokens", shipped["max_tokens"])
 
 
 def check_layers(layers: list[Layer]) -> Settings:

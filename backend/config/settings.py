@@ -19,6 +19,8 @@ from backend.video import FrameSampling
 
 LEAST_MAX_TOKENS = 64
 """The shortest context length, in tokens, that `max_tokens` may be."""
+MOST_MAX_TOKENS = 1_048_576
+"""The longest."""
 
 _NO_HOST = re.compile(r"""[\s\x00-\x1f\x7f$`'"\\;&|<>(){}*?!#]""")
 
@@ -52,7 +54,7 @@ class EngineName(StrEnum):
 class Upsampling(_Section):
     """[upsampling]: how prompts are upsampled, on every box."""
 
-    max_tokens: int = Field(ge=LEAST_MAX_TOKENS, le=1_048_576)
+    max_tokens: int = Field(ge=LEAST_MAX_TOKENS, le=MOST_MAX_TOKENS)
     reserve: int = Field(ge=1)
     frames_to_extract: int = Field(ge=1, le=64)
     frame_sampling: FrameSampling
@@ -137,7 +139,7 @@ class BoxSettings(_Section):
     root: str = Field(min_length=1)
     engine: EngineName
     model: str
-    max_tokens: int = Field(ge=0, le=1_048_576)
+    max_tokens: int = Field(ge=0, le=MOST_MAX_TOKENS)
     idle_timeout: float = Field(gt=0, allow_inf_nan=False)
     keep_days: float = Field(ge=0, allow_inf_nan=False)
     first_token_timeout: float = Field(gt=0, allow_inf_nan=False)
@@ -233,6 +235,8 @@ class Settings(_Section):
     boxes: dict[str, BoxSettings]
     _max_tokens: dict[str, int] = PrivateAttr(default_factory=dict)
     """The context length of each box, by the box's name."""
+    _without_max_tokens: set[str] = PrivateAttr(default_factory=set)
+    """The boxes for which the user says no context length: a default counts, or what the server tells."""
 
     @field_validator("boxes")
     @classmethod
@@ -247,6 +251,13 @@ class Settings(_Section):
         """Return the context length of a box. `upsampling.max_tokens` is that of the chosen box."""
         here = self.upsampling.max_tokens
         return here if box == self.box else self._max_tokens.get(box, here)
+
+    def follows_server_on(self, box: str) -> bool:
+        """Whether the context length that the box's model server tells counts, and not `max_tokens_on`.
+
+        It counts where the user says none. Only the engine openai asks its server.
+        """
+        return self.boxes[box].engine is EngineName.OPENAI and box in self._without_max_tokens
 
     @property
     def profile(self) -> Profile:

@@ -73,7 +73,7 @@ class Dispatcher(Recipient[Ready]):
         self._keeper = LinkKeeper(box, asker, watch, look=look)
         self._ledger = Ledger(store, box.name, watch, force=force)
         self._last_welcome = LastWelcome()
-        self._preparer = Preparer(box.setup.model, self._last_welcome.wait)
+        self._preparer = Preparer.of(box.setup, self._last_welcome.wait)
         self._flights: Flights[Ready] = Flights()
         self._courier = Courier(box.name, self._flights, self, app=store.queue_id)
         self._moments = MomentReporter(box.name, self._ledger, self._flights, watch)

@@ -151,7 +151,7 @@ class Ledger:
                 frames=len(ready.images),
                 prompt_tokens=ready.prompt_tokens,
                 image_bytes=ready.image_bytes,
-                warning=ready.plan.warning,
+                warning=ready.warning,
             )
         )
 

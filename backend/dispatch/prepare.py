@@ -9,14 +9,14 @@ from collections.abc import Awaitable, Callable, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backend.config import Upsampling, queued_settings
+from backend.config import Upsampling, queued_settings, said_max_tokens
 from backend.errors import MediaError
 from backend.planning.plan import Plan, Planner, make_request
 from backend.sizes import Size
 from backend.store import Job
 from backend.tokens import TextCounter
 from backend.video import Frame, Prepared, RecentVideos, Video, prepare_frames, read_frame
-from remote.protocol import Request, Submit, Welcome
+from remote.protocol import Request, Setup, Submit, Welcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,13 @@ class Ready:
     """Size of all frames together in bytes, before base64."""
     identity: str
     """The hash by which the box knows the job."""
+    context_warning: str = ""
+    """A sentence for a context that is longer in the settings than on the server; empty otherwise."""
+
+    @property
+    def warning(self) -> str:
+        """What may be wrong with the job, though it can be sent; empty when nothing is."""
+        return " ".join(filter(None, (self.context_warning, self.plan.warning)))
 
     @property
     def pictures(self) -> Set[str]:
@@ -60,22 +67,34 @@ class Ready:
 class Preparer:
     """Prepares jobs for a box with this model. All jobs share one tokenizer."""
 
-    def __init__(self, model: str, welcome: Callable[[], Awaitable[Welcome]]) -> None:
-        """`model` is empty where the welcome names it. `welcome` waits for one, and returns the last."""
+    def __init__(
+        self, model: str, welcome: Callable[[], Awaitable[Welcome]], *, asks_server: bool = False
+    ) -> None:
+        """`model` is empty where the welcome names it. `welcome` waits for one, and returns the last. With
+        `asks_server`, the welcome may tell the context length, so no job is planned before it.
+        """
         self._model = model
         self._welcome = welcome
+        self._asks_server = asks_server
         self._counter = TextCounter()
         self._videos = RecentVideos()
-        self._planners: dict[str, Planner] = {}
+        self._planners: dict[tuple[str, int], Planner] = {}
+        """By the settings as JSON, and the context length that the server told."""
         # Specs often share a video: the second waits for the first and then finds its frames in the cache.
         self._drawing: defaultdict[Path, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @classmethod
+    def of(cls, setup: Setup, welcome: Callable[[], Awaitable[Welcome]]) -> Preparer:
+        """Make the preparer for a box with this setup."""
+        return cls(setup.model, welcome, asks_server=setup.openai is not None)
 
     async def prepare(self, job: Job) -> Ready:
         """Plan the job and draw its frames.
 
         Raises InputError, MediaError or ConfigError when the job cannot be sent.
         """
-        planner = self._planner(job.settings)
+        told = (await self._welcome()).context if self._asks_server else 0
+        planner = self._planner(job.settings, told)
         plan = await asyncio.to_thread(planner.plan, job.prompt, job.video, job.control)
         if plan.refusal is not None:
             raise plan.refusal
@@ -94,7 +113,8 @@ class Preparer:
         )
         images = tuple(frame.path for frame in frames)
         image_bytes = sum(frame.file_size for frame in frames)
-        return Ready(job, plan, request, images, image_bytes, request.job_id())
+        warning = _warn_of_context(job, planner.settings.max_tokens)
+        return Ready(job, plan, request, images, image_bytes, request.job_id(), warning)
 
     async def _draw(
         self, video: Video, size: Size, count: int, planner: Planner
@@ -102,12 +122,23 @@ class Preparer:
         async with self._drawing[video.path]:
             return (await _draw(video, size, count, planner.settings, self._videos)).frames
 
-    def _planner(self, settings: str) -> Planner:
-        if settings not in self._planners:
-            self._planners[settings] = Planner(
-                queued_settings(settings), self._counter, self._videos.probe
+    def _planner(self, settings: str, told: int) -> Planner:
+        if (settings, told) not in self._planners:
+            self._planners[settings, told] = Planner(
+                queued_settings(settings, told), self._counter, self._videos.probe
             )
-        return self._planners[settings]
+        return self._planners[settings, told]
+
+
+def _warn_of_context(job: Job, counted: int) -> str:
+    """Return a warning for a job whose settings say a longer context than was counted with."""
+    said = said_max_tokens(job.settings) or 0
+    if said <= counted:
+        return ""
+    return (
+        f"max_tokens says {said:,} tokens, and the model server of {job.box} has a context of "
+        f"{counted:,}, which counts."
+    )
 
 
 async def _draw(

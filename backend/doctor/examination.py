@@ -141,7 +141,8 @@ class _Examination:
         sent = "was there" if deployed.was_there else "sent"
         self._report(ok_finding(_BOX, "runner", f"{deployed.path}, {sent}"))
         self._watchers.doing("looking at the box")
-        checkup = Checkup(box.setup, settings.max_tokens_on(box.name))
+        follows = settings.follows_server_on(box.name)
+        checkup = Checkup(box.setup, settings.max_tokens_on(box.name), follows)
         try:
             await self._run_box_checks(connection, deployed.path, checkup)
         except BoxError as error:

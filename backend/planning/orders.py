@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
-from backend.config import BoxSettings, Upsampling, load_profile
+from backend.config import BoxSettings, Upsampling, load_profile, settings_to_queue
 from backend.files import lies_within
 from backend.files.without_links import resolve_folder
 from backend.results.review import chosen_file, done_job
@@ -46,6 +46,8 @@ class Batch:
     """Whether prompts are taken that are upsampled already. `force` takes them, too."""
     upsampled_words: int = 0
     """The most words of a prompt that does not count as upsampled; 0 for no limit."""
+    follows_server: bool = False
+    """Whether the context length that the model server tells counts: see `Settings.follows_server_on`."""
 
 
 def make_jobs(specs: Iterable[Spec], named: Sequence[Path], batch: Batch) -> list[Order]:
@@ -57,9 +59,12 @@ def make_jobs(specs: Iterable[Spec], named: Sequence[Path], batch: Batch) -> lis
     for the chosen one; with a review, there is only NAME.
     """
     destinations = _Destinations(named, batch)
-    settings = batch.settings.model_copy(
-        update={"hint_video_dir": resolve_hint_video_dir(batch.settings)}
-    ).model_dump_json()
+    settings = settings_to_queue(
+        batch.settings.model_copy(
+            update={"hint_video_dir": resolve_hint_video_dir(batch.settings)}
+        ),
+        follows_server=batch.follows_server,
+    )
     # The user may change a profile without renaming it. Its `kv_cache` does not change answers.
     profile = load_profile(batch.settings.profile)
     asked = [settings, profile.model_dump_json(exclude={"kv_cache"})]

@@ -49,7 +49,7 @@ async def _examine(checkup: Checkup, examination: Examination) -> None:
     if setup.engine == "vllm" and setup.vllm is not None:
         await _examine_vllm(setup.vllm, setup.model, paths, examination)
     elif setup.engine == "openai" and setup.openai is not None:
-        await _examine_server(setup.openai, setup.model, checkup.context, examination)
+        await _examine_server(setup.openai, checkup, examination)
 
 
 async def _examine_machine(setup: Setup, examination: Examination) -> DaemonPaths | None:
@@ -193,15 +193,13 @@ def _find_last_start(paths: DaemonPaths) -> Good[None]:
 # --- the engine openai ----------------------------------------------------------------------------
 
 
-async def _examine_server(
-    setup: OpenAISetup, model: str, context: int, examination: Examination
-) -> None:
+async def _examine_server(setup: OpenAISetup, checkup: Checkup, examination: Examination) -> None:
     key = await examination.check(_SERVER, "API key", functools.partial(find_key, setup))
     if key is None:
         examination.skip(_SERVER, "because API key failed", "server", "model", "context")
         return
     engine = await examination.check(
-        _SERVER, "server", functools.partial(find_server, setup, key, model)
+        _SERVER, "server", functools.partial(find_server, setup, key, checkup.setup.model)
     )
     if engine is None:
         examination.skip(_SERVER, "because server failed", "model", "context")
@@ -210,7 +208,7 @@ async def _examine_server(
     if served is None:
         examination.skip(_SERVER, "because model failed", "context")
         return
-    await examination.check(_SERVER, "context", functools.partial(find_context, served, context))
+    await examination.check(_SERVER, "context", functools.partial(find_context, engine, checkup))
 
 
 def _blocking(

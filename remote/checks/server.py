@@ -8,7 +8,7 @@ from remote.checks.examination import Good, Wrong
 from remote.engines import EngineError
 from remote.engines.http import Server
 from remote.engines.openai import Model, OpenAIEngine
-from remote.protocol import OpenAISetup
+from remote.protocol import Checkup, OpenAISetup
 
 
 async def find_key(setup: OpenAISetup) -> Good[str]:
@@ -54,13 +54,17 @@ async def find_served_model(engine: OpenAIEngine) -> Good[Model]:
     return Good(model, f"{model.id}, the only one there" if engine.model else model.id)
 
 
-async def find_context(model: Model, context: int) -> Good[None]:
-    """Check whether the server's context is at least as long as `upsampling.max_tokens`."""
-    if model.max_model_len is None:
-        return Good(None, f"the server does not say; counted with max_tokens = {context:,}")
-    detail = f"{model.max_model_len:,} tokens; max_tokens = {context:,}"
-    if model.max_model_len < context:
-        raise Wrong(
-            detail, f"Set upsampling.max_tokens to {model.max_model_len}, or start it longer."
+async def find_context(engine: OpenAIEngine, checkup: Checkup) -> Good[None]:
+    """Check whether the server's context is as long as the settings say, where they say it."""
+    told, said = await engine.context(), checkup.context
+    if not told:
+        return Good(None, f"the server does not say; counted with max_tokens = {said:,}")
+    if checkup.follows_server:
+        return Good(
+            None, f"{told:,} tokens, as the server says; max_tokens is not set, so they count"
         )
+    detail = f"{told:,} tokens; max_tokens = {said:,}"
+    if told < said:
+        remedy = f"{told:,} count. Set max_tokens to {told}, or leave it out, or start the server with more."
+        return Good(None, detail, remedy)
     return Good(None, detail)

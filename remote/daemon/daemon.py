@@ -179,6 +179,7 @@ class Daemon:
             unfinished=unfinished,
             serves=serves,
             model=self._engine.model,
+            context=await self._engine.context(),
         )
 
     async def stop(self, visitor: Visitor, only_idle: bool) -> None:

@@ -109,6 +109,13 @@ class Engine(Protocol):
         """Its present load; None when that is unknown. Returns within seconds and raises nothing."""
         ...
 
+    async def context(self) -> int:
+        """The context length in tokens, where its server tells it and the box's settings do not; 0 otherwise.
+
+        Returns within seconds and raises nothing.
+        """
+        ...
+
     def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
         """Answer one request; `images` are PNG files in the order of `request.frames`.
 

@@ -21,6 +21,8 @@ class Checkup:
     setup: Setup
     context: int
     """Tokens that prompt, frames and answer may need together."""
+    follows_server: bool = False
+    """Whether what the model server tells counts instead, because the user says no context length."""
 
 
 @dataclass(frozen=True)

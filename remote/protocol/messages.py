@@ -135,6 +135,9 @@ class Welcome:
     model: str = ""
     """The model that requests must name, where the box's settings name none: the only one that the model
     server has. Empty otherwise."""
+    context: int = 0
+    """Tokens of the context that the model server gives a request, prompt and answer together, as it tells;
+    0 where it does not tell. Only for the engine openai."""
 
 
 @dataclass(frozen=True)

@@ -34,10 +34,10 @@ def box(trusted: Sshd, laptop: Laptop, box_root: Path, llama: LlamaServer) -> La
     return laptop
 
 
-def _configure(laptop: Laptop, root: Path, engine: str) -> None:
+def _configure(laptop: Laptop, root: Path, engine: str, context: str = "") -> None:
     # A small model reads a long system prompt for longer than it writes.
     laptop.configure(
-        f'box = "test"\n[upsampling]\nprofile = "generic"\nmax_tokens = {CONTEXT}\nreserve = 24\n'
+        f'box = "test"\n[upsampling]\nprofile = "generic"\n{context}reserve = 24\n'
         'system_prompt = "Rewrite it in one sentence."\n'
         f'[boxes.test]\nhost = "testbox"\nroot = "{root}"\n{engine}'
     )
@@ -163,3 +163,24 @@ def test_a_model_that_the_server_does_not_have_is_named_beside_those_that_it_has
     assert not list(laptop.cwd.glob("outputs/*.txt"))
     looked = laptop.run("doctor", "--json").stdout
     assert f"has no model 'another'; it has: {MODEL}" in looked
+
+
+def test_prompts_are_counted_with_the_context_that_the_server_has(
+    trusted: Sshd, laptop: Laptop, box_root: Path, llama: LlamaServer
+) -> None:
+    _configure(laptop, box_root, llama.engine())
+    spec = _write_prompts(laptop, "a red car", "harbour-" * CONTEXT)
+    with laptop.started(spec) as run:
+        assert run.end() == 1
+    assert laptop.states() == {"done": 1, "failed": 1}
+    (failed,) = (event for event in run.events if event["type"] == "failed")
+    assert f"of {CONTEXT:,}" in failed["error"]
+    assert run.errors.count("max_tokens says") == 0
+    assert f"{CONTEXT:,} tokens, as the server says" in laptop.run("doctor", "--json").stdout
+    told = json.loads(laptop.run("box", "status", "--json").stdout)
+    assert told["context"] == CONTEXT
+
+    _configure(laptop, box_root, llama.engine(), "max_tokens = 4096\n")
+    with laptop.started(_write_prompts(laptop, "a blue car", "two blue cars")) as run:
+        assert run.end() == 0, run.errors
+    assert run.errors.count("max_tokens says 4,096 tokens, and the model server") == 1

@@ -95,6 +95,10 @@ class PatientEngine:
         """It does not tell."""
         return None
 
+    async def context(self) -> int:
+        """It does not tell."""
+        return 0
+
     async def close(self) -> None:
         """Nothing is held."""
 

@@ -115,6 +115,7 @@ def make_batch(options: SendOptions, settings: Settings, cwd: Path) -> Batch:
         force=options.force,
         review=options.review,
         upsampled_words=settings.specs.upsampled_words,
+        follows_server=settings.follows_server_on(name),
     )
 
 

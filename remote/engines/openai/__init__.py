@@ -2,6 +2,7 @@
 llama.cpp, Ray Serve.
 
     chat     requests and answers as JSON
+    context  the length of a model's context, as the server tells it
     metrics  the load of a vLLM, read from its /metrics
     refusal  turns a server's refusal into an error of ours
     engine   the `Engine`, and the health checks for a supervisor

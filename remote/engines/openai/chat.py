@@ -151,6 +151,16 @@ def read_models(data: bytes) -> tuple[Model, ...]:
     return tuple(model for model in map(_read_model, entries) if model.id)
 
 
+def read_props(data: bytes) -> int:
+    """The context length in the answer of llama.cpp to /props; 0 when it is none."""
+    try:
+        value = cast(Json, json.loads(data))
+    except (ValueError, RecursionError):
+        return 0
+    settings = _object(_object(value).get("default_generation_settings"))
+    return _count(settings.get("n_ctx")) or 0
+
+
 def _read_model(value: Json) -> Model:
     entry = _object(value)
     context = _count(entry.get("max_model_len"))  # vLLM, SGLang

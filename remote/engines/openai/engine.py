@@ -23,6 +23,7 @@ from remote.engines.openai.chat import (
     read_models,
     smallest_chat_body,
 )
+from remote.engines.openai.context import ContextReader
 from remote.engines.openai.metrics import LoadReader
 from remote.engines.openai.refusal import (
     AnsweredError,
@@ -76,6 +77,7 @@ class OpenAIEngine:
         self._limits = limits or Limits()
         self._client = Client(server, self._limits.connect)
         self._load = LoadReader(server)
+        self._context = ContextReader(server)
         self._version: str | None = None
         self._own_names = {model}
         """Names in answers that are the model's."""
@@ -122,6 +124,10 @@ class OpenAIEngine:
     async def load(self) -> EngineLoad | None:
         """What the server has to do, if it is a vLLM."""
         return await self._load.read()
+
+    async def context(self) -> int:
+        """What the server tells, or told last, of the model's context; 0 when it never did."""
+        return await self._context.read(self._model)
 
     async def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
         """The text as the server sends it, then how it ended.

@@ -57,6 +57,10 @@ class SketchEngine:
         """How many requests it works on; it lets none wait and knows no tokens."""
         return EngineLoad(running=self._running, waiting=0)
 
+    async def context(self) -> int:
+        """0: it counts no tokens."""
+        return 0
+
     async def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
         """The paragraph in pieces of a few words; `max_tokens` bounds the number of words.
 

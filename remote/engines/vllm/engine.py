@@ -137,6 +137,10 @@ class VllmEngine:
         running = self._running
         return None if running is None else await running.client.load()
 
+    async def context(self) -> int:
+        """0: the server is started with the context length of the box's settings."""
+        return 0
+
     async def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
         """Answer one request; start the server first if none runs.
 

@@ -21,6 +21,9 @@ from backend.config import (
     Vllm,
     check_layers,
     load_settings,
+    queued_settings,
+    said_max_tokens,
+    settings_to_queue,
     shipped_text,
     user_file,
 )
@@ -258,6 +261,49 @@ def make_setup(name: str, settings: Settings) -> VllmSetup:
     setup = make_box(*settings.box_named(name), settings).setup.vllm
     assert setup is not None
     return setup
+
+
+def test_the_server_tells_the_context_of_a_box_only_where_the_user_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    boxes = (
+        '[boxes.asks]\nengine = "openai"\n[boxes.says]\nengine = "openai"\nmax_tokens = 8192\n'
+        '[boxes.starts]\nengine = "vllm"\n'
+    )
+    write_user_file(boxes + '[upsampling]\nprofile = "reason1"\n')
+    settings = load_settings()
+    assert [name for name in settings.boxes if settings.follows_server_on(name)] == ["asks"]
+    for said in ("[upsampling]\nmax_tokens = 4096\n", "[box_defaults]\nmax_tokens = 4096\n"):
+        write_user_file(boxes + said)
+        assert not load_settings().follows_server_on("asks")
+    write_user_file(boxes)
+    assert not load_settings({"upsampling": {"max_tokens": 4096}}).follows_server_on("asks")
+    monkeypatch.setenv("UPSAMPLE_MAX_TOKENS", "4096")
+    assert not load_settings().follows_server_on("asks")
+
+
+@pytest.mark.parametrize(
+    ("profile", "said", "told", "counted"),
+    [
+        ("transfer1", None, 0, 4096),
+        ("reason1", None, 0, 16384),
+        ("transfer1", None, 1024, 1024),
+        ("transfer1", None, 32768, 32768),
+        ("transfer1", 4096, 0, 4096),
+        ("transfer1", 4096, 32768, 4096),
+        ("transfer1", 4096, 1024, 1024),
+        ("transfer1", None, 1, 64),
+        ("transfer1", None, 1 << 60, 1 << 20),
+    ],
+)
+def test_a_queued_job_is_counted_with_what_its_settings_say_or_else_with_what_the_server_tells(
+    profile: str, said: int | None, told: int, counted: int
+) -> None:
+    changes: Table = {"profile": profile, "max_tokens": said or 4096}
+    settings = check_layers([Layer("the test", {"upsampling": changes})]).upsampling
+    queued = settings_to_queue(settings, follows_server=said is None)
+    assert said_max_tokens(queued) == said
+    assert queued_settings(queued, told) == settings.model_copy(update={"max_tokens": counted})
 
 
 def test_a_context_of_a_box_that_is_too_short_for_anything_is_refused() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from backend.config import Layer, check_layers
-from backend.dispatch.prepare import Preparer
+from backend.dispatch.prepare import Preparer, Ready
 from backend.errors import ConfigError, InputError, MediaError
 from backend.store import Job, State
 from backend.video import RecentVideos, Video, probe
@@ -182,3 +182,30 @@ async def test_a_model_that_the_box_tells_is_the_requests_where_the_settings_nam
     named = await Preparer("m", served).prepare(job(None))
     assert (told.request.model, named.request.model) == ("told", "m")
     assert told.identity != named.identity
+
+
+async def test_a_job_whose_settings_say_no_context_follows_what_the_box_tells_of_its_server(
+    job: Callable[..., Job],
+) -> None:
+    said = job(None, "word " * 600)
+    settings = json.loads(said.settings)
+    del settings["max_tokens"]
+    unsaid = replace(said, settings=json.dumps(settings))
+
+    async def telling() -> Welcome:
+        return replace(await served(), context=512)
+
+    def limit(ready: Ready) -> int:
+        assert ready.plan.budget is not None
+        return ready.plan.budget.limit
+
+    short = Preparer("m", telling, asks_server=True)
+    with pytest.raises(InputError, match="of 512"):
+        await short.prepare(unsaid)
+    followed = await short.prepare(replace(unsaid, prompt="dusk"))
+    assert (limit(followed), followed.warning) == (512, "")
+    bounded = await short.prepare(replace(said, prompt="dusk"))
+    assert limit(bounded) == 512
+    assert "max_tokens says 4,096 tokens" in bounded.warning
+    assert limit(await Preparer("m", served, asks_server=True).prepare(unsaid)) == 4096
+    assert limit(await Preparer("m", telling).prepare(said)) == 4096

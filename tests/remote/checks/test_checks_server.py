@@ -8,8 +8,8 @@ import pytest
 
 from remote.checks.examination import Wrong
 from remote.checks.server import find_context, find_key, find_served_model, find_server
-from remote.engines.openai import Model
-from remote.protocol import OpenAISetup
+from remote.engines.openai import OpenAIEngine
+from remote.protocol import Checkup, OpenAISetup, Setup
 from tests.remote.engines.openai_asking import MODEL
 from tests.remote.engines.openai_stand_in import Visit, standing_in, whole
 
@@ -23,11 +23,14 @@ def _setup(base_url: str = "", key: str = "") -> OpenAISetup:
     return OpenAISetup(base_url, key, slots=4)
 
 
+def _checkup(context: int, follows: bool = False) -> Checkup:
+    return Checkup(Setup("~/box", "openai", MODEL, 900), context, follows)
+
+
 async def test_a_server_that_has_the_model_is_fine() -> None:
     async with standing_in(_list_models) as stand_in:
         engine = (await find_server(_setup(stand_in.server.base_url), "", MODEL)).value
-        model = (await find_served_model(engine)).value
-    assert (await find_context(model, 4096)).remedy == ""
+        assert (await find_served_model(engine)).remedy == ""
 
 
 async def test_a_server_without_the_model_tells_which_it_has() -> None:
@@ -37,14 +40,29 @@ async def test_a_server_without_the_model_tells_which_it_has() -> None:
             await find_served_model(engine)
 
 
-async def test_a_context_that_is_too_short_is_wrong() -> None:
-    with pytest.raises(Wrong) as wrong:
-        await find_context(Model("m", 2048), 4096)
-    assert "max_tokens to 2048" in wrong.value.remedy
+@pytest.mark.parametrize(
+    ("said", "follows", "detail", "remedy"),
+    [
+        (4096, False, "4,096 tokens; max_tokens = 4,096", ""),
+        (8192, False, "4,096 tokens; max_tokens = 8,192", "Set max_tokens to 4096"),
+        (8192, True, "4,096 tokens, as the server says", ""),
+    ],
+)
+async def test_a_context_is_compared_with_the_one_that_the_settings_say(
+    said: int, follows: bool, detail: str, remedy: str
+) -> None:
+    async with standing_in(_list_models) as stand_in:
+        engine = OpenAIEngine(stand_in.server, MODEL, 4)
+        found = await find_context(engine, _checkup(said, follows))
+    assert detail in found.detail
+    assert bool(found.remedy) == bool(remedy)
+    assert remedy in found.remedy
 
 
 async def test_a_server_that_tells_no_context_is_believed() -> None:
-    assert "does not say" in (await find_context(Model("m", None), 4096)).detail
+    async with standing_in(_list_models) as stand_in:
+        engine = OpenAIEngine(stand_in.server, "another", 4)
+        assert "does not say" in (await find_context(engine, _checkup(4096))).detail
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "http://user:pw@host/v1"])

@@ -57,6 +57,10 @@ class Gate:
     async def load(self) -> None:
         """Nothing is counted."""
 
+    async def context(self) -> int:
+        """Nobody asks."""
+        return 0
+
     async def close(self) -> None:
         """Nothing is held."""
 
