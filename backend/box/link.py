@@ -297,7 +297,7 @@ def _refusal(box: str, fatal: Fatal) -> BoxError:
         )
     if fatal.kind == "server":
         return BoxUnusable(
-            f"the model server of {box} cannot start: {fatal.message}",
+            f"the model server of {box} cannot be used: {fatal.message}",
             f"{_explain_start(box, fatal.message)}Nothing is lost: the jobs wait. "
             f"`upsample box logs {box}` and `upsample doctor` tell more. "
             "Once it is mended, `upsample --no-ui`, or `R` on the queue page, goes on.",

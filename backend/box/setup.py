@@ -80,4 +80,5 @@ def _patience(box: BoxSettings) -> Patience:
 
 
 def _openai_setup(box: BoxSettings) -> OpenAISetup:
-    return OpenAISetup(box.openai.base_url, box.openai.api_key_env, box.openai.slots)
+    openai = box.openai
+    return OpenAISetup(openai.base_url, openai.api_key_env, openai.slots, openai.ca_file)

@@ -129,6 +129,7 @@ class OpenAI(_Section):
 
     base_url: str
     api_key_env: str
+    ca_file: str
     slots: int = Field(ge=1)
 
 

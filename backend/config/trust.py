@@ -81,6 +81,7 @@ KEYS: Mapping[str, Trust] = MappingProxyType(
             f"{BOX}.vllm.env",
             f"{BOX}.openai.base_url",
             f"{BOX}.openai.api_key_env",
+            f"{BOX}.openai.ca_file",
         ),
         **_keys(
             Decider.USER,

@@ -30,7 +30,7 @@ async def find_server(setup: OpenAISetup, key: str, model: str) -> Good[OpenAIEn
     if not setup.base_url:
         raise Wrong("the box has no openai.base_url", "Set it, as in http://127.0.0.1:8000/v1")
     try:
-        server = Server(setup.base_url, None, key)
+        server = Server(setup.base_url, None, key, setup.ca_file)
     except ValueError as error:
         raise Wrong(str(error), "Set openai.base_url of the box.") from None
     engine = OpenAIEngine(server, model, setup.slots)

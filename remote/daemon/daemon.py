@@ -146,7 +146,8 @@ class Daemon:
     async def welcome(self, hello: Hello) -> Welcome | Fatal:
         """Return the answer to an app's Hello.
 
-        A daemon that has no work ends for an app that would start another runner or setup (Fatal "replaced").
+        A daemon without work ends for an app that would start another runner or setup (Fatal "replaced").
+        So does one whose jobs wait for somebody to mend its setup; the next daemon has its jobs.
         """
         unfinished = await self.scheduler.unfinished()
         wanted = (hello.runner, hello.setup)
@@ -154,7 +155,8 @@ class Daemon:
         outdated = not looks and wanted != (self._runner, self._setup.fingerprint())
         # An app that only watches (the log, for hours) does not keep the daemon from being replaced.
         at_work = [visitor for visitor in self._visitors if not visitor.looks]
-        if outdated and not unfinished and len(at_work) == 1:
+        at_rest = not unfinished or self.scheduler.is_stuck
+        if outdated and at_rest and len(at_work) == 1:
             self._ended.set()
         if self._ended.is_set():
             return Fatal("replaced", "the daemon made room for another one")
@@ -166,7 +168,7 @@ class Daemon:
             serves = await self.scheduler.serves()
         except EngineError as error:
             if not looks:  # who only watches needs no model
-                return Fatal("away" if isinstance(error, EngineAway) else "engine", str(error))
+                return Fatal(_kind_of(error), str(error))
         return Welcome(
             protocol=min(NEWEST_PROTOCOL, hello.newest),
             runner=self._runner,
@@ -276,6 +278,13 @@ class Daemon:
             return
         if count:
             _log.info("forgot %d jobs that ended long ago", count)
+
+
+def _kind_of(error: EngineError) -> str:
+    """Return the kind of a Fatal for a server that cannot be asked for its model."""
+    if not isinstance(error, EngineAway):
+        return "engine"
+    return "server" if error.for_good else "away"
 
 
 def describe_damages(damages: Sequence[Damage]) -> list[str]:

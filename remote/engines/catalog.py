@@ -63,7 +63,7 @@ def _make_openai(setup: Setup, _paths: DaemonPaths, _tell: Tell) -> Engine:
             f"the box's environment has no {variable}, which is to hold the API key"
         )
     try:
-        server = Server(setup.openai.base_url, None, key)
+        server = Server(setup.openai.base_url, None, key, setup.openai.ca_file)
     except ValueError as error:
         raise NoEngineError(str(error)) from None
     return OpenAIEngine(server, setup.model, setup.openai.slots, _limits(setup))

@@ -83,6 +83,11 @@ class Intake:
         again = f"trying again in {left:.0f} s" if left > 0 else "trying again"
         return f"{AWAY}{outage.reason}; {again}"
 
+    @property
+    def is_closed_for_good(self) -> bool:
+        """Whether no job can be answered until somebody mends the box or its settings."""
+        return self._outage is not None and self._outage.for_good
+
     def has_room(self, running: int, slots: int) -> bool:
         """Return whether another job may start beside this many."""
         outage = self._outage

@@ -124,6 +124,11 @@ class Scheduler:
         """The stage for a Status: why no job starts, or else the engine's own."""
         return self._intake.stage or self._engine.stage
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the jobs wait for somebody to mend the box or its settings, and none runs."""
+        return self._intake.is_closed_for_good and not self._running
+
     async def serves(self) -> str:
         """Ask the engine what it serves. Raises EngineError when it does not know."""
         model, self._serves = self._engine.model, await asyncio.to_thread(self._engine.serves)

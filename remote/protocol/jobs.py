@@ -133,6 +133,8 @@ class OpenAISetup:
     """The environment variable of the box that holds the server's key; empty for none."""
     slots: int
     """The number of requests that are sent to the server at once."""
+    ca_file: str = ""
+    """File on the box with authorities that are trusted beside the system's; empty for none."""
 
 
 @dataclass(frozen=True)

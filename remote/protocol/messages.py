@@ -148,7 +148,7 @@ class Fatal:
     kind: str
     """"disk", "protocol", "engine", "place" (a folder is unusable), "internal", "hung" (the daemon does not
     answer; a later try may succeed), "killed" (something ended the daemon each time before it served; a
-    later try may succeed), "server" (the engine's server can never start as the box is: the jobs
+    later try may succeed), "server" (the engine's server cannot start or be reached as the box is: the jobs
     wait, and the next Hello makes it try again), "replaced" (connect again: see Hello), or "away" (the
     settings name no model, and the model server cannot be asked for its own; a later try may succeed). It
     may also come later than instead of Welcome."""

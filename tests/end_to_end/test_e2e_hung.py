@@ -141,7 +141,7 @@ def test_a_server_that_can_never_start_stops_its_box_with_the_reason_and_the_job
 
     assert ended.returncode == 3
     assert (
-        f"the model server of test cannot start: vLLM ended while starting, with exit status 1: {words}"
+        f"the model server of test cannot be used: vLLM ended while starting, with exit status 1: {words}"
         in (ended.stderr)
     )
     assert "List the folder on the box with `ls -l`, and set `model` of the box" in ended.stderr

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -32,7 +33,9 @@ _HELD_SECONDS = 900
 class PatientServer:
     """The server, in a thread of its own. Use `serving_patiently`."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        """With `tls`, it speaks https."""
+        self._tls = tls
         self.url = ""
         self.begun: list[str] = []
         """Prompts in the order in which they came."""
@@ -82,7 +85,7 @@ class PatientServer:
             event.set()
 
     async def _serve(self) -> None:
-        async with standing_in(self._answer, path="/v1") as stand_in:
+        async with standing_in(self._answer, path="/v1", tls=self._tls) as stand_in:
             self.url = stand_in.server.base_url
             self._listens.set()
             await self._is_over.wait()
@@ -128,9 +131,9 @@ async def _left(visit: Visit) -> None:
 
 
 @contextlib.contextmanager
-def serving_patiently() -> Iterator[PatientServer]:
+def serving_patiently(tls: ssl.SSLContext | None = None) -> Iterator[PatientServer]:
     """A server; at the end, whatever still waits is answered."""
-    made = PatientServer()
+    made = PatientServer(tls)
     made.start()
     try:
         yield made

@@ -7,21 +7,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import ssl
 from collections.abc import AsyncIterator
 
 from remote.engines.http.connection import (
     MOST_LINE,
     Connection,
+    NoWay,
     Unreachable,
     Untrusted,
     reason,
 )
+from remote.engines.http.forward_proxy import proxy_for
 from remote.engines.http.response import Response
 from remote.engines.http.server import Server
 from remote.protocol import Json
 
 _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE")
+"""OpenSSL's words for a server whose answer is no TLS."""
 
 
 class Client:
@@ -86,7 +91,14 @@ class Client:
         try:
             return opening.result()
         except ssl.SSLCertVerificationError as error:
-            raise Untrusted(f"cannot connect to {self.server.label}: {reason(error)}") from None
+            said = f"certificate verify failed: {error.verify_message or reason(error)}"
+            raise Untrusted(f"cannot connect to {self.server.label}: {said}") from None
+        except ssl.SSLError as error:
+            if error.reason in _NO_TLS:
+                raise NoWay(
+                    f"{self.server.label} does not speak TLS; is base_url to begin with http://?"
+                ) from None
+            said = reason(error)
         except OSError as error:
             said = reason(error)
         except UnicodeError as error:
@@ -98,10 +110,37 @@ class Client:
         if server.socket_path is not None:
             return await asyncio.open_unix_connection(server.socket_path, limit=MOST_LINE)
         if server.tls and self._tls is None:
-            self._tls = ssl.create_default_context()
+            self._tls = _trusting(server.ca_file)
+        proxy = proxy_for(server, os.environ)
+        if proxy is not None:
+            return await asyncio.open_connection(
+                sock=await proxy.open_tunnel(server),
+                ssl=self._tls,
+                server_hostname=server.host,
+                limit=MOST_LINE,
+            )
         return await asyncio.open_connection(
             server.host, server.port, ssl=self._tls, limit=MOST_LINE
         )
+
+
+def _trusting(ca_file: str) -> ssl.SSLContext:
+    """Make the TLS settings: the authorities of the system (or SSL_CERT_FILE), and those of this file.
+
+    Raises NoWay when the file cannot be read.
+    """
+    tls = ssl.create_default_context()
+    if ca_file:
+        path = os.path.expanduser(ca_file)  # noqa: PTH111 - Path's raises for an unknown user
+        try:
+            tls.load_verify_locations(path)
+        except ssl.SSLError:
+            raise NoWay(f"openai.ca_file {ca_file!r} of the box holds no certificate") from None
+        except OSError as error:
+            raise NoWay(
+                f"openai.ca_file {ca_file!r} of the box cannot be read: {reason(error)}"
+            ) from None
+    return tls
 
 
 def _drop(opening: asyncio.Future[_Streams]) -> None:

@@ -25,8 +25,12 @@ class Unreachable(EngineError):
     """No server answers at the address."""
 
 
-class Untrusted(Unreachable):
-    """The server's TLS certificate is wrong; waiting mends nothing."""
+class NoWay(Unreachable):
+    """The way to the server is closed until somebody mends the box or its settings."""
+
+
+class Untrusted(NoWay):
+    """The server's TLS certificate is wrong."""
 
 
 class Silent(EngineError):

@@ -20,6 +20,8 @@ class Server:
     """The Unix socket to connect to instead of the host and port of `base_url`."""
     api_key: str = field(default="", repr=False)
     """Sent as a bearer token; empty for none. It is in no message and no repr of ours."""
+    ca_file: str = ""
+    """File on the box with authorities that are trusted beside the system's; empty for none."""
 
     def __post_init__(self) -> None:
         # A line break in the key or the URL could add headers to the request.

@@ -12,7 +12,7 @@ from typing import cast
 
 from remote.engines import BadRequest, EngineAway, EngineError, EngineReplaced, Piece
 from remote.engines.fingerprint import fingerprint
-from remote.engines.http import Client, Response, Server, Silent, Unanswered, Unreachable, Untrusted
+from remote.engines.http import Client, NoWay, Response, Server, Silent, Unanswered, Unreachable
 from remote.engines.openai.chat import (
     Chunk,
     Ending,
@@ -37,6 +37,8 @@ from remote.protocol import EngineLoad, Json, Request
 _CHAT = "/v1/chat/completions"
 _DONE = "[DONE]"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_PAUSE_FOR_GOOD = 300.0
+"""Seconds until a server is tried again that cannot be reached unless somebody mends the box."""
 _MOST_REFUSAL = 1 << 16
 """Bytes that are read of the body of a refusal."""
 
@@ -214,8 +216,8 @@ class OpenAIEngine:
         """
         if isinstance(error, EngineAway):
             return error
-        if isinstance(error, Untrusted):
-            return None
+        if isinstance(error, NoWay):
+            return EngineAway(str(error), _PAUSE_FOR_GOOD, for_good=True)
         if isinstance(error, Unreachable):
             return EngineAway(str(error))
         if isinstance(error, Unanswered):
@@ -237,7 +239,7 @@ class OpenAIEngine:
                 if is_away(response.status):
                     told = f"{self._server.label} answered {response.status}"
                     raise EngineAway(told, retry_after(response.headers))
-        except Untrusted:
+        except NoWay:
             raise
         except (Unreachable, Unanswered, Silent) as error:
             raise EngineAway(str(error)) from None

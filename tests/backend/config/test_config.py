@@ -358,7 +358,7 @@ def test_the_shipped_defaults_are_those_of_the_design() -> None:
             "cuda_visible_devices": "",
             "env": {},
         },
-        "openai": {"base_url": "", "api_key_env": "", "slots": 8},
+        "openai": {"base_url": "", "api_key_env": "", "ca_file": "", "slots": 8},
     }
 
 

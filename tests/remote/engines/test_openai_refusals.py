@@ -5,20 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import re
-import ssl
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from remote.engines import BadRequest, Completion, EngineAway, EngineError
-from remote.engines.http import BrokenConnection, Server, Silent, Untrusted
+from remote.engines.http import BrokenConnection, Server, Silent
 from remote.engines.openai import Limits
 from tests.remote.engines.openai_asking import QUICK, answer_of, engine_of, pieces_of
 from tests.remote.engines.openai_stand_in import (
@@ -35,6 +29,7 @@ from tests.remote.engines.openai_stand_in import (
     streamed,
     whole,
 )
+from tests.support.certificates import Authority
 
 KEY = "sk-very-secret"
 TOO_LONG = (
@@ -417,46 +412,20 @@ async def test_a_model_that_the_server_has_not_is_told_with_those_it_has() -> No
             await engine_of(stand_in.server).server_model()
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """A certificate for 127.0.0.1 that nobody else has signed, with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "stand-in")])
-    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(address, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path / "certificate.pem"
-    path.write_bytes(
-        signed.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return path
-
-
 @pytest.mark.parametrize("trusted", [True, False])
 async def test_over_https_the_key_goes_only_to_a_server_that_is_trusted(
-    certificate: Path, trusted: bool, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, trusted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    authority = Authority(tmp_path)
     if trusted:
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(certificate)
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.path))
     said = streamed(delta("x", "stop"), DONE)
-    async with standing_in(says(said), tls=tls, api_key=KEY) as stand_in:
+    async with standing_in(says(said), tls=authority.serving(), api_key=KEY) as stand_in:
         engine = engine_of(stand_in.server)
         if trusted:
             assert await answer_of(engine) == ("x", Completion("stop"))
             return
-        with pytest.raises(Untrusted, match="certificate"):
+        with pytest.raises(EngineAway, match="certificate") as away:
             await pieces_of(engine)
+    assert away.value.for_good
     assert stand_in.visits == []

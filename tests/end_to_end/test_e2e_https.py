@@ -1,0 +1,45 @@
+"""A batch is answered by a model server on the other side of the net: over TLS, through a forward proxy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.certificates import Authority
+from tests.support.forward_proxies import forwarding
+from tests.support.laptop import IDLE_SECONDS, Laptop
+from tests.support.patient_server import serving_patiently
+
+
+def test_a_wrong_certificate_stops_a_batch_and_with_its_authority_it_goes_on_through_the_proxy(
+    laptop: Laptop, tmp_path: Path
+) -> None:
+    prompts = laptop.cwd / "prompts.txt"
+    prompts.write_text("one\ntwo\nthree\n")
+    authority = Authority(tmp_path)
+
+    def configure(ca_file: str) -> None:
+        laptop.configure(
+            f'box = "net"\n[boxes.net]\nengine = "openai"\nmodel = "m"\nroot = "{tmp_path / "box"}"\n'
+            f'idle_timeout = {IDLE_SECONDS}\n[boxes.net.openai]\nbase_url = "{server.url}"\nslots = 2\n'
+            f'ca_file = "{ca_file}"\napi_key_env = "NET_KEY"\n'
+        )
+
+    with forwarding(tmp_path) as proxy, serving_patiently(authority.serving()) as server:
+        server.let_all()
+        laptop.more_environment |= {"HTTPS_PROXY": proxy.address, "NET_KEY": "sk-secret"}
+
+        configure("")
+        ended = laptop.batch(prompts)
+        assert ended.returncode == 3
+        assert "certificate verify failed: unable to get local issuer certificate" in ended.stderr
+        assert "set `openai.ca_file` of the box" in ended.stderr
+        assert server.begun == []
+        assert "failed" not in laptop.states()
+
+        configure(str(authority.path))
+        ended = laptop.batch()
+        assert ended.returncode == 0, ended.stderr
+        assert laptop.states() == {"done": 3}
+        assert sorted(server.begun) == ["one", "three", "two"]
+    address = server.url.removeprefix("https://").removesuffix("/v1")
+    assert proxy.passed.count(f"CONNECT {address}") >= 3
