@@ -66,8 +66,16 @@ class Completion:
     completion_tokens: int | None = None
 
 
-Piece = str | Completion
-"""A piece of text while the engine writes it, or the Completion as the last item."""
+@dataclass(frozen=True)
+class Hold:
+    """The server answers this request, and takes no further one for a while: a rate limit is used up."""
+
+    seconds: float
+    reason: str
+
+
+Piece = str | Hold | Completion
+"""A piece of text while the engine writes it, what its server wants, or the Completion as the last item."""
 
 
 class Engine(Protocol):

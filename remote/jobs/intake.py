@@ -2,6 +2,8 @@
 
 An outage begins when an attempt ends with EngineAway. Then no job starts until a pause is over; then one job
 tries alone. Its attempt ends the outage, or makes the next pause longer.
+
+A hold is shorter and no trouble: the server answers, and says that a rate limit is used up for some seconds.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from remote.engines import EngineAway
+from remote.engines import EngineAway, Hold
 from remote.protocol import AWAY
 
 _log = logging.getLogger(__name__)
@@ -20,8 +22,10 @@ _log = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds of the first pause of an outage, and the most. Each pause is twice the one before."""
 LONGEST_RETRY_AFTER = 300.0
-"""The most seconds that a server may ask for with Retry-After."""
+"""The most seconds that a server may ask for, with Retry-After or by a rate limit."""
 
+_UNTOLD_HOLD = 1.0
+"""Seconds of a hold that is too short to be told of."""
 _LONGEST_REASON = 300
 """Characters."""
 
@@ -55,6 +59,9 @@ class Preference:
     """The jobs that start only if no other waits."""
 
 
+_NO_HOLD = Hold(0.0, "")
+
+
 class Intake:
     """The gate before the engine's slots. Not thread-safe: its event loop alone calls it."""
 
@@ -70,6 +77,11 @@ class Intake:
         self._stop = stop
         self._outage: _Outage | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._hold = _NO_HOLD
+        self._held_until = 0.0
+        """By the event loop's clock."""
+        self._hold_timer: asyncio.TimerHandle | None = None
+        self._told_of_hold = False
         self._deaths: Counter[str] = Counter()
         """How often the server died while it worked on each job that has not ended."""
 
@@ -78,7 +90,9 @@ class Intake:
         """Why no job starts and for how long, as in `Status.stage`; empty when jobs start."""
         outage = self._outage
         if outage is None:
-            return ""
+            left = self._held_until - _now()
+            told = left > 0 and self._told_of_hold
+            return f"{AWAY}{self._hold.reason}; going on in {left:.0f} s" if told else ""
         left = outage.until - _now()
         again = f"trying again in {left:.0f} s" if left > 0 else "trying again"
         return f"{AWAY}{outage.reason}; {again}"
@@ -93,7 +107,7 @@ class Intake:
         outage = self._outage
         if outage is not None and (outage.trial is not None or _now() < outage.until):
             return False
-        return running < slots
+        return running < slots and _now() >= self._held_until
 
     def preference(self) -> Preference:
         """Return which job is to start next. The job that tries the server is the most suspicious one."""
@@ -117,6 +131,19 @@ class Intake:
         if outage is not None and outage.for_good:
             outage.until = _now()
             self._wake()
+
+    def hold(self, hold: Hold) -> None:
+        """Start no job for so many seconds, because a rate limit of the server is used up."""
+        until = _now() + min(hold.seconds, LONGEST_RETRY_AFTER)
+        if until <= self._held_until:
+            return
+        self._hold, self._held_until = hold, until
+        if self._hold_timer is not None:
+            self._hold_timer.cancel()
+        self._hold_timer = asyncio.get_running_loop().call_at(until + 0.01, self._end_hold)
+        if until - _now() >= _UNTOLD_HOLD:
+            self._told_of_hold = True
+            self._tell(self.stage)
 
     def note_start(self, job: str) -> None:
         """A job starts. During an outage, it is the one that tries the server."""
@@ -167,7 +194,7 @@ class Intake:
         """No job waits or runs, so nobody tries the server and nothing is known of it."""
         if self._outage is not None:
             self._outage = None
-            self.close()
+            self._cancel_timer()
             self._tell("")
 
     def note_free(self, job: str) -> None:
@@ -180,15 +207,26 @@ class Intake:
         self._deaths.pop(job, None)
 
     def close(self) -> None:
-        """Cancel the timer."""
+        """Cancel the timers."""
+        self._cancel_timer()
+        if self._hold_timer is not None:
+            self._hold_timer.cancel()
+
+    def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+
+    def _end_hold(self) -> None:
+        if self._told_of_hold and self._outage is None:
+            self._tell("ready")
+        self._told_of_hold = False
+        self._wake()
 
     def _end_outage(self, job: str) -> None:
         """End the outage, if this job tried the server. One that was in time may say nothing of it now."""
         if self._outage is not None and self._outage.trial == job:
             self._outage = None
-            self.close()
+            self._cancel_timer()
             _log.info("the model server is there again")
             self._tell("ready")
             self._wake()
@@ -196,7 +234,7 @@ class Intake:
     def _pause_until(self, until: float) -> None:
         assert self._outage is not None  # noqa: S101 - for mypy
         self._outage.until = until
-        self.close()
+        self._cancel_timer()
         # A moment later, so that the pause is over by the clock when the timer fires.
         self._timer = asyncio.get_running_loop().call_at(until + 0.01, self._wake)
         self._tell(self.stage)

@@ -14,13 +14,13 @@ from typing import TypeVar
 
 from remote.engines import (
     BadRequest,
-    Completion,
     Engine,
     EngineAway,
     EngineError,
     EngineReplaced,
     require_engine,
 )
+from remote.jobs.answering import collect_answer
 from remote.jobs.board import Board, EngineAttempt, JobState
 from remote.jobs.intake import Intake, Preference
 from remote.jobs.journal import JournalError
@@ -316,29 +316,13 @@ class Scheduler:
         require_engine(request, self._serves or await self.serves())
         images = await self._on_disk(self._pictures.load, request)
         self._intake.require_open(job)
-        started = time.time()
-        text = ""
-        end: Completion | None = None
-        async for piece in self._engine.generate(request, images):
-            if isinstance(piece, Completion):
-                end = piece
-                continue
+
+        def hear_text(offset: int, piece: str) -> None:
             self._intake.note_text(job)
-            self._tell(Delta(job, attempt.number, len(text), piece))
-            text += piece
-        if end is None:
-            raise EngineError("the answer broke off")
-        return Answer(
-            text=text,
-            finish_reason=end.finish_reason,
-            engine=self._engine.name,
-            prompt_tokens=end.prompt_tokens,
-            completion_tokens=end.completion_tokens,
-            runner=self._runner,
-            notice=self._engine.notice,
-            attempt=attempt.number,
-            started=started,
-            ended=time.time(),
+            self._tell(Delta(job, attempt.number, offset, piece))
+
+        return await collect_answer(
+            self._engine, attempt, images, self._runner, hear_text, self._intake.hold
         )
 
     async def _give_back(self, job: str, error: EngineReplaced | PictureLost) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import cast
 
-from remote.engines import BadRequest, EngineAway, EngineError, EngineReplaced, Piece
+from remote.engines import BadRequest, EngineAway, EngineError, EngineReplaced, Hold, Piece
 from remote.engines.fingerprint import fingerprint
 from remote.engines.http import Client, NoWay, Response, Server, Silent, Unanswered, Unreachable
 from remote.engines.openai.chat import (
@@ -25,20 +25,19 @@ from remote.engines.openai.chat import (
 )
 from remote.engines.openai.context import ContextReader
 from remote.engines.openai.metrics import LoadReader
+from remote.engines.openai.rate_limit import pause_after_answer, pause_after_refusal
 from remote.engines.openai.refusal import (
+    PAUSE_FOR_GOOD,
     AnsweredError,
     broken_off_error,
     is_away,
     refusal_error,
-    retry_after,
 )
 from remote.protocol import EngineLoad, Json, Request
 
 _CHAT = "/v1/chat/completions"
 _DONE = "[DONE]"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_PAUSE_FOR_GOOD = 300.0
-"""Seconds until a server is tried again that cannot be reached unless somebody mends the box."""
 _MOST_REFUSAL = 1 << 16
 """Bytes that are read of the body of a refusal."""
 
@@ -83,6 +82,8 @@ class OpenAIEngine:
         self._version: str | None = None
         self._own_names = {model}
         """Names in answers that are the model's."""
+        self._most_tokens = 0
+        """The most tokens that a request has taken with its answer, as far as the server tells."""
         self._was_away = False
         """Whether the last request that ended found the server away."""
 
@@ -217,7 +218,7 @@ class OpenAIEngine:
         if isinstance(error, EngineAway):
             return error
         if isinstance(error, NoWay):
-            return EngineAway(str(error), _PAUSE_FOR_GOOD, for_good=True)
+            return EngineAway(str(error), PAUSE_FOR_GOOD, for_good=True)
         if isinstance(error, Unreachable):
             return EngineAway(str(error))
         if isinstance(error, Unanswered):
@@ -238,7 +239,7 @@ class OpenAIEngine:
             async with self._client.request("GET", "/v1/models", silence=limit) as response:
                 if is_away(response.status):
                     told = f"{self._server.label} answered {response.status}"
-                    raise EngineAway(told, retry_after(response.headers))
+                    raise EngineAway(told, pause_after_refusal(response.headers))
         except NoWay:
             raise
         except (Unreachable, Unanswered, Silent) as error:
@@ -304,6 +305,10 @@ class OpenAIEngine:
         ending = Ending(cast(int, body["max_tokens"]))
         async with self._client.request("POST", _CHAT, silence=limits.first, body=body) as response:
             await self._check(response, f"model {self._model!r}, or no {_CHAT}")
+            pause = pause_after_answer(response.headers, self._most_tokens)
+            if pause:
+                told = f"{self._server.label} takes no further request now (x-ratelimit-remaining)"
+                yield Hold(pause, told)
             async for chunk in self._chunks(response):
                 ending.note(chunk)
                 await self._require_own_model(chunk.model)
@@ -313,7 +318,10 @@ class OpenAIEngine:
                     yield chunk.text
                 # After the yield, so that the caller's time does not count as the server's silence.
                 response.allow(limits.between if began else limits.first)
-            yield ending.completion()
+            completion = ending.completion()
+            used = (completion.prompt_tokens or 0) + (completion.completion_tokens or 0)
+            self._most_tokens = max(self._most_tokens, used)
+            yield completion
 
     async def _chunks(self, response: Response) -> AsyncIterator[Chunk]:
         """The answer's chunks; one, when the server sends it whole."""
@@ -333,7 +341,7 @@ class OpenAIEngine:
         if response.status != 200:
             response.allow(self._limits.question)
             body = await response.read_beginning(_MOST_REFUSAL)
-            wait = retry_after(response.headers)
+            wait = pause_after_refusal(response.headers)
             raise refusal_error(self._server, wanted, response.status, body, wait)
 
 

@@ -7,20 +7,21 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Mapping
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import cast
 
 from remote.engines import BadRequest, EngineAway, EngineError
 from remote.engines.http import Server
 from remote.protocol import Json
 
+PAUSE_FOR_GOOD = 300.0
+"""Seconds until a server is tried again that answers nothing until the box is mended."""
 MOST_WORDS = 1000
 """Characters that are kept of what the server says; some repeat the whole request."""
 
 _ABOUT_THE_REQUEST = (400, 413, 422)
 _ABOUT_THE_KEY = (401, 403)
+_ABOUT_ALL_REQUESTS = (401, 402)
+"""Statuses that no other request changes: the key is wrong, or its account has no money left."""
 _UNKNOWN_KEY = "No connected db."
 """With this, under 400, LiteLLM's proxy refuses a key that is not its own when it has no database of keys."""
 _AWAY = (429, 502, 503, 504, 529)
@@ -105,26 +106,12 @@ def is_away(status: int) -> bool:
     return status in _AWAY
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds that the header Retry-After asks to wait, as a number or as a date; None without it."""
-    value = headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        date = parsedate_to_datetime(value)
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None
-    # A date without a zone is UTC; Python 3.10 knows no datetime.UTC.
-    aware = date if date.tzinfo is not None else date.replace(tzinfo=timezone.utc)
-    return max(0.0, (aware - datetime.now(timezone.utc)).total_seconds())
-
-
 def refusal_error(
     server: Server, wanted: str, status: int, body: bytes, wait: float | None = None
 ) -> EngineError | BadRequest:
     """The error for an HTTP status that is not 200.
 
-    `wanted` says what was asked of the server; `wait` is what `retry_after` gives.
+    `wanted` says what was asked of the server; `wait` is what `pause_after_refusal` gives.
     """
     is_page = _is_page(body.decode("utf-8", "replace"))
     words = tidy_words(server, words_in(body))
@@ -139,7 +126,10 @@ def refusal_error(
         )
     if status in _ABOUT_THE_KEY or words == _UNKNOWN_KEY:
         key = "refuses the API key" if server.api_key else "wants an API key, and none is set"
-        return EngineError(f"{server.label} {key} ({status}){said}")
+        told = f"{server.label} {key} ({status}){said}"
+        return _stopped(told) if status in _ABOUT_ALL_REQUESTS else EngineError(told)
+    if status in _ABOUT_ALL_REQUESTS:
+        return _stopped(f"{server.label} wants to be paid before it answers ({status}){said}")
     if status in _ABOUT_THE_REQUEST or _can_never_be(words):
         return BadRequest(words or f"{server.label} refuses the request ({status})")
     if status == 404:
@@ -152,6 +142,10 @@ def refusal_error(
     if is_away(status) or (status >= 500 and _AWAY_WORDS.search(words)):
         return EngineAway(f"{server.label} answered {status}{said}", wait)
     return EngineError(f"{server.label} answered {status}{said}")
+
+
+def _stopped(told: str) -> EngineAway:
+    return EngineAway(told, PAUSE_FOR_GOOD, for_good=True)
 
 
 def broken_off_error(server: Server, error: AnsweredError) -> EngineError | BadRequest:

@@ -178,7 +178,6 @@ async def test_too_long_is_the_requests_fault_in_a_stream_too(
 @pytest.mark.parametrize(
     ("status", "told"),
     [
-        (401, "wants an API key, and none is set (401): no"),
         (403, "wants an API key, and none is set (403): no"),
         (404, "has no model 'a-model', or no /v1/chat/completions: no"),
         (307, "points elsewhere (307)"),

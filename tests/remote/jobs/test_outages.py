@@ -207,6 +207,32 @@ async def test_the_pause_that_a_server_asks_for_is_waited_for(site: Site) -> Non
     assert site.counted == []
 
 
+async def test_no_job_starts_while_a_rate_limit_is_used_up_and_none_is_refused(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "_UNTOLD_HOLD", 0.1)
+    times: list[float] = []
+
+    async def answering(visit: Visit, _prompt: str) -> None:
+        times.append(asyncio.get_running_loop().time())
+        is_last = not len(times) % 3
+        limit = {"X_RateLimit_Remaining": "0", "X_RateLimit_Reset": "300ms"} if is_last else {}
+        kind = {"Content_Type": "text/event-stream", "Transfer_Encoding": "chunked"}
+        await visit.send(head(**kind, **limit), ANSWER.removeprefix(EVENTS))
+
+    site.server.answering = answering
+    await site.server.come()
+    jobs = await site.submit(*(f"prompt {number}" for number in range(3)))
+    await site.until_ended()
+    jobs += await site.submit("one more")
+    await site.until_ended()
+    assert site.states(jobs) == {JobState.FINISHED: 4}
+    assert times[3] - times[2] >= 0.3
+    assert "takes no further request now (x-ratelimit-remaining); going on in 0 s" in site.stages[0]
+    assert site.stages[-1] == "ready"
+    assert site.counted == []
+
+
 async def test_a_server_that_loads_its_model_for_a_while_costs_no_attempt(site: Site) -> None:
     loads = True
 
