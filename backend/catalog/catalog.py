@@ -213,7 +213,7 @@ class Catalog:
         findings = read_file(name, self._cwd)
         if name.suffix.lower() == ".txt":
             return next(self._folder_texts.judge(name, [findings]))
-        return self._reach.judge(findings)
+        return self._folder_texts.without_unnamed_media(name, self._reach.judge(findings))
 
     def _text_findings(self, file: Path) -> tuple[Finding, ...]:
         name, owners = self._name(file), self._owners.get(file)

@@ -92,7 +92,9 @@ def verify_results(folder: Path, written: Collection[Path] = ()) -> tuple[Verifi
 
     `written` are files that must exist.
     """
-    found = scan([folder], Path.cwd())
+    sidecars = _Sidecars(folder)
+    # A text is always taken when it is named; in the folder alone it might count as no prompt.
+    found = scan([folder, *sidecars.results], Path.cwd())
     verified = [
         Verified(broken.file, None, broken.file.name, (ResultFault(Check.PARSES, broken.problem),))
         for broken in found.broken
@@ -102,7 +104,6 @@ def verify_results(folder: Path, written: Collection[Path] = ()) -> tuple[Verifi
         for file in sorted(written)
         if not file.exists()
     ]
-    sidecars = _Sidecars(folder)
     verified += sidecars.verified
     verified += [
         Verified(left.file, left.entry, left.file.name, (ResultFault(Check.PROMPT, left.reason),))
@@ -127,6 +128,11 @@ class _Sidecars:
         """What the sidecars say, by result file and entry."""
         for file in find_sidecars(folder):
             self._read(file)
+
+    @property
+    def results(self) -> list[Path]:
+        """The result files that the sidecars tell of, and that exist."""
+        return [file for file in self._provenance if file.exists()]
 
     def find(self, file: Path, entry: int) -> Mapping[str, Json] | None:
         """Return what a sidecar says about this result; None when no sidecar mentions it."""

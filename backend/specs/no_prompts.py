@@ -1,8 +1,9 @@
-"""Tells which texts in a folder are no prompts, and why. A text that the user names is always taken.
+"""Tells which texts in a folder are no prompts to be sent, and why. One that the user names is always taken.
 
 Folders hold `.txt` files for people and for other programs: licences, requirements, camera paths, negative
 prompts. Each line of one that is taken for prompts is a job. So a text counts as prompts only when it reads
-like prose, and neither its name nor its folder says otherwise.
+like prose, and neither its name nor its folder says otherwise. A file of prompts without media, a text or a
+JSON, is left alone where its prompts belong to media that it does not name: see `unnamed_media`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from backend.specs.media_names import MEDIA_SUFFIXES, OTHER_SUFFIXES, suffix_of
 from backend.specs.model import Skipped, Spec
 from backend.specs.reading import Finding
+from backend.specs.unnamed_media import UnnamedMedia, words_of
 from backend.specs.upsampled import is_json_object
 
 _LICENCE = frozenset({"license", "licence", "licenses", "licences", "unlicense", "copying"})
@@ -28,7 +30,11 @@ _WHOLE_NAMES = {
     "cmakelists": "a file of CMake",
     "robots": "a file for web crawlers",
 }
-_SEPARATOR = re.compile(r"[\W_]+")
+_ROLE = re.compile(
+    r"You are (?:an?|the) (?:[\w'-]+ ){0,6}?"
+    r"(?:experts?|assistant|engineer|captioner|annotator|upsampler|rewriter|model)\b"
+)
+_PLACEHOLDER = re.compile(r"\$[a-z]+_[a-z_]+\b")
 _PACKAGE = re.compile(r"[\w.\[\],-]+(?:[=~<>!]=|@|[<>])\S*|-[er]|--\S+")
 _NUMBER = re.compile(r"[\[(]*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?[\]),;:]*", re.IGNORECASE)
 _UNSPACED = "\u0e00"
@@ -48,6 +54,7 @@ class FolderTexts:
         self._named = named
         self._cwd = cwd
         self._places = {self._place(path) for path in named}
+        self._unnamed_media = UnnamedMedia(cwd)
 
     def judge(
         self, file: Path, parts: Iterable[tuple[Finding, ...]]
@@ -65,11 +72,20 @@ class FolderTexts:
         if why:
             yield (Skipped(file, f"{why}, not a prompt; to have it taken, name the file itself"),)
             return
-        yield first
+        yield self.without_unnamed_media(file, first)
         yield from reading
 
+    def without_unnamed_media(
+        self, file: Path, findings: tuple[Finding, ...]
+    ) -> tuple[Finding, ...]:
+        """Return the findings of a file; or only a Skipped, if its prompts belong to unnamed media."""
+        why = self._unnamed_media.why(file, self._folders(file), findings)
+        if not why or self._place(file) in self._places:
+            return findings
+        return (Skipped(file, f"{why}; to have it sent without, name the file itself"),)
+
     def _why_by_name(self, file: Path) -> str:
-        words = _words_of(file.stem) or [""]
+        words = words_of(file.stem) or [""]
         ends = {words[0], words[-1]}
         # A license plate is something to film.
         if words[-1] in _LICENCE or (words[0] in _LICENCE and words[1] in _LICENCES):
@@ -79,7 +95,7 @@ class FolderTexts:
         if ends & _PACKAGES:
             return "a list of packages"
         if ends & _NEGATIVE or any(
-            _NEGATIVE & set(_words_of(folder)) for folder in self._folders(file)
+            _NEGATIVE & set(words_of(folder)) for folder in self._folders(file)
         ):
             return "a negative prompt"
         return _WHOLE_NAMES.get("".join(words), "")
@@ -121,7 +137,14 @@ def _why_by_text(findings: Sequence[Finding]) -> str:
     prompts = [found.prompt for found in findings[:_MOST_PROMPTS] if isinstance(found, Spec)]
     if not prompts or any(map(is_json_object, prompts)):
         return ""
-    return why_no_prose("\n".join(prompts))
+    return why_instructions(prompts[0]) or why_no_prose("\n".join(prompts))
+
+
+def why_instructions(text: str) -> str:
+    """Say that a text tells a model what to do, as a template for prompts does; empty when it does not."""
+    start = text[:_MOST_CHARACTERS].lstrip()
+    is_such = _ROLE.match(start) or start.startswith("<instructions>") or _PLACEHOLDER.search(start)
+    return "instructions to a model" if is_such else ""
 
 
 def _is_word(token: str) -> bool:
@@ -139,7 +162,3 @@ def _is_single_word(tokens: Sequence[str]) -> bool:
 
 def _names_file(token: str) -> bool:
     return "." in token and suffix_of(token.strip("\"',;()")) in _FILE_SUFFIXES
-
-
-def _words_of(name: str) -> list[str]:
-    return [word for word in _SEPARATOR.split(name.casefold()) if word]

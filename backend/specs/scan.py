@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -78,27 +78,34 @@ def scan_files(
             elif file.suffix.lower() == ".txt":
                 texts.append((position, file, None))
             else:
+                told: tuple[Finding, ...] = ()
                 for found in read(file, cwd):
                     findings = reach.judge(found)
-                    for place in _prompt_files(findings):
-                        owners.setdefault(place, file)
+                    owners |= dict.fromkeys(_prompt_files(findings) - owners.keys(), file)
                     if _holds_only_a_prompt(file, findings):
                         texts.append((position, file, findings))
                     else:
-                        yield FileFindings(position, len(files), findings)
+                        judged = folder_texts.without_unnamed_media(file, findings)
+                        if judged != told:  # what is left alone is told once, and not for each part
+                            yield FileFindings(position, len(files), judged)
+                        told = judged
     for position, file, known in texts:
-        owner = owners.get(os.path.realpath(cwd / file)) if owners else None
-        for findings in _findings_of_text(
-            file, known, owner, lambda file: folder_texts.judge(file, read(file, cwd))
-        ):
+        owner = _owner_of(cwd / file, owners)
+        for findings in _findings_of_text(file, known, owner, folder_texts, read, cwd):
             yield FileFindings(position, len(files), findings)
+
+
+def _owner_of(place: Path, owners: Mapping[str, Path]) -> Path | None:
+    return owners.get(os.path.realpath(place)) if owners else None
 
 
 def _findings_of_text(
     file: Path,
     known: tuple[Finding, ...] | None,
     owner: Path | None,
-    read: Callable[[Path], Iterable[tuple[Finding, ...]]],
+    folder_texts: FolderTexts,
+    read: Callable[[Path, Path], Iterable[tuple[Finding, ...]]],
+    cwd: Path,
 ) -> Iterable[tuple[Finding, ...]]:
     """Return the findings of a file that may be the prompt of the spec file `owner`.
 
@@ -106,7 +113,9 @@ def _findings_of_text(
     """
     if owner is not None:
         return ((Skipped(file, f"the prompt of {printable(owner.name)}"),),)
-    return read(file) if known is None else (known,)
+    if known is not None:
+        return (folder_texts.without_unnamed_media(file, known),)
+    return folder_texts.judge(file, read(file, cwd))
 
 
 def _holds_only_a_prompt(file: Path, findings: Sequence[Finding]) -> bool:
@@ -116,11 +125,13 @@ def _holds_only_a_prompt(file: Path, findings: Sequence[Finding]) -> bool:
     return isinstance(findings[0], Spec) and findings[0].format is SpecFormat.PROMPT
 
 
-def _prompt_files(findings: Iterable[Finding]) -> Iterator[str]:
-    """Yield the real paths of the files that contain the prompts of these specs."""
-    for finding in findings:
-        if isinstance(finding, Spec) and finding.prompt_file is not None:
-            yield os.path.realpath(finding.prompt_file)
+def _prompt_files(findings: Iterable[Finding]) -> set[str]:
+    """Return the real paths of the files that contain the prompts of these specs."""
+    return {
+        os.path.realpath(finding.prompt_file)
+        for finding in findings
+        if isinstance(finding, Spec) and finding.prompt_file is not None
+    }
 
 
 def find_files(

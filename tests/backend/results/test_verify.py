@@ -78,6 +78,7 @@ def test_results_as_they_were_written_are_whole(out: Path, capsys: Capsys) -> No
         ("rain.jsonl", '{"prompt": "rain"}\n{"prompt": "snow"}\n'),
         ("rain.yaml", "samples:\n  a: {prompt: rain}\n  b: {prompt: snow}\n"),
         ("rain.txt", "rain\nsnow\n"),
+        ("prompts_i2v.txt", "rain\nsnow\n"),
     ],
 )
 def test_a_file_that_is_no_json_is_found_with_its_sidecar(
@@ -89,7 +90,8 @@ def test_a_file_that_is_no_json_is_found_with_its_sidecar(
         finisher = Finisher(store, tmp_path / "outputs")
         jobs = finisher.finish(tmp_path / name, "A long rain.", "A long snow.", review=False)
         deliver(store, jobs[0].destination)
-    assert [each.is_whole for each in verify_results(Path("outputs", name))] == [True, True]
+    for place in (Path("outputs", name), Path("outputs")):
+        assert [each.is_whole for each in verify_results(place)] == [True, True]
 
 
 def test_each_file_can_be_looked_at_by_itself(out: Path) -> None:
