@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.leftovers import EXIT_STATUS
+from tests.support.podman import require_podman
 from tests.support.waiting import wait_until
 
 _REPOSITORY = Path(__file__).parent.parent
@@ -35,6 +37,13 @@ def test_untidy(tmp_path):
     {body}
 """
 _A_PROCESS = "Path(r'{note}').write_text(str(subprocess.Popen(SLEEP).pid))"
+_A_CONTAINER = """
+    from tests.support.podman import own_podman
+    sys.kept = own_podman()  # what is not kept ends here
+    left = sys.kept.__enter__()
+    left.import_image("image")
+    left.run("run", "--detach", *left.mounts, "image", "sleep", "61.25")
+"""
 _IN_A_SESSION_OF_ITS_OWN = (
     "Path(r'{note}').write_text(str(subprocess.Popen(SLEEP, start_new_session=True, cwd='/').pid))"
 )
@@ -147,6 +156,20 @@ def test_a_temporary_folder_that_is_left_fails_the_session_and_is_removed(inner:
     (said,) = [line for line in ended.stdout.splitlines() if "temporary: " in line]
     assert "forgotten-" in said
     assert not Path(said.partition(": ")[2]).exists()
+
+
+@pytest.mark.containers
+@pytest.mark.xdist_group("containers")
+def test_a_container_that_is_left_fails_the_session_and_is_ended(inner: Inner) -> None:
+    require_podman()
+    ended = inner.run(_A_CONTAINER.strip())
+    assert ended.returncode == EXIT_STATUS, ended.stdout + ended.stderr
+    said = ended.stdout.partition("left on the machine")[2]
+    (contained,) = re.findall(r"process (\d+): sleep 61.25", said)
+    (watcher,) = re.findall(r"process (\d+): \S*conmon ", said)
+    wait_until(lambda: not _runs(int(contained)))
+    wait_until(lambda: not Path(f"/proc/{watcher}").exists())
+    assert "temporary: " in said
 
 
 def test_tests_that_fail_and_leave_something_do_not_count_as_flaky(inner: Inner) -> None:

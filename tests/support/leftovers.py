@@ -3,7 +3,9 @@
 Other people's sessions may run on the same machine at the same time. So a session gives its processes a mark
 in their environment, which their children inherit, and a folder of its own for temporary files. sshd clears
 its environment: it is recognised by its log, and hands the mark on (`hand_on`). A process that was started
-with an environment of its own is recognised by a path below the folder of the session's tests.
+with an environment of its own is recognised by a path below the folder of the session's tests, or below its
+folder for temporary files. So is conmon, which watches over a container of podman's; what runs in the
+container is recognised by having a conmon among its ancestors.
 """
 
 from __future__ import annotations
@@ -127,7 +129,7 @@ class Session:
         return Leftovers(
             list(self._processes()),
             list(files_of(folders)),
-            [mount for mount in _mounts() if mount.is_relative_to(self._base)],
+            [mount for mount in _mounts() if self._is_below(str(mount))],
             sorted(it for it in self._temporary.iterdir() if not _OF_VLLM.fullmatch(it.name)),
         )
 
@@ -135,30 +137,42 @@ class Session:
         if not _PROC.exists():
             return  # this system does not tell
         ours = set(_ancestors(os.getpid()))
+        watchers = set(self._watchers_of_containers())
         for process in _PROC.parent.glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                found = None if int(process.name) in ours else self._recognise(process)
+                found = None if int(process.name) in ours else self._recognise(process, watchers)
                 if found is not None:
                     yield found
 
-    def _recognise(self, process: Path) -> Process | None:
+    def _watchers_of_containers(self) -> Iterator[int]:
+        """Find the conmon processes of containers that the session has started."""
+        for process in _PROC.parent.glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if (process / "comm").read_text().strip() == "conmon" and any(
+                    map(self._is_below, _words(process))
+                ):
+                    yield int(process.name)
+
+    def _recognise(self, process: Path, watchers: set[int]) -> Process | None:
         """Return the process if it is the session's. Raises OSError when it has ended."""
-        words = os.fsdecode((process / "cmdline").read_bytes()).rstrip("\0").split("\0")
+        words = _words(process)
         if words == [""]:
             return None  # a zombie, or a thread of the kernel
         environment = _environment(process)
         is_marked = environment.get(_MARK) == self._mark
+        is_contained = bool(watchers) and not watchers.isdisjoint(_ancestors(int(process.name)))
         is_sshd = (process / "comm").read_text().startswith("sshd")
         paths = [*words, str((process / "cwd").readlink())]
         if is_sshd:
             paths += _open_files(process)
-        if not is_marked and not any(map(self._is_below, paths)):
+        if not is_marked and not is_contained and not any(map(self._is_below, paths)):
             return None
         test = environment.get(_TEST, "") if is_marked else ""
-        return Process(int(process.name), " ".join(words), test, is_marked or is_sshd)
+        is_certain = is_marked or is_contained or is_sshd
+        return Process(int(process.name), " ".join(words), test, is_certain)
 
     def _is_below(self, path: str) -> bool:
-        return path.startswith(f"{self._base}/")
+        return path.startswith((f"{self._base}/", f"{self._temporary}/"))
 
 
 def hand_on() -> dict[str, str]:
@@ -184,6 +198,11 @@ def _ancestors(process: int) -> Iterator[int]:
         yield process
         stat = Path(f"/proc/{process}/stat").read_bytes()
         process = int(stat.rpartition(b")")[2].split()[1])
+
+
+def _words(process: Path) -> list[str]:
+    """The command line; one empty word for a zombie, or a thread of the kernel."""
+    return os.fsdecode((process / "cmdline").read_bytes()).rstrip("\0").split("\0")
 
 
 def _environment(process: Path) -> dict[str, str]:

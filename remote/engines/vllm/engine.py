@@ -248,8 +248,9 @@ class VllmEngine:
             save_last_start(self._history, LastStart(seconds, time.time(), self._model, self.name))
         except (EngineError, BadRequest) as error:
             was_killed = (process.returncode or 0) < 0
+            has_failed_at_once = self._stage is Stage.STARTING and (process.returncode or 0) > 0
             # The log has been read to the end only after `stop`.
-            await process.stop()
+            await process.stop(has_run=not has_failed_at_once)
             lines = process.last_lines.splitlines()
             refused = isinstance(error, BadRequest)
             cause = "" if refused else f" {cause_of(lines)}"

@@ -133,18 +133,23 @@ class ServerProcess:
         """The end of its log, which mostly explains why it ended."""
         return "\n".join(self._lines)
 
-    async def stop(self) -> None:
+    async def stop(self, *, has_run: bool = True) -> None:
         """Remove the container, and end the whole group by SIGTERM, then by SIGKILL.
 
         Afterwards its log has been read to the end. If the container or the group cannot be ended, the pid
         file stays. A cancel does not break it off, and a second call waits for the first one.
+
+        `has_run` is False when Docker's client has ended before the container did anything. If Docker cannot
+        be reached then, there is nothing to remove, and no later start has to wait for that.
         """
         if self._stopping is None:
-            self._stopping = asyncio.create_task(self._stop())
+            self._stopping = asyncio.create_task(self._stop(has_run))
         await run_unbroken(self._stopping)
 
-    async def _stop(self) -> None:
+    async def _stop(self, has_run: bool) -> None:
         stays = await self._remove_container()
+        if not has_run:
+            stays = ""
         if not await _end_group(self._process.pid):
             stays = stays or f"the process group {self._process.pid} cannot be killed"
         # A process that hangs in the GPU's driver cannot be killed, so the wait is bounded.
@@ -158,7 +163,8 @@ class ServerProcess:
         # There is no public way to close the pipe.
         self._process._transport.close()  # type: ignore[attr-defined]
         # Once more: Docker's client may have made the container after the first removal.
-        stays = await self._remove_container() or stays
+        if has_run:
+            stays = await self._remove_container() or stays
         if stays:
             _log.error("%s", stays)
         else:

@@ -17,9 +17,9 @@ _WHO = re.compile(
 """What vLLM writes before a line: which process it is from, and when."""
 _QUIET = re.compile(
     r"^(?:\([^()]{1,60}\) *){0,3}(?:DEBUG|INFO|WARNING)\b|\b[A-Z]\w{0,40}Warning: |"
-    r"\bthrown while requesting "
+    r"\bthrown while requesting |^(?:Run|See) '(?:docker|podman) |^Emulate Docker CLI |^Trying to pull "
 )
-"""Lines that servers write that start well, too: they warn of what looks like an error."""
+"""Lines that are no cause: servers that start well write them, too, and Docker's hints follow any error."""
 _ERROR = re.compile(r"\b\w{0,60}(?:Error|Exception)\b|\berror:", re.IGNORECASE)
 _ECHO = re.compile(
     r"Engine core initialization failed|Engine process failed to start|EngineDeadError|root cause|"
@@ -49,10 +49,22 @@ _FOR_GOOD = re.compile(
             r"\b(?:vllm|docker|podman|python[\d.]{0,5}|conda|apptainer): (?:command )?not found",
             r"command not found: (?:vllm|docker|podman|python[\d.]{0,5}|conda|apptainer)",
             r"executable file not found in \$PATH",
+            r'exec: "[^"\n]{1,200}": stat [^\n]{1,200}: no such file',
             r"is already used by a Transformers config",
             r"operator torchvision::nms does not exist",
             r"undefined symbol|GLIBC_[\d.]{1,9}' not found",
+            # Docker and podman
             r"pull access denied|manifest for \S{1,200} not found",
+            r"did not resolve to an alias|image not known|repository name \S{0,200} ?must be lowercase",
+            r"reading manifest [^\n]{1,300}: (?:manifest unknown|name unknown|denied|unauthorized)",
+            r"requested access to the resource is denied",
+            r"permission denied while trying to connect to the docker",
+            r"docker\.sock: connect: permission denied",
+            r"unable to connect to Podman socket: [^\n]{1,300}: permission denied",
+            r"unknown (?:shorthand )?flag: |unable to resolve docker endpoint",
+            r"unable to find (?:user|network) ",
+            r"could not select device driver|unknown or invalid runtime name|unresolvable CDI devices|"
+            r"OCI runtime \S{1,80} not found",
             # the GPU and its driver
             r"no kernel image is available for execution",
             r"Bfloat16 is only supported on GPUs",
@@ -74,12 +86,15 @@ def cause_of(lines: Sequence[str]) -> str:
     """Return the line that says best why the server ended; empty when there are no lines."""
     told = [_WHO.sub("", line).strip() for line in lines]
     told = [line for line in told if line]
-    firm = [_WHO.sub("", line).strip() for line in lines if not _QUIET.search(line)]
+    firm = [
+        _WHO.sub("", line).strip() for line in lines if line.strip() and not _QUIET.search(line)
+    ]
     for of_kind in (_FOR_GOOD.search, _is_error):
         for line in reversed(firm):
             if of_kind(line):
                 return line[:_LONGEST_CAUSE]
-    return told[-1][:_LONGEST_CAUSE] if told else ""
+    last = firm[-1:] or told[-1:]
+    return last[0][:_LONGEST_CAUSE] if last else ""
 
 
 def is_for_good(lines: Sequence[str]) -> bool:

@@ -41,6 +41,9 @@ def main() -> int:
     note = {"words": words, "environment": sorted(os.environ)}
     write(folder, folder / f"docker-{time.time_ns()}", json.dumps(note))
     (folder / "containers").mkdir(exist_ok=True)
+    if (folder / "docker-is-away").exists():
+        print("Cannot connect to the Docker daemon at unix:///x. Is it running?", file=sys.stderr)  # noqa: T201
+        return 1 if words[0] == "rm" else 125
     if words[0] == "run":
         return run(folder, words[1:])
     if words[:2] == ["rm", "--force"]:

@@ -24,7 +24,7 @@ from remote.protocol import Setup
 from tests.remote.engines.docker_stand_in import FOLDER, write_docker
 from tests.remote.engines.openai_asking import MODEL, pieces_of
 from tests.remote.engines.test_vllm_process import is_alive
-from tests.remote.engines.vllm_bench import ANSWER, Bench, closing
+from tests.remote.engines.vllm_bench import ANSWER, Bench, closing, failure_of
 from tests.support.waiting import PATIENCE, until
 
 IMAGE = "vllm/vllm-openai:v0.8.1"
@@ -245,6 +245,18 @@ async def test_a_container_that_stays_is_told_and_remembered(
     async with closing(docker.engine()) as well:
         assert await pieces_of(well) == ANSWER
     assert docker.containers == []
+
+
+async def test_docker_that_was_away_at_the_start_holds_nothing_up_once_it_is_there(
+    docker: DockerBench,
+) -> None:
+    (docker.folder / "docker-is-away").touch()
+    async with closing(docker.engine()) as made:
+        assert "Cannot connect to the Docker daemon" in await failure_of(made)
+    assert not (docker.place.state / "vllm.json").exists()
+    (docker.folder / "docker-is-away").unlink()
+    async with closing(docker.engine()) as made:
+        assert await pieces_of(made) == ANSWER
 
 
 async def test_a_note_that_names_another_program_runs_nothing(docker: DockerBench) -> None:

@@ -10,13 +10,19 @@ from remote.engines.vllm.verdict import cause_of, is_for_good
 FOR_GOOD = {
     "aimv2-clash",
     "broken-install",
+    "container-program-missing",
     "docker-image-missing",
+    "docker-no-gpu",
+    "docker-permission",
     "driver-too-old",
     "gated-model",
+    "image-without-registry",
     "model-not-found",
     "model-not-supported",
     "no-bfloat16",
     "no-chat-template",
+    "podman-no-gpu",
+    "podman-socket",
     "tokenizer-missing",
     "unknown-option",
     "vllm-not-installed",
@@ -97,6 +103,38 @@ def test_these_ends_of_vllm_0_32_are_for_good_and_told_by_these_lines(cause: str
     ]
     assert is_for_good(log)
     assert cause_of(log) == cause
+
+
+@pytest.mark.parametrize(
+    ("cause", "for_good"),
+    [
+        (
+            "docker: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it running?",
+            False,
+        ),
+        (
+            "docker: permission denied while trying to connect to the Docker daemon socket at unix:///x",
+            True,
+        ),
+        ("unknown flag: --gups", True),
+        ("docker: invalid reference format: repository name (X) must be lowercase", True),
+        (
+            'Failed to initialize: unable to resolve docker endpoint: context "h100": context not found',
+            True,
+        ),
+    ],
+)
+def test_dockers_own_refusals_are_told_and_not_the_hint_below_them(
+    cause: str, for_good: bool
+) -> None:
+    log = [
+        "Emulate Docker CLI using podman.",
+        cause,
+        "",
+        "Run 'docker run --help' for more information",
+    ]
+    assert cause_of(log) == cause
+    assert is_for_good(log) == for_good
 
 
 @pytest.mark.parametrize(

@@ -55,9 +55,11 @@ class Bench:
         file.write_text(json.dumps(orders))
         file.replace(self.folder / "orders")
 
-    def engine(self, idle_timeout: float = 60.0, silence: float = 30.0) -> VllmEngine:
+    def engine(
+        self, idle_timeout: float = 60.0, silence: float = 30.0, model: str = MODEL
+    ) -> VllmEngine:
         limits = Limits(connect=10.0, first=silence, between=silence, question=1.0)
-        return VllmEngine(self.setup, MODEL, idle_timeout, self.place, self.hear, limits)
+        return VllmEngine(self.setup, model, idle_timeout, self.place, self.hear, limits)
 
     def hear(self, stage: EngineStage) -> None:
         self.stages.append(stage.stage)
