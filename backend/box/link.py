@@ -302,6 +302,13 @@ def _refusal(box: str, fatal: Fatal) -> BoxError:
             f"`upsample box logs {box}` and `upsample doctor` tell more. "
             "Once it is mended, `upsample --no-ui`, or `R` on the queue page, goes on.",
         )
+    if fatal.kind == "limit":
+        return BoxUnusable(
+            f"{box} spends no more for now: {fatal.message}",
+            "Nothing is lost: the jobs wait, and go on by themselves once less was spent in 24 hours. "
+            f"To go on now, raise openai.spend_limit of {box}; then `upsample --no-ui`, or `R` on the queue "
+            "page. `upsample queue cancel` gives them up.",
+        )
     remedies = {
         "disk": "Make room on the box's disk, or set another `root` for it.",
         "place": "Set another `root` for the box, or mend the folder's owner and rights.",

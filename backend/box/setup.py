@@ -81,4 +81,12 @@ def _patience(box: BoxSettings) -> Patience:
 
 def _openai_setup(box: BoxSettings) -> OpenAISetup:
     openai = box.openai
-    return OpenAISetup(openai.base_url, openai.api_key_env, openai.slots, openai.ca_file)
+    return OpenAISetup(
+        base_url=openai.base_url,
+        api_key_env=openai.api_key_env,
+        slots=openai.slots,
+        ca_file=openai.ca_file,
+        price_in=openai.price_in,
+        price_out=openai.price_out,
+        spend_limit=openai.spend_limit,
+    )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator
 
 from backend.config.profiles import Profile, load_profile, profile_names
 from backend.errors import ConfigError, InputError
@@ -131,6 +131,16 @@ class OpenAI(_Section):
     api_key_env: str
     ca_file: str
     slots: int = Field(ge=1)
+    price_in: float = Field(ge=0, le=1e6, allow_inf_nan=False)
+    price_out: float = Field(ge=0, le=1e6, allow_inf_nan=False)
+    spend_limit: float = Field(ge=0, le=1e9, allow_inf_nan=False)
+
+    @field_validator("spend_limit")
+    @classmethod
+    def _check_limit(cls, value: float, info: ValidationInfo) -> float:
+        if value and not (info.data.get("price_in") or info.data.get("price_out")):
+            raise ValueError("a limit needs price_in or price_out, or nothing has a cost")
+        return value
 
 
 class BoxSettings(_Section):

@@ -85,6 +85,13 @@ KEYS: Mapping[str, Trust] = MappingProxyType(
         ),
         **_keys(
             Decider.USER,
+            "says what is spent",
+            f"{BOX}.openai.price_in",
+            f"{BOX}.openai.price_out",
+            f"{BOX}.openai.spend_limit",
+        ),
+        **_keys(
+            Decider.USER,
             "says what a box remembers, for all who use it",
             f"{BOX}.keep_days",
         ),

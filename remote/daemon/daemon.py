@@ -27,6 +27,7 @@ from remote.jobs.journal import Journal, JournalError
 from remote.jobs.pictures import Pictures
 from remote.jobs.records import Damage
 from remote.jobs.slots import Scheduler
+from remote.jobs.spending import Spending
 from remote.paths import DaemonPaths
 from remote.protocol import (
     NEWEST_PROTOCOL,
@@ -80,7 +81,13 @@ class Daemon:
         self._began = time.time()
         self._idle_since = time.monotonic()
         self.scheduler = Scheduler(
-            board, pictures, self._engine, runner, self._tell, self._stop_apps
+            board,
+            pictures,
+            self._engine,
+            runner,
+            self._tell,
+            self._stop_apps,
+            Spending(setup.openai),
         )
         self._telemetry = Telemetry(
             self._engine,
@@ -230,11 +237,11 @@ class Daemon:
         for visitor in self._visitors:
             visitor.tell(message)
 
-    def _stop_apps(self, reason: str) -> None:
-        """Send the apps away that send jobs, because the engine's server can never start as the box is."""
+    def _stop_apps(self, kind: str, reason: str) -> None:
+        """Send the apps away that send jobs, because no job starts until the user does something."""
         for visitor in self._visitors:
             if not visitor.looks:
-                visitor.tell(Fatal("server", reason))
+                visitor.tell(Fatal(kind, reason))
 
     async def _until_ended(self, scheduling: asyncio.Task[None]) -> None:
         """Wait until the daemon is to end, and do the periodic work until then.

@@ -9,7 +9,22 @@ from typing import Protocol
 from remote.protocol import EngineLoad, Request
 
 
-class EngineError(Exception):
+@dataclass(frozen=True)
+class Usage:
+    """The tokens that a server counted, and bills."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class _WithoutAnswer(Exception):
+    """A request had no answer."""
+
+    usage: Usage | None = None
+    """What the server told that it counted all the same; None when it told nothing."""
+
+
+class EngineError(_WithoutAnswer):
     """The engine could not answer this request; another attempt may."""
 
 
@@ -37,7 +52,7 @@ class EngineAway(EngineError):
         """Whether no later try can succeed unless somebody changes the box or its settings."""
 
 
-class BadRequest(Exception):
+class BadRequest(_WithoutAnswer):
     """This request can never be answered: a frame is no picture, the prompt is too long, or the like."""
 
 
@@ -64,6 +79,13 @@ class Completion:
     """"stop", or "length" when it was cut off at max_tokens."""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens that the server counted; None when it does not tell."""
+        if self.prompt_tokens is None or self.completion_tokens is None:
+            return None
+        return Usage(self.prompt_tokens, self.completion_tokens)
 
 
 @dataclass(frozen=True)

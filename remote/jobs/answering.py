@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from remote.engines import Completion, Engine, EngineError, Hold
 from remote.jobs.board import EngineAttempt
+from remote.jobs.spending import Spending
 from remote.protocol import Answer
 
 
@@ -15,6 +16,7 @@ async def collect_answer(
     attempt: EngineAttempt,
     images: Sequence[bytes],
     runner: str,
+    spending: Spending,
     hear_text: Callable[[int, str], None],
     hear_hold: Callable[[Hold], None],
 ) -> Answer:
@@ -46,4 +48,5 @@ async def collect_answer(
         attempt=attempt.number,
         started=started,
         ended=time.time(),
+        cost=spending.cost(end.usage),
     )

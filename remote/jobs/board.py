@@ -11,11 +11,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
 from typing import cast
 
 from remote.jobs.journal import Journal
 from remote.jobs.records import Record
+from remote.jobs.spending import SpentLately
 from remote.jobs.turns import Turns
 from remote.protocol import (
     MAX_FROM_BOX,
@@ -31,6 +33,7 @@ from remote.protocol import (
     ProtocolError,
     Request,
     from_json,
+    money,
     parse,
 )
 
@@ -43,6 +46,7 @@ _LARGEST = MAX_FROM_BOX
 jobs may be larger, because apps are not sent it."""
 _LONGEST_REASON = 10_000
 """Characters."""
+_NOTHING = Decimal(0)
 
 
 class JobState(enum.Enum):
@@ -88,6 +92,8 @@ class _Job:
     """Attempts that may have ended by a crash of the daemon."""
     app: str = ""
     """The queue that the job belongs to, as in `Submit.app`."""
+    cost: Decimal = _NOTHING
+    """What its attempts have cost."""
 
 
 class Board:
@@ -102,6 +108,7 @@ class Board:
         self._jobs: dict[str, _Job] = {}
         self._turns = Turns()
         """The jobs that wait."""
+        self._spent = SpentLately()
         self._running: dict[str, int] = {}
         """The running jobs, each with the rank that it had when it waited."""
         self.strange: Counter[str] = Counter()
@@ -119,6 +126,11 @@ class Board:
     def unfinished(self) -> int:
         """Jobs that wait or run."""
         return len(self._turns) + len(self._running)
+
+    @property
+    def spent(self) -> Decimal:
+        """What the attempts of the last 24 hours have cost."""
+        return self._spent.total(self._clock())
 
     def next_waiting(
         self, first: Sequence[str] = (), last: Collection[str] = frozenset()
@@ -183,17 +195,20 @@ class Board:
         self._append("started", {"job": job})
         return EngineAttempt(job, self._jobs[job].attempts, self.request(job))
 
-    def wait_again(self, job: str) -> None:
-        """Put a running job back to the front of the queue, for another attempt."""
-        self._append("waiting", {"job": job})
+    def wait_again(self, job: str, cost: float | None = None) -> None:
+        """Put a running job back to the front of the queue, for another attempt; this one has a cost."""
+        self._append("waiting", {"job": job} if cost is None else {"job": job, "cost": cost})
 
     def finish(self, job: str, answer: Answer) -> None:
-        """Keep the answer. Raises RecordTooLarge if it is larger than apps accept."""
+        """Keep the answer, with the cost of all attempts. Raises RecordTooLarge above what apps accept."""
+        answer = replace(answer, cost=self._whole_cost(job, answer.cost))
         self._append("finished", {"job": job, "answer": cast(Json, asdict(answer))})
 
-    def fail(self, job: str, kind: str, message: str) -> None:
-        """End the job as failed, with the reason that the user will read."""
-        self._append("failed", {"job": job, "kind": kind, "message": message[:_LONGEST_REASON]})
+    def fail(self, job: str, kind: str, message: str, cost: float | None = None) -> None:
+        """End the job as failed, with the reason that the user will read; the last attempt has a cost."""
+        body: dict[str, Json] = {"job": job, "kind": kind, "message": message[:_LONGEST_REASON]}
+        whole = self._whole_cost(job, cost)
+        self._append("failed", body if whole is None else {**body, "cost": whole})
 
     def cancel(self, job: str) -> None:
         """End the job as cancelled."""
@@ -300,11 +315,27 @@ class Board:
                 self._running[job] = self._turns.take(job)
         elif kind == "waiting":
             known.falls -= 1
+            self._note_cost(job, known.cost + _cost_in(record.body), record)
             self._wait_first(job)
         elif kind in _ENDED_BY:
             known.state = _ENDED_BY[str(kind)]
             known.ended, known.ended_at = record.seq, _time_of(record, self._clock)
+            told = record.body.get("answer") if kind == "finished" else record.body
+            self._note_cost(job, max(known.cost, _cost_in(told)), record)
             self._leave(job)
+
+    def _whole_cost(self, job: str, cost: float | None) -> float | None:
+        """Return the cost of all attempts at a job, of which the last one has this cost."""
+        before = self._jobs[job].cost
+        if cost is None and not before:
+            return None
+        return float(before + money(cost or 0.0))
+
+    def _note_cost(self, job: str, whole: Decimal, record: Record) -> None:
+        """Note what a job has cost by now."""
+        known = self._jobs[job]
+        self._spent.add(_time_of(record, self._clock), whole - known.cost)
+        known.cost = whole
 
     def _wait_first(self, job: str) -> None:
         self._leave(job)
@@ -322,6 +353,12 @@ def _time_of(record: Record, clock: Callable[[], float]) -> float:
     """The Unix time when the record was written; the present time for a record without one."""
     time = record.body.get("time")
     return float(time) if isinstance(time, (int, float)) else clock()
+
+
+def _cost_in(body: Mapping[str, Json] | Json) -> Decimal:
+    """Return the cost that a record tells; nothing when it tells none."""
+    cost = body.get("cost") if isinstance(body, Mapping) else None
+    return money(cost) if isinstance(cost, (int, float)) else _NOTHING
 
 
 def _bound_gap(seconds: float, keep: float) -> float:

@@ -3,6 +3,8 @@
 An outage begins when an attempt ends with EngineAway. Then no job starts until a pause is over; then one job
 tries alone. Its attempt ends the outage, or makes the next pause longer.
 
+A limit of what may be spent stops the intake in the same way as an outage that nobody but the user can end.
+
 A hold is shorter and no trouble: the server answers, and says that a rate limit is used up for some seconds.
 """
 
@@ -24,6 +26,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 LONGEST_RETRY_AFTER = 300.0
 """The most seconds that a server may ask for, with Retry-After or by a rate limit."""
 
+_LIMIT_PAUSE = 60.0
+"""Seconds until it is looked again whether less was spent in the last day than the limit."""
 _UNTOLD_HOLD = 1.0
 """Seconds of a hold that is too short to be told of."""
 _LONGEST_REASON = 300
@@ -59,6 +63,8 @@ class Preference:
     """The jobs that start only if no other waits."""
 
 
+StopApps = Callable[[str, str], None]
+"""Sends the apps away that send jobs. It gets the kind of the Fatal that they are told, and the reason."""
 _NO_HOLD = Hold(0.0, "")
 
 
@@ -66,11 +72,11 @@ class Intake:
     """The gate before the engine's slots. Not thread-safe: its event loop alone calls it."""
 
     def __init__(
-        self, wake: Callable[[], None], tell: Callable[[str], None], stop: Callable[[str], None]
+        self, wake: Callable[[], None], tell: Callable[[str], None], stop: StopApps
     ) -> None:
         """`wake` is called when a pause is over; `tell` is called with each new stage: why there is a pause,
-        "ready" after an outage, or an empty one when nothing is known. `stop` is called with the reason when
-        a try has shown that the server can never start as the box is.
+        "ready" after an outage, or an empty one when nothing is known. `stop` is called when no job starts
+        until the user does something.
         """
         self._wake = wake
         self._tell = tell
@@ -82,6 +88,9 @@ class Intake:
         """By the event loop's clock."""
         self._hold_timer: asyncio.TimerHandle | None = None
         self._told_of_hold = False
+        self._limit = ""
+        """Why no job may start for what it costs; empty when one may, or nobody was told yet."""
+        self._limit_timer: asyncio.TimerHandle | None = None
         self._deaths: Counter[str] = Counter()
         """How often the server died while it worked on each job that has not ended."""
 
@@ -89,6 +98,8 @@ class Intake:
     def stage(self) -> str:
         """Why no job starts and for how long, as in `Status.stage`; empty when jobs start."""
         outage = self._outage
+        if outage is None and self._limit:
+            return AWAY + self._limit
         if outage is None:
             left = self._held_until - _now()
             told = left > 0 and self._told_of_hold
@@ -100,7 +111,7 @@ class Intake:
     @property
     def is_closed_for_good(self) -> bool:
         """Whether no job can be answered until somebody mends the box or its settings."""
-        return self._outage is not None and self._outage.for_good
+        return bool(self._limit) or (self._outage is not None and self._outage.for_good)
 
     def has_room(self, running: int, slots: int) -> bool:
         """Return whether another job may start beside this many."""
@@ -127,6 +138,9 @@ class Intake:
 
     def try_again(self) -> None:
         """End the pause, if no try could succeed and somebody may have mended the box by now."""
+        if self._limit:
+            self._limit = ""
+            self._wake()
         outage = self._outage
         if outage is not None and outage.for_good:
             outage.until = _now()
@@ -145,8 +159,22 @@ class Intake:
             self._told_of_hold = True
             self._tell(self.stage)
 
+    def note_limit(self, reason: str) -> None:
+        """As much was spent as the settings allow, so the job that is next does not start."""
+        if self._limit_timer is not None:
+            self._limit_timer.cancel()
+        self._limit_timer = asyncio.get_running_loop().call_later(_LIMIT_PAUSE, self._wake)
+        if not self._limit:
+            _log.warning("no job starts: %s", reason)
+            self._limit = reason
+            self._tell(self.stage)
+            self._stop("limit", reason)
+
     def note_start(self, job: str) -> None:
         """A job starts. During an outage, it is the one that tries the server."""
+        if self._limit:
+            self._limit = ""
+            self._tell("ready")
         outage = self._outage
         if outage is None:
             return
@@ -178,7 +206,7 @@ class Intake:
             self._pause_until(asked)
         outage.died = outage.died or error.died
         if is_verdict:
-            self._stop(outage.reason)
+            self._stop("server", outage.reason)
         return error.died and outage.trial == job
 
     def note_text(self, job: str) -> None:
@@ -209,8 +237,9 @@ class Intake:
     def close(self) -> None:
         """Cancel the timers."""
         self._cancel_timer()
-        if self._hold_timer is not None:
-            self._hold_timer.cancel()
+        for timer in (self._hold_timer, self._limit_timer):
+            if timer is not None:
+                timer.cancel()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

@@ -22,11 +22,12 @@ from remote.engines import (
 )
 from remote.jobs.answering import collect_answer
 from remote.jobs.board import Board, EngineAttempt, JobState
-from remote.jobs.intake import Intake, Preference
+from remote.jobs.intake import Intake, Preference, StopApps
 from remote.jobs.journal import JournalError
 from remote.jobs.late_orders import LateOrders
 from remote.jobs.pictures import MissingPicture, PictureLost, Pictures
 from remote.jobs.records import RecordTooLarge
+from remote.jobs.spending import Spending
 from remote.protocol import (
     ENGINE_ATTEMPTS,
     MOST_FALLS,
@@ -50,7 +51,7 @@ _DISK_PAUSE = 5.0
 """Seconds until a write that failed (disk full) is tried again."""
 
 
-def _tell_nobody(_reason: str) -> None:
+def _tell_nobody(_kind: str, _reason: str) -> None:
     """A callback for a box to which no app is attached."""
 
 
@@ -68,10 +69,11 @@ class Scheduler:
         engine: Engine,
         runner: str,
         tell: Callable[[FromBox | None], None],
-        stop_apps: Callable[[str], None] = _tell_nobody,
+        stop_apps: StopApps = _tell_nobody,
+        spending: Spending | None = None,
     ) -> None:
         """`tell` sends a message without a `seq` to every app; None means that the journal grew. `stop_apps`
-        tells every app, with the reason, that the engine's server can never start as the box is.
+        tells every app to go, as in `Intake`. Without `spending`, nothing has a cost.
         """
         self._board = board
         self._pictures = pictures
@@ -79,6 +81,7 @@ class Scheduler:
         self._serves = ""
         """What the engine serves, when it was asked last."""
         self._runner = runner
+        self._spending = spending or Spending()
         self._tell = tell
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="disk")
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -235,6 +238,10 @@ class Scheduler:
         while self._intake.has_room(len(self._running), self._engine.slots):
             async with self._starting:
                 attempt = await self._persist(self._start_next, self._intake.preference())
+                if isinstance(attempt, str):
+                    if not self._running:  # an app that is sent away hears of no answer any more
+                        self._intake.note_limit(attempt)
+                    break
                 if attempt is None:
                     if not self._running:
                         self._intake.note_idle()
@@ -246,13 +253,17 @@ class Scheduler:
         # `_start_next` may have ended jobs as failed.
         self._tell(None)
 
-    def _start_next(self, preference: Preference) -> EngineAttempt | None:
-        """Start the next waiting job. A job that has crashed the runner too often fails instead."""
+    def _start_next(self, preference: Preference) -> EngineAttempt | str | None:
+        """Start the next waiting job; None when none waits. A job that has crashed the runner too often fails
+        instead. Returns the reason when the limit of what may be spent lets none start.
+        """
         while (job := self._board.next_waiting(preference.first, preference.last)) is not None:
+            if reason := self._spending.reason_to_stop(self._board.spent):
+                return reason
             if not self._board.has_crashed_runner(job):
                 return self._board.start(job)
-            reason = f"the runner died {MOST_FALLS} times during this job"
-            self._end(job, functools.partial(self._board.fail, job, "internal", reason))
+            words = f"the runner died {MOST_FALLS} times during this job"
+            self._end(job, functools.partial(self._board.fail, job, "internal", words))
         return None
 
     def _free_slot(self, job: str, task: asyncio.Task[None]) -> None:
@@ -278,15 +289,16 @@ class Scheduler:
         try:
             answer = await self._answer(attempt)
             self._intake.note_answer(job)
+            self._spending.note_answer(answer.cost)
             await self._end_job(job, lambda: self._board.finish(job, answer))
         except BadRequest as error:
-            await self._fail(job, "request", str(error))
+            await self._fail(job, "request", str(error), self._spending.cost(error.usage))
         except EngineAway as error:
             _log.info("job %s, attempt %d: %s", job[:12], attempt.number, error)
             if self._intake.note_away(job, error):
                 await self._note_engine_error(job, error)
             else:
-                await self._persist(self._board.wait_again, job)
+                await self._persist(self._board.wait_again, job, self._spending.cost(error.usage))
         except (EngineError, OSError) as error:
             _log.warning("job %s, attempt %d: %s", job[:12], attempt.number, error)
             if isinstance(error, EngineError):
@@ -306,10 +318,11 @@ class Scheduler:
         """Count the engine's error as an attempt at the job: it waits again, or it fails."""
         errors = self._engine_errors.setdefault(job, [])
         errors.append(str(error))
+        cost = self._spending.cost(error.usage) if isinstance(error, EngineError) else None
         if len(errors) < ENGINE_ATTEMPTS:
-            await self._persist(self._board.wait_again, job)
+            await self._persist(self._board.wait_again, job, cost)
         else:
-            await self._fail(job, "engine", str(error))
+            await self._fail(job, "engine", str(error), cost)
 
     async def _answer(self, attempt: EngineAttempt) -> Answer:
         job, request = attempt.job, attempt.request
@@ -322,7 +335,13 @@ class Scheduler:
             self._tell(Delta(job, attempt.number, offset, piece))
 
         return await collect_answer(
-            self._engine, attempt, images, self._runner, hear_text, self._intake.hold
+            self._engine,
+            attempt,
+            images,
+            self._runner,
+            self._spending,
+            hear_text,
+            self._intake.hold,
         )
 
     async def _give_back(self, job: str, error: EngineReplaced | PictureLost) -> None:
@@ -333,8 +352,8 @@ class Scheduler:
         kind = "replaced" if isinstance(error, EngineReplaced) else "pictures"
         await self._fail(job, kind, f"{error}; try the job again, and it is sent again")
 
-    async def _fail(self, job: str, kind: str, message: str) -> None:
-        await self._end_job(job, lambda: self._board.fail(job, kind, message))
+    async def _fail(self, job: str, kind: str, message: str, cost: float | None = None) -> None:
+        await self._end_job(job, lambda: self._board.fail(job, kind, message, cost))
 
     async def _end_job(self, job: str, note: Callable[[], None]) -> None:
         await self._persist(self._end, job, note)

@@ -1,13 +1,14 @@
 """The messages between the app and the box. The only part of `remote` that `backend` imports.
 
 It holds no behaviour of either side: `jobs` defines requests, answers and setups, `messages` the messages,
-`checks` the findings of a checkup, `framing` and `typed_json` how messages become bytes, and `log_lines` how
-the box's log is written.
+`checks` the findings of a checkup, `costs` what tokens cost, `framing` and `typed_json` how messages become
+bytes, and `log_lines` how the box's log is written.
 """
 
 from __future__ import annotations
 
 from remote.protocol.checks import FAILED, OK, SKIPPED, WARNING, Checkup, Finding
+from remote.protocol.costs import cost_of, money
 from remote.protocol.framing import (
     MAGIC,
     MAX_FROM_BOX,
@@ -117,9 +118,11 @@ __all__ = [
     "Unknown",
     "VllmSetup",
     "Welcome",
+    "cost_of",
     "encode",
     "from_json",
     "log_text",
+    "money",
     "parse",
     "to_json",
     "well_formed",

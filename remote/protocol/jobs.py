@@ -97,6 +97,9 @@ class Answer:
     started: float
     """Unix time by the clock of the box; so is `ended`."""
     ended: float
+    cost: float | None = None
+    """What the server bills for it by the prices of the box's settings, with the attempts before it that the
+    server told the tokens of; None where there are no prices, or no tokens are told."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,16 @@ class OpenAISetup:
     """The number of requests that are sent to the server at once."""
     ca_file: str = ""
     """File on the box with authorities that are trusted beside the system's; empty for none."""
+    price_in: float = 0.0
+    price_out: float = 0.0
+    """What a million tokens of requests and of answers cost, in whatever currency; 0 for nothing."""
+    spend_limit: float = 0.0
+    """The most that may be spent in 24 hours before no further job starts; 0 for no limit."""
+
+    def __post_init__(self) -> None:
+        # As in FrameInfo: the fingerprint must be the same on both sides of the wire.
+        for name in ("price_in", "price_out", "spend_limit"):
+            object.__setattr__(self, name, float(getattr(self, name)))
 
 
 @dataclass(frozen=True)

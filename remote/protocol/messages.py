@@ -149,8 +149,9 @@ class Fatal:
     """"disk", "protocol", "engine", "place" (a folder is unusable), "internal", "hung" (the daemon does not
     answer; a later try may succeed), "killed" (something ended the daemon each time before it served; a
     later try may succeed), "server" (the engine's server cannot start or be reached as the box is: the jobs
-    wait, and the next Hello makes it try again), "replaced" (connect again: see Hello), or "away" (the
-    settings name no model, and the model server cannot be asked for its own; a later try may succeed). It
+    wait, and the next Hello makes it try again), "replaced" (connect again: see Hello), "away" (the
+    settings name no model, and the model server cannot be asked for its own; a later try may succeed), or
+    "limit" (as much was spent as the settings allow: the jobs wait, and the next Hello asks again). It
     may also come later than instead of Welcome."""
     message: str
 
@@ -229,6 +230,8 @@ class Failed:
     """"request", "engine", "pictures" (the box has lost one: submit the request again), "replaced" (the box
     serves something else now: submit a request for that) or "internal"."""
     message: str
+    cost: float | None = None
+    """What the server bills for the attempts, as in `Answer.cost`."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from remote.engines import BadRequest, Completion, EngineError
+from remote.engines import BadRequest, Completion, EngineError, Usage
 from remote.engines.openai.refusal import AnsweredError, error_in
 from remote.protocol import BEYOND_NUMBERS, Json, Request, Sampling
 
@@ -76,6 +76,13 @@ class Ending:
             self._prompt = chunk.prompt_tokens
         if chunk.completion_tokens is not None:
             self._completion = chunk.completion_tokens
+
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens that the server has counted so far; None when it has told of none."""
+        if self._prompt is None:
+            return None
+        return Usage(self._prompt, self._completion or 0)
 
     def completion(self) -> Completion:
         """Return the Completion of a whole answer. Raises EngineError for an incomplete one, and OnlyThoughts

@@ -162,6 +162,7 @@ class OpenAIEngine:
                 await self._require_same_choice()
             if away is None or away is error:
                 raise
+            away.usage = error.usage
             raise away from error
 
     async def is_healthy(self) -> bool:
@@ -309,16 +310,20 @@ class OpenAIEngine:
             if pause:
                 told = f"{self._server.label} takes no further request now (x-ratelimit-remaining)"
                 yield Hold(pause, told)
-            async for chunk in self._chunks(response):
-                ending.note(chunk)
-                await self._require_own_model(chunk.model)
-                self._version = chunk.fingerprint or self._version
-                if chunk.text:
-                    began = True
-                    yield chunk.text
-                # After the yield, so that the caller's time does not count as the server's silence.
-                response.allow(limits.between if began else limits.first)
-            completion = ending.completion()
+            try:
+                async for chunk in self._chunks(response):
+                    ending.note(chunk)
+                    await self._require_own_model(chunk.model)
+                    self._version = chunk.fingerprint or self._version
+                    if chunk.text:
+                        began = True
+                        yield chunk.text
+                    # After the yield, so that the caller's time does not count as the server's silence.
+                    response.allow(limits.between if began else limits.first)
+                completion = ending.completion()
+            except (EngineError, BadRequest) as error:
+                error.usage = ending.usage
+                raise
             used = (completion.prompt_tokens or 0) + (completion.completion_tokens or 0)
             self._most_tokens = max(self._most_tokens, used)
             yield completion

@@ -85,4 +85,6 @@ def _reset(headers: Mapping[str, str], kind: str) -> float | None:
     parts = _DURATION.fullmatch(value)
     if not value or parts is None:
         return None
-    return sum(unit * float(part) for unit, part in zip(_UNITS, parts.groups(), strict=True) if part)
+    return sum(
+        unit * float(part) for unit, part in zip(_UNITS, parts.groups(), strict=True) if part
+    )

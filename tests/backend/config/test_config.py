@@ -358,7 +358,15 @@ def test_the_shipped_defaults_are_those_of_the_design() -> None:
             "cuda_visible_devices": "",
             "env": {},
         },
-        "openai": {"base_url": "", "api_key_env": "", "ca_file": "", "slots": 8},
+        "openai": {
+            "base_url": "",
+            "api_key_env": "",
+            "ca_file": "",
+            "slots": 8,
+            "price_in": 0.0,
+            "price_out": 0.0,
+            "spend_limit": 0.0,
+        },
     }
 
 
@@ -423,3 +431,11 @@ def test_a_root_is_written_from_the_top_or_from_home(root: str) -> None:
     write_user_file(f'[boxes.h100]\nroot = "{root}"\n')
     with pytest.raises(ConfigError, match=r"boxes\.h100\.root"):
         load_settings()
+
+
+def test_a_limit_of_what_is_spent_needs_a_price() -> None:
+    write_user_file("[boxes.net.openai]\nspend_limit = 5\n")
+    with pytest.raises(ConfigError, match=r"boxes\.net\.openai\.spend_limit.*needs price_in"):
+        load_settings()
+    write_user_file("[boxes.net.openai]\nspend_limit = 5\nprice_out = 0.6\n")
+    assert load_settings().boxes["net"].openai.price_out == 0.6

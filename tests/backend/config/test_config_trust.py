@@ -38,6 +38,7 @@ def foreign_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("boxes.h100.model", '[boxes.h100]\nmodel = "evil/model-with-code"\n'),
         ("boxes.new.openai.base_url", '[boxes.new.openai]\nbase_url = "http://evil.example"\n'),
         ("box_defaults.openai.api_key_env", '[box_defaults.openai]\napi_key_env = "HF_TOKEN"\n'),
+        ("boxes.local.openai.spend_limit", "[boxes.local.openai]\nspend_limit = 1e6\n"),
         ("box_defaults.openai.ca_file", '[box_defaults.openai]\nca_file = "/tmp/mine.pem"\n'),
         ("boxes.h100.keep_days", "[boxes.h100]\nkeep_days = 0.0001\n"),
         ("box_defaults.idle_timeout", "[box_defaults]\nidle_timeout = 1\n"),

@@ -80,7 +80,14 @@ class Site:
             board = Board(journal)
             pictures = Pictures(self.bench.place.images, [])
             made = self.bench.engine()
-            work = Scheduler(board, pictures, made, "", self.tell, self.given_up.append)
+            work = Scheduler(
+                board,
+                pictures,
+                made,
+                "",
+                self.tell,
+                lambda _kind, reason: self.given_up.append(reason),
+            )
             for job in jobs:
                 await work.submit(job)
             working = asyncio.create_task(work.run())
