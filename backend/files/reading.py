@@ -51,8 +51,12 @@ def open_regular(path: Path) -> BinaryIO:
 def read_regular(path: Path, most: int) -> bytes:
     """Read all bytes of a regular file. Raises OSError; that is TooLarge where there are over `most`."""
     with open_regular(path) as file:
+        # Room for as many bytes as are asked for is made at once, and `most` may be far more than there are.
+        size = min(most, os.fstat(file.fileno()).st_size)
         # A file of /proc that has nothing to say yet returns None.
-        data = file.read(most + 1) or b""
+        data = file.read(size + 1) or b""
+        if len(data) > size:  # it grows, or is of /proc, where sizes are 0
+            data += file.read(most + 1 - len(data)) or b""
     if len(data) > most:
         raise TooLarge(path, most)
     return data

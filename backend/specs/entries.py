@@ -18,7 +18,6 @@ from backend.specs.model import BrokenSpec, Skipped
 from backend.specs.quoting import kind_of, well_formed
 from backend.specs.source import SourceText, TextLine, lines
 from backend.specs.tables import TABLE_SUFFIXES
-from backend.specs.yaml_spans import parse_yaml
 from remote.protocol import Json
 
 YAML_SUFFIXES = frozenset({".yaml", ".yml"})
@@ -173,6 +172,8 @@ def _parse_yaml(source: SourceText) -> Node | Skipped | BrokenSpec:
     """
     if "prompt" not in source.text:
         return Skipped(source.file, "not a prompt spec: it mentions no prompt")
+    from backend.specs.yaml_spans import parse_yaml
+
     try:
         return parse_yaml(source.text)
     except NotJson as error:

@@ -159,9 +159,9 @@ def _path(written: Json, base: Path, key: str, label: str) -> Path | None:
         raise EntryFault(f"{label} must be a path, not {kind_of(written)}", key)
     if "\0" in written or not is_well_formed(written):
         raise EntryFault(f"{label} is no path: {quoted(written)}", key)
-    path = Path(written.replace("\\", "/"))
+    path = written.replace("\\", "/")
     # What is neither absolute nor an address stands below `base`, also a "~" that nobody expands.
-    return path if is_address(written) or is_absolute(written) else base / path
+    return Path(path) if is_address(written) or is_absolute(written) else base / path
 
 
 def _first_view(written: Json) -> Json:

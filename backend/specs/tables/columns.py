@@ -63,26 +63,32 @@ def parse_columns(written: str) -> WantedColumns:
 
 def choose_columns(header: Sequence[str], wanted: WantedColumns) -> Columns:
     """Find the columns. Raises NoTableOfPrompts and TableFault."""
-    prompt = _find(header, wanted.prompt, _PROMPT)
+    names = [_UNNAMED.sub("_", name.strip().casefold()) for name in header]
+    prompt = _find(header, names, wanted.prompt, _PROMPT)
     if prompt is None:
         raise NoTableOfPrompts(
             "no table of prompts: none of its columns is called prompt, caption or text "
             f"({_shown(header)}); --columns prompt=NAME names it"
         )
-    return Columns(prompt, _find(header, wanted.video, _VIDEO), _find(header, wanted.id, _NAME))
+    video = _find(header, names, wanted.video, _VIDEO)
+    return Columns(prompt, video, _find(header, names, wanted.id, _NAME))
 
 
-def _find(header: Sequence[str], wanted: str, common: Sequence[str]) -> int | None:
-    """Return the position of the wanted column, or else of the first that has a common name."""
+def _find(
+    header: Sequence[str], names: Sequence[str], wanted: str, common: Sequence[str]
+) -> int | None:
+    """Return the position of the wanted column, or else of the first that has a common name.
+
+    `names` are those of the header as `common` spells them.
+    """
     if wanted:
         found = [position for position, name in enumerate(header) if name == wanted]
         if not found:
             raise TableFault(f"no column is called {quoted(wanted)} ({_shown(header)})", 1)
         return _only(found, wanted)
-    names = [_UNNAMED.sub("_", name.strip().casefold()) for name in header]
     for name in common:
-        found = [position for position, each in enumerate(names) if each == name]
-        if found:
+        if name in names:
+            found = [position for position, each in enumerate(names) if each == name]
             return _only(found, header[found[0]])
     return None
 

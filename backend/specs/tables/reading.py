@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def open_table(place: Path) -> Iterator[OpenTable]:
             raise NoTableOfPrompts(FROM_LFS)
         if not start.strip():
             raise NoTableOfPrompts("the file is empty")
-        if file.seek(0, 2) > MOST_TABLE_BYTES:
+        if os.fstat(file.fileno()).st_size > MOST_TABLE_BYTES:
             raise TableFault(f"larger than {MOST_TABLE_BYTES >> 20} MiB: split the table")
         file.seek(0)
         suffix = place.suffix.lower()
@@ -65,14 +65,15 @@ def open_table(place: Path) -> Iterator[OpenTable]:
 
 def _findings(file: Path, cwd: Path, wanted: WantedColumns) -> Iterator[Finding]:
     try:
-        with open_table(cwd / file) as table:
+        place = cwd / file
+        with open_table(place) as table:
             columns = choose_columns(table.header, wanted)
             if columns.video is None and table.media_within:
                 raise TableFault(
                     f"column {quoted(table.media_within)} holds pictures or videos themselves, which "
                     "are not read: write them to files, and name these in a column of text"
                 )
-            yield from _Reader(file, (cwd / file).parent, table.header, columns).findings(table)
+            yield from _Reader(file, place.parent, table.header, columns).findings(table)
     except NoTableOfPrompts as left:
         yield Skipped(file, str(left))
     except TableFault as fault:
@@ -95,8 +96,8 @@ class _Reader:
         self._columns = columns
         self._stem = well_formed(file.stem)
         self._written = header.index(UPSAMPLED_COLUMN) if UPSAMPLED_COLUMN in header else None
-        # Rows often share videos, and a look-up is faster than a new Path.
-        self._path = lru_cache(_PATHS_KEPT)(self._resolve)
+        self._paths: dict[str, Path] = {}
+        """Paths by their text: rows often share videos, and a look-up is faster than a new Path."""
         self._broken = 0
         self._empty = 0
         self._first_empty = 0
@@ -138,7 +139,7 @@ class _Reader:
         columns = self._columns
         prompt = row.cells[columns.prompt]
         written = "" if columns.video is None else row.cells[columns.video]
-        video = self._path(written) if written.strip() else None
+        video = (self._paths.get(written) or self._path(written)) if written.strip() else None
         if not is_well_formed(prompt):
             raise TableFault("its prompt holds half of a surrogate pair, which is no character")
         if video is None:
@@ -159,12 +160,18 @@ class _Reader:
             written_prompt=done or None,
         )
 
+    def _path(self, written: str) -> Path:
+        if len(self._paths) >= _PATHS_KEPT:
+            self._paths.clear()
+        path = self._paths[written] = self._resolve(written)
+        return path
+
     def _resolve(self, written: str) -> Path:
         if "\0" in written or not is_well_formed(written):
             raise TableFault(f"its video is no path: {quoted(written)}")
-        path = Path(written.replace("\\", "/"))
+        path = written.replace("\\", "/")
         # What is neither absolute nor an address stands below the folder, also a "~" that nobody expands.
-        return path if is_address(written) or is_absolute(written) else self._folder / path
+        return Path(path) if is_address(written) or is_absolute(written) else self._folder / path
 
     def _refuse_unseen_media(self, row: TableRow) -> None:
         """Raise TableFault for a row that names media in a column that is not looked at."""

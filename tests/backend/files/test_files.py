@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,22 @@ def test_a_file_of_proc_without_an_end_in_its_size_is_bounded() -> None:
     assert Path("/proc/self/maps").stat().st_size == 0
     with pytest.raises(TooLarge):
         read_regular(Path("/proc/self/maps"), 10)
+
+
+def test_a_file_of_proc_is_read_to_its_end() -> None:
+    file = Path("/proc/self/mountinfo")
+    assert read_regular(file, 1 << 20) == file.read_bytes()
+
+
+def test_a_small_file_takes_little_memory_however_large_it_may_be(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"a")
+    tracemalloc.start()
+    try:
+        assert read_regular(tmp_path / "a", 1 << 26) == b"a"
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 1 << 20
 
 
 def test_a_whole_file_replaces_the_one_before_and_keeps_its_permissions(tmp_path: Path) -> None:

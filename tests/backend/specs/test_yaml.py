@@ -70,6 +70,16 @@ def test_a_result_keeps_comments_order_and_layout(tmp_path: Path) -> None:
     assert again.prompt == new
 
 
+@pytest.mark.parametrize("prompt", ["a\xa0", "|\n  a\xa0", "'a\xa0'"])
+def test_a_new_prompt_replaces_the_space_at_the_end_of_the_old_one(
+    tmp_path: Path, prompt: str
+) -> None:
+    (spec,) = read(tmp_path, f"model_mode: text2video\nprompt: {prompt}\nfps: 24\n")
+    assert isinstance(spec, Spec)
+    (out,) = render(spec.file, {0: Replacement("b", spec.prompt)}, tmp_path / "out.yaml")
+    assert out.text == 'model_mode: text2video\nprompt: "b"\nfps: 24\n'
+
+
 def test_samples_are_rewritten_one_by_one(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("A car.")
     read(tmp_path, PREDICT25)
