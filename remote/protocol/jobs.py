@@ -12,7 +12,7 @@ MOST_FALLS = 3
 """Attempts that may end by a crash of the daemon; after that the job counts as the cause and fails."""
 
 
-_LATER = {"engine": ""}
+_LATER = {"engine": "", "schema": ""}
 """The fields of a request that came after the first version, and their defaults."""
 
 
@@ -32,6 +32,9 @@ class FrameInfo:
         object.__setattr__(self, "time", float(self.time))
 
 
+_FRACTIONS = ("top_p", "min_p", "presence_penalty", "repetition_penalty")
+
+
 @dataclass(frozen=True)
 class Sampling:
     """The sampling parameters of an answer."""
@@ -40,9 +43,24 @@ class Sampling:
     max_tokens: int
     """The number of tokens that the answer may have; it is cut off there."""
     seed: int
+    top_p: float | None = None
+    """The likeliest tokens whose probabilities add up to this are drawn from. None leaves this parameter, and
+    each of those that follow, to the model server; they are sent from protocol 6 on."""
+    top_k: int | None = None
+    """So many of the likeliest tokens are drawn from."""
+    min_p: float | None = None
+    """Tokens are drawn from that are at least this share as likely as the likeliest."""
+    presence_penalty: float | None = None
+    """What a token loses for having been written before."""
+    repetition_penalty: float | None = None
+    """What the likelihood of a token is divided by that was written or read before."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "temperature", float(self.temperature))
+        # As in FrameInfo: one number has one JSON.
+        for name in ("temperature", *_FRACTIONS):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, float(value))
 
 
 @dataclass(frozen=True)
@@ -61,6 +79,9 @@ class Request:
     """The number of this answer among several answers to the same prompt, from 0."""
     engine: str = ""
     """What is to answer, as the box told it (`Welcome.serves`). Empty for a box that does not tell."""
+    schema: str = ""
+    """The JSON schema that the answer follows where the model server can hold to one, as JSON; empty for an
+    answer in free text. From protocol 6 on."""
 
     def job_id(self) -> str:
         """SHA-256 over the canonical JSON of the fields, as 64 hex digits.
@@ -72,6 +93,7 @@ class Request:
         values = {
             name: it for name, it in values.items() if name not in _LATER or it != _LATER[name]
         }
+        values["sampling"] = {name: it for name, it in values["sampling"].items() if it is not None}
         canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 

@@ -12,13 +12,13 @@ from remote.protocol.jobs import Answer, Request
 from remote.protocol.telemetry import EngineLoad, Gpu
 
 OLDEST_PROTOCOL = 1
-NEWEST_PROTOCOL = 5
+NEWEST_PROTOCOL = 6
 """The range of protocol versions that this code speaks. 2 added Status; the box sends none to an app of
 protocol 1. From 3 on, an app sends a message (a Ping, if nothing else) every few seconds, and the box
 closes the connection after a minute of silence. From 4 on, Submit may leave out a picture that the
 box has. From 5 on, the box sends durable messages that are newer than its Welcome, and an app asks for what
 it has missed by Ask; before, the box sends all that come after the app's cursor, whoever's they are. 5 added
-Arrange and Submit's `app`, too."""
+Arrange and Submit's `app`, too. From 6 on, a request may have a schema and more sampling parameters."""
 
 
 AWAY = "away: "

@@ -10,10 +10,12 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from backend.errors import AnswerError
+from backend.generation import WholeSeconds
 from backend.specs.quoting import without_controls
 
 _THINK = re.compile(r"<think>.*?</think>", re.DOTALL | re.IGNORECASE)
@@ -21,6 +23,8 @@ _THINK_START = re.compile(r"<think>", re.IGNORECASE)
 _THINK_END = re.compile(r"</think>", re.IGNORECASE)
 _FENCE = re.compile(r"```[^\n`]*\n(?P<inner>.*?)\n?```", re.DOTALL)
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»"}
+Pinned = Literal["resolution", "aspect_ratio", "duration", "fps"]
+"""The keys of a JSON answer that a spec can decide."""
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
@@ -39,6 +43,20 @@ class AnswerRules(BaseModel):
     """Phrases before the answer that end in a colon: "Here is the upsampled prompt". Case is ignored."""
     strip_quotes: bool = False
     """Remove quotation marks around the whole text, where the text contains no others."""
+    format: Literal["text", "json"] = "text"
+    """"json" for an answer that is one JSON object; see `backend.config.profiles.json_answer`."""
+    schema_file: str = Field(default="", alias="schema")
+    """The file beside the profile with the JSON schema that the object must follow."""
+    draws: int = Field(default=5, ge=1, le=20)
+    """How often a JSON answer is asked for, each time with another seed, until one is right."""
+    pin: tuple[Pinned, ...] = ()
+    """Keys of the object that the spec decides, and not the model."""
+    whole_seconds: WholeSeconds = "down"
+    """How the pinned length is rounded."""
+    duration: Literal["5s", "0:05"] = "5s"
+    """How the pinned length is written."""
+    drop: tuple[str, ...] = ()
+    """Keys at the top of the object that are taken off."""
 
     @field_validator("unwrap")
     @classmethod
@@ -54,6 +72,12 @@ class AnswerRules(BaseModel):
         if not all(re.search(r"\w", opener) for opener in openers):
             raise ValueError("an opener has at least one word")
         return openers
+
+    @model_validator(mode="after")
+    def _check_json(self) -> Self:
+        if self.schema_file and self.format != "json":
+            raise ValueError('a schema needs format = "json"')
+        return self
 
 
 @dataclass(frozen=True, slots=True)

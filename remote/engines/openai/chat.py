@@ -6,12 +6,15 @@ import base64
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import cast
 
 from remote.engines import BadRequest, Completion, EngineError, Usage
 from remote.engines.openai.refusal import AnsweredError, error_in
 from remote.protocol import BEYOND_NUMBERS, Json, Request, Sampling
+
+SCHEMA_FIELD = "response_format"
+"""The field of a body that holds the answer to a JSON schema. vLLM, SGLang and llama.cpp know it, too."""
 
 _ENDINGS = ("stop", "length")
 _THOUGHTS = ("reasoning", "reasoning_content")
@@ -110,7 +113,14 @@ def chat_body(model: str, request: Request, images: Sequence[bytes]) -> dict[str
     if request.system:
         messages.append({"role": "system", "content": request.system})
     messages.append({"role": "user", "content": _content(request.prompt, images)})
-    return _body(model, messages, request.sampling)
+    body = _body(model, messages, request.sampling)
+    if request.schema:
+        schema = cast(Json, json.loads(request.schema))
+        body[SCHEMA_FIELD] = {
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "schema": schema},
+        }
+    return body
 
 
 def smallest_chat_body(model: str) -> dict[str, Json]:
@@ -196,12 +206,11 @@ def _base64(data: bytes) -> str:
 
 
 def _body(model: str, messages: list[Json], sampling: Sampling) -> dict[str, Json]:
+    given = {name: value for name, value in asdict(sampling).items() if value is not None}
     return {
         "model": model,
         "messages": messages,
-        "temperature": sampling.temperature,
-        "max_tokens": sampling.max_tokens,
-        "seed": sampling.seed,
+        **given,
         "stream": True,
         "stream_options": {"include_usage": True},
     }

@@ -14,6 +14,7 @@ from remote.engines import BadRequest, EngineAway, EngineError, EngineReplaced, 
 from remote.engines.fingerprint import fingerprint
 from remote.engines.http import Client, NoWay, Response, Server, Silent, Unanswered, Unreachable
 from remote.engines.openai.chat import (
+    SCHEMA_FIELD,
     Chunk,
     Ending,
     Model,
@@ -30,6 +31,7 @@ from remote.engines.openai.refusal import (
     PAUSE_FOR_GOOD,
     AnsweredError,
     broken_off_error,
+    is_about_schema,
     is_away,
     refusal_error,
 )
@@ -86,6 +88,8 @@ class OpenAIEngine:
         """The most tokens that a request has taken with its answer, as far as the server tells."""
         self._was_away = False
         """Whether the last request that ended found the server away."""
+        self._takes_schemas = True
+        """False once the server has refused a request because of its schema."""
 
     @property
     def name(self) -> str:
@@ -151,7 +155,7 @@ class OpenAIEngine:
                 # server that dies after this answer dies during the request.
                 await self._require_server()
             # Closes the connection however this generator ends.
-            async with aclosing(self._chat(chat_body(self._model, request, images))) as pieces:
+            async with aclosing(self._answer(request, images)) as pieces:
                 async for piece in pieces:
                     self._was_away = False
                     yield piece
@@ -300,6 +304,26 @@ class OpenAIEngine:
             return await self.models()
         except EngineError:
             return ()
+
+    async def _answer(
+        self, request: Request, images: Sequence[bytes]
+    ) -> AsyncGenerator[Piece, None]:
+        """Ask with the request's schema, and without it where the server takes none: the app checks, too."""
+        body = chat_body(self._model, request, images)
+        if self._takes_schemas and SCHEMA_FIELD in body:
+            try:
+                async with aclosing(self._chat(body)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+                return
+            except BadRequest as error:
+                if not is_about_schema(str(error)):
+                    raise
+                self._takes_schemas = False
+        body.pop(SCHEMA_FIELD, None)
+        async with aclosing(self._chat(body)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def _chat(self, body: dict[str, Json]) -> AsyncGenerator[Piece, None]:
         limits, began = self._limits, False

@@ -53,6 +53,8 @@ code as when its engine has died."""
 _NO_PICTURES = ("image input is not supported",)
 """Words for pictures that the model cannot see. llama.cpp says them under 500."""
 
+_ABOUT_SCHEMAS = ("response_format", "json_schema", "json schema", "grammar", "structured output")
+
 
 class AnsweredError(Exception):
     """The server answered with an error where a part of the answer was to be; these are its words."""
@@ -160,6 +162,11 @@ def tidy_words(server: Server, words: str) -> str:
     """Put the server's words on one line, shorten them, and remove the key."""
     # The key goes first: cut in two, it would not be found.
     return " ".join(server.without_key(words).split())[:MOST_WORDS]
+
+
+def is_about_schema(words: str) -> bool:
+    """Whether a server refuses a request because of the JSON schema that its answer is to follow."""
+    return any(wording in words.lower() for wording in _ABOUT_SCHEMAS)
 
 
 def _too_long(words: str) -> bool:

@@ -1,0 +1,160 @@
+"""A profile as checked data: how one family of models is asked, and what its answers must be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from backend.config.profiles.cleaning import AnswerRules
+from backend.config.profiles.template import Template
+from backend.tokens import FAMILIES, Family
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Variant(_Section):
+    """What a profile does otherwise for specs of one mode. What it does not name stays as it is."""
+
+    user: str | None = None
+    """Replaces `template.user`."""
+    schema_file: str = Field(default="", alias="schema")
+    """Replaces `answer.schema`."""
+
+
+class ProfileSampling(_Section):
+    """How the answer is sampled. What is None is left to the model server."""
+
+    temperature: float = Field(ge=0, le=2)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    top_k: int | None = Field(default=None, ge=0)
+    """0 draws from all tokens."""
+    min_p: float | None = Field(default=None, ge=0, le=1)
+    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
+    repetition_penalty: float | None = Field(default=None, gt=0, le=10)
+
+
+class Vision(_Section):
+    """How images become tokens."""
+
+    family: str
+
+    @field_validator("family")
+    @classmethod
+    def _check_family(cls, value: str) -> str:
+        if value not in FAMILIES:
+            raise ValueError(f"there is no such family; there are: {', '.join(FAMILIES)}")
+        return value
+
+
+class Serving(_Section):
+    """How a server is told to load the model."""
+
+    format: Literal["mistral", "auto"]
+    """"mistral" for Mistral's own files, "auto" for Hugging Face's."""
+
+
+class KvCache(_Section):
+    """The shape of the model's KV cache: each token has a key and a value for each layer and head."""
+
+    layers: int = Field(ge=1)
+    kv_heads: int = Field(ge=1)
+    """Key-value heads, which may be fewer than the attention heads."""
+    head_dim: int = Field(ge=1)
+    bytes_per_value: int = Field(ge=1)
+    """2 for bfloat16."""
+    source: str = Field(min_length=1)
+    """The file that these numbers are from."""
+
+    @property
+    def bytes_per_token(self) -> int:
+        """Bytes of the KV cache that one token takes."""
+        return 2 * self.layers * self.kv_heads * self.head_dim * self.bytes_per_value
+
+
+class Profile(_Section):
+    """A model family: how it is prompted, sampled, served, and how its answers are cleaned."""
+
+    name: str
+    description: str
+    template: Template
+    sampling: ProfileSampling
+    vision: Vision
+    serving: Serving
+    kv_cache: KvCache | None = None
+    """None for a profile that is not about one model."""
+    answer: AnswerRules = AnswerRules()
+    """What is removed from an answer. Without this section, only white space is removed."""
+    fits: tuple[str, ...] = ()
+    """The formats of specs for which `upsampling.profile = "auto"` takes this profile."""
+    variants: Mapping[str, Variant] = Field(default_factory=dict)
+    """What is different for specs of one mode ("text2image"), by the mode."""
+    schemas: Mapping[str, str] = Field(default_factory=dict)
+    """The JSON schemas that the profile names, by file name; the loader fills them in."""
+    upsampling: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    """Settings of [upsampling] that this profile changes; the user's own win over them."""
+
+    @field_validator("upsampling")
+    @classmethod
+    def _check_keys(
+        cls, value: dict[str, bool | int | float | str]
+    ) -> dict[str, bool | int | float | str]:
+        if "profile" in value:
+            raise ValueError("a profile cannot choose another one")
+        return value
+
+    @property
+    def family(self) -> Family:
+        """The rules that count the model's tokens."""
+        return FAMILIES[self.vision.family]
+
+    def sent_prompt(self, prompt: str) -> str:
+        """Return the prompt that is asked about: the spec's own, or the words for an empty one."""
+        return prompt if prompt.strip() else self.template.empty_prompt
+
+    def user_template(self, mode: str) -> str:
+        """Return the template of the user message for specs of this mode."""
+        variant = self.variants.get(mode)
+        return self.template.user if variant is None or variant.user is None else variant.user
+
+    def schema_for(self, mode: str) -> str:
+        """Return the JSON schema of answers for specs of this mode; empty where answers are free text."""
+        variant = self.variants.get(mode)
+        name = (variant.schema_file if variant else "") or self.answer.schema_file
+        return self.schemas.get(name, "")
+
+    @property
+    def schema_files(self) -> frozenset[str]:
+        """The names of the files with JSON schemas that this profile refers to."""
+        named = {self.answer.schema_file, *(it.schema_file for it in self.variants.values())}
+        return frozenset(named - {""})
+
+    def identity(self) -> str:
+        """Return the profile as JSON, by which equal orders are recognised.
+
+        `kv_cache` does not change answers. What came after the first version is left out at its default, so
+        that orders which do not use it stay equal to those that were made before.
+        """
+        later = {
+            part: {name for name in names if _is_default(getattr(self, part), name)}
+            for part, names in _LATER_PARTS.items()
+        }
+        alone = {name: True for name in _LATER if _is_default(self, name)}
+        return self.model_dump_json(exclude={"kv_cache": True, **alone, **later})
+
+
+_LATER = ("fits", "variants", "schemas")
+_LATER_PARTS = {
+    "template": ("user",),
+    "sampling": ("top_p", "top_k", "min_p", "presence_penalty", "repetition_penalty"),
+    "answer": ("format", "schema_file", "draws", "pin", "whole_seconds", "duration", "drop"),
+}
+"""Fields that came after the first version, of a profile and of its parts."""
+
+
+def _is_default(part: BaseModel, name: str) -> bool:
+    field = type(part).model_fields[name]
+    return bool(getattr(part, name) == field.get_default(call_default_factory=True))
