@@ -13,6 +13,20 @@ WholeSeconds = Literal["down", "up"]
 
 
 @dataclass(frozen=True, slots=True)
+class Brief:
+    """What a spec itself says of the video or image that is to be made; empty or None where it is silent."""
+
+    mode: str = ""
+    """As `Generation.mode`."""
+    resolution: str = ""
+    """The shorter side, as the spec names it: "720"."""
+    aspect_ratio: str = ""
+    fps: float | None = None
+    frames: int | None = None
+    """How many frames it has; 1 for an image."""
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """The video or image that is to be made of a prompt."""
 

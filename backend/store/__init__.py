@@ -18,7 +18,7 @@ from backend.store.attempts import Attempt
 from backend.store.box_news import BoxNews, NewsRow
 from backend.store.destinations import Destinations, Due, wanted_since
 from backend.store.held_answers import answer_fingerprint
-from backend.store.job import Job, Order, State
+from backend.store.job import Draw, Job, Order, State
 from backend.store.salvage import SetAside
 from backend.store.schema import SCHEMA_VERSION
 from backend.store.written import Written, WrittenFiles
@@ -26,6 +26,7 @@ from backend.store.written import Written, WrittenFiles
 __all__ = [
     "SCHEMA_VERSION",
     "Attempt",
+    "Draw",
     "Due",
     "Job",
     "NewsRow",

@@ -7,7 +7,9 @@ import time
 from dataclasses import asdict
 from typing import TypeVar
 
+from backend.generation import Generation
 from backend.store.job import State
+from backend.store.job_rows import generation_column
 from backend.store.jobs import Jobs
 from backend.store.trouble import Damaged
 from remote.protocol import Answer, ProtocolError, Request, parse
@@ -21,8 +23,10 @@ _NEWEST_ANSWERS = 200
 class Answers(Jobs):
     """Requests and answers. A request belongs to a job, an answer to a request, so it outlives the job."""
 
-    def set_request(self, number: int, request: Request, estimate: int) -> str:
-        """Store the request of a job and our own count of its prompt tokens.
+    def set_request(
+        self, number: int, request: Request, estimate: int, generation: Generation | None = None
+    ) -> str:
+        """Store the request of a job, our own count of its prompt tokens, and what is to be made.
 
         Returns the request's identity.
         """
@@ -30,8 +34,8 @@ class Answers(Jobs):
         # ASCII: a model may write half a surrogate pair, which SQLite takes only when it is escaped.
         text = json.dumps(asdict(request))
         self._change(
-            "identity = ?, request = ?, estimate = ? WHERE number = ?",
-            identity, text, estimate, number,
+            "identity = ?, request = ?, estimate = ?, generation = ? WHERE number = ?",
+            identity, text, estimate, generation and generation_column(generation), number,
         )  # fmt: skip
         return identity
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from backend.generation import Brief, Generation
+
 
 class State(StrEnum):
     """The state of a job. The names are those of pueue where it has the state."""
@@ -46,6 +48,20 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Draw:
+    """An answer that was not as the profile wants it, so that another one was asked for."""
+
+    seed: int
+    identity: str
+    """The hash of the request."""
+    problem: str
+    """What was wrong with the answer."""
+    prompt_tokens: int | None
+    """Tokens as the engine counted them; None when it does not count. So are the answer's."""
+    completion_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """An order to upsample one prompt: the part of a job that is known when it is queued."""
 
@@ -79,6 +95,8 @@ class Order:
     """Whether the result waits for a review; otherwise it is written as soon as it arrives."""
     choice: Path | None = field(default=None, kw_only=True)
     """The file for the chosen candidate, when each candidate also has a file of its own; absolute."""
+    brief: Brief = field(default=Brief(), kw_only=True)
+    """What the spec says of the video that is to be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +123,7 @@ class Job(Order):
     asked: int = field(default=0, kw_only=True)
     """A counter that grows with each order and each decision: of several results for one entry of a file, the
     one with the highest number is written."""
+    generation: Generation | None = field(default=None, kw_only=True)
+    """What is to be made; None until the request is made, and in queues of earlier versions."""
+    draws: tuple[Draw, ...] = field(default=(), kw_only=True)
+    """The answers that were not taken, oldest first."""

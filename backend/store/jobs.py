@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from backend.store.attempts import Attempt, attempts_at, begin_attempt, end_attempt, ensure_attempt
 from backend.store.database import EACH, Database, array
-from backend.store.job import Job, Order, State
-from backend.store.paths import path_of, stored_path
-from backend.store.trouble import Damaged
+from backend.store.job import Draw, Job, Order, State
+from backend.store.job_rows import draws_column, insert_job, job_of
+from backend.store.paths import path_of
 from remote.protocol import Answer
 
 _COLUMNS = ", ".join(Job.__dataclass_fields__)
@@ -42,7 +41,7 @@ class Jobs(Database):
             rows = {row["key"]: row for row in _rows_by_key(db, [job.key for job in jobs])}
             for asked, job in enumerate(jobs, self._last_asked() + 1):
                 if job.key not in rows:
-                    _insert(db, job, asked)
+                    insert_job(db, job, asked)
                     (rows[job.key],) = _rows_by_key(db, [job.key])
                 else:
                     self._queue_again(db, job, rows[job.key], asked)
@@ -185,6 +184,19 @@ class Jobs(Database):
                 ensure_attempt(db, number, answer.attempt, max(0.0, answer.ended - answer.started))
             self._set_state(db, number, State.DONE)
 
+    def note_draw(self, job: Job, draw: Draw, *, again: bool) -> None:
+        """Store that an answer to a job was not as it must be; with `again`, the job waits for another one.
+
+        Nothing changes if the draw is stored already.
+        """
+        with self._transaction() as db:
+            is_new = db.execute(
+                "UPDATE jobs SET draws = ? WHERE number = ? AND json_array_length(draws) = ?",
+                (draws_column((*job.draws, draw)), job.number, len(job.draws)),
+            ).rowcount
+            if is_new and again:
+                self._set_state(db, job.number, State.QUEUED)
+
     def attempts(self, numbers: Iterable[int]) -> dict[int, list[Attempt]]:
         """Return the attempts at each of these jobs, oldest first."""
         with self._using() as db:
@@ -321,28 +333,7 @@ class Jobs(Database):
                 f"SELECT {_COLUMNS} FROM jobs WHERE {condition} ORDER BY {order} LIMIT ?",  # noqa: S608
                 (*values, most),
             ).fetchall()
-            return [_job(row) for row in rows]
-
-
-def _insert(db: sqlite3.Connection, job: Order, asked: int) -> None:
-    now = time.time()
-    values = {name: getattr(job, name) for name in Order.__dataclass_fields__} | {
-        "file": stored_path(job.file),
-        "video": stored_path(job.video) if job.video else None,
-        "control": stored_path(job.control) if job.control else None,
-        "destination": stored_path(job.destination),
-        "choice": stored_path(job.choice) if job.choice else None,
-        "state": State.QUEUED,
-        "place": asked,
-        "asked": asked,
-        "queued": now,
-        "changed": now,
-    }
-    db.execute(
-        f"INSERT INTO jobs ({', '.join(values)}) "  # noqa: S608 - our own names
-        f"VALUES ({', '.join(f':{name}' for name in values)})",
-        values,
-    )
+            return [job_of(row) for row in rows]
 
 
 def _withdraw(db: sqlite3.Connection, number: int) -> bool:
@@ -356,20 +347,3 @@ def _rows_by_key(db: sqlite3.Connection, keys: Sequence[str]) -> list[sqlite3.Ro
         "SELECT key, number, state FROM jobs WHERE key IN (SELECT value FROM json_each(?))",
         (json.dumps(keys),),
     ).fetchall()
-
-
-def _job(row: sqlite3.Row) -> Job:
-    values = dict(row)
-    try:
-        for name in ("file", "destination"):
-            values[name] = path_of(values[name])
-        for name in ("video", "control", "choice"):
-            if values[name] is not None:
-                values[name] = path_of(values[name])
-        for name in ("force", "held"):
-            values[name] = bool(values[name])
-        values["state"] = State(values["state"])
-        values["settings"] = sys.intern(values["settings"])  # the same for thousands of jobs
-        return Job(**values)
-    except (TypeError, ValueError) as error:
-        raise Damaged(f"job {row['number']} is not as it was written: {error}") from error

@@ -222,6 +222,12 @@ INSERT INTO unsettled (path)
 {_marking("file_changed", "UPDATE OF pending, holds ON written", _of_file("NEW"))}
 {_marking("file_deleted", "DELETE ON written", _of_file("OLD"))}
 """,  # noqa: S608 - our own words
+    # 14: what a spec says of the video to be made, what follows from that, and answers that were wrong.
+    """
+ALTER TABLE jobs ADD COLUMN brief TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE jobs ADD COLUMN generation TEXT;
+ALTER TABLE jobs ADD COLUMN draws TEXT NOT NULL DEFAULT '[]';
+""",
 )
 """SQL that makes each version of the schema from the one before. New steps go at the end; none is changed."""
 

@@ -1,0 +1,97 @@
+"""Turns a row of the table of jobs into a Job, and back."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+import time
+from dataclasses import asdict
+from functools import lru_cache
+
+from backend.generation import Brief, Generation
+from backend.store.job import Draw, Job, Order, State
+from backend.store.paths import path_of, stored_path
+from backend.store.trouble import Damaged
+from remote.protocol import ProtocolError, parse
+
+BROKEN_COLUMN = (TypeError, ValueError, ProtocolError)
+"""What reading a column raises that is not as it was written."""
+
+
+def brief_column(brief: Brief) -> str:
+    """Return the text that stands for a brief. What is silent is left out."""
+    return json.dumps({name: it for name, it in asdict(brief).items() if it not in ("", None)})
+
+
+@lru_cache(maxsize=1024)  # thousands of jobs have the same
+def read_brief(text: str) -> Brief:
+    """Return the brief that was stored as this text."""
+    return parse(Brief, json.loads(text))
+
+
+def generation_column(generation: Generation) -> str:
+    """Return the text that stands for a generation."""
+    return json.dumps(asdict(generation))
+
+
+@lru_cache(maxsize=1024)
+def read_generation(text: str | None) -> Generation | None:
+    """Return the generation that was stored as this text; None where there was none."""
+    return None if text is None else parse(Generation, json.loads(text))
+
+
+def draws_column(draws: tuple[Draw, ...]) -> str:
+    """Return the text that stands for these draws."""
+    return json.dumps([asdict(draw) for draw in draws])
+
+
+def read_draws(text: str) -> tuple[Draw, ...]:
+    """Return the draws that were stored as this text."""
+    if text == "[]":
+        return ()
+    return tuple(parse(Draw, value) for value in json.loads(text))
+
+
+def insert_job(db: sqlite3.Connection, job: Order, asked: int) -> None:
+    """Put a job into the queue. `asked` is `Job.asked`, and its place."""
+    now = time.time()
+    values = {name: getattr(job, name) for name in Order.__dataclass_fields__} | {
+        "file": stored_path(job.file),
+        "video": stored_path(job.video) if job.video else None,
+        "control": stored_path(job.control) if job.control else None,
+        "destination": stored_path(job.destination),
+        "choice": stored_path(job.choice) if job.choice else None,
+        "brief": brief_column(job.brief),
+        "state": State.QUEUED,
+        "place": asked,
+        "asked": asked,
+        "queued": now,
+        "changed": now,
+    }
+    db.execute(
+        f"INSERT INTO jobs ({', '.join(values)}) "  # noqa: S608 - our own names
+        f"VALUES ({', '.join(f':{name}' for name in values)})",
+        values,
+    )
+
+
+def job_of(row: sqlite3.Row) -> Job:
+    """Return the job in this row. Raises Damaged."""
+    values = dict(row)
+    try:
+        for name in ("file", "destination"):
+            values[name] = path_of(values[name])
+        for name in ("video", "control", "choice"):
+            if values[name] is not None:
+                values[name] = path_of(values[name])
+        for name in ("force", "held"):
+            values[name] = bool(values[name])
+        values["state"] = State(values["state"])
+        values["brief"] = read_brief(values["brief"])
+        values["generation"] = read_generation(values["generation"])
+        values["draws"] = read_draws(values["draws"])
+        values["settings"] = sys.intern(values["settings"])  # the same for thousands of jobs
+        return Job(**values)
+    except BROKEN_COLUMN as error:
+        raise Damaged(f"job {row['number']} is not as it was written: {error}") from error
