@@ -13,26 +13,11 @@ WholeSeconds = Literal["down", "up"]
 
 
 @dataclass(frozen=True, slots=True)
-class Brief:
-    """What a spec itself says of the video or image that is to be made; empty or None where it is silent."""
-
-    mode: str = ""
-    """As `Generation.mode`."""
-    resolution: str = ""
-    """The shorter side, as the spec names it: "720"."""
-    aspect_ratio: str = ""
-    fps: float | None = None
-    frames: int | None = None
-    """How many frames it has; 1 for an image."""
-
-
-@dataclass(frozen=True, slots=True)
 class Generation:
-    """The video or image that is to be made of a prompt."""
+    """The video or image that is to be made of a prompt: a spec's target, with all that it leaves open."""
 
     mode: str
-    """"text2image", "text2video", "image2image", "image2video", "video2video" or "transfer"; empty where the
-    spec's format does not say."""
+    """One of `backend.specs.model.Mode`; empty where the spec does not say."""
     size: Size
     aspect_ratio: str
     """The sides in their simplest numbers: "16,9"."""

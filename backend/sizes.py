@@ -83,6 +83,16 @@ CATEGORIES: Mapping[int, Mapping[AspectRatio, Size]] = MappingProxyType(
 )
 """The sizes that Cosmos-Transfer1 works at, by category ("720p" is 720) and aspect ratio."""
 
+COSMOS3_SIZES: Mapping[int, Mapping[AspectRatio, Size]] = MappingProxyType(
+    {
+        768: _parse_row("1360x768 1184x880 1024x1024 880x1184 768x1360"),
+        720: _parse_row("1280x720 1104x832 960x960 832x1104 720x1280"),
+        480: _parse_row("832x480 736x544 640x640 544x736 480x832"),
+        256: _parse_row("320x192 320x256 256x256 256x320 192x320"),
+    }
+)
+"""The sizes that Cosmos 3 makes, by the `resolution` of a spec and its aspect ratio."""
+
 
 def detect_aspect_ratio(width: int, height: int) -> AspectRatio:
     """Return the aspect ratio with the least squared distance to width / height.

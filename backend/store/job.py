@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from backend.generation import Brief, Generation
+from backend.generation import Generation
+from backend.specs.model import UNSAID, Target
 
 
 class State(StrEnum):
@@ -95,7 +96,7 @@ class Order:
     """Whether the result waits for a review; otherwise it is written as soon as it arrives."""
     choice: Path | None = field(default=None, kw_only=True)
     """The file for the chosen candidate, when each candidate also has a file of its own; absolute."""
-    brief: Brief = field(default=Brief(), kw_only=True)
+    target: Target = field(default=UNSAID, kw_only=True)
     """What the spec says of the video that is to be made."""
 
 

@@ -2,55 +2,54 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import sys
 import time
-from dataclasses import asdict
 from functools import lru_cache
 
-from backend.generation import Brief, Generation
+from pydantic import TypeAdapter
+
+from backend.generation import Generation
+from backend.specs.model import Target
 from backend.store.job import Draw, Job, Order, State
 from backend.store.paths import path_of, stored_path
 from backend.store.trouble import Damaged
-from remote.protocol import ProtocolError, parse
 
-BROKEN_COLUMN = (TypeError, ValueError, ProtocolError)
-"""What reading a column raises that is not as it was written."""
+_TARGET = TypeAdapter(Target)
+_GENERATION = TypeAdapter(Generation)
+_DRAWS = TypeAdapter(tuple[Draw, ...])
 
 
-def brief_column(brief: Brief) -> str:
-    """Return the text that stands for a brief. What is silent is left out."""
-    return json.dumps({name: it for name, it in asdict(brief).items() if it not in ("", None)})
+def target_column(target: Target) -> str:
+    """Return the text that stands for a target. What it does not say is left out."""
+    return _TARGET.dump_json(target, exclude_none=True).decode()
 
 
 @lru_cache(maxsize=1024)  # thousands of jobs have the same
-def read_brief(text: str) -> Brief:
-    """Return the brief that was stored as this text."""
-    return parse(Brief, json.loads(text))
+def read_target(text: str) -> Target:
+    """Return the target that was stored as this text. Raises ValueError, as the others below."""
+    return _TARGET.validate_json(text)
 
 
 def generation_column(generation: Generation) -> str:
     """Return the text that stands for a generation."""
-    return json.dumps(asdict(generation))
+    return _GENERATION.dump_json(generation).decode()
 
 
 @lru_cache(maxsize=1024)
 def read_generation(text: str | None) -> Generation | None:
     """Return the generation that was stored as this text; None where there was none."""
-    return None if text is None else parse(Generation, json.loads(text))
+    return None if text is None else _GENERATION.validate_json(text)
 
 
 def draws_column(draws: tuple[Draw, ...]) -> str:
     """Return the text that stands for these draws."""
-    return json.dumps([asdict(draw) for draw in draws])
+    return _DRAWS.dump_json(draws).decode()
 
 
 def read_draws(text: str) -> tuple[Draw, ...]:
     """Return the draws that were stored as this text."""
-    if text == "[]":
-        return ()
-    return tuple(parse(Draw, value) for value in json.loads(text))
+    return () if text == "[]" else _DRAWS.validate_json(text)
 
 
 def insert_job(db: sqlite3.Connection, job: Order, asked: int) -> None:
@@ -62,7 +61,7 @@ def insert_job(db: sqlite3.Connection, job: Order, asked: int) -> None:
         "control": stored_path(job.control) if job.control else None,
         "destination": stored_path(job.destination),
         "choice": stored_path(job.choice) if job.choice else None,
-        "brief": brief_column(job.brief),
+        "target": target_column(job.target),
         "state": State.QUEUED,
         "place": asked,
         "asked": asked,
@@ -88,10 +87,10 @@ def job_of(row: sqlite3.Row) -> Job:
         for name in ("force", "held"):
             values[name] = bool(values[name])
         values["state"] = State(values["state"])
-        values["brief"] = read_brief(values["brief"])
+        values["target"] = read_target(values["target"])
         values["generation"] = read_generation(values["generation"])
         values["draws"] = read_draws(values["draws"])
         values["settings"] = sys.intern(values["settings"])  # the same for thousands of jobs
         return Job(**values)
-    except BROKEN_COLUMN as error:
+    except (TypeError, ValueError) as error:
         raise Damaged(f"job {row['number']} is not as it was written: {error}") from error

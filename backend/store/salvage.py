@@ -22,7 +22,7 @@ from pathlib import Path
 from backend.store.decision import Decision
 from backend.store.held_answers import parse_held
 from backend.store.job import State
-from backend.store.job_rows import BROKEN_COLUMN, read_brief, read_draws, read_generation
+from backend.store.job_rows import read_draws, read_generation, read_target
 from backend.store.pages import PAGE, RecoveredRow, read_rows
 from backend.store.paths import path_of
 from backend.store.schema import SETTLE_ORIGINS, transaction
@@ -253,7 +253,7 @@ def _is_whole_job(row: Values) -> bool:
     try:
         State(str(row.get("state")))
         json.loads(str(row.get("settings")))
-        read_brief(str(row.get("brief", "{}")))
+        read_target(str(row.get("target", "{}")))
         read_draws(str(row.get("draws", "[]")))
         if row.get("generation") is not None:
             read_generation(str(row["generation"]))
@@ -261,7 +261,7 @@ def _is_whole_job(row: Values) -> bool:
             request = parse(Request, json.loads(str(row["request"])))
             if request.job_id() != row.get("identity"):
                 return False
-    except BROKEN_COLUMN:
+    except (ValueError, ProtocolError):
         return False
     numbers = (row.get(name) for name in ("number", "entry", "candidate", "seed", "asked"))
     paths = (row.get(name) for name in ("file", "destination"))

@@ -1,0 +1,64 @@
+"""Works out what is to be made of a prompt, from what the spec says and from the media that it shows.
+
+Sizes and defaults: NVIDIA/cosmos-framework, cosmos_framework/inference/args.py.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from backend.generation import Generation
+from backend.sizes import COSMOS3_SIZES, AspectRatio, Size, detect_aspect_ratio
+from backend.specs.model import Mode, Target
+from backend.video import Video
+
+_DEFAULT_RESOLUTION = 720
+_DEFAULT_FRAMES = 189
+_DEFAULT_FPS = 24.0
+_PAIR = re.compile(r"(\d{1,5})\s*[,:x]\s*(\d{1,5})")
+_IMAGES = (Mode.TEXT2IMAGE, Mode.IMAGE2IMAGE)
+
+
+def generation_of(target: Target, shown: Video | None) -> Generation:
+    """Return what is to be made. `shown` is the first video or image that the model sees; None for none.
+
+    A transfer has the size, frames and frame rate of its control; elsewhere, the spec's own count, and then
+    what Cosmos 3 does where it says nothing.
+    """
+    follows = shown if target.mode is Mode.TRANSFER else None
+    size = follows.size if follows and target.resolution is None else _size_of(target, shown)
+    if target.mode in _IMAGES or target.num_frames == 1:
+        return Generation(target.mode or "", size, aspect_ratio_of(size), fps=0.0, seconds=0.0)
+    fps = target.fps or (follows.fps if follows else 0.0) or _DEFAULT_FPS
+    frames = target.num_frames or (follows.frames if follows else 0) or _DEFAULT_FRAMES
+    return Generation(
+        target.mode or "", size, aspect_ratio_of(size), fps=float(fps), seconds=frames / fps
+    )
+
+
+def aspect_ratio_of(size: Size) -> str:
+    """Return the sides as Cosmos 3 writes their ratio: "16,9".
+
+    A size of its table has the ratio under which it stands there, which its pixels only come close to.
+    """
+    for row in COSMOS3_SIZES.values():
+        for aspect, listed in row.items():
+            if listed == size:
+                return aspect.value.replace(":", ",")
+    divisor = math.gcd(size.width, size.height)
+    return f"{size.width // divisor},{size.height // divisor}"
+
+
+def _size_of(target: Target, shown: Video | None) -> Size:
+    text = target.resolution or ""
+    if pair := _PAIR.fullmatch(text):
+        return Size(max(1, int(pair[2])), max(1, int(pair[1])))  # height and width, as Predict2.5 writes it
+    row = COSMOS3_SIZES.get(int(text) if text.isascii() and text.isdigit() else _DEFAULT_RESOLUTION)
+    return (row or COSMOS3_SIZES[_DEFAULT_RESOLUTION])[_aspect_of(target, shown)]
+
+
+def _aspect_of(target: Target, shown: Video | None) -> AspectRatio:
+    if pair := _PAIR.fullmatch(target.aspect_ratio or ""):
+        return detect_aspect_ratio(max(1, int(pair[1])), max(1, int(pair[2])))
+    return detect_aspect_ratio(shown.size.width, shown.size.height) if shown else AspectRatio.WIDE
