@@ -184,6 +184,21 @@ class JobPostponed:
 
 
 @dataclass(frozen=True, slots=True)
+class JobDrawnAgain:
+    """The answer was not as the profile wants it, and another one is drawn with another seed."""
+
+    type: ClassVar[str] = "drawn again"
+    job: int
+    name: str
+    draw: int
+    """The number of the draw that begins, from 2."""
+    most: int
+    """How many draws the job may have."""
+    reason: str
+    """What was wrong with the answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobPaused:
     """The job is paused: it stays in the queue until the user resumes it."""
 
@@ -297,6 +312,7 @@ Event = (
     | JobDone
     | JobFailed
     | JobPostponed
+    | JobDrawnAgain
     | JobPaused
     | JobCancelled
     | ResultsWritten

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from backend.config import Layer, Upsampling, check_layers
 from backend.planning.plan import Planner
+from backend.specs.media import ShownMedia
 from backend.tokens import TextCounter
 from backend.video import choose_frames, prepare_frames
 from backend.video.clips import Clip, draw_clips
@@ -110,7 +111,7 @@ async def _plan(settings: Upsampling, videos: Sequence[Path], requests: int) -> 
 
 
 async def _task(planner: Planner, prompt: str, video: Path, number: int) -> Task:
-    plan = planner.plan(prompt, video)
+    plan = planner.plan(prompt, ShownMedia(video, names="rgb"))
     if plan.video is None or plan.size is None or plan.budget is None:
         raise SystemExit(f"{video}: {plan.refusal}")
     chosen = choose_frames(plan.video, plan.frames, planner.settings.frame_sampling)

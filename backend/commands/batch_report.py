@@ -33,6 +33,7 @@ from backend.events import (
     HandingOver,
     JobCancelled,
     JobDone,
+    JobDrawnAgain,
     JobFailed,
     JobPaused,
     JobPostponed,
@@ -123,6 +124,7 @@ class BatchReport:
                 | JobFailed()
                 | JobCancelled()
                 | JobPostponed()
+                | JobDrawnAgain()
             ):
                 self._note_job(event)
             case ResultsWritten():
@@ -152,11 +154,18 @@ class BatchReport:
 
     def _note_job(
         self,
-        event: JobSent | JobStarted | JobPaused | JobDone | JobFailed | JobCancelled | JobPostponed,
+        event: JobSent
+        | JobStarted
+        | JobPaused
+        | JobDone
+        | JobFailed
+        | JobCancelled
+        | JobPostponed
+        | JobDrawnAgain,
     ) -> None:
         for jobs in (self._on_box, self._running, self._paused):
             jobs.discard(event.job)
-        self._ended += not isinstance(event, JobSent | JobStarted | JobPaused)
+        self._ended += not isinstance(event, JobSent | JobStarted | JobPaused | JobDrawnAgain)
         match event:
             case JobSent():
                 self._on_box.add(event.job)
@@ -174,6 +183,10 @@ class BatchReport:
             case JobFailed():
                 self._troubles += 1
                 self._complain(f"{event.name}: {event.error}", "✗ ")
+            case JobDrawnAgain():
+                self._complain(
+                    f"{event.name}: {event.reason}; drawn again ({event.draw} of {event.most})"
+                )
             case JobPostponed():
                 self._troubles += 1
                 self._complain(f"{event.name} stays in the queue: {event.reason}")

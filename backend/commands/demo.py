@@ -25,6 +25,7 @@ from backend.exit_codes import ExitCode
 from backend.planning.orders import Batch, make_jobs
 from backend.planning.plan import Planner
 from backend.results.writing import Result, load_result
+from backend.specs.media import ShownMedia
 from backend.specs.scan import scan
 from backend.store import Job, State, Store
 from backend.tokens import TextCounter
@@ -150,7 +151,8 @@ def _narrator() -> Callable[[Event], None]:
 
 def _show(result: Result, settings: Settings) -> None:
     planner = Planner(settings.upsampling, TextCounter())
-    plan = planner.plan(result.job.prompt, result.job.video, result.job.control)
+    job = result.job
+    plan = planner.plan(job.prompt, ShownMedia(job.video, job.controls, job.media), job.target)
     budget = plan.budget
     if budget is None or plan.video is None:
         return

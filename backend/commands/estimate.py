@@ -119,8 +119,8 @@ class _Estimator:
             return self._of(spec.name, None, 0, text)
         video = probe(shown.video)
         frames = self._planner.frames_of(video, self._frames)
-        if shown.control is not None:
-            frames += self._planner.frames_of(probe(shown.control), self._frames)
+        for control in shown.controls:
+            frames += self._planner.frames_of(probe(control), self._frames)
         return self._of(spec.name, video.size, frames, text)
 
     def of_media(self, path: Path, prompt: str) -> Estimate:

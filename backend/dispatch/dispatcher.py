@@ -71,12 +71,10 @@ class Dispatcher(Recipient[Ready]):
         self._store = store
         self._box = box
         self._keeper = LinkKeeper(box, asker, watch, look=look)
-        self._ledger = Ledger(store, box.name, watch, force=force)
         self._last_welcome = LastWelcome()
         self._preparer = Preparer.of(box.setup, self._last_welcome.wait)
         self._flights: Flights[Ready] = Flights()
         self._courier = Courier(box.name, self._flights, self, app=store.queue_id)
-        self._moments = MomentReporter(box.name, self._ledger, self._flights, watch)
         self._unsendable: dict[int, str] = {}
         """Why jobs cannot be sent again whose earlier requests the box may have, by job number."""
         self._resent: Counter[str] = Counter()
@@ -85,6 +83,8 @@ class Dispatcher(Recipient[Ready]):
             may_send = asyncio.Event()
             may_send.set()
         self._waiting = WaitingJobs(may_send)
+        self._ledger = Ledger(store, box.name, watch, force=force, wait_again=self._waiting.put)
+        self._moments = MomentReporter(box.name, self._ledger, self._flights, watch)
         self._hand_over = HandOver(
             box, self._flights, self._ledger, self._waiting, self._last_welcome, watch
         )

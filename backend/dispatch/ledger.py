@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from backend.dispatch.draws import DrawAgain, judge
 from backend.dispatch.flight import Flight
 from backend.dispatch.prepare import Ready
 from backend.errors import UpsampleError
@@ -19,6 +20,7 @@ from backend.events import (
     Event,
     JobCancelled,
     JobDone,
+    JobDrawnAgain,
     JobFailed,
     JobPaused,
     JobPostponed,
@@ -31,7 +33,6 @@ from backend.events import (
 )
 from backend.results.review import deliver
 from backend.results.undelivered import undelivered
-from backend.results.writing import prompt_in
 from backend.store import Job, State, Store
 from backend.troubles.explain import explain
 from remote.protocol import Answer, Cancelled, Durable, Failed, Finished
@@ -41,8 +42,16 @@ class Ledger:
     """The jobs of one run on one box, and their changes of state."""
 
     def __init__(
-        self, store: Store, box: str, watch: Callable[[Event], None], *, force: bool
+        self,
+        store: Store,
+        box: str,
+        watch: Callable[[Event], None],
+        *,
+        force: bool,
+        wait_again: Callable[[Job], None] = lambda _: None,
     ) -> None:
+        """`wait_again` gets the jobs for which another answer is to be drawn."""
+        self._wait_again = wait_again
         self._store = store
         self._box = box
         self._watch = watch
@@ -139,7 +148,11 @@ class Ledger:
         """Note that the job's frames are drawn, and store its request and identity."""
         job = ready.job
         await asyncio.to_thread(
-            self._store.set_request, job.number, ready.request, ready.prompt_tokens
+            self._store.set_request,
+            job.number,
+            ready.request,
+            ready.prompt_tokens,
+            ready.plan.generation,
         )
         if not self.is_active(job.number):
             return
@@ -274,16 +287,22 @@ class Ledger:
             self._broken = self._broken or error
 
     async def _finish(self, jobs: Sequence[Job], answer: Answer, heard: int = 0) -> None:
+        ended = []
         for job in jobs:
             if heard < len(answer.text):
                 # Finished overtook the last pieces of text, or they were lost with a link.
                 self._watch(TextWritten(job.number, heard, answer.text[heard:]))
             try:
-                cleaned = await asyncio.to_thread(prompt_in, answer, job)
+                cleaned = await asyncio.to_thread(judge, self._store, job, answer)
+            except DrawAgain as error:
+                self._draw_again(error)
+                continue
             except UpsampleError as error:
+                ended.append(job)
                 await self._set_state(job, State.FAILED, str(error))
                 self._watch(JobFailed(job.number, job.name, str(error)))
                 continue
+            ended.append(job)
             await asyncio.to_thread(self._store.finish, job.number, answer)
             self._watch(
                 JobDone(
@@ -297,7 +316,15 @@ class Ledger:
                     completion_tokens=answer.completion_tokens,
                 )
             )
-        await self._end(jobs)
+        await self._end(ended)
+
+    def _draw_again(self, again: DrawAgain) -> None:
+        """Let a job wait for another answer. It is still part of this run."""
+        job = again.job
+        self._remaining[job.number] = job
+        self._claimed.discard(job.number)
+        self._watch(JobDrawnAgain(job.number, job.name, len(job.draws) + 1, again.most, str(again)))
+        self._wait_again(job)
 
     async def _fail(self, jobs: Sequence[Job], errors: Sequence[str]) -> None:
         for job, error in zip(jobs, errors, strict=True):

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.config import Upsampling, queued_settings, said_max_tokens
-from backend.errors import MediaError
+from backend.errors import InputError, MediaError
+from backend.planning.orders import seed_of_draw
 from backend.planning.plan import Plan, Planner, make_request
 from backend.sizes import Size
+from backend.specs.media import ShownMedia
 from backend.store import Job
 from backend.tokens import TextCounter
 from backend.video import Frame, Prepared, RecentVideos, Video, prepare_frames, read_frame
@@ -95,22 +97,25 @@ class Preparer:
         """
         told = (await self._welcome()).context if self._asks_server else 0
         planner = self._planner(job.settings, told)
-        plan = await asyncio.to_thread(planner.plan, job.prompt, job.video, job.control)
+        shown = ShownMedia(job.video, job.controls, job.media)
+        plan = await asyncio.to_thread(planner.plan, job.prompt, shown, job.target)
         if plan.refusal is not None:
             raise plan.refusal
         frames: list[Frame] = []
-        if plan.video is not None and plan.size is not None:
-            frames += await self._draw(
-                plan.video, plan.size, plan.frames - plan.control_frames, planner
-            )
-            if plan.control is not None:
-                frames += await self._draw(plan.control, plan.size, plan.control_frames, planner)
+        if plan.size is not None:
+            for video, count in plan.shown:
+                frames += await self._draw(video, plan.size, count, planner)
         welcome = await self._welcome()
         model = self._model or welcome.model
         request = replace(
-            make_request(plan, frames, planner, model, job.seed, job.candidate),
+            make_request(plan, frames, planner, model, seed_of_draw(job), job.candidate),
             engine=welcome.serves,
         )
+        if welcome.protocol < request.least_protocol:
+            raise InputError(
+                f"the program on the box is of an earlier version, and cannot ask as {request.profile} does",
+                "It is replaced when its work is done; `upsample box stop` ends it now.",
+            )
         images = tuple(frame.path for frame in frames)
         image_bytes = sum(frame.file_size for frame in frames)
         warning = _warn_of_context(job, planner.settings.max_tokens)

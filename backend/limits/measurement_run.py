@@ -206,7 +206,7 @@ class MeasurementRun:
         """Make an ordinary request with frames of this size, even where it does not fit by our count."""
         planner = self._planner(frames, answer)
         video = await self._draw_video(size) if size else None
-        plan = planner.plan_read(self._lab.prompt, video, None, self._lab.text)
+        plan = planner.plan_read(self._lab.prompt, (video,) if video else (), self._lab.text)
         drawn = await self._draw_frames(plan, planner) if video else ()
         request = make_request(plan, drawn, planner, self._box.setup.model, self._saved.seed, 0)
         images = await asyncio.gather(*(asyncio.to_thread(_base64, f.path) for f in drawn))

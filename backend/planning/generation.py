@@ -53,7 +53,9 @@ def aspect_ratio_of(size: Size) -> str:
 def _size_of(target: Target, shown: Video | None) -> Size:
     text = target.resolution or ""
     if pair := _PAIR.fullmatch(text):
-        return Size(max(1, int(pair[2])), max(1, int(pair[1])))  # height and width, as Predict2.5 writes it
+        return Size(
+            max(1, int(pair[2])), max(1, int(pair[1]))
+        )  # height and width, as Predict2.5 writes it
     row = COSMOS3_SIZES.get(int(text) if text.isascii() and text.isdigit() else _DEFAULT_RESOLUTION)
     return (row or COSMOS3_SIZES[_DEFAULT_RESOLUTION])[_aspect_of(target, shown)]
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
-from backend.config import BoxSettings, Upsampling, load_profile, settings_to_queue
+from backend.config import BoxSettings, Profile, Upsampling, load_profile, settings_to_queue
 from backend.files import lies_within
 from backend.files.without_links import resolve_folder
 from backend.results.review import chosen_file, done_job
 from backend.specs.media import choose_media
 from backend.specs.model import Spec
 from backend.store import Job, Order, Store
+from backend.store.job_rows import target_column
 
 T = TypeVar("T", bound=Order)
 
@@ -65,11 +66,9 @@ def make_jobs(specs: Iterable[Spec], named: Sequence[Path], batch: Batch) -> lis
         ),
         follows_server=batch.follows_server,
     )
-    # The user may change a profile without renaming it. Its `kv_cache` does not change answers.
-    profile = load_profile(batch.settings.profile)
-    asked = [settings, profile.model_dump_json(exclude={"kv_cache"})]
+    asking = _Asking(settings, load_profile(batch.settings.profile))
     return [
-        _order(spec, candidate, destinations.choose(spec.file, candidate), asked, batch)
+        _order(spec, candidate, destinations.choose(spec.file, candidate), asking, batch)
         for spec in specs
         for candidate in range(batch.candidates)
     ]
@@ -103,6 +102,14 @@ def same_frames_together(jobs: Sequence[T]) -> list[T]:
     return sorted(jobs, key=first_positions)
 
 
+def seed_of_draw(job: Job) -> int:
+    """Return the seed of a job's next draw, to which the number of its candidate is added.
+
+    The seeds of the draws lie so far apart that no two candidates meet.
+    """
+    return (job.seed + (MOST_CANDIDATES + 1) * len(job.draws)) % (GREATEST_SEED - MOST_CANDIDATES)
+
+
 def draw_again(job: Job, others: Iterable[Job]) -> Order:
     """Make the order for another answer to a job's prompt, for the same entry of the same file, for review.
 
@@ -134,6 +141,15 @@ def order_another(store: Store, number: int) -> Order:
     job = done_job(store, number)
     others = store.candidates_for(chosen_file(job), job.entry)
     return draw_again(job, others)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """How a spec is asked about."""
+
+    settings: str
+    """`Upsampling` as JSON."""
+    profile: Profile
 
 
 class _Destinations:
@@ -186,14 +202,13 @@ def _order(
     spec: Spec,
     candidate: int,
     files: tuple[Path, Path | None],
-    asked: Sequence[str],
+    asking: _Asking,
     batch: Batch,
 ) -> Order:
-    """Make one order. `asked` is the settings as JSON, and the profile as JSON."""
     destination, choice = files
     shown = choose_media(spec, batch.settings.media)
     video = shown.video.absolute() if shown.video else None
-    control = shown.control.absolute() if shown.control else None
+    controls = tuple(path.absolute() for path in shown.controls)
     file = spec.file.absolute()
     same = [
         batch.box,
@@ -203,13 +218,16 @@ def _order(
         spec.entry,
         spec.prompt,
         _video_state(video),
-        _video_state(control),
+        _video_state(controls[0] if controls else None),
         candidate,
         batch.seed,
-        *asked,
+        asking.settings,
+        asking.profile.identity(),  # the user may change a profile without renaming it
         str(destination),
         # An order without a review writes its file, even when an equal order waits for a review.
         *(["held"] if batch.review else []),
+        *map(_video_state, controls[1:]),
+        *([target_column(spec.target)] if asking.profile.uses_target else []),
     ]
     return Order(
         key=hashlib.sha256(json.dumps(same).encode()).hexdigest(),
@@ -221,13 +239,14 @@ def _order(
         video=video,
         candidate=candidate,
         seed=batch.seed,
-        settings=asked[0],
+        settings=asking.settings,
         destination=destination,
-        control=control,
+        controls=controls,
         media=shown.names,
         force=batch.force,
         held=batch.review,
         choice=choice,
+        target=spec.target,
     )
 
 

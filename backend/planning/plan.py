@@ -9,11 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.config import Estimator, Fit, Profile, Upsampling, load_profile
+from backend.config.profiles.template import PLAIN
 from backend.errors import InputError, MediaError, UpsampleError
+from backend.generation import Generation
+from backend.planning.generation import generation_of
+from backend.planning.message import ShownFrames, user_message
 from backend.sizes import Bound, Size
-from backend.specs.media import choose_media
+from backend.specs.media import ShownMedia, choose_media
 from backend.specs.misplaced_media import where_media_is, with_place
-from backend.specs.model import Spec
+from backend.specs.model import UNSAID, Spec, Target
 from backend.tokens import LINEAR, Budget, TextCounter, VisionRule, fit
 from backend.video import Frame, FrameSampling, MediaKind, Video, probe
 from backend.video.frame_choice import without_rate
@@ -42,18 +46,35 @@ class Plan:
     """Vision tokens by the rule of thumb at the same size, for comparison."""
     refusal: UpsampleError | None
     """Why the spec cannot be sent; None when it can."""
-    control: Video | None = None
-    """A second video, whose frames are sent after those of the first and at the same size."""
-    control_frames: int = 0
-    """How many of `frames` are of the control video."""
+    controls: tuple[Video, ...] = ()
+    """Further videos, whose frames are sent after those of the first and at the same size."""
+    control_frames: tuple[int, ...] = ()
+    """How many of `frames` are of each of `controls`."""
+    names: str = ""
+    """The kinds of the videos, as `ShownMedia.names`."""
+    target: Target = UNSAID
+    """What the spec says of the video that is to be made."""
+
+    @property
+    def shown(self) -> tuple[tuple[Video, int], ...]:
+        """The videos that are shown, each with the number of its frames."""
+        if self.video is None:
+            return ()
+        of_controls = zip(self.controls, self.control_frames, strict=True)
+        return ((self.video, self.frames - sum(self.control_frames)), *of_controls)
+
+    @property
+    def generation(self) -> Generation:
+        """What is to be made with the prompt."""
+        return generation_of(self.target, self.controls[0] if self.controls else self.video)
 
     @property
     def warning(self) -> str:
         """What may be wrong with the frames, though they can be sent; empty when nothing is."""
-        for video in (self.video, self.control):
-            if video and video.is_perhaps_hdr:
+        for video, _ in self.shown:
+            if video.is_perhaps_hdr:
                 return unnamed_hdr(video.path)
-            if video and video.gaps:
+            if video.gaps:
                 return with_gaps(video)
         return ""
 
@@ -86,52 +107,86 @@ class Planner:
     def plan_spec(self, spec: Spec) -> Plan:
         """Plan a spec with the videos that the model is shown. See `plan`."""
         shown = choose_media(spec, self.settings.media)
-        plan = self.plan(spec.prompt, shown.video, shown.control)
+        plan = self.plan(spec.prompt, shown, spec.target)
         if isinstance(plan.refusal, MediaError) and plan.video is None:
             with suppress(OSError):  # the working directory may be gone
                 place = where_media_is(spec, self.settings.media, Path.cwd())
                 return replace(plan, refusal=with_place(plan.refusal, place)) if place else plan
         return plan
 
-    def plan(self, prompt: str, path: Path | None, control: Path | None = None) -> Plan:
-        """Plan a prompt with its video or image, and with a second one that is shown at the same size.
+    def plan(self, prompt: str, shown: ShownMedia, target: Target = UNSAID) -> Plan:
+        """Plan a prompt with the videos or images that are shown, all at the size that fits the first.
 
         Reads the videos' headers and, at the first call, the tokenizer. A problem of the spec becomes the
         plan's refusal and is never raised.
         """
-        if path is None:
-            return self._without_video(prompt)
         try:
-            video = self._probe(path)
-            second = self._probe(control) if control else None
+            videos = tuple(map(self._probe, shown.paths))
         except UpsampleError as error:
             return Plan(prompt, None, None, 0, None, 0, error)
-        return self._with_video(prompt, video, second)
+        return self.plan_read(prompt, videos, names=shown.names, target=target)
 
     def plan_anew(self, plan: Plan) -> Plan:
         """Make a plan again that was made with other settings. Reads no file."""
         if plan.budget is None:
             return plan  # a video that cannot be read is refused with all settings
-        text = self.text_tokens(plan.prompt)
-        return self.plan_read(plan.prompt, plan.video, plan.control, text)
+        videos = tuple(video for video, _ in plan.shown)
+        return self.plan_read(plan.prompt, videos, names=plan.names, target=plan.target)
 
-    def plan_read(self, prompt: str, video: Video | None, control: Video | None, text: int) -> Plan:
-        """Plan a prompt whose videos are probed and whose text is counted already (see `text_tokens`).
+    def plan_read(
+        self,
+        prompt: str,
+        videos: tuple[Video, ...],
+        text: int | None = None,
+        *,
+        names: str = "",
+        target: Target = UNSAID,
+    ) -> Plan:
+        """Plan a prompt whose videos are probed. `names` are their kinds, as `ShownMedia.names`.
 
-        It only calculates, which takes some µs.
+        With `text`, what `text_tokens` has counted, it only calculates, which takes some µs.
         """
-        if video is None:
-            return self._without_video(prompt, text)
-        return self._with_video(prompt, video, control, text)
+        frames = tuple(map(self.frames_of, videos))
+        first = videos[0] if videos else None
+        plan = Plan(
+            prompt=prompt,
+            video=first,
+            size=None,
+            frames=sum(frames),
+            budget=None,
+            linear=0,
+            refusal=None,
+            controls=videos[1:],
+            control_frames=frames[1:],
+            names=names,
+            target=target,
+        )
+        text = self._count(self.message(plan)) if text is None else text
+        return (
+            self._without_video(plan, text) if first is None else self._weighed(plan, first, text)
+        )
+
+    def message(self, plan: Plan) -> str:
+        """Return the text that is sent after the pictures."""
+        names = plan.names.split("+")
+        shown = [
+            ShownFrames(name, frames, video.kind is MediaKind.IMAGE)
+            for name, (video, frames) in zip(names, plan.shown, strict=False)
+        ]
+        return user_message(self.profile, plan.prompt, plan.generation, shown)
 
     def text_tokens(self, prompt: str | None) -> int:
-        """Count the tokens of the text that is sent for a prompt, including the system prompt.
+        """Count the tokens of the text that is sent for a prompt without media, with the system prompt.
 
         None counts no prompt at all, in order to count pictures alone; an empty prompt is replaced by a
         stand-in text, which costs tokens.
         """
-        sent = "" if prompt is None else self.profile.sent_prompt(prompt)
-        return self.profile.family.text_tokens(self._counter, self.system, sent)
+        if prompt is None and self.profile.template.user == PLAIN:
+            return self._count("")
+        return self._count(self.message(Plan(prompt or "", None, None, 0, None, 0, None)))
+
+    def _count(self, message: str) -> int:
+        return self.profile.family.text_tokens(self._counter, self.system, message)
 
     def frames_of(self, video: Video, wanted: int | None = None) -> int:
         """Return how many frames of a video are sent; `wanted` replaces frames_to_extract."""
@@ -181,34 +236,26 @@ class Planner:
         """
         return self.profile.family.rule.seen_size(size)
 
-    def _without_video(self, prompt: str, text: int | None = None) -> Plan:
-        text = self.text_tokens(prompt) if text is None else text
+    def _without_video(self, plan: Plan, text: int) -> Plan:
         budget = self.weigh(text, None, 0)
         sendable = budget.fits or not self.settings.enforce_budget
-        refusal = None if sendable else _too_long(budget, None, None)
-        return Plan(prompt, None, None, 0, budget, 0, refusal)
+        return replace(
+            plan, budget=budget, refusal=None if sendable else _too_long(budget, None, None)
+        )
 
-    def _with_video(
-        self, prompt: str, video: Video, control: Video | None, text: int | None = None
-    ) -> Plan:
-        control_frames = self.frames_of(control) if control else 0
-        frames = self.frames_of(video) + control_frames
-        text = self.text_tokens(prompt) if text is None else text
-        size, refusal = self._choose_size(video, text, frames)
-        if self.settings.frame_sampling is FrameSampling.FPS:
-            timeless = [v for v in (video, control) if v and v.kind is MediaKind.SEQUENCE]
-            refusal = refusal or (without_rate(timeless[0]) if timeless else None)
-        shown = size or video.size
-        return Plan(
-            prompt=prompt,
-            video=video,
+    def _weighed(self, plan: Plan, first: Video, text: int) -> Plan:
+        """Return the plan with the size at which its frames are sent, and what that costs."""
+        size, refusal = self._choose_size(first, text, plan.frames)
+        if self.settings.frame_sampling is FrameSampling.FPS and refusal is None:
+            timeless = [video for video, _ in plan.shown if video.kind is MediaKind.SEQUENCE]
+            refusal = without_rate(timeless[0]) if timeless else None
+        seen = size or first.size
+        return replace(
+            plan,
             size=size,
-            frames=frames,
-            budget=self.weigh(text, shown, frames),
-            linear=LINEAR.vision_tokens(shown, frames),
+            budget=self.weigh(text, seen, plan.frames),
+            linear=LINEAR.vision_tokens(seen, plan.frames),
             refusal=refusal,
-            control=control,
-            control_frames=control_frames,
         )
 
     def _choose_size(
@@ -245,14 +292,15 @@ def make_request(
         profile=profile.name,
         model=model,
         system=planner.system,
-        prompt=profile.sent_prompt(plan.prompt),
+        prompt=planner.message(plan),
         frames=tuple(FrameInfo(f.sha256, f.width, f.height, f.time) for f in frames),
         sampling=Sampling(
-            temperature=profile.sampling.temperature,
             max_tokens=planner.settings.reserve,
             seed=seed + candidate,
+            **profile.sampling.model_dump(),
         ),
         candidate=candidate,
+        schema=profile.schema_for(plan.generation.mode),
     )
 
 

@@ -68,7 +68,7 @@ class _Sums:
     prompt_tokens: int = 0
     bytes: int = 0
     bytes_are_exact: bool = True
-    shown: set[tuple[Video, Video | None, Size, int]] = field(default_factory=set)
+    shown: set[tuple[tuple[tuple[Video, int], ...], Size]] = field(default_factory=set)
     """Frames whose bytes are counted already, by video, control video, size and number of frames."""
 
 
@@ -113,11 +113,11 @@ def _add(sums: _Sums, accepted: AdmittedSpec, plan: Plan, drawn: DrawnFrames) ->
     sums.prompt_tokens += count * (plan.budget.prompt_tokens if plan.budget else 0)
     if plan.video is None or plan.size is None:
         return
-    frames = (plan.video, plan.control, plan.size, plan.frames)
+    frames = (plan.shown, plan.size)
     if frames in sums.shown:
         return
     sums.shown.add(frames)
-    image_bytes = _drawn_bytes(plan, plan.video, plan.size, drawn)
+    image_bytes = _drawn_bytes(plan, plan.size, drawn)
     if image_bytes is None:
         sums.bytes_are_exact = False
         pixels = plan.size.width * plan.size.height * plan.frames
@@ -125,9 +125,8 @@ def _add(sums: _Sums, accepted: AdmittedSpec, plan: Plan, drawn: DrawnFrames) ->
     sums.bytes += -(-image_bytes // 3) * 4
 
 
-def _drawn_bytes(plan: Plan, video: Video, size: Size, drawn: DrawnFrames) -> int | None:
-    own = drawn.image_bytes(video, size, plan.frames - plan.control_frames)
-    if own is None or plan.control is None:
-        return own
-    second = drawn.image_bytes(plan.control, size, plan.control_frames)
-    return None if second is None else own + second
+def _drawn_bytes(plan: Plan, size: Size, drawn: DrawnFrames) -> int | None:
+    """Return the bytes of the plan's frames; None where some are not drawn yet."""
+    of_each = [drawn.image_bytes(video, size, frames) for video, frames in plan.shown]
+    known = [size for size in of_each if size is not None]
+    return sum(known) if len(known) == len(of_each) else None

@@ -213,7 +213,7 @@ def _with_duplicates(prompts: Sequence[Reviewed]) -> list[Reviewed]:
         of_question: defaultdict[object, list[Candidate]] = defaultdict(list)
         for candidate in layer:
             job = candidate.result.job
-            of_question[job.prompt, job.video, job.control].append(candidate)
+            of_question[job.prompt, job.video, job.controls].append(candidate)
         first = {same[0].number: same for same in of_question.values()}
         texts = {number: same[0].result.prompt for number, same in first.items()}
         for number, other in near_duplicates(texts).items():

@@ -10,14 +10,15 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from backend import __version__
 from backend.config import queued_settings
-from backend.config.profiles import load_profile
+from backend.config.profiles import Profile, load_profile
 from backend.config.profiles.cleaning import Cleaned, upsampled_prompt
+from backend.config.profiles.json_answer import json_prompt
 from backend.errors import ResultError
 from backend.files import read_regular, write_whole
 from backend.files.without_links import LinkInTheWay, is_link_free, open_folder
@@ -55,8 +56,16 @@ def prompt_in(answer: Answer, job: Job) -> Cleaned:
 
     Raises AnswerError when it has none, and ConfigError when the profile cannot be used any more.
     """
-    rules = load_profile(queued_settings(job.settings).profile).answer
-    return upsampled_prompt(answer.text, answer.finish_reason, rules)
+    profile = profile_of(job)
+    if profile.answer.format == "text" or job.generation is None:
+        return upsampled_prompt(answer.text, answer.finish_reason, profile.answer)
+    schema = profile.schema_for(job.generation.mode)
+    return json_prompt(answer.text, answer.finish_reason, profile.answer, schema, job.generation)
+
+
+def profile_of(job: Job) -> Profile:
+    """Return the profile with which a job was queued. Raises ConfigError when it cannot be used any more."""
+    return load_profile(queued_settings(job.settings).profile)
 
 
 def load_result(store: Store, job: Job) -> Result:
@@ -244,6 +253,7 @@ def _provenance(store: Store, job: Job, answer: Answer, cleaned: Cleaned) -> dic
         "temperature": request.sampling.temperature,
         "seed": request.sampling.seed,
         "candidate": request.candidate,
+        **_draws(job),
         "finish_reason": answer.finish_reason,
         "removed_from_answer": list(cleaned.removed),
         "seconds": {
@@ -254,6 +264,11 @@ def _provenance(store: Store, job: Job, answer: Answer, cleaned: Cleaned) -> dic
         "runner": answer.runner,
         "job": job.identity,
     }
+
+
+def _draws(job: Job) -> dict[str, Json]:
+    """Return what the answers cost that were not taken; nothing where the first one was."""
+    return {"draws": [asdict(draw) for draw in job.draws]} if job.draws else {}
 
 
 def _date(unix_time: float) -> str | None:

@@ -25,6 +25,8 @@ class Media(StrEnum):
     """The first control video (vis, edge, seg, depth …); where there is none, the RGB video."""
     BOTH = "both"
     """Frames of the RGB video, then the same number of frames of the control video."""
+    ALL = "all"
+    """Frames of the RGB video, if there is one, then the same number of each control video."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +35,24 @@ class ShownMedia:
 
     video: Path | None
     """None for a prompt without a video."""
-    control: Path | None = None
-    """A second video, shown after the first one and at its size; None in most cases."""
+    controls: tuple[Path, ...] = ()
+    """Further videos, shown after the first one and at its size; none in most cases."""
     names: str = ""
-    """The kind of the videos: "rgb", the name of a control, or both, as in "rgb+edge". Empty for none."""
+    """The kinds of the videos: "rgb", the name of a control, or several, as in "rgb+edge". Empty for none."""
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All the videos, in the order in which they are shown."""
+        return () if self.video is None else (self.video, *self.controls)
+
+
+NO_MEDIA = ShownMedia(None)
 
 
 def choose_media(spec: Spec, media: Media) -> ShownMedia:
     """Return the videos of a spec that this setting shows to the model."""
+    if media is Media.ALL:
+        return _all_media(spec)
     control = next((name for name in CONTROLS if name in spec.controls), None)
     if spec.video is None or control is None:
         return ShownMedia(spec.video, names=_RGB if spec.video else "")
@@ -49,8 +61,19 @@ def choose_media(spec: Spec, media: Media) -> ShownMedia:
         # Where `video` is the control video, the spec has no RGB video.
         return ShownMedia(first, names=control)
     if media is Media.BOTH:
-        return ShownMedia(spec.video, first, f"{_RGB}+{control}")
+        return ShownMedia(spec.video, (first,), f"{_RGB}+{control}")
     return ShownMedia(spec.video, names=_RGB)
+
+
+def _all_media(spec: Spec) -> ShownMedia:
+    """Return the RGB video and all controls, in the order of the spec's format."""
+    shown = dict(spec.controls)
+    if spec.video is not None and spec.video not in shown.values():
+        shown = {_RGB: spec.video, **shown}
+    if not shown:
+        return ShownMedia(spec.video, names=_RGB if spec.video else "")
+    first, *others = shown.values()
+    return ShownMedia(first, tuple(others), "+".join(shown))
 
 
 def missing_media_hint(spec: Spec, cwd: Path) -> Path | None:

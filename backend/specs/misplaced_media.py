@@ -21,8 +21,8 @@ def where_media_is(spec: Spec, media: Media, cwd: Path) -> str:
     when nothing is missing, or when it is nowhere.
     """
     shown = choose_media(spec, media)
-    for path in (shown.video, shown.control):
-        if path is not None and not _exists(path):
+    for path in shown.paths:
+        if not _exists(path):
             return _where(replace(spec, video=path), path, cwd)
     return ""
 

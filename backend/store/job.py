@@ -85,8 +85,8 @@ class Order:
     """`Upsampling` as JSON."""
     destination: Path
     """The file that the result goes to, absolute."""
-    control: Path | None = field(default=None, kw_only=True)
-    """A second video, which the model sees after the first one; absolute."""
+    controls: tuple[Path, ...] = field(default=(), kw_only=True)
+    """Further videos, which the model sees after the first one; absolute."""
     media: str = field(default="", kw_only=True)
     """What the videos are: "rgb", "edge", "rgb+edge"; empty without a video, and in queues of earlier
     versions."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import sys
 import time
 from functools import lru_cache
+from pathlib import Path
 
 from pydantic import TypeAdapter
 
@@ -18,6 +20,21 @@ from backend.store.trouble import Damaged
 _TARGET = TypeAdapter(Target)
 _GENERATION = TypeAdapter(Generation)
 _DRAWS = TypeAdapter(tuple[Draw, ...])
+
+
+_ELSEWHERE = {"controls": "control, more_controls"}
+COLUMNS = ", ".join(_ELSEWHERE.get(name, name) for name in Job.__dataclass_fields__)
+"""The columns of the table of jobs from which `job_of` makes a job."""
+
+
+def paths_column(paths: tuple[Path, ...]) -> str:
+    """Return the text that stands for these paths. Bytes that are no UTF-8 become lone surrogates in it."""
+    return json.dumps([str(path) for path in paths])
+
+
+def read_paths(text: str) -> tuple[Path, ...]:
+    """Return the paths that were stored as this text."""
+    return () if text == "[]" else tuple(Path(path) for path in json.loads(text))
 
 
 def target_column(target: Target) -> str:
@@ -55,10 +72,12 @@ def read_draws(text: str) -> tuple[Draw, ...]:
 def insert_job(db: sqlite3.Connection, job: Order, asked: int) -> None:
     """Put a job into the queue. `asked` is `Job.asked`, and its place."""
     now = time.time()
-    values = {name: getattr(job, name) for name in Order.__dataclass_fields__} | {
+    own = Order.__dataclass_fields__.keys() - {"controls"}
+    values = {name: getattr(job, name) for name in own} | {
         "file": stored_path(job.file),
         "video": stored_path(job.video) if job.video else None,
-        "control": stored_path(job.control) if job.control else None,
+        "control": stored_path(job.controls[0]) if job.controls else None,
+        "more_controls": paths_column(job.controls[1:]),
         "destination": stored_path(job.destination),
         "choice": stored_path(job.choice) if job.choice else None,
         "target": target_column(job.target),
@@ -81,12 +100,14 @@ def job_of(row: sqlite3.Row) -> Job:
     try:
         for name in ("file", "destination"):
             values[name] = path_of(values[name])
-        for name in ("video", "control", "choice"):
+        for name in ("video", "choice"):
             if values[name] is not None:
                 values[name] = path_of(values[name])
         for name in ("force", "held"):
             values[name] = bool(values[name])
         values["state"] = State(values["state"])
+        first, more = values.pop("control"), read_paths(values.pop("more_controls"))
+        values["controls"] = more if first is None else (path_of(first), *more)
         values["target"] = read_target(values["target"])
         values["generation"] = read_generation(values["generation"])
         values["draws"] = read_draws(values["draws"])

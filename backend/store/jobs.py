@@ -11,11 +11,10 @@ from pathlib import Path
 from backend.store.attempts import Attempt, attempts_at, begin_attempt, end_attempt, ensure_attempt
 from backend.store.database import EACH, Database, array
 from backend.store.job import Draw, Job, Order, State
-from backend.store.job_rows import draws_column, insert_job, job_of
+from backend.store.job_rows import COLUMNS, draws_column, insert_job, job_of
 from backend.store.paths import path_of
 from remote.protocol import Answer
 
-_COLUMNS = ", ".join(Job.__dataclass_fields__)
 _ENDED = str(tuple(str(state) for state in State if state.ended))
 _STOPPED = (State.FAILED, State.CANCELLED, State.PAUSED)
 _PROGRESS = (State.PREPARING, State.SENT, State.RUNNING)
@@ -330,7 +329,7 @@ class Jobs(Database):
     ) -> list[Job]:
         with self._using() as db:
             rows = db.execute(
-                f"SELECT {_COLUMNS} FROM jobs WHERE {condition} ORDER BY {order} LIMIT ?",  # noqa: S608
+                f"SELECT {COLUMNS} FROM jobs WHERE {condition} ORDER BY {order} LIMIT ?",  # noqa: S608
                 (*values, most),
             ).fetchall()
             return [job_of(row) for row in rows]

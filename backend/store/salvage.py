@@ -22,7 +22,7 @@ from pathlib import Path
 from backend.store.decision import Decision
 from backend.store.held_answers import parse_held
 from backend.store.job import State
-from backend.store.job_rows import read_draws, read_generation, read_target
+from backend.store.job_rows import read_draws, read_generation, read_paths, read_target
 from backend.store.pages import PAGE, RecoveredRow, read_rows
 from backend.store.paths import path_of
 from backend.store.schema import SETTLE_ORIGINS, transaction
@@ -255,6 +255,7 @@ def _is_whole_job(row: Values) -> bool:
         json.loads(str(row.get("settings")))
         read_target(str(row.get("target", "{}")))
         read_draws(str(row.get("draws", "[]")))
+        read_paths(str(row.get("more_controls", "[]")))
         if row.get("generation") is not None:
             read_generation(str(row["generation"]))
         if row.get("request") is not None:

@@ -224,6 +224,7 @@ INSERT INTO unsettled (path)
 """,  # noqa: S608 - our own words
     # 14: what a spec says of the video to be made, what follows from that, and answers that were wrong.
     """
+ALTER TABLE jobs ADD COLUMN more_controls TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE jobs ADD COLUMN target TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE jobs ADD COLUMN generation TEXT;
 ALTER TABLE jobs ADD COLUMN draws TEXT NOT NULL DEFAULT '[]';

@@ -32,6 +32,7 @@ class FrameInfo:
         object.__setattr__(self, "time", float(self.time))
 
 
+_SAMPLING_SINCE_6 = ("top_p", "top_k", "min_p", "presence_penalty", "repetition_penalty")
 _FRACTIONS = ("top_p", "min_p", "presence_penalty", "repetition_penalty")
 
 
@@ -82,6 +83,13 @@ class Request:
     schema: str = ""
     """The JSON schema that the answer follows where the model server can hold to one, as JSON; empty for an
     answer in free text. From protocol 6 on."""
+
+    @property
+    def least_protocol(self) -> int:
+        """The oldest protocol in which this request can be sent."""
+        values = asdict(self.sampling)
+        is_new = any(values[name] is not None for name in values if name in _SAMPLING_SINCE_6)
+        return 6 if is_new or self.schema else 1
 
     def job_id(self) -> str:
         """SHA-256 over the canonical JSON of the fields, as 64 hex digits.

@@ -24,6 +24,7 @@ from statistics import median
 
 from backend.config import Layer, check_layers
 from backend.planning.plan import Planner
+from backend.specs.media import ShownMedia
 from backend.tokens import TextCounter
 from backend.video import choose_frames, prepare_frames
 from tests.faults.batch import Batch, Size
@@ -176,7 +177,7 @@ async def _draw(frames: Path, folder: Path, jobs: int, seed: int) -> None:
     for scene in make_scenes(_NAME, jobs, 1, jobs, Random(seed)):
         assert scene.picture is not None
         picture.write_bytes(scene.picture)
-        plan = planner.plan(scene.prompt, picture)
+        plan = planner.plan(scene.prompt, ShownMedia(picture))
         assert plan.video is not None
         assert plan.size is not None
         chosen = choose_frames(plan.video, plan.frames, planner.settings.frame_sampling)

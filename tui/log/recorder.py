@@ -16,6 +16,7 @@ from backend.events import (
     HandedOver,
     JobCancelled,
     JobDone,
+    JobDrawnAgain,
     JobFailed,
     JobPaused,
     JobPostponed,
@@ -45,6 +46,7 @@ JobEvent = (
     | JobDone
     | JobFailed
     | JobPostponed
+    | JobDrawnAgain
     | JobPaused
     | JobCancelled
 )
@@ -122,6 +124,7 @@ def line_of(event: Event, box: str, now: float) -> LogLine | None:
             | JobDone()
             | JobFailed()
             | JobPostponed()
+            | JobDrawnAgain()
             | JobPaused()
             | JobCancelled()
         ):
@@ -156,6 +159,8 @@ def _job_text(event: JobEvent) -> tuple[str, str]:
             return "error", f"failed: {event.error}"
         case JobPostponed():
             return "warning", f"waits: {event.reason}"
+        case JobDrawnAgain():
+            return "warning", f"drawn again, {event.draw} of {event.most}: {event.reason}"
         case JobPaused():
             return "info", "paused"
         case JobCancelled():

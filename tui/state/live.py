@@ -20,6 +20,7 @@ from backend.events import (
     HandingOver,
     JobCancelled,
     JobDone,
+    JobDrawnAgain,
     JobFailed,
     JobPaused,
     JobPostponed,
@@ -223,6 +224,7 @@ class Live:
                 | JobDone()
                 | JobFailed()
                 | JobPostponed()
+                | JobDrawnAgain()
                 | JobPaused()
                 | JobCancelled()
             ):
@@ -287,7 +289,7 @@ class Live:
                 job.error = event.error
             case JobCancelled():
                 self._end(job, State.CANCELLED)
-            case JobPostponed():
+            case JobPostponed() | JobDrawnAgain():
                 job.state, job.note = State.QUEUED, event.reason
             case JobPaused():
                 job.state = State.PAUSED

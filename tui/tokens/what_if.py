@@ -61,8 +61,8 @@ def read_subject(spec: Spec, config: Upsampling, counter: TextCounter) -> Measur
     troubles: dict[Path, UpsampleError] = {}
     for media in Media:
         shown = choose_media(spec, media)
-        for path in (shown.video, shown.control):
-            if path is None or path in videos or path in troubles:
+        for path in shown.paths:
+            if path in videos or path in troubles:
                 continue
             try:
                 videos[path] = probe(path)
@@ -122,12 +122,12 @@ class WhatIf:
         """The plan: what would be sent."""
         shown = choose_media(self.subject.spec, self.settings.media)
         planner, prompt = self._planner, self.subject.spec.prompt
-        for path in (shown.video, shown.control):
-            if path is not None and path in self.subject.troubles:
+        for path in shown.paths:
+            if path in self.subject.troubles:
                 return Plan(prompt, None, None, 0, None, 0, self.subject.troubles[path])
-        video = self.subject.videos[shown.video] if shown.video else None
-        control = self.subject.videos[shown.control] if shown.control else None
-        return planner.plan_read(prompt, video, control, self.text)
+        videos = tuple(self.subject.videos[path] for path in shown.paths)
+        target = self.subject.spec.target
+        return planner.plan_read(prompt, videos, self.text, names=shown.names, target=target)
 
     @property
     def text(self) -> int:

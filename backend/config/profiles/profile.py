@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from backend.config.profiles.cleaning import AnswerRules
-from backend.config.profiles.template import Template
+from backend.config.profiles.template import PLAIN, Template
 from backend.tokens import FAMILIES, Family
 
 
@@ -125,6 +125,11 @@ class Profile(_Section):
         variant = self.variants.get(mode)
         name = (variant.schema_file if variant else "") or self.answer.schema_file
         return self.schemas.get(name, "")
+
+    @property
+    def uses_target(self) -> bool:
+        """Whether requests and answers depend on what the spec says of the video that is to be made."""
+        return self.template.user != PLAIN or bool(self.variants) or self.answer.format == "json"
 
     @property
     def schema_files(self) -> frozenset[str]:

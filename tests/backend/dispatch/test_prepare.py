@@ -80,7 +80,7 @@ async def test_the_message_holds_the_frames_that_the_request_names(
 async def test_frames_of_both_videos_are_sent_at_one_size(
     job: Callable[..., Job], counted_clip: Path, uneven_clip: Path
 ) -> None:
-    both = replace(job(counted_clip), control=uneven_clip)
+    both = replace(job(counted_clip), controls=(uneven_clip,))
     ready = await Preparer("m", served).prepare(both)
     times = [frame.time for frame in ready.request.frames]
     assert (times[:2], len(times), len(ready.images)) == ([0.5, 1.5], 4, 4)

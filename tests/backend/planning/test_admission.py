@@ -19,6 +19,7 @@ from backend.planning.orders import Batch
 from backend.planning.pace import measured_pace
 from backend.planning.plan import Planner
 from backend.planning.summary import BYTES_PER_PIXEL, Summary, summarise
+from backend.specs.media import ShownMedia
 from backend.specs.model import Spec, SpecFormat
 from backend.specs.scan import scan
 from backend.store import Store, Written
@@ -241,8 +242,8 @@ def test_a_plan_made_anew_is_the_plan_that_would_have_been_made(
     one_frame = settings.upsampling.model_copy(update={"frames_to_extract": 1})
     before, after = Planner(settings.upsampling, counter), Planner(one_frame, counter)
     for path in (counted_clip, None, Path("gone.mp4")):
-        plan = after.plan_anew(before.plan("dusk", path))
-        expected = after.plan("dusk", path)
+        plan = after.plan_anew(before.plan("dusk", ShownMedia(path)))
+        expected = after.plan("dusk", ShownMedia(path))
         assert (plan.frames, plan.size, plan.budget) == (
             expected.frames, expected.size, expected.budget,
         )  # fmt: skip

@@ -41,4 +41,10 @@ def test_size_and_length_follow_from_the_spec_and_then_from_its_control(
 
 def test_each_size_of_the_table_has_the_ratio_under_which_it_stands() -> None:
     for row in COSMOS3_SIZES.values():
-        assert [aspect_ratio_of(size) for size in row.values()] == ["16,9", "4,3", "1,1", "3,4", "9,16"]
+        assert [aspect_ratio_of(size) for size in row.values()] == [
+            "16,9",
+            "4,3",
+            "1,1",
+            "3,4",
+            "9,16",
+        ]

@@ -210,17 +210,19 @@ def test_a_changed_profile_makes_another_order() -> None:
 
 
 def test_the_setting_says_which_videos_a_job_looks_at(tmp_path: Path) -> None:
-    made = spec("a.json", video=video(), controls={"edge": Path("e.mp4")})
+    controls = {"edge": Path("e.mp4"), "depth": Path("d.mp4")}
+    made = spec("a.json", video=video(), controls=controls)
     seen = {}
-    for media in ("rgb", "control", "both"):
+    for media in ("rgb", "control", "both", "all"):
         changed = batch({"upsampling": {"media": media}})
         (job,) = make_jobs([made], [], changed)
-        seen[media] = (job.video, job.control, job.media)
-    rgb, edge = tmp_path / "a.mp4", tmp_path / "e.mp4"
+        seen[media] = (job.video, job.controls, job.media)
+    rgb, edge, depth = tmp_path / "a.mp4", tmp_path / "e.mp4", tmp_path / "d.mp4"
     assert seen == {
-        "rgb": (rgb, None, "rgb"),
-        "control": (edge, None, "edge"),
-        "both": (rgb, edge, "rgb+edge"),
+        "rgb": (rgb, (), "rgb"),
+        "control": (edge, (), "edge"),
+        "both": (rgb, (edge,), "rgb+edge"),
+        "all": (rgb, (edge, depth), "rgb+edge+depth"),
     }
 
 

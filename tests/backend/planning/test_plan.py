@@ -12,6 +12,7 @@ from backend.config import Layer, Upsampling, check_layers
 from backend.errors import InputError, MediaError
 from backend.planning.plan import Plan, Planner, make_request
 from backend.sizes import Size
+from backend.specs.media import NO_MEDIA, ShownMedia
 from backend.specs.model import Spec, SpecFormat
 from backend.tokens import PIXTRAL, TextCounter, Verdict
 from backend.video import Frame, MediaKind, Video
@@ -41,7 +42,7 @@ def plan(counter: TextCounter) -> MakePlan:
     """Plans a prompt and a path under the shipped settings with changes."""
 
     def make(prompt: str, path: Path | None, **changes: object) -> Plan:
-        return Planner(upsampling(**changes), counter).plan(prompt, path)
+        return Planner(upsampling(**changes), counter).plan(prompt, ShownMedia(path))
 
     return make
 
@@ -118,7 +119,7 @@ def test_no_frame_is_sent_larger_than_the_model_looks_at(
 ) -> None:
     still = Video(Path("photo.jpg"), MediaKind.IMAGE, source, 0.0, 0.0, 1, "mjpeg")
     planner = Planner(upsampling(profile=profile, max_tokens=32_768), counter)
-    found = planner.plan_read(PROMPT, still, None, 16)
+    found = planner.plan_read(PROMPT, (still,), 16)
     assert (found.size, found.refusal) == (sent, None)
     assert found.budget == planner.weigh(16, source, 1)
     assert planner.largest(source, 16, 1) == sent
@@ -128,8 +129,8 @@ def test_a_video_that_may_be_hdr_is_warned_of(counter: TextCounter) -> None:
     plain = Video(Path("a.mov"), MediaKind.VIDEO, Size(64, 36), 24.0, 1.0, 24, "hevc")
     doubtful = replace(plain, path=Path("b.mov"), is_perhaps_hdr=True)
     planner = Planner(upsampling(), counter)
-    assert planner.plan_read(PROMPT, plain, None, 16).warning == ""
-    found = planner.plan_read(PROMPT, plain, doubtful, 16)
+    assert planner.plan_read(PROMPT, (plain,), 16).warning == ""
+    found = planner.plan_read(PROMPT, (plain, doubtful), 16)
     assert found.refusal is None
     assert found.warning.startswith("b.mov says BT.2020 and not whether it is HDR")
 
@@ -139,12 +140,12 @@ def test_a_sequence_with_gaps_is_warned_of_and_refused_where_time_chooses(
 ) -> None:
     whole = Video(Path("f_%d.png"), MediaKind.SEQUENCE, Size(64, 36), 0.0, 0.0, 24, "png")
     planner = Planner(upsampling(), counter)
-    assert planner.plan_read(PROMPT, whole, None, 16).warning == ""
-    found = planner.plan_read(PROMPT, replace(whole, gaps=3), None, 16)
+    assert planner.plan_read(PROMPT, (whole,), 16).warning == ""
+    found = planner.plan_read(PROMPT, (replace(whole, gaps=3),), 16)
     assert (found.refusal, found.frames) == (None, 2)
     assert found.warning.startswith("f_%d.png: 3 numbers are missing between the first of its 24")
     planner = Planner(upsampling(frame_sampling="fps"), counter)
-    assert "frame rate is not known" in str(planner.plan_read(PROMPT, whole, None, 16).refusal)
+    assert "frame rate is not known" in str(planner.plan_read(PROMPT, (whole,), 16).refusal)
 
 
 # --- text ----------------------------------------------------------------------------------------
@@ -218,8 +219,7 @@ def test_both_videos_are_weighed_at_one_size(with_control: Spec, counter: TextCo
     planner = Planner(upsampling(media="both", frames_to_extract=4), counter)
     found = planner.plan_spec(with_control)
     assert found.video is not None
-    assert found.control is not None
-    assert (found.frames, found.control_frames) == (6, 4)
+    assert [frames for _, frames in found.shown] == [2, 4]
     assert found.size is not None
     assert found.budget is not None
     assert found.budget.vision == PIXTRAL.vision_tokens(found.size, 6)
@@ -229,7 +229,7 @@ def test_both_videos_are_weighed_at_one_size(with_control: Spec, counter: TextCo
 def test_the_control_alone_is_weighed(with_control: Spec, counter: TextCounter) -> None:
     found = Planner(upsampling(media="control"), counter).plan_spec(with_control)
     assert found.video is not None
-    assert (found.video.size, found.frames, found.control) == (Size(64, 36), 2, None)
+    assert (found.video.size, found.frames, found.controls) == (Size(64, 36), 2, ())
 
 
 def test_a_control_that_cannot_be_read_is_a_refusal(
@@ -249,10 +249,12 @@ def test_a_strip_that_the_model_takes_at_no_size_is_refused(
 ) -> None:
     strip = clips / "strip.png"
     run_ffmpeg("-f", "lavfi", "-i", "color=gray:s=804x4", "-frames:v", "1", strip)
-    refusal = Planner(upsampling(profile="reason1"), counter).plan(PROMPT, strip).refusal
+    refusal = (
+        Planner(upsampling(profile="reason1"), counter).plan(PROMPT, ShownMedia(strip)).refusal
+    )
     assert isinstance(refusal, InputError)
     assert "too thin" in refusal.problem
-    assert Planner(upsampling(), counter).plan(PROMPT, strip).refusal is None
+    assert Planner(upsampling(), counter).plan(PROMPT, ShownMedia(strip)).refusal is None
 
 
 def test_without_resizing_a_large_video_is_refused_with_the_size_that_fits(
@@ -346,7 +348,7 @@ FRAMES = (Frame(Path("0.png"), "ab" * 32, 928, 510, 0.25, 1000),)
 
 def test_a_request_holds_what_decides_the_answer(counter: TextCounter) -> None:
     planner = Planner(upsampling(reserve=250), counter)
-    request = make_request(planner.plan(PROMPT, None), FRAMES, planner, "m", 40, 2)
+    request = make_request(planner.plan(PROMPT, NO_MEDIA), FRAMES, planner, "m", 40, 2)
     assert (request.profile, request.model, request.prompt) == ("transfer1", "m", PROMPT)
     assert request.system == ""
     assert (request.sampling.seed, request.candidate) == (42, 2)
@@ -358,13 +360,13 @@ def test_a_request_holds_what_decides_the_answer(counter: TextCounter) -> None:
 
 def test_an_empty_prompt_is_asked_as_the_profile_says(counter: TextCounter) -> None:
     planner = Planner(upsampling(), counter)
-    request = make_request(planner.plan("", None), (), planner, "m", 0, 0)
+    request = make_request(planner.plan("", NO_MEDIA), (), planner, "m", 0, 0)
     assert (request.prompt, request.frames) == ("describe the following images", ())
 
 
 def test_equal_requests_have_one_identity_and_others_another(counter: TextCounter) -> None:
     planner = Planner(upsampling(), counter)
-    plan = planner.plan(PROMPT, None)
+    plan = planner.plan(PROMPT, NO_MEDIA)
 
     def identity(model: str = "m", seed: int = 0, candidate: int = 0) -> str:
         return make_request(plan, FRAMES, planner, model, seed, candidate).job_id()
@@ -378,5 +380,5 @@ def test_equal_requests_have_one_identity_and_others_another(counter: TextCounte
 def test_an_identity_is_the_same_in_every_version(counter: TextCounter) -> None:
     # What the box has done is found again by it: a change here makes everybody's work be repeated.
     planner = Planner(upsampling(), counter)
-    request = make_request(planner.plan(PROMPT, None), FRAMES, planner, "m", 0, 0)
+    request = make_request(planner.plan(PROMPT, NO_MEDIA), FRAMES, planner, "m", 0, 0)
     assert request.job_id()[:16] == "9a02c4bdd7687493"

@@ -19,9 +19,9 @@ def spec(video: Path | None, **controls: Path) -> Spec:
 @pytest.mark.parametrize(
     ("media", "shown"),
     [
-        (Media.RGB, ShownMedia(RGB, None, "rgb")),
-        (Media.CONTROL, ShownMedia(EDGE, None, "edge")),
-        (Media.BOTH, ShownMedia(RGB, EDGE, "rgb+edge")),
+        (Media.RGB, ShownMedia(RGB, (), "rgb")),
+        (Media.CONTROL, ShownMedia(EDGE, (), "edge")),
+        (Media.BOTH, ShownMedia(RGB, (EDGE,), "rgb+edge")),
     ],
 )
 def test_the_setting_decides_and_edge_comes_before_depth(media: Media, shown: ShownMedia) -> None:
@@ -30,11 +30,11 @@ def test_the_setting_decides_and_edge_comes_before_depth(media: Media, shown: Sh
 
 @pytest.mark.parametrize("media", Media)
 def test_what_is_missing_is_stood_in_for(media: Media) -> None:
-    assert choose_media(spec(RGB), media) == ShownMedia(RGB, None, "rgb")
+    assert choose_media(spec(RGB), media) == ShownMedia(RGB, (), "rgb")
     # A spec without an RGB video has its first control in its place.
-    assert choose_media(spec(DEPTH, depth=DEPTH), media) == ShownMedia(DEPTH, None, "depth")
+    assert choose_media(spec(DEPTH, depth=DEPTH), media) == ShownMedia(DEPTH, (), "depth")
     assert choose_media(spec(None), media) == ShownMedia(None)
 
 
 def test_a_control_that_nobody_knows_is_not_looked_at() -> None:
-    assert choose_media(spec(RGB, style=EDGE), Media.BOTH) == ShownMedia(RGB, None, "rgb")
+    assert choose_media(spec(RGB, style=EDGE), Media.BOTH) == ShownMedia(RGB, (), "rgb")

@@ -224,7 +224,7 @@ def test_a_queue_of_every_schema_keeps_what_is_in_it(path: Path, version: int) -
     with closing(Store(path)) as store:
         (job,) = store.jobs()
         assert (job.name, job.state, job.identity, job.estimate) == ("dusk", "sent", "ab", 2481)
-        assert (job.video, job.control, job.media) == (Path("/videos/a.mp4"), None, "")
+        assert (job.video, job.controls, job.media) == (Path("/videos/a.mp4"), (), "")
         assert (job.held, job.choice, job.force) == (False, None, False)
         assert store.answer("cd", "") == ANSWER
         assert store.seen("h100") == ("journal", 12)
@@ -240,7 +240,10 @@ def test_a_queue_of_every_schema_can_be_used_as_a_new_one(path: Path, version: i
     make_old(path, version)
     with closing(Store(path)) as store:
         old, new = store.queue(
-            [new_job("k"), new_job("new", control=Path("/e.mp4"), media="rgb+edge")]
+            [
+                new_job("k"),
+                new_job("new", controls=(Path("/e.mp4"), Path("/d.mp4")), media="rgb+edge+depth"),
+            ]
         )
         assert [job.number for job in store.to_do()] == [old.number, new.number]
         store.ask_to_pause([new.number])
@@ -253,7 +256,7 @@ def test_a_queue_of_every_schema_can_be_used_as_a_new_one(path: Path, version: i
     with closing(Store(path)) as again:
         assert again.jobs() == before
         assert again.jobs()[1].state is State.DONE
-        assert again.jobs()[1].media == "rgb+edge"
+        assert again.jobs()[1].media == "rgb+edge+depth"
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
 

@@ -169,7 +169,7 @@ def test_media_are_read_once_and_broken_ones_told(
     assert set(subject.videos) == {rgb, edge}
     both = WhatIf.of(subject, settings.upsampling).with_media().with_media()
     assert both.settings.media is Media.BOTH
-    assert (both.plan.frames, both.plan.control_frames) == (4, 2)
+    assert [frames for _, frames in both.plan.shown] == [2, 2]
     broken = read_subject(replace(spec, controls={"edge": gone}), settings.upsampling, counter)
     control = WhatIf.of(broken, settings.upsampling).with_media()
     assert control.plan.refusal is not None

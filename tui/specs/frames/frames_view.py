@@ -100,7 +100,7 @@ class FramesView(TellsDefects, Widget):
         self._note = "" if look is None or self.can_draw else "no pictures without colours"
         grid = None
         if look is not None and self.can_draw:
-            grid = lay_out(look.video.size, look.frames + look.control_frames, width, height)
+            grid = lay_out(look.source, look.frames, width, height)
         task = _Task(look, grid) if look is not None and grid is not None else None
         if task != self._wanted:
             self._wanted, self._pictures, self._trouble = task, (), ""
@@ -156,8 +156,7 @@ class FramesView(TellsDefects, Widget):
         """Return the pixels of each picture."""
         if self._graphics is None:
             return task.grid.size
-        source = task.look.video.size
-        return self._graphics.fill(source, task.grid.size.width, task.grid.lines)
+        return self._graphics.fill(task.look.source, task.grid.size.width, task.grid.lines)
 
     @on(PicturesRead)
     def _take(self, message: PicturesRead) -> None:
@@ -206,7 +205,7 @@ class FramesView(TellsDefects, Widget):
         if self._trouble:
             return _words(f"no pictures: {self._trouble}", self._width)
         grid, look = self._wanted.grid, self._wanted.look
-        total = look.frames + look.control_frames
+        total = look.frames
         lines: list[Strip] = []
         for places in _rows(grid):
             lines += self._row(grid, places)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -33,21 +33,24 @@ _MOST = 16
 class Look:
     """The frames of a spec that are to be shown."""
 
-    video: Video
-    frames: int
-    """How many frames are sent."""
+    shown: tuple[tuple[Video, int], ...]
+    """The videos, each with how many of its frames are sent; at least one."""
     sampling: FrameSampling
-    control: Video | None = None
-    """A second video, whose frames are sent after the first one's."""
-    control_frames: int = 0
+
+    @property
+    def source(self) -> Size:
+        """The size of the first video; all frames are sent in its shape."""
+        return self.shown[0][0].size
+
+    @property
+    def frames(self) -> int:
+        """How many frames are sent of all videos together."""
+        return sum(frames for _, frames in self.shown)
 
 
 def look_at(plan: Plan | None, sampling: FrameSampling) -> Look | None:
     """Return the frames that this plan would send; None for a text, or a video that cannot be read."""
-    if plan is None or plan.video is None:
-        return None
-    frames = plan.frames - plan.control_frames
-    return Look(plan.video, frames, sampling, plan.control, plan.control_frames)
+    return Look(plan.shown, sampling) if plan is not None and plan.shown else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +130,17 @@ class PictureBook:
         Raises MediaError when a file cannot be read, and ThumbnailsCancelled when `cancelled` returns
         true.
         """
-        whose = "video " if look.control else ""
-        yield from self._read(look.video, look, size, whose, min(look.frames, most), cancelled)
-        if look.control is not None and most > look.frames:
-            rest = replace(look, frames=look.control_frames)
-            count = min(look.control_frames, most - look.frames)
-            yield from self._read(look.control, rest, size, "control ", count, cancelled)
+        for number, (video, frames) in enumerate(look.shown):
+            whose = "control " if number else "video " if look.shown[1:] else ""
+            count = min(frames, most)
+            yield from self._read(video, frames, look.sampling, size, whose, count, cancelled)
+            most -= count
 
     def _read(
         self,
         video: Video,
-        look: Look,
+        frames: int,
+        sampling: FrameSampling,
         size: Size,
         whose: str,
         most: int,
@@ -145,7 +148,7 @@ class PictureBook:
     ) -> Iterator[Picture]:
         if cancelled():
             raise ThumbnailsCancelled
-        chosen = choose_frames(video, look.frames, look.sampling)[:most]
+        chosen = choose_frames(video, frames, sampling)[:most]
         keys = [_key(frame.picture or video.path, size, frame.index) for frame in chosen]
         kept = [self._find(key) for key in keys]
         missing = [frame for frame, found in zip(chosen, kept, strict=True) if found is None]

@@ -28,8 +28,7 @@ def never() -> bool:
 
 
 def look(path: Path, control: Path | None = None) -> Look:
-    other = probe(control) if control else None
-    return Look(probe(path), 2, FrameSampling.UNIFORM, other, 2 if other else 0)
+    return Look(tuple((probe(it), 2) for it in (path, control) if it), FrameSampling.UNIFORM)
 
 
 def test_frames_are_told_by_their_time(clips: list[Path]) -> None:

@@ -1,0 +1,111 @@
+"""Writes the user message for a prompt: the profile's template with its variables filled in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from backend.config import Profile
+from backend.config.profiles.template import PLAIN, fill_in
+from backend.generation import Generation
+from remote.protocol import Json
+
+_RGB = "rgb"
+_KINDS: Mapping[str, str] = {
+    "edge": "outlines of what is to be seen",
+    "blur": "a blurred version of what is to be seen",
+    "vis": "a blurred version of what is to be seen",
+    "depth": "the distance of each point, near is bright",
+    "seg": "regions in colours, one for each thing",
+    "wsm": "a driving scene as a map of lanes and vehicles",
+    "hdmap": "a driving scene as a map of lanes and vehicles",
+    "lidar": "a driving scene as points that a laser has measured",
+    "keypoint": "the joints of people as points and lines",
+    "upscale": "what is to be seen, at a lower resolution",
+}
+"""What a control shows, by its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFrames:
+    """A video or image of which the model sees frames."""
+
+    name: str
+    """"rgb", or the name of a control."""
+    frames: int
+    is_still: bool = False
+    """Whether it is one picture, and no video."""
+
+
+def user_message(
+    profile: Profile, prompt: str, generation: Generation, shown: Sequence[ShownFrames]
+) -> str:
+    """Return the text that is sent after the pictures. `shown` are the media in their order."""
+    template = profile.user_template(generation.mode)
+    sent = profile.sent_prompt(prompt)
+    if template == PLAIN:
+        return sent
+    seconds = generation.whole_seconds(profile.answer.whole_seconds)
+    lines = _media_lines(shown)
+    return fill_in(
+        template,
+        {
+            "prompt": sent,
+            "mode": generation.mode,
+            "width": str(generation.size.width),
+            "height": str(generation.size.height),
+            "aspect_ratio": generation.aspect_ratio,
+            "fps": f"{generation.fps:g}",
+            "duration": f"{seconds}s",
+            "media": "\n".join(lines),
+            "controls": "\n".join(
+                line for line, it in zip(lines, shown, strict=True) if it.name != _RGB
+            ),
+            "outline": outline(profile.schema_for(generation.mode)),
+        },
+    )
+
+
+def _media_lines(shown: Sequence[ShownFrames]) -> list[str]:
+    """Say for each medium which pictures are its frames: "Pictures 1 to 4: frames of the source video"."""
+    lines, first = [], 1
+    for it in shown:
+        last = first + it.frames - 1
+        pictures = f"Picture {first}" if first == last else f"Pictures {first} to {last}"
+        frames = "the frame" if first == last else "frames, in order,"
+        what = f"the {it.name} control" if it.name != _RGB else "the source video"
+        if it.is_still and it.name == _RGB:
+            lines.append(f"{pictures}: the source image.")
+        else:
+            meaning = f" ({_KINDS[it.name]})" if it.name in _KINDS else ""
+            lines.append(f"{pictures}: {frames} of {what}{meaning}.")
+        first = last + 1
+    return lines
+
+
+def outline(schema: str) -> str:
+    """Return the JSON that a schema describes, with each value's description in its place; "" for none."""
+    if not schema:
+        return ""
+    root = cast("dict[str, Json]", json.loads(schema))
+    return json.dumps(_outline_of(root, root), indent=1, ensure_ascii=False)
+
+
+def _outline_of(shape: Json, root: Mapping[str, Json]) -> Json:
+    if not isinstance(shape, dict):
+        return ""
+    reference = shape.get("$ref")
+    if isinstance(reference, str):
+        target: Json = dict(root)
+        for part in reference.removeprefix("#/").split("/"):
+            target = target.get(part) if isinstance(target, dict) else None
+        return _outline_of(target, root)
+    properties = shape.get("properties")
+    if isinstance(properties, dict):
+        return {name: _outline_of(inner, root) for name, inner in properties.items()}
+    if "items" in shape:
+        return [_outline_of(shape["items"], root)]
+    described = shape.get("description")
+    return described if isinstance(described, str) else str(shape.get("type", ""))

@@ -1,0 +1,206 @@
+"""Answers that are not as the profile wants them: drawn again with another seed, and never twice."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from backend.box import reconnect
+from backend.box.asker import Asker, UnattendedAsker
+from backend.box.link import Box, JournalCursor, OnStale
+from backend.config import load_settings
+from backend.dispatch.dispatcher import Dispatcher
+from backend.events import Event, JobDone, JobDrawnAgain, JobFailed
+from backend.planning.orders import Batch, make_jobs
+from backend.results.writing import load_result
+from backend.specs.scan import scan
+from backend.store import Draw, Job, State, Store
+from remote.protocol import (
+    Accepted,
+    Answer,
+    Ask,
+    Finished,
+    FromApp,
+    FromBox,
+    Setup,
+    Submit,
+    Welcome,
+)
+from tests.support.json_profile import NAME, RIGHT, write_json_profile
+
+BOX = Box("h100", "gpu", Setup("/root", "openai", "m", 1.0))
+PROSE = "A long dusk."
+
+
+class AnsweringBox:
+    """Answers each request with the text that belongs to its seed."""
+
+    def __init__(self, texts: Callable[[int], str], protocol: int = 6) -> None:
+        self.welcome = Welcome(protocol, "r", "journal", 0, "openai 1", "s", "", 4, 0)
+        self.submitted: list[Submit] = []
+        self._texts = texts
+        self._said: asyncio.Queue[FromBox] = asyncio.Queue()
+
+    @property
+    def seeds(self) -> list[int]:
+        return [submit.request.sampling.seed for submit in self.submitted]
+
+    async def send(self, message: FromApp) -> None:
+        if isinstance(message, Ask):
+            return
+        assert isinstance(message, Submit)
+        self.submitted.append(message)
+        seq = 2 * len(self.submitted)
+        text = self._texts(message.request.sampling.seed)
+        self._said.put_nowait(Accepted(seq, message.job))
+        self._said.put_nowait(Finished(seq + 1, message.job, answer(text)))
+
+    async def messages(self) -> AsyncIterator[FromBox]:
+        while True:
+            yield await self._said.get()
+
+
+Run = Callable[[AnsweringBox], Awaitable[list[Event]]]
+
+
+def answer(text: str) -> Answer:
+    return Answer(text, "stop", "openai 1", 60, 7, "r", "", 1, 0.0, 1.0)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with contextlib.closing(Store(tmp_path / "queue.db")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def job(store: Store, tmp_path: Path) -> Job:
+    write_json_profile()
+    spec = tmp_path / "dusk.json"
+    spec.write_text(json.dumps({"model_mode": "text2video", "prompt": "Warm dusk", "fps": 16}))
+    settings = load_settings({"upsampling": {"profile": NAME}})
+    batch = Batch("h100", settings.boxes["local"], settings.upsampling, tmp_path / "out", seed=7)
+    return store.queue(make_jobs(scan([spec], tmp_path).specs, [spec], batch))[0]
+
+
+@pytest.fixture
+def run(store: Store, monkeypatch: pytest.MonkeyPatch) -> Run:
+    async def run(box: AnsweringBox) -> list[Event]:
+        @contextlib.asynccontextmanager
+        async def open_link(
+            _box: Box, _asker: Asker, _seen: JournalCursor, *, look: bool, on_stale: OnStale
+        ) -> AsyncIterator[AnsweringBox]:
+            yield box
+
+        monkeypatch.setattr(reconnect, "open_link", open_link)
+        events: list[Event] = []
+        async with asyncio.timeout(30):
+            await Dispatcher(store, BOX, UnattendedAsker(), events.append).run(store.to_do())
+        return events
+
+    return run
+
+
+async def test_a_wrong_answer_is_drawn_again_with_another_seed(
+    store: Store, job: Job, run: Run
+) -> None:
+    box = AnsweringBox({7: PROSE, 107: '{"mood": ""}', 207: RIGHT}.__getitem__)
+    events = await run(box)
+    assert box.seeds == [7, 107, 207]
+    told = [(e.draw, e.most, e.reason) for e in events if isinstance(e, JobDrawnAgain)]
+    assert [(draw, most) for draw, most, _ in told] == [(2, 3), (3, 3)]
+    assert "no JSON object but other text" in told[0][2]
+    (done,) = [event for event in events if isinstance(event, JobDone)]
+    assert json.loads(done.prompt) == {"scene": "a long dusk", "fps": 16}
+    assert json.loads(job.destination.read_text())["prompt"] == done.prompt
+
+
+async def test_the_cost_of_each_draw_stands_in_the_provenance(
+    store: Store, job: Job, run: Run
+) -> None:
+    await run(AnsweringBox({7: PROSE, 107: RIGHT}.__getitem__))
+    (draws,) = [load_result(store, store.jobs()[0]).provenance["draws"]]
+    assert isinstance(draws, list)
+    (draw,) = draws
+    assert isinstance(draw, dict)
+    assert (draw["seed"], draw["prompt_tokens"], draw["completion_tokens"]) == (7, 60, 7)
+    assert "no JSON object" in str(draw["problem"])
+
+
+async def test_what_stays_wrong_fails_with_what_was_wrong_and_keeps_its_text(
+    store: Store, job: Job, run: Run
+) -> None:
+    box = AnsweringBox(lambda _: PROSE)
+    events = await run(box)
+    assert box.seeds == [7, 107, 207]
+    (failed,) = [event for event in events if isinstance(event, JobFailed)]
+    assert "no JSON object but other text" in failed.error
+    (left,) = store.jobs()
+    assert (left.state, len(left.draws)) == (State.FAILED, 3)
+    kept = store.answer(left.identity or "", "h100")
+    assert kept is not None
+    assert kept.text == PROSE
+
+
+async def test_a_failed_job_that_is_queued_again_draws_what_was_not_drawn(
+    store: Store, job: Job, run: Run
+) -> None:
+    await run(AnsweringBox(lambda _: PROSE))
+    store.set_state(job.number, State.QUEUED)
+    box = AnsweringBox(lambda _: RIGHT)
+    await run(box)
+    assert (box.seeds, store.jobs()[0].state) == ([307], State.DONE)
+
+
+async def test_a_wrong_answer_that_was_stored_and_not_judged_is_paid_once(
+    store: Store, job: Job, run: Run
+) -> None:
+    first = AnsweringBox(lambda _: RIGHT)
+    await run(first)
+    # As if the program had been killed between the answer and its judgement, with another answer.
+    identity = store.jobs()[0].identity or ""
+    with store._transaction() as db:
+        db.execute("DELETE FROM results")
+        db.execute("UPDATE jobs SET state = 'sent'")
+    store.keep_answer(identity, "h100", answer(PROSE))
+    second = AnsweringBox(lambda _: RIGHT)
+    await run(second)
+    assert (first.seeds, second.seeds) == ([7], [107])
+    assert [draw.seed for draw in store.jobs()[0].draws] == [7]
+
+
+async def test_a_job_that_waited_for_its_next_draw_goes_on_with_that(
+    store: Store, job: Job, run: Run
+) -> None:
+    store.note_draw(job, Draw(7, "ab", "prose", 60, 7), again=True)
+    store.note_draw(job, Draw(7, "ab", "prose", 60, 7), again=True)
+    box = AnsweringBox(lambda _: RIGHT)
+    await run(box)
+    assert (box.seeds, len(store.jobs()[0].draws)) == ([107], 1)
+
+
+async def test_the_request_holds_the_schema_the_message_and_all_of_the_sampling(
+    store: Store, job: Job, run: Run
+) -> None:
+    box = AnsweringBox(lambda _: RIGHT)
+    await run(box)
+    (request,) = [submit.request for submit in box.submitted]
+    assert json.loads(request.schema)["required"] == ["scene"]
+    assert request.sampling.top_p == 0.8
+    assert request.prompt.startswith("Describe for 1280 x 720 at 16: Warm dusk\n{")
+    assert '"scene": "what is to be seen"' in request.prompt
+
+
+async def test_a_box_that_cannot_be_asked_so_is_named_with_what_to_do(
+    store: Store, job: Job, run: Run
+) -> None:
+    box = AnsweringBox(lambda _: RIGHT, protocol=5)
+    (failed,) = [event for event in await run(box) if isinstance(event, JobFailed)]
+    assert "of an earlier version" in failed.error
+    assert "upsample box stop" in failed.error
+    assert not box.submitted
