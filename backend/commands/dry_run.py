@@ -44,6 +44,7 @@ def plan_json(spec: Spec, plan: Plan) -> dict[str, Json]:
         "name": spec.name,
         "format": spec.format.value,
         "video": _path(plan.video) or (str(spec.video) if spec.video else None),
+        "control": _path(plan.controls[0] if plan.controls else None),
         "controls": [str(video.path) for video in plan.controls],
         "video_size": str(plan.video.size) if plan.video else None,
         "size_sent": str(plan.size) if plan.size else None,
