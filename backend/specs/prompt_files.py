@@ -34,12 +34,20 @@ def prompt_file_of(entry: Entry) -> Path | None:
     return path_of(entry, "prompt_path", entry.source.place.parent)
 
 
+def refuse_both(entry: Entry) -> None:
+    """Raise EntryFault for an entry with a prompt and a prompt file: tools differ in which one they take."""
+    if entry.fields.get("prompt") is not None and entry.fields.get("prompt_path") is not None:
+        raise EntryFault('only one of "prompt" and "prompt_path" may be given', "prompt_path")
+
+
 def read_prompt(entry: Entry, means: JsonPrompt = JsonPrompt.ITS_PROMPT) -> str:
     """Return the prompt of the entry or of its prompt file. Raises EntryFault and LeftAlone."""
     file = prompt_file_of(entry)
     if file is None:
         if "prompt_path" in entry.fields and "prompt" not in entry.fields:
             raise LeftAlone('a template: its "prompt_path" is empty')
+        if entry.fields.get("prompt", "") is None:
+            raise LeftAlone("a template: it has no prompt")
         return prompt_of(entry)
     source = _load(file)
     if file.suffix.lower() != ".json":

@@ -30,6 +30,7 @@ from backend.specs.prompt_files import (
     JsonPrompt,
     prompt_file_of,
     read_prompt,
+    refuse_both,
     rewrite_prompt_or_file,
 )
 from backend.specs.quoting import kind_of, quoted
@@ -65,8 +66,7 @@ def recognises(entry: Entry) -> bool:
 def read(entry: Entry, cwd: Path) -> Spec:
     mode = _mode_of(entry)
     fields, base = entry.fields, entry.source.place.parent
-    if "prompt" in fields and "prompt_path" in fields:
-        raise EntryFault('only one of "prompt" and "prompt_path" may be given', "prompt_path")
+    refuse_both(entry)
     written = read_prompt(entry, JsonPrompt.WHOLE)
     short = _short_prompt(entry) if is_json_object(written) else None
     own = {name: fields[name] for name in _CONTROLS if name in fields}

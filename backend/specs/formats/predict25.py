@@ -14,7 +14,12 @@ from backend.specs.adapter import EntryFault
 from backend.specs.entries import Entry
 from backend.specs.fields import KEYS_FROM_CWD, first_view, has_view, name_of, path_of
 from backend.specs.model import Mode, Spec, SpecFormat
-from backend.specs.prompt_files import prompt_file_of, read_prompt, rewrite_prompt_or_file
+from backend.specs.prompt_files import (
+    prompt_file_of,
+    read_prompt,
+    refuse_both,
+    rewrite_prompt_or_file,
+)
 from backend.specs.quoting import quoted
 from backend.specs.targets import target_of
 from remote.protocol import Json
@@ -45,6 +50,7 @@ def recognises(entry: Entry) -> bool:
 
 
 def read(entry: Entry, cwd: Path) -> Spec:
+    refuse_both(entry)
     base = entry.source.place.parent
     video = path_of(entry, "input_path", base) or first_view(entry.fields, "video_path", base)
     fields = {**_around(entry), **entry.fields}

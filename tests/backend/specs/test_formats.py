@@ -127,6 +127,27 @@ TABLE: list[tuple[str, object, Sequence[object]]] = [
         {"prompt_path": "a.json", "blur": {"control_path": "../c.mp4"}},
         [Read(COSMOS3, '{"prompt": "A car at night.", "seed": 3}', "../c.mp4", True)],
     ),
+    # --- Cosmos 3: keys without a value, as its own programs write them
+    (
+        "s.json",
+        {"prompt": "p", "prompt_path": None, "vision_path": "v.mp4", "edge": None, "extra": None},
+        [Read(COSMOS3, "p", "v.mp4")],
+    ),
+    (
+        "s.json",
+        {"prompt": None, "prompt_path": "a.txt", "vision_path": None, "model_mode": "text2video"},
+        [Read(COSMOS3, "A car at noon.", None)],
+    ),
+    (
+        "s.json",
+        {"prompt": None, "prompt_path": None, "vision_path": "v.mp4"},
+        ["skipped: a template: it has no prompt"],
+    ),
+    (
+        "s.json",
+        {"prompt": "p", "prompt_path": "a.txt", "vision_path": "v.mp4"},
+        ['line 1: only one of "prompt" and "prompt_path" may be given'],
+    ),
     # --- Cosmos 3: upsampled already, with the short prompt beside it
     (
         "s.json",
@@ -184,6 +205,16 @@ TABLE: list[tuple[str, object, Sequence[object]]] = [
     ),
     (
         "s.json",
+        {"prompt": "p", "prompt_path": "a.txt", "video_path": "v.mp4", "edge": {}},
+        [Read(TRANSFER25, "p", "v.mp4")],
+    ),
+    (
+        "s.json",
+        {"prompt": None, "input_root": ".", "hand_left": {"control_path": "l.mp4"}},
+        ["skipped: a template: it has no prompt"],
+    ),
+    (
+        "s.json",
         {"video_path": "v.mp4", "depth": {"control_weight": 1}},
         ["skipped: a template: it has no prompt"],
     ),
@@ -218,6 +249,11 @@ TABLE: list[tuple[str, object, Sequence[object]]] = [
         "s.json",
         {"prompt_path": "a.txt", "front_wide": {"video_path": "f.mp4"}},
         [Read(PREDICT25, "A car at noon.", "f.mp4")],
+    ),
+    (
+        "s.json",
+        {"inference_type": "text2world", "prompt": "p", "prompt_path": "a.txt"},
+        ['line 1: only one of "prompt" and "prompt_path" may be given'],
     ),
     # --- Predict2 and Predict1
     (
