@@ -23,6 +23,7 @@ from backend.sizes import Size
 from backend.specs.model import UNSAID, Mode, Spec, SpecFormat, Target
 from backend.specs.reading import Finding, read_file, read_in_parts
 from backend.specs.tables import is_table
+from backend.specs.tables.columns import ANY_COLUMNS, WantedColumns
 from backend.video import Colours, MediaKind, Video, probe
 
 _SCHEMA = f"6 {__version__}"
@@ -182,10 +183,12 @@ class SpecIndex:
         self._paths: dict[str, Path] = {}
         """Paths by their text: specs often share videos, and a look-up is faster than a new Path."""
 
-    def read(self, file: Path, cwd: Path) -> Iterator[tuple[Finding, ...]]:
-        """Return the findings of `read_file` in parts, so that the first is there before the last is made."""
+    def read(
+        self, file: Path, cwd: Path, columns: WantedColumns = ANY_COLUMNS
+    ) -> Iterator[tuple[Finding, ...]]:
+        """Return the findings of `read_in_parts` so that the first is there before the last is made."""
         if is_table(file):  # it may have a million rows
-            yield from read_in_parts(file, cwd)
+            yield from read_in_parts(file, cwd, columns)
             return
         absolute = os.path.abspath(os.path.join(cwd, file))  # noqa: PTH100, PTH118
         stamp = _stamp(absolute, str(cwd))

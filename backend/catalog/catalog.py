@@ -10,6 +10,8 @@ import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -21,8 +23,9 @@ from backend.specs.model import Skipped, Spec
 from backend.specs.no_prompts import FolderTexts
 from backend.specs.quoting import printable
 from backend.specs.reach import Reach, folders_around_links, leads_out, not_followed
-from backend.specs.reading import Finding, read_file
-from backend.specs.scan import FileFindings, find_files, read_whole, scan_files
+from backend.specs.reading import Finding, read_in_parts
+from backend.specs.scan import FileFindings, find_files, scan_files
+from backend.specs.tables.columns import ANY_COLUMNS, WantedColumns
 
 if TYPE_CHECKING:
     from watchfiles._rust_notify import RustNotify
@@ -75,7 +78,15 @@ def same_specs(old: Sequence[Spec], new: Sequence[Spec]) -> dict[int, int]:
 class Catalog:
     """The specs in some files and folders. One thread calls `scan`, then `watch`, then `close`."""
 
-    def __init__(self, paths: Sequence[Path], cwd: Path, index: SpecIndex | None = None) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        cwd: Path,
+        index: SpecIndex | None = None,
+        columns: WantedColumns = ANY_COLUMNS,
+    ) -> None:
+        """`columns` are the columns of tables as the user names them."""
+        self._columns = columns
         self._index = index
         """The cache of files that were read before."""
         self._paths = tuple(paths)
@@ -101,8 +112,8 @@ class Catalog:
             (self._folders if absolute.is_dir() else self._singles)[absolute] = path
         if watched:
             self._start_notifiers()
-        read = self._index.read if self._index else read_whole
-        for file in scan_files(self._paths, self._cwd, read):
+        read = self._index.read if self._index else read_in_parts
+        for file in scan_files(self._paths, self._cwd, partial(read, columns=self._columns)):
             if file.findings:
                 name = file.findings[0].file
                 self._files[self._absolute(name)] = name
@@ -210,7 +221,8 @@ class Catalog:
             return ()
         if (left := self._leaves(file)) is not None:
             return (not_followed([name], left, self._cwd),) if file.is_symlink() else ()
-        findings = read_file(name, self._cwd)
+        parts = read_in_parts(name, self._cwd, self._columns)
+        findings = tuple(chain.from_iterable(parts))
         if name.suffix.lower() == ".txt":
             return next(self._folder_texts.judge(name, [findings]))
         return self._folder_texts.without_unnamed_media(name, self._reach.judge(findings))

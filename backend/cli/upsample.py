@@ -22,12 +22,8 @@ def upsample(
         from backend.commands.upsample import upsample_batch
 
         return upsample_batch(replace(options, paths=paths))
-    if options.columns:
-        from backend.errors import InputError
-
-        raise InputError(
-            "--columns is for --no-ui and --dry-run", "The app finds columns by common names."
-        )
     from backend.commands.open_app import open_app
+    from backend.specs.tables.columns import parse_columns
 
-    return open_app(paths, options.results_folder, options.changes)
+    columns = parse_columns(options.columns)
+    return open_app(paths, options.results_folder, options.changes, columns)

@@ -11,6 +11,7 @@ from backend.config import Settings, Table, load_settings
 from backend.errors import ConfigError, InputError
 from backend.exit_codes import ExitCode
 from backend.results import DEFAULT_SAVE_DIR
+from backend.specs.tables.columns import ANY_COLUMNS, WantedColumns
 
 _PACKAGE = "cosmos-upsample"
 
@@ -19,6 +20,7 @@ def open_app(
     paths: Sequence[Path],
     save_dir: Path = DEFAULT_SAVE_DIR,
     changes: Callable[[], Table] = dict,
+    columns: WantedColumns = ANY_COLUMNS,
 ) -> ExitCode:
     """Open the terminal app on the given paths. `changes` returns the settings that the command line changes.
 
@@ -44,5 +46,6 @@ def open_app(
         reload,
         save_dir=save_dir,
         changes=changes,
+        columns=columns,
     )
     return ExitCode.OK

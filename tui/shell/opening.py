@@ -11,6 +11,7 @@ from backend.catalog.cache import VideoIndex, default_index
 from backend.config import Settings, Table
 from backend.console import safe, say
 from backend.planning.plan import Planner
+from backend.specs.tables.columns import ANY_COLUMNS, WantedColumns
 from backend.tokens import TextCounter
 from tui.app import UpsampleApp
 from tui.log.file import default_log_file
@@ -31,9 +32,11 @@ def run(
     reload: Callable[[], Settings],
     save_dir: Path,
     changes: Callable[[], Table] = dict,
+    columns: WantedColumns = ANY_COLUMNS,
 ) -> None:
     """Show the specs in these files and folders until the user quits; then say which work goes on.
 
+    `columns` are the columns of tables as the user names them; they do not hold for what is opened later.
     Raises ConfigError before anything is drawn when the settings name a box or profile that does not exist.
     """
     from backend.dispatch.still_running import describe_still_running
@@ -47,7 +50,7 @@ def run(
     desk = Desk(
         settings=settings,
         reload=reload,
-        source=SpecSource.on_disk(paths, Path.cwd(), default_index()),
+        source=SpecSource.on_disk(paths, Path.cwd(), default_index(), columns),
         make_planner=lambda settings: Planner(settings.upsampling, counter, videos.probe),
         queue=default_path(),
         save_dir=save_dir,

@@ -15,6 +15,7 @@ from backend.catalog.cache import SpecIndex
 from backend.catalog.catalog import Catalog, Changes
 from backend.specs.reading import Finding
 from backend.specs.scan import FileFindings
+from backend.specs.tables.columns import ANY_COLUMNS, WantedColumns
 
 POST_EVERY = 0.05
 """Seconds between two batches."""
@@ -48,18 +49,26 @@ class SpecSource:
     """Starts the scan. A thread calls it and iterates over it; it may block."""
     changes: Callable[[Event], Iterable[Changes]] = lambda _: ()
     """Yields what changes after the scan, until the event is set. The same thread iterates over it."""
+    columns: WantedColumns = ANY_COLUMNS
+    """The columns of tables as the user names them."""
 
     @classmethod
-    def on_disk(cls, paths: Iterable[Path], cwd: Path, index: Path | None = None) -> SpecSource:
+    def on_disk(
+        cls,
+        paths: Iterable[Path],
+        cwd: Path,
+        index: Path | None = None,
+        columns: WantedColumns = ANY_COLUMNS,
+    ) -> SpecSource:
         """Make a source of files and folders. `index` is the file that caches what they hold."""
         named = tuple(paths)
-        catalog = Catalog(named, cwd, SpecIndex(index) if index else None)
+        catalog = Catalog(named, cwd, SpecIndex(index) if index else None, columns)
 
         def changes(stop: Event) -> Iterator[Changes]:
             with closing(catalog):
                 yield from catalog.watch(stop)
 
-        return cls(named, cwd, catalog.scan, changes)
+        return cls(named, cwd, catalog.scan, changes, columns)
 
 
 def read_files(

@@ -252,7 +252,7 @@ class SpecsScreen(FilteredPage):
     def _show_title(self) -> None:
         # It is always one line, so nothing else moves.
         self.query_one("#title", PlainText).update(
-            title_line(self.listing, self.progress), layout=False
+            title_line(self.listing, self.progress, self._source.columns), layout=False
         )
 
     def _show_listing(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from textual.content import Content
 
 from backend.catalog.filter import Filter
+from backend.specs.tables.columns import ANY_COLUMNS, WantedColumns
 from tui.specs.listing import Listing
 from tui.specs.rows import Column
 from tui.text import DOT, one_line
@@ -25,7 +26,7 @@ class Progress:
     ended: bool = False
 
 
-def title_line(listing: Listing, progress: Progress) -> Content:
+def title_line(listing: Listing, progress: Progress, columns: WantedColumns) -> Content:
     """Say how many specs there are, and how the list differs from a plain one."""
     parts = [Content.assemble(("Specs ", "bold"), (f"{len(listing.rows):,}", "bold"))]
     if listing.marked:
@@ -39,6 +40,8 @@ def title_line(listing: Listing, progress: Progress) -> Content:
         parts.append(Content(f"/{one_line(listing.filter)} {shows} {len(listing.shown):,}"))
     if listing.order.column is Column.PLACE and listing.order.descending:
         parts.append(Content.styled("last file first", "$foreground-muted"))
+    if columns != ANY_COLUMNS:
+        parts.append(Content.styled(f"columns {one_line(str(columns))}", "$foreground-muted"))
     if trouble := troubles(listing):
         parts.append(
             Content.styled(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backend.errors import InputError
-from backend.specs.quoting import quoted
+from backend.specs.quoting import printable, quoted
 from backend.specs.tables.rows import NoTableOfPrompts, TableFault
 
 _PROMPT = (
@@ -32,6 +32,11 @@ class WantedColumns:
     prompt: str = ""
     video: str = ""
     id: str = ""
+
+    def __str__(self) -> str:
+        """Return what `parse_columns` understands; empty where no column is named."""
+        named = {"prompt": self.prompt, "video": self.video, "id": self.id}
+        return ",".join(f"{key}={printable(column)}" for key, column in named.items() if column)
 
 
 ANY_COLUMNS = WantedColumns()

@@ -11,8 +11,10 @@ from threading import Event, Timer
 
 import pytest
 
+from backend.catalog.cache import SpecIndex
 from backend.catalog.catalog import Catalog, Changes, same_specs
 from backend.specs.model import BrokenSpec, Skipped, Spec, SpecFormat
+from backend.specs.tables.columns import parse_columns
 
 Until = Callable[[Callable[[], bool]], None]
 
@@ -86,6 +88,24 @@ def test_a_new_a_changed_and_a_removed_file_are_told(
     assert seen.prompts("specs/deep/new.json") == ["third"]
     assert seen.prompts("specs/a.json") == ["edited"]
     assert seen.prompts("specs/deep/b.json") == []
+
+
+def test_the_columns_that_the_user_names_hold_for_the_scan_and_for_what_changes(
+    folder: Path,
+) -> None:
+    table = folder / "specs" / "t.csv"
+    table.write_text("Kurztext\na red car\n")
+    columns = parse_columns("prompt=Kurztext")
+    for index in (None, SpecIndex(folder / "index.db")):
+        with closing(Catalog([Path("specs")], folder, index, columns)) as catalog:
+            found = [f for file in catalog.scan() for f in file.findings]
+            assert "a red car" in [f.prompt for f in found if isinstance(f, Spec)]
+            table.write_text("Kurztext\na blue car\n")
+            changes = next(catalog.watch(Event()))
+            (spec,) = changes.files[Path("specs/t.csv")]
+            assert isinstance(spec, Spec)
+            assert spec.prompt == "a blue car"
+        table.write_text("Kurztext\na red car\n")
 
 
 def test_what_changes_while_the_scan_goes_on_is_told(folder: Path) -> None:

@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from backend.events import JobDone, JobStarted
 from backend.specs.model import Spec
+from backend.specs.tables.columns import parse_columns
 from backend.store import Job, State
 from tests.support.pilots import until
 from tui.app import UpsampleApp
@@ -221,6 +222,18 @@ async def test_the_state_of_a_job_stands_beside_its_spec(
         assert "state" in str(screen.query_one("ColumnHeadings").render())
         app.hear(JobDone(1, "golden_hour", "long", "stop", "sketch", 1.0, 3, 7))
         await until(pilot, lambda: "✓ done" in lines_of(screen)[0])
+
+
+async def test_the_columns_that_the_user_names_are_read_and_shown(
+    make_desk: MakeDesk, planner: PromptPlanner, settle: Settle, tmp_path: Path
+) -> None:
+    (tmp_path / "t.csv").write_text("Kurztext,Jahr\na red car,1967\n")
+    columns = parse_columns("prompt=Kurztext, id=Jahr")
+    source = SpecSource.on_disk([Path("t.csv")], tmp_path, columns=columns)
+    async with UpsampleApp(make_desk(source, planner)).run_test(size=(120, 40)) as pilot:
+        screen = await settle(pilot)
+        assert [row.spec.name for row in screen.listing.shown_rows] == ["1967"]
+        assert "columns prompt=Kurztext,id=Jahr" in text_of(screen, "#title")
 
 
 async def test_files_that_come_change_and_go_are_followed(
