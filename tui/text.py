@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.cells import cell_len, set_cell_size, split_text
 
+from backend.addresses import spelled
 from backend.specs.quoting import printable
 
 MUTED = "$foreground-muted"
@@ -42,8 +43,8 @@ def paragraphs(text: str) -> str:
 
 
 def short_path(path: Path, cwd: Path) -> str:
-    """Return `path` as the user would write it in `cwd`."""
-    return one_line(str(path.relative_to(cwd) if path.is_relative_to(cwd) else path))
+    """Return `path` as the user would write it in `cwd`; one that holds an address as that address."""
+    return one_line(spelled(path.relative_to(cwd) if path.is_relative_to(cwd) else path))
 
 
 def cut(text: str, width: int) -> str:

@@ -223,7 +223,9 @@ def _test(key: str, value: str) -> Test | None:
         case "fits" if value in _FITS:
             return lambda subject: _verdict(subject) in _FITS[value]
         case "fits" if value == "no":
-            return lambda subject: subject.plan is not None and _verdict(subject) is None
+            return lambda subject: (
+                subject.plan is not None and not subject.plan.to_fetch and _verdict(subject) is None
+            )
         case "format" if value in set(SpecFormat):
             return lambda subject: subject.spec.format == value
         case "res":

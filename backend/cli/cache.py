@@ -10,7 +10,7 @@ from backend.exit_codes import ExitCode
 
 app = App(
     name="cache",
-    help="Show which frames and hint videos are kept, in which folders and how large; or remove them.",
+    help="Show which frames, hint videos and fetched media are kept, where and how large; or remove them.",
 )
 
 
@@ -32,7 +32,7 @@ def clear(
     ] = None,
     json: Annotated[bool, Parameter(help="One JSON object a folder.")] = False,
 ) -> ExitCode:
-    """Remove frames and hint videos, but not what jobs need that wait or run."""
+    """Remove frames, hint videos and fetched media, but not what jobs need that wait or run."""
     from backend.commands.cache import clear_cache
 
     return clear_cache(older_than, as_json=json)

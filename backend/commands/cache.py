@@ -1,6 +1,7 @@
-"""`upsample cache`: show which frames and hint videos are kept, and remove them.
+"""`upsample cache`: show which frames, hint videos and fetched media are kept, and remove them.
 
-The folders are the one that the settings name here, and those that jobs of the queue name.
+The folders for frames and hint videos are the one that the settings name here, and those that jobs of the
+queue name.
 """
 
 from __future__ import annotations
@@ -14,12 +15,18 @@ from pathlib import Path
 from rich.text import Text
 
 from backend.commands.queue import open_user_queue
-from backend.config import load_settings
+from backend.config import Cache, load_settings
 from backend.console import out, safe, say, table, write_json
-from backend.dispatch.picture_cache import needed_since, picture_folders
+from backend.dispatch.picture_cache import needed_media, needed_since, picture_folders
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
 from backend.store import Store, default_path
+from backend.video.kept_media import (
+    KeptMedium,
+    fetched_folder,
+    list_kept_media,
+    remove_kept_media,
+)
 from backend.video.kept_pictures import KeptPictures, list_kept, remove_kept
 
 _DAY = 86_400.0
@@ -44,6 +51,7 @@ def show_cache(*, as_json: bool) -> ExitCode:
                     "most_bytes": settings.cache.most_bytes,
                 }
             )
+        _show_fetched(settings.cache, as_json=True)
         return ExitCode.OK
     shown = table(
         "folder", "hint videos", "frame sets", "size", "oldest use",
@@ -68,7 +76,38 @@ def show_cache(*, as_json: bool) -> ExitCode:
         if most
         else "A folder keeps any amount (cache.hint_videos_gb is 0)."
     )
+    _show_fetched(settings.cache, as_json=False)
     return ExitCode.OK
+
+
+def _show_fetched(bound: Cache, *, as_json: bool) -> None:
+    """Print what is kept of media that were fetched; nothing where nothing is."""
+    kept = list_kept_media()
+    if not kept:
+        return
+    if as_json:
+        write_json(
+            {
+                "folder": str(fetched_folder()),
+                "fetched": len(kept),
+                "bytes": _bytes(kept),
+                "oldest_use": kept[0].used,
+                "most_bytes": bound.most_fetched_bytes,
+            }
+        )
+        return
+    shown = table(
+        "folder", "fetched", "size", "oldest use", right=("fetched", "size", "oldest use"),
+        long=("folder",),
+    )  # fmt: skip
+    age = age_words(time.time() - kept[0].used)
+    shown.add_row(Text(safe(str(fetched_folder()))), f"{len(kept):,}", _size_text(kept), age)
+    out().print(shown)
+    say(
+        f"At most {bound.fetched_gb:g} GB of fetched media are kept (cache.fetched_gb)."
+        if bound.fetched_gb
+        else "Any amount of fetched media is kept (cache.fetched_gb is 0)."
+    )
 
 
 def age_words(seconds: float) -> str:
@@ -88,17 +127,28 @@ def clear_cache(older_than: float | None, *, as_json: bool) -> ExitCode:
         store = _open_store(opened)
         folders = picture_folders(store.jobs() if store else [])
         since = needed_since(store) if store else math.inf
+        needed = needed_media(store) if store else set()
     for folder in folders:
         kept = list_kept(folder)
         gone = remove_kept(folder, [each for each in kept if each.used < min(before, since)])
         _tell_cleared(folder, kept, gone, as_json=as_json)
+    fetched = list_kept_media()
+    removed = remove_kept_media(
+        each for each in fetched if each.used < before and each.name not in needed
+    )
+    if fetched:
+        _tell_cleared(fetched_folder(), fetched, removed, as_json=as_json)
     if since < before:
         say("What was used since the oldest job was queued that waits or runs stays.")
     return ExitCode.OK
 
 
 def _tell_cleared(
-    folder: Path, kept: Sequence[KeptPictures], gone: Sequence[KeptPictures], *, as_json: bool
+    folder: Path,
+    kept: Sequence[KeptPictures | KeptMedium],
+    gone: Sequence[KeptPictures | KeptMedium],
+    *,
+    as_json: bool,
 ) -> None:
     if as_json:
         left = _bytes(kept) - _bytes(gone)
@@ -124,11 +174,11 @@ def _count(kept: Sequence[KeptPictures], *, is_hint: bool) -> int:
     return sum(each.is_hint is is_hint for each in kept)
 
 
-def _bytes(kept: Sequence[KeptPictures]) -> int:
+def _bytes(kept: Sequence[KeptPictures | KeptMedium]) -> int:
     return sum(each.size for each in kept)
 
 
-def _size_text(kept: Sequence[KeptPictures]) -> str:
+def _size_text(kept: Sequence[KeptPictures | KeptMedium]) -> str:
     count = _bytes(kept)
     for unit, size in (("GB", 1e9), ("MB", 1e6)):
         if count >= size:

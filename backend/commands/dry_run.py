@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
+from backend.addresses import spelled
 from backend.config import Settings
 from backend.console import out, safe, say, table, tokens_text, verdict_text, warn, write_json
 from backend.exit_codes import ExitCode
@@ -20,7 +21,7 @@ def show_plans(
     specs: Sequence[Spec], found: Scan, settings: Settings, *, as_json: bool
 ) -> ExitCode:
     """Show the plan of each spec. Exits with SOME_FAILED when something would be refused."""
-    planner = Planner(settings.upsampling, TextCounter())
+    planner = Planner(settings.upsampling, TextCounter(), fetch_media=settings.specs.fetch_media)
     plans = [(spec, planner.plan_spec(spec)) for spec in specs]
     if as_json:
         for spec, plan in plans:
@@ -29,6 +30,10 @@ def show_plans(
         _show_table(plans)
     for warning in dict.fromkeys(plan.warning for _, plan in plans if plan.warning):
         warn(warning)
+    to_fetch = {address for _, plan in plans for address in plan.to_fetch}
+    if to_fetch:
+        would = "1 address" if len(to_fetch) == 1 else f"{len(to_fetch):,} addresses"
+        say(f"{would} would be fetched; what that costs is known then.")
     refused = sum(plan.refusal is not None for _, plan in plans) + len(found.broken)
     prompts = "1 prompt" if len(plans) == 1 else f"{len(plans):,} prompts"
     say(f"{prompts}, {refused:,} refused; nothing was sent.")
@@ -43,9 +48,9 @@ def plan_json(spec: Spec, plan: Plan) -> dict[str, Json]:
         "entry": spec.entry,
         "name": spec.name,
         "format": spec.format.value,
-        "video": _path(plan.video) or (str(spec.video) if spec.video else None),
+        "video": _path(plan.video) or (spelled(spec.video) if spec.video else None),
         "control": _path(plan.controls[0] if plan.controls else None),
-        "controls": [str(video.path) for video in plan.controls],
+        "controls": [video.called for video in plan.controls],
         "video_size": str(plan.video.size) if plan.video else None,
         "size_sent": str(plan.size) if plan.size else None,
         "frames": plan.frames,
@@ -58,12 +63,13 @@ def plan_json(spec: Spec, plan: Plan) -> dict[str, Json]:
         "estimated": budget.estimated if budget else None,
         "verdict": budget.verdict.value if budget else None,
         "warning": plan.warning or None,
+        "to_fetch": list(plan.to_fetch),
         "refusal": str(plan.refusal) if plan.refusal else None,
     }
 
 
 def _path(video: Video | None) -> str | None:
-    return str(video.path) if video else None
+    return video.called if video else None
 
 
 def _show_table(plans: Sequence[tuple[Spec, Plan]]) -> None:
@@ -72,7 +78,10 @@ def _show_table(plans: Sequence[tuple[Spec, Plan]]) -> None:
     )
     for spec, plan in plans:
         budget = plan.budget
-        verdict = verdict_text(budget.verdict) if budget else Text("✗ unreadable", "red")
+        if budget:
+            verdict = verdict_text(budget.verdict)
+        else:
+            verdict = Text("↓ to fetch") if plan.to_fetch else Text("✗ unreadable", "red")
         shown.add_row(
             Text(safe(spec.name)),
             str(plan.video.size) if plan.video else "-",
@@ -83,6 +92,10 @@ def _show_table(plans: Sequence[tuple[Spec, Plan]]) -> None:
         )
     out().print(shown)
     for spec, plan in plans:
+        for address in plan.to_fetch:
+            out().print(
+                Text("↓ ") + Text(safe(f"{spec.name}: {address} would be fetched")), soft_wrap=True
+            )
         if plan.refusal is not None:
             out().print(
                 Text("✗ ", "bold red") + Text(safe(f"{spec.name}: {plan.refusal}")),

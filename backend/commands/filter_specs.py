@@ -57,7 +57,12 @@ def parse_command_filter(text: str) -> Filter:
 
 
 def _gather_facts(found: Scan, wanted: Filter, settings: Settings) -> Iterator[_Found]:
-    planner = Planner(settings.upsampling, TextCounter()) if wanted.needs_plans else None
+    fetch_media = settings.specs.fetch_media
+    planner = (
+        Planner(settings.upsampling, TextCounter(), fetch_media=fetch_media)
+        if wanted.needs_plans
+        else None
+    )
     jobs: dict[SpecKey, LatestJob] = {}
     results: frozenset[Path] = frozenset()
     if wanted.needs_history and default_path().exists():

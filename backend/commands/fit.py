@@ -93,5 +93,5 @@ def _measure(source: str) -> tuple[Size, int | None]:
             ) from None
     video = probe(path)
     if video.is_perhaps_hdr:
-        warn(unnamed_hdr(path))
+        warn(unnamed_hdr(video.called))
     return video.size, video.frames

@@ -16,13 +16,14 @@ from backend.commands.dry_run import show_plans
 from backend.commands.filter_specs import keep_matching
 from backend.commands.queue import open_user_queue
 from backend.commands.upsample_options import UpsampleOptions
-from backend.config import BoxSettings, EngineName, Queue, Settings
+from backend.config import BoxSettings, EngineName, Settings
 from backend.console import say, warn
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.run_or_follow import MakeDispatcher, run_or_follow
 from backend.errors import InputError
 from backend.events import Event
 from backend.exit_codes import ExitCode
+from backend.fetching import Fetcher
 from backend.files.without_links import resolve_folder
 from backend.planning.admission import Ground, choose_usable, find_places, require_writable
 from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch, same_frames_together
@@ -77,7 +78,7 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
         queued = {job.settings for job in jobs}
         report.expect(jobs, measured_pace(store, box_name, box_settings))
         box = make_box(box_name, box_settings, settings, queued)
-        return _work(store, jobs, box, options, report, settings.queue)
+        return _work(store, jobs, box, options, report, settings)
 
 
 def _warn_of_misplaced(specs: Sequence[Spec], media: Media) -> None:
@@ -129,7 +130,7 @@ def _work(
     box: Box,
     options: UpsampleOptions,
     report: BatchReport,
-    queue: Queue,
+    settings: Settings,
 ) -> ExitCode:
     if not jobs:
         say(
@@ -145,10 +146,19 @@ def _work(
     asker = TerminalAsker(options.accept_host_key, report.bar.paused)
 
     def make_dispatcher(watch: Callable[[Event], None]) -> Dispatcher:
-        hand_over = queue.ahead.hands_over(box.host)
-        return Dispatcher(store, box, asker, watch, force=options.force, hand_over=hand_over)
+        return Dispatcher(
+            store,
+            box,
+            asker,
+            watch,
+            force=options.force,
+            hand_over=settings.queue.ahead.hands_over(box.host),
+            fetcher=Fetcher() if settings.specs.fetch_media else None,
+        )
 
-    return asyncio.run(_run_jobs(store, jobs, make_dispatcher, report, queue.give_up_after))
+    return asyncio.run(
+        _run_jobs(store, jobs, make_dispatcher, report, settings.queue.give_up_after)
+    )
 
 
 async def _run_jobs(

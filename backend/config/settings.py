@@ -220,17 +220,24 @@ class Specs(_Section):
     """[specs]: which prompts are taken."""
 
     upsampled_words: int = Field(ge=0)
+    fetch_media: bool
 
 
 class Cache(_Section):
     """[cache]: what is kept on this machine so that it need not be made again."""
 
     hint_videos_gb: float = Field(ge=0, allow_inf_nan=False)
+    fetched_gb: float = Field(ge=0, allow_inf_nan=False)
 
     @property
     def most_bytes(self) -> int | None:
         """The most bytes that a folder for hint videos keeps; None where it has no bound."""
         return round(self.hint_videos_gb * 1e9) or None
+
+    @property
+    def most_fetched_bytes(self) -> int | None:
+        """The most bytes of fetched media that are kept; None where there is no bound."""
+        return round(self.fetched_gb * 1e9) or None
 
 
 class Settings(_Section):

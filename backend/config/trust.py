@@ -69,7 +69,17 @@ KEYS: Mapping[str, Trust] = MappingProxyType(
             "queue.give_up_after",
             "queue.ahead",
         ),
-        **_keys(Decider.USER, "says what is removed from your disk", "cache.hint_videos_gb"),
+        **_keys(
+            Decider.USER,
+            "says what is removed from your disk",
+            "cache.hint_videos_gb",
+            "cache.fetched_gb",
+        ),
+        **_keys(
+            Decider.USER,
+            "lets specs have this machine ask others for files",
+            "specs.fetch_media",
+        ),
         **_keys(
             Decider.USER,
             "says where work is done, or what is run",

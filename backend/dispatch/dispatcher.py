@@ -21,6 +21,7 @@ from backend.dispatch.flight import Flight, Flights, FlightState
 from backend.dispatch.hand_over import HandOver
 from backend.dispatch.last_welcome import LastWelcome
 from backend.dispatch.ledger import Ledger
+from backend.dispatch.media_fetching import fetch_media
 from backend.dispatch.moments import MomentReporter
 from backend.dispatch.picture_cache import trim_kept
 from backend.dispatch.prepare import Preparer, Ready
@@ -29,6 +30,7 @@ from backend.dispatch.user_requests import UserRequests
 from backend.dispatch.waiting_jobs import WaitingJobs
 from backend.errors import BoxUnreachable, InputError, UpsampleError, first_of
 from backend.events import Event
+from backend.fetching import Fetcher
 from backend.store import Job, Store
 from remote.protocol import (
     Cancelled,
@@ -60,28 +62,28 @@ class Dispatcher(Recipient[Ready]):
         may_send: asyncio.Event | None = None,
         alone: bool = True,
         hand_over: bool = False,
+        fetcher: Fetcher | None = None,
     ) -> None:
         """`watch` is called with every event, on the event loop; `force` lets results replace files.
 
         With `look`, the box's daemon is used whatever its setup is, in order to follow its jobs. While
         `may_send` is cleared, no new request is sent. A dispatcher that is the only one of the queue
         (`alone`) also cancels and pauses jobs of other boxes. With `hand_over`, the box gets all jobs as soon
-        as it takes them, so that it needs this program no more; otherwise as many as keep it busy.
+        as it takes them, so that it needs this program no more; otherwise as many as keep it busy. `fetcher`
+        fetches media that are named by an address.
         """
         self._store = store
         self._box = box
         self._keeper = LinkKeeper(box, asker, watch, look=look)
         self._last_welcome = LastWelcome()
         self._preparer = Preparer.of(box.setup, self._last_welcome.wait)
+        self._fetcher = fetcher
         self._flights: Flights[Ready] = Flights()
         self._courier = Courier(box.name, self._flights, self, app=store.queue_id)
         self._unsendable: dict[int, str] = {}
         """Why jobs cannot be sent again whose earlier requests the box may have, by job number."""
         self._resent: Counter[str] = Counter()
         """How often each request was sent again because the box had lost its pictures, by identity."""
-        if may_send is None:
-            may_send = asyncio.Event()
-            may_send.set()
         self._waiting = WaitingJobs(may_send)
         self._ledger = Ledger(store, box.name, watch, force=force, wait_again=self._waiting.put)
         self._moments = MomentReporter(box.name, self._ledger, self._flights, watch)
@@ -195,13 +197,15 @@ class Dispatcher(Recipient[Ready]):
             await self._ledger.prepare(job)
             self._unsendable.pop(job.number, None)
             try:
+                if not await fetch_media(self._fetcher, job, self._ledger.is_active):
+                    continue
                 ready = await self._preparer.prepare(job)
             except UpsampleError as error:
                 await self._fail_unprepared(job, error)
                 continue
             await self._ledger.note_prepared(ready)
             if not await self._ledger.finish_from_store(ready.identity, [job]):
-                self._join_flight(ready)
+                self._flights.join(ready.identity, job.number)
                 await self._waiting.put_ready(ready)
 
     async def _fail_unprepared(self, job: Job, error: UpsampleError) -> None:
@@ -226,13 +230,6 @@ class Dispatcher(Recipient[Ready]):
     async def _fail_on_box(self, flight: Flight[Ready], reason: str) -> None:
         jobs = self._ledger.active(flight.jobs)
         await self._ledger.fail_on_box(jobs, reason, self._unsendable)
-
-    def _join_flight(self, ready: Ready) -> bool:
-        """Let the job wait for its request if another job has it in flight; returns whether one has."""
-        flight = self._flights.get(ready.identity)
-        if flight is not None:
-            flight.jobs.add(ready.job.number)
-        return flight is not None
 
     def _prepare_again(self, flight: Flight[Ready]) -> None:
         self._release(flight)
@@ -278,7 +275,7 @@ class Dispatcher(Recipient[Ready]):
             ready = await self._waiting.next_ready()
             if not self._ledger.is_active(ready.job.number):
                 continue
-            if self._join_flight(ready):
+            if self._flights.join(ready.identity, ready.job.number):
                 # Another job with the same request is in flight; its answer ends both.
                 self._defer_if_cancelled(ready)
                 continue

@@ -120,6 +120,13 @@ class Flights(Generic[C]):
         """Add a request that is not in flight."""
         self._flights[flight.identity] = flight
 
+    def join(self, identity: str, job: int) -> bool:
+        """Let a job wait for a request if another job has it in flight; returns whether one has."""
+        flight = self._flights.get(identity)
+        if flight is not None:
+            flight.jobs.add(job)
+        return flight is not None
+
     def believe(self, identity: str, job: int) -> None:
         """Add a request that was sent for this job in an earlier run, unless it is in flight already."""
         flight = self._flights.setdefault(identity, Flight(identity, None, FlightState.BELIEVED))

@@ -27,6 +27,7 @@ from backend.dispatch.reorder import Move, move_jobs
 from backend.dispatch.retries import RETRIES, TroubleKind, trouble_of
 from backend.errors import QueueTaken, UpsampleError, first_of
 from backend.events import DispatcherChanged, Event, JobPaused, LinkChanged, LinkState, QueueChanged
+from backend.fetching import Fetcher
 from backend.planning.orders import same_frames_together
 from backend.results.undelivered import undelivered_jobs
 from backend.store import Job, Order, State, Store
@@ -350,6 +351,7 @@ class QueueRunner:
                 may_send=self._may_send,
                 alone=False,
                 hand_over=self._ahead.get(name, settings.queue.ahead).hands_over(box.host),
+                fetcher=Fetcher() if settings.specs.fetch_media else None,
             )
             self._dispatchers[name] = dispatcher
         try:

@@ -17,8 +17,11 @@ PREPARED_AHEAD = 16
 class WaitingJobs:
     """Gives out jobs by their places in the queue, which may change while they wait."""
 
-    def __init__(self, may_send: asyncio.Event) -> None:
-        """While `may_send` is cleared, no job is given out to be sent."""
+    def __init__(self, may_send: asyncio.Event | None) -> None:
+        """While `may_send` is cleared, no job is given out to be sent; without one, all are."""
+        if may_send is None:
+            may_send = asyncio.Event()
+            may_send.set()
         self._may_send = may_send
         self._places: dict[int, float] = {}
         """The place of each job, by its number, as it was heard last."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
+from backend.addresses import address_of
 from backend.config import BoxSettings, Profile, Upsampling, load_profile, settings_to_queue
 from backend.files import lies_within
 from backend.files.without_links import resolve_folder
@@ -207,8 +208,8 @@ def _order(
 ) -> Order:
     destination, choice = files
     shown = choose_media(spec, batch.settings.media)
-    video = shown.video.absolute() if shown.video else None
-    controls = tuple(path.absolute() for path in shown.controls)
+    video = None if shown.video is None else _absolute(shown.video)
+    controls = tuple(map(_absolute, shown.controls))
     file = spec.file.absolute()
     same = [
         batch.box,
@@ -248,6 +249,11 @@ def _order(
         choice=choice,
         target=spec.target,
     )
+
+
+def _absolute(video: Path) -> Path:
+    """Return the absolute path of a file; one that holds an address as it is."""
+    return video.absolute() if address_of(video) is None else video
 
 
 def _video_state(video: Path | None) -> list[str | int]:

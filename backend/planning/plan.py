@@ -21,6 +21,7 @@ from backend.specs.model import UNSAID, Spec, Target
 from backend.tokens import LINEAR, Budget, TextCounter, VisionRule, fit
 from backend.video import Frame, FrameSampling, MediaKind, Video, probe
 from backend.video.frame_choice import without_rate
+from backend.video.kept_media import NotFetched
 from remote.protocol import FrameInfo, Request, Sampling
 
 _ANY_LENGTH = 1 << 40
@@ -54,6 +55,8 @@ class Plan:
     """The kinds of the videos, as `ShownMedia.names`."""
     target: Target = UNSAID
     """What the spec says of the video that is to be made."""
+    to_fetch: tuple[str, ...] = ()
+    """The addresses that must be fetched first; where there are some, there is no video and no budget."""
 
     @property
     def shown(self) -> tuple[tuple[Video, int], ...]:
@@ -73,7 +76,7 @@ class Plan:
         """What may be wrong with the frames, though they can be sent; empty when nothing is."""
         for video, _ in self.shown:
             if video.is_perhaps_hdr:
-                return unnamed_hdr(video.path)
+                return unnamed_hdr(video.called)
             if video.gaps:
                 return with_gaps(video)
         return ""
@@ -87,8 +90,12 @@ class Planner:
         settings: Upsampling,
         counter: TextCounter,
         probe: Callable[[Path], Video] = probe,
+        *,
+        fetch_media: bool = False,
     ) -> None:
+        """With `fetch_media`, an address is no refusal, because it is fetched before the plan is needed."""
         self.settings = settings
+        self._fetch_media = fetch_media
         self.profile: Profile = load_profile(settings.profile)
         self._counter = counter
         self._probe = probe
@@ -120,11 +127,18 @@ class Planner:
         Reads the videos' headers and, at the first call, the tokenizer. A problem of the spec becomes the
         plan's refusal and is never raised.
         """
-        try:
-            videos = tuple(map(self._probe, shown.paths))
-        except UpsampleError as error:
-            return Plan(prompt, None, None, 0, None, 0, error)
-        return self.plan_read(prompt, videos, names=shown.names, target=target)
+        videos: list[Video] = []
+        to_fetch: list[str] = []
+        for path in shown.paths:
+            try:
+                videos.append(self._probe(path))
+            except UpsampleError as error:
+                if not (self._fetch_media and isinstance(error, NotFetched)):
+                    return Plan(prompt, None, None, 0, None, 0, error)
+                to_fetch.append(error.address)
+        if to_fetch:
+            return Plan(prompt, None, None, 0, None, 0, None, to_fetch=tuple(to_fetch))
+        return self.plan_read(prompt, tuple(videos), names=shown.names, target=target)
 
     def plan_anew(self, plan: Plan) -> Plan:
         """Make a plan again that was made with other settings. Reads no file."""
@@ -304,10 +318,10 @@ def make_request(
     )
 
 
-def unnamed_hdr(path: Path) -> str:
-    """Return the warning for a video that may be HDR and does not say so."""
+def unnamed_hdr(video: str) -> str:
+    """Return the warning for a video, by its path or address, that may be HDR and does not say so."""
     return (
-        f"{path} says BT.2020 and not whether it is HDR; if it is, its frames are pale. Export it "
+        f"{video} says BT.2020 and not whether it is HDR; if it is, its frames are pale. Export it "
         "again, or tag it: ffmpeg -i IN -c copy -bsf:v "
         "hevc_metadata=colour_primaries=9:transfer_characteristics=18 OUT (18 is HLG, 16 is PQ)."
     )
@@ -348,7 +362,7 @@ def _too_long(budget: Budget, size: Size | None, best: Size | None) -> InputErro
 
 def _too_thin(video: Video) -> InputError:
     return InputError(
-        f"{video.path} is a strip of {video.size}, which is too thin for this model",
+        f"{video.called} is a strip of {video.size}, which is too thin for this model",
         "Crop the video, or show another one.",
     )
 

@@ -112,6 +112,7 @@ def _add(sums: _Sums, accepted: AdmittedSpec, plan: Plan, drawn: DrawnFrames) ->
     sums.prompts += 1
     sums.prompt_tokens += count * (plan.budget.prompt_tokens if plan.budget else 0)
     if plan.video is None or plan.size is None:
+        sums.bytes_are_exact = sums.bytes_are_exact and not plan.to_fetch
         return
     frames = (plan.shown, plan.size)
     if frames in sums.shown:

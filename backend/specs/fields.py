@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from backend.addresses import is_address, path_of_address
 from backend.specs.adapter import EntryFault, LeftAlone, Replacement, Rewrite
 from backend.specs.entries import Entry
 from backend.specs.json_edit import Edit, set_member, set_value
-from backend.specs.media_names import is_absolute, is_address
+from backend.specs.media_names import is_absolute
 from backend.specs.quoting import kind_of, quoted, well_formed
 from remote.protocol import Json
 
@@ -159,9 +160,11 @@ def _path(written: Json, base: Path, key: str, label: str) -> Path | None:
         raise EntryFault(f"{label} must be a path, not {kind_of(written)}", key)
     if "\0" in written or not is_well_formed(written):
         raise EntryFault(f"{label} is no path: {quoted(written)}", key)
+    if is_address(written):
+        return path_of_address(written)
     path = written.replace("\\", "/")
-    # What is neither absolute nor an address stands below `base`, also a "~" that nobody expands.
-    return Path(path) if is_address(written) or is_absolute(written) else base / path
+    # What is not absolute stands below `base`, also a "~" that nobody expands.
+    return Path(path) if is_absolute(written) else base / path
 
 
 def _first_view(written: Json) -> Json:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from backend.addresses import is_address
 from remote.protocol import Json
 
 MEDIA_SUFFIXES = frozenset(
@@ -39,7 +40,6 @@ _MEDIA_KEY = re.compile(
 )
 _PATH_KEY = re.compile(r"_(?:path|dir|folder|root)s?$")
 _FILE_KEY = re.compile(r"_(?:path|file)s?$")
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _ABSOLUTE = re.compile(r"([A-Za-z]:)?[/\\]")
 _FRAME_NUMBER = re.compile(r"\$(?:F[0-9]?(?![A-Za-z0-9_])|\{F[0-9]?\})")
 _TEXT_KEYS = frozenset({"name", "id", "spec_id", "caption", "description", "title", "text"})
@@ -114,11 +114,6 @@ def is_relative(written: str) -> bool:
 def is_absolute(written: str) -> bool:
     """Whether a path from a file is absolute, by the rules of POSIX or of Windows."""
     return _ABSOLUTE.match(written) is not None
-
-
-def is_address(written: str) -> bool:
-    """Whether a path from a file is an address such as https://… or s3://…"""
-    return _ADDRESS.match(written) is not None
 
 
 def suffix_of(text: str) -> str:

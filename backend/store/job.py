@@ -77,7 +77,7 @@ class Order:
     name: str
     prompt: str
     video: Path | None
-    """The video, absolute; None for a prompt without a video."""
+    """The video, absolute, or its address; None for a prompt without a video."""
     candidate: int
     """The index of the candidate among those that were ordered together, from 0."""
     seed: int

@@ -63,8 +63,8 @@ def missing(path: Path) -> MediaError:
     text = str(path)
     address = _ADDRESS.search(text)
     if address is not None:
-        problem = f"{address[1]}//{address[2]} is an address, and nothing is fetched."
-        return MediaError(problem, "Download it, and name the file.")
+        problem = f"{address[1]}//{address[2]} is an address, and is not fetched."
+        return MediaError(problem, "Only https can be. Download it, and name the file.")
     if any(part.startswith("~") for part in path.parts):
         return MediaError(f"{path} begins with ~, which is not expanded.", "Write the whole path.")
     if is_numbered(path):

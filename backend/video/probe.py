@@ -15,6 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from backend.addresses import address_of
 from backend.errors import MediaError
 from backend.sizes import Size
 from backend.video.allowed_formats import MAX_PICTURE_BYTES, MAX_PIXELS, ONLY_THESE, ONLY_VIDEOS
@@ -26,6 +27,7 @@ from backend.video.damage import (
     unreadable,
     without_size,
 )
+from backend.video.kept_media import kept_file
 from backend.video.missing import folder_in_place_of_file, missing
 from backend.video.picture_sequences import PictureSequence, find_sequence
 from backend.video.tiles import ALL_TILES, drawn_size
@@ -68,7 +70,8 @@ class Video:
     """A video or image that a model can look at."""
 
     path: Path
-    """The path, as the caller gave it; of a sequence, that of the folder or the numbered name."""
+    """The path, as the caller gave it; of a sequence, that of the folder or the numbered name; of an address,
+    that of the file that was fetched from it."""
     kind: MediaKind
     size: Size
     """The size in pixels at which the video plays: after the rotation that the file asks for, and with the
@@ -91,11 +94,24 @@ class Video:
     """Whether it says BT.2020 and not whether it is HDR. Its frames are drawn as if it were not."""
     gaps: int = 0
     """How many numbers of a sequence have no picture, between its first and its last."""
+    address: str = ""
+    """The address that it was fetched from; empty for a file of the user's."""
+
+    @property
+    def called(self) -> str:
+        """The address or the path, as people know it."""
+        return self.address or str(self.path)
 
 
 def probe(path: str | Path) -> Video:
-    """Probe a file or a sequence of pictures. Raises MediaError when it is none that can be read."""
+    """Probe a file, a sequence of pictures, or what was fetched from an address.
+
+    Raises MediaError when it is none that can be read, and NotFetched when the address was not fetched yet.
+    """
     path = Path(path)
+    address = address_of(path)
+    if address is not None:
+        return replace(_probe_file(kept_file(address)), address=address)
     sequence = find_sequence(path)
     return _probe_file(path) if sequence is None else _probe_sequence(path, sequence)
 

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo, model_validator
 from ruamel.yaml import YAML
 
-from backend.specs.media_names import is_address
+from backend.addresses import is_address
 
 
 def _existing(path: str, info: ValidationInfo) -> str:

@@ -51,7 +51,9 @@ def run(
         settings=settings,
         reload=reload,
         source=SpecSource.on_disk(paths, Path.cwd(), default_index(), columns),
-        make_planner=lambda settings: Planner(settings.upsampling, counter, videos.probe),
+        make_planner=lambda settings: Planner(
+            settings.upsampling, counter, videos.probe, fetch_media=settings.specs.fetch_media
+        ),
         queue=default_path(),
         save_dir=save_dir,
         log_file=default_log_file(),

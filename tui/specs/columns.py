@@ -167,7 +167,7 @@ def _size(row: Row) -> str:
     if row.plan is None:
         return ""
     if row.plan.video is None:
-        return "unread"
+        return "" if row.plan.to_fetch else "unread"
     size = row.plan.video.size
     return f"{size.width}×{size.height}"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from textual.content import Content
 
+from backend.addresses import path_of_address
 from backend.config import Upsampling, load_profile
 from backend.errors import ConfigError
 from backend.planning.plan import Plan
@@ -70,6 +71,8 @@ def _verdict(plan: Plan | None, width: int) -> list[Content]:
         return [Content.styled(stands.text, stands.colour)]
     if plan.budget is None:
         lines = [Content.styled(stands.text, f"bold {stands.colour}")]
+        for address in plan.to_fetch:
+            lines += Content(f"{one_line(address)} is fetched when it is sent").wrap(width)
     else:
         lines = budget_lines(plan.budget, stands, width)
     if plan.refusal is not None:
@@ -84,6 +87,8 @@ def _facts(row: Row, cwd: Path) -> list[tuple[str, str]]:
     facts: list[tuple[str, str]] = []
     # What is shown may be a control: the setting `media` decides.
     shown = plan.video.path if plan is not None and plan.video is not None else spec.video
+    if plan is not None and plan.video is not None and plan.video.address:
+        shown = path_of_address(plan.video.address)
     if shown is not None:
         facts.append(("video", short_path(shown, cwd)))
     if plan is not None and plan.video is not None:

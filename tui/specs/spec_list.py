@@ -83,7 +83,17 @@ class SpecList(RowList[Listing]):
         f"spec-list--{part}"
         for part in (
             *("cursor", "cursor-glyph", "mark", "name", "size", "send", "tokens", "track"),
-            *("waiting", "fits", "near", "exceeds", "refused", "folder", "upsampled", "chosen"),
+            *(
+                "waiting",
+                "fits",
+                "near",
+                "exceeds",
+                "refused",
+                "fetch",
+                "folder",
+                "upsampled",
+                "chosen",
+            ),
             *(f"job-{part}" for part in COLOURS),
         )
     }

@@ -18,6 +18,8 @@ class Standing(Enum):
     EXCEEDS = ("✗", "exceeds")
     REFUSED = ("✗", "refused")
     """Refused for another reason than tokens: the video is missing, or larger than allowed."""
+    FETCH = ("↓", "to fetch")
+    """Its media must be fetched first, which happens when it is sent."""
 
     @property
     def text(self) -> str:
@@ -35,6 +37,7 @@ _COLOURS = {
     Standing.NEAR: "$text-warning",
     Standing.EXCEEDS: "$text-error",
     Standing.REFUSED: "$text-error",
+    Standing.FETCH: "$foreground-muted",
 }
 
 
@@ -42,6 +45,8 @@ def standing(plan: Plan | None) -> Standing:
     """Return the verdict on a plan; None stands for a plan that is still to be made."""
     if plan is None:
         return Standing.WAITING
+    if plan.to_fetch:
+        return Standing.FETCH
     if plan.refusal is not None or plan.budget is None:
         exceeds = plan.budget is not None and not plan.budget.fits
         return Standing.EXCEEDS if exceeds else Standing.REFUSED

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from backend.addresses import spelled
 from backend.commands.queue import open_user_queue
 from backend.console import safe, say, warn, write_line
 from backend.errors import ResultError
@@ -55,7 +56,7 @@ def _entry(job: Job, prompt: str, *, success: bool) -> dict[str, Json]:
         "name": job.name,
         "original_prompt": job.prompt,
         "upsampled_prompt": prompt,
-        "video_path": str(job.video) if job.video else None,
+        "video_path": spelled(job.video) if job.video else None,
         "success": success,
     }
 

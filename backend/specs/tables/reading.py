@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
+from backend.addresses import is_address, path_of_address
 from backend.files import LFS_POINTER, NotRegular, open_regular
 from backend.specs.fields import is_well_formed
-from backend.specs.media_names import is_absolute, is_address, is_media
+from backend.specs.media_names import is_absolute, is_media
 from backend.specs.model import BrokenSpec, Skipped, Spec, SpecFormat
 from backend.specs.quoting import quoted, well_formed
 from backend.specs.source import FROM_LFS, reason
@@ -169,9 +170,11 @@ class _Reader:
     def _resolve(self, written: str) -> Path:
         if "\0" in written or not is_well_formed(written):
             raise TableFault(f"its video is no path: {quoted(written)}")
+        if is_address(written):
+            return path_of_address(written)
         path = written.replace("\\", "/")
-        # What is neither absolute nor an address stands below the folder, also a "~" that nobody expands.
-        return Path(path) if is_address(written) or is_absolute(written) else self._folder / path
+        # What is not absolute stands below the folder, also a "~" that nobody expands.
+        return Path(path) if is_absolute(written) else self._folder / path
 
     def _refuse_unseen_media(self, row: TableRow) -> None:
         """Raise TableFault for a row that names media in a column that is not looked at."""

@@ -602,6 +602,7 @@ class Pretender:
         *,
         force: bool,
         hand_over: bool = False,
+        fetcher: object = None,
     ) -> None:
         self.store, self.watch = store, watch
 

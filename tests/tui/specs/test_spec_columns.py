@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
+from backend.planning.plan import Plan
 from backend.specs.model import Spec
 from tui.specs.columns import cells, headings, lay_out
 from tui.specs.planning import PromptPlanner
@@ -48,3 +49,8 @@ def test_a_size_that_stays_is_not_repeated(
 
 def test_a_spec_without_a_plan_waits(street: tuple[Spec, ...]) -> None:
     assert line(Row(street[0]), 80).split() == ["▸■", "golden_hour", "·", "weighing"]
+
+
+def test_a_spec_whose_media_must_be_fetched_says_so(street: tuple[Spec, ...]) -> None:
+    to_fetch = Plan("", None, None, 0, None, 0, None, to_fetch=("https://media.example/a.mp4",))
+    assert line(Row(street[0], to_fetch), 80).split() == ["▸■", "golden_hour", "↓", "to", "fetch"]

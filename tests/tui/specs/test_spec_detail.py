@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from backend.addresses import path_of_address
+from backend.planning.plan import Plan
 from backend.specs.model import Spec
 from tui.specs.detail_text import describe_facts, describe_prompt, describe_verdict
 from tui.specs.planning import PromptPlanner
@@ -80,3 +82,17 @@ def test_an_empty_prompt_and_an_upsampled_one_are_told(
 def test_controls_are_listed(make_spec: Callable[..., Spec], planner: PromptPlanner) -> None:
     spec = replace(make_spec("a"), controls={"edge": CWD / "edge.mp4"})
     assert "edge      edge.mp4" in described(spec, planner)
+
+
+def test_an_address_is_told_as_one_before_and_after_it_is_fetched(
+    street: tuple[Spec, ...], planner: PromptPlanner
+) -> None:
+    address = "https://media.example/a.mp4?key=1"
+    spec = replace(street[0], video=path_of_address(address))
+    text = describe(Row(spec, Plan("", None, None, 0, None, 0, None, to_fetch=(address,))))
+    assert f"↓ to fetch\n{address} is fetched when it is sent\n" in text
+    assert f"video     {address}\n" in text
+    plan = planner.plan_spec(street[0])
+    assert plan.video is not None
+    fetched = replace(plan, video=replace(plan.video, path=Path("/cache/3f"), address=address))
+    assert f"video     {address}\n" in describe(Row(spec, fetched))
