@@ -1,13 +1,14 @@
 """Reads from an entry what its generator is to make with the prompt: the mode, the size, the length.
 
-Nothing here refuses an entry: a value of another kind counts as missing, because only the generator itself
-can say what it takes.
+A value of another kind counts as missing, because only the generator itself can say what it takes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
+from backend.specs.adapter import EntryFault
 from backend.specs.media_names import suffix_of
 from backend.specs.model import Mode, Target
 from backend.specs.quoting import well_formed
@@ -30,6 +31,12 @@ def target_of(
         aspect_ratio=_words(fields.get("aspect_ratio")),
         negative_prompt=_text(fields.get("negative_prompt")),
     )
+
+
+def refuse_blind_transfer(target: Target, prompt: str, video: Path | None) -> None:
+    """Raise EntryFault for a transfer with a prompt and no video; its generator refuses it, too."""
+    if target.mode is Mode.TRANSFER and video is None and prompt.strip():
+        raise EntryFault("a transfer needs a video, or a control with one, and none is named")
 
 
 def mode_by_media(source: str | None, makes_picture: bool) -> Mode:

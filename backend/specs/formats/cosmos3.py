@@ -34,7 +34,7 @@ from backend.specs.prompt_files import (
     rewrite_prompt_or_file,
 )
 from backend.specs.quoting import kind_of, quoted
-from backend.specs.targets import mode_by_media, target_of
+from backend.specs.targets import mode_by_media, refuse_blind_transfer, target_of
 from backend.specs.upsampled import is_json_object
 
 PATHS_FROM_FILE = True
@@ -75,6 +75,8 @@ def read(entry: Entry, cwd: Path) -> Spec:
     video = seen_by_model(path_of(entry, "vision_path", base), controls)
     if video is None and mode.startswith(("image", "video")):
         raise EntryFault(f"{mode} needs a picture or video, and none is named", "model_mode")
+    target = _target(entry, mode)
+    refuse_blind_transfer(target, written, video)
     return Spec(
         format=SpecFormat.COSMOS3,
         file=entry.source.file,
@@ -87,7 +89,7 @@ def read(entry: Entry, cwd: Path) -> Spec:
         is_upsampled=is_json_object(written),
         prompt_file=prompt_file_of(entry),
         written_prompt=None if short is None else written,
-        target=_target(entry, mode),
+        target=target,
     )
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from backend.specs.entries import Entry
 from backend.specs.fields import (
+    CONTROLS,
+    VIEWS,
     controls_of,
     first_view,
     has_control,
@@ -24,7 +26,7 @@ from backend.specs.fields import (
 )
 from backend.specs.model import Mode, Spec, SpecFormat
 from backend.specs.prompt_files import prompt_file_of, read_prompt, rewrite_prompt_or_file
-from backend.specs.targets import target_of
+from backend.specs.targets import refuse_blind_transfer, target_of
 
 PATHS_FROM_FILE = True
 
@@ -52,19 +54,32 @@ def read(entry: Entry, cwd: Path) -> Spec:
         or first_view(entry.fields, "input_path", base)
         or first_view(entry.fields, "control_path", base)
     )
-    mode = Mode.VIDEO2VIDEO if "camera_sequence" in entry.fields else Mode.TRANSFER
+    video = seen_by_model(rgb, controls)
+    prompt = read_prompt(entry)
+    target = target_of(entry.fields, _mode_of(entry))
+    refuse_blind_transfer(target, prompt, video)
     return Spec(
         format=SpecFormat.TRANSFER25,
         file=entry.source.file,
         entry=entry.index,
         line=entry.line,
         name=name_of(entry),
-        prompt=read_prompt(entry),
-        video=seen_by_model(rgb, controls),
+        prompt=prompt,
+        video=video,
         controls=controls,
         prompt_file=prompt_file_of(entry),
-        target=target_of(entry.fields, mode),
+        target=target,
     )
 
 
 rewrite = rewrite_prompt_or_file
+
+
+def _mode_of(entry: Entry) -> Mode | None:
+    """Return the mode; None for an entry that names a prompt file and says nothing of what is to be made."""
+    fields = entry.fields
+    if "camera_sequence" in fields:
+        return Mode.VIDEO2VIDEO
+    names = (*CONTROLS, *VIEWS)
+    is_transfer = "video_path" in fields or any(isinstance(fields.get(n), dict) for n in names)
+    return Mode.TRANSFER if is_transfer else None

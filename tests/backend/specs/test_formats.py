@@ -60,6 +60,15 @@ COSMOS3, TRANSFER25 = SpecFormat.COSMOS3, SpecFormat.TRANSFER25
 PREDICT25, PREDICT2, PROMPT = SpecFormat.PREDICT25, SpecFormat.PREDICT2, SpecFormat.PROMPT
 BATCH, TRANSFER1 = SpecFormat.TRANSFER1_BATCH, SpecFormat.TRANSFER1
 
+NO_MEDIA = "a transfer needs a video, or a control with one, and none is named"
+BLIND: Sequence[dict[str, object]] = (
+    {"edge": {"preset_edge_threshold": "low"}, "aspect_ratio": "16,9"},
+    {"wsm": {}},
+    {"edge": {"control_path": None}},
+    {"video_path": "", "edge": {}},
+    {"hand_left": {"input_path": None}},
+)
+
 TABLE: list[tuple[str, object, Sequence[object]]] = [
     # --- what the pipeline's database exports
     (
@@ -314,6 +323,13 @@ TABLE: list[tuple[str, object, Sequence[object]]] = [
         {"id": "p", "prompt": "p", "control_inputs": {"sketch": "s"}, "guide_video_path": "g"},
         ["line 1: 'guide_video_path' names 'g', which would not be looked at"],
     ),
+    *(("s.json", {"prompt": "p", **entry}, [f"line 1: {NO_MEDIA}"]) for entry in BLIND),
+    (
+        "s.json",
+        {"prompt": " ", "wsm": {}},
+        ["skipped: a template: its prompt is empty, and no video is named"],
+    ),
+    ("s.json", {"prompt_path": "a.txt", "seed": 1}, [Read(TRANSFER25, "A car at noon.", None)]),
     # --- nothing to upsample
     (
         "s.jsonl",
