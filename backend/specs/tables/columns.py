@@ -70,6 +70,8 @@ def choose_columns(header: Sequence[str], wanted: WantedColumns) -> Columns:
     """Find the columns. Raises NoTableOfPrompts and TableFault."""
     names = [_UNNAMED.sub("_", name.strip().casefold()) for name in header]
     prompt = _find(header, names, wanted.prompt, _PROMPT)
+    if prompt is None and not header:
+        raise NoTableOfPrompts("no table of prompts: none of its columns holds text")
     if prompt is None:
         raise NoTableOfPrompts(
             "no table of prompts: none of its columns is called prompt, caption or text "
