@@ -123,7 +123,7 @@ async def _examine_command(
         else:
             look_for_image = functools.partial(find_image, container, environment)
             await examination.check(_VLLM, "image", look_for_image)
-    version = functools.partial(find_vllm_version, command)
+    version = functools.partial(find_vllm_version, command, environment)
     await examination.check(_VLLM, "version", version, seconds=90)
 
 

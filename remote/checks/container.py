@@ -14,11 +14,11 @@ from remote.engines.vllm.docker_run import BadCommandError, Mount
 class ContainerCommand:
     """The container that a `docker run` line would start."""
 
-    program: str
-    """"docker" or "podman", as the line writes it."""
+    program: tuple[str, ...]
+    """"docker" or "podman", as the line writes it, with the options before `run`."""
     image: str
     mounts: tuple[Mount, ...]
-    """The mounted folders of the box. What a named volume holds cannot be seen from outside Docker."""
+    """The mounted folders of the box, and volumes. What a volume holds cannot be seen from outside Docker."""
     arguments: tuple[str, ...]
     """The words after the image: vLLM's own arguments."""
 
@@ -32,6 +32,8 @@ class ContainerCommand:
         if not fitting:
             return Path(path) if Path(path).exists() else None
         nearest = max(fitting, key=lambda mount: len(PurePosixPath(mount.target).parts))
+        if not nearest.source.startswith("/"):
+            return None
         return Path(nearest.source) / inside.relative_to(nearest.target)
 
 
@@ -43,5 +45,5 @@ def find_container(command: Sequence[str]) -> ContainerCommand | None:
         return None
     if line is None:
         return None
-    folders = tuple(m for m in line.mounts() if m.source.startswith("/") and m.target)
-    return ContainerCommand(line.program[0], line.image, folders, line.command)
+    folders = tuple(m for m in line.mounts() if m.target)
+    return ContainerCommand(line.program, line.image, folders, line.command)

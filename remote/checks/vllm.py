@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 
@@ -33,9 +34,11 @@ async def find_command(command: Sequence[str], environment: Mapping[str, str]) -
     return Good(program, program)
 
 
-async def find_vllm_version(command: Sequence[str]) -> Good[Version | None]:
+async def find_vllm_version(
+    command: Sequence[str], environment: Mapping[str, str]
+) -> Good[Version | None]:
     """Find the version, from the package's metadata or the image's tag."""
-    version = await find_version(command)
+    version = await find_version(command, environment)
     if version is None:
         newest = ".".join(map(str, NEWEST_KNOWN))
         return Good(
@@ -55,29 +58,36 @@ async def find_vllm_version(command: Sequence[str]) -> Good[Version | None]:
 
 
 async def find_docker(container: ContainerCommand, environment: Mapping[str, str]) -> Good[None]:
-    """Check whether Docker's daemon answers."""
+    """Check whether Docker's daemon answers, or podman works. Says so where `docker` is podman."""
+    program = shlex.join(container.program)
     ran = await run_program(
-        [container.program, "version", "--format", "{{.Server.Version}}"], environment
+        [*container.program, "version", "--format", "{{.Server.Version}}"], environment
     )
+    told = await run_program([container.program[0], "--version"], environment)
+    is_podman = told.output.startswith("podman ")
     if ran.code:
         raise Wrong(
-            f"{container.program} does not answer: {ran.last_words}",
-            "Is its daemon running (systemctl status docker), and may you use it (the group docker)? "
-            "Try `docker info` there.",
+            f"{program} does not answer: {ran.last_words}",
+            f"Try `{program} info` there: podman says why."
+            if is_podman
+            else "Is its daemon running (systemctl status docker), and may you use it (the group docker)? "
+            f"Try `{program} info` there.",
         )
-    return Good(None, f"{container.program} {ran.output.strip() or 'answers'}")
+    name = f"{program}, which is podman," if is_podman and "podman" not in program else program
+    return Good(None, f"{name} {ran.output.strip() or 'answers'}")
 
 
 async def find_image(container: ContainerCommand, environment: Mapping[str, str]) -> Good[None]:
     """Check whether the image is on the box already."""
     ran = await run_program(
-        [container.program, "image", "inspect", "--format", "{{.Size}}", container.image],
+        [*container.program, "image", "inspect", "--format", "{{.Size}}", container.image],
         environment,
     )
     if ran.code:
+        pull = shlex.join([*container.program, "pull", container.image])
         return Good(
             None, f"{container.image} is not there; the first start would fetch it",
-            f"Fetch it beforehand, on the box: {container.program} pull {container.image}",
+            f"Fetch it beforehand, on the box: {pull}",
         )  # fmt: skip
     size = ran.output.strip()
     return Good(None, f"{container.image}" + (f", {gib(int(size))}" if size.isdecimal() else ""))

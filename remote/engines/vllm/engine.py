@@ -222,7 +222,8 @@ class VllmEngine:
             raise self._failed(str(error), _PAUSE_SECONDS) from error
         if swept:
             _log.warning("an earlier vLLM was left over; it was ended")
-        self._version = await find_version(self._launcher.command)
+        environment = self._launcher.environment()
+        self._version = await find_version(self._launcher.command, environment)
         version = self._version or NEWEST_KNOWN
         try:
             serves = await asyncio.to_thread(self._fingerprint)

@@ -69,7 +69,10 @@ class Launcher:
         return self._setup.command
 
     def environment(self) -> dict[str, str]:
-        """The daemon's environment without torchrun's variables, and with those of the box's config."""
+        """The daemon's environment without torchrun's variables, and with those of the box's config.
+
+        For a container it is the environment of Docker's client, not of the server.
+        """
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -77,6 +80,9 @@ class Launcher:
         }
         if self._setup.cuda_visible_devices:
             kept["CUDA_VISIBLE_DEVICES"] = self._setup.cuda_visible_devices
+        if self._line is not None:
+            # podman looks there for iptables, and a login by ssh may be without these folders.
+            kept["PATH"] = f"{kept.get('PATH', os.defpath)}:/usr/sbin:/sbin"
         return kept | self._given()
 
     def launch(self, version: Version) -> Launch:

@@ -35,21 +35,21 @@ async def test_a_command_is_found_on_the_path_of_the_box() -> None:
 
 @pytest.mark.parametrize("version", ["0.8.0", "0.8.1", "0.32.0", "0.33.0", "0.33.1"])
 async def test_a_known_version_is_fine(version: str) -> None:
-    assert (await find_vllm_version(_image(version))).remedy == ""
+    assert (await find_vllm_version(_image(version), os.environ)).remedy == ""
 
 
 async def test_a_version_that_is_too_old_is_wrong() -> None:
     with pytest.raises(Wrong, match=r"0\.7\.3 is too old; 0\.8 to 0\.33 are known"):
-        await find_vllm_version(_image("0.7.3"))
+        await find_vllm_version(_image("0.7.3"), os.environ)
 
 
 @pytest.mark.parametrize("version", ["0.34.0", "1.0.0"])
 async def test_a_version_that_is_newer_than_known_is_a_warning(version: str) -> None:
-    assert "may well work" in (await find_vllm_version(_image(version))).remedy
+    assert "may well work" in (await find_vllm_version(_image(version), os.environ)).remedy
 
 
 async def test_a_version_that_cannot_be_found_out_is_a_warning() -> None:
-    found = await find_vllm_version(["docker", "run", "mine:latest"])
+    found = await find_vllm_version(["docker", "run", "mine:latest"], os.environ)
     assert found.value is None
     assert found.remedy
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -30,7 +30,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
             os.kill(pid, signal.SIGKILL)
 
 
-async def _unknown_version(_command: Sequence[str]) -> None:
+async def _unknown_version(_command: Sequence[str], _environment: Mapping[str, str]) -> None:
     """As for any stand-in; finding that out takes a while."""
 
 

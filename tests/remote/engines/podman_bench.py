@@ -19,7 +19,7 @@ IMAGE = "localhost/vllm/vllm-openai:v0.8.1"
 by_either_name = pytest.mark.parametrize("contained", PROGRAMS, indirect=True)
 """Has a test of the fixture `contained` call podman by its own name, and by Docker's."""
 _SERVER = Path(vllm_stand_in.__file__)
-_PYTHON = str(Path(sys.executable).resolve())
+PYTHON = str(Path(sys.executable).resolve())
 _ENDS_AT_SIGTERM = (
     "import runpy, signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit()); "
     f"runpy.run_path({str(_SERVER)!r}, run_name='__main__')"
@@ -29,7 +29,7 @@ _ENDS_AT_SIGTERM = (
 
 def import_server(podman: Podman) -> None:
     """Make the image whose program is the stand-in."""
-    podman.import_image(IMAGE, [_PYTHON, "-c", _ENDS_AT_SIGTERM])
+    podman.import_image(IMAGE, [PYTHON, "-c", _ENDS_AT_SIGTERM])
 
 
 def run_line(podman: Podman, folder: Path, program: str, *options: str) -> tuple[str, ...]:

@@ -279,9 +279,12 @@ async def test_an_image_whose_tag_tells_nothing_is_asked(
     metadata = tmp_path / "packages" / "vllm-0.8.1.dist-info" / "METADATA"
     metadata.parent.mkdir(parents=True)
     metadata.write_text("Metadata-Version: 2.1\nName: vllm\nVersion: 0.8.1\n")
-    command = ["docker", "run", "--gpus", "all", "cosmos-transfer1:latest", "vllm", "serve"]
+    options = ["--gpus", "all", "-p", "8000:8000", "-v", "/models:/models", "-e", "PYTHONPATH=/x"]
+    command = ["docker", "run", *options, "cosmos-transfer1:latest", "vllm", "serve"]
     assert await installation.find_version(command) == (0, 8, 1)
     (words,) = docker.runs
+    assert {"--volume=/models:/models", "--env=PYTHONPATH=/x"} <= set(words)
+    assert not any(word.startswith("--publish") for word in words)
     assert words[words.index("--pull") + 1] == "never"
     assert "--gpus" not in words
 

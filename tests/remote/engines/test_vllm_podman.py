@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from remote.engines import EngineError
+from remote.engines.vllm.installation import find_version
 from tests.remote.engines.openai_asking import pieces_of, request
-from tests.remote.engines.podman_bench import PodmanBench, by_either_name
+from tests.remote.engines.podman_bench import PYTHON, PodmanBench, by_either_name
 from tests.remote.engines.test_vllm_process import is_alive
 from tests.remote.engines.vllm_bench import ANSWER, begun, closing
+from tests.support.podman import PODMAN
 from tests.support.waiting import PATIENCE, until
 
 pytestmark = [
@@ -184,3 +186,18 @@ async def test_a_model_of_the_box_is_seen_inside_and_cannot_be_written(
         refused = contained.podman.run("exec", name, "touch", str(model / "new"), check=False)
         assert "Read-only file system" in refused.stderr
     assert not (model / "new").exists()
+
+
+async def test_an_image_whose_tag_tells_nothing_is_asked_with_what_the_line_mounts(
+    contained: PodmanBench, tmp_path: Path
+) -> None:
+    metadata = tmp_path / "site" / "vllm-0.8.1.dist-info" / "METADATA"
+    metadata.parent.mkdir(parents=True)
+    metadata.write_text("Metadata-Version: 2.1\nName: vllm\nVersion: 0.8.1\n")
+    contained.podman.import_image("localhost/mine")
+    site = ("-v", f"{tmp_path}:{tmp_path}", "-e", f"PYTHONPATH={metadata.parent.parent}")
+    line = [PODMAN, "run", *contained.podman.mounts, *site, "localhost/mine"]
+    for command in ([], ["vllm", "serve"], ["/opt/nowhere/vllm", "serve"], [PYTHON, "-m", "vllm"]):
+        assert await find_version([*line, *command]) == (0, 8, 1), command
+    assert await find_version([PODMAN, "run", "localhost/mine", "vllm", "serve"]) is None
+    assert contained.containers == set()
