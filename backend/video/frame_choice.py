@@ -35,6 +35,10 @@ class FrameSampling(StrEnum):
     """Frames 0 to N-1, as Transfer1's own upsampler takes them."""
     FPS = "fps"
     """The frame shown at each half second from the start, as in a hint video."""
+    LAST = "last"
+    """The last N frames, as Predict1's Video2World upsampler takes the last one."""
+    FIRST_LAST = "first-last"
+    """The first and the last frame, and between them frames that lie equally far apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +68,15 @@ def choose_frames(
     if video.kind is MediaKind.SEQUENCE:
         return _choose_pictures(video, count, sampling)
     line = _read_timeline(video)
-    if sampling is FrameSampling.FIRST:
-        indices = list(range(min(count, len(line.starts))))
-    elif sampling is FrameSampling.UNIFORM:
+    indices: Sequence[int]
+    if sampling is FrameSampling.UNIFORM:
         moments = [line.end * (2 * part + 1) / (2 * count) for part in range(count)]
         indices = _shown_at(line, moments)
-    else:
+    elif sampling is FrameSampling.FPS:
         moments = [step * _FPS_STEP for step in range(count)]
         indices = _shown_at(line, [moment for moment in moments if moment < line.end])
+    else:
+        indices = _by_number(len(line.starts), count, sampling)
     return tuple(ChosenFrame(index, float(line.starts[index])) for index in indices)
 
 
@@ -84,9 +89,20 @@ def _choose_pictures(video: Video, count: int, sampling: FrameSampling) -> tuple
         raise MediaError(f"{video.path} has changed since it was read.", "Try again.")
     there = len(sequence.pictures)
     indices: Sequence[int] = range(min(count, there))
-    if sampling is FrameSampling.UNIFORM and count < there:
+    if sampling is not FrameSampling.UNIFORM:
+        indices = _by_number(there, count, sampling)
+    elif count < there:
         indices = [there * (2 * part + 1) // (2 * count) for part in range(count)]
     return tuple(ChosenFrame(index, 0.0, sequence.pictures[index]) for index in indices)
+
+
+def _by_number(there: int, count: int, sampling: FrameSampling) -> Sequence[int]:
+    """Choose `count` of the frames 0 to `there` - 1 by their numbers."""
+    if count >= there or sampling is FrameSampling.FIRST:
+        return range(min(count, there))
+    if sampling is FrameSampling.LAST:
+        return range(there - count, there)
+    return sorted({round(part * (there - 1) / max(1, count - 1)) for part in range(count)})
 
 
 def without_rate(video: Video) -> InputError:

@@ -7,6 +7,7 @@ import base64
 import contextlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,39 @@ async def test_the_images_come_before_the_text() -> None:
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+
+
+async def test_a_schema_and_the_sampling_that_a_profile_names_are_asked_for() -> None:
+    asked = request("a dock")
+    sampling = replace(asked.sampling, top_p=0.8, top_k=20, min_p=0, presence_penalty=1.5)
+    schema = {"type": "object", "required": ["scene"]}
+    asked = replace(asked, sampling=sampling, schema=json.dumps(schema))
+    async with standing_in(says(streamed(*STORY))) as stand_in:
+        await answer_of(engine_of(stand_in.server), asked)
+    body = stand_in.visit.json
+    assert (body["top_p"], body["top_k"], body["min_p"], body["presence_penalty"]) == (
+        0.8,
+        20,
+        0,
+        1.5,
+    )
+    assert "repetition_penalty" not in body
+    wanted = {"name": "answer", "schema": schema}
+    assert body["response_format"] == {"type": "json_schema", "json_schema": wanted}
+
+
+async def test_a_server_that_takes_no_schema_is_asked_without_it_from_then_on() -> None:
+    async def script(visit: Visit) -> None:
+        refused = b'{"error": {"message": "Unknown parameter: response_format"}}'
+        takes = "response_format" not in visit.json
+        await visit.send(streamed(*STORY) if takes else whole(refused, "400 Bad Request"))
+
+    asked = replace(request("a dock"), schema='{"type": "object"}')
+    async with standing_in(script) as stand_in:
+        engine = engine_of(stand_in.server)
+        for _ in range(2):
+            assert (await answer_of(engine, asked))[0] == TEXT
+    assert ["response_format" in visit.json for visit in stand_in.visits] == [True, False, False]
 
 
 async def test_without_system_prompt_and_images_there_is_the_text_alone() -> None:
