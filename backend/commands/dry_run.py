@@ -48,6 +48,7 @@ def plan_json(spec: Spec, plan: Plan) -> dict[str, Json]:
         "entry": spec.entry,
         "name": spec.name,
         "format": spec.format.value,
+        "profile": plan.profile or None,
         "video": _path(plan.video) or (spelled(spec.video) if spec.video else None),
         "control": _path(plan.controls[0] if plan.controls else None),
         "controls": [video.called for video in plan.controls],

@@ -9,7 +9,8 @@ from backend.console import say, warn, write_json, write_line
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
 from backend.limits.calibration import find_calibration
-from backend.planning.plan import Planner, unnamed_hdr
+from backend.planning.plan import Planner
+from backend.planning.plan_words import unnamed_hdr
 from backend.sizes import Size
 from backend.tokens import TextCounter
 from backend.video import probe

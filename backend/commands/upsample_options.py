@@ -21,7 +21,7 @@ _WHERE = Group("Where it goes", sort_key=2)
 _SHOWING = Group("What is shown", sort_key=3)
 
 Resize = Literal["auto", "safe", "off"]
-Media = Literal["rgb", "control", "both", "all"]
+Media = Literal["rgb", "control", "both", "all", "none"]
 
 
 @dataclass(frozen=True, slots=True)

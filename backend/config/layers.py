@@ -21,11 +21,12 @@ from pathlib import Path
 import platformdirs
 from pydantic import ValidationError
 
-from backend.config.profiles import load_profile
+from backend.config.profiles import AUTO, Profile, load_profile, profiles_by_format
 from backend.config.settings import (
     LEAST_MAX_TOKENS,
     MOST_MAX_TOKENS,
     Cache,
+    EngineName,
     Queue,
     Settings,
     Upsampling,
@@ -88,13 +89,27 @@ def load_layers(command_line: Table | None = None) -> tuple[Settings, list[Layer
         *_environment_layers(os.environ),
         Layer("the command line", command_line or {}, Origin.COMMAND_LINE),
     ]
-    shipped = _shipped()
-    profile = load_profile(_settle([shipped, *files, *now]).upsampling.profile)
+    chosen = _settle([_shipped(), *files, *now])
+    settings, layers = _with_profile(chosen.profile, files, now)
+    box = chosen.boxes.get(chosen.box)
+    # The engine sketch writes prose, whatever it is asked for.
+    if chosen.upsampling.profile == AUTO and box and box.engine is not EngineName.SKETCH:
+        for name, profile in profiles_by_format().items():
+            this = Layer("auto", {"upsampling": {"profile": profile.name}}, Origin.COMMAND_LINE)
+            own, _ = _with_profile(profile, files, [*now, this])
+            settings.upsampling._by_format[name] = own.upsampling
+    return settings, layers
+
+
+def _with_profile(
+    profile: Profile, files: list[Layer], now: list[Layer]
+) -> tuple[Settings, list[Layer]]:
+    """Return the settings with what this profile changes. `now` are the layers above the files."""
     changes: Table = {"upsampling": dict(profile.upsampling)}
-    lasting = [shipped, Layer(f"the profile {profile.name}", changes, Origin.PROFILE), *files]
-    layers = [*lasting, *now]
+    of_profile = Layer(f"the profile {profile.name}", changes, Origin.PROFILE)
+    lasting = [_shipped(), of_profile, *files]
     says_it = any(_holds_max_tokens(layer) for layer in (*files, *now))
-    return _apply_box_contexts(lasting, now, _settle(layers), says_it=says_it)
+    return _apply_box_contexts(lasting, now, _settle([*lasting, *now]), says_it=says_it)
 
 
 def _apply_box_contexts(

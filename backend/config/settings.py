@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator
 
-from backend.config.profiles import Profile, load_profile, profile_names
+from backend.config.profiles import AUTO, OTHERWISE, Profile, load_profile, profile_names
 from backend.errors import ConfigError, InputError
 from backend.sizes import Bound, Size
 from backend.specs.media import Media
@@ -22,6 +22,8 @@ LEAST_MAX_TOKENS = 64
 MOST_MAX_TOKENS = 1_048_576
 """The longest."""
 
+_MOST_SHOWN = {Media.NONE: 0, Media.RGB: 1, Media.CONTROL: 1, Media.BOTH: 2, Media.ALL: 6}
+"""The most videos that one request shows. Cosmos 3 knows a source and five controls."""
 _NO_HOST = re.compile(r"""[\s\x00-\x1f\x7f$`'"\\;&|<>(){}*?!#]""")
 
 
@@ -68,6 +70,8 @@ class Upsampling(_Section):
     enforce_budget: bool
     profile: str
     estimator: Estimator
+    _by_format: dict[str, Upsampling] = PrivateAttr(default_factory=dict)
+    """With the profile AUTO, the settings for specs of each format that a profile names."""
 
     @field_validator("safe_resolution")
     @classmethod
@@ -93,14 +97,21 @@ class Upsampling(_Section):
     @field_validator("profile")
     @classmethod
     def _check_profile(cls, value: str) -> str:
-        if value not in profile_names():
-            raise ValueError(f"there is no such profile; there are: {', '.join(profile_names())}")
+        if value != AUTO and value not in profile_names():
+            known = ", ".join((AUTO, *profile_names()))
+            raise ValueError(f"there is no such profile; there are: {known}")
         return value
+
+    def for_format(self, name: str) -> Upsampling:
+        """Return the settings for specs of this format, under which `profile` names one profile."""
+        if self.profile != AUTO:
+            return self
+        return self._by_format.get(name) or self.model_copy(update={"profile": OTHERWISE})
 
     @property
     def most_frames(self) -> int:
-        """The most frames that one request can have."""
-        return self.frames_to_extract * (2 if self.media is Media.BOTH else 1)
+        """The most frames that one request can have; 0 for a model that is shown none."""
+        return self.frames_to_extract * _MOST_SHOWN[self.media]
 
     @property
     def safe_bound(self) -> Bound:

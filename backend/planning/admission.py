@@ -100,11 +100,11 @@ def choose_usable(
     refused: list[RefusedSpec] = []
     upsampled = _Upsampled(store, batch.upsampled_words)
     includes_upsampled = force or batch.include_upsampled
-    needs_prompt = not load_profile(batch.settings.profile).template.empty_prompt
     for spec in specs:
         reason = "" if includes_upsampled else upsampled.reason(spec)
-        if needs_prompt and not spec.prompt.strip():
-            why = f"a template: its prompt is empty, and {batch.settings.profile} needs one"
+        profile = batch.settings.for_format(spec.format.value).profile
+        if not spec.prompt.strip() and not load_profile(profile).template.empty_prompt:
+            why = f"a template: its prompt is empty, and {profile} needs one"
             refused.append(RefusedSpec(spec, Ground.TEMPLATE, why))
         elif reason:
             refused.append(RefusedSpec(spec, Ground.UPSAMPLED, reason))

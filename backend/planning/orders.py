@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,8 +17,8 @@ from backend.config import BoxSettings, Profile, Upsampling, load_profile, setti
 from backend.files import lies_within
 from backend.files.without_links import resolve_folder
 from backend.results.review import chosen_file, done_job
-from backend.specs.media import choose_media
-from backend.specs.model import Spec
+from backend.specs.media import Media, choose_media
+from backend.specs.model import Spec, SpecFormat
 from backend.store import Job, Order, Store
 from backend.store.job_rows import target_column
 
@@ -61,15 +62,15 @@ def make_jobs(specs: Iterable[Spec], named: Sequence[Path], batch: Batch) -> lis
     for the chosen one; with a review, there is only NAME.
     """
     destinations = _Destinations(named, batch)
-    settings = settings_to_queue(
-        batch.settings.model_copy(
-            update={"hint_video_dir": resolve_hint_video_dir(batch.settings)}
-        ),
-        follows_server=batch.follows_server,
-    )
-    asking = _Asking(settings, load_profile(batch.settings.profile))
+    asking = cache(partial(_asking_for, batch, resolve_hint_video_dir(batch.settings)))
     return [
-        _order(spec, candidate, destinations.choose(spec.file, candidate), asking, batch)
+        _order(
+            spec,
+            candidate,
+            destinations.choose(spec.file, candidate),
+            asking(spec.format),
+            batch,
+        )
         for spec in specs
         for candidate in range(batch.candidates)
     ]
@@ -150,7 +151,16 @@ class _Asking:
 
     settings: str
     """`Upsampling` as JSON."""
+    media: Media
     profile: Profile
+
+
+def _asking_for(batch: Batch, hint_video_dir: Path, spec_format: SpecFormat) -> _Asking:
+    settings = batch.settings.for_format(spec_format.value).model_copy(
+        update={"hint_video_dir": hint_video_dir}
+    )
+    text = settings_to_queue(settings, follows_server=batch.follows_server)
+    return _Asking(text, settings.media, load_profile(settings.profile))
 
 
 class _Destinations:
@@ -207,7 +217,7 @@ def _order(
     batch: Batch,
 ) -> Order:
     destination, choice = files
-    shown = choose_media(spec, batch.settings.media)
+    shown = choose_media(spec, asking.media)
     video = None if shown.video is None else _absolute(shown.video)
     controls = tuple(map(_absolute, shown.controls))
     file = spec.file.absolute()

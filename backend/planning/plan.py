@@ -3,6 +3,7 @@ refused."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -10,10 +11,12 @@ from pathlib import Path
 
 from backend.config import Estimator, Fit, Profile, Upsampling, load_profile
 from backend.config.profiles.template import PLAIN
-from backend.errors import InputError, MediaError, UpsampleError
+from backend.errors import MediaError, UpsampleError
 from backend.generation import Generation
+from backend.planning.answer_schema import narrowed
 from backend.planning.generation import generation_of
 from backend.planning.message import ShownFrames, user_message
+from backend.planning.plan_words import above_bound, too_long, too_thin, unnamed_hdr, with_gaps
 from backend.sizes import Bound, Size
 from backend.specs.media import ShownMedia, choose_media
 from backend.specs.misplaced_media import where_media_is, with_place
@@ -57,6 +60,10 @@ class Plan:
     """What the spec says of the video that is to be made."""
     to_fetch: tuple[str, ...] = ()
     """The addresses that must be fetched first; where there are some, there is no video and no budget."""
+    profile: str = ""
+    """The profile with which the prompt is asked; empty where the videos could not be read."""
+    format: str = ""
+    """The format of the spec's file, by which the profile was chosen; empty for a prompt without a spec."""
 
     @property
     def shown(self) -> tuple[tuple[Video, int], ...]:
@@ -99,6 +106,7 @@ class Planner:
         self.profile: Profile = load_profile(settings.profile)
         self._counter = counter
         self._probe = probe
+        self._by_profile: dict[str, Planner] = {}
 
     @property
     def system(self) -> str:
@@ -111,8 +119,21 @@ class Planner:
         linear = self.settings.estimator is Estimator.LINEAR
         return LINEAR if linear else self.profile.family.rule
 
+    def for_format(self, name: str) -> Planner:
+        """Return the planner for specs of this format: this one, unless the profile is chosen by format."""
+        settings = self.settings.for_format(name)
+        if settings is self.settings:
+            return self
+        if settings.profile not in self._by_profile:
+            self._by_profile[settings.profile] = Planner(settings, self._counter, self._probe)
+        return self._by_profile[settings.profile]
+
     def plan_spec(self, spec: Spec) -> Plan:
-        """Plan a spec with the videos that the model is shown. See `plan`."""
+        """Plan a spec with the videos that the model is shown, and with the profile for its format."""
+        name = spec.format.value
+        return replace(self.for_format(name)._plan_spec(spec), format=name)
+
+    def _plan_spec(self, spec: Spec) -> Plan:
         shown = choose_media(spec, self.settings.media)
         plan = self.plan(spec.prompt, shown, spec.target)
         if isinstance(plan.refusal, MediaError) and plan.video is None:
@@ -145,7 +166,9 @@ class Planner:
         if plan.budget is None:
             return plan  # a video that cannot be read is refused with all settings
         videos = tuple(video for video, _ in plan.shown)
-        return self.plan_read(plan.prompt, videos, names=plan.names, target=plan.target)
+        planner = self.for_format(plan.format) if plan.format else self
+        again = planner.plan_read(plan.prompt, videos, names=plan.names, target=plan.target)
+        return replace(again, format=plan.format)
 
     def plan_read(
         self,
@@ -174,6 +197,7 @@ class Planner:
             control_frames=frames[1:],
             names=names,
             target=target,
+            profile=self.profile.name,
         )
         text = self._count(self.message(plan)) if text is None else text
         return (
@@ -254,7 +278,7 @@ class Planner:
         budget = self.weigh(text, None, 0)
         sendable = budget.fits or not self.settings.enforce_budget
         return replace(
-            plan, budget=budget, refusal=None if sendable else _too_long(budget, None, None)
+            plan, budget=budget, refusal=None if sendable else too_long(budget, None, None)
         )
 
     def _weighed(self, plan: Plan, first: Video, text: int) -> Plan:
@@ -280,17 +304,17 @@ class Planner:
         if settings.auto_resize and settings.fit is Fit.SAFE:
             bound = _within_both(bound, settings.safe_bound)
         if not self.profile.family.rule.accepts(video.size):
-            return None, _too_thin(video)
+            return None, too_thin(video)
         best = self.largest(video.size, text, frames, bound=bound)
         if settings.auto_resize:
             if best is None and not settings.enforce_budget:
                 best = self.largest(video.size, text, frames, bound=bound, limit=_ANY_LENGTH)
         elif not bound.allows(video.size):
-            return None, _above_bound(video, bound)
+            return None, above_bound(video, bound)
         elif best == self.seen_size(video.size) or not settings.enforce_budget:
             return self.seen_size(video.size), None
         if best is None or not settings.auto_resize:
-            return None, _too_long(self.weigh(text, video.size, frames), video.size, best)
+            return None, too_long(self.weigh(text, video.size, frames), video.size, best)
         return best, None
 
 
@@ -301,7 +325,7 @@ def make_request(
 
     Candidates differ by their seed: candidate `c` has `seed + c`.
     """
-    profile = planner.profile
+    profile, made = planner.profile, plan.generation
     return Request(
         profile=profile.name,
         model=model,
@@ -314,25 +338,7 @@ def make_request(
             **profile.sampling.model_dump(),
         ),
         candidate=candidate,
-        schema=profile.schema_for(plan.generation.mode),
-    )
-
-
-def unnamed_hdr(video: str) -> str:
-    """Return the warning for a video, by its path or address, that may be HDR and does not say so."""
-    return (
-        f"{video} says BT.2020 and not whether it is HDR; if it is, its frames are pale. Export it "
-        "again, or tag it: ffmpeg -i IN -c copy -bsf:v "
-        "hevc_metadata=colour_primaries=9:transfer_characteristics=18 OUT (18 is HLG, 16 is PQ)."
-    )
-
-
-def with_gaps(video: Video) -> str:
-    """Return the warning for a sequence of pictures in which numbers are missing."""
-    are = "number is" if video.gaps == 1 else "numbers are"
-    return (
-        f"{video.path}: {video.gaps:,} {are} missing between the first of its {video.frames:,} pictures "
-        "and the last; its frames are chosen of those that are there."
+        schema=narrowed(profile.schema_for(made.mode), math.ceil(made.seconds)),
     )
 
 
@@ -347,27 +353,3 @@ def _within_both(one: Bound, other: Bound) -> Bound:
 def _smaller(one: int | None, other: int | None) -> int | None:
     limits = [limit for limit in (one, other) if limit is not None]
     return min(limits, default=None)
-
-
-def _too_long(budget: Budget, size: Size | None, best: Size | None) -> InputError:
-    what = f"at {size}, the prompt and its frames take" if size else "the prompt takes"
-    problem = (
-        f"{what} {budget.prompt_tokens:,} tokens; with {budget.reserve:,} kept for the answer "
-        f"that is {budget.needed:,} of {budget.limit:,}"
-    )
-    if best is not None:
-        return InputError(problem, f"{best} would fit: use --resize auto.")
-    return InputError(problem, "Shorten the prompt, send fewer frames, or raise max_tokens.")
-
-
-def _too_thin(video: Video) -> InputError:
-    return InputError(
-        f"{video.called} is a strip of {video.size}, which is too thin for this model",
-        "Crop the video, or show another one.",
-    )
-
-
-def _above_bound(video: Video, bound: Bound) -> InputError:
-    return InputError(
-        f"{video.size} is larger than max_upsample_resolution ({bound})", "Use --resize auto."
-    )

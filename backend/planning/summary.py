@@ -66,6 +66,7 @@ class _Sums:
     refused: list[RefusedSpec] = field(default_factory=list)
     prompts: int = 0
     prompt_tokens: int = 0
+    answer_tokens: int = 0
     bytes: int = 0
     bytes_are_exact: bool = True
     shown: set[tuple[tuple[tuple[Video, int], ...], Size]] = field(default_factory=set)
@@ -95,7 +96,7 @@ def summarise(
         orders=tuple(sums.orders),
         prompts=sums.prompts,
         prompt_tokens=sums.prompt_tokens,
-        answer_tokens=len(sums.orders) * batch.settings.reserve,
+        answer_tokens=sums.answer_tokens,
         bytes=sums.bytes,
         bytes_are_exact=sums.bytes_are_exact,
         refused=tuple(sums.refused),
@@ -110,7 +111,9 @@ def _add(sums: _Sums, accepted: AdmittedSpec, plan: Plan, drawn: DrawnFrames) ->
     count = len(accepted.orders)
     sums.orders += accepted.orders
     sums.prompts += 1
-    sums.prompt_tokens += count * (plan.budget.prompt_tokens if plan.budget else 0)
+    if plan.budget:
+        sums.prompt_tokens += count * plan.budget.prompt_tokens
+        sums.answer_tokens += count * plan.budget.reserve
     if plan.video is None or plan.size is None:
         sums.bytes_are_exact = sums.bytes_are_exact and not plan.to_fetch
         return

@@ -25,6 +25,8 @@ class Media(StrEnum):
     """The first control video (vis, edge, seg, depth …); where there is none, the RGB video."""
     BOTH = "both"
     """Frames of the RGB video, then the same number of frames of the control video."""
+    NONE = "none"
+    """No video at all, for a model that reads text alone."""
     ALL = "all"
     """Frames of the RGB video, if there is one, then the same number of each control video."""
 
@@ -51,6 +53,8 @@ NO_MEDIA = ShownMedia(None)
 
 def choose_media(spec: Spec, media: Media) -> ShownMedia:
     """Return the videos of a spec that this setting shows to the model."""
+    if media is Media.NONE:
+        return NO_MEDIA
     if media is Media.ALL:
         return _all_media(spec)
     control = next((name for name in CONTROLS if name in spec.controls), None)

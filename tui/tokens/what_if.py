@@ -225,8 +225,8 @@ class WhatIf:
         return self._with(auto_resize=not self.settings.auto_resize)
 
     def with_media(self) -> WhatIf:
-        """Take the next of rgb, control and both, going around the end."""
-        kinds = list(Media)
+        """Take the next of the kinds of media, going around the end."""
+        kinds = [it for it in Media if it is not Media.NONE or it is self.settings.media]
         return self._with(media=kinds[(kinds.index(self.settings.media) + 1) % len(kinds)])
 
     def with_profile(self, step: int) -> WhatIf:
@@ -246,7 +246,7 @@ class WhatIf:
         spec = self.subject.spec
         if choose_media(spec, self.settings.media).video is None:
             return "This spec has no video: only its text is sent."
-        if what == "media" and len({choose_media(spec, media).names for media in Media}) < 2:
+        if what == "media" and len(self.subject.videos.keys() | self.subject.troubles.keys()) < 2:
             return "This spec has one video: there is nothing else to show."
         video = self.plan.video
         if what == "frames" and video is not None and video.kind is MediaKind.IMAGE:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -23,14 +24,21 @@ from backend.errors import ConfigError
 from backend.files import read_regular
 
 __all__ = [
+    "AUTO",
     "KvCache",
     "Profile",
     "ProfileFile",
     "load_profile",
     "profile_files",
     "profile_names",
+    "profiles_by_format",
     "profiles_folder",
 ]
+
+AUTO = "auto"
+"""The value of `upsampling.profile` that chooses a profile for each spec, by the format of its file."""
+OTHERWISE = "transfer1"
+"""The profile that AUTO chooses for a format that no profile names."""
 
 _SUFFIX = ".toml"
 
@@ -68,7 +76,11 @@ def profile_names() -> tuple[str, ...]:
 
 
 def load_profile(name: str) -> Profile:
-    """Load the profile with this name. Raises ConfigError."""
+    """Load the profile with this name. Raises ConfigError.
+
+    AUTO gives the profile for formats that none names; see `Upsampling.for_format`.
+    """
+    name = OTHERWISE if name == AUTO else name
     files = [file for file in profile_files() if file.name == name]
     if not files:
         raise ConfigError(
@@ -80,6 +92,19 @@ def load_profile(name: str) -> Profile:
             f"{own} has the name of a profile that is shipped", "Give it another name."
         )
     return _load_shipped(name) if own is None else _load_own(name, own)
+
+
+def profiles_by_format() -> dict[str, Profile]:
+    """Return the profile that fits each format of specs, where there is one. The user's own come first.
+
+    A profile that cannot be loaded fits none; whoever chooses it by name is told why.
+    """
+    found: dict[str, Profile] = {}
+    for file in profile_files():
+        with suppress(ConfigError):
+            profile = load_profile(file.name)
+            found |= dict.fromkeys(profile.fits, profile)
+    return found
 
 
 @cache

@@ -430,7 +430,8 @@ def test_profiles_are_listed_with_ones_own(capsys: Capsys) -> None:
     listed = data(capsys, "config", "profiles", "--json")
     assert isinstance(listed, list)
     by_name = {row["name"]: row for row in listed if isinstance(row, dict)}
-    assert list(by_name) == ["generic", "reason1", "transfer1", "transfer1-stock", "mine"]
+    assert {"cosmos3", "generic", "transfer1"} < by_name.keys()
+    assert list(by_name)[-1] == "mine"
     assert (by_name["reason1"]["family"], by_name["reason1"]["source"]) == ("qwen2-vl", "shipped")
     assert (by_name["mine"]["family"], by_name["mine"]["source"]) == (
         "other", str(folder / "mine.toml"),

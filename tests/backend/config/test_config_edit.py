@@ -95,7 +95,7 @@ def test_a_value_is_read_as_what_the_setting_wants(
     [
         ("upsampling.max_tokens", "12", "upsampling.max_tokens = 12: .*64"),
         ("upsampling.max_tokens", "many", "valid integer"),
-        ("upsampling.profile", "gpt", "there are: generic"),
+        ("upsampling.profile", "gpt", "there are: auto, cosmos3, generic"),
         ("upsampling.colour", "red", "upsampling.colour is no setting"),
         ("box.host", "x", "box is a value, not a table"),
         ("upsampling", "3", "it is a table"),

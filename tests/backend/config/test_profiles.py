@@ -81,7 +81,7 @@ def test_reason1_asks_for_thoughts_and_an_answer_and_leaves_room_for_them() -> N
 def test_an_unknown_profile_lists_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="no profile 'gpt'") as caught:
         load_profile("gpt")
-    assert "generic, reason1, transfer1, transfer1-stock" in caught.value.remedy
+    assert "generic, predict1-text, reason1" in caught.value.remedy
 
 
 def test_a_profile_is_a_name_and_not_a_path() -> None:
