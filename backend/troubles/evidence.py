@@ -3,6 +3,11 @@
 A server that starts well logs warnings that read like errors: vLLM warns that a low `ulimit` "can cause fd
 limit errors like `OSError: [Errno 24] Too many open files`". So what a logger calls a warning or less is no
 evidence, and a warning of Python's counts only where no exception is in the log.
+
+The box reads the log of its own vLLM by the same rules (`remote/engines/vllm/verdict.py`), because it decides
+while no app is there whether to try again, and sends the one line that names the cause. These rules are
+needed here all the same: the runner is not imported, a job that has failed comes with the end of a log, so
+does every error of an older runner, and a text may be from a server that no runner has started.
 """
 
 from __future__ import annotations

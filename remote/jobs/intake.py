@@ -193,7 +193,7 @@ class Intake:
         asked = now + min(error.retry_after or 0.0, LONGEST_RETRY_AFTER)
         is_verdict = error.for_good and (outage is None or outage.trial == job)
         if outage is None:
-            _log.warning("no job starts while the model server is away: %s", error)
+            _log.warning("no job starts while the model server is away: %s", first_line(error))
             outage = _Outage(_reason(error), FIRST_PAUSE, now, error.died, error.for_good)
             self._outage = outage
             self._pause_until(max(now + outage.pause, asked))
@@ -273,6 +273,11 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
+def first_line(error: Exception) -> str:
+    """Return an error without the lines of the server's log below it, which stand in the log already."""
+    return str(error).partition("\n")[0]
+
+
 def _reason(error: EngineAway) -> str:
     """The beginning of the error; the rest belongs to a log."""
-    return str(error).partition("\n")[0][:_LONGEST_REASON]
+    return first_line(error)[:_LONGEST_REASON]

@@ -22,7 +22,7 @@ from remote.engines import (
 )
 from remote.jobs.answering import collect_answer
 from remote.jobs.board import Board, EngineAttempt, JobState
-from remote.jobs.intake import Intake, Preference, StopApps
+from remote.jobs.intake import Intake, Preference, StopApps, first_line
 from remote.jobs.journal import JournalError
 from remote.jobs.late_orders import LateOrders
 from remote.jobs.pictures import MissingPicture, PictureLost, Pictures
@@ -294,13 +294,13 @@ class Scheduler:
         except BadRequest as error:
             await self._fail(job, "request", str(error), self._spending.cost(error.usage))
         except EngineAway as error:
-            _log.info("job %s, attempt %d: %s", job[:12], attempt.number, error)
+            _log.info("job %s, attempt %d: %s", job[:12], attempt.number, first_line(error))
             if self._intake.note_away(job, error):
                 await self._note_engine_error(job, error)
             else:
                 await self._persist(self._board.wait_again, job, self._spending.cost(error.usage))
         except (EngineError, OSError) as error:
-            _log.warning("job %s, attempt %d: %s", job[:12], attempt.number, error)
+            _log.warning("job %s, attempt %d: %s", job[:12], attempt.number, first_line(error))
             if isinstance(error, EngineError):
                 self._intake.note_answer(job)
             await self._note_engine_error(job, error)

@@ -21,6 +21,7 @@ from remote.engines.vllm.listeners import find_foreign_listener
 from remote.engines.vllm.model_fingerprint import model_fingerprint
 from remote.engines.vllm.process import ServerProcess, pid_file, sweep
 from remote.engines.vllm.stages import Stage, stage_of
+from remote.engines.vllm.start_log import StartLog
 from remote.engines.vllm.unbroken import run_unbroken
 from remote.engines.vllm.verdict import cause_of, is_for_good
 from remote.paths import DaemonPaths
@@ -83,6 +84,8 @@ class VllmEngine:
         self._has_failed = False
         """Whether the last start failed."""
         self._stage: Stage | None = None
+        self._log = StartLog()
+        """The log of the last start, and of the server that it has led to."""
         self._gave_back = False
 
     @property
@@ -145,7 +148,8 @@ class VllmEngine:
         """Answer one request; start the server first if none runs.
 
         Raises BadRequest with the server's words, EngineAway when the server does not start or has died, and
-        EngineError when it hangs at this request or fails at it. The end of its log stands in both.
+        EngineError when it hangs at this request or fails at it. Of a server that was there, the end of its
+        log stands in both.
         """
         self._busy += 1
         try:
@@ -160,7 +164,7 @@ class VllmEngine:
                     message = f"{error}\n{running.process.last_lines}"
                     if isinstance(error, Silent):
                         raise EngineError(message) from error
-                    raise EngineAway(message, died=True) from error
+                    raise EngineAway(f"vLLM has died: {message}", died=True) from error
                 raise
         finally:
             self._busy -= 1
@@ -222,13 +226,14 @@ class VllmEngine:
             raise self._failed(str(error), _PAUSE_SECONDS) from error
         if swept:
             _log.warning("an earlier vLLM was left over; it was ended")
+        self._enter(Stage.STARTING)
         environment = self._launcher.environment()
         self._version = await find_version(self._launcher.command, environment)
         version = self._version or NEWEST_KNOWN
         try:
             serves = await asyncio.to_thread(self._fingerprint)
             launch = await asyncio.to_thread(self._launcher.launch, version)
-            self._enter(Stage.STARTING)
+            self._log = StartLog()
             began = time.monotonic()
             _log.info("starting %s", launch.shown)
             process = await ServerProcess.start(
@@ -244,6 +249,7 @@ class VllmEngine:
             client = OpenAIEngine(launch.server, self._model, self.slots, self._limits)
             await self._until_ready(process, client, launch.port)
             self._has_failed = False
+            self._log.release()
             self._enter(Stage.READY)
             seconds = time.monotonic() - began
             save_last_start(self._history, LastStart(seconds, time.time(), self._model, self.name))
@@ -252,16 +258,23 @@ class VllmEngine:
             has_failed_at_once = self._stage is Stage.STARTING and (process.returncode or 0) > 0
             # The log has been read to the end only after `stop`.
             await process.stop(has_run=not has_failed_at_once)
-            lines = process.last_lines.splitlines()
+            lines = process.lines
             refused = isinstance(error, BadRequest)
-            cause = "" if refused else f" {cause_of(lines)}"
+            unsaid = "something has killed it" if was_killed else "its log does not say why"
+            verdict = (
+                f"vLLM refuses a first request: {error}"
+                if refused
+                else f"{error} {cause_of(lines) or unsaid}"
+            )
+            self._log.conclude(verdict)
             raise self._failed(
-                f"{error}{cause}\n{process.last_lines}",
+                verdict,
                 None if was_killed else _PAUSE_SECONDS,
                 for_good=refused or is_for_good(lines),
             ) from error
         except BaseException:
             await process.stop()
+            self._log.release()
             raise
         if self._watching is None:
             self._watching = asyncio.create_task(self._watch())
@@ -277,6 +290,7 @@ class VllmEngine:
                 raise EngineError(f"vLLM ended while starting, with exit status {code}:")
             if time.monotonic() > deadline:
                 raise EngineError("vLLM was not ready in time:")
+            self._log.look()
             await asyncio.sleep(_STEP)
         self._enter(Stage.WARMING)
         await _refuse_foreign_listener(port)
@@ -289,10 +303,7 @@ class VllmEngine:
         return EngineAway(message, _LONG_PAUSE_SECONDS if for_good else pause, for_good=for_good)
 
     def _hear(self, line: str) -> None:
-        level = logging.ERROR if "ERROR" in line else logging.INFO
-        # The line of each successful request would hide the others.
-        if '" 200' not in line:
-            _log.log(level, "%s", line)
+        self._log.hear(line)
         stage = stage_of(line)
         # Workers log the same stages one after the other, and a server that ends may log one; only a later
         # stage counts.

@@ -35,15 +35,14 @@ _ORPHANS_SECONDS = 1.0
 _KILL_SECONDS = 5.0
 _LAST_WORDS_SECONDS = 1.0
 _STEP = 0.1
-_KEPT_LINES = 60
+_KEPT_LINES = 1000
+"""Each of several workers may end with a traceback, and the cause stands in the first of them."""
 _LONGEST_LINE = 4000
 _CHUNK = 1 << 16
 _MARK = "UPSAMPLE_SERVER"
 """The environment variable that holds the server's mark."""
 _LOOKS_FOR_MARK = 5
 """Polls for the mark: a process that was just forked gets its environment a moment later."""
-
-
 _MOST_PID = (1 << 31) - 1
 
 
@@ -129,9 +128,14 @@ class ServerProcess:
         return self._process.returncode
 
     @property
+    def lines(self) -> list[str]:
+        """The end of its log, in which mostly stands why it ended."""
+        return list(self._lines)
+
+    @property
     def last_lines(self) -> str:
-        """The end of its log, which mostly explains why it ended."""
-        return "\n".join(self._lines)
+        """The very end of its log."""
+        return "\n".join(self.lines[-60:])
 
     async def stop(self, *, has_run: bool = True) -> None:
         """Remove the container, and end the whole group by SIGTERM, then by SIGKILL.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -27,12 +28,13 @@ from tests.remote.engines.vllm_bench import ANSWER, Bench, away_of, begun, closi
 from tests.support.waiting import until
 
 
-async def test_a_crash_at_the_start_is_told_with_the_end_of_the_log(bench: Bench) -> None:
+async def test_a_crash_at_the_start_is_told_by_its_cause(bench: Bench) -> None:
     bench.order(start="crash")
     async with closing(bench.engine()) as made:
         away = await away_of(made)
-        assert str(away).startswith(
-            "vLLM ended while starting, with exit status 1: torch.OutOfMemoryError: CUDA out of memory.\n"
+        assert (
+            str(away)
+            == "vLLM ended while starting, with exit status 1: torch.OutOfMemoryError: CUDA out of memory."
         )
         assert (away.retry_after, away.died, away.for_good) == (30.0, False, False)
         assert bench.alive == []
@@ -44,7 +46,7 @@ async def test_a_server_that_was_killed_as_it_started_may_be_started_anew_soon(
     bench.order(start="killed")
     async with closing(bench.engine()) as made:
         away = await away_of(made)
-        assert "exit status -9" in str(away)
+        assert str(away).endswith("with exit status -9: something has killed it")
         assert away.retry_after is None
         bench.order()
         assert await pieces_of(made) == ANSWER
@@ -110,6 +112,34 @@ class Site:
 @pytest.fixture
 def site(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Site:
     return Site(bench, monkeypatch)
+
+
+TRACEBACK = """\
+Traceback (most recent call last):
+  File "/venv/vllm/entrypoints/openai/api_server.py", line 59, in <module>
+    raise RuntimeError(
+ValueError: nobody has seen this before"""
+
+
+async def test_the_verdict_stands_first_in_the_log_and_the_traceback_once_and_whole_below_it(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    site.bench.order(start="crash", words=TRACEBACK)
+    async with site.working() as (work, _, _):
+        await until(lambda: work.stage.startswith(AWAY))
+    said = caplog.text
+    verdict = (
+        "vLLM ended while starting, with exit status 1: ValueError: nobody has seen this before"
+    )
+    raised = TRACEBACK.splitlines()
+    lines = [line for line in caplog.messages if line in raised]
+    assert lines[:4] == raised
+    assert said.count("Traceback") == len(site.bench.starts)
+    assert said.index(verdict) < said.index("Traceback")
+    (record, *_) = (record for record in caplog.records if record.getMessage() == verdict)
+    assert record.levelno == logging.ERROR
+    assert all(r.levelno == logging.INFO for r in caplog.records if r.getMessage() in lines)
 
 
 async def test_however_often_a_server_does_not_start_no_job_fails_and_no_attempt_is_counted(
@@ -187,6 +217,7 @@ async def test_a_server_that_refuses_the_first_request_is_ended_and_not_the_requ
     bench.order(probe="refuse")
     async with closing(bench.engine()) as made:
         away = await away_of(made)
+        assert str(away).startswith("vLLM refuses a first request: ")
         assert "no chat template" in str(away)
         assert away.for_good
         assert bench.alive == []

@@ -10,11 +10,13 @@ from remote.engines.vllm.verdict import cause_of, is_for_good
 FOR_GOOD = {
     "aimv2-clash",
     "broken-install",
+    "chat-template-missing",
     "container-program-missing",
     "docker-image-missing",
     "docker-no-gpu",
     "docker-permission",
     "driver-too-old",
+    "file-not-readable",
     "gated-model",
     "image-without-registry",
     "model-not-found",
@@ -25,6 +27,7 @@ FOR_GOOD = {
     "podman-socket",
     "tokenizer-missing",
     "unknown-option",
+    "unknown-quantization",
     "vllm-not-installed",
 }
 """Known troubles of which at least one wording is for good."""
@@ -41,6 +44,7 @@ MAY_PASS = {
     "hub-unreachable",
     "killed",
     "kv-cache-too-small",
+    "model-file-broken",
     "model-half-copied",
     "nccl-error",
     "no-gpu",
