@@ -1,7 +1,7 @@
 """Makes the relative paths of a file lead to the same files from another folder.
 
-It serves the formats whose paths are relative to the spec file. A text is taken for a path by its key, or
-because such a file exists; see `media_names`.
+It serves the formats whose paths are relative to the spec file, and tables. A text is taken for a path by its
+key, or because such a file exists; see `media_names`.
 """
 
 from __future__ import annotations
@@ -52,11 +52,23 @@ class _Mover:
     def _moved(self, key: str, node: Node) -> str | None:
         """Return the path as it is written from `there`; None where the value is no relative path."""
         written = node.value
-        if not isinstance(written, str) or not is_relative(written):
-            return None
-        place = self._here / written.replace("\\", "/")
-        if not is_certain_path(key, written) and not (
-            is_possible_path(key, written) and os.path.lexists(place)
-        ):
-            return None
-        return Path(os.path.relpath(place, self._there)).as_posix()
+        return (
+            moved_path(written, key, self._here, self._there) if isinstance(written, str) else None
+        )
+
+
+def moved_path(
+    written: str, key: str, here: Path, there: Path, *, is_path: bool = False
+) -> str | None:
+    """Return a path that counts from the folder `here` as it is written from `there`.
+
+    None where the text is no relative path; `is_path` says that it is a path, absolute or not.
+    """
+    if not is_relative(written):
+        return None
+    place = here / written.replace("\\", "/")
+    if not (is_path or is_certain_path(key, written)) and not (
+        is_possible_path(key, written) and os.path.lexists(place)
+    ):
+        return None
+    return Path(os.path.relpath(place, there)).as_posix()

@@ -68,7 +68,7 @@ def parse_columns(written: str) -> WantedColumns:
 
 def choose_columns(header: Sequence[str], wanted: WantedColumns) -> Columns:
     """Find the columns. Raises NoTableOfPrompts and TableFault."""
-    names = [_UNNAMED.sub("_", name.strip().casefold()) for name in header]
+    names = _as_common(header)
     prompt = _find(header, names, wanted.prompt, _PROMPT)
     if prompt is None and not header:
         raise NoTableOfPrompts("no table of prompts: none of its columns holds text")
@@ -79,6 +79,17 @@ def choose_columns(header: Sequence[str], wanted: WantedColumns) -> Columns:
         )
     video = _find(header, names, wanted.video, _VIDEO)
     return Columns(prompt, video, _find(header, names, wanted.id, _NAME))
+
+
+def video_column(header: Sequence[str]) -> int | None:
+    """Return the position of the first column with a common name for the media; None where there is none."""
+    names = _as_common(header)
+    return next((names.index(name) for name in _VIDEO if name in names), None)
+
+
+def _as_common(header: Sequence[str]) -> list[str]:
+    """Return the names of the columns, spelled as the common ones are."""
+    return [_UNNAMED.sub("_", name.strip().casefold()) for name in header]
 
 
 def _find(

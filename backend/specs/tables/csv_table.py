@@ -11,11 +11,11 @@ import csv
 import io
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from backend.specs.tables.rows import TableFault, TableRow
+from backend.specs.tables.rows import NewCells, TableFault, TableRow
 
 MOST_ROW_BYTES = 4 * 1024 * 1024
 """The most bytes of one row. A prompt has some hundred."""
@@ -112,32 +112,50 @@ class CsvTable:
             except _Unreadable as fault:
                 yield TableRow(index, record.line, (), str(fault))
 
-    def with_column(self, name: str, cell_for: Callable[[TableRow], str]) -> bytes:
+    def with_column(self, name: str, cells_for: Callable[[TableRow], NewCells]) -> bytes:
         """Return the whole file with one more column. Rows that cannot be read stay as they are."""
         out = io.BytesIO()
-        out.write(self._with_cell(0, self.header_end, name))
+        out.write(self._with_cell(self._bytes(0, self.header_end), name))
         at = self.header_end
         for index, record in enumerate(self.records()):
             try:
-                cell = cell_for(TableRow(index, record.line, self._row_cells(record)))
-                out.write(self._with_cell(at, record.end, cell))
+                new = cells_for(TableRow(index, record.line, self._row_cells(record)))
+                out.write(self._bytes(at, record.end - len(record.data)))  # blank lines
+                data = self._with_changed(record.data, new.changed)
+                out.write(self._with_cell(data, new.added))
             except _Unreadable:
                 out.write(self._bytes(at, record.end))
             at = record.end
         out.write(self._bytes(at, os.fstat(self._file.fileno()).st_size))
         return out.getvalue()
 
-    def _with_cell(self, start: int, end: int, cell: str) -> bytes:
-        """Return these bytes of the file, which end with a record, with one more cell."""
-        raw = self._bytes(start, end)
+    def _with_cell(self, raw: bytes, cell: str) -> bytes:
+        """Return these bytes, which end with a record, with one more cell."""
         body = raw.rstrip(b"\r\n")
+        return b"".join((body, self.delimiter, self._written(cell), raw[len(body) :]))
+
+    def _with_changed(self, data: bytes, changed: Mapping[int, str]) -> bytes:
+        """Return the bytes of a record with other cells in these positions."""
+        if not changed:
+            return data
+        body = data.rstrip(b"\r\n")
+        parts, at = [], 0
+        for position, (start, end) in enumerate(_spans(body, self.delimiter)):
+            if position in changed:
+                is_quoted = body.startswith(b'"', start)
+                parts += [body[at:start], self._written(changed[position], is_quoted=is_quoted)]
+                at = end
+        return b"".join((*parts, data[at:]))
+
+    def _written(self, cell: str, *, is_quoted: bool = False) -> bytes:
         written = cell.encode()
         if (
-            any(mark in written for mark in (self.delimiter, b'"', b"\r", b"\n"))
+            is_quoted
+            or any(mark in written for mark in (self.delimiter, b'"', b"\r", b"\n"))
             or cell != cell.strip()
         ):
-            written = b'"' + written.replace(b'"', b'""') + b'"'
-        return b"".join((body, self.delimiter, written, raw[len(body) :]))
+            return b'"' + written.replace(b'"', b'""') + b'"'
+        return written
 
     def _bytes(self, start: int, end: int) -> bytes:
         return os.pread(self._file.fileno(), end - start, start)
@@ -198,6 +216,21 @@ class CsvTable:
 def _delimiter_of(header: bytes) -> bytes:
     bare = _QUOTED.sub(b"", header)
     return max(_DELIMITERS, key=bare.count)
+
+
+def _spans(body: bytes, delimiter: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the place of each cell of a record, with its quotation marks."""
+    start = 0
+    while start <= len(body):
+        at = start
+        if body.startswith(b'"', at):
+            at += 1
+            while (at := body.find(b'"', at) + 1) and body.startswith(b'"', at):
+                at += 1
+        end = body.find(delimiter, at)
+        end = len(body) if end < 0 else end
+        yield start, end
+        start = end + 1
 
 
 def _is_open_after(line: bytes, delimiter: bytes, *, is_open: bool, at: int) -> bool:

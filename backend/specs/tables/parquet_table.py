@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from backend.specs.tables.csv_table import MOST_ROW_BYTES
-from backend.specs.tables.rows import TableFault, TableRow
+from backend.specs.tables.rows import NewCells, TableFault, TableRow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,7 +70,7 @@ class ParquetTable:
                     yield row
                     index += 1
 
-    def with_column(self, name: str, cell_for: Callable[[TableRow], str]) -> bytes:
+    def with_column(self, name: str, cells_for: Callable[[TableRow], NewCells]) -> bytes:
         """Return the whole file with one more column, in the same row groups. Raises TableFault."""
         import pyarrow as pa
         from pyarrow import parquet
@@ -86,15 +86,27 @@ class ParquetTable:
         ):
             for number in range(self._file.num_row_groups):
                 group = self._file.read_row_group(number, use_threads=False)
-                cells: list[str | None] = []
-                for row in self._rows_of(group.select(self.header), index):
-                    cells.append(None if row.problem else cell_for(row) or None)
-                index += len(cells)
-                whole = group.append_column(field, pa.array(cells, pa.string()))
+                rows = self._rows_of(group.select(self.header), index)
+                new = [NewCells("") if row.problem else cells_for(row) for row in rows]
+                index += len(new)
+                added = pa.array([each.added or None for each in new], pa.string())
+                whole = self._with_changed(group, new).append_column(field, added)
                 writer.write_table(
                     whole.replace_schema_metadata(schema.metadata), max(1, whole.num_rows)
                 )
         return out.getvalue()
+
+    def _with_changed(self, group: pa.Table, new: Sequence[NewCells]) -> pa.Table:
+        """Return a row group with the changed cells of its rows."""
+        import pyarrow as pa
+
+        for position in sorted({position for each in new for position in each.changed}):
+            place = group.schema.get_field_index(self.header[position])
+            kept = group.column(place).to_pylist()
+            cells = [each.changed.get(position, cell) for each, cell in zip(new, kept, strict=True)]
+            of_column = group.schema.field(place)
+            group = group.set_column(place, of_column, pa.array(cells).cast(of_column.type))
+        return group
 
     def _rows_of(self, part: pa.RecordBatch | pa.Table, first: int) -> Iterator[TableRow]:
         columns: list[list[str | None]] = [column.to_pylist() for column in part.columns]

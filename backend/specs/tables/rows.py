@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -34,6 +34,16 @@ class TableRow:
     """Why the row cannot be read; `cells` is empty then."""
 
 
+@dataclass(frozen=True, slots=True)
+class NewCells:
+    """What a result has in one row of its table."""
+
+    added: str
+    """The cell of the new column."""
+    changed: Mapping[int, str] = field(default_factory=dict)
+    """The cells of other columns that differ, by the column's position."""
+
+
 class OpenTable(Protocol):
     """An opened table."""
 
@@ -48,8 +58,8 @@ class OpenTable(Protocol):
     def rows(self) -> Iterator[TableRow]:
         """Yield the rows from the first to the last. To be called once. Raises TableFault."""
 
-    def with_column(self, name: str, cell_for: Callable[[TableRow], str]) -> bytes:
+    def with_column(self, name: str, cells_for: Callable[[TableRow], NewCells]) -> bytes:
         """Return the whole table with one more column, in place of `rows`. Raises TableFault.
 
-        Rows that cannot be read stay as they are, and `cell_for` is not asked for them.
+        Rows that cannot be read stay as they are, and `cells_for` is not asked for them.
         """

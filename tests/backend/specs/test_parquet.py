@@ -60,7 +60,7 @@ def test_a_result_has_one_more_column_and_the_others_as_they_were(
     file = tmp_path / "t.parquet"
     parquet.write_table(before, file, row_group_size=2, compression=compression)
     new = {1: Replacement("a long dusk", "dusk")}
-    (out,) = render(file, new, tmp_path / "out" / "t.parquet")
+    (out,) = render(file, new, tmp_path / "t-out.parquet")
     result = parquet.ParquetFile(io.BytesIO(out.data))
     after = result.read()
     assert after.column("upsampled_prompt").to_pylist() == [None, "a long dusk", None]
@@ -72,8 +72,27 @@ def test_a_result_has_one_more_column_and_the_others_as_they_were(
     assert after.schema.metadata[b"mine"] == b"kept"
     features = json.loads(after.schema.metadata[b"huggingface"])["info"]["features"]
     assert features.keys() == {"prompt", "upsampled_prompt"}
-    (again,) = render(file, new, tmp_path / "out" / "t.parquet")
+    (again,) = render(file, new, tmp_path / "t-out.parquet")
     assert again.data == out.data
+
+
+def test_paths_of_a_parquet_lead_to_the_same_files_from_where_it_stands(tmp_path: Path) -> None:
+    large, indexed = pa.large_string(), pa.dictionary(pa.int8(), pa.string())
+    columns = {
+        "prompt": PROMPTS,
+        "video": pa.array(["a/v.mp4", None, "/w.mp4"], large),
+        "mask_path": pa.array(["m.png", "m.png", None]).dictionary_encode().cast(indexed),
+        "caption": ["a/v.mp4", "m.png", "/"],
+    }
+    file = write(tmp_path / "in.parquet", columns, row_group_size=2)
+    (out,) = render(file, {1: Replacement("new", "dusk")}, tmp_path / "out" / "t.parquet")
+    after = parquet.read_table(io.BytesIO(out.data))
+    assert after.column("video").to_pylist() == ["../a/v.mp4", None, "/w.mp4"]
+    assert after.column("mask_path").to_pylist() == ["../m.png", "../m.png", None]
+    assert after.column("caption").to_pylist() == columns["caption"]
+    assert [after.schema.field(name).type for name in ("video", "mask_path")] == [
+        parquet.read_schema(file).field(name).type for name in ("video", "mask_path")
+    ]
 
 
 def test_the_troubles_of_parquet_are_told(tmp_path: Path) -> None:

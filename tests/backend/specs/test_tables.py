@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
@@ -218,6 +219,52 @@ def test_any_prompt_is_read_back_as_it_was_written(tmp_path: Path, new: str, suf
     first, second = specs(result)
     assert (first.prompt, first.written_prompt, first.is_upsampled) == ("dusk", new.strip(), True)
     assert (second.prompt, second.written_prompt, second.is_upsampled) == ("dawn", None, False)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        # A cell with a path that leads elsewhere from there, and no other byte.
+        (
+            b'\xef\xbb\xbfprompt,video\r\nsee a/b.mp4,clips/a.mp4\r\n\r\n"x",  c.mp4\r\n',
+            b'\xef\xbb\xbfprompt,video,upsampled_prompt\r\nsee a/b.mp4,../in/clips/a.mp4,\r\n\r\n'
+            b'"x",../in/  c.mp4,new\r\n',
+        ),
+        (
+            b'clip;prompt\n"a;""b"".mp4";a\n"c";b',
+            b'clip;prompt;upsampled_prompt\n"../in/a;""b"".mp4";a;\n"../in/c";b;new',
+        ),
+        # What is no relative path of a file stays.
+        (
+            b"path,prompt,mask_path,note,score\n/a.mp4,a,,x/y.mp4,1/2\nhttps://h/b.mp4,b,m.png,x/y,../t.csv\n",
+            b"path,prompt,mask_path,note,score,upsampled_prompt\n/a.mp4,a,,../in/x/y.mp4,1/2,\n"
+            b"https://h/b.mp4,b,../in/m.png,x/y,../t.csv,new\n",
+        ),
+        (b"text,prompt\nx/y.mp4,a\n~/b.mp4,b", b"text,prompt,upsampled_prompt\nx/y.mp4,a,\n~/b.mp4,b,new"),
+        (b"video\tcaption\na b\t$X/a\n..\\c.mp4\tb\n", b""),
+    ],
+)  # fmt: skip
+def test_paths_of_a_result_lead_to_the_same_files_from_where_it_stands(
+    tmp_path: Path, before: bytes, after: bytes
+) -> None:
+    for folder in ("in", "out"):
+        (tmp_path / folder).mkdir()
+    put(tmp_path / "t.csv", "")
+    file = put(tmp_path / "in" / "t.csv", before)
+    prompts = {spec.entry: spec.prompt for spec in specs(file)}
+    new = {1: Replacement("new", prompts[1])}
+    (out,) = render(file, new, tmp_path / "out" / "t.csv")
+    assert not after or out.data == after
+    result = put(tmp_path / "out" / "t.csv", out.data)
+    resolved = [
+        [spec.video and os.path.normpath(spec.video) for spec in specs(each)]
+        for each in (file, result)
+    ]
+    assert resolved[0] == resolved[1]
+    (beside,) = render(file, new, tmp_path / "in" / "t-2.csv")
+    assert [spec.video for spec in specs(put(beside.path, beside.data))] == [
+        spec.video for spec in specs(file)
+    ]
 
 
 def test_a_table_that_was_a_result_gets_a_second_column(tmp_path: Path) -> None:
