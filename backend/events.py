@@ -161,6 +161,9 @@ class JobDone:
     """How long the engine took."""
     prompt_tokens: int | None
     completion_tokens: int | None
+    cost: float | None = None
+    """What was paid for it in this run, with the attempts before; 0 when the answer was there already, or is
+    told for another job. None where the box's settings have no prices, or the tokens are not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +174,8 @@ class JobFailed:
     job: int
     name: str
     error: str
+    cost: float | None = None
+    """What was paid for it all the same, as in `JobDone.cost`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +201,8 @@ class JobDrawnAgain:
     """How many draws the job may have."""
     reason: str
     """What was wrong with the answer."""
+    cost: float | None = None
+    """What was paid for that answer, as in `JobDone.cost`."""
 
 
 @dataclass(frozen=True, slots=True)

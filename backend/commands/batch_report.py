@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 
 from rich.progress import (
     BarColumn,
@@ -47,8 +48,10 @@ from backend.events import (
     event_json,
 )
 from backend.exit_codes import ExitCode
+from backend.planning.costs import cost_text
 from backend.planning.pace import Pace
 from backend.store import Job, State
+from remote.protocol import money
 
 _QUIET_SECONDS = 5.0
 """The least seconds between two progress lines, which replace the bar when stderr is not a terminal."""
@@ -74,6 +77,8 @@ class BatchReport:
         self._paused: set[int] = set()
         self._warned: set[str] = set()
         self._files: list[str] = []
+        self._cost: Decimal | None = None
+        """What was paid so far; None where nothing has a price."""
         self._hand_over = ""
         """How far the jobs are handed over to the box; empty while that is not done, and once all are."""
         self._status: list[str] = []
@@ -107,6 +112,7 @@ class BatchReport:
         """Handle an event of the dispatcher: count it and show it."""
         if self._json:
             write_json(event_json(event))
+        self._add_cost(event)
         match event:
             case LinkChanged():
                 self._tell_link(event)
@@ -139,11 +145,15 @@ class BatchReport:
         """Print how the run ended. `jobs` are the jobs of the run in their present states."""
         for file in self._files:
             write_line(file)
+        if self._cost is not None and self._json:
+            write_json({"type": "cost", "cost": float(self._cost)})
         states = Counter(job.state for job in jobs)
         parts = [f"{count} {state}" for state, count in sorted(states.items()) if count]
         if self._refused:
             parts.append(f"{self._refused} refused")
         say(("Interrupted. " if self.interrupted else "") + ", ".join(parts) + ".")
+        if self._cost is not None:
+            say(f"Cost: {cost_text(self._cost)}.")
         left = [job for job in jobs if not job.state.ended]
         if left:
             on_box = sum(job.state.on_box for job in left)
@@ -151,6 +161,10 @@ class BatchReport:
             stay = "stays" if len(left) == 1 else "stay"
             again = f"`upsample --no-ui --box {safe(left[0].box)}`"
             say(f"{len(left)} {stay} in the queue{there}. {again} goes on with that.")
+
+    def _add_cost(self, event: Event) -> None:
+        if isinstance(event, JobDone | JobFailed | JobDrawnAgain) and event.cost is not None:
+            self._cost = (self._cost or Decimal(0)) + money(event.cost)
 
     def _note_job(
         self,

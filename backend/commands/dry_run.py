@@ -10,6 +10,8 @@ from backend.addresses import spelled
 from backend.config import Settings
 from backend.console import out, safe, say, table, tokens_text, verdict_text, warn, write_json
 from backend.exit_codes import ExitCode
+from backend.planning.costs import most_cost
+from backend.planning.orders import Batch
 from backend.planning.plan import Plan, Planner
 from backend.specs.model import Scan, Spec
 from backend.tokens import TextCounter
@@ -18,14 +20,15 @@ from remote.protocol import Json
 
 
 def show_plans(
-    specs: Sequence[Spec], found: Scan, settings: Settings, *, as_json: bool
+    specs: Sequence[Spec], found: Scan, settings: Settings, batch: Batch, *, as_json: bool
 ) -> ExitCode:
     """Show the plan of each spec. Exits with SOME_FAILED when something would be refused."""
     planner = Planner(settings.upsampling, TextCounter(), fetch_media=settings.specs.fetch_media)
     plans = [(spec, planner.plan_spec(spec)) for spec in specs]
     if as_json:
         for spec, plan in plans:
-            write_json(plan_json(spec, plan))
+            cost = most_cost([(plan, batch.candidates)], batch.box_settings)
+            write_json(plan_json(spec, plan) | {"most_cost": cost.amount if cost else None})
     else:
         _show_table(plans)
     for warning in dict.fromkeys(plan.warning for _, plan in plans if plan.warning):
@@ -37,6 +40,9 @@ def show_plans(
     refused = sum(plan.refusal is not None for _, plan in plans) + len(found.broken)
     prompts = "1 prompt" if len(plans) == 1 else f"{len(plans):,} prompts"
     say(f"{prompts}, {refused:,} refused; nothing was sent.")
+    cost = most_cost(((plan, batch.candidates) for _, plan in plans), batch.box_settings)
+    if cost is not None:
+        say(f"To send it costs {cost.words}.")
     return ExitCode.SOME_FAILED if refused else ExitCode.OK
 
 

@@ -25,9 +25,17 @@ from backend.events import Event
 from backend.exit_codes import ExitCode
 from backend.fetching import Fetcher
 from backend.files.without_links import resolve_folder
-from backend.planning.admission import Ground, choose_usable, find_places, require_writable
+from backend.planning.admission import (
+    Assessment,
+    Ground,
+    choose_usable,
+    find_places,
+    require_writable,
+)
+from backend.planning.costs import cost_text, most_cost, token_cost
 from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch, same_frames_together
 from backend.planning.pace import measured_pace
+from backend.planning.plan import Planner
 from backend.results.review import waiting_for_review
 from backend.results.undelivered import undelivered_jobs
 from backend.specs.media import Media
@@ -37,6 +45,7 @@ from backend.specs.scan import scan
 from backend.specs.tables.columns import parse_columns
 from backend.standard_streams import working
 from backend.store import Job, State, Store, default_path
+from backend.tokens import TextCounter
 
 _TAKES_IT = " (--include-upsampled takes it all the same)"
 _MOST_NAMED = 10
@@ -55,7 +64,7 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
     batch = _make_batch(options, settings, box_name, box_settings)
     if options.dry_run:
         specs = _choose_for_dry_run(found, options, batch)
-        return show_plans(specs, found, settings, as_json=options.json)
+        return show_plans(specs, found, settings, batch, as_json=options.json)
     if options.paths:
         is_named = options.save_dir is not None
         folder = resolve_folder(options.results_folder, Path.cwd(), named=is_named)
@@ -74,6 +83,7 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
                 as_json=options.json, refused=len(placed.refused) + len(found.broken)
             )
             _warn_of_misplaced(specs, settings.upsampling.media)
+            _tell_cost(placed, settings, batch)
             jobs = store.queue(same_frames_together(placed.orders))
         queued = {job.settings for job in jobs}
         report.expect(jobs, measured_pace(store, box_name, box_settings))
@@ -87,6 +97,25 @@ def _warn_of_misplaced(specs: Sequence[Spec], media: Media) -> None:
     places = ((spec, where_media_is(spec, media, cwd)) for spec in specs)
     for spec, place in itertools.islice((found for found in places if found[1]), _MOST_NAMED):
         warn(f"{spec.name}: a video does not exist; {place}")
+
+
+def _tell_cost(placed: Assessment, settings: Settings, batch: Batch) -> None:
+    """Say what the batch costs at most, where its box has prices, before it is queued."""
+    box = batch.box_settings
+    if token_cost(box, 1, 1) is None or not placed.accepted:
+        return
+    fetch = settings.specs.fetch_media
+    planner = Planner(settings.upsampling, TextCounter(), fetch_media=fetch)
+    plans = ((planner.plan_spec(it.spec), len(it.orders)) for it in placed.accepted)
+    cost = most_cost(plans, box)
+    if cost is None:
+        return
+    say(f"This costs {cost.words}.")
+    limit = box.openai.spend_limit
+    if limit and cost.amount > limit:
+        warn(
+            f"{batch.box} stops when {cost_text(limit)} was spent in 24 hours (openai.spend_limit)"
+        )
 
 
 def _refuse_ignored(options: UpsampleOptions) -> None:

@@ -227,9 +227,9 @@ class Dispatcher(Recipient[Ready]):
         else:
             await self._ledger.fail([job], str(error))
 
-    async def _fail_on_box(self, flight: Flight[Ready], reason: str) -> None:
+    async def _fail_on_box(self, flight: Flight[Ready], end: Failed | Refused) -> None:
         jobs = self._ledger.active(flight.jobs)
-        await self._ledger.fail_on_box(jobs, reason, self._unsendable)
+        await self._ledger.fail_on_box(jobs, end, self._unsendable)
 
     def _prepare_again(self, flight: Flight[Ready]) -> None:
         self._release(flight)
@@ -350,7 +350,7 @@ class Dispatcher(Recipient[Ready]):
                 self._prepare_again(flight)
             case Failed():
                 self._release(flight)
-                await self._fail_on_box(flight, end.message)
+                await self._fail_on_box(flight, end)
             case Cancelled():
                 self._release(flight)
                 jobs = self._ledger.active(flight.jobs)
@@ -385,7 +385,7 @@ class Dispatcher(Recipient[Ready]):
         if RETRIES[trouble_of_refusal(refused.kind)].attempts is None:
             await self._ledger.postpone(self._ledger.active(flight.jobs), refused.message)
         else:
-            await self._fail_on_box(flight, refused.message)
+            await self._fail_on_box(flight, refused)
 
     async def hear_of_others(self, message: Durable) -> None:
         """Note how a request of an earlier run, or of a job that waits here, has ended."""

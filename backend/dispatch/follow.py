@@ -159,6 +159,7 @@ class Follower:
             seconds=answer.ended - answer.started,
             prompt_tokens=answer.prompt_tokens,
             completion_tokens=answer.completion_tokens,
+            cost=answer.cost,
         )
 
     async def _write_files(self) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from backend.dispatch.draws import DrawAgain, judge
 from backend.dispatch.flight import Flight
 from backend.dispatch.prepare import Ready
+from backend.dispatch.told_costs import with_told_costs
 from backend.errors import UpsampleError
 from backend.events import (
     Event,
@@ -35,7 +36,7 @@ from backend.results.review import deliver
 from backend.results.undelivered import undelivered
 from backend.store import Job, State, Store
 from backend.troubles.explain import explain
-from remote.protocol import Answer, Cancelled, Durable, Failed, Finished
+from remote.protocol import Answer, Cancelled, Durable, Failed, Finished, Refused
 
 
 class Ledger:
@@ -201,7 +202,7 @@ class Ledger:
         """End these jobs if the answer to their request is stored; returns whether it is."""
         answer = await asyncio.to_thread(self._store.answer, identity, self._box)
         if answer is not None:
-            await self.run_shielded(self._finish(self._claim(jobs), answer))
+            await self.run_shielded(self._finish(self._claim(jobs), answer, is_paid=True))
         return answer is not None
 
     async def finish(self, flight: Flight[Ready], answer: Answer) -> None:
@@ -236,18 +237,16 @@ class Ledger:
             await self.fail([job], unsendable[job.number])
 
     async def fail_on_box(
-        self, jobs: Iterable[Job], reason: str, unsendable: Mapping[int, str]
+        self, jobs: Iterable[Job], end: Failed | Refused, unsendable: Mapping[int, str]
     ) -> None:
-        """Fail jobs that the box has given up, for the reason that its engine gave.
-
-        `unsendable` says why jobs cannot be sent again, by their numbers. The user reads that, too.
-        """
+        """Fail jobs that the box has given up. `unsendable` says why some cannot be sent again, by number."""
         claimed = self._claim(jobs)
-        reasons = [explain(self._store, job, reason) for job in claimed]
+        reasons = [explain(self._store, job, end.message) for job in claimed]
         for place, job in enumerate(claimed):
             if job.number in unsendable:
                 reasons[place] += f"\n  It cannot be sent again: {unsendable[job.number]}"
-        await self.run_shielded(self._fail(claimed, reasons))
+        cost = end.cost if isinstance(end, Failed) else None
+        await self.run_shielded(self._fail(claimed, reasons, cost))
 
     async def cancel(self, jobs: Iterable[Job]) -> None:
         """Mark the jobs as cancelled, except those whose ending has begun."""
@@ -281,26 +280,27 @@ class Ledger:
     def _note_ended(self, task: asyncio.Task[None]) -> None:
         self._endings.discard(task)
         if not task.cancelled():
-            error = (
-                task.exception()
-            )  # read for each task, or Python logs that it was never retrieved
+            # Read for each task, or Python logs that it was never retrieved.
+            error = task.exception()
             self._broken = self._broken or error
 
-    async def _finish(self, jobs: Sequence[Job], answer: Answer, heard: int = 0) -> None:
+    async def _finish(
+        self, jobs: Sequence[Job], answer: Answer, heard: int = 0, *, is_paid: bool = False
+    ) -> None:
         ended = []
-        for job in jobs:
+        for job, cost in with_told_costs(jobs, answer.cost, is_paid=is_paid):
             if heard < len(answer.text):
                 # Finished overtook the last pieces of text, or they were lost with a link.
                 self._watch(TextWritten(job.number, heard, answer.text[heard:]))
             try:
                 cleaned = await asyncio.to_thread(judge, self._store, job, answer)
             except DrawAgain as error:
-                self._draw_again(error)
+                self._draw_again(error, cost)
                 continue
             except UpsampleError as error:
                 ended.append(job)
                 await self._set_state(job, State.FAILED, str(error))
-                self._watch(JobFailed(job.number, job.name, str(error)))
+                self._watch(JobFailed(job.number, job.name, str(error), cost))
                 continue
             ended.append(job)
             await asyncio.to_thread(self._store.finish, job.number, answer)
@@ -314,22 +314,26 @@ class Ledger:
                     seconds=answer.ended - answer.started,
                     prompt_tokens=answer.prompt_tokens,
                     completion_tokens=answer.completion_tokens,
+                    cost=cost,
                 )
             )
         await self._end(ended)
 
-    def _draw_again(self, again: DrawAgain) -> None:
+    def _draw_again(self, again: DrawAgain, cost: float | None) -> None:
         """Let a job wait for another answer. It is still part of this run."""
         job = again.job
         self._remaining[job.number] = job
         self._claimed.discard(job.number)
-        self._watch(JobDrawnAgain(job.number, job.name, len(job.draws) + 1, again.most, str(again)))
+        draw = len(job.draws) + 1
+        self._watch(JobDrawnAgain(job.number, job.name, draw, again.most, str(again), cost))
         self._wait_again(job)
 
-    async def _fail(self, jobs: Sequence[Job], errors: Sequence[str]) -> None:
-        for job, error in zip(jobs, errors, strict=True):
+    async def _fail(
+        self, jobs: Sequence[Job], errors: Sequence[str], cost: float | None = None
+    ) -> None:
+        for (job, told), error in zip(with_told_costs(jobs, cost), errors, strict=True):
             await self._set_state(job, State.FAILED, error)
-            self._watch(JobFailed(job.number, job.name, error))
+            self._watch(JobFailed(job.number, job.name, error, told))
         await self._end(jobs)
 
     async def _cancel(self, jobs: Sequence[Job]) -> None:
@@ -381,9 +385,8 @@ class Ledger:
         With `is_of_other_run`, the file belongs to another run, so a failure is not reported here.
         """
         try:
-            force = (
-                self._force and not is_of_other_run
-            )  # --force is about what this run was asked for
+            # --force is about what this run was asked for.
+            force = self._force and not is_of_other_run
             files = await asyncio.to_thread(deliver, self._store, destination, force=force)
         except UpsampleError as error:
             if not is_of_other_run:

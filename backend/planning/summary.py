@@ -12,6 +12,7 @@ from backend.planning.admission import (
     RefusedSpec,
     refused_by_plan,
 )
+from backend.planning.costs import token_cost
 from backend.planning.orders import Batch
 from backend.planning.pace import Pace
 from backend.planning.plan import Plan
@@ -46,6 +47,10 @@ class Summary:
     refused: tuple[RefusedSpec, ...]
     """The specs that are not queued."""
     pace: Pace
+    cost: float | None = None
+    """What all of it costs at most, if no attempt fails; None where the box's settings have no prices."""
+    spend_limit: float = 0.0
+    """The most that the box spends in 24 hours; 0 for no limit."""
 
     @property
     def seconds(self) -> float | None:
@@ -101,6 +106,8 @@ def summarise(
         bytes_are_exact=sums.bytes_are_exact,
         refused=tuple(sums.refused),
         pace=pace,
+        cost=token_cost(batch.box_settings, sums.prompt_tokens, sums.answer_tokens),
+        spend_limit=batch.box_settings.openai.spend_limit,
     )
 
 

@@ -250,6 +250,7 @@ def _provenance(store: Store, job: Job, answer: Answer, cleaned: Cleaned) -> dic
             "answer_reported": answer.completion_tokens,
             "answer_limit": request.sampling.max_tokens,
         },
+        "cost": answer.cost,
         "temperature": request.sampling.temperature,
         "seed": request.sampling.seed,
         "candidate": request.candidate,

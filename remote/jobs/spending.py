@@ -23,9 +23,12 @@ class Spending:
 
     def cost(self, usage: Usage | None) -> float | None:
         """Return what so many tokens cost; None without prices, or when the tokens are not known."""
-        if self._setup is None or usage is None:
+        prices = self._setup
+        if prices is None or usage is None:
             return None
-        return cost_of(self._setup, usage.prompt_tokens, usage.completion_tokens)
+        return cost_of(
+            prices.price_in, prices.price_out, usage.prompt_tokens, usage.completion_tokens
+        )
 
     def note_answer(self, cost: float | None) -> None:
         """The server has answered, for this cost. A limit cannot be kept by a server that does not tell."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from remote.protocol.jobs import OpenAISetup
-
 _MILLION = Decimal(1_000_000)
 
 
@@ -14,9 +12,11 @@ def money(amount: float) -> Decimal:
     return Decimal(repr(float(amount)))
 
 
-def cost_of(setup: OpenAISetup, prompt_tokens: int, completion_tokens: int) -> float | None:
-    """Return what so many tokens cost by the prices of the setup; None when it has none."""
-    if not (setup.price_in or setup.price_out):
+def cost_of(
+    price_in: float, price_out: float, prompt_tokens: int, completion_tokens: int
+) -> float | None:
+    """Return what so many tokens cost by these prices of a million; None when there are no prices."""
+    if not (price_in or price_out):
         return None
-    cost = money(setup.price_in) * prompt_tokens + money(setup.price_out) * completion_tokens
+    cost = money(price_in) * prompt_tokens + money(price_out) * completion_tokens
     return float(cost / _MILLION)

@@ -8,6 +8,7 @@ from tests.support.certificates import Authority
 from tests.support.forward_proxies import forwarding
 from tests.support.laptop import IDLE_SECONDS, Laptop
 from tests.support.patient_server import serving_patiently
+from tests.support.waiting import wait_until
 
 
 def test_a_wrong_certificate_stops_a_batch_and_with_its_authority_it_goes_on_through_the_proxy(
@@ -21,7 +22,7 @@ def test_a_wrong_certificate_stops_a_batch_and_with_its_authority_it_goes_on_thr
         laptop.configure(
             f'box = "net"\n[boxes.net]\nengine = "openai"\nmodel = "m"\nroot = "{tmp_path / "box"}"\n'
             f'idle_timeout = {IDLE_SECONDS}\n[boxes.net.openai]\nbase_url = "{server.url}"\nslots = 2\n'
-            f'ca_file = "{ca_file}"\napi_key_env = "NET_KEY"\n'
+            f'ca_file = "{ca_file}"\napi_key_env = "NET_KEY"\nprice_in = 1000\nprice_out = 2000.0\n'
         )
 
     with forwarding(tmp_path) as proxy, serving_patiently(authority.serving()) as server:
@@ -33,6 +34,7 @@ def test_a_wrong_certificate_stops_a_batch_and_with_its_authority_it_goes_on_thr
         assert ended.returncode == 3
         assert "certificate verify failed: unable to get local issuer certificate" in ended.stderr
         assert "set `openai.ca_file` of the box" in ended.stderr
+        assert "This costs at most" in ended.stderr
         assert server.begun == []
         assert "failed" not in laptop.states()
 
@@ -40,6 +42,7 @@ def test_a_wrong_certificate_stops_a_batch_and_with_its_authority_it_goes_on_thr
         ended = laptop.batch()
         assert ended.returncode == 0, ended.stderr
         assert laptop.states() == {"done": 3}
+        assert "Cost: 0.0510." in ended.stderr  # 7 tokens in and 5 out, three times
         assert sorted(server.begun) == ["one", "three", "two"]
-    address = server.url.removeprefix("https://").removesuffix("/v1")
-    assert proxy.passed.count(f"CONNECT {address}") >= 3
+        address = server.url.removeprefix("https://").removesuffix("/v1")
+        wait_until(lambda: proxy.passed.count(f"CONNECT {address}") >= 3)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from textual.content import Content
 
+from backend.planning.costs import cost_text
 from backend.results.lints import Lint, Span
 from backend.results.review import Candidate, Reviewed
 from backend.store.decision import Decision
@@ -184,6 +185,8 @@ def facts(candidate: Candidate, width: int) -> Content:
     parts.append(f"seed {job.seed + job.candidate}")
     if answer.prompt_tokens is not None and answer.completion_tokens is not None:
         parts.append(f"{answer.prompt_tokens:,} + {answer.completion_tokens:,} tokens")
+    if answer.cost is not None:
+        parts.append(f"cost {cost_text(answer.cost)}")
     parts.append(f"{max(0.0, answer.ended - answer.started):.1f} s")
     if size := provenance["size_sent"]:
         parts.append(f"sent {one_line(str(size)).replace('x', '×')}")

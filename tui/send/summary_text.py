@@ -6,6 +6,7 @@ from textual.content import Content
 
 from backend.config import Ahead
 from backend.planning.admission import Ground, RefusedSpec
+from backend.planning.costs import cost_text
 from backend.planning.orders import Batch
 from backend.planning.summary import Summary
 from tui.text import MUTED, one_line
@@ -31,6 +32,8 @@ def summary_text(summary: Summary) -> Content:
         _line(*_bytes(summary)),
         _line(*_time(summary)),
     ]
+    if summary.cost is not None:
+        lines.append(_line(f"≤ {cost_text(summary.cost)}", _cost_words(summary)))
     return Content("\n").join(lines)
 
 
@@ -88,6 +91,13 @@ def _time(summary: Summary) -> tuple[str, str]:
         return "?", "time: unknown yet"
     each = f"{summary.pace.seconds_an_answer:.1f} s each, {summary.pace.slots} at once"
     return about(summary.seconds).replace("about", "≈"), each
+
+
+def _cost_words(summary: Summary) -> str:
+    words = "is what it costs"
+    if summary.spend_limit and summary.cost and summary.cost > summary.spend_limit:
+        return f"{words}; the box stops at {cost_text(summary.spend_limit)} a day"
+    return words
 
 
 def _line(amount: str, what: str) -> Content:

@@ -19,7 +19,7 @@ from backend.box import link as module
 from backend.box.asker import UnattendedAsker
 from backend.box.interruptions import InterruptionDetector
 from backend.box.link import Box, JournalCursor, Link, open_link
-from backend.errors import BoxUnreachable
+from backend.errors import BoxUnreachable, BoxUnusable
 from remote.paths import make_daemon_paths
 from remote.protocol import Fatal, Message, Setup, Status, encode
 from tests.backend.box.conftest import StartSshd
@@ -150,6 +150,20 @@ async def test_a_daemon_that_a_later_try_may_reach_is_unreachable_and_not_refuse
     async with asyncio.timeout(BOUND), await asyncio.start_unix_server(refuse, place.socket):
         with pytest.raises(BoxUnreachable):
             await _open_once(box)
+    place.socket.unlink()
+
+
+async def test_a_daemon_that_spends_no_more_says_how_to_go_on(box: Box, tmp_path: Path) -> None:
+    place = make_daemon_paths(str(tmp_path / "root"))
+
+    def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(encode(Fatal("limit", "openai.spend_limit of 5 is reached")))
+        writer.close()
+
+    async with asyncio.timeout(BOUND), await asyncio.start_unix_server(refuse, place.socket):
+        with pytest.raises(BoxUnusable, match="h100 spends no more for now: openai") as told:
+            await _open_once(box)
+    assert "raise openai.spend_limit of h100" in told.value.remedy
     place.socket.unlink()
 
 

@@ -20,6 +20,7 @@ from backend.events import (
     HandingOver,
     JobCancelled,
     JobDone,
+    JobDrawnAgain,
     JobFailed,
     JobPostponed,
     JobPrepared,
@@ -162,6 +163,23 @@ def test_the_end_is_summed_up(capsys: Capsys) -> None:
     report = heard([], refused=2)
     report.conclude(jobs(State.DONE, State.DONE, State.FAILED))
     assert capsys.readouterr().err == "2 done, 1 failed, 2 refused.\n"
+
+
+def test_what_was_paid_is_summed_up_to_the_cent(capsys: Capsys) -> None:
+    paid: list[Event] = [
+        replace(DONE, cost=0.1),
+        replace(DONE, job=2, cost=0.2),
+        replace(DONE, job=3, cost=0.0),
+        JobFailed(4, "dawn", "no", 0.00017),
+        JobDrawnAgain(5, "noon", 2, 3, "not JSON", 1.0),
+    ]
+    heard(paid).conclude(jobs(State.DONE))
+    assert "Cost: 1.30." in capsys.readouterr().err
+    heard(paid, as_json=True).conclude(jobs(State.DONE))
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert last == {"type": "cost", "cost": 1.30017}
+    heard([DONE]).conclude(jobs(State.DONE))
+    assert "Cost" not in capsys.readouterr().err
 
 
 def test_what_stays_in_the_queue_is_told(capsys: Capsys) -> None:

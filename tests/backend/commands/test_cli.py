@@ -971,3 +971,27 @@ def test_backend_imports_no_screen_and_remote_nothing_of_ours() -> None:
     )
     assert python(every_module, "backend").stdout == "['backend', 'remote']\n"
     assert python(every_module, "remote").stdout == "['remote']\n"
+
+
+def test_a_dry_run_tells_what_a_batch_costs_at_most_where_the_box_has_prices(
+    capsys: Capsys,
+) -> None:
+    Path("prompts.txt").write_text("a harbour at dusk\n")
+    free = data(capsys, "--dry-run", "--json", "prompts.txt")
+    assert isinstance(free, dict)
+    assert free["most_cost"] is None
+    for key, value in (
+        ("box", "net"),
+        ("boxes.net.engine", "openai"),
+        ("boxes.net.openai.price_in", "1"),
+        ("boxes.net.openai.price_out", "2.5"),
+    ):
+        assert run(["config", "set", key, value]) == ExitCode.OK
+    capsys.readouterr()
+    planned = data(capsys, "--dry-run", "--json", "--candidates", "2", "prompts.txt")
+    assert isinstance(planned, dict)
+    tokens = planned["prompt_tokens"]
+    assert isinstance(tokens, int)
+    assert planned["most_cost"] == pytest.approx(2 * (tokens + 2.5 * 300) / 1e6)
+    assert run(["--dry-run", "prompts.txt"]) == ExitCode.OK
+    assert "costs at most 0.0008 for 1 request" in " ".join(capsys.readouterr().err.split())

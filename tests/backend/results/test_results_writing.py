@@ -277,6 +277,7 @@ def test_a_result_says_everything_about_how_it_was_made(
             "answer_reported": 9,
             "answer_limit": 300,
         },
+        "cost": None,
         "temperature": 0.6,
         "seed": 7,
         "candidate": 0,

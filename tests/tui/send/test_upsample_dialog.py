@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from textual.pilot import Pilot
@@ -15,12 +16,15 @@ from backend.box.asker import UnattendedAsker
 from backend.config import Ahead, Fit, Settings
 from backend.dispatch.runner import QueueRunner
 from backend.errors import ConfigError, InputError, UpsampleError
+from backend.planning.pace import Pace
+from backend.planning.summary import Summary
 from backend.specs.model import Spec
 from backend.store import Job, Order, Store
 from tests.support.pilots import until, until_screen
 from tui.app import UpsampleApp
 from tui.send.dialog import UpsampleDialog
 from tui.send.draft import first_options, make_batch
+from tui.send.summary_text import summary_text
 from tui.specs.screen import SpecsScreen
 from tui.widgets.choice import Choice
 
@@ -255,3 +259,15 @@ def test_a_wrong_option_is_told(
     wrong = {name: getattr(options, name) for name in options.__dataclass_fields__} | {field: value}
     with pytest.raises(error):
         make_batch(type(options)(**wrong), settings, CWD)
+
+
+def test_the_sum_tells_what_a_batch_costs_and_where_the_box_stops() -> None:
+    order = cast(Order, None)
+    summary = Summary(
+        "net", "openai", (order,), 1, 2_000_000, 300, 0, True, (), Pace(None, 8), 2.0006, 5.0
+    )
+    assert "≤ 2.00 is what it costs" in str(summary_text(summary))
+    assert "the box stops" not in str(summary_text(summary))
+    dear = str(summary_text(replace(summary, spend_limit=1.5)))
+    assert "≤ 2.00 is what it costs; the box stops at 1.50 a day" in dear
+    assert "costs" not in str(summary_text(replace(summary, cost=None)))
