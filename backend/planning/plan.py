@@ -183,6 +183,7 @@ class Planner:
 
         With `text`, what `text_tokens` has counted, it only calculates, which takes some µs.
         """
+        videos = tuple(video.with_rate(target.fps) for video in videos)
         frames = tuple(map(self.frames_of, videos))
         first = videos[0] if videos else None
         plan = Plan(
@@ -285,7 +286,11 @@ class Planner:
         """Return the plan with the size at which its frames are sent, and what that costs."""
         size, refusal = self._choose_size(first, text, plan.frames)
         if self.settings.frame_sampling is FrameSampling.FPS and refusal is None:
-            timeless = [video for video, _ in plan.shown if video.kind is MediaKind.SEQUENCE]
+            timeless = [
+                video
+                for video, _ in plan.shown
+                if video.kind is MediaKind.SEQUENCE and not video.fps
+            ]
             refusal = without_rate(timeless[0]) if timeless else None
         seen = size or first.size
         return replace(

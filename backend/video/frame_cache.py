@@ -60,7 +60,7 @@ class Frame:
     width: int
     height: int
     time: float
-    """Seconds from the start of the video; 0 for an image and in a sequence of pictures."""
+    """Seconds from the start of the video; 0 for an image and in a sequence of unknown rate."""
     file_size: int
     """Bytes."""
 

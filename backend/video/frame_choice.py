@@ -48,7 +48,7 @@ class ChosenFrame:
     index: int
     """The frame's position, from 0, in the order in which frames are shown."""
     time: float
-    """When the frame appears, in seconds after the video's first frame; 0 in a sequence of pictures."""
+    """When the frame appears, in seconds after the video's first frame; 0 in a sequence of unknown rate."""
     picture: Path | None = None
     """The picture that is the frame, in a sequence of pictures."""
 
@@ -81,19 +81,25 @@ def choose_frames(
 
 
 def _choose_pictures(video: Video, count: int, sampling: FrameSampling) -> tuple[ChosenFrame, ...]:
-    """Choose pictures of a sequence by their places in it, since nobody knows when they are shown."""
-    if sampling is FrameSampling.FPS:
+    """Choose pictures of a sequence by their places in it, and by time where its frame rate is known."""
+    if sampling is FrameSampling.FPS and not video.fps:
         raise without_rate(video)
     sequence = find_sequence(video.path)
     if sequence is None:
         raise MediaError(f"{video.path} has changed since it was read.", "Try again.")
     there = len(sequence.pictures)
     indices: Sequence[int] = range(min(count, there))
-    if sampling is not FrameSampling.UNIFORM:
+    if sampling is FrameSampling.FPS:
+        places = (int(step * _FPS_STEP * Fraction(video.fps)) for step in range(count))
+        indices = sorted({place for place in places if place < there})
+    elif sampling is not FrameSampling.UNIFORM:
         indices = _by_number(there, count, sampling)
     elif count < there:
         indices = [there * (2 * part + 1) // (2 * count) for part in range(count)]
-    return tuple(ChosenFrame(index, 0.0, sequence.pictures[index]) for index in indices)
+    return tuple(
+        ChosenFrame(index, index / video.fps if video.fps else 0.0, sequence.pictures[index])
+        for index in indices
+    )
 
 
 def _by_number(there: int, count: int, sampling: FrameSampling) -> Sequence[int]:
@@ -109,7 +115,8 @@ def without_rate(video: Video) -> InputError:
     """Return the error for a sequence of pictures whose frames are to be chosen by time."""
     return InputError(
         f"{video.path} is a sequence of pictures, whose frame rate is not known.",
-        'Set frame_sampling to "uniform" or "first", or make a video of it with ffmpeg.',
+        'Give the spec an "fps", set frame_sampling to "uniform" or "first", or make a video of it with '
+        "ffmpeg.",
     )
 
 

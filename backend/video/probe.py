@@ -62,7 +62,7 @@ class MediaKind(StrEnum):
     VIDEO = "video"
     IMAGE = "image"
     SEQUENCE = "sequence"
-    """The numbered pictures of one folder (`picture_sequences`), whose frame rate nobody knows."""
+    """The numbered pictures of one folder (`picture_sequences`), whose frame rate only a spec can say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,9 @@ class Video:
     """The size in pixels at which the video plays: after the rotation that the file asks for, and with the
     width stretched where its pixels are not square."""
     fps: float
-    """Frames a second on average; 0 for an image and a sequence."""
+    """Frames a second on average; 0 for an image, and for a sequence unless its spec says it."""
     duration: float
-    """Seconds; 0 for an image and a sequence."""
+    """Seconds; 0 where `fps` is 0."""
     frames: int
     """The number of frames, at least 1: from the header, or duration × fps where it has none (Matroska)."""
     codec: str
@@ -96,6 +96,12 @@ class Video:
     """How many numbers of a sequence have no picture, between its first and its last."""
     address: str = ""
     """The address that it was fetched from; empty for a file of the user's."""
+
+    def with_rate(self, fps: float | None) -> Video:
+        """Return a sequence of pictures with the frame rate that its spec says; anything else as it is."""
+        if self.kind is not MediaKind.SEQUENCE or not fps:
+            return self
+        return replace(self, fps=float(fps), duration=self.frames / fps)
 
     @property
     def called(self) -> str:

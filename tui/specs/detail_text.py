@@ -115,7 +115,8 @@ def media_text(video: Video) -> str:
     if video.kind is MediaKind.IMAGE:
         return f"{size} image · {one_line(video.codec)}"
     if video.kind is MediaKind.SEQUENCE:
-        return f"{size} · {video.frames:,} pictures in sequence · {one_line(video.codec)}"
+        rate = f"{video.fps:.4g} fps · " if video.fps else ""
+        return f"{size} · {rate}{video.frames:,} pictures in sequence · {one_line(video.codec)}"
     length = f"{video.fps:.4g} fps · {video.duration:.1f} s · {video.frames:,} frames"
     return f"{size} · {length} · {one_line(video.codec)}"
 

@@ -13,7 +13,7 @@ from backend.errors import InputError, MediaError
 from backend.planning.plan import Plan, Planner, make_request
 from backend.sizes import Size
 from backend.specs.media import NO_MEDIA, ShownMedia
-from backend.specs.model import Spec, SpecFormat
+from backend.specs.model import Spec, SpecFormat, Target
 from backend.tokens import PIXTRAL, TextCounter, Verdict
 from backend.video import Frame, MediaKind, Video
 
@@ -145,7 +145,22 @@ def test_a_sequence_with_gaps_is_warned_of_and_refused_where_time_chooses(
     assert (found.refusal, found.frames) == (None, 2)
     assert found.warning.startswith("f_%d.png: 3 numbers are missing between the first of its 24")
     planner = Planner(upsampling(frame_sampling="fps"), counter)
-    assert "frame rate is not known" in str(planner.plan_read(PROMPT, (whole,), 16).refusal)
+    refusal = str(planner.plan_read(PROMPT, (whole,), 16).refusal)
+    assert "frame rate is not known" in refusal
+    assert 'Give the spec an "fps"' in refusal
+
+
+def test_the_rate_of_the_spec_is_that_of_its_sequences_and_of_no_video(
+    counter: TextCounter,
+) -> None:
+    whole = Video(Path("f_%d.png"), MediaKind.SEQUENCE, Size(64, 36), 0.0, 0.0, 24, "png")
+    video = Video(Path("a.mov"), MediaKind.VIDEO, Size(64, 36), 30.0, 2.0, 60, "png")
+    planner = Planner(upsampling(frame_sampling="fps"), counter)
+    found = planner.plan_read(PROMPT, (whole, video), 16, target=Target(fps=12))
+    assert found.refusal is None
+    assert [(each.fps, each.duration) for each, _ in found.shown] == [(12.0, 2.0), (30.0, 2.0)]
+    again = planner.plan_anew(found)
+    assert [(each.fps, each.duration) for each, _ in again.shown] == [(12.0, 2.0), (30.0, 2.0)]
 
 
 # --- text ----------------------------------------------------------------------------------------

@@ -114,6 +114,30 @@ def test_frames_are_chosen_by_their_places(frames: Draw) -> None:
         choose_frames(video, 2, FrameSampling.FPS)
 
 
+@pytest.mark.parametrize(
+    ("fps", "count", "sampling", "chosen"),
+    [
+        (4, 3, FrameSampling.FPS, [(0, 0.0), (2, 0.5), (4, 1.0)]),
+        (4, 9, FrameSampling.FPS, [(0, 0.0), (2, 0.5), (4, 1.0)]),
+        (2.5, 9, FrameSampling.FPS, [(0, 0.0), (1, 0.4), (2, 0.8), (3, 1.2), (5, 2.0)]),
+        (0.5, 9, FrameSampling.FPS, [(number, number * 2.0) for number in range(3)]),
+        (1e-9, 2, FrameSampling.FPS, [(0, 0.0)]),
+        (1e14, 2, FrameSampling.FPS, [(0, 0.0)]),
+        (4, 2, FrameSampling.UNIFORM, [(1, 0.25), (4, 1.0)]),
+    ],
+)
+def test_with_a_frame_rate_they_are_chosen_by_time(
+    frames: Draw, fps: float, count: int, sampling: FrameSampling, chosen: list[tuple[int, float]]
+) -> None:
+    video = probe(frames(*(f"{number}.png" for number in range(6)))).with_rate(fps)
+    assert (video.fps, video.duration) == (fps, 6 / fps)
+    found = choose_frames(video, count, sampling)
+    assert [(frame.index, frame.time) for frame in found] == chosen
+    assert [frame.picture and frame.picture.name for frame in found] == [
+        f"{index}.png" for index, _ in chosen
+    ]
+
+
 async def test_a_changed_picture_is_drawn_again(frames: Draw, tmp_path: Path) -> None:
     folder = frames("1.png", "2.png")
     videos, kept = RecentVideos(), tmp_path / "kept"
