@@ -1,13 +1,21 @@
 """How much of a model's context a prompt and its frames take, and which size fits.
 
 Context used = overhead + text + vision + the tokens kept free for the answer. `vision_tokens` holds the
-models' rules for pictures, `text_tokens` the tokenizer, `families` both for each model family, `budget` the
-sum and its verdict, `fitting_size` the largest size that fits.
+models' rules for pictures, `text_tokens` the tokenizer, `families` both for each model family, `measured`
+their correction by what a server counts, `budget` the sum and its verdict, `fitting_size` the largest size
+that fits.
 """
 
 from backend.tokens.budget import Budget, Verdict
 from backend.tokens.families import FAMILIES, Family
 from backend.tokens.fitting_size import fit, next_size, sizes_worth_sending
+from backend.tokens.measured import (
+    Correction,
+    CountedRequest,
+    expected_tokens,
+    find_correction,
+    fits_family,
+)
 from backend.tokens.text_tokens import TextCounter
 from backend.tokens.vision_tokens import (
     LINEAR,
@@ -32,6 +40,8 @@ __all__ = [
     "QWEN2_VL",
     "QWEN3_VL",
     "Budget",
+    "Correction",
+    "CountedRequest",
     "Family",
     "GreatestRule",
     "ImageRule",
@@ -41,7 +51,10 @@ __all__ = [
     "Verdict",
     "VisionRule",
     "estimate_tokens",
+    "expected_tokens",
+    "find_correction",
     "fit",
+    "fits_family",
     "next_size",
     "pixtral_image_tokens",
     "sizes_worth_sending",

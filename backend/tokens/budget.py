@@ -35,6 +35,8 @@ class Budget:
     """The tokens that the chat template adds."""
     estimated: bool = False
     """Whether the numbers are upper estimates, because the model's tokenizer or rule is not known."""
+    measured: bool = False
+    """Whether the numbers are corrected by what the model's server counted for earlier requests."""
 
     @property
     def prompt_tokens(self) -> int:

@@ -42,6 +42,10 @@ class Family:
     """Whether text is counted with the family's own vocabulary."""
     estimated: bool = True
     """Whether its budgets are upper estimates."""
+    measured: bool = False
+    """Whether the rules were corrected by what a server counted: see `measured`."""
+    text_rate: float = 1.0
+    """The server's tokens for each of ours in a text; for measured rules alone."""
 
     def overhead_around(self, system: str) -> int:
         """Return the tokens of the chat template for a message with this system prompt; "" means none."""
@@ -49,9 +53,23 @@ class Family:
 
     def text_tokens(self, counter: TextCounter, system: str, prompt: str) -> int:
         """Count the tokens of both texts. An empty text has none. Raises ConfigError without a vocabulary."""
+        if self.measured:
+            tokens = sum(counter.count(text) for text in (system, prompt) if text)
+            return self.measured_text(tokens, count_beyond_ascii(system + prompt))
         texts = [system + self.after_system if system else "", prompt]
         count = counter.count if self.has_vocabulary else _Estimate(counter).count
         return sum(count(text) for text in texts if text)
+
+    def measured_text(self, tokens: int, beyond_ascii: int) -> int:
+        """Return the tokens of a text by measured rules, from its tokens in Pixtral's vocabulary."""
+        counted = tokens + (0 if self.has_vocabulary else beyond_ascii)
+        # Without the small part, the error of a product of floats could become a token.
+        return math.ceil(counted * self.text_rate - 1e-6)
+
+
+def count_beyond_ascii(text: str) -> int:
+    """Count the characters outside ASCII. Many vocabularies have a token or more for each."""
+    return sum(not character.isascii() for character in text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +86,12 @@ class _Estimate:
     counter: TextCounter
 
     def count(self, text: str) -> int:
-        beyond_ascii = sum(not character.isascii() for character in text)
-        return math.ceil(self.counter.count(text) * _MARGIN) + _SPARE + beyond_ascii
+        return upper_estimate(self.counter.count(text), count_beyond_ascii(text))
+
+
+def upper_estimate(tokens: int, beyond_ascii: int) -> int:
+    """Return the most tokens that a text takes in another vocabulary than Pixtral's: see `_Estimate`."""
+    return math.ceil(tokens * _MARGIN) + _SPARE + beyond_ascii
 
 
 _KNOWN = (

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -82,6 +83,7 @@ def _shipped_vocabulary() -> Path:
     return Path(spec.submodule_search_locations[0]) / "data" / PIXTRAL_VOCABULARY
 
 
+@lru_cache(maxsize=2)  # all counters of a process share the vocabulary
 def _read_tekken(file: Path) -> Encoding:
     from tiktoken import Encoding
 

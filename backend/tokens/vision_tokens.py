@@ -143,6 +143,47 @@ class GreatestRule:
 
 
 @dataclass(frozen=True, slots=True)
+class FixedRule:
+    """A rule by which each picture takes the same tokens, whatever its size."""
+
+    tokens: int
+    rule: VisionRule
+    """The rule by whose sizes pictures are accepted and made smaller."""
+
+    def vision_tokens(self, size: Size, frames: int) -> int:
+        """Tokens that `frames` pictures take together."""
+        return self.tokens * frames
+
+    def accepts(self, size: Size) -> bool:
+        """Whether the rule below accepts the shape."""
+        return self.rule.accepts(size)
+
+    def seen_size(self, size: Size) -> Size:
+        """Scale a picture down as the rule below does."""
+        return self.rule.seen_size(size)
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledRule:
+    """A rule by which pictures take a multiple of what another rule counts."""
+
+    factor: float
+    rule: VisionRule
+
+    def vision_tokens(self, size: Size, frames: int) -> int:
+        """Tokens that `frames` pictures of this size take together, rounded up."""
+        return math.ceil(self.rule.vision_tokens(size, frames) * self.factor - 1e-6)
+
+    def accepts(self, size: Size) -> bool:
+        """Whether the rule below accepts the shape."""
+        return self.rule.accepts(size)
+
+    def seen_size(self, size: Size) -> Size:
+        """Scale a picture down as the rule below does."""
+        return self.rule.seen_size(size)
+
+
+@dataclass(frozen=True, slots=True)
 class LinearRule:
     """A rule of thumb: a fixed number of tokens for each pixel."""
 
