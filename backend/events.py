@@ -167,6 +167,21 @@ class JobDone:
 
 
 @dataclass(frozen=True, slots=True)
+class EstimateCorrected:
+    """What a box counts has changed the estimates of tokens: a profile does not fit its model."""
+
+    type: ClassVar[str] = "estimate"
+    box: str
+    model: str
+    profile: str
+    """The profile whose rules do not give what the box counts."""
+    fitting: tuple[str, ...]
+    """The profiles whose rules do."""
+    text: str
+    """What the user should know, in sentences; empty when the user was told before."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobFailed:
     """The job has failed."""
 
@@ -317,6 +332,7 @@ Event = (
     | JobStarted
     | TextWritten
     | JobDone
+    | EstimateCorrected
     | JobFailed
     | JobPostponed
     | JobDrawnAgain

@@ -18,14 +18,13 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.signal import Signal
 
-from backend.box.status_text import work_text
 from backend.config import Settings, user_file
 from backend.errors import UpsampleError
 from backend.events import (
     BoxLog,
     DispatcherChanged,
+    EstimateCorrected,
     Event,
-    HandedOver,
     JobStarted,
     LinkChanged,
     LinkState,
@@ -41,6 +40,7 @@ from tui.shell.steady_app import CHANGES, SteadyApp
 from tui.state.asker import AppAsker
 from tui.state.live import Live
 from tui.state.memory import Memory
+from tui.state.notices import notice_of
 from tui.text import one_line, paragraphs
 from tui.themes import DARK, HIGH_CONTRAST
 from tui.widgets.page import Page
@@ -231,11 +231,19 @@ class UpsampleApp(TellsDefects, SteadyApp):
         if isinstance(event, QueueChanged):
             self.run_worker(self._learn(event.jobs), exit_on_error=False)
         elif isinstance(event, DispatcherChanged):
-            self._note_dispatcher(event.holder)
-        elif isinstance(event, HandedOver):
-            self.notify(one_line(work_text(event)), title="Handed over", timeout=10, markup=False)
+            self.holder = event.holder
+        elif isinstance(event, EstimateCorrected):
+            self.change_settings(self.settings)  # so that all specs are planned anew
         elif isinstance(event, JobStarted):
             self.log_job = event.job
+        if told := notice_of(event):
+            self.notify(
+                told.text,
+                title=told.title,
+                severity=told.severity,
+                timeout=told.seconds,
+                markup=False,
+            )
         if not isinstance(event, BoxLog):
             self.live.hear(event)
         self.recorder.hear(event)
@@ -246,14 +254,6 @@ class UpsampleApp(TellsDefects, SteadyApp):
             return
         jobs = await asyncio.to_thread(self.store.jobs, numbers)
         self.live.learn(jobs, are_told=self.runner.is_dispatching)
-
-    def _note_dispatcher(self, holder: str) -> None:
-        self.holder = holder
-        if holder:
-            text = f"{holder} works on the queue. This one shows it, and takes over when that ends."
-        else:
-            text = "The other upsample has ended: this one works on the queue now."
-        self.notify(one_line(text), title="The queue", timeout=10, markup=False)
 
     def _tell_of_log_file(self, trouble: str) -> None:
         # In the writer's thread; the app may be ending.

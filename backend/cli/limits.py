@@ -15,9 +15,10 @@ def limits(
     *,
     quick: Annotated[bool, Parameter(help="A handful of sizes.")] = False,
     measure: Annotated[bool, Parameter(help="Ask the box's model, too; takes the GPU.")] = False,
-    box: Annotated[
-        str | None, Parameter(help="Box to measure; default: the setting `box`.")
-    ] = None,
+    forget: Annotated[
+        bool, Parameter(help="Forget what the box has counted, which corrects the estimates.")
+    ] = False,
+    box: Annotated[str | None, Parameter(help="The box; default: the setting `box`.")] = None,
     output_dir: Annotated[
         Path | None,
         Parameter(
@@ -37,8 +38,10 @@ def limits(
     json: Annotated[bool, Parameter(help="As a JSON object.")] = False,
 ) -> ExitCode:
     """Show what sizes cost, the largest one that fits each context length, and what that costs on the GPU."""
-    from backend.commands.limits import LimitsOptions, show_limits
+    from backend.commands.limits import LimitsOptions, forget_what_was_counted, show_limits
 
+    if forget:
+        return forget_what_was_counted(box)
     return show_limits(
         LimitsOptions(
             quick=quick,

@@ -29,6 +29,7 @@ from backend.events import (
     BoxStatus,
     DispatcherChanged,
     EngineStarting,
+    EstimateCorrected,
     Event,
     HandedOver,
     HandingOver,
@@ -138,7 +139,7 @@ class BatchReport:
             case WritingFailed():
                 self._troubles += 1
                 self._complain(event.error)
-            case JobPrepared() | BoxLog():
+            case JobPrepared() | BoxLog() | EstimateCorrected():
                 self._note_warning(event)
 
     def conclude(self, jobs: Sequence[Job]) -> None:
@@ -206,8 +207,10 @@ class BatchReport:
                 self._complain(f"{event.name} stays in the queue: {event.reason}")
         self._draw()
 
-    def _note_warning(self, event: JobPrepared | BoxLog) -> None:
+    def _note_warning(self, event: JobPrepared | BoxLog | EstimateCorrected) -> None:
         match event:
+            case EstimateCorrected() if event.text:
+                self._complain(event.text)
             case JobPrepared() if event.warning and event.warning not in self._warned:
                 # Jobs that share a video share its warning.
                 self._warned.add(event.warning)

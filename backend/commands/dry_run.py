@@ -10,9 +10,10 @@ from backend.addresses import spelled
 from backend.config import Settings
 from backend.console import out, safe, say, table, tokens_text, verdict_text, warn, write_json
 from backend.exit_codes import ExitCode
+from backend.planning.box_planner import make_planner
 from backend.planning.costs import most_cost
 from backend.planning.orders import Batch
-from backend.planning.plan import Plan, Planner
+from backend.planning.plan import Plan
 from backend.specs.model import Scan, Spec
 from backend.tokens import TextCounter
 from backend.video import Video
@@ -23,7 +24,7 @@ def show_plans(
     specs: Sequence[Spec], found: Scan, settings: Settings, batch: Batch, *, as_json: bool
 ) -> ExitCode:
     """Show the plan of each spec. Exits with SOME_FAILED when something would be refused."""
-    planner = Planner(settings.upsampling, TextCounter(), fetch_media=settings.specs.fetch_media)
+    planner = make_planner(settings, TextCounter(), box=batch.box)
     plans = [(spec, planner.plan_spec(spec)) for spec in specs]
     if as_json:
         for spec, plan in plans:
@@ -31,6 +32,8 @@ def show_plans(
             write_json(plan_json(spec, plan) | {"most_cost": cost.amount if cost else None})
     else:
         _show_table(plans)
+        if any(plan.budget and plan.budget.measured for _, plan in plans):
+            say(f"measured: the tokens are corrected by what {safe(batch.box)} has counted.")
     for warning in dict.fromkeys(plan.warning for _, plan in plans if plan.warning):
         warn(warning)
     to_fetch = {address for _, plan in plans for address in plan.to_fetch}
@@ -68,6 +71,7 @@ def plan_json(spec: Spec, plan: Plan) -> dict[str, Json]:
         "limit": budget.limit if budget else None,
         "reserve": budget.reserve if budget else None,
         "estimated": budget.estimated if budget else None,
+        "measured": budget.measured if budget else None,
         "verdict": budget.verdict.value if budget else None,
         "warning": plan.warning or None,
         "to_fetch": list(plan.to_fetch),

@@ -14,7 +14,7 @@ from backend.console import out, safe, table, tokens_text, verdict_text, warn, w
 from backend.errors import InputError, MediaError
 from backend.exit_codes import ExitCode
 from backend.limits.calibration import Calibration, find_calibration
-from backend.planning.plan import Planner
+from backend.planning.box_planner import make_planner
 from backend.sizes import CATEGORIES, Size
 from backend.specs.entries import SUFFIXES
 from backend.specs.media import choose_media
@@ -74,7 +74,7 @@ def show_estimates(
         case "csv":
             _show_csv(rows)
         case _ if rows:
-            _show_table(rows, calibration)
+            _show_table(rows, calibration, settings.box)
         case _:
             pass
     if calibration and (warning := calibration.warning()):
@@ -109,7 +109,7 @@ class _Estimator:
         self._frames = frames_wanted(frames, settings)
         self._limits = limits or [self._settings.max_tokens]
         self._calibration = calibration
-        self._planner = Planner(self._settings, TextCounter())
+        self._planner = make_planner(settings, TextCounter())
 
     def of_spec(self, spec: Spec) -> Estimate:
         """Estimate a spec. Raises MediaError when its video cannot be read."""
@@ -201,6 +201,7 @@ def _as_json(row: Estimate) -> dict[str, Json]:
         "linear_tokens": row.linear,
         "reserve": first.reserve,
         "estimated": first.estimated,
+        "measured": first.measured,
         "largest_fit": str(row.largest) if row.largest else None,
         "measured_tokens": row.measured,
         "limits": [
@@ -218,6 +219,7 @@ def _show_csv(rows: Sequence[Estimate]) -> None:
         "linear_tokens",
         "reserve",
         "estimated",
+        "measured",
         "largest_fit",
         "measured_tokens",
     ]
@@ -235,7 +237,7 @@ def _show_csv(rows: Sequence[Estimate]) -> None:
     )
 
 
-def _show_table(rows: Sequence[Estimate], calibration: Calibration | None) -> None:
+def _show_table(rows: Sequence[Estimate], calibration: Calibration | None, box: str) -> None:
     measured = ["measured"] if any(row.measured is not None for row in rows) else []
     limits = [budget.limit for budget in rows[0].budgets] if rows else []
     numbers = ("frames", "text", "vision", "prompt", "linear")
@@ -272,6 +274,10 @@ def _show_table(rows: Sequence[Estimate], calibration: Calibration | None) -> No
         )
         if first.estimated:
             out().print("≈ is an upper estimate: this model's own tokenizer is not known here.")
+        if first.measured:
+            out().print(
+                Text(safe(f"All tokens are measured: corrected by what {box} has counted."))
+            )
         if measured and calibration is not None:
             out().print(Text(safe(f"measured: prompt tokens as counted by {calibration.source}.")))
 

@@ -11,8 +11,9 @@ from backend.commands.queue import open_user_queue
 from backend.config import Settings
 from backend.console import say
 from backend.errors import InputError
+from backend.planning.box_planner import make_planner
 from backend.planning.history import LatestJob, SpecKey, latest_jobs, own_results, spec_key
-from backend.planning.plan import Plan, Planner
+from backend.planning.plan import Plan
 from backend.specs.model import Scan, Spec
 from backend.store import State, default_path
 from backend.tokens import TextCounter
@@ -29,13 +30,13 @@ class _Found:
     upsampled: bool
 
 
-def keep_matching(found: Scan, text: str, settings: Settings) -> Scan:
+def keep_matching(found: Scan, text: str, settings: Settings, box: str) -> Scan:
     """Return the scan with only the specs that match, and tell the user how many do not.
 
-    Raises InputError for a filter that cannot be understood.
+    Tokens are counted as for this box. Raises InputError for a filter that cannot be understood.
     """
     wanted = parse_command_filter(text)
-    matching, similar = choose(wanted, _gather_facts(found, wanted, settings))
+    matching, similar = choose(wanted, _gather_facts(found, wanted, settings, box))
     if similar:
         say(f"No spec has all the words of {text!r}; these have names like them:")
         for subject in matching:
@@ -56,13 +57,8 @@ def parse_command_filter(text: str) -> Filter:
     return wanted
 
 
-def _gather_facts(found: Scan, wanted: Filter, settings: Settings) -> Iterator[_Found]:
-    fetch_media = settings.specs.fetch_media
-    planner = (
-        Planner(settings.upsampling, TextCounter(), fetch_media=fetch_media)
-        if wanted.needs_plans
-        else None
-    )
+def _gather_facts(found: Scan, wanted: Filter, settings: Settings, box: str) -> Iterator[_Found]:
+    planner = make_planner(settings, TextCounter(), box=box) if wanted.needs_plans else None
     jobs: dict[SpecKey, LatestJob] = {}
     results: frozenset[Path] = frozenset()
     if wanted.needs_history and default_path().exists():

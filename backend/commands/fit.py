@@ -9,6 +9,7 @@ from backend.console import say, warn, write_json, write_line
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
 from backend.limits.calibration import find_calibration
+from backend.planning.box_planner import make_planner
 from backend.planning.plan import Planner
 from backend.planning.plan_words import unnamed_hdr
 from backend.sizes import Size
@@ -24,7 +25,7 @@ def show_fit(source: str, frames: int | None, prompt: str, *, as_json: bool) -> 
     wanted = frames_wanted(frames, settings)
     size, available = _measure(source)
     count = min(wanted, available or wanted)
-    planner = Planner(upsampling, TextCounter())
+    planner = make_planner(settings, TextCounter())
     # Without --prompt the user asks about pictures alone: only a system prompt is counted as text.
     text = planner.text_tokens(prompt or None)
     limit, reserve = upsampling.max_tokens, upsampling.reserve
@@ -50,6 +51,7 @@ def show_fit(source: str, frames: int | None, prompt: str, *, as_json: bool) -> 
                 "reserve": reserve,
                 "free": budget.free,
                 "estimated": budget.estimated,
+                "measured": budget.measured,
                 "measured_tokens": measured,
             }
         )
@@ -61,6 +63,8 @@ def show_fit(source: str, frames: int | None, prompt: str, *, as_json: bool) -> 
         f"{reserve} kept for the answer, "
         f"{budget.free:,} to spare{_whole(planner, size, best)}"
     )
+    if budget.measured:
+        say(f"measured: the tokens are corrected by what {settings.box} has counted")
     if measured is not None and calibration is not None:
         say(f"{measured:,} were measured ({calibration.source})")
     return ExitCode.OK

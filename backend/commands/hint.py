@@ -9,8 +9,8 @@ from backend.config import load_settings
 from backend.console import write_line
 from backend.errors import InputError, ResultError
 from backend.exit_codes import ExitCode
+from backend.planning.box_planner import make_planner
 from backend.planning.orders import resolve_hint_video_dir
-from backend.planning.plan import Planner
 from backend.tokens import TextCounter
 from backend.video import MediaKind, create_hint_video, probe
 from backend.video.frame_cache import content_key, hint_path
@@ -31,7 +31,7 @@ def make_hint(video: Path, output: Path | None, *, force: bool) -> ExitCode:
     if output is not None and output.exists() and not force:
         raise ResultError(f"{output} exists already", "Use --force to replace it.")
     upsampling = settings.upsampling
-    planner = Planner(upsampling, TextCounter())
+    planner = make_planner(settings, TextCounter())
     size = planner.largest(media.size, planner.text_tokens(None), planner.frames_of(media))
     if size is None:
         raise InputError(f"no size of {video} fits", "Set frames_to_extract lower.")

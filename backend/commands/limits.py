@@ -38,6 +38,8 @@ from backend.limits.sampled_sizes import (
     all_sizes,
     quick_sizes,
 )
+from backend.planning.box_counts import counts_of, describe_correction, forget_counts
+from backend.planning.box_planner import make_planner
 from backend.planning.plan import Planner
 from backend.specs.quoting import printable
 from backend.tokens import TextCounter
@@ -67,7 +69,9 @@ def show_limits(options: LimitsOptions) -> ExitCode:
     sizes = quick_sizes() if options.quick else all_sizes()
     frame_counts = _frame_counts(options)
     counter = TextCounter()
-    planner = Planner(settings.upsampling, counter)
+    # A measurement is about the profile's own rules.
+    own = options.measure
+    planner = Planner(settings.upsampling, counter) if own else make_planner(settings, counter)
     prompt = PROMPT if options.prompt is None else options.prompt
     lab = LimitsLab(planner, prompt, _contexts(options, settings))
     name, box = settings.box_named(None)
@@ -92,10 +96,37 @@ def show_limits(options: LimitsOptions) -> ExitCode:
         write_json(report_json(report))
     else:
         show_report(report)
+        if report.measured:
+            _show_correction(settings, planner)
     for file in files:
         say(f"{file} is written.")
     as_reckoned = measurement is None or measurement.is_as_reckoned
     return ExitCode.OK if as_reckoned else ExitCode.SOME_FAILED
+
+
+def forget_what_was_counted(box: str | None) -> ExitCode:
+    """Forget what a box (None: the chosen one) has counted, and say whether anything was kept of it."""
+    name, _ = load_settings().box_named(box)
+    if forget_counts(name):
+        say(f"What {name} has counted is forgotten; the profile alone gives the estimates.")
+    else:
+        say(f"Nothing is kept of what {name} has counted.")
+    return ExitCode.OK
+
+
+def _show_correction(settings: Settings, planner: Planner) -> None:
+    """Say what corrects the profile's rules."""
+    counts = counts_of(settings)
+    has_system = bool(planner.system)
+    family = planner.profile.family
+    found = counts.correction(family, has_system=has_system) if counts else None
+    if counts is not None and found is not None:
+        words = describe_correction(found, family, has_system=has_system)
+        requests = "request" if len(counts.counted) == 1 else f"{len(counts.counted)} requests"
+        say(
+            f"measured: {counts.box} has counted the {requests} by which the profile {planner.profile.name} "
+            f"is corrected. {words}\n`upsample limits --forget --box {counts.box}` forgets that."
+        )
 
 
 def _write_files(report: LimitsReport, folder: Path) -> list[Path]:

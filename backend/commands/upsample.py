@@ -32,10 +32,10 @@ from backend.planning.admission import (
     find_places,
     require_writable,
 )
+from backend.planning.box_planner import make_planner
 from backend.planning.costs import cost_text, most_cost, token_cost
 from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch, same_frames_together
 from backend.planning.pace import measured_pace
-from backend.planning.plan import Planner
 from backend.results.review import waiting_for_review
 from backend.results.undelivered import undelivered_jobs
 from backend.specs.media import Media
@@ -60,7 +60,7 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
     box_name, box_settings = settings.box_named(options.box)
     found = scan(options.paths, Path.cwd(), parse_columns(options.columns))
     if options.filter:
-        found = keep_matching(found, options.filter, settings)
+        found = keep_matching(found, options.filter, settings, box_name)
     batch = _make_batch(options, settings, box_name, box_settings)
     if options.dry_run:
         specs = _choose_for_dry_run(found, options, batch)
@@ -104,8 +104,7 @@ def _tell_cost(placed: Assessment, settings: Settings, batch: Batch) -> None:
     box = batch.box_settings
     if token_cost(box, 1, 1) is None or not placed.accepted:
         return
-    fetch = settings.specs.fetch_media
-    planner = Planner(settings.upsampling, TextCounter(), fetch_media=fetch)
+    planner = make_planner(settings, TextCounter(), box=batch.box)
     plans = ((planner.plan_spec(it.spec), len(it.orders)) for it in placed.accepted)
     cost = most_cost(plans, box)
     if cost is None:

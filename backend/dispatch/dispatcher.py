@@ -16,6 +16,7 @@ from backend.box.asker import Asker
 from backend.box.link import Box, JournalCursor, Link
 from backend.box.reconnect import LinkKeeper
 from backend.config import Ahead
+from backend.dispatch.count_watch import CountWatch
 from backend.dispatch.courier import ASK_SINCE, Courier, End, Recipient
 from backend.dispatch.flight import Flight, Flights, FlightState
 from backend.dispatch.hand_over import HandOver
@@ -76,7 +77,8 @@ class Dispatcher(Recipient[Ready]):
         self._box = box
         self._keeper = LinkKeeper(box, asker, watch, look=look)
         self._last_welcome = LastWelcome()
-        self._preparer = Preparer.of(box.setup, self._last_welcome.wait)
+        self._counts = CountWatch(store, box.name, watch)
+        self._preparer = Preparer.of(box.setup, self._last_welcome.wait, self._counts)
         self._fetcher = fetcher
         self._flights: Flights[Ready] = Flights()
         self._courier = Courier(box.name, self._flights, self, app=store.queue_id)
@@ -339,6 +341,7 @@ class Dispatcher(Recipient[Ready]):
         match end:
             case Finished():
                 self._release(flight)
+                await self._counts.hear(flight.jobs, end.answer)
                 await self._ledger.finish(flight, end.answer)
             case Failed(kind="pictures" | "replaced") if (
                 self._resent[flight.identity] < MOST_RESENT

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.config import Upsampling, queued_settings, said_max_tokens
+from backend.dispatch.count_watch import CountWatch
 from backend.errors import InputError, MediaError
+from backend.planning.box_counts import BoxCounts
 from backend.planning.orders import seed_of_draw
 from backend.planning.plan import Plan, Planner, make_request
 from backend.sizes import Size
@@ -70,15 +72,25 @@ class Preparer:
     """Prepares jobs for a box with this model. All jobs share one tokenizer."""
 
     def __init__(
-        self, model: str, welcome: Callable[[], Awaitable[Welcome]], *, asks_server: bool = False
+        self,
+        model: str,
+        welcome: Callable[[], Awaitable[Welcome]],
+        counts: CountWatch | None = None,
+        *,
+        asks_server: bool = False,
     ) -> None:
         """`model` is empty where the welcome names it. `welcome` waits for one, and returns the last. With
         `asks_server`, the welcome may tell the context length, so no job is planned before it.
+
+        What the box has counted, as `counts` has heard, corrects the plans.
         """
         self._model = model
         self._welcome = welcome
         self._asks_server = asks_server
+        self._counts = counts
         self._counter = TextCounter()
+        self._used: BoxCounts | None = None
+        """The counts that the planners use."""
         self._videos = RecentVideos()
         self._planners: dict[tuple[str, int], Planner] = {}
         """By the settings as JSON, and the context length that the server told."""
@@ -86,9 +98,11 @@ class Preparer:
         self._drawing: defaultdict[Path, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @classmethod
-    def of(cls, setup: Setup, welcome: Callable[[], Awaitable[Welcome]]) -> Preparer:
+    def of(
+        cls, setup: Setup, welcome: Callable[[], Awaitable[Welcome]], counts: CountWatch
+    ) -> Preparer:
         """Make the preparer for a box with this setup."""
-        return cls(setup.model, welcome, asks_server=setup.openai is not None)
+        return cls(setup.model, welcome, counts, asks_server=setup.openai is not None)
 
     async def prepare(self, job: Job) -> Ready:
         """Plan the job and draw its frames.
@@ -96,7 +110,7 @@ class Preparer:
         Raises InputError, MediaError or ConfigError when the job cannot be sent.
         """
         told = (await self._welcome()).context if self._asks_server else 0
-        planner = self._planner(job.settings, told)
+        planner = self._planner(job.settings, told, await self._confirmed_counts())
         shown = ShownMedia(job.video, job.controls, job.media)
         plan = await asyncio.to_thread(planner.plan, job.prompt, shown, job.target)
         if plan.refusal is not None:
@@ -127,10 +141,22 @@ class Preparer:
         async with self._drawing[video.path]:
             return (await _draw(video, size, count, planner.settings, self._videos)).frames
 
-    def _planner(self, settings: str, told: int) -> Planner:
+    async def _confirmed_counts(self) -> BoxCounts | None:
+        """Return what corrects the plans. Drops it if it is of a model that the box has no more."""
+        if self._counts is None or self._counts.correcting is None:
+            return None
+        welcome = await self._welcome()
+        model = self._model or welcome.model
+        await asyncio.to_thread(self._counts.confirm, model, welcome.serves)
+        return self._counts.correcting
+
+    def _planner(self, settings: str, told: int, counts: BoxCounts | None) -> Planner:
+        if counts != self._used:
+            self._used = counts
+            self._planners.clear()
         if (settings, told) not in self._planners:
             self._planners[settings, told] = Planner(
-                queued_settings(settings, told), self._counter, self._videos.probe
+                queued_settings(settings, told), self._counter, self._videos.probe, counts
             )
         return self._planners[settings, told]
 

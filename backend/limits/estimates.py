@@ -105,7 +105,7 @@ class LimitsLab:
             name=named.name,
             size=size,
             frames=frames,
-            exact=self.planner.profile.family.rule.vision_tokens(size, frames),
+            exact=self.planner.family.rule.vision_tokens(size, frames),
             linear=LINEAR.vision_tokens(size, frames),
             budgets=tuple(
                 self.planner.weigh(self.text, size, frames, limit) for limit in self.contexts

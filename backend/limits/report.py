@@ -45,6 +45,8 @@ class LimitsReport:
     """Tokens kept free for the answer."""
     estimated: bool
     """Whether the counts are upper estimates."""
+    measured: bool
+    """Whether they are corrected by what the box has counted for earlier requests."""
     contexts: tuple[int, ...]
     rows: tuple[EstimateRow, ...]
     largest: tuple[Largest, ...]
@@ -81,6 +83,7 @@ def make_report(
         overhead=weighed.overhead,
         reserve=weighed.reserve,
         estimated=weighed.estimated,
+        measured=weighed.measured,
         contexts=lab.contexts,
         rows=lab.rows(sizes, frame_counts),
         largest=lab.largest(frame_counts),
@@ -119,6 +122,7 @@ def report_json(report: LimitsReport) -> dict[str, Json]:
         "overhead_tokens": report.overhead,
         "reserve": report.reserve,
         "estimated": report.estimated,
+        "measured": report.measured,
         "max_model_len": list(report.contexts),
         "sizes": [_row_json(row) for row in report.rows],
         "largest": [_largest_json(each) for each in report.largest],

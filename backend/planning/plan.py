@@ -14,6 +14,7 @@ from backend.config.profiles.template import PLAIN
 from backend.errors import MediaError, UpsampleError
 from backend.generation import Generation
 from backend.planning.answer_schema import narrowed
+from backend.planning.box_counts import BoxCounts
 from backend.planning.generation import generation_of
 from backend.planning.message import ShownFrames, user_message
 from backend.planning.plan_words import above_bound, too_long, too_thin, unnamed_hdr, with_gaps
@@ -21,7 +22,7 @@ from backend.sizes import Bound, Size
 from backend.specs.media import ShownMedia, choose_media
 from backend.specs.misplaced_media import where_media_is, with_place
 from backend.specs.model import UNSAID, Spec, Target
-from backend.tokens import LINEAR, Budget, TextCounter, VisionRule, fit
+from backend.tokens import LINEAR, PIXTRAL, Budget, Family, TextCounter, VisionRule, fit
 from backend.video import Frame, FrameSampling, MediaKind, Video, probe
 from backend.video.frame_choice import without_rate
 from backend.video.kept_media import NotFetched
@@ -64,6 +65,8 @@ class Plan:
     """The profile with which the prompt is asked; empty where the videos could not be read."""
     format: str = ""
     """The format of the spec's file, by which the profile was chosen; empty for a prompt without a spec."""
+    rule: VisionRule = PIXTRAL
+    """The model's own rule for pictures, corrected where its counts are measured."""
 
     @property
     def shown(self) -> tuple[tuple[Video, int], ...]:
@@ -97,13 +100,22 @@ class Planner:
         settings: Upsampling,
         counter: TextCounter,
         probe: Callable[[Path], Video] = probe,
+        counts: BoxCounts | None = None,
         *,
         fetch_media: bool = False,
     ) -> None:
-        """With `fetch_media`, an address is no refusal, because it is fetched before the plan is needed."""
+        """`counts` are what the box has counted, which corrects the profile's rules where they do not fit.
+
+        With `fetch_media`, an address is no refusal, because it is fetched before the plan is needed.
+        """
         self.settings = settings
         self._fetch_media = fetch_media
         self.profile: Profile = load_profile(settings.profile)
+        self.family: Family = self.profile.family
+        """The rules that count tokens: those of the profile, corrected where they are measured."""
+        if counts is not None and settings.estimator is not Estimator.LINEAR:
+            self.family = counts.family_of(self.family, has_system=bool(self.system))
+        self._counts = counts
         self._counter = counter
         self._probe = probe
         self._by_profile: dict[str, Planner] = {}
@@ -117,7 +129,7 @@ class Planner:
     def rule(self) -> VisionRule:
         """The rule that counts vision tokens: the model's own, or the rule of thumb."""
         linear = self.settings.estimator is Estimator.LINEAR
-        return LINEAR if linear else self.profile.family.rule
+        return LINEAR if linear else self.family.rule
 
     def for_format(self, name: str) -> Planner:
         """Return the planner for specs of this format: this one, unless the profile is chosen by format."""
@@ -125,7 +137,13 @@ class Planner:
         if settings is self.settings:
             return self
         if settings.profile not in self._by_profile:
-            self._by_profile[settings.profile] = Planner(settings, self._counter, self._probe)
+            self._by_profile[settings.profile] = Planner(
+                settings,
+                self._counter,
+                self._probe,
+                self._counts,
+                fetch_media=self._fetch_media,
+            )
         return self._by_profile[settings.profile]
 
     def plan_spec(self, spec: Spec) -> Plan:
@@ -225,7 +243,7 @@ class Planner:
         return self._count(self.message(Plan(prompt or "", None, None, 0, None, 0, None)))
 
     def _count(self, message: str) -> int:
-        return self.profile.family.text_tokens(self._counter, self.system, message)
+        return self.family.text_tokens(self._counter, self.system, message)
 
     def frames_of(self, video: Video, wanted: int | None = None) -> int:
         """Return how many frames of a video are sent; `wanted` replaces frames_to_extract."""
@@ -238,8 +256,9 @@ class Planner:
             reserve=self.settings.reserve,
             text=text,
             vision=self.rule.vision_tokens(size, frames) if size else 0,
-            overhead=self.profile.family.overhead_around(self.system),
-            estimated=self.profile.family.estimated,
+            overhead=self.family.overhead_around(self.system),
+            estimated=self.family.estimated,
+            measured=self.family.measured,
         )
 
     def largest(
@@ -263,7 +282,7 @@ class Planner:
             frames=frames,
             rule=self.rule,
             bound=bound or self.settings.bound,
-            overhead=self.profile.family.overhead_around(self.system),
+            overhead=self.family.overhead_around(self.system),
         )
         return self.seen_size(best) if best else None
 
@@ -273,7 +292,7 @@ class Planner:
         The model would make a larger picture smaller itself, so the tokens are the same. A photograph of
         48 million pixels is 100 MB as a PNG, which no message holds.
         """
-        return self.profile.family.rule.seen_size(size)
+        return self.family.rule.seen_size(size)
 
     def _without_video(self, plan: Plan, text: int) -> Plan:
         budget = self.weigh(text, None, 0)
@@ -308,7 +327,7 @@ class Planner:
         bound = settings.bound
         if settings.auto_resize and settings.fit is Fit.SAFE:
             bound = _within_both(bound, settings.safe_bound)
-        if not self.profile.family.rule.accepts(video.size):
+        if not self.family.rule.accepts(video.size):
             return None, too_thin(video)
         best = self.largest(video.size, text, frames, bound=bound)
         if settings.auto_resize:

@@ -184,3 +184,35 @@ def test_prompts_are_counted_with_the_context_that_the_server_has(
     with laptop.started(_write_prompts(laptop, "a blue car", "two blue cars")) as run:
         assert run.end() == 0, run.errors
     assert run.errors.count("max_tokens says 4,096 tokens, and the model server") == 1
+
+
+def test_a_profile_that_does_not_fit_is_told_once_and_its_estimates_are_corrected(
+    box: Laptop, llama: LlamaServer
+) -> None:
+    config = box.config.read_text()
+    config = config.replace('"generic"', '"transfer1"').replace("Rewrite it in one sentence.", "")
+    box.configure(config)
+    first = box.batch(_write_prompts(box, "a harbour at dusk", "a red car", "rain on a window"))
+    assert first.returncode == 0, first.stderr
+    assert first.stderr.count("the profile transfer1 expects") == 1
+    assert "The profile generic would fit: `upsample config set" in first.stderr
+    assert "From now on what test counts corrects the estimates" in first.stderr
+
+    prompts = ["a robot arm lifts a cup", "a forklift"]
+    spec = _write_prompts(box, *prompts)
+    looked = box.run("--no-ui", str(spec), "--dry-run", "--json", "--include-upsampled")
+    plans = [json.loads(line) for line in looked.stdout.splitlines()]
+    assert {plan["measured"] for plan in plans} == {True}
+    with box.started(spec, "--force") as run:
+        assert run.end() == 0, run.errors
+    assert "transfer1 expects" not in run.errors
+    estimated = [plan["prompt_tokens"] for plan in plans]
+    counts = [r["tokens"] for r in _results(box) if r["prompt"] in prompts]
+    assert [each["prompt_estimated"] for each in counts] == estimated
+    for each in counts:
+        assert abs(each["prompt_reported"] - each["prompt_estimated"]) <= 1
+
+    forgotten = box.run("limits", "--forget")
+    assert "What test has counted is forgotten" in forgotten.stderr
+    again = box.run("--no-ui", str(spec), "--dry-run", "--json", "--include-upsampled")
+    assert not any(json.loads(line)["measured"] for line in again.stdout.splitlines())

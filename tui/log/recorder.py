@@ -12,6 +12,7 @@ from backend.events import (
     BoxLog,
     DispatcherChanged,
     EngineStarting,
+    EstimateCorrected,
     Event,
     HandedOver,
     JobCancelled,
@@ -112,6 +113,10 @@ def line_of(event: Event, box: str, now: float) -> LogLine | None:
         case DispatcherChanged():
             text = f"{event.holder} works on the queue" if event.holder else "worked on from here"
             return LogLine("", now, "info", "queue", text)
+        case EstimateCorrected():
+            if not event.text:
+                return None
+            return LogLine(event.box, now, "warning", "estimate", event.text)
         case HandedOver():
             return LogLine(event.box, now, "info", "queue", work_text(event))
         case WritingFailed():

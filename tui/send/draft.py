@@ -134,7 +134,9 @@ def weigh(
     specs = [each.spec for each in chosen]
     assessment = assess(specs, named, batch, store, force=batch.force)
     plans = {id(each.spec): each.plan for each in chosen}
-    planner = make_planner(settings.model_copy(update={"upsampling": batch.settings}))
+    planner = make_planner(
+        settings.model_copy(update={"box": batch.box, "upsampling": batch.settings})
+    )
     same = batch.settings == settings.upsampling
     told = monotonic()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from backend.catalog.cache import VideoIndex, default_index
 from backend.config import Settings, Table
 from backend.console import safe, say
-from backend.planning.plan import Planner
+from backend.planning.box_planner import make_planner
 from backend.specs.tables.columns import ANY_COLUMNS, WantedColumns
 from backend.tokens import TextCounter
 from tui.app import UpsampleApp
@@ -51,9 +51,7 @@ def run(
         settings=settings,
         reload=reload,
         source=SpecSource.on_disk(paths, Path.cwd(), default_index(), columns),
-        make_planner=lambda settings: Planner(
-            settings.upsampling, counter, videos.probe, fetch_media=settings.specs.fetch_media
-        ),
+        make_planner=lambda settings: make_planner(settings, counter, videos.probe),
         queue=default_path(),
         save_dir=save_dir,
         log_file=default_log_file(),

@@ -7,8 +7,7 @@ from pathlib import Path
 from textual.content import Content
 
 from backend.addresses import path_of_address
-from backend.config import Upsampling, load_profile
-from backend.errors import ConfigError
+from backend.config import Upsampling
 from backend.planning.plan import Plan
 from backend.planning.size_costs import category_matrix
 from backend.video import MediaKind, Video
@@ -44,24 +43,20 @@ def describe_sizes(plan: Plan | None, settings: Upsampling, width: int) -> Conte
     """Tabulate the cost of the sizes of Cosmos with this prompt; return nothing where there is no room."""
     if plan is None or plan.budget is None:
         return Content()
-    try:
-        rule = load_profile(settings.profile).family.rule
-    except ConfigError:
-        # Told where plans are made.
-        return Content()
     rows = category_matrix(
         text=plan.budget.text,
         limit=settings.max_tokens,
         reserve=settings.reserve,
         frames=plan.frames or settings.frames_to_extract,
-        rule=rule,
+        rule=plan.rule,
         overhead=plan.budget.overhead,
     )
     lines = matrix_lines(rows, width, plan.video.size if plan.video else None, linear=False)
     if not lines:
         return Content()
     frames = frames_text(plan.frames or settings.frames_to_extract)
-    title = f"Prompt tokens of Cosmos' sizes with {frames}; t shows more"
+    measured = ", measured" if plan.budget.measured else ""
+    title = f"Prompt tokens of Cosmos' sizes with {frames}{measured}; t shows more"
     return Content("\n").join([Content.styled(title, "$foreground-muted"), *lines])
 
 

@@ -37,9 +37,12 @@ def budget_lines(budget: Budget, stands: Standing, width: int) -> list[Content]:
 
 
 def sum_text(budget: Budget) -> str:
-    """ "4,084 of 4,096 tokens, 12 free"; with ≈ where the count is an estimate."""
+    """ "4,084 of 4,096 tokens, 12 free"; with ≈ where the count is an estimate, and told where measured."""
     rest = f"{budget.free:,} free" if budget.fits else f"{-budget.free:,} too many"
-    return f"{about(budget.estimated)}{budget.needed:,} of {budget.limit:,} tokens, {rest}"
+    measured = ", measured" if budget.measured else ""
+    return (
+        f"{about(budget.estimated)}{budget.needed:,} of {budget.limit:,} tokens, {rest}{measured}"
+    )
 
 
 def about(estimated: bool) -> str:

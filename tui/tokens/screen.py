@@ -19,6 +19,7 @@ from textual.screen import ModalScreen
 from backend.config import Settings, Upsampling
 from backend.errors import UpsampleError
 from backend.limits.calibration import find_calibration
+from backend.planning.box_counts import counts_of
 from backend.specs.model import Spec
 from backend.tokens import TextCounter
 from tui.shell.defects import TellsDefects
@@ -87,7 +88,8 @@ class TokensScreen(TellsDefects, ModalScreen[Upsampling | None]):
 
     def _read(self) -> None:
         try:
-            subject = read_subject(self._spec, self._config, self._counter)
+            counts = counts_of(self._settings)
+            subject = read_subject(self._spec, self._config, self._counter, counts)
             subject = replace(subject, calibration=find_calibration(self._settings))
         except UpsampleError as error:
             self.post_message(SubjectRead(None, error))

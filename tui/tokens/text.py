@@ -169,6 +169,7 @@ def _value(setting: str, value: object) -> str:
 def _matrix(what: WhatIf, plan: Plan, width: int) -> list[Content]:
     lines = matrix_lines(what.matrix, width, plan.video.size if plan.video else None)
     mark = f"{about(what.estimated)} at most, " if what.estimated else ""
+    mark = "measured, " if what.is_measured else mark
     title = f"Cosmos' sizes with {frames_text(what.frames)}: prompt tokens, {mark}then the rule of thumb"
     return [*Content.styled(title, MUTED).wrap(width), *lines] if lines else []
 

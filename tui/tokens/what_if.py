@@ -17,6 +17,7 @@ from backend.config import Layer, Upsampling, check_layers, load_profile, profil
 from backend.errors import ConfigError, UpsampleError
 from backend.limits.calibration import Calibration
 from backend.limits.sampled_sizes import CONTEXT_LENGTHS
+from backend.planning.box_counts import BoxCounts
 from backend.planning.plan import Plan, Planner
 from backend.planning.size_costs import CategoryRow, category_matrix
 from backend.sizes import Size
@@ -45,6 +46,8 @@ class MeasuredSpec:
     """The shipped settings with each profile's own, by profile."""
     calibration: Calibration | None = None
     """The measurements of the box that would be used; None when there are none."""
+    counts: BoxCounts | None = None
+    """What that box has counted for earlier requests; None when nothing is kept of it."""
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -52,7 +55,9 @@ class MeasuredSpec:
         return tuple(self.text)
 
 
-def read_subject(spec: Spec, config: Upsampling, counter: TextCounter) -> MeasuredSpec:
+def read_subject(
+    spec: Spec, config: Upsampling, counter: TextCounter, counts: BoxCounts | None = None
+) -> MeasuredSpec:
     """Read the headers of the videos that may be sent, and count the text as each profile sends it. Blocks.
 
     Raises ConfigError when the tokenizer cannot be read.
@@ -80,9 +85,9 @@ def read_subject(spec: Spec, config: Upsampling, counter: TextCounter) -> Measur
             # A profile of the user's that is wrong is for `upsample config profiles` to tell.
             continue
         system = {"profile": name, "system_prompt": config.system_prompt}
-        planner = Planner(fresh[name].model_copy(update=system), counter)
+        planner = Planner(fresh[name].model_copy(update=system), counter, counts=counts)
         text[name] = planner.text_tokens(spec.prompt)
-    return MeasuredSpec(spec, videos, troubles, text, fresh)
+    return MeasuredSpec(spec, videos, troubles, text, fresh, counts=counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,14 +179,19 @@ class WhatIf:
             limit=self.settings.max_tokens,
             reserve=self.settings.reserve,
             frames=self.frames,
-            rule=planner.profile.family.rule,
-            overhead=planner.profile.family.overhead_around(planner.system),
+            rule=planner.family.rule,
+            overhead=planner.family.overhead_around(planner.system),
         )
 
     @property
     def estimated(self) -> bool:
         """Whether the profile's counts are upper estimates."""
-        return self._planner.profile.family.estimated
+        return self._planner.family.estimated
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the counts are corrected by what the box has counted."""
+        return self._planner.family.measured
 
     @property
     def changes(self) -> tuple[SettingChange, ...]:
@@ -268,7 +278,7 @@ class WhatIf:
     @property
     def _planner(self) -> Planner:
         # A counter that never counts: the text is counted already.
-        return Planner(self.settings, TextCounter())
+        return Planner(self.settings, TextCounter(), counts=self.subject.counts)
 
     def _with(self, **changes: object) -> WhatIf:
         """Return the spec under changed settings; if the config would not allow them, nothing changes."""

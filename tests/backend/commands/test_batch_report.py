@@ -15,6 +15,7 @@ from backend.events import (
     BoxLog,
     BoxStatus,
     EngineStarting,
+    EstimateCorrected,
     Event,
     HandedOver,
     HandingOver,
@@ -203,6 +204,8 @@ def test_trouble_is_told_as_it_comes(capsys: Capsys) -> None:
             WritingFailed(Path("out/a.json"), "out/a.json exists already"),
             BoxLog("h100", 0.0, "warning", "vllm", "slow"),
             BoxLog("h100", 0.0, "info", "vllm", "ready"),
+            EstimateCorrected("h100", "m", "transfer1", (), "The profile does not fit."),
+            EstimateCorrected("h100", "m", "transfer1", (), ""),
         ]
     )
     assert capsys.readouterr().err.splitlines() == [
@@ -213,6 +216,7 @@ def test_trouble_is_told_as_it_comes(capsys: Capsys) -> None:
         "! rain stays in the queue: the disk is full",
         "! out/a.json exists already",
         "! h100: slow",
+        "! The profile does not fit.",
     ]
 
 

@@ -394,6 +394,7 @@ def test_fit_as_json(capsys: Capsys) -> None:
         "reserve": 300,
         "free": 65,
         "estimated": False,
+        "measured": False,
         "measured_tokens": None,
     }
 

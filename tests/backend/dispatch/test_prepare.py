@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from backend.config import Layer, check_layers
 from backend.dispatch.prepare import Preparer, Ready
 from backend.errors import ConfigError, InputError, MediaError
-from backend.store import Job, State
+from backend.store import Job
 from backend.video import RecentVideos, Video, probe
 from remote.protocol import Welcome
+from tests.support.made_up_jobs import made_up_job
 
 
 async def served() -> Welcome:
@@ -30,29 +30,7 @@ def job(tmp_path: Path) -> Callable[..., Job]:
     """A queued job for this video, under the shipped settings with changes."""
 
     def make(video: Path | None, prompt: str = "Warm dusk", **changes: object) -> Job:
-        changes.setdefault("hint_video_dir", str(tmp_path / "hints"))
-        settings = check_layers([Layer("the test", {"upsampling": changes})]).upsampling
-        return Job(
-            number=1,
-            key="k",
-            box="local",
-            file=tmp_path / "a.json",
-            entry=0,
-            name="dusk",
-            prompt=prompt,
-            video=video,
-            candidate=1,
-            seed=7,
-            settings=settings.model_dump_json(),
-            destination=tmp_path / "out" / "a.json",
-            state=State.QUEUED,
-            identity=None,
-            estimate=0,
-            error="",
-            attempts=0,
-            queued=0.0,
-            changed=0.0,
-        )
+        return made_up_job(tmp_path, video, prompt, **changes)
 
     return make
 

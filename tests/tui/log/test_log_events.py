@@ -9,6 +9,7 @@ import pytest
 from backend.events import (
     BoxLog,
     EngineStarting,
+    EstimateCorrected,
     Event,
     JobCancelled,
     JobDone,
@@ -50,6 +51,11 @@ TOLD: tuple[tuple[Event, str, str], ...] = (
     (
         JobDone(7, "dusk", "Long.", "stop", "vllm", 2.54, None, 1280),
         *("info", "dusk: done in 2.5 s, 1,280 tokens"),
+    ),
+    (
+        EstimateCorrected("h100", "m", "a", ("b",), "It does not fit."),
+        "warning",
+        "It does not fit.",
     ),
     (JobFailed(7, "dusk", "too long"), "error", "dusk: failed: too long"),
     (JobPostponed(7, "dusk", "disk full"), "warning", "dusk: waits: disk full"),

@@ -11,11 +11,12 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from backend.errors import ConfigError
+from backend.events import EstimateCorrected
 from backend.planning.plan import Plan
 from backend.specs.model import BrokenSpec, Skipped, Spec
 from backend.specs.scan import FileFindings
 from tests.support.pilots import PATIENCE, until
-from tests.tui.conftest import footer_keys
+from tests.tui.conftest import SizePlanner, footer_keys
 from tui.app import UpsampleApp
 from tui.dialogs.help import HelpScreen
 from tui.shell.desk import Desk
@@ -295,3 +296,14 @@ async def test_a_hundred_thousand_specs_are_drawn_and_those_in_sight_weighed_fir
         finally:
             go_on.set()
             done.set()
+
+
+async def test_specs_are_planned_anew_when_what_a_box_counts_corrects_the_estimates(
+    make_app: MakeApp, planner: SizePlanner, settle: Settle, street: Street
+) -> None:
+    async with make_app(street).run_test() as pilot:
+        await settle(pilot)
+        assert isinstance(pilot.app, UpsampleApp)
+        asked = len(planner.asked)
+        pilot.app.hear(EstimateCorrected("h100", "m", "transfer1", (), "It does not fit."))
+        await until(pilot, lambda: len(planner.asked) == 2 * asked)

@@ -12,10 +12,11 @@ from textual.binding import Binding, BindingType
 
 from backend.config import Settings, Upsampling
 from backend.limits.calibration import Calibration, Sample
+from backend.planning.box_counts import BoxCounts
 from backend.sizes import AspectRatio, Size
 from backend.specs.media import Media
 from backend.specs.model import Spec
-from backend.tokens import TextCounter, Verdict
+from backend.tokens import CountedRequest, TextCounter, Verdict
 from backend.video import MediaKind, Video
 from tests.support.specs import draw_three_clips
 from tui.tokens.screen import TokensScreen
@@ -205,6 +206,25 @@ def test_a_box_that_counts_otherwise_is_warned_about(make_what_if: MakeWhatIf) -
 def test_what_was_measured_under_another_profile_is_not_shown(make_what_if: MakeWhatIf) -> None:
     shown = panel(make_what_if("1280x704"), measured((1280, 704, 2, 5000), profile="reason1"))
     assert "measured" not in shown
+
+
+def test_a_spec_costs_what_the_box_has_counted_and_the_panel_says_so(
+    make_what_if: MakeWhatIf, settings: Settings, counter: TextCounter
+) -> None:
+    counted = CountedRequest(0, 20, 0, None, 0, 50)
+    counts = BoxCounts(box="h100", model="m", serves="", counted=(counted,))
+    before = make_what_if("")
+    subject = read_subject(before.subject.spec, settings.upsampling, counter, counts)
+    after = WhatIf.of(subject, settings.upsampling)
+    assert before.plan.budget is not None
+    assert after.plan.budget is not None
+    assert after.plan.budget.prompt_tokens == before.plan.budget.prompt_tokens + 27
+    cost, corrected = (what.matrix[0].check.budget.prompt_tokens for what in (before, after))
+    assert corrected == cost + 27
+    shown = describe_what_if(after, 120, TokensScreen).plain
+    assert "free, measured" in shown
+    assert "prompt tokens, measured, then" in shown
+    assert "measured" not in describe_what_if(before, 120, TokensScreen).plain
 
 
 class OtherKeys(TokensScreen):
