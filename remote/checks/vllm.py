@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from remote.checks.container import ContainerCommand
 from remote.checks.examination import Good, Wrong, gib, run_program
 from remote.engines.vllm.container import find_run_line
-from remote.engines.vllm.docker_run import BadCommandError
+from remote.engines.vllm.docker_run import BadCommandError, is_podman
 from remote.engines.vllm.installation import NEWEST_KNOWN, Version, find_version
 
 _OLDEST: Version = (0, 8, 0)
@@ -63,17 +63,16 @@ async def find_docker(container: ContainerCommand, environment: Mapping[str, str
     ran = await run_program(
         [*container.program, "version", "--format", "{{.Server.Version}}"], environment
     )
-    told = await run_program([container.program[0], "--version"], environment)
-    is_podman = told.output.startswith("podman ")
+    by_podman = is_podman(container.program[0], environment.get("PATH"))
     if ran.code:
         raise Wrong(
             f"{program} does not answer: {ran.last_words}",
             f"Try `{program} info` there: podman says why."
-            if is_podman
+            if by_podman
             else "Is its daemon running (systemctl status docker), and may you use it (the group docker)? "
             f"Try `{program} info` there.",
         )
-    name = f"{program}, which is podman," if is_podman and "podman" not in program else program
+    name = f"{program}, which is podman," if by_podman and "podman" not in program else program
     return Good(None, f"{name} {ran.output.strip() or 'answers'}")
 
 

@@ -9,11 +9,12 @@ out.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from remote.engines.vllm.docker_run import (
@@ -31,9 +32,16 @@ _REMOVE_SECONDS = 60.0
 """Time limit for a removal: a container whose processes hang in the GPU's driver takes long."""
 _GONE = ("no such container", "no container with", "already in progress")
 """Errors of Docker and podman when no container is left to remove, or `--rm` is removing it already."""
+_FINDING = frozenset({
+    "DOCKER_CERT_PATH", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_HOST", "DOCKER_TLS_VERIFY",
+    "CONTAINER_CONNECTION", "CONTAINER_HOST", "CONTAINER_SSHKEY", "CONTAINERS_CONF",
+    "CONTAINERS_CONF_OVERRIDE", "CONTAINERS_STORAGE_CONF", "STORAGE_DRIVER", "XDG_DATA_HOME",
+})  # fmt: skip
+"""Variables that say which Docker or podman is meant, and where it keeps its containers. None is a secret."""
+_DEVICE_LISTS = (Path("/etc/cdi"), Path("/var/run/cdi"))
+_GPU = "nvidia.com/gpu"
 _TERMINAL = ("--interactive", "--tty")
 _CACHE = "huggingface"
-_PODMAN = "podman"
 
 
 class ContainerStaysError(Exception):
@@ -47,13 +55,34 @@ class Container:
     program: tuple[str, ...]
     """The program (docker or podman), with the options before its command."""
     name: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """The environment variables that say which Docker or podman has it, such as DOCKER_HOST. A later daemon
+    may have others."""
+
+    @classmethod
+    def from_note(cls, note: object) -> Container | None:
+        """Read a container from the pid file; None when there is none, or when another program is named.
+
+        Raises KeyError and AttributeError for what is no such note.
+        """
+        if not isinstance(note, dict):
+            return None
+        program, name = tuple(map(str, note["program"])), str(note["name"])
+        variables = {str(key): str(value) for key, value in note.get("variables", {}).items()}
+        known = bool(program) and is_container(program) and bool(name)
+        return cls(program, name, which_docker(variables)) if known else None
+
+    @property
+    def note(self) -> dict[str, object]:
+        """The container as it stands in the pid file."""
+        return {"program": self.program, "name": self.name, "variables": dict(self.variables)}
 
     async def remove(self, environment: Mapping[str, str]) -> None:
         """End and remove the container, if it exists. Raises ContainerStaysError, and OSError without
         Docker.
         """
         command = [*self.program, "rm", "--force", self.name]
-        ended = await run_command(command, _REMOVE_SECONDS, environment)
+        ended = await run_command(command, _REMOVE_SECONDS, {**environment, **self.variables})
         if ended.code and not any(words in ended.errors.lower() for words in _GONE):
             why = ended.errors.strip() or f"exit status {ended.code}"
             raise ContainerStaysError(f"the container {self.name} cannot be removed: {why}")
@@ -76,6 +105,15 @@ class Needs:
     """The folder on the box for downloads from the Hub: HF_HOME."""
     devices: str
     """The GPUs that the container may use, such as "0,1"; empty for those that the line names."""
+    is_podman: bool = False
+    """Whether the program is podman."""
+    lists_gpus: bool = False
+    """Whether a list of devices on the box (CDI), from which podman takes them, names its GPUs."""
+
+
+def which_docker(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables by which Docker's client or podman finds its containers."""
+    return {name: value for name, value in environment.items() if name in _FINDING}
 
 
 def find_run_line(command: Sequence[str]) -> RunLine | None:
@@ -106,6 +144,16 @@ def find_run_line(command: Sequence[str]) -> RunLine | None:
     return line
 
 
+def lists_gpus(folders: Sequence[Path] = _DEVICE_LISTS) -> bool:
+    """Return whether a list of devices (CDI) names GPUs. Reads the disk."""
+    for folder in folders:
+        for file in (*folder.glob("*.json"), *folder.glob("*.yaml")):
+            with contextlib.suppress(OSError):
+                if _GPU in file.read_text(errors="replace"):
+                    return True
+    return False
+
+
 def is_on_host_network(line: RunLine) -> bool:
     """Return whether the container uses the box's network, and so the box's loopback."""
     return "host" in line.values("--network")
@@ -114,7 +162,8 @@ def is_on_host_network(line: RunLine) -> bool:
 def complete_run_line(line: RunLine, needs: Needs, inside: Sequence[str]) -> tuple[str, ...]:
     """Return the whole command; `inside` are the words after the image. Reads the box's disk."""
     # The runner removes the container by its name, so the name must be unique; and there is no terminal.
-    given = [option for option in line.options if option.name not in ("--name", *_TERMINAL)]
+    dropped = ("--name", *_TERMINAL, *(("--gpus",) if _is_passed_over(line, needs) else ()))
+    given = [option for option in line.options if option.name not in dropped]
     options = [*given, *_missing_options(line, needs)]
     words = [word for option in options for word in option.words]
     return (*line.program, "run", *words, line.image, *inside)
@@ -130,24 +179,45 @@ def _missing_options(line: RunLine, needs: Needs) -> Iterator[Option]:
         )  # its processes exchange data there; Docker's own 64 MB are too few
     if not is_on_host_network(line):
         yield Option("--publish", f"127.0.0.1:{needs.port}:{needs.port}")
-    yield from _device_options(line, needs.devices)
+    yield from _device_options(line, needs)
     yield from _mount_options(line, needs)
     for variable in needs.variables:
         yield Option("--env", variable)
 
 
-def _device_options(line: RunLine, devices: str) -> Iterator[Option]:
-    if not devices:
+def _device_options(line: RunLine, needs: Needs) -> Iterator[Option]:
+    if _is_passed_over(line, needs):
+        for device in needs.devices.split(",") if needs.devices else _gpus_of(line):
+            yield Option("--device", f"{_GPU}={device.strip()}")
+    elif not needs.devices:
         return
-    if line.has("--gpus", "--device", "--runtime"):
+    elif line.has("--gpus", "--device", "--runtime"):
         # The line names GPUs; the variable selects among them.
         if not _gives_variable(line, "CUDA_VISIBLE_DEVICES"):
             yield Option("--env", "CUDA_VISIBLE_DEVICES")
-    elif Path(line.program[0]).name == _PODMAN:
-        for device in devices.split(","):
-            yield Option("--device", f"nvidia.com/gpu={device.strip()}")
+    elif needs.is_podman:
+        for device in needs.devices.split(","):
+            yield Option("--device", f"{_GPU}={device.strip()}")
     else:
-        yield Option("--gpus", f'"device={devices}"')  # the quotes keep the comma from ending it
+        yield Option(
+            "--gpus", f'"device={needs.devices}"'
+        )  # the quotes keep the comma from ending it
+
+
+def _is_passed_over(line: RunLine, needs: Needs) -> bool:
+    """Return whether podman may pass over the --gpus of the line, and takes the same GPUs by --device.
+
+    podman 4 accepts --gpus, which then does nothing. Without a list of devices, a hook may give the GPUs.
+    """
+    return needs.is_podman and needs.lists_gpus and line.has("--gpus")
+
+
+def _gpus_of(line: RunLine) -> list[str]:
+    """The GPUs that --gpus names, in the words of a list of devices (CDI)."""
+    value = line.values("--gpus")[-1].strip('"')
+    if value.startswith("device="):
+        return value.removeprefix("device=").split(",")
+    return list(map(str, range(int(value)))) if value.isdecimal() else ["all"]
 
 
 def _mount_options(line: RunLine, needs: Needs) -> Iterator[Option]:

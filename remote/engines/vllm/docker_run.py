@@ -3,16 +3,20 @@ container.
 
 By Docker's rule, the image is the first word that is neither an option nor an option's value. So this
 module lists the options that take no value; all others take one. It runs nothing.
+Of the disk it reads only whether `docker` is podman.
 """
 
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_PROGRAMS = ("docker", "podman")
+_PODMAN = "podman"
+_PROGRAMS = ("docker", _PODMAN)
+_SCRIPT_BYTES = 4096
 
 _SHORT = {
     "-a": "--attach", "-c": "--cpu-shares", "-d": "--detach", "-e": "--env", "-h": "--hostname",
@@ -108,6 +112,23 @@ class RunLine:
 def is_container(command: Sequence[str]) -> bool:
     """Return whether this command starts a container."""
     return Path(command[0]).name in _PROGRAMS
+
+
+def is_podman(program: str, path: str | None = None) -> bool:
+    """Return whether a program is podman, which may have the name `docker`: as a link, or as a script that
+    calls it. Reads the disk; `path` is the PATH of the program.
+    """
+    found = shutil.which(program, path=path)
+    if Path(program).name == _PODMAN or found is None:
+        return Path(program).name == _PODMAN
+    if Path(found).resolve().name == _PODMAN:
+        return True
+    try:
+        with Path(found).open("rb") as file:
+            beginning = file.read(_SCRIPT_BYTES)
+    except OSError:
+        return False
+    return beginning.startswith(b"#!") and _PODMAN.encode() in beginning
 
 
 def read_run_line(command: Sequence[str]) -> RunLine:

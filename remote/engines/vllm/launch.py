@@ -17,8 +17,10 @@ from remote.engines.vllm.container import (
     complete_run_line,
     find_run_line,
     is_on_host_network,
+    lists_gpus,
+    which_docker,
 )
-from remote.engines.vllm.docker_run import RunLine
+from remote.engines.vllm.docker_run import RunLine, is_podman
 from remote.engines.vllm.flags import Address, has_unix_socket, serve_command
 from remote.engines.vllm.installation import Version
 from remote.engines.vllm.process import server_socket
@@ -124,12 +126,14 @@ class Launcher:
             model=expand_home(self._model),
             hub=Path(hub),
             devices=self._setup.cuda_visible_devices,
+            is_podman=is_podman(line.program[0], environment.get("PATH")),
+            lists_gpus=lists_gpus(),
         )
         return Launch(
             complete_run_line(line, needs, inside),
             environment | {"HF_HOME": hub},
             _on_loopback(port, environment["VLLM_API_KEY"]),
-            Container(line.program, needs.name),
+            Container(line.program, needs.name, which_docker(environment)),
             None if is_on_host_network(line) else port,
         )
 

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from remote.engines.vllm.container import Container, ContainerStaysError
-from remote.engines.vllm.docker_run import is_container
 from remote.engines.vllm.unbroken import run_unbroken
 from remote.files import write_whole
 from remote.paths import DaemonPaths
@@ -372,7 +371,7 @@ def write_pid_file(file: Path, server: ServerIdentity) -> None:
         "group": server.group,
         "started": server.started,
         "mark": server.mark,
-        "container": inside and {"program": inside.program, "name": inside.name},
+        "container": inside and inside.note,
     }
     write_whole(file, [json.dumps(content).encode()])
 
@@ -381,7 +380,7 @@ def read_pid_file(file: Path) -> ServerIdentity | None:
     """Read the file; None when it is missing or cannot be understood."""
     try:
         left = json.loads(file.read_text())
-        container = _container(left.get("container"))
+        container = Container.from_note(left.get("container"))
         mark = str(left.get("mark") or "")
         group = None if (container or mark) and left["group"] is None else int(left["group"])
         started = str(left["started"])
@@ -391,10 +390,3 @@ def read_pid_file(file: Path) -> ServerIdentity | None:
     if group is not None and not 1 < group <= _MOST_PID:
         return None
     return ServerIdentity(group, started, container, mark)
-
-
-def _container(value: object) -> Container | None:
-    if not isinstance(value, dict):
-        return None
-    program, name = tuple(map(str, value["program"])), str(value["name"])
-    return Container(program, name) if program and is_container(program) and name else None

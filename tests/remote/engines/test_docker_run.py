@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from remote.engines.vllm.docker_run import (
     BadCommandError,
     Option,
     is_container,
+    is_podman,
     read_run_line,
 )
 
@@ -92,3 +94,20 @@ def test_docker_itself_says_which_options_stand_alone() -> None:
     alone = {name for name, kind in options if not kind.strip()}
     assert alone <= WITHOUT_VALUE
     assert not {name for name, kind in options if kind.strip()} & WITHOUT_VALUE
+
+
+def test_podman_is_known_under_the_name_docker(tmp_path: Path) -> None:
+    podman = tmp_path / "podman"
+    podman.write_text("")
+    linked, script, other = (tmp_path / name / "docker" for name in ("linked", "script", "other"))
+    for program in (linked, script, other):
+        program.parent.mkdir()
+    linked.symlink_to(podman)
+    script.write_text('#!/bin/sh\nexec /usr/bin/podman "$@"\n')
+    other.write_text("\x7fELF podman")
+    for program in (podman, script, other):
+        program.chmod(0o755)
+    for program, is_it in ((podman, True), (linked, True), (script, True), (other, False)):
+        assert is_podman(str(program)) is is_it
+        assert is_podman(program.name, str(program.parent)) is is_it
+    assert not is_podman("docker", "/nowhere")

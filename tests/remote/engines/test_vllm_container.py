@@ -12,6 +12,7 @@ from remote.engines.vllm.container import (
     complete_run_line,
     find_run_line,
     is_on_host_network,
+    lists_gpus,
 )
 from remote.engines.vllm.docker_run import BadCommandError
 
@@ -83,7 +84,6 @@ def test_the_hosts_network_makes_the_boxs_loopback_the_containers() -> None:
     ("given", "options"),
     [
         ("docker run IMAGE", '--gpus="device=1,3"'),
-        ("podman run IMAGE", "--device=nvidia.com/gpu=1 --device=nvidia.com/gpu=3"),
         ("docker run --gpus all IMAGE", "--env=CUDA_VISIBLE_DEVICES"),
         ("docker run --runtime nvidia IMAGE", "--env=CUDA_VISIBLE_DEVICES"),
         ("docker run --gpus all -e CUDA_VISIBLE_DEVICES=0 IMAGE", ""),
@@ -92,6 +92,37 @@ def test_the_hosts_network_makes_the_boxs_loopback_the_containers() -> None:
 def test_only_the_chosen_gpus_are_seen(given: str, options: str) -> None:
     line = completed(given, replace(NEEDS, devices="1,3"))
     assert f"8123:8123 {options} --env=VLLM".replace("  ", " ") in line
+
+
+@pytest.mark.parametrize(
+    ("options", "chosen", "devices"),
+    [
+        ("", "1,3", ["1", "3"]),
+        ("", "", []),
+        ("--gpus all", "", ["all"]),
+        ("--gpus all", "1,3", ["1", "3"]),
+        ("--gpus 2", "", ["0", "1"]),
+        ('--gpus "device=0,2"', "", ["0", "2"]),
+    ],
+)
+def test_podman_gets_gpus_in_its_own_words_since_it_may_pass_over_dockers(
+    options: str, chosen: str, devices: list[str]
+) -> None:
+    needs = replace(NEEDS, devices=chosen, is_podman=True, lists_gpus=True)
+    words = completed(f"docker run {options} IMAGE", needs).split()
+    assert [word for word in words if "gpu" in word] == [
+        f"--device=nvidia.com/gpu={device}" for device in devices
+    ]
+
+
+def test_without_a_list_of_devices_podman_gets_the_line_as_it_is(tmp_path: Path) -> None:
+    line = completed("podman run --gpus all IMAGE", replace(NEEDS, is_podman=True))
+    assert "--gpus=all" in line
+    assert "--device" not in line
+    (tmp_path / "intel.yaml").write_text("kind: intel.com/gpu\n")
+    assert not lists_gpus([tmp_path / "nowhere", tmp_path])
+    (tmp_path / "nvidia.yaml").write_text("cdiVersion: 0.5.0\nkind: nvidia.com/gpu\n")
+    assert lists_gpus([tmp_path / "nowhere", tmp_path])
 
 
 # --- the model -------------------------------------------------------------------------------------

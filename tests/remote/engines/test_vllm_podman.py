@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import socket
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from remote.engines import EngineError
+from remote.engines.vllm import end_leftover_server
 from remote.engines.vllm.installation import find_version
 from tests.remote.engines.openai_asking import pieces_of, request
 from tests.remote.engines.podman_bench import PYTHON, PodmanBench, by_either_name
 from tests.remote.engines.test_vllm_process import is_alive
 from tests.remote.engines.vllm_bench import ANSWER, begun, closing
-from tests.support.podman import PODMAN
+from tests.support.podman import PODMAN, Podman
 from tests.support.waiting import PATIENCE, until
 
 pytestmark = [
@@ -138,6 +141,21 @@ async def test_what_a_killed_daemon_left_is_removed_before_the_next_start(
     assert contained.containers == set()
 
 
+async def test_a_leftover_container_is_looked_for_where_it_was_started(
+    contained: PodmanBench, podman: Podman, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contained.use(env=tuple(f"{name}={value}" for name, value in podman.environment.items()))
+    for name in podman.environment:
+        monkeypatch.delenv(name)
+    killed = contained.engine()
+    await pieces_of(killed)
+    contained.kill_client()
+    assert contained.containers
+    await end_leftover_server(contained.place)  # by a daemon whose settings name another engine
+    assert contained.containers == set()
+    await killed.close()
+
+
 async def test_an_engine_that_ends_while_its_container_starts_leaves_none(
     contained: PodmanBench, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -201,3 +219,28 @@ async def test_an_image_whose_tag_tells_nothing_is_asked_with_what_the_line_moun
         assert await find_version([*line, *command]) == (0, 8, 1), command
     assert await find_version([PODMAN, "run", "localhost/mine", "vllm", "serve"]) is None
     assert contained.containers == set()
+
+
+@pytest.fixture
+def listed_gpu() -> Iterator[None]:
+    """A list of devices that names a GPU: a variable, by which a container shows that it was given."""
+    folder = Path("/run/cdi")
+    was_there = folder.exists()
+    folder.mkdir(exist_ok=True)
+    file = folder / "nvidia-of-a-test.json"
+    gpu = {"name": "all", "containerEdits": {"env": ["GPU=given"]}}
+    file.write_text(json.dumps({"cdiVersion": "0.5.0", "kind": "nvidia.com/gpu", "devices": [gpu]}))
+    yield
+    file.unlink()
+    if not was_there:
+        folder.rmdir()
+
+
+@by_either_name
+async def test_a_gpu_that_the_line_asks_for_in_dockers_words_is_given(
+    contained: PodmanBench, listed_gpu: None
+) -> None:
+    contained.use("--gpus", "all")
+    async with closing(contained.engine()) as made:
+        await pieces_of(made)
+    assert contained.starts[0]["environment"]["GPU"] == "given"
