@@ -26,7 +26,7 @@ from tests.support.waiting import wait_until
 pytestmark = [
     pytest.mark.containers,
     pytest.mark.xdist_group("containers"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
 ]
 
 _COUNT = 24
