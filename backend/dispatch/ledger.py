@@ -62,6 +62,8 @@ class Ledger:
         """How many remaining jobs each result file has."""
         self._claimed: set[int] = set()
         """Numbers of the jobs whose ending has begun."""
+        self._untold: dict[str, bool] = {}
+        """Answers that came in this run for no job of it, by identity: no event has told their cost."""
         self._endings: set[asyncio.Task[None]] = set()
         self._broken: BaseException | None = None
         """The first error that an ending raised (disk full); the task that awaited it may be cancelled."""
@@ -202,7 +204,8 @@ class Ledger:
         """End these jobs if the answer to their request is stored; returns whether it is."""
         answer = await asyncio.to_thread(self._store.answer, identity, self._box)
         if answer is not None:
-            await self.run_shielded(self._finish(self._claim(jobs), answer, is_paid=True))
+            is_paid = not self._untold.pop(identity, False)
+            await self.run_shielded(self._finish(self._claim(jobs), answer, is_paid=is_paid))
         return answer is not None
 
     async def finish(self, flight: Flight[Ready], answer: Answer) -> None:
@@ -224,6 +227,7 @@ class Ledger:
     async def _keep_answer(self, identity: str, answer: Answer) -> None:
         """Store an answer, unless nobody asked for it."""
         if await asyncio.to_thread(self._store.was_asked, self._box, identity):
+            self._untold[identity] = True
             await asyncio.to_thread(self._store.keep_answer, identity, self._box, answer)
 
     async def fail(self, jobs: Iterable[Job], reason: str) -> None:
@@ -321,10 +325,9 @@ class Ledger:
 
     def _draw_again(self, again: DrawAgain, cost: float | None) -> None:
         """Let a job wait for another answer. It is still part of this run."""
-        job = again.job
+        job, draw = again.job, len(again.job.draws) + 1
         self._remaining[job.number] = job
         self._claimed.discard(job.number)
-        draw = len(job.draws) + 1
         self._watch(JobDrawnAgain(job.number, job.name, draw, again.most, str(again), cost))
         self._wait_again(job)
 
@@ -369,9 +372,6 @@ class Ledger:
             self._unwritten[job.destination] -= 1
             if not self._unwritten[job.destination]:
                 await self._deliver(job.destination)
-        self._remove(jobs)
-
-    def _remove(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
             self._remaining.pop(job.number, None)
         if not self._remaining:

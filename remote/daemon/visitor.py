@@ -86,6 +86,8 @@ class Visitor:
         self._protocol = OLDEST_PROTOCOL
         self._seen = -1
         self._telling: asyncio.Task[None] | None = None
+        self._farewell: Fatal | None = None
+        """The message with which the app is sent away, once it has heard what the journal has so far."""
         self.looks = False
         """Whether the app only watches, and would never replace the daemon."""
 
@@ -108,6 +110,9 @@ class Visitor:
     def tell(self, message: FromBox | None) -> None:
         """Send a message without a `seq`; None means that the journal has new records to send."""
         if message is None:
+            self._news.set()
+        elif isinstance(message, Fatal):
+            self._farewell = message
             self._news.set()
         elif not isinstance(message, Status) or self._protocol >= _STATUS_SINCE:
             self._outbox.put(message)
@@ -194,6 +199,9 @@ class Visitor:
                 self._news.clear()
                 await self._tell_moment()
                 await self._tell_journal()
+                if self._farewell is not None:
+                    farewell, self._farewell = self._farewell, None
+                    await self._write(farewell)
                 await asyncio.sleep(_REST)
         except ConnectionError:
             _log.info("an app reads nothing any more")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.support.certificates import Authority
 from tests.support.forward_proxies import forwarding
 from tests.support.laptop import IDLE_SECONDS, Laptop
-from tests.support.patient_server import serving_patiently
+from tests.support.patient_server import PatientServer, serving_patiently
 from tests.support.waiting import wait_until
 
 
@@ -46,3 +48,41 @@ def test_a_wrong_certificate_stops_a_batch_and_with_its_authority_it_goes_on_thr
         assert sorted(server.begun) == ["one", "three", "two"]
         address = server.url.removeprefix("https://").removesuffix("/v1")
         wait_until(lambda: proxy.passed.count(f"CONNECT {address}") >= 3)
+
+
+@pytest.mark.campaign
+def test_a_limit_stops_a_batch_and_a_higher_one_lets_it_go_on(
+    laptop: Laptop, tmp_path: Path, server: PatientServer
+) -> None:
+    prompts = laptop.cwd / "prompts.txt"
+    prompts.write_text("one\ntwo\nthree\nfour\nfive\nsix\n")
+    server.let_all()
+
+    def configure(limit: float) -> None:
+        laptop.configure(
+            f'box = "net"\n[boxes.net]\nengine = "openai"\nmodel = "m"\nroot = "{tmp_path / "box"}"\n'
+            f'idle_timeout = {IDLE_SECONDS}\n[boxes.net.openai]\nbase_url = "{server.url}"\nslots = 2\n'
+            f"price_in = 1000\nprice_out = 2000\nspend_limit = {limit}\n"
+        )
+
+    configure(0.03)  # each costs 0.017
+    ended = laptop.batch(prompts)
+    assert ended.returncode == 3
+    assert "net stops when 0.0300 was spent in 24 hours" in ended.stderr
+    assert "net spends no more for now: openai.spend_limit of 0.03 is reached" in ended.stderr
+    assert "raise openai.spend_limit of net" in ended.stderr
+    assert "failed" not in laptop.states()
+    assert 2 <= len(server.begun) <= 4
+    begun = len(server.begun)
+    assert f"Cost: {0.017 * begun:.4f}." in ended.stderr, (laptop.states(), ended.stderr)
+
+    ended = laptop.batch()
+    assert ended.returncode == 3
+    assert len(server.begun) == begun
+
+    configure(9)
+    ended = laptop.batch()
+    assert ended.returncode == 0, ended.stderr
+    assert laptop.states() == {"done": 6}
+    assert sorted(server.begun) == sorted(prompts.read_text().split())
+    assert f"Cost: {0.017 * (6 - begun):.4f}." in ended.stderr

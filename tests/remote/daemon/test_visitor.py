@@ -110,6 +110,21 @@ async def test_a_visit_ends_with_its_connection_though_much_is_being_told(tmp_pa
         assert await house.all_gone()
 
 
+async def test_an_app_that_is_sent_away_has_heard_of_every_end_before(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house, asyncio.timeout(10):
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "socket")
+        writer.write(HELLO)
+        decoder = Decoder()
+        told = [type(message) for message in decoder.feed(await reader.read(1 << 16))]
+        request = ask("a harbour at dusk").request
+        Board(house.journal).accept(request.job_id(), request)
+        house.visitors[0].tell(Fatal("limit", "as much was spent as is allowed"))
+        while Fatal not in told:
+            told += [type(message) for message in decoder.feed(await reader.read(1 << 16))]
+        assert told == [Welcome, Accepted, Fatal]
+        writer.close()
+
+
 async def test_an_app_that_takes_nothing_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
