@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.support.leftovers import EXIT_STATUS, Leftovers, Session
+from tests.support.litellm_proxy import LiteLLM, litellm_proxy
 
 # No deadline: a shared machine is slow now and then. In CI the examples are the same in every run.
 settings.register_profile("local", deadline=None)
@@ -48,6 +50,13 @@ def pytest_terminal_summary(
         terminalreporter.section("left on the machine", red=True)
         for line in left.lines:
             terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def litellm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiteLLM]:
+    """LiteLLM's proxy, which takes long to start. What it asks is for the test to start."""
+    with litellm_proxy(tmp_path_factory.mktemp("litellm")) as proxy:
+        yield proxy
 
 
 # The garbage collector looks seldom, and not at what is imported: it took a third of the time of the tests

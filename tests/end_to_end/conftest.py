@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +98,11 @@ def start_sshd(tmp_path: Path, laptop: Laptop) -> Iterator[StartSshd]:
         count = 0
 
         def start(
-            *, authorized_key: Path | None = None, port: int | None = None, path: str = ""
+            *,
+            authorized_key: Path | None = None,
+            port: int | None = None,
+            path: str = "",
+            more_environment: Mapping[str, str] | None = None,
         ) -> Sshd:
             nonlocal count
             count += 1
@@ -107,6 +111,7 @@ def start_sshd(tmp_path: Path, laptop: Laptop) -> Iterator[StartSshd]:
                 authorized_key or laptop.public_key,
                 port=port,
                 path=path,
+                more_environment=more_environment,
             )
             return stack.enter_context(server)
 

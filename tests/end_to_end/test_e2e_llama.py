@@ -1,4 +1,7 @@
-"""A real llama.cpp server with a small model, behind a real sshd: answers, cancels, kills, a wrong name."""
+"""Real model servers behind a real sshd: answers, cancels, kills, wrong names and keys, and a proxy's limits.
+
+llama.cpp with a small model writes; LiteLLM's proxy and nginx may stand before it.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,20 @@ from typing import Any
 import pytest
 
 from backend.store import Store
+from tests.end_to_end.conftest import StartSshd
 from tests.support.laptop import Laptop
+from tests.support.litellm_proxy import KEY
 from tests.support.llama_server import CONTEXT, MODEL, LlamaServer, llama_server
+from tests.support.model_servers import KEY_VARIABLE, SERVERS, ModelServer, model_server
+from tests.support.nginx import MOST_BYTES, nginx_before
 from tests.support.sshd import Sshd
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("servers"), pytest.mark.timeout(180)]
+
+_WRONG_VARIABLE = "ANOTHER_KEY"
+_WRONG_KEY = "sk-of-somebody-else"
+"""A key of the box's environment that the server does not know."""
 
 
 @pytest.fixture
@@ -27,10 +38,29 @@ def llama(tmp_path: Path) -> Iterator[LlamaServer]:
         yield server
 
 
+@pytest.fixture(params=SERVERS)
+def asked(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ModelServer]:
+    """A server that the box asks, with a key."""
+    proxy = request.getfixturevalue("litellm") if request.param == "LiteLLM" else None
+    with llama_server(tmp_path / "llama", proxy.behind if proxy else None) as llama:
+        llama.key = KEY
+        llama.start()
+        llama.wait_until_loaded()
+        yield model_server(request.param, llama, proxy)
+
+
 @pytest.fixture
-def box(trusted: Sshd, laptop: Laptop, box_root: Path, llama: LlamaServer) -> Laptop:
+def sshd(start_sshd: StartSshd, laptop: Laptop, box_root: Path) -> Sshd:
+    """The server of the box named test, whose environment holds keys."""
+    server = start_sshd(more_environment={KEY_VARIABLE: KEY, _WRONG_VARIABLE: _WRONG_KEY})
+    laptop.add_host("testbox", server.port)
+    return server
+
+
+@pytest.fixture
+def box(trusted: Sshd, laptop: Laptop, box_root: Path, asked: ModelServer) -> Laptop:
     """A user whose box has that server."""
-    _configure(laptop, box_root, llama.engine())
+    _configure(laptop, box_root, asked.engine())
     return laptop
 
 
@@ -41,6 +71,15 @@ def _configure(laptop: Laptop, root: Path, engine: str, context: str = "") -> No
         'system_prompt = "Rewrite it in one sentence."\n'
         f'[boxes.test]\nhost = "testbox"\nroot = "{root}"\n{engine}'
     )
+
+
+def _is_of_gateway(stage: str) -> bool:
+    """Whether the server is away because nginx waited too long for it."""
+    return "answered 504" in stage or "(504 Gateway Time-out)" in stage
+
+
+def _alone(llama: LlamaServer) -> ModelServer:
+    return model_server("llama.cpp", llama, None)
 
 
 def _write_prompts(laptop: Laptop, *prompts: str) -> Path:
@@ -76,8 +115,9 @@ def test_a_batch_is_written_by_the_model_and_heard_while_it_is_written(box: Lapt
 
 
 def test_a_cancelled_job_frees_its_slot_and_the_others_go_on(
-    box: Laptop, llama: LlamaServer
+    box: Laptop, asked: ModelServer
 ) -> None:
+    llama = asked.llama
     box.more_environment["UPSAMPLE_RESERVE"] = "900"
     box.more_environment["UPSAMPLE_SYSTEM_PROMPT"] = "You write very long stories."
     spec = _write_prompts(box, "Tell all about a king.", "Tell all about a queen.")
@@ -97,8 +137,9 @@ def test_a_cancelled_job_frees_its_slot_and_the_others_go_on(
 
 
 def test_a_server_that_is_killed_and_started_again_costs_no_job(
-    box: Laptop, llama: LlamaServer
+    box: Laptop, asked: ModelServer
 ) -> None:
+    llama = asked.llama
     box.more_environment["UPSAMPLE_RESERVE"] = "100"
     spec = _write_prompts(box, *(f"a story about the number {n}" for n in range(6)))
     with box.started(spec) as run:
@@ -116,7 +157,7 @@ def test_a_server_that_is_killed_and_started_again_costs_no_job(
 def test_without_a_model_the_box_takes_the_one_that_its_server_has_at_the_time(
     trusted: Sshd, laptop: Laptop, box_root: Path, llama: LlamaServer
 ) -> None:
-    _configure(laptop, box_root, llama.engine(""))
+    _configure(laptop, box_root, _alone(llama).engine(""))
     looked = laptop.run("doctor", "--json").stdout
     assert f"{MODEL}, the only one there" in looked
     laptop.more_environment["UPSAMPLE_RESERVE"] = "100"
@@ -139,7 +180,7 @@ def test_without_a_model_a_server_that_is_away_is_named_and_the_jobs_stay(
     trusted: Sshd, laptop: Laptop, box_root: Path, tmp_path: Path
 ) -> None:
     with llama_server(tmp_path / "llama") as llama:
-        _configure(laptop, box_root, llama.engine(""))
+        _configure(laptop, box_root, _alone(llama).engine(""))
         ended = laptop.batch(_write_prompts(laptop, "a red car"))
         assert ended.returncode == 3
         assert (
@@ -153,22 +194,60 @@ def test_without_a_model_a_server_that_is_away_is_named_and_the_jobs_stay(
 
 
 def test_a_model_that_the_server_does_not_have_is_named_beside_those_that_it_has(
-    trusted: Sshd, laptop: Laptop, box_root: Path, llama: LlamaServer
+    box: Laptop, box_root: Path, asked: ModelServer
 ) -> None:
-    _configure(laptop, box_root, llama.engine("another"))
-    with laptop.started(_write_prompts(laptop, "a red car")) as run:
+    _configure(box, box_root, asked.engine("another"))
+    with box.started(_write_prompts(box, "a red car")) as run:
         assert run.end() == 1
     (failed,) = (event for event in run.events if event["type"] == "failed")
-    assert f"a model named another; it has: {MODEL}" in failed["error"]
-    assert not list(laptop.cwd.glob("outputs/*.txt"))
-    looked = laptop.run("doctor", "--json").stdout
+    # LiteLLM's refusal names no others; the doctor does.
+    others = f"; it has: {MODEL}" if asked.name == "llama.cpp" else ""
+    assert f"a model named another{others}" in failed["error"]
+    assert not list(box.cwd.glob("outputs/*.txt"))
+    looked = box.run("doctor", "--json").stdout
     assert f"has no model 'another'; it has: {MODEL}" in looked
+
+
+def test_a_key_that_the_server_refuses_stops_the_box_in_words_without_the_key(
+    box: Laptop, box_root: Path, asked: ModelServer
+) -> None:
+    _configure(box, box_root, asked.engine().replace(KEY_VARIABLE, _WRONG_VARIABLE))
+    ended = box.batch("--json", _write_prompts(box, "a red car"))
+    assert ended.returncode == 3
+    assert "The server wants a key, and did not accept the one it was sent" in ended.stderr
+    assert _WRONG_KEY not in ended.stdout + ended.stderr
+    assert "failed" not in box.states()
+
+    assert box.run("box", "stop").returncode == 0
+    _configure(box, box_root, asked.engine())
+    assert box.batch().returncode == 0
+    assert box.states() == {"done": 1}
+
+
+def test_a_proxy_with_limits_costs_no_job_but_the_one_that_is_too_large(
+    box: Laptop, box_root: Path, asked: ModelServer, tmp_path: Path
+) -> None:
+    with nginx_before(asked.port, tmp_path / "nginx") as port:
+        _configure(box, box_root, asked.through(port).engine())
+        large = "harbour-" * (MOST_BYTES // 8)
+        spec = _write_prompts(box, *(f"a story about the number {n}" for n in range(3)), large)
+        with box.started(spec) as run:
+            with asked.llama.halted():
+                while not _is_of_gateway(run.until("engine")["stage"]):
+                    pass
+            assert run.end() == 1, run.errors
+
+    assert box.states() == {"done": 3, "failed": 1}
+    stages = [event["stage"] for event in run.events if event["type"] == "engine"]
+    assert any("answered 429: slow down" in stage for stage in stages)
+    (failed,) = (event for event in run.events if event["type"] == "failed")
+    assert "client_max_body_size" in failed["error"]
 
 
 def test_prompts_are_counted_with_the_context_that_the_server_has(
     trusted: Sshd, laptop: Laptop, box_root: Path, llama: LlamaServer
 ) -> None:
-    _configure(laptop, box_root, llama.engine())
+    _configure(laptop, box_root, _alone(llama).engine())
     spec = _write_prompts(laptop, "a red car", "harbour-" * CONTEXT)
     with laptop.started(spec) as run:
         assert run.end() == 1
@@ -180,7 +259,7 @@ def test_prompts_are_counted_with_the_context_that_the_server_has(
     told = json.loads(laptop.run("box", "status", "--json").stdout)
     assert told["context"] == CONTEXT
 
-    _configure(laptop, box_root, llama.engine(), "max_tokens = 4096\n")
+    _configure(laptop, box_root, _alone(llama).engine(), "max_tokens = 4096\n")
     with laptop.started(_write_prompts(laptop, "a blue car", "two blue cars")) as run:
         assert run.end() == 0, run.errors
     assert run.errors.count("max_tokens says 4,096 tokens, and the model server") == 1

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import pwd
+import signal
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -17,9 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from remote.engines.http import Server
 from tests.support import llama_serving
-from tests.support.laptop import IDLE_SECONDS
 from tests.support.sshd import BOUND, LOOPBACK, free_port
 from tests.support.waiting import wait_until
 
@@ -54,35 +54,22 @@ class LlamaServer:
     name: str = MODEL
     """What it calls the model."""
     slots: int = 2
+    key: str = ""
+    """The key that it wants; empty for none."""
     port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = None
 
     @property
-    def url(self) -> str:
-        """The base_url of a box."""
-        return f"http://{LOOPBACK}:{self.port}/v1"
-
-    @property
-    def server(self) -> Server:
-        """Where an engine finds it."""
-        return Server(self.url)
-
-    @property
     def busy_slots(self) -> int:
         """The requests that it works on."""
-        with urllib.request.urlopen(f"http://{LOOPBACK}:{self.port}/slots", timeout=BOUND) as page:
-            return sum(slot["is_processing"] for slot in json.load(page))
-
-    def engine(self, model: str = MODEL) -> str:
-        """What a box's table in config.toml says for this to be its engine."""
-        return (
-            f'engine = "openai"\nmodel = "{model}"\nidle_timeout = {IDLE_SECONDS}\n'
-            f'openai = {{ base_url = "{self.url}", slots = {self.slots} }}\n'
-        )
+        asking = http.client.HTTPConnection(LOOPBACK, self.port, timeout=BOUND)
+        with contextlib.closing(asking):
+            asking.request("GET", "/slots", headers={"Authorization": f"Bearer {self.key}"})
+            return sum(slot["is_processing"] for slot in json.load(asking.getresponse()))
 
     def start(self) -> None:
         """Begin to load the model."""
-        numbers = [str(self.port), self.name, str(self.slots), str(CONTEXT)]
+        numbers = [str(self.port), self.name, str(self.slots), str(CONTEXT), self.key]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [self.python, llama_serving.__file__, *numbers],
@@ -94,6 +81,19 @@ class LlamaServer:
     def wait_until_loaded(self) -> None:
         """Return when it answers."""
         wait_until(self._is_loaded, BOUND)
+
+    @contextlib.contextmanager
+    def halted(self) -> Iterator[None]:
+        """It answers nothing while the block runs, and goes on then."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        tasks = Path(f"/proc/{self._process.pid}/task")
+        # A thread goes on until another one has taken the signal.
+        wait_until(lambda: all(_is_stopped(task) for task in tasks.iterdir()))
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """End it as the kernel does when memory is short."""
@@ -111,11 +111,16 @@ class LlamaServer:
         return False
 
 
+def _is_stopped(task: Path) -> bool:
+    return (task / "stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
 @contextlib.contextmanager
-def llama_server(folder: Path) -> Iterator[LlamaServer]:
+def llama_server(folder: Path, port: int | None = None) -> Iterator[LlamaServer]:
     """A server that was not started yet; it has ended when the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = LlamaServer(find_environment() / "bin" / "python", folder / "llama.log")
+    python = find_environment() / "bin" / "python"
+    made = LlamaServer(python, folder / "llama.log", port=port or free_port())
     try:
         yield made
     finally:

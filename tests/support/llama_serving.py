@@ -1,8 +1,8 @@
 """A program that serves SmolLM2 with llama.cpp, run by the Python that `.ci/install-servers` has made:
 
-    python llama_serving.py PORT NAME SLOTS CONTEXT
+    python llama_serving.py PORT NAME SLOTS CONTEXT KEY
 
-NAME is what the server calls the model; CONTEXT is the tokens of each slot.
+NAME is what the server calls the model; CONTEXT is the tokens of each slot; an empty KEY is none.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 
-def serve(port: int, name: str, slots: int, context: int) -> None:
+def serve(port: int, name: str, slots: int, context: int, key: str) -> None:
     """Serve until this process is ended. The server listens first, and loads the model then."""
     import xllamacpp
 
@@ -29,10 +29,12 @@ def serve(port: int, name: str, slots: int, context: int) -> None:
     params.n_parallel = slots
     params.n_ctx = slots * context
     params.cpuparams.n_threads = 1
+    if key:
+        params.api_keys = [key]
     server = xllamacpp.Server(params)
     print(server.listening_address, flush=True)  # noqa: T201
     signal.pause()
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    serve(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,12 +89,13 @@ def running_sshd(
     path: str = "",
     sftp: str = "internal-sftp",
     options: Sequence[str] = (),
+    more_environment: Mapping[str, str] | None = None,
 ) -> Iterator[Sshd]:
     """A server that lets in whoever has the key, with everything of its own in `folder`.
 
     `sftp` is its SFTP server; with an empty one, it has none.
-    `path` replaces the PATH of its commands; their home is `folder`/home, so that no rc file of a
-    person is read.
+    `path` replaces the PATH of its commands, and `more_environment` is added to their environment; their
+    home is `folder`/home, so that no rc file of a person is read.
     """
     program = find_sshd()
     if os.geteuid() == 0:
@@ -109,6 +110,7 @@ def running_sshd(
         host_key_file.chmod(0o600)
     shutil.copyfile(authorized_key, folder / "authorized_keys")
     environment = {"HOME": home, "PATH": path or _path_with_python()} | hand_on()
+    environment |= more_environment or {}
     config = [
         f"ListenAddress {LOOPBACK}",
         f"HostKey {host_key_file}",

@@ -126,10 +126,12 @@ def refusal_error(
         return BadRequest(
             f"{way} takes no request as large as this one (413){'' if is_page else said}"
         )
-    if status in _ABOUT_THE_KEY or words == _UNKNOWN_KEY:
+    is_unknown = words == _UNKNOWN_KEY
+    if status in _ABOUT_THE_KEY or is_unknown:
         key = "refuses the API key" if server.api_key else "wants an API key, and none is set"
         told = f"{server.label} {key} ({status}){said}"
-        return _stopped(told) if status in _ABOUT_ALL_REQUESTS else EngineError(told)
+        is_about_all = is_unknown or status in _ABOUT_ALL_REQUESTS
+        return _stopped(told) if is_about_all else EngineError(told)
     if status in _ABOUT_ALL_REQUESTS:
         return _stopped(f"{server.label} wants to be paid before it answers ({status}){said}")
     if status in _ABOUT_THE_REQUEST or _can_never_be(words):

@@ -195,7 +195,8 @@ async def test_what_is_not_the_requests_fault_may_be_tried_again(status: int, to
 async def test_a_key_that_a_proxy_without_a_database_does_not_know_is_refused() -> None:
     """LiteLLM's proxy looks up every key but its own in a database."""
     error = await failure(refuses(400, new_error("No connected db.")))
-    assert isinstance(error, EngineError)
+    assert isinstance(error, EngineAway)
+    assert error.for_good
     assert "wants an API key, and none is set (400): No connected db." in str(error)
 
 

@@ -1,0 +1,108 @@
+"""LiteLLM's real proxy before a llama.cpp server, which need not run. `.ci/install-servers` installs it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.sshd import BOUND, LOOPBACK, free_port
+from tests.support.waiting import wait_until
+
+# Read when tests are collected, as for llama.cpp.
+_NAMED = os.environ.get("UPSAMPLE_LITELLM_ENV")
+_HOME = Path(pwd.getpwuid(os.getuid()).pw_dir)
+_INSTALLED = _HOME / ".cache" / "upsample-ci" / "litellm-1.108.7"
+_STAMP = ".installed"
+
+KEY = "sk-of-the-proxy"
+"""The proxy's, and that of the server behind it. A proxy without one asks a database about each request."""
+MODEL = "smollm2"
+LIMITED = "limited"
+"""The same model, for one request a minute."""
+
+
+@dataclass(frozen=True)
+class LiteLLM:
+    """A running proxy."""
+
+    port: int
+    behind: int
+    """The port at which it asks a llama.cpp server."""
+
+    @property
+    def url(self) -> str:
+        """The base_url of a box."""
+        return f"http://{LOOPBACK}:{self.port}/v1"
+
+
+def find_program() -> Path:
+    """The proxy's program. Without it the test is passed over, but not in CI."""
+    environment = Path(_NAMED) if _NAMED else _INSTALLED
+    there = bool(_NAMED) or (environment / _STAMP).exists()
+    if not there and os.environ.get("CI"):
+        pytest.fail(f"the CI machine must have {environment}; run .ci/install-servers")
+    if not there:
+        pytest.skip(f"LiteLLM is not in {environment}; .ci/install-servers puts it there")
+    return environment / "bin" / "litellm"
+
+
+@contextlib.contextmanager
+def litellm_proxy(folder: Path) -> Iterator[LiteLLM]:
+    """A proxy that answers. That takes some 20 s and 400 MB."""
+    made = LiteLLM(free_port(), free_port())
+    config = folder / "config.yaml"
+    config.write_text(json.dumps(_config(made.behind)))  # YAML, too
+    log = folder / "litellm.log"
+    where: list[str | Path] = ["--config", config, "--host", LOOPBACK, "--port", str(made.port)]
+    # It asks the network for prices and tells it of itself, unless told not to.
+    quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "HOME": str(folder)}
+    with log.open("wb") as written:
+        process = subprocess.Popen(
+            [find_program(), *where, "--telemetry", "False"],
+            stdin=subprocess.DEVNULL,
+            stdout=written,
+            stderr=written,
+            env=os.environ | quiet,
+        )
+
+    def answers() -> bool:
+        if process.poll() is not None:
+            pytest.fail(f"LiteLLM has ended: {log.read_text()[-2000:]}")
+        with contextlib.suppress(OSError):
+            alive = f"http://{LOOPBACK}:{made.port}/health/liveliness"
+            with urllib.request.urlopen(alive, timeout=BOUND) as page:
+                return bool(page.status == 200)
+        return False
+
+    try:
+        wait_until(answers, 2 * BOUND)
+        yield made
+    finally:
+        process.kill()
+        process.wait(BOUND)
+
+
+def _config(behind: int) -> dict[str, object]:
+    asks = {
+        "model": f"openai/{MODEL}",
+        "api_base": f"http://{LOOPBACK}:{behind}/v1",
+        "api_key": KEY,
+    }
+    return {
+        "model_list": [
+            {"model_name": MODEL, "litellm_params": asks},
+            {"model_name": LIMITED, "litellm_params": asks | {"rpm": 1}},
+        ],
+        # Otherwise it counts no requests; and it is for us to try again.
+        "router_settings": {"enable_pre_call_checks": True, "num_retries": 0},
+        "general_settings": {"master_key": KEY},
+    }
