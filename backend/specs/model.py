@@ -65,6 +65,10 @@ UNSAID = Target()
 """The target of a file that says nothing of it."""
 
 
+_NO_CONTROLS: Mapping[str, Path] = {}
+"""One for all specs without controls: a table may have a million."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
     """One prompt and its media, read from a whole file or from one entry of a batch file."""
@@ -82,7 +86,7 @@ class Spec:
     """The prompt as written, with white space around it. It may be empty where there is a video."""
     video: Path | None = None
     """The video or image that the model looks at, resolved by the format's rule; None for plain text."""
-    controls: Mapping[str, Path] = field(default_factory=dict)
+    controls: Mapping[str, Path] = field(default_factory=lambda: _NO_CONTROLS)
     """The control videos by control name ("edge", "depth"), resolved by the same rule as `video`. They are in
     the order in which the format's generator takes them."""
     is_upsampled: bool = False

@@ -54,6 +54,8 @@ class SourceText:
 
     def line_at(self, position: int) -> int:
         """Return the line that contains `position`, from 1."""
+        if position == 0:  # where most specs begin
+            return 1
         return bisect_right(self._line_starts, position)
 
     def column_at(self, position: int) -> int:

@@ -23,9 +23,11 @@ MOST_VALUES = 20_000
 MOST_DEPTH = 60
 """The deepest nesting."""
 
-_NULL = frozenset({"", "~", "null", "Null", "NULL"})
-_TRUE = frozenset({"true", "True", "TRUE"})
-_FALSE = frozenset({"false", "False", "FALSE"})
+_WORDS: dict[str, Json] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
 _NUMBER = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _MERGE = "<<"
 _BLOCKS = frozenset({"|", ">"})
@@ -80,7 +82,7 @@ class _Builder:
         self._read += 1
         if depth > MOST_DEPTH or self._read > MOST_VALUES:
             raise NotJson("nested too deeply, or too many values", start)
-        kind = _kind(event)
+        kind = type(event).__name__
         if kind == "AliasEvent":
             return self._alias(event)
         if event.tag is not None:
@@ -155,10 +157,8 @@ def _bounded(node: Node, values: int) -> _Built:
 
 def _plain(text: str) -> Json:
     """Return the value of a text without quotes. Numbers become floats, as in `json_spans`."""
-    if text in _NULL:
-        return None
-    if text in _TRUE or text in _FALSE:
-        return text in _TRUE
+    if text in _WORDS:
+        return _WORDS[text]
     return float(text) if _NUMBER.fullmatch(text) else text
 
 
