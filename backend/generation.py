@@ -25,6 +25,10 @@ class Generation:
     """Frames a second; 0 for an image."""
     seconds: float
     """Length; 0 for an image."""
+    resolution: str = ""
+    """The name of the size among those of the generator: "720"; empty where the size has no name."""
+    source: Literal["", "image", "video"] = ""
+    """What a transfer is made of beside its controls; empty for the controls alone."""
 
     def whole_seconds(self, rounding: WholeSeconds) -> int:
         """Return the length in whole seconds; at least 1 for a video."""

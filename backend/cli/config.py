@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -62,8 +63,22 @@ def path() -> ExitCode:
 
 
 @app.command
-def profiles(*, json: Annotated[bool, Parameter(help="As a JSON array.")] = False) -> ExitCode:
+def profiles(
+    *,
+    json: Annotated[bool, Parameter(help="As a JSON array.")] = False,
+    from_cosmos_framework: Annotated[
+        Path | None,
+        Parameter(
+            help="Write profiles with NVIDIA's wording out of this checkout of cosmos-framework."
+        ),
+    ] = None,
+    force: Annotated[bool, Parameter(help="Write such profiles anew.")] = False,
+) -> ExitCode:
     """List the model profiles, the shipped ones and yours."""
+    if from_cosmos_framework is not None:
+        from backend.commands.import_profiles import import_profiles
+
+        return import_profiles(from_cosmos_framework, force=force)
     from backend.commands.config import show_profiles
 
     return show_profiles(as_json=json)

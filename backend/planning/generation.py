@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
+from typing import Literal
 
 from backend.generation import Generation
 from backend.sizes import COSMOS3_SIZES, AspectRatio, Size, detect_aspect_ratio
@@ -20,21 +22,29 @@ _PAIR = re.compile(r"(\d{1,5})\s*[,:x]\s*(\d{1,5})")
 _IMAGES = (Mode.TEXT2IMAGE, Mode.IMAGE2IMAGE)
 
 
-def generation_of(target: Target, shown: Video | None) -> Generation:
-    """Return what is to be made. `shown` is the first video or image that the model sees; None for none.
+def generation_of(
+    target: Target, shown: Video | None, source: Literal["", "image", "video"] = ""
+) -> Generation:
+    """Return what is to be made. `shown` is the video or image that it follows; None for none.
 
     A transfer has the size, frames and frame rate of its control; elsewhere, the spec's own count, and then
     what Cosmos 3 does where it says nothing.
     """
     follows = shown if target.mode is Mode.TRANSFER else None
     size = follows.size if follows and target.resolution is None else _size_of(target, shown)
+    made = Generation(
+        target.mode or "", size, aspect_ratio_of(size), 0.0, 0.0, _name_of(size), source
+    )
     if target.mode in _IMAGES or target.num_frames == 1:
-        return Generation(target.mode or "", size, aspect_ratio_of(size), fps=0.0, seconds=0.0)
+        return made
     fps = target.fps or (follows.fps if follows else 0.0) or _DEFAULT_FPS
     frames = target.num_frames or (follows.frames if follows else 0) or _DEFAULT_FRAMES
-    return Generation(
-        target.mode or "", size, aspect_ratio_of(size), fps=float(fps), seconds=frames / fps
-    )
+    return replace(made, fps=float(fps), seconds=frames / fps)
+
+
+def _name_of(size: Size) -> str:
+    named = (str(name) for name, row in COSMOS3_SIZES.items() if size in row.values())
+    return next(named, "")
 
 
 def aspect_ratio_of(size: Size) -> str:

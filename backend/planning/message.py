@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from backend.config import Profile
+from backend.config.profiles.json_answer import written_duration
 from backend.config.profiles.template import PLAIN, fill_in
 from backend.generation import Generation
 from remote.protocol import Json
@@ -43,12 +44,14 @@ def user_message(
     profile: Profile, prompt: str, generation: Generation, shown: Sequence[ShownFrames]
 ) -> str:
     """Return the text that is sent after the pictures. `shown` are the media in their order."""
-    template = profile.user_template(generation.mode)
+    template = profile.user_template(generation.mode, generation.source)
     sent = profile.sent_prompt(prompt)
     if template == PLAIN:
         return sent
-    seconds = generation.whole_seconds(profile.answer.whole_seconds)
-    lines = _media_lines(shown)
+    lines = _media_lines(shown, profile.controls)
+    called = [
+        profile.controls.get(it.name, f"{it.name} control") for it in shown if it.name != _RGB
+    ]
     return fill_in(
         template,
         {
@@ -58,24 +61,28 @@ def user_message(
             "height": str(generation.size.height),
             "aspect_ratio": generation.aspect_ratio,
             "fps": f"{generation.fps:g}",
-            "duration": f"{seconds}s",
+            "resolution": generation.resolution,
+            "duration": written_duration(profile.answer, generation),
             "media": "\n".join(lines),
             "controls": "\n".join(
                 line for line, it in zip(lines, shown, strict=True) if it.name != _RGB
             ),
+            "control_names": " and ".join(filter(None, (", ".join(called[:-1]), *called[-1:]))),
             "outline": outline(profile.schema_for(generation.mode)),
         },
     )
 
 
-def _media_lines(shown: Sequence[ShownFrames]) -> list[str]:
+def _media_lines(shown: Sequence[ShownFrames], called: Mapping[str, str]) -> list[str]:
     """Say for each medium which pictures are its frames: "Pictures 1 to 4: frames of the source video"."""
     lines, first = [], 1
     for it in shown:
         last = first + it.frames - 1
         pictures = f"Picture {first}" if first == last else f"Pictures {first} to {last}"
         frames = "the frame" if first == last else "frames, in order,"
-        what = f"the {it.name} control" if it.name != _RGB else "the source video"
+        what = "the source video"
+        if it.name != _RGB:
+            what = f"the {called.get(it.name, f'{it.name} control')}"
         if it.is_still and it.name == _RGB:
             lines.append(f"{pictures}: the source image.")
         else:

@@ -21,7 +21,7 @@ from backend.planning.plan_words import above_bound, too_long, too_thin, unnamed
 from backend.sizes import Bound, Size
 from backend.specs.media import ShownMedia, choose_media
 from backend.specs.misplaced_media import where_media_is, with_place
-from backend.specs.model import UNSAID, Spec, Target
+from backend.specs.model import UNSAID, Mode, Spec, Target
 from backend.tokens import LINEAR, PIXTRAL, Budget, Family, TextCounter, VisionRule, fit
 from backend.video import Frame, FrameSampling, MediaKind, Video, probe
 from backend.video.frame_choice import without_rate
@@ -79,7 +79,12 @@ class Plan:
     @property
     def generation(self) -> Generation:
         """What is to be made with the prompt."""
-        return generation_of(self.target, self.controls[0] if self.controls else self.video)
+        shows_source = self.names.partition("+")[0] == "rgb"
+        follows = self.controls[0] if self.controls and shows_source else self.video
+        if self.target.mode is not Mode.TRANSFER or self.video is None or not shows_source:
+            return generation_of(self.target, follows)
+        is_still = self.video.kind is MediaKind.IMAGE
+        return generation_of(self.target, follows, "image" if is_still else "video")
 
     @property
     def warning(self) -> str:
@@ -350,6 +355,7 @@ def make_request(
     Candidates differ by their seed: candidate `c` has `seed + c`.
     """
     profile, made = planner.profile, plan.generation
+    schema = profile.schema_for(made.mode) if profile.answer.enforce else ""
     return Request(
         profile=profile.name,
         model=model,
@@ -362,7 +368,7 @@ def make_request(
             **profile.sampling.model_dump(),
         ),
         candidate=candidate,
-        schema=narrowed(profile.schema_for(made.mode), math.ceil(made.seconds)),
+        schema=narrowed(schema, math.ceil(made.seconds)),
     )
 
 

@@ -49,6 +49,8 @@ class Result:
     """The upsampled prompt in the answer, or the user's edited text."""
     provenance: Mapping[str, Json]
     """How the prompt was made, as it is written beside the result."""
+    negative_prompt: str = ""
+    """What the model wants avoided; empty where it was not asked."""
 
 
 def prompt_in(answer: Answer, job: Job) -> Cleaned:
@@ -77,7 +79,8 @@ def load_result(store: Store, job: Job) -> Result:
     decided = store.decisions([job.number]).get(job.number)
     edited = decided.text if decided else None
     provenance = _provenance(store, job, answer, cleaned) | {"edited": edited is not None}
-    return Result(job, answer, cleaned.text if edited is None else edited, provenance)
+    prompt = cleaned.text if edited is None else edited
+    return Result(job, answer, prompt, provenance, cleaned.negative_prompt)
 
 
 def write_results(store: Store, destination: Path, jobs: Sequence[Job], force: bool) -> list[Path]:
@@ -101,7 +104,10 @@ def write_results(store: Store, destination: Path, jobs: Sequence[Job], force: b
     # `render` says what is wrong.
     current = _current_entries(source, results)
     results = [r for r in results if (r.job.entry, r.job.prompt) in current] or results
-    replacements = {r.job.entry: Replacement(r.prompt, r.job.prompt, r.provenance) for r in results}
+    replacements = {
+        r.job.entry: Replacement(r.prompt, r.job.prompt, r.provenance, r.negative_prompt)
+        for r in results
+    }
     check_folder(destination.parent)
     files = list(render(source, replacements, destination))
     if not embeds_provenance(source):
@@ -257,6 +263,7 @@ def _provenance(store: Store, job: Job, answer: Answer, cleaned: Cleaned) -> dic
         **_draws(job),
         "finish_reason": answer.finish_reason,
         "removed_from_answer": list(cleaned.removed),
+        **({"negative_prompt": cleaned.negative_prompt} if cleaned.negative_prompt else {}),
         "seconds": {
             "generating": round(answer.ended - answer.started, 3),
             "queued_to_done": round(job.changed - job.queued, 3),

@@ -39,6 +39,8 @@ class Replacement:
     """The prompt that was upsampled. Where the file no longer says so, nothing is written."""
     provenance: Mapping[str, Json] | None = None
     """How the prompt was made. Only some formats can store it."""
+    negative_prompt: str = ""
+    """What the model wants avoided; empty where it was not asked. Only some formats can store it."""
 
 
 @dataclass(frozen=True, slots=True)

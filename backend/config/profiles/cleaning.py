@@ -47,6 +47,8 @@ class AnswerRules(BaseModel):
     """"json" for an answer that is one JSON object; see `backend.config.profiles.json_answer`."""
     schema_file: str = Field(default="", alias="schema")
     """The file beside the profile with the JSON schema that the object must follow."""
+    enforce: bool = True
+    """Whether the model server is asked to hold the answer to the schema. It is checked here in any case."""
     draws: int = Field(default=5, ge=1, le=20)
     """How often a JSON answer is asked for, each time with another seed, until one is right."""
     pin: tuple[Pinned, ...] = ()
@@ -57,6 +59,8 @@ class AnswerRules(BaseModel):
     """How the pinned length is written."""
     drop: tuple[str, ...] = ()
     """Keys at the top of the object that are taken off."""
+    negative_prompt: str = ""
+    """The tag around a negative prompt that the model writes, too; empty for none."""
 
     @field_validator("unwrap")
     @classmethod
@@ -89,6 +93,8 @@ class Cleaned:
     removed: tuple[str, ...]
     """The kinds of text that were removed ("thinking", "<answer>", "code fence", "opener", "quotes",
     "control characters"), each once."""
+    negative_prompt: str = ""
+    """What the model wants avoided, where it is asked for that; else empty."""
 
 
 def clean(text: str, rules: AnswerRules) -> Cleaned:

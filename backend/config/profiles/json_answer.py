@@ -16,7 +16,7 @@ from typing import cast
 from backend.config.profiles.cleaning import AnswerRules, Cleaned, clean
 from backend.errors import AnswerError
 from backend.generation import Generation
-from backend.specs.quoting import quoted
+from backend.specs.quoting import quoted, without_controls
 from remote.protocol import Json
 
 MOST_CHARACTERS = 100_000
@@ -42,8 +42,12 @@ def json_prompt(
             "the answer was cut off before its JSON was complete",
             "Raise reserve, the tokens that it may take (and max_tokens with it).",
         )
+    text, negative = _without_negative_prompt(text, rules)
     cleaned = clean(text, rules)
     try:
+        missing = [tag for tag in rules.unwrap if f"<{tag}>" not in cleaned.removed]
+        if missing:
+            raise _NoObject(f"the answer has no <{missing[0]}>")
         answer = _object_in(cleaned.text)
         dropped = [name for name in rules.drop if answer.pop(name, None) is not None]
         shape = cast("dict[str, Json]", json.loads(schema)) if schema else {}
@@ -54,7 +58,16 @@ def json_prompt(
     except _NoObject as error:
         raise AnswerError(str(error), "Draw another one with --seed.") from None
     # Cosmos 3 was trained on what json.dumps writes by default: ", " and ": ", and only ASCII.
-    return Cleaned(json.dumps(answer), (*cleaned.removed, *dropped))
+    return Cleaned(json.dumps(answer), (*cleaned.removed, *dropped), negative)
+
+
+def _without_negative_prompt(text: str, rules: AnswerRules) -> tuple[str, str]:
+    """Return the answer without the negative prompt in it, and that; empty where there is none."""
+    tag = rules.negative_prompt
+    found = re.search(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL | re.IGNORECASE) if tag else None
+    if found is None:
+        return text, ""
+    return text[: found.start()] + text[found.end() :], without_controls(found[1]).strip()
 
 
 def _object_in(text: str) -> dict[str, Json]:
@@ -101,17 +114,22 @@ def _depth(value: Json) -> int:
 
 def _pinned(rules: AnswerRules, shape: dict[str, Json], generation: Generation) -> dict[str, Json]:
     """Return the values that the spec decides and for which the schema has a place."""
-    seconds = generation.whole_seconds(rules.whole_seconds)
     values: dict[str, Json] = {
         "resolution": {"H": generation.size.height, "W": generation.size.width},
         "aspect_ratio": generation.aspect_ratio,
-        "duration": f"{seconds}s" if rules.duration == "5s" else clock(seconds),
+        "duration": written_duration(rules, generation),
         "fps": int(generation.fps) if generation.fps.is_integer() else generation.fps,
     }
     places = shape.get("properties")
     return {
         name: values[name] for name in rules.pin if not isinstance(places, dict) or name in places
     }
+
+
+def written_duration(rules: AnswerRules, generation: Generation) -> str:
+    """Return the length of what is to be made, in whole seconds and as the profile writes it."""
+    seconds = generation.whole_seconds(rules.whole_seconds)
+    return f"{seconds}s" if rules.duration == "5s" else clock(seconds)
 
 
 def clock(seconds: int) -> str:

@@ -91,7 +91,10 @@ class Profile(_Section):
     fits: tuple[str, ...] = ()
     """The formats of specs for which `upsampling.profile = "auto"` takes this profile."""
     variants: Mapping[str, Variant] = Field(default_factory=dict)
-    """What is different for specs of one mode ("text2image"), by the mode."""
+    """What is different for specs of one mode ("text2image"), by the mode. "transfer-image" and
+    "transfer-video" are transfers with a source."""
+    controls: Mapping[str, str] = Field(default_factory=dict)
+    """What the texts call a control, by its name ("edge")."""
     schemas: Mapping[str, str] = Field(default_factory=dict)
     """The JSON schemas that the profile names, by file name; the loader fills them in."""
     upsampling: dict[str, bool | int | float | str] = Field(default_factory=dict)
@@ -115,9 +118,9 @@ class Profile(_Section):
         """Return the prompt that is asked about: the spec's own, or the words for an empty one."""
         return prompt if prompt.strip() else self.template.empty_prompt
 
-    def user_template(self, mode: str) -> str:
-        """Return the template of the user message for specs of this mode."""
-        variant = self.variants.get(mode)
+    def user_template(self, mode: str, source: str = "") -> str:
+        """Return the template of the user message for specs of this mode, and `Generation.source`."""
+        variant = self.variants.get(f"{mode}-{source}") or self.variants.get(mode)
         return self.template.user if variant is None or variant.user is None else variant.user
 
     def schema_for(self, mode: str) -> str:
@@ -151,11 +154,21 @@ class Profile(_Section):
         return self.model_dump_json(exclude={"kv_cache": True, **alone, **later})
 
 
-_LATER = ("fits", "variants", "schemas")
+_LATER = ("fits", "variants", "controls", "schemas")
 _LATER_PARTS = {
     "template": ("user",),
     "sampling": ("top_p", "top_k", "min_p", "presence_penalty", "repetition_penalty"),
-    "answer": ("format", "schema_file", "draws", "pin", "whole_seconds", "duration", "drop"),
+    "answer": (
+        "format",
+        "schema_file",
+        "enforce",
+        "draws",
+        "pin",
+        "whole_seconds",
+        "duration",
+        "drop",
+        "negative_prompt",
+    ),
 }
 """Fields that came after the first version, of a profile and of its parts."""
 

@@ -14,9 +14,11 @@ VARIABLES: Mapping[str, str] = {
     "height": "its height",
     "aspect_ratio": 'its sides, as "16,9"',
     "fps": "its frames a second",
-    "duration": 'its length in whole seconds, as "8s"',
+    "duration": 'its length in whole seconds, as "8s" or "0:08": see `duration` of [answer]',
+    "resolution": 'the name of its size: "720"; empty for a size without a name',
     "media": "a line for each video or image that is shown: which pictures are its frames",
     "controls": "the same lines, of the controls alone",
+    "control_names": 'the controls in one phrase: "edge control and depth control"',
     "outline": "the JSON that the answer must be, with what belongs into each place",
 }
 """What may stand in a template, as `$name` or `${name}`, and what it stands for."""

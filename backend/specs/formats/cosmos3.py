@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from backend.specs.adapter import EntryFault, LeftAlone
+from backend.specs.adapter import EntryFault, LeftAlone, Replacement, Rewrite
 from backend.specs.entries import Entry
 from backend.specs.fields import (
     KEYS_FROM_CWD,
@@ -25,6 +25,7 @@ from backend.specs.fields import (
     seen_by_model,
     text_of,
 )
+from backend.specs.json_edit import set_member
 from backend.specs.model import Mode, Spec, SpecFormat, Target
 from backend.specs.prompt_files import (
     JsonPrompt,
@@ -93,7 +94,12 @@ def read(entry: Entry, cwd: Path) -> Spec:
     )
 
 
-rewrite = rewrite_prompt_or_file
+def rewrite(entry: Entry, new: Replacement, destination: Path) -> Rewrite:
+    made = rewrite_prompt_or_file(entry, new, destination)
+    if not new.negative_prompt or entry.fields.get("negative_prompt_file"):
+        return made  # the generator takes one of both alone
+    negative = set_member(entry.source, entry.node, "negative_prompt", new.negative_prompt)
+    return Rewrite((*made.edits, *negative), made.files)
 
 
 def _mode_of(entry: Entry) -> str:

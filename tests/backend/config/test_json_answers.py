@@ -145,3 +145,26 @@ def test_every_object_of_the_schema_comes_back_whole(subjects: list[str]) -> Non
         json.dumps({"subjects": subjects, "fps": 1}), "stop", rules, SCHEMA, CLIP
     ).text
     assert json.loads(prompt)["subjects"] == subjects
+
+
+# --- with a negative prompt ----------------------------------------------------------------------
+
+TAGGED = AnswerRules.model_validate(
+    {"format": "json", "unwrap": ["final_prompt"], "negative_prompt": "negative_prompt"}
+)
+
+
+def test_a_negative_prompt_is_taken_out_of_the_answer() -> None:
+    text = (
+        f"<final_prompt>{WHOLE}</final_prompt>\n<negative_prompt> jump\x1b cuts </negative_prompt>"
+    )
+    cleaned = json_prompt(text, "stop", TAGGED, SCHEMA, CLIP)
+    assert json.loads(cleaned.text) == RIGHT
+    assert cleaned.negative_prompt == "jump cuts"
+
+
+def test_an_answer_without_the_tag_of_its_prompt_is_wrong() -> None:
+    with pytest.raises(AnswerError, match="has no <final_prompt>"):
+        json_prompt(WHOLE, "stop", TAGGED, SCHEMA, CLIP)
+    alone = json_prompt(f"<final_prompt>{WHOLE}</final_prompt>", "stop", TAGGED, SCHEMA, CLIP)
+    assert alone.negative_prompt == ""

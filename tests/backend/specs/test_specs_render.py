@@ -238,3 +238,14 @@ def test_of_a_prompt_of_the_pipelines_database_only_its_text_changes(tmp_path: P
     file = put(tmp_path / "a.json", text)
     (out,) = render(file, {0: Replacement("new", "old")}, tmp_path / "out.json")
     assert out.text == text.replace('"old"', '"new"')
+
+
+def test_a_negative_prompt_of_the_answer_stands_in_a_cosmos3_spec(tmp_path: Path) -> None:
+    spec = {"model_mode": "text2video", "prompt": "tea", "negative_prompt": "old"}
+    for extra, negative in (({}, "cuts"), ({"negative_prompt_file": "n.json"}, "old")):
+        file = tmp_path / "a.json"
+        file.write_text(json.dumps(spec | extra))
+        new = Replacement("long", "tea", negative_prompt="cuts")
+        (out,) = render(file, {0: new}, tmp_path / "out.json")
+        written = json.loads(out.text)
+        assert (written["prompt"], written["negative_prompt"]) == ("long", negative)
