@@ -11,6 +11,8 @@ from remote.protocol import AWAY, EngineLoad, Gpu
 
 _GB = 1 << 30
 """Bytes of a GB as sellers of GPUs count: "80 GB" are 80 times this."""
+FIRST_STAGE = "starting"
+"""The stage with which every start of an engine begins."""
 READY = "ready"
 """The stage of an engine that answers."""
 _UNREMARKABLE = ("", READY)

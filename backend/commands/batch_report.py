@@ -21,7 +21,14 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from backend.box.status_text import hand_over_words, link_words, status_parts, work_text
+from backend.box.status_text import (
+    FIRST_STAGE,
+    away_words,
+    hand_over_words,
+    link_words,
+    status_parts,
+    work_text,
+)
 from backend.commands.progress_bar import Bar
 from backend.console import safe, say, told, write_json, write_line
 from backend.events import (
@@ -45,6 +52,7 @@ from backend.events import (
     LinkChanged,
     LinkState,
     ResultsWritten,
+    TextWritten,
     WritingFailed,
     event_json,
 )
@@ -52,6 +60,7 @@ from backend.exit_codes import ExitCode
 from backend.planning.costs import cost_text
 from backend.planning.pace import Pace
 from backend.store import Job, State
+from backend.troubles.explain import explain_away
 from remote.protocol import money
 
 _QUIET_SECONDS = 5.0
@@ -117,8 +126,8 @@ class BatchReport:
         match event:
             case LinkChanged():
                 self._tell_link(event)
-            case EngineStarting():
-                self._tell_engine(event)
+            case EngineStarting() | TextWritten():
+                self._note_engine(event)
             case BoxStatus():
                 self._tell_status(event)
             case DispatcherChanged() | HandingOver() | HandedOver():
@@ -211,12 +220,15 @@ class BatchReport:
         match event:
             case EstimateCorrected() if event.text:
                 self._complain(event.text)
-            case JobPrepared() if event.warning and event.warning not in self._warned:
-                # Jobs that share a video share its warning.
-                self._warned.add(event.warning)
-                self._complain(event.warning)
+            case JobPrepared() if event.warning:
+                self._warn_once(event.warning)  # jobs that share a video share its warning
             case BoxLog() if event.level != "info":
                 self._complain(f"{event.box}: {event.text}")
+
+    def _warn_once(self, warning: str) -> None:
+        if warning not in self._warned:
+            self._warned.add(warning)
+            self._complain(warning)
 
     def _note_file(self, file: str) -> None:
         if self._json:
@@ -239,7 +251,21 @@ class BatchReport:
             case LinkState.RETRYING:
                 self._complain(f"{event.detail}; {words}")
 
+    def _note_engine(self, event: EngineStarting | TextWritten) -> None:
+        if isinstance(event, EngineStarting):
+            self._tell_engine(event)
+        elif event.job in self._on_box:
+            # It went on through an outage that other jobs have met, or waited for a start.
+            self._on_box.discard(event.job)
+            self._running.add(event.job)
+
     def _tell_engine(self, event: EngineStarting) -> None:
+        away = away_words(event.stage)
+        if away or event.stage == FIRST_STAGE:
+            self._on_box |= self._running
+            self._running.clear()
+        if away and (trouble := explain_away(away, event.box)):
+            self._warn_once(f"{event.box}: {trouble.what} {trouble.why}\n  {trouble.do}")
         self._describe(event.box, event.stage)
         if self.bar.disable:
             say(f"{event.box} · {event.stage}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from backend.config import load_profile, queued_settings
 from backend.errors import ConfigError
 from backend.sizes import Size
 from backend.store import Job, Store
 from backend.tokens import Budget
-from backend.troubles import Facts, translate
+from backend.troubles import ExplainedTrouble, Facts, translate
 
 _MOST_RAW = 600
 """Characters of an unknown error message that are shown."""
@@ -23,6 +25,15 @@ def explain(store: Store, job: Job, raw: str) -> str:
     if trouble is None:
         return raw if len(raw) <= _MOST_RAW else "…" + raw[-_MOST_RAW:]
     return f"{trouble.what} {trouble.why}\n  {trouble.do}"
+
+
+@lru_cache(maxsize=32)
+def explain_away(words: str, box: str) -> ExplainedTrouble | None:
+    """Explain why the model server of a box is away; None where that is not known. `words` are what the box
+    says: the reason, and when it tries again. A screen asks this each time it is drawn.
+    """
+    reason, _, _ = words.partition("; trying again")
+    return translate(reason, Facts(box=box))
 
 
 def _collect_facts(store: Store, job: Job) -> Facts:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from backend.store import State
 from tui.queue.job_states import shown
-from tui.state.live import LiveJob
+from tui.state.live import LiveBox, LiveJob
 from tui.text import cut_middle, left, one_line, right
 from tui.widgets.amounts import clock
 from tui.widgets.row_list import GUTTER, Piece
@@ -64,10 +64,16 @@ def headings(columns: JobColumns) -> str:
 
 
 def cells(
-    job: LiveJob, columns: JobColumns, now: float, *, marked: bool, current: bool
+    job: LiveJob,
+    box: LiveBox | None,
+    columns: JobColumns,
+    now: float,
+    *,
+    marked: bool,
+    current: bool,
 ) -> list[Piece]:
-    """Return one line of the list, as wide as all its columns."""
-    stands = shown(job)
+    """Return one line of the list, as wide as all its columns. `box` is the job's."""
+    stands = shown(job, box)
     gutter = ("▸" if current else " ") + ("■ " if marked else "  ")
     rate = job.rate(now) if job.state in (State.RUNNING, State.DONE) else None
     return [

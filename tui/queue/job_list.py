@@ -66,6 +66,7 @@ class JobLines(RowList[JobListing], can_focus=False):
             return ()
         return cells(
             job,
+            self._listing.live.boxes.get(job.job.box),
             lay_out(width, marks=self.HAS_CURSOR),
             self._listing.live.clock(),
             marked=job.job.number in self._listing.marked,

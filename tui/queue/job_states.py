@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from backend.box.status_text import READY, away_words
+from backend.events import LinkState
 from backend.store import State
-from tui.state.live import LiveJob
+from tui.state.live import LiveBox, LiveJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,29 @@ _STATES = {
 }
 _WRITING = StateSign("▶", "writing", "running")
 _READY = StateSign("◦", "ready", "going")
+_AWAY = StateSign("◌", "model away", "paused")
+_STARTING = StateSign("◐", "starting", "going")
 
 
-def shown(job: LiveJob) -> StateSign:
-    """Return the sign for a job. An engine first reads the prompt and the frames, and then writes."""
+def is_starting(box: LiveBox | None) -> bool:
+    """Return whether the engine on the box is starting, or its server is away."""
+    return box is not None and box.link is LinkState.LIVE and box.stage not in ("", READY)
+
+
+def waits_for_model(job: LiveJob, box: LiveBox | None) -> bool:
+    """Return whether the box has begun with a job whose model is not there."""
+    is_written = bool(job.text) and not job.is_cut_off
+    return job.state is State.RUNNING and not is_written and is_starting(box)
+
+
+def shown(job: LiveJob, box: LiveBox | None = None) -> StateSign:
+    """Return the sign for a job, from what is known of its box. An engine first reads the prompt and the
+    frames, and then writes.
+    """
+    if box is not None and waits_for_model(job, box):
+        return _AWAY if away_words(box.stage) else _STARTING
+    if job.state is State.RUNNING and job.is_cut_off:
+        return _STATES[State.SENT]
     if job.state is State.RUNNING and job.text:
         return _WRITING
     if job.state is State.PREPARING and job.is_prepared:

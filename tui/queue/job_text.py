@@ -9,25 +9,26 @@ from textual.content import Content
 from backend.box.status_text import READY, away_words, gpus_text, hand_over_words
 from backend.events import BoxStatus, LinkState
 from backend.store import State
+from backend.troubles.explain import explain_away
 from tui.queue.columns import name_of
-from tui.queue.job_states import shown
-from tui.queue.listing import JobListing, count_states, seconds_left, total_rate
-from tui.state.live import Live, LiveBox, LiveJob
+from tui.queue.job_states import is_starting, shown
+from tui.queue.listing import (
+    JobListing,
+    count_states,
+    count_without_model,
+    seconds_left,
+    total_rate,
+)
+from tui.state.live import START_STAGES, Live, LiveBox, LiveJob
 from tui.text import MUTED, one_line, paragraphs, short_path
 from tui.widgets.amounts import about, clock, counted, size
 from tui.widgets.status_text import link_parts
 
 _LABEL = 10
 _DOT = (" · ", "$foreground-disabled")
-STAGES = (
-    ("starting", "starting"),
-    ("loading weights", "loading weights"),
-    ("compiling", "compiling"),
-    ("capturing graphs", "capturing graphs"),
-    ("answering a first request", "first request"),
-    (READY, READY),
-)
-"""The stages of an engine's start in their order, with their short names. Some starts skip some of them."""
+_SHORT = {"answering a first request": "first request"}
+STAGES = tuple((stage, _SHORT.get(stage, stage)) for stage in START_STAGES)
+"""The stages of an engine's start in their order, with their short names."""
 
 
 def queue_title(listing: JobListing, *, held: bool) -> Content:
@@ -35,8 +36,10 @@ def queue_title(listing: JobListing, *, held: bool) -> Content:
     live = listing.live
     states = count_states(live.jobs.values())
     waiting = states[State.QUEUED] + states[State.PREPARING]
+    without_model = count_without_model(live)
     counts = (
-        (states[State.RUNNING], "running", "$text-accent"),
+        (states[State.RUNNING] - without_model, "running", "$text-accent"),
+        (without_model, "waiting for the model", "$text-warning"),
         (states[State.SENT], "on the box", ""),
         (waiting, "waiting", ""),
         (states[State.PAUSED], "paused", "$text-warning"),
@@ -89,11 +92,6 @@ def short_stage(stage: str) -> str:
     return dict(STAGES).get(stage, one_line(stage))
 
 
-def is_starting(box: LiveBox | None) -> bool:
-    """Return whether the engine on the box is starting."""
-    return box is not None and box.link is LinkState.LIVE and box.stage not in ("", READY)
-
-
 def stepper(box: LiveBox, now: float) -> Content:
     """List the stages of the engine's start: the past ones, the present one, and how long each takes.
 
@@ -103,7 +101,11 @@ def stepper(box: LiveBox, now: float) -> Content:
         title = Content.assemble(
             ("The model server is away on ", "bold"), (one_line(box.name), "bold")
         )
-        return Content("\n").join([title, Content.styled(one_line(away), "$text-warning")])
+        lines = [title, Content.styled(one_line(away), "$text-warning")]
+        if trouble := explain_away(away, box.name):
+            lines.append(Content(one_line(f"{trouble.what} {trouble.why}")))
+            lines.append(Content(f"→ {one_line(trouble.do)}"))
+        return Content("\n").join(lines)
     names = [stage for stage, _ in STAGES]
     at = names.index(box.stage) if box.stage in names else -1
     began = min(box.stages.values(), default=now)
@@ -139,9 +141,9 @@ def _took(box: LiveBox, position: int, now: float) -> float:
     return min(later, default=now) - began
 
 
-def heading(job: LiveJob) -> Content:
-    """Return the name and the state of a job."""
-    stands = shown(job)
+def heading(job: LiveJob, box: LiveBox | None) -> Content:
+    """Return the name and the state of a job. `box` is the job's."""
+    stands = shown(job, box)
     return Content.assemble((name_of(job), "bold"), "  ", (stands.text, stands.colour))
 
 
@@ -209,7 +211,7 @@ def _answer(job: LiveJob, now: float) -> str:
 
 def answer_text(job: LiveJob, box: LiveBox | None, now: float) -> Content:
     """Return the text written so far, or what the job waits for."""
-    if job.text:
+    if job.text and not (job.state is State.RUNNING and job.is_cut_off):
         return Content(paragraphs(job.text.lstrip()))
     if job.state.ended or job.state is State.PAUSED:
         return Content.styled(_NO_TEXT.get(job.state, ""), MUTED)
@@ -222,7 +224,8 @@ def answer_text(job: LiveJob, box: LiveBox | None, now: float) -> Content:
         if box.link is LinkState.RETRYING:
             lines.append(Content.styled("R tries at once. What the box has goes on there.", MUTED))
         return Content("\n").join(lines)
-    return Content.styled(_NO_TEXT.get(job.state, ""), MUTED)
+    state = State.SENT if job.state is State.RUNNING and job.is_cut_off else job.state
+    return Content.styled(_NO_TEXT.get(state, ""), MUTED)
 
 
 _NO_TEXT = {

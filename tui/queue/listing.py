@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from backend.store import State
+from tui.queue.job_states import is_starting, waits_for_model
 from tui.state.live import Live, LiveJob
 
 _RANKS = {
@@ -112,6 +113,13 @@ def _place(job: LiveJob) -> tuple[int, float, int]:
 def count_states(jobs: Iterable[LiveJob]) -> Counter[State]:
     """Return how many jobs are in which state."""
     return Counter(job.state for job in jobs)
+
+
+def count_without_model(live: Live) -> int:
+    """Return how many jobs the boxes have begun with whose model is not there."""
+    if not any(is_starting(box) for box in live.boxes.values()):
+        return 0
+    return sum(waits_for_model(job, live.boxes.get(job.job.box)) for job in live.jobs.values())
 
 
 def seconds_left(live: Live) -> float | None:

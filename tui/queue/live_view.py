@@ -81,7 +81,7 @@ class LiveView(Vertical):
             return
         now = self._live.clock()
         box = self._live.boxes.get(job.job.box)
-        self.query_one("#heading", PlainText).update(heading(job))
+        self.query_one("#heading", PlainText).update(heading(job, box))
         brief = self.size.height < _LOW
         self.query_one("#facts", PlainText).update(facts(job, now, self._cwd, width, brief=brief))
         self.query_one("#text", PlainText).update(answer_text(job, box, now))

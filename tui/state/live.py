@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import takewhile
 
+from backend.box.status_text import FIRST_STAGE, READY, away_words
 from backend.events import (
     BoxStatus,
     EngineStarting,
@@ -33,8 +34,10 @@ from backend.events import (
 )
 from backend.store import Job, State
 
-FIRST_STAGE = "starting"
-"""The stage with which every start of an engine begins."""
+START_STAGES = (
+    FIRST_STAGE, "loading weights", "compiling", "capturing graphs", "answering a first request", READY,
+)  # fmt: skip
+"""The stages of an engine's start in their order. Some starts skip some of them."""
 LONGEST_TEXT = 200_000
 """How many characters of an answer are kept for the screen."""
 _MOST_STAGES = 32
@@ -80,6 +83,9 @@ class LiveJob:
     is_prepared: bool = False
     """Whether its frames are drawn, so that it can be sent."""
     finish_reason: str = ""
+    is_cut_off: bool = False
+    """Whether the box's model server went away or started anew during this attempt, and nothing was written
+    since. The box then begins another attempt, and says so when it does."""
 
     @property
     def tokens(self) -> int:
@@ -211,9 +217,9 @@ class Live:
             case LinkChanged():
                 self._note_link(event)
             case EngineStarting():
-                self._note_stage(event)
+                self._note_stage(event.box, event.stage)
             case BoxStatus():
-                self.box(event.box).status = event
+                self._note_status(event)
             case HandingOver() | HandedOver():
                 self.box(event.box).hand_over = event
             case (
@@ -256,13 +262,34 @@ class Live:
         box.retry_at = now + event.retry_in if event.state is LinkState.RETRYING else None
         box.silent_since = now - event.silent_for if event.state is LinkState.STALE else None
 
-    def _note_stage(self, event: EngineStarting) -> None:
-        box = self.box(event.box)
-        if box.stages.keys() - {event.stage} and event.stage == FIRST_STAGE:
+    def _note_stage(self, name: str, stage: str) -> None:
+        box = self.box(name)
+        if box.stages.keys() - {stage} and stage == FIRST_STAGE:
             box.stages = {}
-        box.stage = event.stage
+        box.stage = stage
         if len(box.stages) < _MOST_STAGES:
-            box.stages.setdefault(event.stage, self.clock())
+            box.stages.setdefault(stage, self.clock())
+        is_away = bool(away_words(stage))
+        if is_away or stage == FIRST_STAGE:
+            for job in self.jobs.values():
+                # A job that waits for the server's first start has written nothing, and is not cut off.
+                if job.state is State.RUNNING and job.job.box == name and (is_away or job.text):
+                    job.is_cut_off = True
+
+    def _note_status(self, status: BoxStatus) -> None:
+        """Take over a status, and its stage where that is news: the app may have come later."""
+        box = self.box(status.box)
+        box.status = status
+        is_away, was_away = bool(away_words(status.stage)), bool(away_words(box.stage))
+        if is_away:
+            # A start that was heard of goes on although the outage lasts until it has succeeded.
+            if was_away or box.stage in ("", READY):
+                self._note_stage(status.box, status.stage)
+        elif status.stage in START_STAGES:
+            if status.stage != box.stage:
+                self._note_stage(status.box, status.stage)
+        elif was_away:
+            box.stage = ""
 
     def _note_job(self, job: LiveJob, event: Event) -> None:
         match event:
@@ -274,7 +301,7 @@ class Live:
                 job.state = State.SENT
             case JobStarted():
                 job.state, job.attempt, job.reason = State.RUNNING, event.attempt, event.reason
-                job.text, job.completion_tokens = "", None
+                job.text, job.completion_tokens, job.is_cut_off = "", None, False
                 job.began, job.first_text, job.ended = self.clock(), None, None
             case TextWritten():
                 self._note_text(job, event)
@@ -297,6 +324,7 @@ class Live:
     def _note_text(self, job: LiveJob, event: TextWritten) -> None:
         # After a reconnect it may begin within what is there, or behind a gap; what was heard last counts.
         job.text = (job.text[: event.offset] + event.text)[:LONGEST_TEXT]
+        job.is_cut_off = False
         if job.first_text is None:
             job.first_text, job.first_tokens = self.clock(), job.tokens
 

@@ -114,6 +114,39 @@ def test_a_warning_about_a_video_is_told_once_whatever_jobs_share_it(capsys: Cap
     assert report.exit_code is ExitCode.OK
 
 
+def test_why_the_model_server_is_away_is_explained_once_and_no_job_counts_as_running(
+    capsys: Capsys,
+) -> None:
+    report = BatchReport()
+    report.expect(jobs(State.QUEUED, State.QUEUED), UNKNOWN_PACE)
+    why = (
+        "away: vLLM ended while starting, with exit status 1: ValueError: No tokenizer file found."
+    )
+    with report.bar:
+        for number in (1, 2):
+            report.hear(JobStarted(number, "dusk", 1))
+        for seconds in (30, 60):
+            report.hear(EngineStarting("h100", f"{why}; trying again in {seconds} s"))
+        report._said = 0.0
+        report.hear(JobSent(1, "dusk"))
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count("could not be loaded for this model") == 1
+    assert said.count("Copy `tekken.json`") == 1
+    assert "0 of 2 done, 0 running, 2 waiting on the box" in said
+
+
+def test_a_job_that_goes_on_through_an_outage_counts_as_running(capsys: Capsys) -> None:
+    report = BatchReport()
+    report.expect(jobs(State.QUEUED, State.QUEUED), UNKNOWN_PACE)
+    with report.bar:
+        report.hear(JobStarted(1, "dusk", 1))
+        report.hear(EngineStarting("h100", "away: it answered 503; trying again in 30 s"))
+        report.hear(TextWritten(1, 4, " falls"))
+        report._said = 0.0
+        report.hear(JobSent(2, "dusk"))
+    assert "1 running, 1 waiting on the box" in " ".join(capsys.readouterr().err.split())
+
+
 def test_what_was_refused_counts_as_failed() -> None:
     assert heard([DONE], refused=1).exit_code is ExitCode.SOME_FAILED
 

@@ -136,6 +136,31 @@ async def test_a_model_server_that_is_away_is_shown_with_the_next_try(make_app: 
         ]  # fmt: skip
 
 
+async def test_while_vllm_is_dead_the_queue_says_so_with_the_remedy_and_that_nothing_is_read(
+    make_app: MakeApp,
+) -> None:
+    cause = "PermissionError: [Errno 13] Permission denied: '/models/m/params.json'"
+    why = f"vLLM ended while starting, with exit status 1: {cause}"
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        made_up_jobs.running(app)
+        app.hear(JobStarted(7, "x", 1))
+        app.hear(EngineStarting("h100", f"away: {why}; trying again in 30 s"))
+        page = await opened_queue(pilot)
+        assert "3 waiting for the model" in text_of(page, "#title")
+        assert "running" not in text_of(page, "#title")
+        assert sum("model away" in line for line in lines_of(page)) == 3
+        assert "model away" in text_of(page, "#heading")
+        said = text_of(page, "#text")
+        assert said.startswith("The model server is away on h100\nvLLM ended while starting")
+        assert "trying again in 30 s" in said
+        assert "may not use /models/m/params.json" in said
+        assert "→ For a model's file, ask its owner to run" in said
+        everything = "\n".join([*lines_of(page), said])
+        assert "reading" not in everything
+        assert "reads the prompt" not in everything
+
+
 async def test_a_box_that_is_away_says_when_it_is_tried_again(make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:

@@ -20,6 +20,7 @@ from backend.events import (
     TextWritten,
 )
 from backend.store import Job, State
+from tui.queue.job_states import shown, waits_for_model
 from tui.state.live import Live, LiveJob
 
 
@@ -194,3 +195,73 @@ def test_how_far_jobs_are_handed_over_is_forgotten_when_more_wait_or_all_have_en
     live.hear(HandedOver("h100", 201))
     live.hear(LinkChanged("h100", LinkState.CLOSED, ""))
     assert box.hand_over is None
+
+
+def status(stage: str) -> BoxStatus:
+    return BoxStatus("h100", 1.0, stage, 0, 1, None, ())
+
+
+AWAY = "away: vLLM has died; trying again in 30 s"
+
+
+def signs(live: Live) -> tuple[str, bool]:
+    """The word for the job, and whether its box has begun with it without a model."""
+    box = live.box("h100")
+    return shown(the(live), box).word, waits_for_model(the(live), box)
+
+
+def test_a_running_job_whose_server_dies_is_said_to_wait_for_it_until_it_begins_anew(
+    live: Live,
+) -> None:
+    live.hear(LinkChanged("h100", LinkState.LIVE, "vllm"))
+    live.hear(EngineStarting("h100", "ready"))
+    live.hear(JobStarted(7, "job 7", 1))
+    assert signs(live) == ("reading", False)
+    live.hear(TextWritten(7, 0, "Dusk"))
+    assert signs(live) == ("writing", False)
+    live.hear(EngineStarting("h100", AWAY))
+    assert signs(live) == ("model away", True)
+    live.hear(EngineStarting("h100", "starting"))
+    live.hear(status("away: vLLM has died; trying again"))  # until the start has succeeded
+    assert live.box("h100").stage == "starting"
+    assert signs(live) == ("starting", True)
+    live.hear(EngineStarting("h100", "ready"))
+    assert signs(live) == ("on the box", False)
+    live.hear(JobStarted(7, "job 7", 2))
+    assert signs(live) == ("reading", False)
+
+
+def test_an_answer_that_goes_on_through_the_outage_of_another_is_written(live: Live) -> None:
+    live.hear(LinkChanged("h100", LinkState.LIVE, "openai"))
+    live.hear(JobStarted(7, "job 7", 1))
+    live.hear(TextWritten(7, 0, "Dusk"))
+    live.hear(EngineStarting("h100", "away: it answered 503; trying again in 2 s"))
+    live.hear(TextWritten(7, 4, " falls"))
+    assert signs(live) == ("writing", False)
+
+
+def test_jobs_that_waited_for_the_first_start_are_read_when_it_is_ready(live: Live) -> None:
+    live.hear(LinkChanged("h100", LinkState.LIVE, "vllm"))
+    live.hear(JobStarted(7, "job 7", 1))
+    live.hear(EngineStarting("h100", "starting"))
+    assert signs(live) == ("starting", True)
+    live.hear(EngineStarting("h100", "ready"))
+    assert signs(live) == ("reading", False)
+
+
+def test_an_app_that_comes_later_learns_the_stage_from_the_status(live: Live) -> None:
+    live.hear(LinkChanged("h100", LinkState.LIVE, "vllm"))
+    live.hear(JobStarted(7, "job 7", 1))
+    for told, word in (
+        (AWAY, "model away"),
+        ("away: vLLM has died; trying again in 12 s", "model away"),
+        ("loading weights", "starting"),
+        ("ready", "reading"),
+    ):
+        live.hear(status(told))
+        assert live.box("h100").stage == told
+        live.hear(JobStarted(7, "job 7", 1))
+        assert signs(live)[0] == word
+    live.hear(status(AWAY))
+    live.hear(status("idle"))
+    assert live.box("h100").stage == ""
