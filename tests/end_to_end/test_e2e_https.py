@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.conftest import Here
 from tests.support.certificates import Authority
 from tests.support.forward_proxies import forwarding
 from tests.support.laptop import IDLE_SECONDS, Laptop
@@ -14,7 +15,7 @@ from tests.support.waiting import wait_until
 
 
 def test_a_wrong_certificate_stops_a_batch_and_with_its_authority_it_goes_on_through_the_proxy(
-    laptop: Laptop, tmp_path: Path
+    laptop: Laptop, here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prompts = laptop.cwd / "prompts.txt"
     prompts.write_text("one\ntwo\nthree\n")
@@ -29,22 +30,25 @@ def test_a_wrong_certificate_stops_a_batch_and_with_its_authority_it_goes_on_thr
 
     with forwarding(tmp_path) as proxy, serving_patiently(authority.serving()) as server:
         server.let_all()
-        laptop.more_environment |= {"HTTPS_PROXY": proxy.address, "NET_KEY": "sk-secret"}
+        for name in ("https_proxy", "no_proxy", "NO_PROXY", "SSL_CERT_FILE"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("HTTPS_PROXY", proxy.address)
+        monkeypatch.setenv("NET_KEY", "sk-secret")
 
         configure("")
-        ended = laptop.batch(prompts)
-        assert ended.returncode == 3
-        assert "certificate verify failed: unable to get local issuer certificate" in ended.stderr
-        assert "set `openai.ca_file` of the box" in ended.stderr
-        assert "This costs at most" in ended.stderr
+        ended = here(prompts)
+        assert ended.code == 3
+        assert "certificate verify failed: unable to get local issuer certificate" in ended.err
+        assert "set `openai.ca_file` of the box" in ended.err
+        assert "This costs at most" in ended.err
         assert server.begun == []
         assert "failed" not in laptop.states()
 
         configure(str(authority.path))
-        ended = laptop.batch()
-        assert ended.returncode == 0, ended.stderr
+        ended = here()
+        assert ended.code == 0, ended.err
         assert laptop.states() == {"done": 3}
-        assert "Cost: 0.0510." in ended.stderr  # 7 tokens in and 5 out, three times
+        assert "Cost: 0.0510." in ended.err  # 7 tokens in and 5 out, three times
         assert sorted(server.begun) == ["one", "three", "two"]
         address = server.url.removeprefix("https://").removesuffix("/v1")
         wait_until(lambda: proxy.passed.count(f"CONNECT {address}") >= 3)
