@@ -1,7 +1,7 @@
 """A box whose vLLM runs in a container, behind a real sshd.
 
-Docker and the server in it are stand-ins, as there is no Docker engine here; the daemon, the processes and
-the way to them are real.
+Docker and the server in it are stand-ins; the daemon, the processes and the way to them are real.
+`test_e2e_podman.py` has real podman, and once real vLLM.
 """
 
 from __future__ import annotations

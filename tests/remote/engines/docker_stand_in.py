@@ -1,4 +1,6 @@
-"""A stand-in for `docker`: there is no Docker engine where the tests run.
+"""A stand-in for `docker`, for `--gpus` and for machines that may not run containers.
+
+In the tests with the marker `containers`, real podman does the same.
 
 It notes its words and the names of its environment. `run` starts what stands in for the image in a session
 of its own, with the environment that the line names and no more, so that it outlives its client as a

@@ -1,5 +1,5 @@
 """The engine over a server in a container. Docker is a stand-in here, and so is the server; the processes
-are real, and the container's outlive their client.
+are real, and the container's outlive their client. `test_vllm_podman.py` has real podman.
 """
 
 from __future__ import annotations
