@@ -15,7 +15,7 @@ from backend.errors import InputError, MediaError
 from backend.exit_codes import ExitCode
 from backend.limits.calibration import Calibration, find_calibration
 from backend.planning.box_planner import make_planner
-from backend.sizes import CATEGORIES, Size
+from backend.sizes import CATEGORIES, COSMOS3_SIZES, Size
 from backend.specs.entries import SUFFIXES
 from backend.specs.media import choose_media
 from backend.specs.model import Scan, Spec
@@ -154,9 +154,10 @@ class _Estimator:
 
 
 def _of_categories(estimator: _Estimator, prompt: str) -> Iterator[Estimate]:
-    for category, sizes in CATEGORIES.items():
-        for aspect, size in sizes.items():
-            yield estimator.of_size(f"{category} {aspect}", size, prompt)
+    for generator, categories in (("", CATEGORIES), ("Cosmos 3, ", COSMOS3_SIZES)):
+        for category, sizes in categories.items():
+            for aspect, size in sizes.items():
+                yield estimator.of_size(f"{generator}{category} {aspect}", size, prompt)
 
 
 def _of_paths(

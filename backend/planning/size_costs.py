@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from backend.sizes import CATEGORIES, AspectRatio, Size
+from backend.sizes import CATEGORIES, COSMOS3_SIZES, AspectRatio, Size
+from backend.specs.model import SpecFormat
 from backend.tokens.budget import OVERHEAD, Budget, Verdict
 from backend.tokens.vision_tokens import LINEAR, PIXTRAL, VisionRule
 
@@ -35,6 +37,17 @@ class CategoryRow:
     check: SizeCheck
 
 
+SizeTable = Mapping[int, Mapping[AspectRatio, Size]]
+
+
+def sizes_for(spec_format: SpecFormat) -> SizeTable:
+    """Return the sizes that the generator of specs of this format makes.
+
+    Those of Cosmos 3 are 4 categories of 5 aspect ratios, those of Cosmos-Transfer1 5 of 5.
+    """
+    return COSMOS3_SIZES if spec_format is SpecFormat.COSMOS3 else CATEGORIES
+
+
 def category_matrix(
     *,
     text: int,
@@ -43,10 +56,11 @@ def category_matrix(
     frames: int = 2,
     rule: VisionRule = PIXTRAL,
     overhead: int = OVERHEAD,
+    table: SizeTable = CATEGORIES,
 ) -> tuple[CategoryRow, ...]:
-    """Check each Cosmos size, largest category first: 5 categories × 5 aspect ratios = 25 rows."""
+    """Check each size of the table, largest category first; `sizes_for` says which table is a spec's."""
     rows = []
-    for category, sizes in CATEGORIES.items():
+    for category, sizes in table.items():
         for aspect, size in sizes.items():
             budget = Budget(limit, reserve, text, rule.vision_tokens(size, frames), overhead)
             check = SizeCheck(size, frames, LINEAR.vision_tokens(size, frames), budget)

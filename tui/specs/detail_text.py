@@ -9,7 +9,9 @@ from textual.content import Content
 from backend.addresses import path_of_address
 from backend.config import Upsampling
 from backend.planning.plan import Plan
-from backend.planning.size_costs import category_matrix
+from backend.planning.size_costs import category_matrix, sizes_for
+from backend.sizes import CATEGORIES
+from backend.specs.model import SpecFormat
 from backend.video import MediaKind, Video
 from tui.specs.rows import Row
 from tui.text import one_line, paragraphs, short_path
@@ -45,11 +47,12 @@ def describe_sizes(plan: Plan | None, settings: Upsampling, width: int) -> Conte
         return Content()
     rows = category_matrix(
         text=plan.budget.text,
-        limit=settings.max_tokens,
-        reserve=settings.reserve,
+        limit=plan.budget.limit,
+        reserve=plan.budget.reserve,
         frames=plan.frames or settings.frames_to_extract,
         rule=plan.rule,
         overhead=plan.budget.overhead,
+        table=sizes_for(SpecFormat(plan.format)) if plan.format else CATEGORIES,
     )
     lines = matrix_lines(rows, width, plan.video.size if plan.video else None, linear=False)
     if not lines:

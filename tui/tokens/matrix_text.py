@@ -1,4 +1,4 @@
-"""The 25 sizes that Cosmos is trained on as a table, with a row for each category and a column for each
+"""The sizes that a generator makes as a table, with a row for each category and a column for each
 aspect.
 """
 

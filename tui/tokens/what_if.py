@@ -19,7 +19,7 @@ from backend.limits.calibration import Calibration
 from backend.limits.sampled_sizes import CONTEXT_LENGTHS
 from backend.planning.box_counts import BoxCounts
 from backend.planning.plan import Plan, Planner
-from backend.planning.size_costs import CategoryRow, category_matrix
+from backend.planning.size_costs import CategoryRow, category_matrix, sizes_for
 from backend.sizes import Size
 from backend.specs.media import Media, choose_media
 from backend.specs.model import Spec
@@ -118,7 +118,8 @@ class WhatIf:
     @classmethod
     def of(cls, subject: MeasuredSpec, config: Upsampling) -> WhatIf:
         """Return the spec under the settings of the config."""
-        return cls(subject, config, config)
+        own = config.for_format(subject.spec.format.value)
+        return cls(subject, own, own)
 
     # --- what comes of it
 
@@ -172,7 +173,7 @@ class WhatIf:
 
     @property
     def matrix(self) -> tuple[CategoryRow, ...]:
-        """The budgets of the 25 sizes of Cosmos."""
+        """The budgets of the sizes that the spec's generator makes."""
         planner = self._planner
         return category_matrix(
             text=self.text,
@@ -181,6 +182,7 @@ class WhatIf:
             frames=self.frames,
             rule=planner.family.rule,
             overhead=planner.family.overhead_around(planner.system),
+            table=sizes_for(self.subject.spec.format),
         )
 
     @property

@@ -10,12 +10,12 @@ from typing import ClassVar
 import pytest
 from textual.binding import Binding, BindingType
 
-from backend.config import Settings, Upsampling
+from backend.config import Settings, Upsampling, load_settings
 from backend.limits.calibration import Calibration, Sample
 from backend.planning.box_counts import BoxCounts
 from backend.sizes import AspectRatio, Size
 from backend.specs.media import Media
-from backend.specs.model import Spec
+from backend.specs.model import Spec, SpecFormat
 from backend.tokens import CountedRequest, TextCounter, Verdict
 from backend.video import MediaKind, Video
 from tests.support.specs import draw_three_clips
@@ -63,6 +63,19 @@ def test_the_largest_size_that_fits_is_named(make_what_if: MakeWhatIf) -> None:
     what = make_what_if("1280x720")
     assert what.largest == what.plan.size == Size(910, 512)
     assert make_what_if("640x480").largest == Size(640, 480)
+
+
+def test_a_spec_of_cosmos3_is_weighed_with_its_generators_sizes_and_its_profile(
+    make_spec: MakeSpec, counter: TextCounter
+) -> None:
+    spec = replace(make_spec("tea", COFFEE, ""), format=SpecFormat.COSMOS3)
+    remote = {"boxes": {"gpu": {"host": "gpu", "engine": "openai"}}, "box": "gpu"}
+    config = load_settings({**remote, "upsampling": {"profile": "auto"}}).upsampling
+    what = WhatIf.of(read_subject(spec, config, counter), config)
+    assert what.settings.profile == "cosmos3"
+    assert [str(row.check.size) for row in what.matrix][:2] == ["1360x768", "1184x880"]
+    assert len(what.matrix) == 20
+    assert what.with_profile(1).settings.profile == "generic"
 
 
 def test_the_matrix_has_all_sizes_and_follows_what_is_tried(make_what_if: MakeWhatIf) -> None:
