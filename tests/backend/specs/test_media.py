@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.specs.media import Media, ShownMedia, choose_media
+from backend.specs.media import NO_MEDIA, Media, ShownMedia, choose_media
 from backend.specs.model import Spec, SpecFormat
 
 RGB, EDGE, DEPTH = Path("rgb.mp4"), Path("edge.mp4"), Path("depth.mp4")
@@ -22,13 +22,17 @@ def spec(video: Path | None, **controls: Path) -> Spec:
         (Media.RGB, ShownMedia(RGB, (), "rgb")),
         (Media.CONTROL, ShownMedia(EDGE, (), "edge")),
         (Media.BOTH, ShownMedia(RGB, (EDGE,), "rgb+edge")),
+        (Media.ALL, ShownMedia(RGB, (DEPTH, EDGE), "rgb+depth+edge")),
+        (Media.NONE, NO_MEDIA),
     ],
 )
-def test_the_setting_decides_and_edge_comes_before_depth(media: Media, shown: ShownMedia) -> None:
+def test_the_setting_decides_and_a_single_control_is_edge_before_depth(
+    media: Media, shown: ShownMedia
+) -> None:
     assert choose_media(spec(RGB, depth=DEPTH, edge=EDGE), media) == shown
 
 
-@pytest.mark.parametrize("media", Media)
+@pytest.mark.parametrize("media", [media for media in Media if media is not Media.NONE])
 def test_what_is_missing_is_stood_in_for(media: Media) -> None:
     assert choose_media(spec(RGB), media) == ShownMedia(RGB, (), "rgb")
     # A spec without an RGB video has its first control in its place.
