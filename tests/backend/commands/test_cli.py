@@ -219,10 +219,7 @@ def test_an_estimate_tells_the_verdict_for_every_context_length(capsys: Capsys) 
 def test_without_arguments_the_sizes_of_transfer1_and_of_cosmos3_are_shown(capsys: Capsys) -> None:
     found = rows(capsys)
     assert len(found) == 45
-    assert (
-        sum(str(row["name"]).startswith("Cosmos 3, ") for row in found if isinstance(row, dict))
-        == 20
-    )
+    assert sum(str(row["name"]).startswith("Cosmos 3, ") for row in found) == 20
     assert found[5]["name"] == "720 16:9"
     assert (found[5]["width"], found[5]["height"]) == (1280, 704)
 
