@@ -22,7 +22,7 @@ import pytest
 
 from backend.troubles import Facts, translate
 from remote.engines.vllm import VllmEngine
-from remote.engines.vllm.engine import ServerProcess
+from remote.engines.vllm.process import ServerProcess
 from remote.paths import make_daemon_paths
 from remote.protocol import VllmSetup
 from tests.remote.engines.vllm_bench import away_of, closing
