@@ -14,7 +14,9 @@ from remote.engines.openai.refusal import AnsweredError, error_in
 from remote.protocol import BEYOND_NUMBERS, Json, Request, Sampling
 
 SCHEMA_FIELD = "response_format"
-"""The field of a body that holds the answer to a JSON schema. vLLM, SGLang and llama.cpp know it, too."""
+"""The field of a body that holds the answer to a JSON schema. SGLang, llama.cpp and vLLM from 0.8 on know
+it, too. vLLM's own fields have changed: `guided_json` until 0.11, `structured_outputs` since.
+"""
 
 _ENDINGS = ("stop", "length")
 _THOUGHTS = ("reasoning", "reasoning_content")
