@@ -24,13 +24,13 @@ def narrowed(schema: str, seconds: int) -> str:
     """
     if not schema:
         return ""
+    listed = seconds if seconds <= _MOST_SECONDS else 0
     times: list[Json] = [
         f"{clock(begin)}-{clock(end)}"
-        for begin in range(seconds)
-        for end in range(begin + 1, seconds + 1)
+        for begin in range(listed)
+        for end in range(begin + 1, listed + 1)
     ]
-    listed = times if 0 < seconds <= _MOST_SECONDS else []
-    return json.dumps(_narrowed(json.loads(schema), listed), separators=(",", ":"))
+    return json.dumps(_narrowed(json.loads(schema), times), separators=(",", ":"))
 
 
 def _narrowed(shape: Json, times: list[Json]) -> Json:

@@ -18,7 +18,10 @@ from backend.video import Video
 _DEFAULT_RESOLUTION = 720
 _DEFAULT_FRAMES = 189
 _DEFAULT_FPS = 24.0
+_NUMBER = re.compile(r"[0-9]{1,5}")
 _PAIR = re.compile(r"(\d{1,5})\s*[,:x]\s*(\d{1,5})")
+_LONGEST = 1e9
+"""Seconds of the longest video that a spec can say."""
 _IMAGES = (Mode.TEXT2IMAGE, Mode.IMAGE2IMAGE)
 
 
@@ -39,7 +42,7 @@ def generation_of(
         return made
     fps = target.fps or (follows.fps if follows else 0.0) or _DEFAULT_FPS
     frames = target.num_frames or (follows.frames if follows else 0) or _DEFAULT_FRAMES
-    return replace(made, fps=float(fps), seconds=frames / fps)
+    return replace(made, fps=float(fps), seconds=min(frames / fps, _LONGEST))
 
 
 def _name_of(size: Size) -> str:
@@ -66,7 +69,7 @@ def _size_of(target: Target, shown: Video | None) -> Size:
         return Size(
             max(1, int(pair[2])), max(1, int(pair[1]))
         )  # height and width, as Predict2.5 writes it
-    row = COSMOS3_SIZES.get(int(text) if text.isascii() and text.isdigit() else _DEFAULT_RESOLUTION)
+    row = COSMOS3_SIZES.get(int(text) if _NUMBER.fullmatch(text) else _DEFAULT_RESOLUTION)
     return (row or COSMOS3_SIZES[_DEFAULT_RESOLUTION])[_aspect_of(target, shown)]
 
 

@@ -9,6 +9,7 @@ from typing import cast
 
 from backend.config import Profile
 from backend.config.profiles.json_answer import written_duration
+from backend.config.profiles.schemas import part_at
 from backend.config.profiles.template import PLAIN, fill_in
 from backend.generation import Generation
 from remote.protocol import Json
@@ -68,7 +69,7 @@ def user_message(
                 line for line, it in zip(lines, shown, strict=True) if it.name != _RGB
             ),
             "control_names": " and ".join(filter(None, (", ".join(called[:-1]), *called[-1:]))),
-            "outline": outline(profile.schema_for(generation.mode)),
+            "outline": outline(profile.schema_for(generation.mode, generation.source)),
         },
     )
 
@@ -100,19 +101,21 @@ def outline(schema: str) -> str:
     return json.dumps(_outline_of(root, root), indent=1, ensure_ascii=False)
 
 
-def _outline_of(shape: Json, root: Mapping[str, Json]) -> Json:
+def _outline_of(
+    shape: Json, root: Mapping[str, Json], within: frozenset[str] = frozenset()
+) -> Json:
+    """Return the outline of a part; `within` are the references that lead to it."""
     if not isinstance(shape, dict):
         return ""
     reference = shape.get("$ref")
     if isinstance(reference, str):
-        target: Json = dict(root)
-        for part in reference.removeprefix("#/").split("/"):
-            target = target.get(part) if isinstance(target, dict) else None
-        return _outline_of(target, root)
+        # What holds itself is shown once.
+        is_again = reference in within
+        return "" if is_again else _outline_of(part_at(reference, root), root, within | {reference})
     properties = shape.get("properties")
     if isinstance(properties, dict):
-        return {name: _outline_of(inner, root) for name, inner in properties.items()}
+        return {name: _outline_of(inner, root, within) for name, inner in properties.items()}
     if "items" in shape:
-        return [_outline_of(shape["items"], root)]
+        return [_outline_of(shape["items"], root, within)]
     described = shape.get("description")
     return described if isinstance(described, str) else str(shape.get("type", ""))

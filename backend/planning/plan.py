@@ -355,7 +355,7 @@ def make_request(
     Candidates differ by their seed: candidate `c` has `seed + c`.
     """
     profile, made = planner.profile, plan.generation
-    schema = profile.schema_for(made.mode) if profile.answer.enforce else ""
+    schema = profile.schema_for(made.mode, made.source) if profile.answer.enforce else ""
     return Request(
         profile=profile.name,
         model=model,

@@ -61,7 +61,7 @@ def prompt_in(answer: Answer, job: Job) -> Cleaned:
     profile = profile_of(job)
     if profile.answer.format == "text" or job.generation is None:
         return upsampled_prompt(answer.text, answer.finish_reason, profile.answer)
-    schema = profile.schema_for(job.generation.mode)
+    schema = profile.schema_for(job.generation.mode, job.generation.source)
     return json_prompt(answer.text, answer.finish_reason, profile.answer, schema, job.generation)
 
 

@@ -70,6 +70,11 @@ class AnswerRules(BaseModel):
                 raise ValueError(f'{tag!r} is no tag; "answer" stands for <answer>…</answer>')
         return tags
 
+    @field_validator("negative_prompt")
+    @classmethod
+    def _check_tag(cls, tag: str) -> str:
+        return cls._check_tags((tag,))[0] if tag else tag
+
     @field_validator("strip_openers")
     @classmethod
     def _check_openers(cls, openers: tuple[str, ...]) -> tuple[str, ...]:

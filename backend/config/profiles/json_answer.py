@@ -10,19 +10,28 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
-from typing import cast
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, cast
 
 from backend.config.profiles.cleaning import AnswerRules, Cleaned, clean
-from backend.errors import AnswerError
+from backend.config.profiles.schemas import depth_of
+from backend.errors import AnswerError, ConfigError
 from backend.generation import Generation
-from backend.specs.quoting import quoted, without_controls
+from backend.specs.quoting import LONGEST_QUOTE, printable, quoted, without_controls
 from remote.protocol import Json
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
 
 MOST_CHARACTERS = 100_000
 """The longest answer that is read as JSON. Those of the known models have 6 to 12 kB."""
 _DEEPEST = 16
 """How deeply objects and lists may be nested. Those of the known models have 4 levels."""
+_MOST_DIGITS = 100
+"""Digits of a whole number. Greater ones are no numbers to other programs."""
+_LONGEST_COMPARED = 10_000
+"""Characters of a text that is compared with a pattern, which may take the square of their number."""
 
 _FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n[ \t]*```", re.DOTALL | re.IGNORECASE)
 _TIMES = re.compile(r"(\d{1,3}):([0-5]\d)\s*-\s*(\d{1,3}):([0-5]\d)")
@@ -50,6 +59,8 @@ def json_prompt(
             raise _NoObject(f"the answer has no <{missing[0]}>")
         answer = _object_in(cleaned.text)
         dropped = [name for name in rules.drop if answer.pop(name, None) is not None]
+        if not answer:
+            raise _NoObject("the answer is an empty object")
         shape = cast("dict[str, Json]", json.loads(schema)) if schema else {}
         answer |= _pinned(rules, shape, generation)
         _check_shape(answer, shape)
@@ -64,10 +75,13 @@ def json_prompt(
 def _without_negative_prompt(text: str, rules: AnswerRules) -> tuple[str, str]:
     """Return the answer without the negative prompt in it, and that; empty where there is none."""
     tag = rules.negative_prompt
-    found = re.search(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL | re.IGNORECASE) if tag else None
-    if found is None:
+    # In what the model thinks, there may be earlier ones.
+    *_, start = (None, *re.finditer(rf"<{tag}>", text, re.IGNORECASE)) if tag else (None,)
+    end = re.compile(rf"</{tag}>", re.IGNORECASE).search(text, start.end()) if start else None
+    if start is None or end is None:
         return text, ""
-    return text[: found.start()] + text[found.end() :], without_controls(found[1]).strip()
+    negative = without_controls(text[start.end() : end.start()]).strip()
+    return text[: start.start()] + text[end.end() :], negative
 
 
 def _object_in(text: str) -> dict[str, Json]:
@@ -78,12 +92,18 @@ def _object_in(text: str) -> dict[str, Json]:
     if not inner.strip().startswith("{"):
         raise _NoObject("the answer is no JSON object but other text")
     try:
-        value = json.loads(inner, object_pairs_hook=_each_once, parse_constant=_refuse_constant)
+        value = json.loads(
+            inner,
+            object_pairs_hook=_each_once,
+            parse_constant=_refuse_number,
+            parse_float=_finite,
+            parse_int=_short,
+        )
     except RecursionError:
         raise _NoObject("the answer's JSON is nested too deeply") from None
     except ValueError as error:
         raise _NoObject(f"the answer is no JSON: {error}") from None
-    if _depth(value) > _DEEPEST:
+    if depth_of(value) > _DEEPEST:
         raise _NoObject("the answer's JSON is nested too deeply")
     return cast("dict[str, Json]", value)
 
@@ -97,19 +117,17 @@ def _each_once(pairs: Sequence[tuple[str, Json]]) -> dict[str, Json]:
     return value
 
 
-def _refuse_constant(name: str) -> Json:
-    raise _NoObject(f"the answer holds {name}, which is no JSON")
+def _refuse_number(text: str) -> Json:
+    raise _NoObject(f"the answer holds {text[:20]}, which is no number in JSON")
 
 
-def _depth(value: Json) -> int:
-    """Return how deeply lists and objects are nested."""
-    level: list[Json] = [value]
-    depth = 0
-    while level:
-        depth += 1
-        inner = [part for part in level if isinstance(part, (dict, list))]
-        level = [it for part in inner for it in (part.values() if isinstance(part, dict) else part)]
-    return depth
+def _finite(text: str) -> Json:
+    value = float(text)
+    return value if math.isfinite(value) else _refuse_number(text)
+
+
+def _short(text: str) -> Json:
+    return int(text) if len(text) <= _MOST_DIGITS else _refuse_number(text)
 
 
 def _pinned(rules: AnswerRules, shape: dict[str, Json], generation: Generation) -> dict[str, Json]:
@@ -121,9 +139,10 @@ def _pinned(rules: AnswerRules, shape: dict[str, Json], generation: Generation) 
         "fps": int(generation.fps) if generation.fps.is_integer() else generation.fps,
     }
     places = shape.get("properties")
-    return {
-        name: values[name] for name in rules.pin if not isinstance(places, dict) or name in places
-    }
+    if not isinstance(places, dict):
+        # An image has no length.
+        places = values if generation.seconds else {"resolution": "", "aspect_ratio": ""}
+    return {name: values[name] for name in rules.pin if name in places}
 
 
 def written_duration(rules: AnswerRules, generation: Generation) -> str:
@@ -138,16 +157,40 @@ def clock(seconds: int) -> str:
 
 
 def _check_shape(answer: dict[str, Json], shape: dict[str, Json]) -> None:
-    from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
 
-    error = best_match(Draft202012Validator(shape).iter_errors(answer))
+    try:
+        error = best_match(_validator()(shape).iter_errors(answer))
+    except RecursionError:
+        raise ConfigError(
+            "no answer can be checked against the profile's schema, which refers to itself without end",
+            "Mend the schema, and queue the job again.",
+        ) from None
     if error is not None:
-        where = "/".join(map(str, error.absolute_path))
+        where = printable("/".join(map(str, error.absolute_path))[:LONGEST_QUOTE])
         words = quoted(error.message)
         raise _NoObject(
             f"the answer does not follow the schema{f' at {where}' if where else ''}: {words}"
         )
+
+
+@cache
+def _validator() -> type[Validator]:
+    """Return the class that checks by a schema. Its patterns are compared with texts of some length alone."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
+    from jsonschema.validators import extend
+
+    def compare(
+        validator: Validator, pattern: str, text: Json, schema: Json
+    ) -> Iterator[ValidationError]:
+        if isinstance(text, str) and len(text) > _LONGEST_COMPARED:
+            yield ValidationError(f"{len(text):,} characters are too many for a pattern")
+        elif isinstance(text, str) and not re.search(pattern, text):
+            yield ValidationError(f"{text!r} does not match {pattern!r}")
+
+    made: Callable[[type[Validator], dict[str, object]], type[Validator]] = extend
+    return made(Draft202012Validator, {"pattern": compare})
 
 
 def _check_times(answer: Json, seconds: int) -> None:

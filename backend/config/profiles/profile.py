@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from backend.config.profiles.cleaning import AnswerRules
-from backend.config.profiles.template import PLAIN, Template
+from backend.config.profiles.template import PLAIN, Template, checked_template
+from backend.specs.model import Mode, SpecFormat
+from backend.specs.quoting import quoted
 from backend.tokens import FAMILIES, Family
+
+T = TypeVar("T", bound=Iterable[str])
 
 
 class _Section(BaseModel):
@@ -23,6 +27,11 @@ class Variant(_Section):
     """Replaces `template.user`."""
     schema_file: str = Field(default="", alias="schema")
     """Replaces `answer.schema`."""
+
+    @field_validator("user")
+    @classmethod
+    def _check_user(cls, value: str | None) -> str | None:
+        return value if value is None else checked_template(value)
 
 
 class ProfileSampling(_Section):
@@ -100,6 +109,17 @@ class Profile(_Section):
     upsampling: dict[str, bool | int | float | str] = Field(default_factory=dict)
     """Settings of [upsampling] that this profile changes; the user's own win over them."""
 
+    @field_validator("fits")
+    @classmethod
+    def _check_formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _checked_names(value, [*SpecFormat], "format of specs")
+
+    @field_validator("variants")
+    @classmethod
+    def _check_modes(cls, value: Mapping[str, Variant]) -> Mapping[str, Variant]:
+        _checked_names(value, [*Mode, *_WITH_SOURCE], "mode")
+        return value
+
     @field_validator("upsampling")
     @classmethod
     def _check_keys(
@@ -120,14 +140,20 @@ class Profile(_Section):
 
     def user_template(self, mode: str, source: str = "") -> str:
         """Return the template of the user message for specs of this mode, and `Generation.source`."""
-        variant = self.variants.get(f"{mode}-{source}") or self.variants.get(mode)
-        return self.template.user if variant is None or variant.user is None else variant.user
+        named = (it.user for it in self._variants_for(mode, source) if it.user is not None)
+        return next(named, self.template.user)
 
-    def schema_for(self, mode: str) -> str:
-        """Return the JSON schema of answers for specs of this mode; empty where answers are free text."""
-        variant = self.variants.get(mode)
-        name = (variant.schema_file if variant else "") or self.answer.schema_file
-        return self.schemas.get(name, "")
+    def schema_for(self, mode: str, source: str = "") -> str:
+        """Return the JSON schema of answers for specs of this mode, and `Generation.source`; empty where
+        answers are free text.
+        """
+        named = (it.schema_file for it in self._variants_for(mode, source) if it.schema_file)
+        return self.schemas.get(next(named, self.answer.schema_file), "")
+
+    def _variants_for(self, mode: str, source: str) -> list[Variant]:
+        """Return the variants for specs of this mode, the narrower one first."""
+        names = (f"{mode}-{source}", mode)
+        return [self.variants[name] for name in names if name in self.variants]
 
     @property
     def uses_target(self) -> bool:
@@ -154,6 +180,16 @@ class Profile(_Section):
         return self.model_dump_json(exclude={"kv_cache": True, **alone, **later})
 
 
+def _checked_names(names: T, known: Sequence[str], what: str) -> T:
+    """Return the names if each of them is known. Raises ValueError."""
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{quoted(name)} is no {what}; there are: {', '.join(known)}")
+    return names
+
+
+_WITH_SOURCE = ("transfer-image", "transfer-video")
+"""The variants for transfers that have a source."""
 _LATER = ("fits", "variants", "controls", "schemas")
 _LATER_PARTS = {
     "template": ("user",),
