@@ -331,6 +331,12 @@ class Batch:
         return next((kind for kind in told if kind in ("done", "link")), "link") == "done"
 
     @property
+    def drawn_again(self) -> int:
+        return sum(
+            event["type"] == "drawn again" for life in self.lives for _, event in life.events
+        )
+
+    @property
     def is_handed_over(self) -> bool:
         return any(event["type"] == "handed over" for _, event in self.lives[-1].events)
 

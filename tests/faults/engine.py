@@ -19,6 +19,7 @@ import random
 import secrets
 import sys
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ REFUSE = ".refuse"
 """The end of the name of the file, beside the account, with a prompt that is refused once."""
 TASTE = "this prompt is not to my taste"
 """What is said of it."""
+
+SEEDS_APART = 100
+"""Between the seeds of two draws; the first one's is 0."""
+_MOST_WRONG = 3
 
 _SENTENCE = "low light over wet stone while the camera glides past windows and slow steam rises "
 
@@ -66,6 +71,24 @@ def pieces_of(prompt: str) -> list[str]:
         *(f"{part}, " for part in said),
         "end.",
     ]
+
+
+def wrong_draws(prompt: str) -> int:
+    """How many draws of an object for this prompt are wrong before one is right."""
+    return zlib.crc32(prompt.encode()) % (_MOST_WRONG + 1)
+
+
+def pieces_of_object(prompt: str, seed: int) -> list[str]:
+    """The same answer as an object, or, for the first draws of some prompts, as something that is none."""
+    said = "".join(pieces_of(prompt))
+    draw = seed // SEEDS_APART
+    right = json.dumps({"scene": said})
+    if draw < wrong_draws(prompt):
+        half, others = right[: len(right) - 9], json.dumps({"mood": said, "scenes": []})
+        text = (f"Certainly: {said}", half, others)[(len(prompt) + draw) % 3]
+    else:
+        text = right
+    return [text[n : n + 40] for n in range(0, len(text), 40)]
 
 
 def is_refused(prompt: str) -> bool:
@@ -114,10 +137,14 @@ class StandIn:
             note("refused", prompt=prompt, label=label)
             await refuse(writer, "400 Bad Request", TASTE)
             return
-        pieces = ["."] if is_probe else pieces_of(prompt)
+        seed = asked.get("seed", 0)
+        wants_object = "response_format" in asked
+        pieces = pieces_of_object(prompt, seed) if wants_object else pieces_of(prompt)
+        if is_probe:
+            pieces = ["."]
         writer.write(status("200 OK", "text/event-stream"))
         if not is_probe:
-            note("begun", prompt=prompt, label=label)
+            note("begun", prompt=prompt, label=label, seed=seed)
         try:
             for piece in pieces:
                 writer.write(chunk({"choices": [{"delta": {"content": piece}}]}))
@@ -128,7 +155,7 @@ class StandIn:
             note("broken off", prompt=prompt, label=label)
             raise
         if not is_probe:
-            note("completed", prompt=prompt, label=label, text="".join(pieces))
+            note("completed", prompt=prompt, label=label, seed=seed, text="".join(pieces))
         end = {"delta": {"content": ""}, "finish_reason": "stop"}
         usage = {"prompt_tokens": len(prompt), "completion_tokens": len(pieces)}
         writer.write(chunk({"choices": [end], "usage": usage}) + b"data: [DONE]\n\n")

@@ -22,7 +22,7 @@ from remote.jobs.records import scan
 from remote.paths import DaemonPaths, make_daemon_paths
 from remote.protocol import Answer, Json, Request, parse
 from tests.faults import engine as stand_in
-from tests.faults import inside
+from tests.faults import inside, objects
 from tests.faults.disk import Disk, small_disk
 from tests.faults.model_server import ModelServer
 from tests.support.daemons import daemons_below, end_daemons
@@ -120,8 +120,8 @@ class House:
     folder: Path
     root: Path
     engine: str = "vllm"
-    """"vllm" is the stand-in, below the real supervisor; "openai" is the stand-in beside the daemon; "sketch"
-    is the real one."""
+    """"vllm" is the stand-in, below the real supervisor; "objects" is the same, and its answers must be JSON
+    objects; "openai" is the stand-in beside the daemon; "sketch" is the real one."""
     laptop: Laptop = field(init=False)
     guests: list[Laptop] = field(default_factory=list)
     """Other users of the box."""
@@ -136,7 +136,7 @@ class House:
     def __post_init__(self) -> None:
         if self.engine == "openai":
             self._start_server()
-        if self.engine == "vllm":
+        if self._has_weights:
             self._write_weights()
         self.laptop = self._new_laptop(
             self.folder / "home", {"PYTHONPATH": str(self.site.laptop_orders.folder.parent)}
@@ -157,8 +157,12 @@ class House:
         return laptop
 
     def _configure(self, laptop: Laptop) -> None:
-        more = {"vllm": self._vllm, "openai": self._openai}.get(self.engine, lambda: "")()
-        laptop.add_box("testbox", self.root, engine=self.engine, more=more)
+        engine = "vllm" if self._has_weights else self.engine
+        more = {"vllm": self._vllm, "openai": self._openai}.get(engine, lambda: "")()
+        if self.engine == "objects":
+            objects.write_profile(laptop.config.parent / "profiles")
+            more += f'[upsampling]\nprofile = "{objects.NAME}"\n'
+        laptop.add_box("testbox", self.root, engine=engine, more=more)
 
     def _vllm(self) -> str:
         command = json.dumps([sys.executable, "-I", stand_in.__file__])
@@ -180,6 +184,11 @@ class House:
     # --- the engine ---
 
     @property
+    def _has_weights(self) -> bool:
+        """Whether the daemon starts the model server, with a model whose weights can be replaced."""
+        return self.engine in ("vllm", "objects")
+
+    @property
     def server(self) -> ModelServer | None:
         """The model server that is in the config; None where the daemon starts it."""
         return self._servers[-1] if self._servers else None
@@ -195,7 +204,7 @@ class House:
             self._start_server()
         else:
             self._model += 1
-        label = self._write_weights() if self.engine == "vllm" else self._server_label
+        label = self._write_weights() if self._has_weights else self._server_label
         for laptop in (self.laptop, *self.guests):
             self._configure(laptop)
         return label

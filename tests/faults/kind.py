@@ -62,6 +62,11 @@ class Hit(Protocol):
         ...
 
     @property
+    def drawn_again(self) -> int:
+        """How often runs have told so far that an answer was not taken, and another one is drawn."""
+        ...
+
+    @property
     def is_handed_over(self) -> bool:
         """Whether the present run has told that the box has all that is left."""
         ...

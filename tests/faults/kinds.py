@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
+from tests.faults.draws import KillBetweenDraws
 from tests.faults.histories import HISTORIES
 from tests.faults.kind import Act, Hit, Kind, Side
 from tests.faults.order import Obey
@@ -303,6 +304,25 @@ KINDS: tuple[Kind, ...] = (
         lambda r: Stop("engine", r.choice([0.5, 1.0, 6.0])),
         2,
         needs="vllm",
+    ),
+    Kind(
+        "draws: app killed between two",
+        Side.LAPTOP,
+        lambda _: KillBetweenDraws(Kill("app")),
+        needs="objects",
+    ),
+    Kind(
+        "draws: app killed as it stores one",
+        Side.LAPTOP,
+        lambda r: Obey("app", "statement", "SET draws", r.choice(_ENDS), nth=r.randrange(4)),
+        needs="objects",
+        is_ordered=True,
+    ),
+    Kind(
+        "draws: daemon killed between two",
+        Side.BOX,
+        lambda _: KillBetweenDraws(Kill("daemon")),
+        needs="objects",
     ),
     *HISTORIES,
 )

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults.batch import Batch
+from tests.faults.draws import judge_draws
 from tests.faults.field import IDLE_SECONDS, House, JsonObject
 from tests.faults.histories_oracle import judge_histories
 from tests.faults.kind import Side
@@ -29,6 +30,8 @@ _LASTING = 10.0
 """Seconds that a fault may go on after it has begun: a full disk, a stop."""
 _GRACE = 0.05
 """Seconds between what happens and somebody else's note of it."""
+_Asked = tuple[str, str, int]
+"""A prompt, the label of the model server that is asked, and the seed."""
 
 
 @dataclass
@@ -64,6 +67,8 @@ def _judge_alone(batch: Batch, lives: Sequence[Life]) -> Judgement:
     _judge_acknowledgements(batch, found)
     _judge_repeats(batch, told, lives, found)
     found.troubles += judge_histories(batch, told)
+    if not found.troubles:
+        found.troubles += judge_draws(batch, told)
     return found
 
 
@@ -118,20 +123,21 @@ def _judge_repeats(
 ) -> None:
     """Only work in flight without a durable result is repeated, and only for a fault on the box.
 
-    What another model server is asked is no repeat.
+    What another model server is asked is no repeat, and neither is another draw, which has another seed.
     """
-    begun: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    begun: defaultdict[_Asked, list[float]] = defaultdict(list)
     for line in told:
         if line["event"] == "begun":
-            begun[line["prompt"], line["label"]].append(line["at"])
+            begun[line["prompt"], line["label"], line.get("seed", 0)].append(line["at"])
     finished = _finished(batch.house, told)
     excuses = [i for i in batch.injected if i.kind.side is Side.BOX]
     forgets = [i.at for i in excuses if i.kind.forgets]
     # A run that follows a failure tries again: the user's own wish.
     again = [life.ended for life in lives if life.code == 1]
-    for (prompt, label), times in begun.items():
+    for asked, times in begun.items():
+        prompt = asked[0]
         for before, after in itertools.pairwise(times):
-            durable = [at for at in finished[prompt, label] if at + _GRACE < after]
+            durable = [at for at in finished[asked] if at + _GRACE < after]
             if any(not _is_forgotten(at, after, forgets) for at in durable):
                 found.troubles.append(
                     f"REPEATED: {prompt!r} was begun after its result was durable"
@@ -147,15 +153,19 @@ def _is_forgotten(at: float, until: float, forgets: Sequence[float]) -> bool:
     return any(at - _LASTING <= forgot <= until for forgot in forgets)
 
 
-def _finished(house: House, told: list[JsonObject]) -> dict[tuple[str, str], list[float]]:
-    """When each prompt's result was durable on the box, by prompt and model server."""
-    labels = {line["text"]: line["label"] for line in told if line["event"] == "completed"}
+def _finished(house: House, told: list[JsonObject]) -> dict[_Asked, list[float]]:
+    """When each prompt's result was durable on the box."""
+    sources = {
+        line["text"]: (line["label"], line.get("seed", 0))
+        for line in told
+        if line["event"] == "completed"
+    }
     prompts, answers = house.prompts_of_jobs(), house.answers()
-    found: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    found: defaultdict[_Asked, list[float]] = defaultdict(list)
     for line in house.site.box_orders.told("durable"):
         if line["kind"] == "finished":
-            label = labels.get(answers.get(line["job"], "").strip(), "")
-            found[prompts.get(line["job"], ""), label].append(line["at"])
+            label, seed = sources.get(answers.get(line["job"], "").strip(), ("", 0))
+            found[prompts.get(line["job"], ""), label, seed].append(line["at"])
     return found
 
 

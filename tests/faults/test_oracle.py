@@ -22,6 +22,8 @@ from tests.faults.seen import Injected, Life, Switch
 
 _KIND = {kind.name: kind for kind in KINDS}
 PROMPT, TEXT, JOB, LABEL = "scene 1", "scene 1, at dusk.", "ab" * 32, "model 0"
+DRAWS = [0, 100, 200]
+"""The seeds that this prompt needs."""
 
 
 class MadeUp:
@@ -40,6 +42,7 @@ class MadeUp:
             (1.5, {"type": "sent", "job": 1, "name": "a", "identity": JOB}),
             (4.5, {"type": "done", "job": 1, "prompt": TEXT}),
         ]
+        self.kind_of_engine = "vllm"
         self.injected: list[Injected] = []
         self.lives: list[Life] = []
         self.switches: list[Switch] = []
@@ -66,6 +69,7 @@ class MadeUp:
         house = SimpleNamespace(
             site=SimpleNamespace(box_orders=orders),
             laptop=SimpleNamespace(queue_file=self.queue),
+            engine=self.kind_of_engine,
             engine_told=lambda: self.engine,
             prompts_of_jobs=lambda: {JOB: PROMPT},
             requests=lambda: {JOB: self.request},
@@ -244,4 +248,34 @@ def test_what_a_box_does_alone_is_all_of_it_and_touches_nothing_of_the_laptop(
 ) -> None:
     made_up.injected = [Injected(0, _KIND["history: hand-over, killed and frozen"], 1.6)]
     made_up.frozen = [frozen]
+    assert made_up.troubles() == verdicts
+
+
+@pytest.mark.parametrize(
+    ("counted", "asked", "told", "verdicts"),
+    [
+        (DRAWS, DRAWS, 2, []),
+        (DRAWS[1:], DRAWS, 2, ["WRONG"]),
+        ([*DRAWS, 0], DRAWS, 2, ["WRONG"]),
+        (DRAWS, [*DRAWS, 300], 2, ["WRONG"]),
+        (DRAWS, [0, *DRAWS], 2, ["REPEATED"]),
+        (DRAWS, DRAWS, 1, ["WRONG"]),
+    ],
+)
+def test_draws_are_asked_for_once_and_counted_and_told(
+    made_up: MadeUp, counted: list[int], asked: list[int], told: int, verdicts: list[str]
+) -> None:
+    made_up.kind_of_engine = "objects"
+    made_up.engine = [
+        {"at": 2.0 + n, "prompt": PROMPT, "label": LABEL, "seed": seed, **line}
+        for n, seed in enumerate(asked)
+        for line in ({"event": "begun"}, {"event": "completed", "text": f"{seed}"})
+    ]
+    made_up.engine[-1]["text"] = TEXT
+    again: JsonObject = {"type": "drawn again", "job": 1, "name": "a"}
+    made_up.events += [(4.2, again)] * told
+    result = {"entry": 0, "seed": 200, "draws": [{"seed": seed} for seed in counted[:-1]]}
+    (made_up.file.parent / ".upsample" / "a.upsample.json").write_text(
+        json.dumps({"results": [result]})
+    )
     assert made_up.troubles() == verdicts
