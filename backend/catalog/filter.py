@@ -1,6 +1,6 @@
 """Parses the filter that a user types, and finds the specs that match. The app and `--no-ui` share it.
 
-    rain "warm light" -fog fits:no format:transfer1 res:>480 state:failed upsampled:yes
+    rain "warm light" -fog fits:no format:transfer1 mode:transfer res:>480 state:failed upsampled:yes
 
 A spec matches when each part matches. A word, or a phrase in quotes, matches when the name or the prompt
 contains it, whatever the case of its letters. When no spec contains all words, specs match whose names
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from backend.planning.plan import Plan
-from backend.specs.model import Spec, SpecFormat
+from backend.specs.model import Mode, Spec, SpecFormat
 from backend.specs.quoting import printable
 from backend.store import State
 from backend.tokens import Verdict
@@ -191,6 +191,7 @@ _RESOLUTION = re.compile(
 TERMS = {
     "fits": "fits:yes, fits:near or fits:no",
     "format": f"format: and one of {', '.join(SpecFormat)}",
+    "mode": f"mode: and one of {', '.join(Mode)}",
     "res": "res:1280x704 (as it is), res:480 or res:>480 (the shorter side)",
     "state": f"state: and one of {', '.join(_STATES)}",
     "upsampled": "upsampled:yes or upsampled:no",
@@ -228,6 +229,8 @@ def _test(key: str, value: str) -> Test | None:
             )
         case "format" if value in set(SpecFormat):
             return lambda subject: subject.spec.format == value
+        case "mode" if value in set(Mode):
+            return lambda subject: subject.spec.target.mode == value
         case "res":
             return _resolution_test(value)
         case "state" if value in _STATES:

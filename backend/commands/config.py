@@ -11,7 +11,15 @@ import tomlkit
 from backend.config import LOCAL_FILE, load_settings, user_file
 from backend.config.edit import edit_user_file, key_parts, set_value
 from backend.config.external_editor import editor_command
-from backend.config.profiles import Profile, ProfileFile, load_profile, profile_files
+from backend.config.profiles import (
+    AUTO,
+    OTHERWISE,
+    Profile,
+    ProfileFile,
+    load_profile,
+    profile_files,
+    profiles_by_format,
+)
 from backend.config.survey import survey_settings
 from backend.console import out, safe, say, table, warn, write_json, write_line
 from backend.errors import ConfigError
@@ -86,19 +94,21 @@ def show_paths() -> ExitCode:
 
 
 def show_profiles(*, as_json: bool) -> ExitCode:
-    """Print the profiles with their descriptions, and mark the chosen one. Warns of unusable profiles."""
+    """Print the profiles with what they fit, and mark those that are chosen. Warns of unusable profiles."""
     chosen = load_settings().upsampling.profile
     found = list(_usable_profiles())
     if as_json:
         write_json([_profile_json(file, profile, chosen) for file, profile in found])
     else:
         shown = table(
-            "profile", "", "family", "description", "source", long=("description", "source")
-        )
+            "profile", "", "fits", "family", "description", "source",
+            long=("fits", "description", "source"),
+        )  # fmt: skip
         for file, profile in found:
             shown.add_row(
                 safe(file.name),
-                "●" if file.name == chosen else "",
+                "●" if _is_chosen(file.name, chosen) else "",
+                _fits_text(profile),
                 profile.vision.family,
                 safe(profile.description),
                 safe(_source(file)),
@@ -121,8 +131,28 @@ def _profile_json(file: ProfileFile, profile: Profile, chosen: str) -> dict[str,
         "description": profile.description,
         "family": profile.vision.family,
         "source": _source(file),
-        "chosen": file.name == chosen,
+        "chosen": _is_chosen(file.name, chosen),
+        "fits": list(profile.fits),
+        "auto": _taken_by_auto(file.name),
     }
+
+
+def _is_chosen(name: str, chosen: str) -> bool:
+    """Whether specs are asked about with this profile; with AUTO there are several."""
+    return bool(_taken_by_auto(name)) if chosen == AUTO else name == chosen
+
+
+def _taken_by_auto(name: str) -> list[Json]:
+    """Return the formats of specs for which AUTO takes this profile; "*" stands for all others."""
+    formats = [it for it, profile in profiles_by_format().items() if profile.name == name]
+    return [*formats, *(["*"] if name == OTHERWISE else [])]
+
+
+def _fits_text(profile: Profile) -> str:
+    """Return the formats that a profile fits, those marked for which AUTO takes it."""
+    taken = _taken_by_auto(profile.name)
+    told = [f"{it} (auto)" if it in taken else it for it in profile.fits]
+    return safe(", ".join([*told, *(["the rest (auto)"] if "*" in taken else [])]))
 
 
 def _source(file: ProfileFile) -> str:

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from backend.addresses import spelled
 from backend.config import Settings
+from backend.config.profiles import AUTO
 from backend.console import out, safe, say, table, tokens_text, verdict_text, warn, write_json
 from backend.exit_codes import ExitCode
 from backend.planning.box_planner import make_planner
@@ -31,7 +32,7 @@ def show_plans(
             cost = most_cost([(plan, batch.candidates)], batch.box_settings)
             write_json(plan_json(spec, plan) | {"most_cost": cost.amount if cost else None})
     else:
-        _show_table(plans)
+        _show_table(plans, with_profiles=settings.upsampling.profile == AUTO)
         if any(plan.budget and plan.budget.measured for _, plan in plans):
             say(f"measured: the tokens are corrected by what {safe(batch.box)} has counted.")
     for warning in dict.fromkeys(plan.warning for _, plan in plans if plan.warning):
@@ -83,10 +84,12 @@ def _path(video: Video | None) -> str | None:
     return video.called if video else None
 
 
-def _show_table(plans: Sequence[tuple[Spec, Plan]]) -> None:
-    shown = table(
-        "name", "video", "sent as", "frames", "tokens", "verdict", right=("frames", "tokens")
-    )
+def _show_table(plans: Sequence[tuple[Spec, Plan]], *, with_profiles: bool) -> None:
+    """Print the plans. `with_profiles` tells whether each spec may have a profile of its own."""
+    columns = ["name", "video", "sent as", "frames", "tokens", "verdict"]
+    if with_profiles:
+        columns.insert(1, "profile")
+    shown = table(*columns, right=("frames", "tokens"))
     for spec, plan in plans:
         budget = plan.budget
         if budget:
@@ -95,6 +98,7 @@ def _show_table(plans: Sequence[tuple[Spec, Plan]]) -> None:
             verdict = Text("↓ to fetch") if plan.to_fetch else Text("✗ unreadable", "red")
         shown.add_row(
             Text(safe(spec.name)),
+            *([Text(safe(plan.profile))] if with_profiles else []),
             str(plan.video.size) if plan.video else "-",
             str(plan.size or "-"),
             str(plan.frames),

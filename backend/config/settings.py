@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -107,6 +107,17 @@ class Upsampling(_Section):
         if self.profile != AUTO:
             return self
         return self._by_format.get(name) or self.model_copy(update={"profile": OTHERWISE})
+
+    def changed(self, changes: Mapping[str, object]) -> Upsampling:
+        """Return these settings with some of them changed, for specs of every format.
+
+        Raises pydantic's ValidationError where a value is wrong.
+        """
+        made = Upsampling.model_validate(self.model_dump() | dict(changes))
+        made._by_format.update(
+            {name: own.changed(changes) for name, own in self._by_format.items()}
+        )
+        return made
 
     @property
     def most_frames(self) -> int:

@@ -62,7 +62,7 @@ class Plan:
     to_fetch: tuple[str, ...] = ()
     """The addresses that must be fetched first; where there are some, there is no video and no budget."""
     profile: str = ""
-    """The profile with which the prompt is asked; empty where the videos could not be read."""
+    """The profile with which the prompt is asked."""
     format: str = ""
     """The format of the spec's file, by which the profile was chosen; empty for a prompt without a spec."""
     rule: VisionRule = PIXTRAL
@@ -171,6 +171,7 @@ class Planner:
         Reads the videos' headers and, at the first call, the tokenizer. A problem of the spec becomes the
         plan's refusal and is never raised.
         """
+        unread = Plan(prompt, None, None, 0, None, 0, None, profile=self.profile.name)
         videos: list[Video] = []
         to_fetch: list[str] = []
         for path in shown.paths:
@@ -178,10 +179,10 @@ class Planner:
                 videos.append(self._probe(path))
             except UpsampleError as error:
                 if not (self._fetch_media and isinstance(error, NotFetched)):
-                    return Plan(prompt, None, None, 0, None, 0, error)
+                    return replace(unread, refusal=error)
                 to_fetch.append(error.address)
         if to_fetch:
-            return Plan(prompt, None, None, 0, None, 0, None, to_fetch=tuple(to_fetch))
+            return replace(unread, to_fetch=tuple(to_fetch))
         return self.plan_read(prompt, tuple(videos), names=shown.names, target=target)
 
     def plan_anew(self, plan: Plan) -> Plan:

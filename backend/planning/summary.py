@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from backend.config.profiles import AUTO
 from backend.planning.admission import (
     AdmittedSpec,
     Assessment,
@@ -51,6 +52,9 @@ class Summary:
     """What all of it costs at most, if no attempt fails; None where the box's settings have no prices."""
     spend_limit: float = 0.0
     """The most that the box spends in 24 hours; 0 for no limit."""
+    profiles: Mapping[str, int] = field(default_factory=dict)
+    """How many of the prompts are asked about with each profile, in the order of the specs. Empty where the
+    settings name one profile for all."""
 
     @property
     def seconds(self) -> float | None:
@@ -76,6 +80,7 @@ class _Sums:
     bytes_are_exact: bool = True
     shown: set[tuple[tuple[tuple[Video, int], ...], Size]] = field(default_factory=set)
     """Frames whose bytes are counted already, by video, control video, size and number of frames."""
+    profiles: dict[str, int] = field(default_factory=dict)
 
 
 def summarise(
@@ -108,6 +113,7 @@ def summarise(
         pace=pace,
         cost=token_cost(batch.box_settings, sums.prompt_tokens, sums.answer_tokens),
         spend_limit=batch.box_settings.openai.spend_limit,
+        profiles=sums.profiles if batch.settings.profile == AUTO else {},
     )
 
 
@@ -115,6 +121,7 @@ def _add(sums: _Sums, accepted: AdmittedSpec, plan: Plan, drawn: DrawnFrames) ->
     if refused := refused_by_plan(accepted.spec, plan):
         sums.refused.append(refused)
         return
+    sums.profiles[plan.profile] = sums.profiles.get(plan.profile, 0) + 1
     count = len(accepted.orders)
     sums.orders += accepted.orders
     sums.prompts += 1

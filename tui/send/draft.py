@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from backend.config import Ahead, Fit, Settings, Upsampling
+from backend.config import Ahead, Fit, Settings
 from backend.errors import InputError
 from backend.files.without_links import resolve_folder
 from backend.planning.admission import assess, require_writable
@@ -95,7 +95,7 @@ def make_batch(options: SendOptions, settings: Settings, cwd: Path) -> Batch:
     wrong, and LinkError when the default folder for results leads out of `cwd`.
     """
     name, box = settings.box_named(options.box)
-    changes: dict[str, object] = {
+    wanted: dict[str, object] = {
         "max_tokens": settings.max_tokens_on(name),
         "frames_to_extract": _number(options.frames, "frames", 1, MOST_FRAMES),
         "max_upsample_resolution": str(Bound.parse(options.max_resolution.strip())),
@@ -104,11 +104,14 @@ def make_batch(options: SendOptions, settings: Settings, cwd: Path) -> Batch:
     }
     if not options.save_dir.strip():
         raise InputError("the results need a folder", "Type one after `results in`.")
+    own = settings.upsampling
+    # What is left as it was stays what each profile says, where the profile is chosen by format.
+    changes = {key: value for key, value in wanted.items() if value != getattr(own, key)}
     typed = Path(options.save_dir.strip()).expanduser()
     return Batch(
         box=name,
         box_settings=box,
-        settings=Upsampling.model_validate(settings.upsampling.model_dump() | changes),
+        settings=own.changed(changes),
         save_dir=resolve_folder(typed, cwd, named=typed != DEFAULT_SAVE_DIR),
         candidates=_number(options.candidates, "candidates", 1, MOST_CANDIDATES),
         seed=_number(options.seed, "seed", 0, GREATEST_SEED),

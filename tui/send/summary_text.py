@@ -32,6 +32,9 @@ def summary_text(summary: Summary) -> Content:
         _line(*_bytes(summary)),
         _line(*_time(summary)),
     ]
+    if summary.profiles:
+        as_which = ", ".join(f"as {one_line(it)}: {n:,}" for it, n in summary.profiles.items())
+        lines.append(Content.styled(as_which, MUTED))
     if summary.cost is not None:
         lines.append(_line(f"≤ {cost_text(summary.cost)}", _cost_words(summary)))
     return Content("\n").join(lines)

@@ -97,7 +97,10 @@ def _facts(row: Row, cwd: Path) -> list[tuple[str, str]]:
             facts.append(("warning", one_line(plan.warning)))
         facts.append(("linear", f"{plan.linear:,} tokens by the rule of thumb"))
     facts += [(one_line(name), short_path(path, cwd)) for name, path in spec.controls.items()]
-    facts.append(("file", f"{short_path(spec.file, cwd)}:{spec.line}  ({spec.format})"))
+    kind = spec.format if spec.target.mode is None else f"{spec.format}, {spec.target.mode}"
+    facts.append(("file", f"{short_path(spec.file, cwd)}:{spec.line}  ({kind})"))
+    if plan is not None and plan.profile:
+        facts.append(("profile", one_line(plan.profile)))
     if spec.prompt_file is not None:
         facts.append(("prompt in", short_path(spec.prompt_file, cwd)))
     if spec.written_prompt is not None:

@@ -40,6 +40,7 @@ HELP: HelpGroups = {
         HelpRow("also near and yes", term="fits:no"),
         HelpRow("the shorter side; also res:1280x704", term="res:>480"),
         HelpRow("and the other formats by name", term="format:text"),
+        HelpRow("also text2video, image2video, …", term="mode:transfer"),
         HelpRow("also new, queued, running, failed, cancelled", term="state:done"),
         HelpRow("also marked:yes", term="upsampled:yes"),
         HelpRow("without; - or ! before any part", term="-rain"),

@@ -91,7 +91,9 @@ class SpecDetail(VerticalScroll, can_focus=True):
                 describe_verdict(row, region.width),
                 describe_prompt(row),
                 describe_facts(row, self._cwd, region.width),
-                describe_sizes(row.plan, settings, region.width) if tall else Content(),
+                describe_sizes(row.plan, settings.for_format(row.spec.format.value), region.width)
+                if tall
+                else Content(),
             ]
         taken = 0
         for name, text in zip(("verdict", "prompt", "facts", "sizes"), texts, strict=True):

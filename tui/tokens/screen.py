@@ -167,7 +167,8 @@ class TokensScreen(TellsDefects, ModalScreen[Upsampling | None]):
 
     def action_use(self) -> None:
         """Close, and use the settings for this session."""
-        self.dismiss(self.what.settings if self.what and self.what.changes else None)
+        what = self.what
+        self.dismiss(what.applied_to(self._settings.upsampling) if what and what.changes else None)
 
     def action_drop(self) -> None:
         """Close, and change nothing."""

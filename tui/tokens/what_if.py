@@ -86,8 +86,17 @@ def read_subject(
             continue
         system = {"profile": name, "system_prompt": config.system_prompt}
         planner = Planner(fresh[name].model_copy(update=system), counter, counts=counts)
-        text[name] = planner.text_tokens(spec.prompt)
+        text[name] = _text_tokens(planner, spec, videos)
     return MeasuredSpec(spec, videos, troubles, text, fresh, counts=counts)
+
+
+def _text_tokens(planner: Planner, spec: Spec, videos: Mapping[Path, Video]) -> int:
+    """Count the text that is sent with the profile's own media, some of which may not be there."""
+    shown = choose_media(spec, planner.settings.media)
+    there = tuple(videos[path] for path in shown.paths if path in videos)
+    names = shown.names if len(there) == len(shown.paths) else ""
+    plan = planner.plan_read(spec.prompt, there, names=names, target=spec.target)
+    return plan.budget.text if plan.budget else planner.text_tokens(spec.prompt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +220,10 @@ class WhatIf:
         brought = self._under(self.settings.profile)
         kept = {*_differing(brought, self.settings), "profile"}
         return tuple(change.command for change in self.changes if change.key in kept)
+
+    def applied_to(self, settings: Upsampling) -> Upsampling:
+        """Return the settings of the app with what was changed; of AUTO, for specs of every format."""
+        return settings.changed({change.key: change.now for change in self.changes})
 
     # --- changing it
 

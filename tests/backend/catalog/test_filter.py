@@ -13,7 +13,7 @@ from backend.catalog.filter import TERMS, choose, haystack_of, parse_filter
 from backend.errors import MediaError
 from backend.planning.plan import Plan
 from backend.sizes import Size
-from backend.specs.model import Spec, SpecFormat
+from backend.specs.model import Mode, Spec, SpecFormat, Target
 from backend.store import State
 from backend.tokens import Budget
 from backend.video import MediaKind, Video
@@ -33,8 +33,13 @@ class Subject:
         self.haystack = haystack_of(self.spec)
 
 
-def spec(name: str, prompt: str = "", format: SpecFormat = SpecFormat.TEXT) -> Spec:  # noqa: A002
-    return Spec(format, Path("a.json"), 0, 1, name, prompt)
+def spec(
+    name: str,
+    prompt: str = "",
+    format: SpecFormat = SpecFormat.TEXT,  # noqa: A002
+    mode: Mode | None = None,
+) -> Spec:
+    return Spec(format, Path("a.json"), 0, 1, name, prompt, target=Target(mode))
 
 
 def plan(vision: int, width: int = 640, height: int = 480) -> Plan:
@@ -45,7 +50,10 @@ def plan(vision: int, width: int = 640, height: int = 480) -> Plan:
 SUBJECTS = (
     Subject(spec("golden_hour", "Warm light on facades"), plan(3_000), State.DONE),
     Subject(spec("foggy_morning", "The street in FOG"), plan(3_500, 1280, 704), State.FAILED),
-    Subject(spec("rain", "a rainy street, fits:no", SpecFormat.TRANSFER1), plan(9_000, 960, 960)),
+    Subject(
+        spec("rain", "a rainy street, fits:no", SpecFormat.TRANSFER1, Mode.TRANSFER),
+        plan(9_000, 960, 960),
+    ),
     Subject(spec("gone"), Plan("", None, None, 0, None, 0, MediaError("gone", "")), State.RUNNING),
     Subject(spec("straße", "", SpecFormat.PREDICT2), upsampled=True),
 )
@@ -74,6 +82,8 @@ def names(text: str) -> list[str]:
         ("fits:no", ["rain", "gone"]),
         ("-fits:no", ["golden_hour", "foggy_morning", "straße"]),
         ("format:transfer1", ["rain"]),
+        ("mode:transfer", ["rain"]),
+        ("-mode:transfer street", ["foggy_morning"]),
         ("res:1280x704", ["foggy_morning"]),
         ("res:1280×704", ["foggy_morning"]),
         ("res:480", ["golden_hour"]),
@@ -102,7 +112,9 @@ def test_names_with_the_letters_in_order_are_taken_only_where_no_spec_has_the_wo
     assert names("go") == ["golden_hour", "gone"]
 
 
-@pytest.mark.parametrize("text", ["fits:", "fits:maybe", "res:big", "res:0", "state:x", "fit:no"])
+@pytest.mark.parametrize(
+    "text", ["fits:", "fits:maybe", "res:big", "res:0", "mode:video", "state:x", "fit:no"]
+)
 def test_a_term_that_makes_no_sense_filters_nothing_and_says_what_would(text: str) -> None:
     wanted = parse_filter(f"street {text}")
     assert len(wanted.problems) == 1
@@ -150,7 +162,17 @@ def test_typing_on_at_a_word_narrows(text: str, more: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "term", ["fits:no", "format:text", "res:>480", "state:new", "upsampled:yes", "street", '"a r"']
+    "term",
+    [
+        "fits:no",
+        "format:text",
+        "mode:transfer",
+        "res:>480",
+        "state:new",
+        "upsampled:yes",
+        "street",
+        '"a r"',
+    ],
 )
 def test_turned_round_a_part_takes_exactly_the_others(term: str) -> None:
     taken = names(term)

@@ -439,6 +439,28 @@ def test_profiles_are_listed_with_ones_own(capsys: Capsys) -> None:
         "other", str(folder / "mine.toml"),
     )  # fmt: skip
     assert [name for name, row in by_name.items() if row["chosen"]] == ["transfer1"]
+    assert (by_name["cosmos3"]["fits"], by_name["cosmos3"]["auto"]) == (["cosmos3"], ["cosmos3"])
+    assert (by_name["transfer1"]["auto"], by_name["reason1"]["auto"]) == (["*"], [])
+
+
+def test_the_profiles_that_auto_takes_are_marked_ones_own_first(
+    capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UPSAMPLE_PROFILE", "auto")
+    folder = user_file().parent / "profiles"
+    folder.mkdir(parents=True)
+    shipped = resources.files("backend.config.profiles").joinpath("generic.toml").read_text("utf-8")
+    (folder / "mine.toml").write_text('fits = ["cosmos3"]\n' + shipped)
+    listed = data(capsys, "config", "profiles", "--json")
+    assert isinstance(listed, list)
+    rows = [row for row in listed if isinstance(row, dict)]
+    assert [row["name"] for row in rows if row["chosen"]] == ["transfer1", "mine"]
+    assert [row["name"] for row in rows if row["fits"]] == ["cosmos3", "mine"]
+    monkeypatch.setenv("COLUMNS", "120")
+    assert run(["config", "profiles"]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    assert "cosmos3 (auto)" in next(it for it in shown.splitlines() if it.startswith("mine"))
+    assert "the rest (auto)" in shown
 
 
 def test_a_broken_profile_is_told_and_the_others_are_listed(capsys: Capsys) -> None:
@@ -541,6 +563,23 @@ def test_a_dry_run_shows_what_would_be_sent_and_sends_nothing(
     assert (planned["size_sent"], planned["frames"], planned["prompt_tokens"]) == ("64x36", 2, 49)
     assert not Path("outputs").exists()
     assert not default_path().exists()
+
+
+def test_a_dry_run_shows_the_profile_of_each_spec_where_they_may_differ(
+    capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put("a.json", '{"model_mode": "text2video", "prompt": "tea"}')
+    put("b.txt", "a red car")
+    assert run(["--dry-run", "a.json", "b.txt"]) == ExitCode.OK
+    assert "transfer1" not in capsys.readouterr().out
+    user_file().parent.mkdir(parents=True, exist_ok=True)
+    user_file().write_text('box = "gpu"\n[boxes.gpu]\nhost = "gpu"\nengine = "openai"\n')
+    monkeypatch.setenv("UPSAMPLE_PROFILE", "auto")
+    assert run(["--dry-run", "a.json", "b.txt"]) == ExitCode.OK
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        ["name", "profile"], ["a", "cosmos3"], ["b", "transfer1"],
+    ]  # fmt: skip
 
 
 def test_a_dry_run_that_would_refuse_exits_with_1(capsys: Capsys) -> None:

@@ -13,13 +13,16 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from backend.box.asker import UnattendedAsker
-from backend.config import Ahead, Fit, Settings
+from backend.config import Ahead, Fit, Settings, load_settings
 from backend.dispatch.runner import QueueRunner
 from backend.errors import ConfigError, InputError, UpsampleError
+from backend.planning.admission import assess
 from backend.planning.pace import Pace
-from backend.planning.summary import Summary
-from backend.specs.model import Spec
+from backend.planning.plan import Planner
+from backend.planning.summary import Summary, summarise
+from backend.specs.model import Spec, SpecFormat
 from backend.store import Job, Order, Store
+from backend.tokens import TextCounter
 from tests.support.pilots import until, until_screen
 from tui.app import UpsampleApp
 from tui.send.dialog import UpsampleDialog
@@ -237,6 +240,41 @@ def test_options_become_a_batch(settings: Settings) -> None:
 def test_the_first_options_change_nothing(settings: Settings) -> None:
     batch = make_batch(first_options(settings, Path("out")), settings, CWD)
     assert batch.settings == settings.upsampling
+
+
+AUTO: dict[str, object] = {
+    "boxes": {"gpu": {"host": "gpu", "engine": "openai"}},
+    "box": "gpu",
+    "upsampling": {"profile": "auto"},
+}
+
+
+def test_a_batch_asks_for_each_format_with_the_profile_that_fits_it() -> None:
+    auto = load_settings(AUTO)
+    first = first_options(auto, Path("outputs"))
+    asked = make_batch(first, auto, CWD).settings.for_format("cosmos3")
+    assert (asked.profile, asked.max_tokens, asked.frames_to_extract) == ("cosmos3", 32_768, 4)
+    more = make_batch(replace(first, frames="3"), auto, CWD).settings
+    for format_name, limit in (("cosmos3", 32_768), ("prompt", 4096)):
+        asked = more.for_format(format_name)
+        assert (asked.max_tokens, asked.frames_to_extract) == (limit, 3)
+
+
+def test_the_sum_tells_how_many_prompts_are_asked_with_which_profile(
+    make_spec: Callable[..., Spec], tmp_path: Path
+) -> None:
+    auto = load_settings(AUTO)
+    batch = make_batch(first_options(auto, tmp_path / "out"), auto, tmp_path)
+    plain = [make_spec(f"p{n}", video="") for n in range(3)]
+    cosmos3 = replace(plain[0], name="c", format=SpecFormat.COSMOS3, file=tmp_path / "c.json")
+    planner = Planner(batch.settings, TextCounter())
+    with closing(Store(tmp_path / "queue.db")) as store:
+        weighed = assess([*plain, cosmos3], [], batch, store, force=False)
+    said = str(summary_text(summarise(weighed, planner.plan_spec, batch, Pace(None, 8))))
+    assert "as transfer1: 3, as cosmos3: 1" in said
+    one = replace(batch, settings=load_settings({**AUTO, "upsampling": {}}).upsampling)
+    alone = summarise(weighed, planner.plan_spec, one, Pace(None, 8))
+    assert " as " not in str(summary_text(alone))
 
 
 @pytest.mark.parametrize(

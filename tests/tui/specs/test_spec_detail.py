@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from backend.addresses import path_of_address
-from backend.planning.plan import Plan
-from backend.specs.model import Spec
+from backend.config import load_settings
+from backend.planning.plan import Plan, Planner
+from backend.specs.model import Mode, Spec, SpecFormat, Target
+from backend.tokens import TextCounter
 from tui.specs.detail_text import describe_facts, describe_prompt, describe_verdict
 from tui.specs.planning import PromptPlanner
 from tui.specs.rows import Row
@@ -41,6 +43,15 @@ def test_video_size_to_send_and_place_are_told(
     assert "1280×704 · 24 fps · 5.0 s · 121 frames · h264" in text
     assert "sent as   2 frames of 928×510" in text
     assert "file      city/batch.json:3  (upsampler-batch)" in text
+
+
+def test_the_mode_and_the_profile_are_told(make_spec: Callable[..., Spec]) -> None:
+    spec = replace(
+        make_spec("a", "tea", ""), format=SpecFormat.COSMOS3, target=Target(Mode.TEXT2VIDEO)
+    )
+    plan = Planner(load_settings().upsampling, TextCounter()).plan_spec(spec)
+    text = describe(Row(spec, plan))
+    assert ":3  (cosmos3, text2video)\nprofile   transfer1" in text
 
 
 def test_a_refusal_says_why_and_what_to_do(

@@ -13,9 +13,10 @@ from textual.binding import Binding, BindingType
 from backend.config import Settings, Upsampling, load_settings
 from backend.limits.calibration import Calibration, Sample
 from backend.planning.box_counts import BoxCounts
+from backend.planning.plan import Planner
 from backend.sizes import AspectRatio, Size
 from backend.specs.media import Media
-from backend.specs.model import Spec, SpecFormat
+from backend.specs.model import Mode, Spec, SpecFormat, Target
 from backend.tokens import CountedRequest, TextCounter, Verdict
 from backend.video import MediaKind, Video
 from tests.support.specs import draw_three_clips
@@ -188,6 +189,26 @@ def test_media_are_read_once_and_broken_ones_told(
     control = WhatIf.of(broken, settings.upsampling).with_media()
     assert control.plan.refusal is not None
     assert "gone.mp4 does not exist" in control.plan.refusal.problem
+
+
+def test_with_auto_a_spec_is_weighed_under_the_profile_for_its_format(
+    make_spec: MakeSpec, counter: TextCounter
+) -> None:
+    box: dict[str, object] = {"boxes": {"gpu": {"host": "gpu", "engine": "openai"}}, "box": "gpu"}
+    auto = load_settings({**box, "upsampling": {"profile": "auto"}})
+    spec = replace(
+        make_spec("tea", "tea", ""), format=SpecFormat.COSMOS3, target=Target(Mode.TEXT2VIDEO)
+    )
+    planned = Planner(auto.upsampling, counter).plan_spec(spec).budget
+    what = WhatIf.of(read_subject(spec, auto.upsampling, counter), auto.upsampling)
+    assert (what.settings.profile, what.plan.budget) == ("cosmos3", planned)
+    longer = what.with_limit(1)
+    used = longer.applied_to(auto.upsampling)
+    assert (used.profile, used.for_format("cosmos3").max_tokens) == (
+        "auto",
+        longer.settings.max_tokens,
+    )
+    assert what.with_profile(1).applied_to(auto.upsampling).profile not in ("auto", "cosmos3")
 
 
 def measured(*samples: tuple[int, int, int, int], profile: str = "transfer1") -> Calibration:
