@@ -91,6 +91,10 @@ class BoxUnusable(BoxError):
     """The box was reached, but the runner cannot work there (no Python, disk full, wrong engine)."""
 
 
+class BoxOutdated(BoxError):
+    """The program on the box is too old for a request, and is replaced when its work is done."""
+
+
 def first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     """Return the first error of a group of tasks, which is the one that ended the other tasks."""
     error = errors.exceptions[0]

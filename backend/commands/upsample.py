@@ -30,6 +30,7 @@ from backend.planning.admission import (
     Ground,
     choose_usable,
     find_places,
+    refuse_json_of_sketch,
     require_writable,
 )
 from backend.planning.box_planner import make_planner
@@ -222,6 +223,8 @@ def _make_batch(options: UpsampleOptions, settings: Settings, name: str, box: Bo
         )
     if options.num_gpu is not None and box.engine is EngineName.SKETCH:
         warn(f"the engine of {name} (sketch) uses no GPU; --num-gpu changes nothing")
+    if options.paths and box.engine is EngineName.SKETCH:
+        refuse_json_of_sketch(settings.profile, name)
     return Batch(
         box=name,
         box_settings=box,

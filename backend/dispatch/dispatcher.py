@@ -18,6 +18,7 @@ from backend.box.reconnect import LinkKeeper
 from backend.config import Ahead
 from backend.dispatch.count_watch import CountWatch
 from backend.dispatch.courier import ASK_SINCE, Courier, End, Recipient
+from backend.dispatch.draws import awaited_identity
 from backend.dispatch.flight import Flight, Flights, FlightState
 from backend.dispatch.hand_over import HandOver
 from backend.dispatch.last_welcome import LastWelcome
@@ -29,7 +30,7 @@ from backend.dispatch.prepare import Preparer, Ready
 from backend.dispatch.retries import MOST_RESENT, RETRIES, trouble_of_refusal
 from backend.dispatch.user_requests import UserRequests
 from backend.dispatch.waiting_jobs import WaitingJobs
-from backend.errors import BoxUnreachable, InputError, UpsampleError, first_of
+from backend.errors import BoxOutdated, BoxUnreachable, InputError, UpsampleError, first_of
 from backend.events import Event
 from backend.fetching import Fetcher
 from backend.store import Job, Store
@@ -109,10 +110,9 @@ class Dispatcher(Recipient[Ready]):
             if self._ledger.all_ended.is_set():
                 return
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._prepare()) for _ in range(PREPARED_AT_ONCE)]
-                tasks.append(
-                    group.create_task(self._keeper.keep(self._journal_cursor, self._visit))
-                )
+                works = [self._prepare() for _ in range(PREPARED_AT_ONCE)]
+                works.append(self._keeper.keep(self._journal_cursor, self._visit))
+                tasks = [group.create_task(work) for work in works]
                 await self._ledger.all_ended.wait()
                 for task in tasks:
                     task.cancel()
@@ -213,17 +213,18 @@ class Dispatcher(Recipient[Ready]):
     async def _fail_unprepared(self, job: Job, error: UpsampleError) -> None:
         """Fail a job whose request cannot be made any more, unless its earlier request has an answer.
 
-        The answer may be stored here, or wait on the box.
+        The answer may be stored here, or wait on the box. A job that only a newer box can take is postponed.
         """
+        if isinstance(error, BoxOutdated):
+            await self._ledger.postpone([job], str(error))
+            return
         known = await asyncio.to_thread(self._store.jobs, [job.number])
-        identity = known[0].identity if known else None
-        if identity is None:
-            await self._ledger.fail([job], str(error))
-            return
-        if await self._ledger.finish_from_store(identity, [job]):
-            return
-        await self._last_welcome.wait()
-        if self._last_welcome.can_ask:
+        identity = awaited_identity(known[0]) if known else None
+        if identity is not None:
+            if await self._ledger.finish_from_store(identity, [job]):
+                return
+            await self._last_welcome.wait()
+        if identity is not None and self._last_welcome.can_ask:
             self._unsendable[job.number] = str(error)
             self._flights.believe(identity, job.number)
         else:
@@ -358,9 +359,8 @@ class Dispatcher(Recipient[Ready]):
                 self._release(flight)
                 jobs = self._ledger.active(flight.jobs)
                 wanted = flight.cancelled_for
-                wanted_jobs = [j for j in jobs if not wanted or j.number in wanted]
                 end_jobs = self._ledger.pause if flight.is_pause else self._ledger.cancel
-                await end_jobs(wanted_jobs)
+                await end_jobs([j for j in jobs if not wanted or j.number in wanted])
             case Refused(kind="pictures") if flight.cargo is not None:
                 # The jobs that brought these pictures have ended; the box is about to report that.
                 self._flights.forget_pictures(flight.cargo.pictures)

@@ -19,6 +19,14 @@ class DrawAgain(Exception):
         self.most = most
 
 
+def awaited_identity(job: Job) -> str | None:
+    """Return the identity of the request whose answer a job may still get; None for an answer that was not
+    taken.
+    """
+    is_drawn = any(draw.identity == job.identity for draw in job.draws)
+    return None if is_drawn else job.identity
+
+
 def judge(store: Store, job: Job, answer: Answer) -> Cleaned:
     """Return the prompt in an answer. Blocks.
 
@@ -33,17 +41,23 @@ def judge(store: Store, job: Job, answer: Answer) -> Cleaned:
     try:
         return prompt_in(answer, job)
     except AnswerError as error:
-        seed = store.request(job.number).sampling.seed
-        draw = Draw(
-            seed,
-            job.identity or "",
-            error.problem,
-            answer.prompt_tokens,
-            answer.completion_tokens,
-        )
-        goes_on = len(job.draws) + 1 < profile.answer.draws
-        store.note_draw(job, draw, again=goes_on)
+        # A run that was killed may have noted it, and not that the job has failed.
+        is_noted = awaited_identity(job) is None
+        goes_on = len(job.draws) + (not is_noted) < profile.answer.draws
+        if not is_noted:
+            store.note_draw(job, _draw_of(store, job, answer, error.problem), again=goes_on)
         if goes_on:
             (again,) = store.jobs([job.number])
             raise DrawAgain(again, profile.answer.draws, error.problem) from error
         raise
+
+
+def _draw_of(store: Store, job: Job, answer: Answer, problem: str) -> Draw:
+    return Draw(
+        store.request(job.number).sampling.seed,
+        job.identity or "",
+        problem,
+        answer.prompt_tokens,
+        answer.completion_tokens,
+        answer.cost,
+    )

@@ -42,6 +42,8 @@ class HandOver:
         """Whether a HandingOver was reported."""
         self._is_complete = False
         """Whether a HandedOver was reported, and no job was added since."""
+        self._puts = 0
+        """`WaitingJobs.puts` when that was looked at last."""
         self._pause: asyncio.TimerHandle | None = None
         """The pause after the last report."""
         self._is_due = False
@@ -56,6 +58,10 @@ class HandOver:
 
         To be called whenever the box has accepted a request or has ended one.
         """
+        if self._puts != self._waiting.puts:
+            # Of a job that the box had, another answer may be drawn.
+            self._puts = self._waiting.puts
+            self._is_complete = False
         if self._is_complete or not self.is_wanted or not self._last_welcome.can_ask:
             return
         if self._ledger.postponed == 0 and not self._waiting and self._flights.are_all_accepted:

@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backend.config import Upsampling, queued_settings, said_max_tokens
+from backend.config import EngineName, Upsampling, queued_settings, said_max_tokens
 from backend.dispatch.count_watch import CountWatch
-from backend.errors import InputError, MediaError
+from backend.errors import BoxOutdated, MediaError
+from backend.planning.admission import refuse_json_of_sketch
 from backend.planning.box_counts import BoxCounts
 from backend.planning.orders import seed_of_draw
 from backend.planning.plan import Plan, Planner, make_request
@@ -78,15 +79,18 @@ class Preparer:
         counts: CountWatch | None = None,
         *,
         asks_server: bool = False,
+        writes_prose: bool = False,
     ) -> None:
         """`model` is empty where the welcome names it. `welcome` waits for one, and returns the last. With
-        `asks_server`, the welcome may tell the context length, so no job is planned before it.
+        `asks_server`, the welcome may tell the context length, so no job is planned before it. With
+        `writes_prose`, the engine cannot answer in JSON.
 
         What the box has counted, as `counts` has heard, corrects the plans.
         """
         self._model = model
         self._welcome = welcome
         self._asks_server = asks_server
+        self._writes_prose = writes_prose
         self._counts = counts
         self._counter = TextCounter()
         self._used: BoxCounts | None = None
@@ -102,15 +106,24 @@ class Preparer:
         cls, setup: Setup, welcome: Callable[[], Awaitable[Welcome]], counts: CountWatch
     ) -> Preparer:
         """Make the preparer for a box with this setup."""
-        return cls(setup.model, welcome, counts, asks_server=setup.openai is not None)
+        return cls(
+            setup.model,
+            welcome,
+            counts,
+            asks_server=setup.openai is not None,
+            writes_prose=setup.engine == EngineName.SKETCH,
+        )
 
     async def prepare(self, job: Job) -> Ready:
         """Plan the job and draw its frames.
 
-        Raises InputError, MediaError or ConfigError when the job cannot be sent.
+        Raises InputError, MediaError or ConfigError when the job cannot be sent, and BoxOutdated when it can
+        be sent later.
         """
         told = (await self._welcome()).context if self._asks_server else 0
         planner = self._planner(job.settings, told, await self._confirmed_counts())
+        if self._writes_prose:
+            refuse_json_of_sketch(planner.profile, job.box)
         shown = ShownMedia(job.video, job.controls, job.media)
         plan = await asyncio.to_thread(planner.plan, job.prompt, shown, job.target)
         if plan.refusal is not None:
@@ -126,7 +139,7 @@ class Preparer:
             engine=welcome.serves,
         )
         if welcome.protocol < request.least_protocol:
-            raise InputError(
+            raise BoxOutdated(
                 f"the program on the box is of an earlier version, and cannot ask as {request.profile} does",
                 "It is replaced when its work is done; `upsample box stop` ends it now.",
             )

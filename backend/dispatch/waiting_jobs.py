@@ -23,6 +23,8 @@ class WaitingJobs:
             may_send = asyncio.Event()
             may_send.set()
         self._may_send = may_send
+        self.puts = 0
+        """How often a job was added whose frames are to be drawn."""
         self._places: dict[int, float] = {}
         """The place of each job, by its number, as it was heard last."""
         self._to_prepare: PriorityQueue[Job] = PriorityQueue(self._place)
@@ -35,6 +37,7 @@ class WaitingJobs:
 
     def put(self, job: Job) -> None:
         """Add a job whose frames are to be drawn."""
+        self.puts += 1
         self._places.setdefault(job.number, job.place)
         self._to_prepare.put_nowait(job)
 

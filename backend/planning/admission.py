@@ -14,8 +14,8 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
-from backend.config import load_profile
-from backend.errors import MediaError, ResultError
+from backend.config import Profile, load_profile
+from backend.errors import InputError, MediaError, ResultError
 from backend.files.without_links import open_folder
 from backend.planning.orders import Batch, make_jobs
 from backend.planning.plan import Plan
@@ -84,6 +84,15 @@ def assess(
     usable, left_alone = choose_usable(specs, store, batch, force=force)
     placed = find_places(usable, named, batch, store, force=force)
     return Assessment(placed.accepted, (*left_alone, *placed.refused))
+
+
+def refuse_json_of_sketch(profile: Profile, box: str) -> None:
+    """Raise InputError if a profile asks for JSON: the engine sketch of this box writes prose alone."""
+    if profile.answer.format == "json":
+        raise InputError(
+            f"the engine of {box} (sketch) writes prose alone, and the profile {profile.name} asks for JSON",
+            "Choose another box, or another profile: `upsample config set upsampling.profile transfer1`.",
+        )
 
 
 def choose_usable(

@@ -107,9 +107,11 @@ def same_frames_together(jobs: Sequence[T]) -> list[T]:
 def seed_of_draw(job: Job) -> int:
     """Return the seed of a job's next draw, to which the number of its candidate is added.
 
-    The seeds of the draws lie so far apart that no two candidates meet.
+    The first one has the job's own seed. Those of the others lie so far apart that no two candidates meet.
     """
-    return (job.seed + (MOST_CANDIDATES + 1) * len(job.draws)) % (GREATEST_SEED - MOST_CANDIDATES)
+    seed = job.seed + (MOST_CANDIDATES + 1) * len(job.draws)
+    is_possible = seed + job.candidate <= GREATEST_SEED
+    return seed if is_possible else seed % (GREATEST_SEED - MOST_CANDIDATES)
 
 
 def draw_again(job: Job, others: Iterable[Job]) -> Order:

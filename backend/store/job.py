@@ -60,6 +60,8 @@ class Draw:
     prompt_tokens: int | None
     """Tokens as the engine counted them; None when it does not count. So are the answer's."""
     completion_tokens: int | None
+    cost: float | None = None
+    """What the server bills for it; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

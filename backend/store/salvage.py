@@ -262,7 +262,7 @@ def _is_whole_job(row: Values) -> bool:
             request = parse(Request, json.loads(str(row["request"])))
             if request.job_id() != row.get("identity"):
                 return False
-    except (ValueError, ProtocolError):
+    except (TypeError, ValueError, ProtocolError):
         return False
     numbers = (row.get(name) for name in ("number", "entry", "candidate", "seed", "asked"))
     paths = (row.get(name) for name in ("file", "destination"))

@@ -6,20 +6,32 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from backend.box import reconnect
 from backend.box.asker import Asker, UnattendedAsker
 from backend.box.link import Box, JournalCursor, OnStale
+from backend.cli import run as run_command
 from backend.config import load_settings
 from backend.dispatch.dispatcher import Dispatcher
-from backend.events import Event, JobDone, JobDrawnAgain, JobFailed
-from backend.planning.orders import Batch, make_jobs
+from backend.dispatch.prepare import Preparer
+from backend.errors import InputError
+from backend.events import Event, HandedOver, JobDone, JobDrawnAgain, JobFailed, JobPostponed
+from backend.exit_codes import ExitCode
+from backend.planning.orders import (
+    GREATEST_SEED,
+    MOST_CANDIDATES,
+    Batch,
+    make_jobs,
+    seed_of_draw,
+)
 from backend.results.writing import load_result
 from backend.specs.scan import scan
-from backend.store import Draw, Job, State, Store
+from backend.store import Draw, Job, State, Store, default_path
 from remote.protocol import (
     Accepted,
     Answer,
@@ -40,8 +52,8 @@ PROSE = "A long dusk."
 class AnsweringBox:
     """Answers each request with the text that belongs to its seed."""
 
-    def __init__(self, texts: Callable[[int], str], protocol: int = 6) -> None:
-        self.welcome = Welcome(protocol, "r", "journal", 0, "openai 1", "s", "", 4, 0)
+    def __init__(self, texts: Callable[[int], str], protocol: int = 6, slots: int = 4) -> None:
+        self.welcome = Welcome(protocol, "r", "journal", 0, "openai 1", "s", "", slots, 0)
         self.submitted: list[Submit] = []
         self._texts = texts
         self._said: asyncio.Queue[FromBox] = asyncio.Queue()
@@ -65,11 +77,14 @@ class AnsweringBox:
             yield await self._said.get()
 
 
-Run = Callable[[AnsweringBox], Awaitable[list[Event]]]
+class Run(Protocol):
+    """Runs the queue on a box, and returns what is told of it."""
+
+    def __call__(self, box: AnsweringBox, *, hand_over: bool = False) -> Awaitable[list[Event]]: ...
 
 
 def answer(text: str) -> Answer:
-    return Answer(text, "stop", "openai 1", 60, 7, "r", "", 1, 0.0, 1.0)
+    return Answer(text, "stop", "openai 1", 60, 7, "r", "", 1, 0.0, 1.0, cost=0.25)
 
 
 @pytest.fixture
@@ -90,7 +105,7 @@ def job(store: Store, tmp_path: Path) -> Job:
 
 @pytest.fixture
 def run(store: Store, monkeypatch: pytest.MonkeyPatch) -> Run:
-    async def run(box: AnsweringBox) -> list[Event]:
+    async def run(box: AnsweringBox, *, hand_over: bool = False) -> list[Event]:
         @contextlib.asynccontextmanager
         async def open_link(
             _box: Box, _asker: Asker, _seen: JournalCursor, *, look: bool, on_stale: OnStale
@@ -100,7 +115,10 @@ def run(store: Store, monkeypatch: pytest.MonkeyPatch) -> Run:
         monkeypatch.setattr(reconnect, "open_link", open_link)
         events: list[Event] = []
         async with asyncio.timeout(30):
-            await Dispatcher(store, BOX, UnattendedAsker(), events.append).run(store.to_do())
+            dispatcher = Dispatcher(
+                store, BOX, UnattendedAsker(), events.append, hand_over=hand_over
+            )
+            await dispatcher.run(store.to_do())
         return events
 
     return run
@@ -128,7 +146,12 @@ async def test_the_cost_of_each_draw_stands_in_the_provenance(
     assert isinstance(draws, list)
     (draw,) = draws
     assert isinstance(draw, dict)
-    assert (draw["seed"], draw["prompt_tokens"], draw["completion_tokens"]) == (7, 60, 7)
+    assert [draw[name] for name in ("seed", "prompt_tokens", "completion_tokens", "cost")] == [
+        7,
+        60,
+        7,
+        0.25,
+    ]
     assert "no JSON object" in str(draw["problem"])
 
 
@@ -196,11 +219,79 @@ async def test_the_request_holds_the_schema_the_message_and_all_of_the_sampling(
     assert '"scene": "what is to be seen"' in request.prompt
 
 
-async def test_a_box_that_cannot_be_asked_so_is_named_with_what_to_do(
+async def test_a_job_waits_for_a_box_that_cannot_be_asked_so_and_says_what_to_do(
     store: Store, job: Job, run: Run
 ) -> None:
     box = AnsweringBox(lambda _: RIGHT, protocol=5)
+    (postponed,) = [event for event in await run(box) if isinstance(event, JobPostponed)]
+    assert "of an earlier version" in postponed.reason
+    assert "upsample box stop" in postponed.reason
+    assert (box.submitted, store.jobs()[0].state) == ([], State.QUEUED)
+    newer = AnsweringBox(lambda _: RIGHT)
+    await run(newer)
+    assert (newer.seeds, store.jobs()[0].state) == ([7], State.DONE)
+
+
+async def test_a_run_that_was_killed_before_it_failed_a_job_draws_and_counts_nothing_again(
+    store: Store, job: Job, run: Run
+) -> None:
+    await run(AnsweringBox(lambda _: PROSE))
+    with store._transaction() as db:
+        db.execute("UPDATE jobs SET state = 'sent', error = ''")
+    box = AnsweringBox(lambda _: RIGHT)
     (failed,) = [event for event in await run(box) if isinstance(event, JobFailed)]
-    assert "of an earlier version" in failed.error
-    assert "upsample box stop" in failed.error
-    assert not box.submitted
+    assert "no JSON object" in failed.error
+    assert (box.submitted, len(store.jobs()[0].draws)) == ([], 3)
+
+
+async def test_a_job_that_cannot_be_sent_again_says_why_and_not_what_was_wrong_before(
+    store: Store, job: Job, run: Run
+) -> None:
+    await run(AnsweringBox(lambda _: PROSE))
+    store.set_state(job.number, State.QUEUED)
+    with store._transaction() as db:
+        db.execute("UPDATE jobs SET video = ?", (b"/nowhere/clip.mp4",))
+    box = AnsweringBox(lambda _: RIGHT)
+    (failed,) = [event for event in await run(box) if isinstance(event, JobFailed)]
+    assert "clip.mp4" in failed.error
+    assert (box.submitted, len(store.jobs()[0].draws)) == ([], 3)
+
+
+@pytest.mark.parametrize("seed", [0, 7, GREATEST_SEED - 50, GREATEST_SEED])
+def test_the_first_draw_has_the_seed_that_was_asked_for(job: Job, seed: int) -> None:
+    first = replace(job, seed=seed)
+    drawn = [replace(first, draws=(Draw(0, "", "", 1, 1),) * count) for count in range(6)]
+    seeds = [seed_of_draw(each) for each in drawn]
+    assert seeds[0] == seed
+    assert len(set(seeds)) == 6
+    last = replace(first, candidate=MOST_CANDIDATES - 1)
+    assert 0 <= seed_of_draw(last) + last.candidate <= GREATEST_SEED
+
+
+async def test_the_engine_sketch_is_not_asked_for_json(store: Store, job: Job) -> None:
+    async def welcome() -> Welcome:
+        return AnsweringBox(lambda _: RIGHT).welcome
+
+    with pytest.raises(InputError, match="writes prose alone, and the profile objects"):
+        await Preparer("", welcome, writes_prose=True).prepare(job)
+
+
+def test_a_batch_for_json_is_refused_before_it_is_queued_for_the_engine_sketch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_json_profile()
+    monkeypatch.setenv("UPSAMPLE_PROFILE", NAME)
+    spec = tmp_path / "dusk.txt"
+    spec.write_text("Warm dusk")
+    assert run_command(["--no-ui", str(spec)]) == ExitCode.USAGE
+    assert "(sketch) writes prose alone" in capsys.readouterr().err
+    assert not default_path().exists()
+
+
+async def test_a_box_that_has_all_jobs_is_said_to_have_them_again_after_another_draw(
+    store: Store, job: Job, run: Run
+) -> None:
+    box = AnsweringBox({7: PROSE, 107: PROSE, 207: RIGHT}.__getitem__, slots=0)
+    events = await run(box, hand_over=True)
+    told = [type(it) for it in events if isinstance(it, HandedOver | JobDrawnAgain)]
+    assert told == [HandedOver, JobDrawnAgain] * 2 + [HandedOver]

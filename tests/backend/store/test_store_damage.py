@@ -232,6 +232,22 @@ def test_a_row_of_a_written_file_that_lists_no_answers_is_left_out(path: Path) -
 
 
 @pytest.mark.parametrize(
+    ("column", "value"),
+    [("more_controls", "5"), ("more_controls", "[5]"), ("draws", "[{}]"), ("target", "[]")],
+)
+def test_a_job_with_a_column_that_nobody_wrote_so_is_left_out(
+    path: Path, column: str, value: str
+) -> None:
+    jobs = fill(path)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"UPDATE jobs SET {column} = ? WHERE number = 2", (value,))  # noqa: S608
+        db.commit()
+    flip(path, 0)
+    with closing(Store(path)) as store:
+        assert {job.number for job in store.jobs()} == {job.number for job in jobs} - {2}
+
+
+@pytest.mark.parametrize(
     "words",
     [
         b"tablejobs",
