@@ -154,8 +154,8 @@ class Flights(Generic[C]):
 
     def note_sent(self, flight: Flight[C], pictures: Set[str]) -> None:
         """Note that a request was sent, with these pictures."""
-        if flight.state is not FlightState.UNSENT:
-            return  # the box's word that it has the request was quicker
+        if flight.state is not FlightState.UNSENT or not self._has(flight):
+            return  # the box's word that it has the request, or its end, was quicker
         flight.state = FlightState.SENT
         self._keep(flight, pictures)
         self.signal(flight)
@@ -180,6 +180,9 @@ class Flights(Generic[C]):
         """Let no request rely on these pictures: the box does not have them."""
         for flight in self:
             self._keep(flight, flight.kept_pictures - lost)
+
+    def _has(self, flight: Flight[C]) -> bool:
+        return self._flights.get(flight.identity) is flight
 
     def _keep(self, flight: Flight[C], pictures: Set[str]) -> None:
         self._pictures.subtract(flight.kept_pictures)
