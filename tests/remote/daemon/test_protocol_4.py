@@ -28,7 +28,7 @@ _APP = (
     "from backend.cli import main\nmain()\n"
 )
 _TELLING = {
-    "if outdated and not unfinished and len(at_work) == 1:": "if False:",
+    "if outdated and at_rest and len(at_work) == 1:": "if False:",
     "answer = await self._host.welcome(hello)": (
         "answer = await self._host.welcome(hello); "
         "_log.info('speaks %d', min(hello.newest, NEWEST_PROTOCOL))"
