@@ -46,8 +46,7 @@ def _vllm_setup(
     name: str, box: BoxSettings, settings: Settings, queued: Iterable[str]
 ) -> VllmSetup:
     vllm = box.vllm
-    here = settings.upsampling.model_copy(update={"max_tokens": settings.max_tokens_on(name)})
-    wanted = list(_load_usable(set(queued))) or [here]
+    wanted = list(_load_usable(set(queued))) or [settings.upsampling_on(name)]
     formats = {load_profile(each.profile).serving.format for each in wanted}
     return VllmSetup(
         command=tuple(vllm.command),

@@ -26,7 +26,6 @@ from backend.config.settings import (
     LEAST_MAX_TOKENS,
     MOST_MAX_TOKENS,
     Cache,
-    EngineName,
     Queue,
     Settings,
     Upsampling,
@@ -91,13 +90,11 @@ def load_layers(command_line: Table | None = None) -> tuple[Settings, list[Layer
     ]
     chosen = _settle([_shipped(), *files, *now])
     settings, layers = _with_profile(chosen.profile, files, now)
-    box = chosen.boxes.get(chosen.box)
-    # The engine sketch writes prose, whatever it is asked for.
-    if chosen.upsampling.profile == AUTO and box and box.engine is not EngineName.SKETCH:
+    if chosen.upsampling.profile == AUTO:
         for name, profile in profiles_by_format().items():
             this = Layer("auto", {"upsampling": {"profile": profile.name}}, Origin.COMMAND_LINE)
-            own, _ = _with_profile(profile, files, [*now, this])
-            settings.upsampling._by_format[name] = own.upsampling
+            settings._by_format[name], _ = _with_profile(profile, files, [*now, this])
+        settings.upsampling._by_format.update(settings._formats_on(settings.box))
     return settings, layers
 
 

@@ -277,6 +277,8 @@ class Settings(_Section):
     """The context length of each box, by the box's name."""
     _without_max_tokens: set[str] = PrivateAttr(default_factory=set)
     """The boxes for which the user says no context length: a default counts, or what the server tells."""
+    _by_format: dict[str, Settings] = PrivateAttr(default_factory=dict)
+    """With the profile AUTO, the settings for specs of each format that a profile names."""
 
     @field_validator("boxes")
     @classmethod
@@ -291,6 +293,26 @@ class Settings(_Section):
         """Return the context length of a box. `upsampling.max_tokens` is that of the chosen box."""
         here = self.upsampling.max_tokens
         return here if box == self.box else self._max_tokens.get(box, here)
+
+    def upsampling_on(self, box: str) -> Upsampling:
+        """Return the settings for prompts that are upsampled on this box."""
+        if box == self.box:
+            return self.upsampling
+        here = self.upsampling.model_copy(update={"max_tokens": self.max_tokens_on(box)})
+        here._by_format = self._formats_on(box)
+        return here
+
+    def _formats_on(self, box: str) -> dict[str, Upsampling]:
+        """Return the settings on this box for specs of each format that a profile names, with AUTO."""
+        if box not in self.boxes or self.boxes[box].engine is EngineName.SKETCH:
+            return {}  # the engine sketch writes prose, whatever it is asked for
+        known = self.upsampling._by_format
+        return {
+            name: known.get(name, own.upsampling).model_copy(
+                update={"max_tokens": own.max_tokens_on(box)}
+            )
+            for name, own in self._by_format.items()
+        }
 
     def follows_server_on(self, box: str) -> bool:
         """Whether the context length that the box's model server tells counts, and not `max_tokens_on`.

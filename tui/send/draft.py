@@ -9,10 +9,10 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from backend.config import Ahead, Fit, Settings
+from backend.config import Ahead, EngineName, Fit, Settings
 from backend.errors import InputError
 from backend.files.without_links import resolve_folder
-from backend.planning.admission import assess, require_writable
+from backend.planning.admission import assess, refuse_json_of_sketch, require_writable
 from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch
 from backend.planning.pace import measured_pace
 from backend.planning.plan import Plan, Planner
@@ -96,7 +96,6 @@ def make_batch(options: SendOptions, settings: Settings, cwd: Path) -> Batch:
     """
     name, box = settings.box_named(options.box)
     wanted: dict[str, object] = {
-        "max_tokens": settings.max_tokens_on(name),
         "frames_to_extract": _number(options.frames, "frames", 1, MOST_FRAMES),
         "max_upsample_resolution": str(Bound.parse(options.max_resolution.strip())),
         "auto_resize": options.resize != "off",
@@ -104,7 +103,9 @@ def make_batch(options: SendOptions, settings: Settings, cwd: Path) -> Batch:
     }
     if not options.save_dir.strip():
         raise InputError("the results need a folder", "Type one after `results in`.")
-    own = settings.upsampling
+    own = settings.upsampling_on(name)
+    if box.engine is EngineName.SKETCH:
+        refuse_json_of_sketch(settings.profile, name)
     # What is left as it was stays what each profile says, where the profile is chosen by format.
     changes = {key: value for key, value in wanted.items() if value != getattr(own, key)}
     typed = Path(options.save_dir.strip()).expanduser()

@@ -260,6 +260,32 @@ def test_a_batch_asks_for_each_format_with_the_profile_that_fits_it() -> None:
         assert (asked.max_tokens, asked.frames_to_extract) == (limit, 3)
 
 
+def test_another_box_of_the_dialog_has_its_own_context_and_is_asked_for_what_it_can_write() -> None:
+    boxes = {
+        "gpu": {"host": "gpu", "engine": "openai", "max_tokens": 8192},
+        "far": {"host": "far", "engine": "openai"},
+    }
+    auto = load_settings({**AUTO, "boxes": boxes})
+    first = first_options(auto, Path("outputs"))
+    limits = {"gpu": (8192, 8192), "far": (32_768, 4096), "local": (4096, 4096)}
+    for box, expected in limits.items():
+        own = make_batch(replace(first, box=box, frames="3"), auto, CWD).settings
+        asked = [own.for_format(name) for name in ("cosmos3", "prompt")]
+        assert tuple(it.max_tokens for it in asked) == expected
+        assert {it.frames_to_extract for it in asked} == {3}
+        assert asked[0].profile == ("transfer1" if box == "local" else "cosmos3")
+    # The chosen box writes prose alone, and that of the dialog does not.
+    here = load_settings({**AUTO, "boxes": boxes, "box": "local"})
+    batch = make_batch(replace(first_options(here, CWD), box="far"), here, CWD)
+    assert batch.settings.for_format("cosmos3").profile == "cosmos3"
+
+
+def test_a_batch_for_json_cannot_go_to_the_engine_sketch() -> None:
+    settings = load_settings({"upsampling": {"profile": "cosmos3"}})
+    with pytest.raises(InputError, match="writes prose alone"):
+        make_batch(first_options(settings, CWD), settings, CWD)
+
+
 def test_the_sum_tells_how_many_prompts_are_asked_with_which_profile(
     make_spec: Callable[..., Spec], tmp_path: Path
 ) -> None:
