@@ -27,6 +27,9 @@ from backend.video.missing import is_numbered
 from backend.video.picture_sequences import find_sequence
 from remote.protocol import Json
 
+_COSMOS3 = "C3 "
+"""The beginning of the names of Cosmos 3's sizes; the others are Transfer1's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -107,9 +110,9 @@ class _Estimator:
                 raise InputError(f"a context of {limit} tokens holds nothing", "Give 1 or more.")
         self._settings = settings.upsampling
         self._frames = frames_wanted(frames, settings)
-        self._limits = limits or [self._settings.max_tokens]
         self._calibration = calibration
         self._planner = make_planner(settings, TextCounter())
+        self._limits = limits or [self._planner.settings.max_tokens]
 
     def of_spec(self, spec: Spec) -> Estimate:
         """Estimate a spec. Raises MediaError when its video cannot be read."""
@@ -154,7 +157,7 @@ class _Estimator:
 
 
 def _of_categories(estimator: _Estimator, prompt: str) -> Iterator[Estimate]:
-    for generator, categories in (("", CATEGORIES), ("Cosmos 3, ", COSMOS3_SIZES)):
+    for generator, categories in (("", CATEGORIES), (_COSMOS3, COSMOS3_SIZES)):
         for category, sizes in categories.items():
             for aspect, size in sizes.items():
                 yield estimator.of_size(f"{generator}{category} {aspect}", size, prompt)
@@ -273,6 +276,8 @@ def _show_table(rows: Sequence[Estimate], calibration: Calibration | None, box: 
             "linear: vision tokens by the rule of thumb.\n"
             f"Verdicts keep {first.reserve} more for the answer; largest is the largest size to fit."
         )
+        if any(row.name.startswith(_COSMOS3) for row in rows):
+            out().print("C3 is a size of Cosmos 3; the others are those of Transfer1.")
         if first.estimated:
             out().print("≈ is an upper estimate: this model's own tokenizer is not known here.")
         if first.measured:

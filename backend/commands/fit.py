@@ -28,7 +28,7 @@ def show_fit(source: str, frames: int | None, prompt: str, *, as_json: bool) -> 
     planner = make_planner(settings, TextCounter())
     # Without --prompt the user asks about pictures alone: only a system prompt is counted as text.
     text = planner.text_tokens(prompt or None)
-    limit, reserve = upsampling.max_tokens, upsampling.reserve
+    limit, reserve = planner.settings.max_tokens, upsampling.reserve
     best = planner.largest(size, text, count)
     if best is None:
         raise InputError(

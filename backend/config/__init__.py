@@ -22,6 +22,7 @@ from backend.config.layers import (
 from backend.config.profiles import Profile, load_profile, profile_names
 from backend.config.settings import (
     LEAST_MAX_TOKENS,
+    MOST_MAX_TOKENS,
     Ahead,
     BoxSettings,
     Cache,
@@ -38,6 +39,7 @@ from backend.config.settings import (
 __all__ = [
     "LEAST_MAX_TOKENS",
     "LOCAL_FILE",
+    "MOST_MAX_TOKENS",
     "Ahead",
     "BoxSettings",
     "Cache",

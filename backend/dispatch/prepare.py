@@ -13,6 +13,7 @@ from backend.config import EngineName, Upsampling, queued_settings, said_max_tok
 from backend.dispatch.count_watch import CountWatch
 from backend.errors import BoxOutdated, MediaError
 from backend.planning.admission import refuse_json_of_sketch
+from backend.planning.box_context import keep_context
 from backend.planning.box_counts import BoxCounts
 from backend.planning.orders import seed_of_draw
 from backend.planning.plan import Plan, Planner, make_request
@@ -93,6 +94,8 @@ class Preparer:
         self._writes_prose = writes_prose
         self._counts = counts
         self._counter = TextCounter()
+        self._kept_context = 0
+        """The context length that was noted for plans that are made without the box."""
         self._used: BoxCounts | None = None
         """The counts that the planners use."""
         self._videos = RecentVideos()
@@ -120,7 +123,7 @@ class Preparer:
         Raises InputError, MediaError or ConfigError when the job cannot be sent, and BoxOutdated when it can
         be sent later.
         """
-        told = (await self._welcome()).context if self._asks_server else 0
+        told = await self._told_context(job.box)
         planner = self._planner(job.settings, told, await self._confirmed_counts())
         if self._writes_prose:
             refuse_json_of_sketch(planner.profile, job.box)
@@ -153,6 +156,16 @@ class Preparer:
     ) -> tuple[Frame, ...]:
         async with self._drawing[video.path]:
             return (await _draw(video, size, count, planner.settings, self._videos)).frames
+
+    async def _told_context(self, box: str) -> int:
+        """Return the context length that the box's server tells; 0 where it tells none or is not asked."""
+        if not self._asks_server:
+            return 0
+        told = (await self._welcome()).context
+        if told and told != self._kept_context:
+            self._kept_context = told
+            await asyncio.to_thread(keep_context, box, told)
+        return told
 
     async def _confirmed_counts(self) -> BoxCounts | None:
         """Return what corrects the plans. Drops it if it is of a model that the box has no more."""

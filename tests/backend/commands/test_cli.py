@@ -219,7 +219,7 @@ def test_an_estimate_tells_the_verdict_for_every_context_length(capsys: Capsys) 
 def test_without_arguments_the_sizes_of_transfer1_and_of_cosmos3_are_shown(capsys: Capsys) -> None:
     found = rows(capsys)
     assert len(found) == 45
-    assert sum(str(row["name"]).startswith("Cosmos 3, ") for row in found) == 20
+    assert sum(str(row["name"]).startswith("C3 ") for row in found) == 20
     assert found[5]["name"] == "720 16:9"
     assert (found[5]["width"], found[5]["height"]) == (1280, 704)
 
@@ -240,7 +240,7 @@ def test_csv_agrees_with_json(capsys: Capsys) -> None:
 def test_the_table_fits_80_columns_and_breaks_no_line(capsys: Capsys) -> None:
     run(["estimate"])
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 1 + 45 + 2
+    assert len(lines) == 1 + 45 + 3
     assert max(map(len, lines)) <= 80
     assert "4,683" in lines[6]
     assert "✗ exceeds" in lines[6]
