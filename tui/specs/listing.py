@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from backend.catalog.catalog import same_specs
@@ -18,6 +18,7 @@ from backend.planning.plan import Plan
 from backend.specs.model import BrokenSpec, Skipped, Spec
 from backend.specs.reading import Finding
 from tui.specs.marks import Marks
+from tui.specs.numbered_rows import NumberedRows
 from tui.specs.rows import (
     FolderGroup,
     Line,
@@ -38,7 +39,7 @@ class Listing:
     """The specs of the list, its cursor, marks, order and filter. Only the app's thread touches it."""
 
     def __init__(self) -> None:
-        self.rows: dict[int, Row] = {}
+        self.rows = NumberedRows()
         """The rows by their numbers."""
         self.shown: list[int] = []
         """Numbers of the rows that pass the filter, in order; those in folded groups too."""
@@ -72,9 +73,9 @@ class Listing:
         self.hidden_marks = 0
         """How many marked specs the filter hides."""
         self._cwd = str(Path.cwd())
-        self._sorted: list[Row] = []
+        self._sorted: list[int] = []
+        """The numbers of all rows, in order."""
         self._of_file: dict[str, list[int]] = {}
-        self._next = 0
         self._cursor: Line | None = None
         """The line that the cursor is on, or was on before nothing was shown."""
         self._anchor: Line | None = None
@@ -84,14 +85,17 @@ class Listing:
 
     def add(self, findings: Iterable[Finding]) -> list[Row]:
         """Add what a scan found, in its order; return the rows of its specs."""
-        new: list[Row] = []
+        specs: list[Spec] = []
         for finding in findings:
             if isinstance(finding, Spec):
-                new.append(self._row(finding))
+                specs.append(finding)
             elif isinstance(finding, BrokenSpec):
                 self.broken.append(finding)
             else:
                 self.skipped.append(finding)
+        new = self.rows.add(specs)
+        for row, spec in zip(new, specs, strict=True):
+            self._note_new(row, spec)
         self._place(new)
         return new
 
@@ -108,14 +112,11 @@ class Listing:
         fresh: list[Finding] = []
         gone: set[int] = set()
         for file, findings in files.items():
-            old = [self.rows[number] for number in self._of_file.pop(self._place_of(file), ())]
+            old = self.rows.of(self._of_file.pop(self._place_of(file), ()))
             new = [finding for finding in findings if isinstance(finding, Spec)]
             kept = same_specs([row.spec for row in old], new)
-            for at, spec in enumerate(new):
-                if at in kept:
-                    changed += self._change(old[kept[at]], spec)
-                else:
-                    fresh.append(spec)
+            changed += self._change([(old[kept[at]], new[at]) for at in kept])
+            fresh += [spec for at, spec in enumerate(new) if at not in kept]
             fresh += [finding for finding in findings if not isinstance(finding, Spec)]
             if kept:
                 self._of_file[self._place_of(file)] = [old[at].number for at in kept.values()]
@@ -128,16 +129,17 @@ class Listing:
 
     def forget_plans(self, videos: Collection[Path]) -> list[Row]:
         """Forget the plans of specs of these changed videos; return their rows, to be planned again."""
-        wanted = set(videos)
-        rows = [row for row in self.rows.values() if row.spec.video in wanted]
+        wanted = set(map(str, videos))
+        rows = [row for row in self.rows.values() if row.video in wanted] if wanted else []
         for row in rows:
-            self._forget_plan(row)
+            self.weighed -= row.plan is not None
+            row.plan = None
         return rows
 
     def take_plan(self, number: int, plan: Plan) -> None:
         """Note the plan of a spec."""
         row = self.rows.get(number)
-        if row is None or row.spec.prompt != plan.prompt:
+        if row is None or row.prompt != plan.prompt:
             return  # it is gone, or was edited meanwhile and will be weighed again
         self.weighed += row.plan is None
         row.plan = plan
@@ -146,15 +148,15 @@ class Listing:
     def take_jobs(self, jobs: Mapping[SpecKey, LatestJob]) -> bool:
         """Take over the states of jobs; return whether any of them belongs to a listed spec."""
         listed = False
-        for place, job in jobs.items():
-            there = self.jobs.get(place)
-            if there is not None and there.number > job.number:
-                continue
-            self.jobs[place] = job
-            for number in self._of_file.get(str(place[0]), ()):
-                row = self.rows[number]
-                if row.spec.entry == place[1]:
-                    row.job = job
+        of_files: dict[Path, dict[int, LatestJob]] = {}
+        for (file, entry), job in jobs.items():
+            there = self.jobs.get((file, entry))
+            if there is None or there.number <= job.number:
+                self.jobs[file, entry] = of_files.setdefault(file, {})[entry] = job
+        for file, of_entries in of_files.items():
+            for row in self.rows.of(self._of_file.get(str(file), ())):
+                if row.place[1] in of_entries:
+                    row.job = of_entries[row.place[1]]
                     self.has_states = listed = True
         if listed:
             self._note_news()
@@ -277,7 +279,7 @@ class Listing:
         before, self.wanted = self.wanted, parse_filter(self.filter)
         # A longer word leaves less of what the shorter one left; jobs and plans may add to that.
         narrower = self.wanted.narrows(before) and not before.changes
-        self._show(self._passing(self.shown_rows if narrower else self._sorted))
+        self._show(self._passing(self.rows.of(self.shown if narrower else self._sorted)))
 
     def set_order(self, order: SortOrder) -> None:
         """Sort by a column."""
@@ -301,55 +303,52 @@ class Listing:
     @property
     def shown_rows(self) -> list[Row]:
         """The rows that pass the filter, in order."""
-        return [self.rows[number] for number in self.shown]
+        return self.rows.of(self.shown)
 
     # --- how that is done
 
-    def _row(self, spec: Spec) -> Row:
-        row = Row(spec, number=self._next)
-        self._next += 1
-        self.rows[row.number] = row
+    def _note_new(self, row: Row, spec: Spec) -> None:
         self._of_file.setdefault(self._place_of(spec.file), []).append(row.number)
         if self.jobs:
             row.job = self.jobs.get(spec_key(spec))
         if self.results:
             row.is_result = spec.file.absolute() in self.results
         self.has_states = self.has_states or row.job is not None or row.upsampled
-        return row
 
     def _place_of(self, file: Path) -> str:
         # As file.absolute() would, which takes several times as long for a list of 100,000.
         return os.path.join(self._cwd, file)  # noqa: PTH118
 
-    def _change(self, row: Row, spec: Spec) -> list[Row]:
-        before = row.spec
-        row.take(spec)
-        row.job = self.jobs.get(spec_key(spec))
-        if (before.prompt, before.video) == (spec.prompt, spec.video):
-            return []
-        self._forget_plan(row)
-        return [row]
-
-    def _forget_plan(self, row: Row) -> None:
-        self.weighed -= row.plan is not None
-        row.plan = None
+    def _change(self, changes: Sequence[tuple[Row, Spec]]) -> list[Row]:
+        """Give rows their new specs, and return those that have to be planned again."""
+        self.rows.put((row.number, spec) for row, spec in changes)
+        to_plan: list[Row] = []
+        for before, spec in changes:
+            row = self.rows[before.number]
+            row.job, row.is_result = self.jobs.get(spec_key(spec)), before.is_result
+            if (before.prompt, before.video) == (row.prompt, row.video):
+                row.plan = before.plan
+            else:
+                self.weighed -= before.plan is not None
+                to_plan.append(row)
+        return to_plan
 
     def _remove(self, numbers: set[int]) -> None:
-        for number in numbers:
-            self.weighed -= self.rows.pop(number).plan is not None
+        self.weighed -= sum(self.rows[number].plan is not None for number in numbers)
+        self.rows.remove(numbers)
         if numbers:
             self.marks.forget(numbers)
-            self._sorted = [row for row in self._sorted if row.number in self.rows]
+            self._sorted = [number for number in self._sorted if number in self.rows]
             self.shown = [number for number in self.shown if number in self.rows]
 
     def _place(self, new: list[Row]) -> None:
         """Put new rows in the places that the order, filter and groups give them."""
         if not new:
             return
-        last = self._sorted[-1].place if self._sorted else new[0].place
+        last = self.rows[self._sorted[-1]].place if self._sorted else new[0].place
         as_found = [last, *(row.place for row in new)]
         plain = self.order == SortOrder() and not self.grouped and not self.wanted.words
-        self._sorted += new
+        self._sorted += [row.number for row in new]
         if plain and all(map(operator.le, as_found, as_found[1:])):
             # As a scan finds them, so nothing moves.
             self.shown += [row.number for row in self._passing(new)]
@@ -363,14 +362,15 @@ class Listing:
         self.stale = self.stale or self.wanted.changes or self.order.column.changes
 
     def _sort(self) -> None:
-        self._sorted = sort_rows(self._sorted, self.order)
-        self._show(self._passing(self._sorted))
+        rows = sort_rows(self.rows.of(self._sorted), self.order)
+        self._sorted = [row.number for row in rows]
+        self._show(self._passing(rows))
 
     def _passing(self, rows: list[Row]) -> list[Row]:
         found, self.similar = choose(self.wanted, self._as_marked(rows))
         if self.similar or (not found and self.wanted.words):
             # What matched a shorter word is not all that is similar to this one.
-            found, self.similar = choose(self.wanted, self._as_marked(self._sorted))
+            found, self.similar = choose(self.wanted, self._as_marked(self.rows.of(self._sorted)))
         return found
 
     def _as_marked(self, rows: list[Row]) -> list[Row]:

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 from backend.planning.plan import Plan
 from backend.specs.model import Spec
+from tui.specs.packs import Pack
 
 POST_EVERY = 0.1
 """Seconds between two batches of plans for specs out of sight."""
@@ -47,14 +48,14 @@ class PlanQueue:
 
     def __init__(self) -> None:
         self._changed = Condition()
-        self._waiting: dict[int, Spec] = {}
+        self._waiting: dict[int, Spec | Pack] = {}
         self._order: deque[int] = deque()
         """The numbers in the order in which they were added. Some of them do not wait any more."""
         self._in_sight: deque[int] = deque()
         self._closed = False
 
-    def add(self, specs: Mapping[int, Spec]) -> None:
-        """Add new or changed specs, by their numbers."""
+    def add(self, specs: Mapping[int, Spec | Pack]) -> None:
+        """Add new or changed specs, by their numbers; a packed one as its pack."""
         with self._changed:
             self._order.extend(number for number in specs if number not in self._waiting)
             self._waiting.update(specs)
@@ -97,14 +98,13 @@ class PlanQueue:
             return None
 
     def _pick(self) -> Taken | None:
-        while self._in_sight:
-            number = self._in_sight.popleft()
-            if number in self._waiting:
-                return Taken(number, self._waiting.pop(number), True)
-        while self._order:
-            number = self._order.popleft()
-            if number in self._waiting:
-                return Taken(number, self._waiting.pop(number), False)
+        for numbers in (self._in_sight, self._order):
+            while numbers:
+                number = numbers.popleft()
+                kept = self._waiting.pop(number, None)
+                if kept is not None:
+                    spec = kept.spec(number) if isinstance(kept, Pack) else kept
+                    return Taken(number, spec, numbers is self._in_sight)
         return None
 
 

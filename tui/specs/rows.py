@@ -5,6 +5,7 @@ columns that rows can be sorted by. No widgets.
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from backend.planning.history import LatestJob
 from backend.planning.plan import Plan
 from backend.specs.model import Spec
 from backend.store import State
+from tui.specs.packs import Pack, sortable
 from tui.tokens.verdicts import Standing, standing
 
 Key = tuple[int | str, ...] | int | str
@@ -57,37 +59,82 @@ class SortOrder:
         return "▼" if self.descending else "▲"
 
 
-@dataclass(slots=True, eq=False)
-class Row:
+class Row(ABC):
     """One spec, and its plan once it is made."""
 
-    spec: Spec
-    plan: Plan | None = None
-    number: int = 0
+    __slots__ = ("number",)
+
+    number: int
     """The number of the spec, which stays the same while its file is edited."""
-    job: LatestJob | None = None
-    """The latest job of this file and entry."""
-    is_result: bool = False
-    """Whether its file is a result of ours."""
-    haystack: str = field(init=False)
-    """The text that the filter searches."""
-    place: tuple[str, int] = field(init=False)
-    """Its file, spelled so that sorting gives the order of a scan, and its entry."""
 
-    def __post_init__(self) -> None:
-        self.take(self.spec)
+    @property
+    @abstractmethod
+    def plan(self) -> Plan | None: ...
 
-    def take(self, spec: Spec) -> None:
-        """Take over a changed spec."""
-        self.spec = spec
-        self.haystack = haystack_of(spec)
-        # No name holds a NUL, and no character comes before it.
-        self.place = (str(spec.file).replace(os.sep, "\0"), spec.entry)
+    @plan.setter
+    @abstractmethod
+    def plan(self, plan: Plan | None) -> None: ...
+
+    @property
+    @abstractmethod
+    def job(self) -> LatestJob | None:
+        """The latest job of this file and entry."""
+
+    @job.setter
+    @abstractmethod
+    def job(self, job: LatestJob | None) -> None: ...
+
+    @property
+    @abstractmethod
+    def is_result(self) -> bool:
+        """Whether its file is a result of ours."""
+
+    @is_result.setter
+    @abstractmethod
+    def is_result(self, is_result: bool) -> None: ...
+
+    @property
+    @abstractmethod
+    def source(self) -> Spec | Pack:
+        """What the spec is had from, also in another thread and when the row is gone."""
+
+    @property
+    @abstractmethod
+    def spec(self) -> Spec: ...
+
+    @property
+    @abstractmethod
+    def prompt(self) -> str:
+        """The prompt of the spec."""
+
+    @property
+    @abstractmethod
+    def video(self) -> str:
+        """The path of the spec's video; empty where it has none."""
+
+    @property
+    @abstractmethod
+    def haystack(self) -> str:
+        """The text that the filter searches."""
+
+    @property
+    @abstractmethod
+    def place(self) -> tuple[str, int]:
+        """Its file, spelled so that sorting gives the order of a scan, and its entry."""
+
+    @property
+    @abstractmethod
+    def upsampled(self) -> bool:
+        """Whether its file says that it is upsampled, or is a result of ours."""
 
     @property
     def bookmark(self) -> str:
         """The place of the spec on disk, by which the next session finds it."""
-        return f"{self.spec.file.absolute()}:{self.spec.entry}"
+        return f"{self.spec.file.absolute()}:{self.place[1]}"
+
+    def is_at(self, bookmark: str) -> bool:
+        """Whether this is its bookmark, which takes less time than to make it."""
+        return bookmark.endswith(f":{self.place[1]}") and self.bookmark == bookmark
 
     @property
     def folded_name(self) -> str:
@@ -102,11 +149,45 @@ class Row:
     @property
     def state(self) -> State | None:
         """The state of the latest job for this prompt; None when there is none."""
-        return self.job.state if self.job and self.job.prompt == self.spec.prompt else None
+        job = self.job
+        return job.state if job and job.prompt == self.prompt else None
+
+
+class HeldRow(Row):
+    """A row that holds its spec."""
+
+    __slots__ = ("haystack", "is_result", "job", "place", "plan", "spec")
+
+    spec: Spec
+    plan: Plan | None
+    job: LatestJob | None
+    is_result: bool
+    haystack: str
+    place: tuple[str, int]
+
+    def __init__(self, spec: Spec, plan: Plan | None = None, number: int = 0) -> None:
+        self.spec = spec
+        self.plan = plan
+        self.number = number
+        self.job = None
+        self.is_result = False
+        self.haystack = haystack_of(spec)
+        self.place = (sortable(spec.file), spec.entry)
+
+    @property
+    def source(self) -> Spec:
+        return self.spec
+
+    @property
+    def prompt(self) -> str:
+        return self.spec.prompt
+
+    @property
+    def video(self) -> str:
+        return str(self.spec.video or "")
 
     @property
     def upsampled(self) -> bool:
-        """Whether its file says that it is upsampled, or is a result of ours."""
         return self.spec.is_upsampled or self.is_result
 
 
@@ -217,7 +298,7 @@ _STATES = {
 _KEYS: dict[Column, Callable[[Row], Key | None]] = {
     Column.PLACE: lambda row: row.place,
     Column.NAME: lambda row: row.folded_name,
-    Column.VIDEO: lambda row: str(row.spec.video) if row.spec.video else None,
+    Column.VIDEO: lambda row: row.video or None,
     Column.SIZE: _size,
     Column.FRAMES: _frames,
     Column.TOKENS: _tokens,

@@ -218,7 +218,7 @@ class SpecsScreen(FilteredPage):
         last = self.host.memory.recall("specs.last", "")
         if last and self.listing.position == 0:
             for position, number in enumerate(self.listing.shown):
-                if self.listing.rows[number].bookmark == last:
+                if self.listing.rows[number].is_at(last):
                     self.listing.move_to(position)
                     break
 

@@ -63,10 +63,12 @@ class SpecDetail(VerticalScroll, can_focus=True):
 
     def show(self, row: Row | None) -> None:
         """Show this row, from its top if another one was shown before."""
+        # Not the rows themselves: that of a packed spec is made anew for each use.
+        stays = (row and row.number) == (self._row and self._row.number)
         shown = (row.spec, row.plan) if row else (None, None)
-        if row is self._row and all(a is b for a, b in zip(shown, self._shown, strict=True)):
+        if stays and shown[0] == self._shown[0] and shown[1] is self._shown[1]:
             return
-        if row is not self._row:
+        if not stays:
             self.scroll_home(animate=False)
         self._row, self._shown = row, shown
         self._draw()

@@ -116,7 +116,7 @@ class SpecThreads:
 
     def weigh(self, rows: Iterable[Row], in_sight: Iterable[int]) -> None:
         """Add these specs to those that are to be planned, and begin with those in sight."""
-        self._queue.add({row.number: row.spec for row in rows})
+        self._queue.add({row.number: row.source for row in rows})
         self._queue.look_at(in_sight)
 
     def look_at(self, in_sight: Iterable[int]) -> None:

@@ -13,19 +13,19 @@ from backend.specs.model import Mode, Spec, SpecFormat, Target
 from backend.tokens import TextCounter
 from tui.specs.detail_text import describe_facts, describe_prompt, describe_verdict
 from tui.specs.planning import PromptPlanner
-from tui.specs.rows import Row
+from tui.specs.rows import HeldRow
 
 CWD = Path("/made/up")
 
 
-def describe(row: Row, width: int = 70) -> str:
+def describe(row: HeldRow, width: int = 70) -> str:
     """Everything that is said in words, in its order."""
     parts = (describe_verdict(row, width), describe_prompt(row), describe_facts(row, CWD, width))
     return "\n".join(part.plain for part in parts)
 
 
 def described(spec: Spec, planner: PromptPlanner, width: int = 70) -> str:
-    return describe(Row(spec, planner.plan_spec(spec)), width)
+    return describe(HeldRow(spec, planner.plan_spec(spec)), width)
 
 
 def test_verdict_sum_and_parts_come_first(street: tuple[Spec, ...], planner: PromptPlanner) -> None:
@@ -69,9 +69,9 @@ def test_a_prompt_too_long_exceeds(street: tuple[Spec, ...], planner: PromptPlan
 def test_an_estimated_budget_is_marked(street: tuple[Spec, ...], planner: PromptPlanner) -> None:
     plan = planner.plan_spec(street[1])
     assert plan.budget is not None
-    assert "≈" not in describe(Row(street[1], plan))
+    assert "≈" not in describe(HeldRow(street[1], plan))
     estimated = replace(plan, budget=replace(plan.budget, estimated=True))
-    text = describe(Row(street[1], estimated))
+    text = describe(HeldRow(street[1], estimated))
     assert f"≈{plan.budget.needed:,} of 4,096" in text
     assert "text ≈" in text
 
@@ -100,10 +100,10 @@ def test_an_address_is_told_as_one_before_and_after_it_is_fetched(
 ) -> None:
     address = "https://media.example/a.mp4?key=1"
     spec = replace(street[0], video=path_of_address(address))
-    text = describe(Row(spec, Plan("", None, None, 0, None, 0, None, to_fetch=(address,))))
+    text = describe(HeldRow(spec, Plan("", None, None, 0, None, 0, None, to_fetch=(address,))))
     assert f"↓ to fetch\n{address} is fetched when it is sent\n" in text
     assert f"video     {address}\n" in text
     plan = planner.plan_spec(street[0])
     assert plan.video is not None
     fetched = replace(plan, video=replace(plan.video, path=Path("/cache/3f"), address=address))
-    assert f"video     {address}\n" in describe(Row(spec, fetched))
+    assert f"video     {address}\n" in describe(HeldRow(spec, fetched))

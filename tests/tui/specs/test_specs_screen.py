@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -13,7 +14,7 @@ from textual.widgets import Static
 from backend.errors import ConfigError
 from backend.events import EstimateCorrected
 from backend.planning.plan import Plan
-from backend.specs.model import BrokenSpec, Skipped, Spec
+from backend.specs.model import BrokenSpec, Skipped, Spec, SpecFormat
 from backend.specs.scan import FileFindings
 from tests.support.pilots import PATIENCE, until
 from tests.tui.conftest import SizePlanner, footer_keys
@@ -127,10 +128,12 @@ async def test_letters_typed_into_a_filter_are_no_keys(
         assert screen.spec_list.has_focus
 
 
+@pytest.mark.parametrize("kind", [SpecFormat.UPSAMPLER_BATCH, SpecFormat.TABLE])
 async def test_enter_reads_the_detail_and_escape_goes_back(
-    make_app: MakeApp, settle: Settle, street: Street
+    make_app: MakeApp, settle: Settle, street: Street, kind: SpecFormat
 ) -> None:
-    async with make_app(street).run_test() as pilot:
+    specs = [replace(spec, format=kind) for spec in street]
+    async with make_app(specs).run_test() as pilot:
         screen = await settle(pilot)
         await pilot.press("d")
         assert screen.has_class("-no-detail")
@@ -142,6 +145,9 @@ async def test_enter_reads_the_detail_and_escape_goes_back(
         await until(pilot, lambda: screen.detail.scroll_offset.y == 1)
         await pilot.press("j")
         await until(pilot, lambda: screen.detail.scroll_offset.y == 2)
+        screen.detail.show(screen.listing.current)  # as after each batch of plans
+        await pilot.pause()
+        assert screen.detail.scroll_offset.y == 2
         assert screen.listing.position == 8
         await pilot.press("escape")
         assert screen.spec_list.has_focus
