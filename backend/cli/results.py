@@ -44,6 +44,17 @@ def results(
 
 
 @app.command
+def show(
+    *jobs: JobNumber,
+    json: Annotated[bool, Parameter(help="One JSON object a line, the texts as they are.")] = False,
+) -> ExitCode:
+    """Print results beside their prompts; a prompt that is a JSON object in lines."""
+    from backend.commands.results.list_results import show_results
+
+    return show_results(jobs, as_json=json)
+
+
+@app.command
 def accept(
     *jobs: JobNumber,
     clean: Annotated[bool, Parameter(help="All that are undecided and have no lint.")] = False,

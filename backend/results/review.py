@@ -25,8 +25,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.errors import InputError, UpsampleError
+from backend.results.edits import prompt_edited
 from backend.results.lints import Answered, Lint, LintKind, lint, near_duplicates
 from backend.results.writing import Result, load_result, take_away_results, write_results
+from backend.specs.json_prompts import said_in
 from backend.store import Job, State, Store, wanted_since
 from backend.store.decision import Decided, Decision
 
@@ -215,7 +217,7 @@ def _with_duplicates(prompts: Sequence[Reviewed]) -> list[Reviewed]:
             job = candidate.result.job
             of_question[job.prompt, job.video, job.controls].append(candidate)
         first = {same[0].number: same for same in of_question.values()}
-        texts = {number: same[0].result.prompt for number, same in first.items()}
+        texts = {n: "\n".join(said_in(same[0].result.prompt)) for n, same in first.items()}
         for number, other in near_duplicates(texts).items():
             for candidate in first[number]:
                 close[candidate.number] = first[other][0]
@@ -260,12 +262,14 @@ def decide(
     """Accept, edit or reject the result of a job, and update its files.
 
     `text` is the user's own text, for EDITED only. Decisions of one `step` are undone together. With `force`,
-    files that others made are replaced. Raises UpsampleError when a file may not be touched or the job has no
-    result; then nothing is decided or written. Blocks.
+    files that others made are replaced. Raises UpsampleError when a file may not be touched, the text cannot
+    be the prompt, or the job has no result; then nothing is decided or written. Blocks.
     """
     if (decision is Decision.EDITED) is (text is None) or (text is not None and not text.strip()):
         raise InputError(f"job {number} needs a text to be edited to, and only then")
     job = done_job(store, number)
+    if text is not None:
+        text = prompt_edited(job, load_result(store, job).prompt, text)
     before = _contents(store, _files_for([job]))
     made = store.note_decision(number, decision, text, step)
     # The file of an accepted result is written even when its contents do not change: it may be missing.

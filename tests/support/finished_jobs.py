@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backend.config import check_layers
+from backend.config import Layer, check_layers, load_profile
+from backend.planning.generation import generation_of
 from backend.planning.orders import Batch, make_jobs
 from backend.specs.model import Spec
 from backend.specs.reading import read_file
@@ -34,12 +35,13 @@ class Finisher:
     store: Store
     out: Path
     """The folder for results."""
+    profile: str = "transfer1"
 
     def queue(
         self, file: Path, *, review: bool = True, candidates: int = 1, seed: int = 0
     ) -> list[Job]:
         """The jobs for a spec file, queued."""
-        settings = check_layers([])
+        settings = check_layers([Layer("these", {"upsampling": {"profile": self.profile}})])
         batch = Batch(
             "local",
             settings.boxes["local"],
@@ -72,7 +74,10 @@ class Finisher:
         return self.store.jobs(job.number for job in jobs)
 
     def _answer(self, job: Job, text: str, reason: str) -> None:
-        identity = self.store.set_request(job.number, request_of(job), ANSWER.prompt_tokens or 0)
+        made = generation_of(job.target, None) if load_profile(self.profile).uses_target else None
+        identity = self.store.set_request(
+            job.number, request_of(job), ANSWER.prompt_tokens or 0, made
+        )
         answer = replace(
             ANSWER, text=text, finish_reason=reason, completion_tokens=len(text.split()) * 4 // 3
         )

@@ -8,6 +8,7 @@ from textual.content import Content
 
 from backend.box.status_text import READY, away_words, gpus_text, hand_over_words
 from backend.events import BoxStatus, LinkState
+from backend.specs.json_prompts import answer_lines
 from backend.store import State
 from backend.troubles.explain import explain_away
 from tui.queue.columns import name_of
@@ -212,7 +213,7 @@ def _answer(job: LiveJob, now: float) -> str:
 def answer_text(job: LiveJob, box: LiveBox | None, now: float) -> Content:
     """Return the text written so far, or what the job waits for."""
     if job.text and not (job.state is State.RUNNING and job.is_cut_off):
-        return Content(paragraphs(job.text.lstrip()))
+        return Content(paragraphs(answer_lines(job.text.lstrip())))
     if job.state.ended or job.state is State.PAUSED:
         return Content.styled(_NO_TEXT.get(job.state, ""), MUTED)
     if box is not None and is_starting(box):

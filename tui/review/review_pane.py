@@ -10,8 +10,17 @@ from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 
 from backend.results.review import Candidate
+from backend.specs.upsampled import is_json_object
 from tui.review.listing import ReviewListing
-from tui.review.text import facts, heading, lint_lines, original_text, result_text, tabs
+from tui.review.text import (
+    facts,
+    heading,
+    lint_lines,
+    object_texts,
+    original_text,
+    result_text,
+    tabs,
+)
 from tui.review.word_diff import WordDiff, diff_words
 from tui.text import LONGEST_TEXT, cut
 from tui.widgets.plain_text import PlainText
@@ -43,6 +52,7 @@ class ReviewPane(Vertical):
         self._listing = listing
         self._shown: Candidate | None = None
         self._diff: WordDiff | None = None
+        """How the shown result differs from its prompt; None for a JSON object."""
 
     def compose(self) -> ComposeResult:
         yield PlainText(id="heading")
@@ -66,7 +76,12 @@ class ReviewPane(Vertical):
             self.texts.scroll_home(animate=False)
         if before is None or before.result is not candidate.result:
             original, result = candidate.result.job.prompt, candidate.result.prompt
-            self._diff = diff_words(cut(original, LONGEST_TEXT), cut(result, LONGEST_TEXT))
+            # Of a short prompt and an object of a hundred keys, a comparison by words shows nothing.
+            self._diff = (
+                None
+                if is_json_object(result)
+                else diff_words(cut(original, LONGEST_TEXT), cut(result, LONGEST_TEXT))
+            )
         self._shown = candidate
         width = max(20, self.size.width - 2)
         self.query_one("#heading", PlainText).update(heading(prompt, candidate, width))
@@ -106,7 +121,9 @@ class ReviewPane(Vertical):
 
     def _draw_texts(self, candidate: Candidate) -> None:
         if self._diff is None:
-            return
-        self.query_one("#original", PlainText).update(original_text(self._diff))
-        text, _ = result_text(self._diff, candidate.lints, self._listing.lint)
+            original, text = object_texts(candidate.result.job.prompt, candidate.result.prompt)
+        else:
+            original = original_text(self._diff)
+            text, _ = result_text(self._diff, candidate.lints, self._listing.lint)
+        self.query_one("#original", PlainText).update(original)
         self.query_one("#result", PlainText).update(text)

@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.widgets import Input
 
 from backend.config.external_editor import edit_text
+from backend.results.edits import text_to_edit
 from backend.results.review import Candidate
 from backend.store import State
 from backend.store.decision import Decision
@@ -78,6 +79,8 @@ class ReviewPage(FilteredPage):
         self.listing = ReviewListing()
         self._trouble = ""
         """Why the results could not be read."""
+        self._edits: dict[int, str] = {}
+        """What users made of results in their editor, by job, until it is accepted."""
         self._pending: set[int] = set()
         """Jobs for which a decision is on its way."""
         self._done = -1
@@ -159,6 +162,7 @@ class ReviewPage(FilteredPage):
     def _tell(self, message: ReviewTold) -> None:
         if message.job is not None:
             self._pending.discard(message.job)
+            self._edits.pop(message.job, None)
         if message.text:
             self.notify(message.text, markup=False)
         self._read()
@@ -206,16 +210,18 @@ class ReviewPage(FilteredPage):
         candidate = self._needed()
         if candidate is None:
             return
-        text = await lend_terminal(self.app, partial(edit_text, candidate.result.prompt))
+        begun = self._edits.get(candidate.number) or text_to_edit(candidate.result.prompt)
+        text = await lend_terminal(self.app, partial(edit_text, begun))
         if text is not None:
             self._take_edited(candidate, text)
 
     def _take_edited(self, candidate: Candidate, text: str) -> None:
         if not text:
             self.notify("The text is empty, so nothing was changed; x rejects.", markup=False)
-        elif text == candidate.result.prompt.strip():
+        elif text == text_to_edit(candidate.result.prompt).strip():
             self.notify("The text was not changed, so nothing was decided.", markup=False)
         else:
+            self._edits[candidate.number] = text
             self._decide(candidate, Decision.EDITED, text)
 
     def _decide(self, candidate: Candidate, decision: Decision, text: str | None = None) -> None:

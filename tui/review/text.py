@@ -13,6 +13,7 @@ from textual.content import Content
 from backend.planning.costs import cost_text
 from backend.results.lints import Lint, Span
 from backend.results.review import Candidate, Reviewed
+from backend.specs.json_prompts import prompt_lines
 from backend.store.decision import Decision
 from tui.review.listing import ReviewListing, Show
 from tui.review.word_diff import DiffKind, DiffPiece, WordDiff, says_something, words
@@ -271,6 +272,19 @@ def result_text(diff: WordDiff, lints: Sequence[Lint], current: int) -> tuple[Co
         start += len(text)
         length += len(shown)
     return Content.assemble(made, *parts), place
+
+
+def object_texts(original: str, result: str) -> tuple[Content, Content]:
+    """Return the original prompt and a result that is a JSON object, in lines."""
+    before = Content.assemble(
+        ("Original", "bold"),
+        (f"  {len(words(original)):,} words", MUTED),
+        "\n\n",
+        paragraphs(original),
+    )
+    size = f"  JSON, {len(result):,} characters in the file"
+    shown = paragraphs(prompt_lines(result))
+    return before, Content.assemble(("Result", "bold"), (size, MUTED), "\n\n", shown)
 
 
 def _cut_at(

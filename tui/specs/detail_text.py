@@ -11,6 +11,7 @@ from backend.config import Upsampling
 from backend.planning.plan import Plan
 from backend.planning.size_costs import category_matrix, sizes_for
 from backend.sizes import CATEGORIES
+from backend.specs.json_prompts import prompt_lines
 from backend.specs.model import SpecFormat
 from backend.video import MediaKind, Video
 from tui.specs.rows import Row
@@ -29,7 +30,7 @@ def describe_verdict(row: Row, width: int) -> Content:
 def describe_prompt(row: Row) -> Content:
     """Return the whole prompt."""
     if row.spec.prompt:
-        return Content(paragraphs(row.spec.prompt))
+        return Content(paragraphs(prompt_lines(row.spec.prompt)))
     return Content.styled("(empty)", "$foreground-muted")
 
 

@@ -1,14 +1,17 @@
-"""`upsample results`: the results of the queue, each with its decision and its lints."""
+"""`upsample results` and `results show`: the results with their decisions and lints, and their texts."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from rich.text import Text
 
 from backend.commands.queue import open_user_queue
-from backend.console import out, safe, say, table, warn, write_json
+from backend.console import out, safe, say, table, warn, write_json, write_line
 from backend.exit_codes import ExitCode
 from backend.results.lints import Lint
-from backend.results.review import Candidate, Reviewed, load_review
+from backend.results.review import Candidate, Reviewed, done_job, load_review
+from backend.specs.json_prompts import prompt_lines
 from backend.store.decision import Decision
 from remote.protocol import Json
 
@@ -41,6 +44,42 @@ def list_results(*, undecided: bool, as_json: bool) -> ExitCode:
     else:
         say("Nothing waits for a review." if undecided else "There are no results yet.")
     return ExitCode.SOME_FAILED if review.troubles else ExitCode.OK
+
+
+def show_results(numbers: Sequence[int], *, as_json: bool) -> ExitCode:
+    """Print the prompts and the texts of these results, a JSON object in lines. Raises InputError."""
+    with open_user_queue() as store:
+        jobs = [done_job(store, number) for number in dict.fromkeys(numbers)]
+        review = load_review(store)
+    found = {
+        candidate.number: (prompt, candidate)
+        for prompt in review.prompts
+        for candidate in prompt.candidates
+    }
+    for job in jobs:
+        if job.number not in found:
+            continue
+        prompt, candidate = found[job.number]
+        if as_json:
+            write_json(_as_json(prompt, candidate))
+        else:
+            _show_texts(prompt, candidate)
+    missing = [job for job in jobs if job.number not in found]
+    for trouble in review.troubles if missing else ():
+        warn(trouble)
+    return ExitCode.SOME_FAILED if missing else ExitCode.OK
+
+
+def _show_texts(prompt: Reviewed, candidate: Candidate) -> None:
+    job = candidate.result.job
+    write_line(f"job {job.number}  {safe(prompt.name)}  {candidate.decision}  {prompt.place}")
+    for lint in candidate.lints:
+        write_line(f"! {lint.kind}: {lint.message}")
+    for text in (job.prompt, prompt_lines(candidate.result.prompt)):
+        write_line("")
+        for line in text.splitlines():
+            write_line(line)
+    write_line("")
 
 
 def _as_json(prompt: Reviewed, candidate: Candidate) -> dict[str, Json]:

@@ -50,6 +50,23 @@ def test_results_are_listed_with_decision_and_lints(jobs: list[Job], capsys: Cap
     assert "lost words" in json.dumps(dawn["lints"])
 
 
+def test_results_are_shown_beside_their_prompts_and_objects_in_lines(
+    jobs: list[Job], tmp_path: Path, capsys: Capsys
+) -> None:
+    with closing(Store(default_path())) as store:
+        spec = write_spec(tmp_path / "noon.json", {"id": "ps_3", "prompt": "noon"})
+        (noon,) = Finisher(store, tmp_path / "out").finish(spec, '{"a": ["M\\u00f6we\\u001b"]}')
+    assert run(["results", "show", str(jobs[1].number), str(noon.number)]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"job {jobs[1].number}  dawn  undecided  {tmp_path / 'out'}")
+    assert "! lost words: " in shown
+    assert "\nthree dawns\n\nA dawn [31m[/x].\n" in shown
+    assert shown.endswith('\nnoon\n\n{\n  "a": [\n    "Möwe\\u001b"\n  ]\n}\n\n')
+    (told,) = objects(capsys, "show", str(noon.number))
+    assert told["prompt"] == '{"a": ["M\\u00f6we\\u001b"]}'
+    assert run(["results", "show", "99"]) == ExitCode.USAGE
+
+
 def test_accepting_writes_and_undo_takes_it_back(
     jobs: list[Job], tmp_path: Path, capsys: Capsys
 ) -> None:

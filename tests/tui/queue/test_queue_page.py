@@ -86,6 +86,9 @@ async def test_the_text_of_the_current_job_streams(make_app: MakeApp) -> None:
         await until(pilot, lambda: text_of(page, "#text") == "A wet [/x] street")
         # The cursor goes to what runs.
         assert page.jobs.number == 2
+        app.hear(TextWritten(2, 0, '```json\n{"fps": 24, "sce'))
+        in_lines = '```json\n{\n  "fps": 24,\n  "sce'
+        await until(pilot, lambda: text_of(page, "#text") == in_lines)
 
 
 async def test_the_view_follows_the_end_and_holds_when_scrolled(make_app: MakeApp) -> None:

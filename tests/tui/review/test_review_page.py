@@ -19,6 +19,7 @@ from backend.results.review import load_review
 from backend.store import Store
 from backend.store.decision import Decision
 from tests.support.finished_jobs import Finisher
+from tests.support.json_profile import NAME, RIGHT, write_json_profile
 from tests.support.made_up_results import HARBOUR, OFFICE, fill_review
 from tests.support.pilots import until, until_screen
 from tests.support.specs import write_spec
@@ -263,6 +264,42 @@ async def test_an_edit_that_changes_nothing_decides_nothing(
         await pilot.press("e")
         await until(pilot, lambda: why in said(pilot))
         assert decisions(page)["robot_office"] == "undecided"
+
+
+@pytest.fixture
+def object_app(make_desk: Callable[..., Desk], planner: object, tmp_path: Path) -> UpsampleApp:
+    """The app on one result that is a JSON object."""
+    write_json_profile()
+    spec = {"model_mode": "text2video", "prompt": "Warm dusk", "fps": 16}
+    with closing(Store(tmp_path / "queue.db")) as store:
+        finisher = Finisher(store, tmp_path / "out", NAME)
+        finisher.finish(write_spec(tmp_path / "dusk.json", spec), RIGHT)
+    desk = make_desk(SpecSource((), tmp_path, list), planner)
+    return UpsampleApp(replace(desk, queue=tmp_path / "queue.db"))
+
+
+@pytest.mark.usefixtures("lent")
+async def test_an_object_is_shown_in_lines_and_a_wrong_edit_of_it_is_kept_until_it_is_right(
+    object_app: UpsampleApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with object_app.run_test(size=(120, 40)) as pilot:
+        page = await review(pilot)
+        assert '\n{\n  "scene": "a long dusk",\n  "fps": 16\n}' in text_of(page, "#result")
+        assert "lost" not in text_of(page, "#original")
+        set_editor(monkeypatch, "t.replace('long dusk', 'short dusk').replace(',', '')")
+        await pilot.press("e")
+        await until(pilot, lambda: "it is no JSON: Expecting ',' delimiter: line 3" in said(pilot))
+        await until(pilot, lambda: not page._pending)
+        assert decisions(page) == {"dusk": "undecided"}
+        set_editor(
+            monkeypatch,
+            "t.replace('dusk', 'dusk,').replace('dusk,' + chr(34), 'dusk' + chr(34) + ',')",
+        )
+        await pilot.press("e")
+        await until(pilot, lambda: decisions(page) == {"dusk": "edited"})
+        prompt = await written(pilot, tmp_path, "dusk")
+        assert prompt == '{"scene": "a short dusk", "fps": 16}'
+        assert page._edits == {}
 
 
 async def test_an_editor_that_is_not_there_is_told(

@@ -82,6 +82,11 @@ def test_the_whole_prompt_is_there_as_data(
     assert "[/x] [red]\\x1b[31m \\u202eesrever" in described(street[6], planner)
 
 
+def test_a_prompt_that_is_an_object_is_shown_in_lines(make_spec: Callable[..., Spec]) -> None:
+    text = describe_prompt(Row(make_spec("a", '{"fps": 24, "note": "\\u001b"}'))).plain
+    assert text == '{\n  "fps": 24,\n  "note": "\\u001b"\n}'
+
+
 def test_an_empty_prompt_and_an_upsampled_one_are_told(
     make_spec: Callable[..., Spec], planner: PromptPlanner
 ) -> None:
