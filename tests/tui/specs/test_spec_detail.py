@@ -50,7 +50,7 @@ def test_the_mode_and_the_profile_are_told(make_spec: Callable[..., Spec]) -> No
         make_spec("a", "tea", ""), format=SpecFormat.COSMOS3, target=Target(Mode.TEXT2VIDEO)
     )
     plan = Planner(load_settings().upsampling, TextCounter()).plan_spec(spec)
-    text = describe(Row(spec, plan))
+    text = describe(HeldRow(spec, plan))
     assert ":3  (cosmos3, text2video)\nprofile   transfer1" in text
 
 
