@@ -10,13 +10,15 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from backend.errors import UpsampleError
+from backend.errors import ConfigError, UpsampleError
 from backend.events import (
     Event,
     JobCancelled,
     JobDone,
+    JobDrawnAgain,
     JobFailed,
     JobPaused,
     JobSent,
@@ -25,8 +27,8 @@ from backend.events import (
     WritingFailed,
 )
 from backend.results.review import deliver
-from backend.results.writing import prompt_in
-from backend.store import Job, State, Store
+from backend.results.writing import profile_of, taken_prompt
+from backend.store import Draw, Job, State, Store
 
 _OVERLAP = 60.0
 """Seconds before the last known change that each poll reads again, because a clock may be set back."""
@@ -115,11 +117,13 @@ class Follower:
         return not self._unended
 
     async def _note(self, job: Job) -> None:
-        self._jobs[job.number] = job
+        before, self._jobs[job.number] = self._jobs[job.number], job
         if job.state.ended or job.state is State.PAUSED:
             self._unended.discard(job.number)
         else:
             self._unended.add(job.number)
+        for drawn in await asyncio.to_thread(_drawn_since, before, job):
+            self._watch(drawn)
         event = await asyncio.to_thread(self._event, job)
         if event is not None:
             self._watch(event)
@@ -134,7 +138,8 @@ class Follower:
             case State.DONE:
                 return self._done(job)
             case State.FAILED:
-                return JobFailed(job.number, job.name, job.error)
+                draw = _last_draw(job)
+                return JobFailed(job.number, job.name, job.error, draw.cost if draw else None)
             case State.CANCELLED:
                 return JobCancelled(job.number, job.name)
             case State.PAUSED:
@@ -147,7 +152,7 @@ class Follower:
         if answer is None:
             return None
         try:
-            prompt = prompt_in(answer, job).text
+            prompt = taken_prompt(answer, job).text
         except UpsampleError as error:
             return JobFailed(job.number, job.name, str(error))
         return JobDone(
@@ -177,3 +182,26 @@ class Follower:
                 continue
             if files:
                 self._watch(ResultsWritten(files[0], tuple(files[1:])))
+
+
+def _drawn_since(before: Job, job: Job) -> list[JobDrawnAgain]:
+    """Return the draws of a job after which another one was asked for, since it was as `before`."""
+    first = len(before.draws)
+    new = job.draws[first:]
+    if new and new[-1] == _last_draw(job):
+        new = new[:-1]
+    if not new:
+        return []
+    most = 0
+    with suppress(ConfigError):  # the profile is gone
+        most = profile_of(job).answer.draws
+    return [
+        JobDrawnAgain(job.number, job.name, number, max(most, number), draw.problem, draw.cost)
+        for number, draw in enumerate(new, first + 2)
+    ]
+
+
+def _last_draw(job: Job) -> Draw | None:
+    """Return the draw with which a job has failed; None where it has not failed with one."""
+    is_last = job.state is State.FAILED and job.draws and job.draws[-1].identity == job.identity
+    return job.draws[-1] if is_last else None

@@ -19,7 +19,7 @@ from backend.config import queued_settings
 from backend.config.profiles import Profile, load_profile
 from backend.config.profiles.cleaning import Cleaned, upsampled_prompt
 from backend.config.profiles.json_answer import json_prompt
-from backend.errors import ResultError
+from backend.errors import AnswerError, ResultError
 from backend.files import read_regular, write_whole
 from backend.files.without_links import LinkInTheWay, is_link_free, open_folder
 from backend.results.sidecars import SIDECAR_FOLDER, earlier_sidecar_path, sidecar_path
@@ -53,7 +53,7 @@ class Result:
     """What the model wants avoided; empty where it was not asked."""
 
 
-def prompt_in(answer: Answer, job: Job) -> Cleaned:
+def prompt_in(answer: Answer, job: Job, *, is_taken: bool = False) -> Cleaned:
     """Extract the upsampled prompt from an answer to this job, by the rules of the job's profile.
 
     Raises AnswerError when it has none, and ConfigError when the profile cannot be used any more.
@@ -62,7 +62,26 @@ def prompt_in(answer: Answer, job: Job) -> Cleaned:
     if profile.answer.format == "text" or job.generation is None:
         return upsampled_prompt(answer.text, answer.finish_reason, profile.answer)
     schema = profile.schema_for(job.generation.mode, job.generation.source)
-    return json_prompt(answer.text, answer.finish_reason, profile.answer, schema, job.generation)
+    return json_prompt(
+        answer.text,
+        answer.finish_reason,
+        profile.answer,
+        schema,
+        job.generation,
+        is_taken=is_taken,
+    )
+
+
+def taken_prompt(answer: Answer, job: Job) -> Cleaned:
+    """Extract the upsampled prompt from the answer to a job that is done.
+
+    The answer was as the profile wanted it then, which may want something else now. Raises as `prompt_in`.
+    """
+    try:
+        return prompt_in(answer, job, is_taken=True)
+    except AnswerError:
+        # The profile may have asked for text then.
+        return upsampled_prompt(answer.text, answer.finish_reason, profile_of(job).answer)
 
 
 def profile_of(job: Job) -> Profile:
@@ -75,7 +94,7 @@ def load_result(store: Store, job: Job) -> Result:
     answer = store.answer(job.identity or "", job.box)
     if answer is None:
         raise KeyError(job.number)
-    cleaned = prompt_in(answer, job)
+    cleaned = taken_prompt(answer, job)
     decided = store.decisions([job.number]).get(job.number)
     edited = decided.text if decided else None
     provenance = _provenance(store, job, answer, cleaned) | {"edited": edited is not None}

@@ -20,7 +20,15 @@ from backend.config import load_settings
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.prepare import Preparer
 from backend.errors import InputError
-from backend.events import Event, HandedOver, JobDone, JobDrawnAgain, JobFailed, JobPostponed
+from backend.events import (
+    Event,
+    HandedOver,
+    JobDone,
+    JobDrawnAgain,
+    JobFailed,
+    JobPostponed,
+    WritingFailed,
+)
 from backend.exit_codes import ExitCode
 from backend.planning.orders import (
     GREATEST_SEED,
@@ -43,7 +51,7 @@ from remote.protocol import (
     Submit,
     Welcome,
 )
-from tests.support.json_profile import NAME, RIGHT, write_json_profile
+from tests.support.json_profile import NAME, PROFILE, RIGHT, SCHEMA, write_json_profile
 
 BOX = Box("h100", "gpu", Setup("/root", "openai", "m", 1.0))
 PROSE = "A long dusk."
@@ -96,6 +104,11 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def job(store: Store, tmp_path: Path) -> Job:
     write_json_profile()
+    return queue_dusk(store, tmp_path)
+
+
+def queue_dusk(store: Store, tmp_path: Path) -> Job:
+    """Queue a spec as the profile `objects` is now."""
     spec = tmp_path / "dusk.json"
     spec.write_text(json.dumps({"model_mode": "text2video", "prompt": "Warm dusk", "fps": 16}))
     settings = load_settings({"upsampling": {"profile": NAME}})
@@ -295,3 +308,24 @@ async def test_a_box_that_has_all_jobs_is_said_to_have_them_again_after_another_
     events = await run(box, hand_over=True)
     told = [type(it) for it in events if isinstance(it, HandedOver | JobDrawnAgain)]
     assert told == [HandedOver, JobDrawnAgain] * 2 + [HandedOver]
+
+
+@pytest.mark.parametrize("was_text", [False, True])
+async def test_a_profile_that_was_changed_wants_nothing_of_results_that_were_taken_before(
+    store: Store, tmp_path: Path, run: Run, was_text: bool
+) -> None:
+    file = write_json_profile(PROFILE.partition("[answer]")[0] if was_text else PROFILE)
+    old = queue_dusk(store, tmp_path)
+    await run(AnsweringBox(lambda _: PROSE if was_text else RIGHT))
+    file.write_text(PROFILE)
+    file.with_name("scene.json").write_text(
+        json.dumps(SCHEMA | {"required": ["scene", "fps", "mood"]})
+    )
+    before = load_result(store, store.jobs([old.number])[0]).prompt
+    assert before == PROSE if was_text else json.loads(before)["fps"] == 16
+    new = queue_dusk(store, tmp_path)
+    assert new.number != old.number
+    file.with_name("scene.json").write_text(json.dumps(SCHEMA | {"additionalProperties": True}))
+    events = await run(AnsweringBox(lambda _: '{"scene": "a late dusk"}'))
+    assert not [event for event in events if isinstance(event, WritingFailed)]
+    assert "a late dusk" in json.loads(new.destination.read_text())["prompt"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,17 @@ from backend.dispatch import follow
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.follow import Follower, JobChanges
 from backend.dispatch.run_or_follow import run_or_follow
-from backend.events import Event, JobCancelled, JobDone, JobFailed, JobPaused, JobStarted
+from backend.events import (
+    Event,
+    JobCancelled,
+    JobDone,
+    JobDrawnAgain,
+    JobFailed,
+    JobPaused,
+    JobStarted,
+)
 from backend.results.undelivered import undelivered_jobs
-from backend.store import State, Store
+from backend.store import Draw, State, Store
 from tests.support.finished_jobs import Finisher
 from tests.support.near_box import BOX
 from tests.support.queued_jobs import ANSWER, REQUEST, new_job
@@ -109,6 +118,32 @@ async def test_what_another_process_does_is_told_as_events(
     assert told[0].attempt == 2
     assert JobCancelled(3, "dusk") in events
     assert JobPaused(4, "dusk") in events
+
+
+async def test_each_answer_that_another_process_did_not_take_is_told_once_with_its_cost(
+    store: Store, other: Store
+) -> None:
+    (job,) = other.queue([new_job(settings='{"profile": "cosmos3"}')])
+    events: list[Event] = []
+    follower = Follower(store, [job], events.append)
+
+    def draw(number: int, *, again: bool) -> None:
+        identity = other.set_request(1, replace(REQUEST, prompt=str(number)), 9)
+        other.set_state(1, State.RUNNING)
+        (now,) = other.jobs([1])
+        other.note_draw(now, Draw(number, identity, f"prose {number}", 1, 1, 0.5), again=again)
+
+    draw(1, again=True)
+    assert not await follower.report_changes()
+    for number in (2, 3):
+        draw(number, again=True)
+    draw(4, again=False)
+    other.set_state(1, State.FAILED, "prose 4")
+    assert await follower.report_changes()
+    assert [event for event in events if not isinstance(event, JobStarted)] == [
+        *(JobDrawnAgain(1, "dusk", n + 1, 5, f"prose {n}", 0.5) for n in (1, 2, 3)),
+        JobFailed(1, "dusk", "prose 4", 0.5),
+    ]
 
 
 async def test_jobs_that_are_cancelled_and_cleared_between_two_looks_have_ended(
