@@ -13,7 +13,7 @@ from backend.planning.admission import (
     RefusedSpec,
     refused_by_plan,
 )
-from backend.planning.costs import token_cost
+from backend.planning.costs import most_draws, token_cost
 from backend.planning.orders import Batch
 from backend.planning.pace import Pace
 from backend.planning.plan import Plan
@@ -55,6 +55,8 @@ class Summary:
     profiles: Mapping[str, int] = field(default_factory=dict)
     """How many of the prompts are asked about with each profile, in the order of the specs. Empty where the
     settings name one profile for all."""
+    draws: int = 1
+    """How often an answer is drawn at most, where a profile wants JSON."""
 
     @property
     def seconds(self) -> float | None:
@@ -112,6 +114,7 @@ def summarise(
         refused=tuple(sums.refused),
         pace=pace,
         cost=token_cost(batch.box_settings, sums.prompt_tokens, sums.answer_tokens),
+        draws=most_draws(sums.profiles),
         spend_limit=batch.box_settings.openai.spend_limit,
         profiles=sums.profiles if batch.settings.profile == AUTO else {},
     )

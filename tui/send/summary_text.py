@@ -6,7 +6,7 @@ from textual.content import Content
 
 from backend.config import Ahead
 from backend.planning.admission import Ground, RefusedSpec
-from backend.planning.costs import cost_text
+from backend.planning.costs import cost_text, drawn_again
 from backend.planning.orders import Batch
 from backend.planning.summary import Summary
 from tui.text import MUTED, one_line
@@ -97,7 +97,7 @@ def _time(summary: Summary) -> tuple[str, str]:
 
 
 def _cost_words(summary: Summary) -> str:
-    words = "is what it costs"
+    words = f"is what it costs{drawn_again(summary.draws)}"
     if summary.spend_limit and summary.cost and summary.cost > summary.spend_limit:
         return f"{words}; the box stops at {cost_text(summary.spend_limit)} a day"
     return words

@@ -52,6 +52,13 @@ def test_a_batch_costs_its_prompts_and_the_longest_answers(hosted: BoxSettings) 
     assert cost.words.endswith(", without 2 with media to be fetched")
 
 
+def test_answers_that_may_be_drawn_again_may_cost_more(hosted: BoxSettings) -> None:
+    plan = _plan(TextCounter())
+    cost = most_cost([(plan, 1), (replace(plan, profile="cosmos3"), 1)], hosted)
+    assert cost is not None
+    assert cost.words.endswith(", and up to 5 times that where answers are drawn again")
+
+
 def test_without_prices_or_with_another_engine_nothing_has_a_cost(hosted: BoxSettings) -> None:
     assert token_cost(hosted, 10, 10) == 0.0000075
     free = hosted.openai.model_copy(update={"price_in": 0.0, "price_out": 0.0})

@@ -83,7 +83,7 @@ def test_the_whole_prompt_is_there_as_data(
 
 
 def test_a_prompt_that_is_an_object_is_shown_in_lines(make_spec: Callable[..., Spec]) -> None:
-    text = describe_prompt(Row(make_spec("a", '{"fps": 24, "note": "\\u001b"}'))).plain
+    text = describe_prompt(HeldRow(make_spec("a", '{"fps": 24, "note": "\\u001b"}'))).plain
     assert text == '{\n  "fps": 24,\n  "note": "\\u001b"\n}'
 
 
