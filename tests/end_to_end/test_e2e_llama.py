@@ -15,12 +15,14 @@ import pytest
 
 from backend.store import Store
 from tests.end_to_end.conftest import StartSshd
-from tests.support.laptop import Laptop
-from tests.support.litellm_proxy import KEY
+from tests.support.certificates import Authority
+from tests.support.forward_proxies import forwarding
+from tests.support.laptop import IDLE_SECONDS, Laptop
+from tests.support.litellm_proxy import KEY, litellm_proxy
 from tests.support.llama_server import CONTEXT, MODEL, LlamaServer, llama_server
 from tests.support.model_servers import KEY_VARIABLE, SERVERS, ModelServer, model_server
 from tests.support.nginx import MOST_BYTES, nginx_before
-from tests.support.sshd import Sshd
+from tests.support.sshd import LOOPBACK, Sshd
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("servers"), pytest.mark.timeout(180)]
@@ -295,3 +297,37 @@ def test_a_profile_that_does_not_fit_is_told_once_and_its_estimates_are_correcte
     assert "What test has counted is forgotten" in forgotten.stderr
     again = box.run("--no-ui", str(spec), "--dry-run", "--json", "--include-upsampled")
     assert not any(json.loads(line)["measured"] for line in again.stdout.splitlines())
+
+
+# --- on the other side of the net ---
+
+
+def test_litellm_is_asked_over_tls_through_a_forward_proxy(
+    start_sshd: StartSshd, laptop: Laptop, box_root: Path, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    proxied = tmp_path / "proxy"
+    proxied.mkdir()
+    with forwarding(proxied) as proxy, litellm_proxy(tmp_path, authority) as server:
+        sshd = start_sshd(more_environment={KEY_VARIABLE: KEY, "HTTPS_PROXY": proxy.address})
+        laptop.add_host("testbox", sshd.port)
+        laptop.trust(sshd.port, sshd.host_key)
+        with llama_server(tmp_path / "llama", server.behind) as llama:
+            llama.key = KEY
+            llama.start()
+            llama.wait_until_loaded()
+            engine = (
+                f'engine = "openai"\nmodel = "{MODEL}"\nidle_timeout = {IDLE_SECONDS}\n'
+                f'[boxes.test.openai]\nbase_url = "{server.url}"\nslots = 2\n'
+                f'api_key_env = "{KEY_VARIABLE}"\n'
+            )
+            spec = _write_prompts(laptop, "a harbour at dusk", "rain")
+            _configure(laptop, box_root, engine)
+            refused = laptop.batch(spec)
+            assert refused.returncode == 3
+            assert "certificate verify failed" in refused.stderr
+            _configure(laptop, box_root, f'{engine}ca_file = "{authority.path}"\n')
+            done = laptop.batch(spec)
+            assert done.returncode == 0, done.stderr
+        assert laptop.states() == {"done": 2}
+        wait_until(lambda: proxy.passed.count(f"CONNECT {LOOPBACK}:{server.port}") >= 2)

@@ -36,6 +36,12 @@ class Authority:
 
     def serving(self, *, host: str = "127.0.0.1", days: float = 1) -> ssl.SSLContext:
         """The TLS settings of a server with a certificate for an address, which ends in so many days."""
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(self.certificate(host=host, days=days))
+        return tls
+
+    def certificate(self, *, host: str = "127.0.0.1", days: float = 1) -> Path:
+        """A file with such a certificate and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         now = datetime.now(UTC)
         address = x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))])
@@ -57,9 +63,7 @@ class Authority:
                 serialization.NoEncryption(),
             )
         )
-        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        tls.load_cert_chain(path)
-        return tls
+        return path
 
 
 def _named(name: str) -> x509.Name:

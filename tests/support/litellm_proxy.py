@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pwd
+import ssl
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.certificates import Authority
 from tests.support.sshd import BOUND, LOOPBACK, free_port
 from tests.support.waiting import wait_until
 
@@ -37,11 +39,16 @@ class LiteLLM:
     port: int
     behind: int
     """The port at which it asks a llama.cpp server."""
+    scheme: str = "http"
+
+    @property
+    def address(self) -> str:
+        return f"{self.scheme}://{LOOPBACK}:{self.port}"
 
     @property
     def url(self) -> str:
         """The base_url of a box."""
-        return f"http://{LOOPBACK}:{self.port}/v1"
+        return f"{self.address}/v1"
 
 
 def find_program() -> Path:
@@ -56,13 +63,17 @@ def find_program() -> Path:
 
 
 @contextlib.contextmanager
-def litellm_proxy(folder: Path) -> Iterator[LiteLLM]:
-    """A proxy that answers. That takes some 20 s and 400 MB."""
-    made = LiteLLM(free_port(), free_port())
+def litellm_proxy(folder: Path, authority: Authority | None = None) -> Iterator[LiteLLM]:
+    """A proxy that answers, over TLS where an authority signs for it. That takes some 20 s and 400 MB."""
+    made = LiteLLM(free_port(), free_port(), "https" if authority else "http")
     config = folder / "config.yaml"
     config.write_text(json.dumps(_config(made.behind)))  # YAML, too
     log = folder / "litellm.log"
     where: list[str | Path] = ["--config", config, "--host", LOOPBACK, "--port", str(made.port)]
+    if authority is not None:
+        certificate = authority.certificate()
+        where += ["--ssl_certfile_path", certificate, "--ssl_keyfile_path", certificate]
+    trusted = ssl.create_default_context(cafile=authority.path) if authority else None
     # It asks the network for prices and tells it of itself, unless told not to.
     quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "HOME": str(folder)}
     with log.open("wb") as written:
@@ -78,8 +89,8 @@ def litellm_proxy(folder: Path) -> Iterator[LiteLLM]:
         if process.poll() is not None:
             pytest.fail(f"LiteLLM has ended: {log.read_text()[-2000:]}")
         with contextlib.suppress(OSError):
-            alive = f"http://{LOOPBACK}:{made.port}/health/liveliness"
-            with urllib.request.urlopen(alive, timeout=BOUND) as page:
+            alive = f"{made.address}/health/liveliness"
+            with urllib.request.urlopen(alive, timeout=BOUND, context=trusted) as page:  # noqa: S310
                 return bool(page.status == 200)
         return False
 
