@@ -9,10 +9,11 @@ import tomlkit
 
 from backend.config.profiles import profiles_folder
 from backend.config.profiles.cosmos_framework import ImportedProfile, read_checkout
+from backend.config.profiles.schemas import MOST_BYTES
 from backend.console import say, write_line
 from backend.errors import ConfigError
 from backend.exit_codes import ExitCode
-from backend.files import write_whole
+from backend.files import read_regular, write_whole
 
 _SCHEMAS = {
     "text2image": "cosmos3-image.json",
@@ -34,19 +35,35 @@ def import_profiles(checkout: Path, *, force: bool) -> ExitCode:
         files |= {name: shipped.joinpath(name).read_text("utf-8") for name in _schemas_of(profile)}
         files[f"{profile.name}.toml"] = _as_toml(profile)
     folder = profiles_folder()
-    present = [name for name in files if (folder / name).exists() and name.endswith(".toml")]
+    present = [name for name, text in files.items() if _is_other(folder / name, text)]
     if present and not force:
         raise ConfigError(
             f"{folder / present[0]} exists already",
             "Use --force to write it anew, or move it away.",
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        write_whole(folder / name, text.encode())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            write_whole(folder / name, text.encode())
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be written: {error.strerror}") from error
+    for name in files:
         if name.endswith(".toml"):
             write_line(str(folder / name))
     say("Choose one with `upsample config set upsampling.profile NAME`.")
     return ExitCode.OK
+
+
+def _is_other(file: Path, text: str) -> bool:
+    """Whether there is such a profile, or a schema that is not as this one."""
+    if file.suffix == ".toml":
+        return file.exists()
+    try:
+        return read_regular(file, MOST_BYTES) != text.encode()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
 
 
 def _schemas_of(profile: ImportedProfile) -> set[str]:

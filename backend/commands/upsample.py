@@ -224,7 +224,12 @@ def _make_batch(options: UpsampleOptions, settings: Settings, name: str, box: Bo
     if options.num_gpu is not None and box.engine is EngineName.SKETCH:
         warn(f"the engine of {name} (sketch) uses no GPU; --num-gpu changes nothing")
     if options.paths and box.engine is EngineName.SKETCH:
-        refuse_json_of_sketch(settings.profile, name)
+        try:
+            refuse_json_of_sketch(settings.profile, name)
+        except InputError as error:
+            if not options.dry_run:
+                raise
+            warn(str(error))
     return Batch(
         box=name,
         box_settings=box,

@@ -30,7 +30,7 @@ def prompt_edited(job: Job, prompt: str, text: str) -> str:
     if profile.answer.format == "json" and job.generation is not None:
         # Only an answer has tags around it, and keys that are taken off.
         rules = profile.answer.model_copy(update={"unwrap": (), "drop": (), "negative_prompt": ""})
-        schema = profile.schema_for(job.generation.mode)
+        schema = profile.schema_for(job.generation.mode, job.generation.source)
         try:
             made = json_prompt(text, "stop", rules, schema, job.generation).text
         except AnswerError as error:

@@ -183,9 +183,9 @@ class _Constants:
         self._file = file
         try:
             self._tree = ast.parse(_text_of(file))
-        except (SyntaxError, ValueError, RecursionError) as error:
-            raise _unlike(file, error) from None
-        self._values = dict(self._assigned(self._tree.body))
+            self._values = dict(self._assigned(self._tree.body))
+        except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
+            raise _unlike(file, error or "it is nested too deeply") from None
 
     def text(self, name: str) -> str:
         return _text(self._value(name))
@@ -267,7 +267,11 @@ def _evaluated(node: ast.expr, known: Mapping[str, object]) -> object:
             return known.get(node.id)
         case ast.BinOp(op=ast.Add()):
             left, right = _evaluated(node.left, known), _evaluated(node.right, known)
-            return left + right if isinstance(left, str) and isinstance(right, str) else None
+            if not (isinstance(left, str) and isinstance(right, str)):
+                return None
+            if len(left) + len(right) > _MOST_BYTES:
+                raise ValueError("a text in it is too long")
+            return left + right
         case ast.Tuple() | ast.List():
             return tuple(_evaluated(it, known) for it in node.elts)
         case ast.Dict():

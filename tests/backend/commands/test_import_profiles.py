@@ -55,6 +55,7 @@ CANONICAL_TEMPLATES = {
 }
 os.abort()
 '''
+DOUBLED = "a0 = 'abcdefgh'\n" + "".join(f"a{n + 1} = a{n} + a{n}\n" for n in range(64))
 FILES = {
     "t2i_prompt.txt": "Draw $nl_description as $json_template of $resolution_ratio_dict\n",
     "t2i_json_schema.json": '{"image": ""}\n',
@@ -146,6 +147,20 @@ def test_what_is_there_is_written_anew_only_when_that_is_wanted(checkout: Path) 
     import_profiles(checkout, force=True)
 
 
+def test_a_schema_of_the_user_is_not_replaced_by_one_of_the_same_name(checkout: Path) -> None:
+    own = profiles_folder() / "cosmos3-video.json"
+    own.parent.mkdir(parents=True)
+    own.write_text('{"type": "object"}')
+    with pytest.raises(ConfigError, match=r"cosmos3-video\.json exists already"):
+        import_profiles(checkout, force=False)
+    assert own.read_text() == '{"type": "object"}'
+    import_profiles(checkout, force=True)
+    own.with_name("cosmos-framework.toml").unlink()
+    for other in own.parent.glob("*.toml"):
+        other.unlink()
+    import_profiles(checkout, force=False)  # the schemas are those that it writes
+
+
 def test_another_folder_is_no_checkout(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is no checkout of cosmos-framework"):
         import_profiles(tmp_path, force=False)
@@ -157,6 +172,9 @@ def test_another_folder_is_no_checkout(tmp_path: Path) -> None:
         ("inference/prompt_upsampling.py", "def (", "is not as cosmos-framework has it"),
         ("inference/prompt_upsampling.py", "x = 1", "it has no RESOLUTION_RATIO_DICT"),
         ("model/generator/upsampler/prompts.py", "SYSTEM_MESSAGE = ''", "it has no CANONICAL"),
+        ("inference/prompt_upsampling.py", DOUBLED, "a text in it is too long"),
+        ("inference/prompt_upsampling.py", "x = " + "'a' + " * 9000 + "'a'", "is not as"),
+        ("inference/prompt_upsampling.py", "x = {({1: 2},): 3}", "unhashable"),
         ("inference/prompting_templates/external_api/t2i_prompt.txt", "$other", "'other'"),
     ],
 )

@@ -299,6 +299,8 @@ def test_a_batch_for_json_is_refused_before_it_is_queued_for_the_engine_sketch(
     assert run_command(["--no-ui", str(spec)]) == ExitCode.USAGE
     assert "(sketch) writes prose alone" in capsys.readouterr().err
     assert not default_path().exists()
+    assert run_command(["--no-ui", "--dry-run", str(spec)]) == ExitCode.OK
+    assert "(sketch) writes prose alone" in capsys.readouterr().err
 
 
 async def test_a_box_that_has_all_jobs_is_said_to_have_them_again_after_another_draw(
