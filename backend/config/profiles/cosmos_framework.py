@@ -185,7 +185,7 @@ class _Constants:
             self._tree = ast.parse(_text_of(file))
             self._values = dict(self._assigned(self._tree.body))
         except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
-            raise _unlike(file, error or "it is nested too deeply") from None
+            raise _unlike(file, str(error) or "it is nested too deeply") from None
 
     def text(self, name: str) -> str:
         return _text(self._value(name))
