@@ -9,6 +9,7 @@ from textual.style import Style
 
 from backend.box.status_text import LINK_SIGNS, link_words, short_hand_over
 from backend.config import BoxSettings, Settings
+from backend.config.profiles import AUTO
 from backend.events import LinkState
 from tui.state.live import LiveBox
 from tui.text import one_line
@@ -80,8 +81,10 @@ def pages_line(current: str, pages: Sequence[str]) -> Content:
 
 
 def limit_line(settings: Settings) -> Content:
-    """Return the limit of every budget."""
+    """Return the limit of every budget, or that each profile has its own."""
     limits = settings.upsampling
+    if limits.profile == AUTO:
+        return Content.styled("limits by profile (auto) ", "$foreground-muted")
     return Content.assemble(
         f"{limits.max_tokens:,} tokens",
         (f", {limits.reserve:,} for the answer ", "$foreground-muted"),

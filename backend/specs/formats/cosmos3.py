@@ -55,7 +55,11 @@ def recognises(entry: Entry) -> bool:
     keys = fields.keys()
     if keys & _KEYS_OF_OTHERS:
         return False
-    has_own_control = any(isinstance(fields.get(name), dict) for name in ("blur", "wsm"))
+    controls = {name: it for name in _CONTROLS if isinstance(it := fields.get(name), dict)}
+    # Transfer2.5 calls a control's weight "control_weight".
+    has_own_control = bool(controls.keys() & {"blur", "wsm"}) or any(
+        "weight" in it for it in controls.values()
+    )
     has_prompt = bool(keys & {"prompt", "prompt_path"})
     return (
         bool(keys & _OWN_KEYS)

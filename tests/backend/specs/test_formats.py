@@ -128,6 +128,16 @@ TABLE: list[tuple[str, object, Sequence[object]]] = [
     ),
     (
         "s.json",
+        {"name": "n", "prompt": "p", "edge": {"control_path": "c.mp4", "weight": 1.0}},
+        [Read(COSMOS3, "p", "c.mp4")],
+    ),
+    (
+        "s.json",
+        {"name": "n", "prompt": "p", "edge": {"control_path": "c.mp4", "control_weight": 1.0}},
+        [Read(TRANSFER25, "p", "c.mp4")],
+    ),
+    (
+        "s.json",
         {"model_mode": "video2video", "prompt": "p", "vision_path": "v.mp4", **EDGE},
         [Read(COSMOS3, "p", "v.mp4")],
     ),

@@ -8,7 +8,7 @@ from backend.config import load_settings
 from backend.events import HandedOver, HandingOver, LinkChanged, LinkState
 from tui.queue.job_text import box_words
 from tui.state.live import Live
-from tui.widgets.status_text import box_line
+from tui.widgets.status_text import box_line, limit_line
 
 ROOM_AT_80 = 80 - len("4,096 tokens, 300 for the answer ")
 """Columns that the first line has for the box in a window of 80."""
@@ -51,3 +51,9 @@ def test_a_hand_over_is_told_whole_in_the_first_line_of_a_narrow_window() -> Non
     for event in (HandingOver("local", 187, 200), HandedOver("local", 200)):
         live.hear(event)
         assert len(box_line(settings, live.box("local"), 0.0).plain) <= ROOM_AT_80
+
+
+def test_one_limit_is_told_only_where_there_is_one() -> None:
+    assert limit_line(load_settings()).plain == "4,096 tokens, 300 for the answer "
+    auto = load_settings({"upsampling": {"profile": "auto"}})
+    assert limit_line(auto).plain == "limits by profile (auto) "
