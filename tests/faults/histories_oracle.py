@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 
 from remote.protocol import Request, parse
 from tests.faults.batch import Batch
-from tests.faults.engine import TASTE
+from tests.faults.engine import TASTE, wrong_draws
 from tests.faults.field import JsonObject
 from tests.faults.hand_over import HAND_OVER
 from tests.faults.kind import Side
@@ -75,7 +75,10 @@ def _judge_outages(batch: Batch) -> list[str]:
 
 
 def _judge_sources(batch: Batch) -> list[str]:
-    """A job that the box has needs its picture no more: one that fails for it then could have an answer."""
+    """A job that the box has needs its picture no more: one that fails for it then could have an answer.
+
+    Where the answer is not taken, the next draw needs the picture again.
+    """
     lacks_past = batch.switches or any(i.kind.forgets for i in batch.injected)
     if not batch.moved or lacks_past or batch.guest is not None:
         return []
@@ -86,6 +89,8 @@ def _judge_sources(batch: Batch) -> list[str]:
     for at, event in _timed_events(batch, "failed"):
         prompt = prompts.get(event["job"])
         known = [it["kind"] for it in durable if jobs.get(it["job"]) == prompt and it["at"] < at]
+        if batch.house.engine == "objects" and known.count("finished") <= wrong_draws(prompt or ""):
+            known = [kind for kind in known[-1:] if kind == "accepted"]
         is_for_source = any(name in event["error"] for name in names)
         if is_for_source and known and known[-1] in ("accepted", "finished"):
             troubles.append(

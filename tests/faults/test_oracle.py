@@ -64,6 +64,19 @@ class MadeUp:
     def write(self, prompt: str) -> None:
         self.file.write_text(json.dumps([{"prompt": prompt}]))
 
+    def draw_objects(self, counted: list[int], asked: list[int]) -> None:
+        """Let the answer be an object: these seeds are in its provenance, and were asked for."""
+        self.kind_of_engine = "objects"
+        self.engine = [
+            {"at": 2.0 + n, "prompt": PROMPT, "label": LABEL, "seed": seed, **line}
+            for n, seed in enumerate(asked)
+            for line in ({"event": "begun"}, {"event": "completed", "text": f"{seed}"})
+        ]
+        self.engine[-1]["text"] = TEXT
+        result = {"entry": 0, "seed": 200, "draws": [{"seed": seed} for seed in counted[:-1]]}
+        sidecar = self.file.parent / ".upsample" / "a.upsample.json"
+        sidecar.write_text(json.dumps({"results": [result]}))
+
     def troubles(self) -> list[str]:
         orders = SimpleNamespace(told=lambda log: self.durable if log == "durable" else [])
         house = SimpleNamespace(
@@ -265,17 +278,19 @@ def test_what_a_box_does_alone_is_all_of_it_and_touches_nothing_of_the_laptop(
 def test_draws_are_asked_for_once_and_counted_and_told(
     made_up: MadeUp, counted: list[int], asked: list[int], told: int, verdicts: list[str]
 ) -> None:
-    made_up.kind_of_engine = "objects"
-    made_up.engine = [
-        {"at": 2.0 + n, "prompt": PROMPT, "label": LABEL, "seed": seed, **line}
-        for n, seed in enumerate(asked)
-        for line in ({"event": "begun"}, {"event": "completed", "text": f"{seed}"})
-    ]
-    made_up.engine[-1]["text"] = TEXT
+    made_up.draw_objects(counted, asked)
     again: JsonObject = {"type": "drawn again", "job": 1, "name": "a"}
     made_up.events += [(4.2, again)] * told
-    result = {"entry": 0, "seed": 200, "draws": [{"seed": seed} for seed in counted[:-1]]}
-    (made_up.file.parent / ".upsample" / "a.upsample.json").write_text(
-        json.dumps({"results": [result]})
-    )
+    assert made_up.troubles() == verdicts
+
+
+@pytest.mark.parametrize(("answers", "verdicts"), [(1, []), (2, []), (3, ["LOST"])])
+def test_a_job_whose_answer_was_not_taken_may_fail_for_a_source_that_was_moved(
+    made_up: MadeUp, answers: int, verdicts: list[str]
+) -> None:
+    made_up.draw_objects(DRAWS, DRAWS)
+    made_up.injected = [Injected(0, _KIND["history: another journal, source moved"], 4.2)]
+    made_up.moved = [Path("a-0.ppm")]
+    made_up.durable += [made_up.durable[-1]] * (answers - 1)
+    made_up.events.append((4.3, {"type": "failed", "job": 1, "error": "a-0.ppm does not exist."}))
     assert made_up.troubles() == verdicts
