@@ -58,6 +58,7 @@ def plan_json(spec: Spec, plan: Plan) -> dict[str, Json]:
         "entry": spec.entry,
         "name": spec.name,
         "format": spec.format.value,
+        "mode": spec.target.mode.value if spec.target.mode else None,
         "profile": plan.profile or None,
         "video": _path(plan.video) or (spelled(spec.video) if spec.video else None),
         "control": _path(plan.controls[0] if plan.controls else None),

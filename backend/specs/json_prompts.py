@@ -30,7 +30,7 @@ def answer_lines(answer: str) -> str:
 
 def prompt_lines(prompt: str) -> str:
     """Return a prompt for people to read: a JSON object laid out by `lay_out`, any other text as it is."""
-    if json_object_in(prompt) is None:
+    if len(prompt) > 2 * LONGEST or json_object_in(prompt) is None:
         return prompt
     return lay_out(prompt[prompt.index("{") : prompt.rindex("}") + 1])
 
@@ -80,14 +80,12 @@ def _letters(token: str) -> str:
     return shown if shown.isprintable() else token
 
 
-def _values(value: Json) -> Iterator[str]:
-    if isinstance(value, dict):
-        for inner in value.values():
-            yield from _values(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _values(inner)
-    elif isinstance(value, str):
-        yield value
-    elif value is not None:
-        yield json.dumps(value)
+def _values(whole: Json) -> Iterator[str]:
+    # A model may nest its answer as deeply as Python can read, which leaves nothing for a recursion.
+    left = [whole]
+    while left:
+        value = left.pop()
+        if isinstance(value, (dict, list)):
+            left += reversed(list(value.values()) if isinstance(value, dict) else value)
+        elif value is not None:
+            yield value if isinstance(value, str) else json.dumps(value)

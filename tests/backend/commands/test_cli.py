@@ -572,6 +572,9 @@ def test_a_dry_run_shows_the_profile_of_each_spec_where_they_may_differ(
     put("b.txt", "a red car")
     assert run(["--dry-run", "a.json", "b.txt"]) == ExitCode.OK
     assert "transfer1" not in capsys.readouterr().out
+    planned = data(capsys, "--dry-run", "--json", "a.json")
+    assert isinstance(planned, dict)
+    assert (planned["profile"], planned["mode"]) == ("transfer1", "text2video")
     user_file().parent.mkdir(parents=True, exist_ok=True)
     user_file().write_text('box = "gpu"\n[boxes.gpu]\nhost = "gpu"\nengine = "openai"\n')
     monkeypatch.setenv("UPSAMPLE_PROFILE", "auto")

@@ -73,3 +73,9 @@ def test_it_stays_bounded_whatever_the_text_is() -> None:
 def test_what_a_prompt_says_is_its_values() -> None:
     assert said_in('{"a": ["b", 3, true], "c": {"d": "e", "f": null}}') == ["b", "3", "true", "e"]
     assert said_in("a red car") == ["a red car"]
+
+
+def test_an_object_that_is_nested_as_deeply_as_can_be_read_says_something() -> None:
+    for depth in range(200, 2_000, 50):
+        deep = '{"a": ' + "[" * depth + '"b"' + "]" * depth + "}"
+        assert said_in(deep) in (["b"], [deep])
