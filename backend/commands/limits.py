@@ -203,7 +203,7 @@ def _measure(
             "Raise upsampling.frames_to_extract, or ask for fewer with --frames.",
         )
     box = make_box(name, box_settings, settings)
-    folder = measuring_folder(name, box_settings.model, settings.upsampling.profile)
+    folder = measuring_folder(name, box_settings.model, settings.profile.name)
     measuring = MeasurementRun(lab, counter, box, folder)
     if measuring.kept:
         say(f"Going on with an interrupted measurement: {measuring.kept} replies are there.")

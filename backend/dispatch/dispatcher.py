@@ -341,6 +341,8 @@ class Dispatcher(Recipient[Ready]):
         """End the jobs of a request, or send it again if the box could not keep it."""
         match end:
             case Finished():
+                keep = self._store.keep_answer  # an equal request finds it, or the flight
+                await asyncio.to_thread(keep, flight.identity, self._box.name, end.answer)
                 self._release(flight)
                 await self._counts.hear(flight.jobs, end.answer)
                 await self._ledger.finish(flight, end.answer)
@@ -357,10 +359,8 @@ class Dispatcher(Recipient[Ready]):
                 await self._fail_on_box(flight, end)
             case Cancelled():
                 self._release(flight)
-                jobs = self._ledger.active(flight.jobs)
-                wanted = flight.cancelled_for
                 end_jobs = self._ledger.pause if flight.is_pause else self._ledger.cancel
-                await end_jobs([j for j in jobs if not wanted or j.number in wanted])
+                await end_jobs(self._ledger.active(flight.cancelled_for or flight.jobs))
             case Refused(kind="pictures") if flight.cargo is not None:
                 # The jobs that brought these pictures have ended; the box is about to report that.
                 self._flights.forget_pictures(flight.cargo.pictures)

@@ -209,8 +209,7 @@ class Ledger:
         return answer is not None
 
     async def finish(self, flight: Flight[Ready], answer: Answer) -> None:
-        """Store the answer to a request, and end the jobs that it is for."""
-        await asyncio.to_thread(self._store.keep_answer, flight.identity, self._box, answer)
+        """End the jobs that an answer is for, which is stored."""
         jobs = self._claim(self.active(flight.jobs))
         await self.run_shielded(self._finish(jobs, answer, flight.heard))
 

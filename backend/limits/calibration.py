@@ -162,8 +162,8 @@ def find_calibration(settings: Settings) -> Calibration | None:
     """Load the calibration of the chosen box, its model and the chosen profile; None when there is none."""
     if settings.box not in settings.boxes:
         return None
-    model, profile = settings.boxes[settings.box].model, settings.upsampling.profile
-    return _read(_file(settings.box, model, profile))
+    model = settings.boxes[settings.box].model
+    return _read(_file(settings.box, model, settings.profile.name))
 
 
 def measuring_folder(box: str, model: str, profile: str) -> Path:

@@ -183,6 +183,31 @@ async def test_what_stays_wrong_fails_with_what_was_wrong_and_keeps_its_text(
     assert kept.text == PROSE
 
 
+async def test_jobs_with_the_same_request_draw_together_and_pay_for_each_draw_once(
+    store: Store, job: Job, run: Run, tmp_path: Path
+) -> None:
+    twin = replace(job, key="twin", destination=tmp_path / "twin" / "dusk.json")
+    store.queue([twin])
+    box = AnsweringBox({7: PROSE, 107: PROSE, 207: RIGHT}.__getitem__)
+    events = await run(box)
+    assert box.seeds == [7, 107, 207]
+    assert [it.state for it in store.jobs()] == [State.DONE] * 2
+    assert [len(it.draws) for it in store.jobs()] == [2, 2]
+    costs = [it.cost or 0 for it in events if isinstance(it, JobDone | JobDrawnAgain)]
+    assert (len(costs), sum(costs)) == (6, 3 * 0.25)
+    assert twin.destination.read_text() == job.destination.read_text()
+
+
+async def test_a_job_that_is_cancelled_while_it_waits_for_a_draw_is_not_asked_again(
+    store: Store, job: Job, run: Run
+) -> None:
+    box = AnsweringBox(lambda _: PROSE)
+    store.note_draw(job, Draw(7, "ab", "prose", 60, 7), again=True)
+    store.ask_to_cancel([job.number])
+    await run(box)
+    assert (box.submitted, store.jobs()[0].state) == ([], State.CANCELLED)
+
+
 async def test_a_failed_job_that_is_queued_again_draws_what_was_not_drawn(
     store: Store, job: Job, run: Run
 ) -> None:

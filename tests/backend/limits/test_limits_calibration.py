@@ -80,6 +80,8 @@ def test_another_box_model_or_profile_has_its_own_measurement() -> None:
         {"upsampling": {"profile": "transfer1-stock"}},
     ):
         assert find_calibration(load_settings(dict(changes))) is None
+    # `limits` and `estimate` are about no spec, and then auto is transfer1.
+    assert find_calibration(load_settings({"upsampling": {"profile": "auto"}})) is not None
 
 
 def test_a_later_measurement_of_the_same_engine_keeps_the_sizes_that_it_did_not_ask() -> None:
