@@ -37,6 +37,7 @@ from backend.console import safe, say, table, warn, write_json, write_line
 from backend.errors import BoxUnreachable, BoxUnusable
 from backend.events import BoxLog, LinkChanged, LinkState, event_json
 from backend.exit_codes import ExitCode
+from backend.planning.box_context import keep_context
 from remote.protocol import Gpu, Json, Log, Status, Stop, Welcome, log_text
 
 _STOP_SECONDS = 60.0
@@ -49,6 +50,8 @@ def show_status(name: str | None, fingerprint: str, *, as_json: bool) -> ExitCod
     """Print the status of the box's daemon. Starts a daemon if none runs."""
     box = _box(name)
     welcome, status = asyncio.run(_ask_status(box, _asker(fingerprint)))
+    if welcome.context:
+        keep_context(box.name, welcome.context)  # the server may have been started with another one
     if as_json:
         known: dict[str, Json] = {
             "box": box.name,

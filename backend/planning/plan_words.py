@@ -38,7 +38,8 @@ def too_long(budget: Budget, size: Size | None, best: Size | None) -> InputError
     enough = -(-budget.needed // 1024) * 1024
     return InputError(
         problem,
-        f"Shorten the prompt, send fewer frames, or raise max_tokens to {enough:,} or more.",
+        f"Shorten the prompt, send fewer frames, or raise max_tokens to {enough:,} or more "
+        "(and the server's own context, if that is shorter).",
     )
 
 

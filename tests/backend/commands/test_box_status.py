@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from backend.box.link import FROM_NOW_ON, Box, JournalCursor
 from backend.commands import box as command
 from backend.config.edit import set_value
 from backend.exit_codes import ExitCode
+from backend.planning.box_context import keep_context, read_context
 from remote.protocol import FromBox, Status, Welcome
 
 
@@ -58,3 +60,19 @@ def test_a_look_at_a_box_does_not_ask_for_all_of_its_results(
     assert command.show_status("local", "", as_json=True) is ExitCode.OK
     assert json.loads(capsys.readouterr().out)["jobs_running"] == 1
     assert asked_from == [FROM_NOW_ON]
+
+
+def test_plans_count_with_the_context_that_a_look_at_the_box_was_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Longer(_Link):
+        welcome = replace(_Link.welcome, context=32_768)
+
+    @contextlib.asynccontextmanager
+    async def open_link(*_: object, look: bool) -> AsyncIterator[_Link]:
+        yield Longer()
+
+    monkeypatch.setattr(command, "open_link", open_link)
+    keep_context("local", 4096)
+    assert command.show_status("local", "", as_json=True) is ExitCode.OK
+    assert read_context("local") == 32_768
