@@ -179,7 +179,7 @@ class Planner:
                 videos.append(self._probe(path))
             except UpsampleError as error:
                 if not (self._fetch_media and isinstance(error, NotFetched)):
-                    return replace(unread, refusal=error)
+                    return replace(unread, refusal=_without_trace(error))
                 to_fetch.append(error.address)
         if to_fetch:
             return replace(unread, to_fetch=tuple(to_fetch))
@@ -371,6 +371,12 @@ def make_request(
         candidate=candidate,
         schema=narrowed(schema, math.ceil(made.seconds)),
     )
+
+
+def _without_trace(error: UpsampleError) -> UpsampleError:
+    """Return the error without the calls that it came through: a plan would keep them, 4 kB each."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _within_both(one: Bound, other: Bound) -> Bound:

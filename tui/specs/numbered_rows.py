@@ -10,6 +10,7 @@ from backend.specs.model import Spec
 from tui.specs.packed_rows import PackedRow
 from tui.specs.packs import MOST_SPECS, Pack, can_be_packed
 from tui.specs.rows import HeldRow, Row
+from tui.specs.shared_plans import SharedPlans
 
 
 class NumberedRows(Mapping[int, Row]):
@@ -19,6 +20,7 @@ class NumberedRows(Mapping[int, Row]):
         self._kept: list[HeldRow | Pack | None] = []
         """What each number has, None for a row that was removed. A list, since a dict takes 40 bytes each."""
         self._count = 0
+        self._shared = SharedPlans()
 
     def add(self, specs: Sequence[Spec]) -> list[Row]:
         """Add specs, and return their rows."""
@@ -49,7 +51,7 @@ class NumberedRows(Mapping[int, Row]):
             for start in range(0, len(numbered), MOST_SPECS):
                 part = numbered[start : start + MOST_SPECS]
                 first = part[0][0]
-                pack = Pack(first, [spec for _, spec in part])
+                pack = Pack(first, [spec for _, spec in part], self._shared)
                 self._kept[first : first + len(part)] = [pack] * len(part)
 
     def remove(self, numbers: Iterable[int]) -> None:

@@ -48,11 +48,11 @@ class PackedRow(Row):
 
     @property
     def plan(self) -> Plan | None:
-        return self._pack.plans[self.number - self._pack.first]
+        return self._pack.plan(self.number)
 
     @plan.setter
     def plan(self, plan: Plan | None) -> None:
-        self._pack.plans[self.number - self._pack.first] = plan
+        self._pack.take_plan(self.number, plan)
 
     @property
     def job(self) -> LatestJob | None:

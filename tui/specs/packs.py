@@ -14,6 +14,7 @@ from pathlib import Path
 from backend.planning.history import LatestJob
 from backend.planning.plan import Plan
 from backend.specs.model import UNSAID, Spec, SpecFormat
+from tui.specs.shared_plans import SharedPlans
 
 MOST_SPECS = 1_000
 """The most specs of a pack."""
@@ -26,14 +27,15 @@ class Pack:
     """Some specs of one table, whose rows have consecutive numbers, with what is known of them."""
 
     __slots__ = (
-        *("first", "plans", "jobs", "is_result"),
+        *("first", "jobs", "is_result", "_shared", "_plans"),
         *("_file", "_place", "_text", "_ends", "_entries", "_lines", "_flags", "_start"),
     )
 
-    def __init__(self, first: int, specs: Sequence[Spec]) -> None:
+    def __init__(self, first: int, specs: Sequence[Spec], shared: SharedPlans) -> None:
         """`first` is the number of the first row. All specs can be packed, and have the same file."""
         self.first = first
-        self.plans: list[Plan | None] = [None] * len(specs)
+        self._shared = shared
+        self._plans: list[Plan | None] = [None] * len(specs)
         self.jobs: dict[int, LatestJob] = {}
         """The latest jobs by the number of the row; few have one."""
         self.is_result = False
@@ -99,6 +101,15 @@ class Pack:
     def is_upsampled(self, number: int) -> bool:
         """Whether the table says that the prompt of a row was upsampled already."""
         return bool(self._flags[number - self.first] & _IS_UPSAMPLED)
+
+    def plan(self, number: int) -> Plan | None:
+        """Return the plan of a row, without its prompt."""
+        return self._plans[number - self.first]
+
+    def take_plan(self, number: int, plan: Plan | None) -> None:
+        """Note the plan of a row."""
+        kept = None if plan is None else self._shared.without_prompt(plan)
+        self._plans[number - self.first] = kept
 
     def _between(self, at: int, first: int, end: int) -> str:
         ends, base = self._ends, at * _TEXTS

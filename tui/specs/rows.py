@@ -8,7 +8,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import cast
 
@@ -69,7 +69,8 @@ class Row(ABC):
 
     @property
     @abstractmethod
-    def plan(self) -> Plan | None: ...
+    def plan(self) -> Plan | None:
+        """The plan once it is made; for a packed spec without the prompt, as `whole_plan` has it."""
 
     @plan.setter
     @abstractmethod
@@ -126,6 +127,12 @@ class Row(ABC):
     @abstractmethod
     def upsampled(self) -> bool:
         """Whether its file says that it is upsampled, or is a result of ours."""
+
+    @property
+    def whole_plan(self) -> Plan | None:
+        """The plan with its prompt."""
+        plan = self.plan
+        return plan and replace(plan, prompt=self.prompt)
 
     @property
     def bookmark(self) -> str:

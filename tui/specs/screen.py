@@ -284,7 +284,7 @@ class SpecsScreen(FilteredPage):
 
         listing = self.listing
         rows = [listing.rows[number] for number in sorted(listing.marked or listing.at_cursor)]
-        chosen = [Chosen(row.spec, row.plan) for row in rows]
+        chosen = [Chosen(row.spec, row.whole_plan) for row in rows]
         self.host.ask_to_upsample(
             chosen, self._queued, include_upsampled=self.spec_list.includes_upsampled
         )

@@ -253,6 +253,7 @@ def test_a_control_that_cannot_be_read_is_a_refusal(
     gone = replace(with_control, controls={"edge": Path("gone.mp4")})
     found = Planner(upsampling(media="both"), counter).plan_spec(gone)
     assert isinstance(found.refusal, MediaError)
+    assert (found.refusal.__traceback__, found.refusal.__context__) == (None, None)  # kilobytes
     assert Planner(upsampling(), counter).plan_spec(gone).refusal is None
 
 

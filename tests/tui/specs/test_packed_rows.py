@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from backend.catalog.filter import haystack_of
+from backend.errors import MediaError
 from backend.planning.history import LatestJob
 from backend.planning.plan import Plan
 from backend.specs.model import UNSAID, Spec, SpecFormat, Target
@@ -111,12 +112,25 @@ def test_a_table_that_changed_keeps_plans_jobs_and_marks() -> None:
     assert gone == {1, 4, 5}
     assert [listing.rows[number].spec for number in listing.shown] == list(new)
     fog = listing.rows[3]
-    assert (fog.plan, fog.state, fog.is_result) == (plan("fog"), State.DONE, True)
+    assert (fog.whole_plan, fog.state, fog.is_result) == (plan("fog"), State.DONE, True)
     assert (listing.marked, listing.weighed, len(listing.rows)) == ({3}, 1, 4)
     assert listing.current is not None
     assert listing.current.number == 3
     listing.replace_files({FILE: ()})
     assert (len(listing.rows), listing.weighed, list(listing.rows)) == (0, 0, [])
+
+
+def test_equal_plans_are_kept_once() -> None:
+    listing = Listing()
+    listing.add(SPECS)
+    for number in (0, 3, 4):
+        problem = MediaError("no such file") if number else None
+        listing.take_plan(number, replace(plan(SPECS[number].prompt), refusal=problem))
+    plain, fog, empty = (listing.rows[number] for number in (0, 3, 4))
+    assert plain.whole_plan == plan("Rain at night")
+    assert fog.plan is empty.plan is not plain.plan
+    assert fog.whole_plan is not None
+    assert (fog.whole_plan.prompt, str(fog.whole_plan.refusal)) == ("fog", "no such file")
 
 
 def test_the_plans_of_a_changed_video_are_forgotten() -> None:
