@@ -88,8 +88,8 @@ class OpenAIEngine:
         """The most tokens that a request has taken with its answer, as far as the server tells."""
         self._was_away = False
         """Whether the last request that ended found the server away."""
-        self._takes_schemas = True
-        """False once the server has refused a request because of its schema."""
+        self._refused_schemas: set[str] = set()
+        """Schemas because of which the server has refused a request. It may take others."""
 
     @property
     def name(self) -> str:
@@ -310,7 +310,7 @@ class OpenAIEngine:
     ) -> AsyncGenerator[Piece, None]:
         """Ask with the request's schema, and without it where the server takes none: the app checks, too."""
         body = chat_body(self._model, request, images)
-        if self._takes_schemas and SCHEMA_FIELD in body:
+        if SCHEMA_FIELD in body and request.schema not in self._refused_schemas:
             try:
                 async with aclosing(self._chat(body)) as pieces:
                     async for piece in pieces:
@@ -319,7 +319,7 @@ class OpenAIEngine:
             except BadRequest as error:
                 if not is_about_schema(str(error)):
                     raise
-                self._takes_schemas = False
+                self._refused_schemas.add(request.schema)
         body.pop(SCHEMA_FIELD, None)
         async with aclosing(self._chat(body)) as pieces:
             async for piece in pieces:

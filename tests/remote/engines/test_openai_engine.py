@@ -136,6 +136,21 @@ async def test_a_schema_and_the_sampling_that_a_profile_names_are_asked_for() ->
     assert body["response_format"] == {"type": "json_schema", "json_schema": wanted}
 
 
+async def test_a_server_that_refuses_one_schema_is_asked_with_another_one() -> None:
+    async def script(visit: Visit) -> None:
+        refused = b'{"error": {"message": "the grammar has no patternProperties"}}'
+        takes = "patternProperties" not in json.dumps(visit.json)
+        await visit.send(streamed(*STORY) if takes else whole(refused, "400 Bad Request"))
+
+    odd, plain = '{"type": "object", "patternProperties": {}}', '{"type": "object"}'
+    async with standing_in(script) as stand_in:
+        engine = engine_of(stand_in.server)
+        for schema in (odd, odd, plain):
+            assert (await answer_of(engine, replace(request("a dock"), schema=schema)))[0] == TEXT
+    asked = ["response_format" in visit.json for visit in stand_in.visits]
+    assert asked == [True, False, False, True]
+
+
 async def test_a_server_that_takes_no_schema_is_asked_without_it_from_then_on() -> None:
     async def script(visit: Visit) -> None:
         refused = b'{"error": {"message": "Unknown parameter: response_format"}}'
