@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 from backend.config import Profile
@@ -93,6 +94,7 @@ def _media_lines(shown: Sequence[ShownFrames], called: Mapping[str, str]) -> lis
     return lines
 
 
+@lru_cache(maxsize=64)  # thousands of specs have the same
 def outline(schema: str) -> str:
     """Return the JSON that a schema describes, with each value's description in its place; "" for none."""
     if not schema:
