@@ -79,7 +79,7 @@ class FolderTexts:
         self, file: Path, findings: tuple[Finding, ...]
     ) -> tuple[Finding, ...]:
         """Return the findings of a file; or only a Skipped, if its prompts belong to unnamed media."""
-        why = self._unnamed_media.why(file, self._folders(file), findings)
+        why = self._unnamed_media.why(file, self._folders, findings)
         if not why or self._place(file) in self._places:
             return findings
         return (Skipped(file, f"{why}; to have it sent without, name the file itself"),)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from backend.specs.media_names import MEDIA_SUFFIXES, suffix_of
@@ -39,10 +39,15 @@ class UnnamedMedia:
         self._beside: dict[str, str] = {}
         """The pictures and videos of the last folder, by their names without the ending."""
 
-    def why(self, file: Path, folders: Sequence[str], findings: Sequence[Finding]) -> str:
+    def why(
+        self,
+        file: Path,
+        folders_of: Callable[[Path], Sequence[str]],
+        findings: Sequence[Finding],
+    ) -> str:
         """Say why the prompts of a file belong to media that they do not name; empty when they do not.
 
-        `folders` are the names of the folders around it that count.
+        `folders_of` returns the names of the folders around it that count; few files need them.
         """
         bare = [found for found in findings if isinstance(found, Spec) and _is_bare(found)]
         if not bare or len(bare) < len(findings):
@@ -51,7 +56,7 @@ class UnnamedMedia:
         word = _first_of(_OF_MEDIA, words)
         if word and not _OF_TEXT.intersection(words):
             return f'its name says "{word}": {_PROMPTS_FOR_MEDIA}'
-        for folder in folders:
+        for folder in folders_of(file):
             if word := _first_of(_OF_MEDIA, words_of(folder)):
                 return f'the name of its folder says "{word}": {_PROMPTS_FOR_MEDIA}'
         is_alone = len(bare) == 1 and bare[0].entry == 0
