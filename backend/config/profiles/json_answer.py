@@ -33,7 +33,8 @@ _MOST_DIGITS = 100
 _LONGEST_COMPARED = 10_000
 """Characters of a text that is compared with a pattern, which may take the square of their number."""
 
-_FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n[ \t]*```", re.DOTALL | re.IGNORECASE)
+_FENCE_BEGIN = re.compile(r"```(?:json)?[ \t]*\n", re.IGNORECASE)
+_FENCE_END = re.compile(r"\n[ \t]*```")
 _TIMES = re.compile(r"(\d{1,3}):([0-5]\d)\s*-\s*(\d{1,3}):([0-5]\d)")
 _TIME_KEYS = ("time", "time_range")
 
@@ -97,7 +98,7 @@ def _without_negative_prompt(text: str, rules: AnswerRules) -> tuple[str, str]:
 def _object_in(text: str) -> dict[str, Json]:
     if len(text) > MOST_CHARACTERS:
         raise _NoObject(f"the answer has {len(text):,} characters, too many for a prompt in JSON")
-    fenced = _FENCED.findall(text)
+    fenced = _fenced(text)
     inner = fenced[0] if len(fenced) == 1 else text
     if not inner.strip().startswith("{"):
         raise _NoObject("the answer is no JSON object but other text")
@@ -116,6 +117,18 @@ def _object_in(text: str) -> dict[str, Json]:
     if depth_of(value) > _DEEPEST:
         raise _NoObject("the answer's JSON is nested too deeply")
     return cast("dict[str, Json]", value)
+
+
+def _fenced(text: str) -> list[str]:
+    """Return the inside of each code block."""
+    found, at = [], 0
+    # Where one block has no end, no later one has: so the text is searched once.
+    while (begin := _FENCE_BEGIN.search(text, at)) and (
+        end := _FENCE_END.search(text, begin.end())
+    ):
+        found.append(text[begin.end() : end.start()])
+        at = end.end()
+    return found
 
 
 def _each_once(pairs: Sequence[tuple[str, Json]]) -> dict[str, Json]:

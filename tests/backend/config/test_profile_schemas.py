@@ -117,6 +117,13 @@ def test_a_hostile_answer_is_refused_in_harmless_words(text: str, problem: str) 
     assert len(raised.value.problem) < 250
 
 
+def test_blocks_without_an_end_take_no_time() -> None:
+    began = monotonic()
+    with pytest.raises(AnswerError, match="other text"):
+        json_prompt("x```\n" * 19_000, "stop", RULES, "", CLIP)
+    assert monotonic() - began < 3
+
+
 def test_an_image_has_no_length_where_no_schema_says_what_there_is() -> None:
     rules = AnswerRules(format="json", pin=("resolution", "duration", "fps"))
     picture = Generation("text2image", Size(640, 480), "4,3", 0.0, 0.0)
