@@ -42,8 +42,8 @@ def test_the_linear_estimator_reproduces_the_users_table(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(["estimate", "--estimator", "linear", "--format", "json"]) == ExitCode.OK
-    rows = json.loads(capsys.readouterr().out)
-
+    listed = json.loads(capsys.readouterr().out)
+    rows = [row for row in listed if not row["name"].startswith("C3 ")]
     told = {f"{row['width']}x{row['height']}": row["vision_tokens"] for row in rows}
     assert told.keys() == USERS_TABLE.keys()
     for size, tokens in USERS_TABLE.items():

@@ -11,7 +11,7 @@ import pytest
 from remote.engines import Completion, EngineAway
 from remote.engines.http import NoWay, Server
 from remote.engines.http.forward_proxy import proxy_for
-from tests.remote.engines.openai_asking import QUICK, answer_of, engine_of, pieces_of
+from tests.remote.engines.openai_asking import answer_of, engine_of, pieces_of
 from tests.remote.engines.openai_stand_in import (
     DONE,
     Visit,
@@ -52,7 +52,7 @@ async def _answer(visit: Visit) -> None:
 
 async def _away(server: Server) -> EngineAway:
     with pytest.raises(EngineAway) as caught:
-        await pieces_of(engine_of(server, QUICK))
+        await pieces_of(engine_of(server))
     assert KEY not in str(caught.value)
     return caught.value
 
