@@ -152,7 +152,9 @@ class _Asking:
     """How a spec is asked about."""
 
     settings: str
-    """`Upsampling` as JSON."""
+    """`Upsampling` as JSON, as the queue keeps it."""
+    same: str
+    """The same, by which equal orders are recognised: what a server tells makes no other order."""
     media: Media
     profile: Profile
 
@@ -162,7 +164,8 @@ def _asking_for(batch: Batch, hint_video_dir: Path, spec_format: SpecFormat) -> 
         update={"hint_video_dir": hint_video_dir}
     )
     text = settings_to_queue(settings, follows_server=batch.follows_server)
-    return _Asking(text, settings.media, load_profile(settings.profile))
+    profile = load_profile(settings.profile)
+    return _Asking(text, settings.model_dump_json(), settings.media, profile)
 
 
 class _Destinations:
@@ -234,7 +237,7 @@ def _order(
         _video_state(controls[0] if controls else None),
         candidate,
         batch.seed,
-        asking.settings,
+        asking.same,
         asking.profile.identity(),  # the user may change a profile without renaming it
         str(destination),
         # An order without a review writes its file, even when an equal order waits for a review.

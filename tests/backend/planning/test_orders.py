@@ -307,3 +307,16 @@ def test_the_order_of_work_is_by_first_appearance_and_loses_nothing(jobs: list[O
 
 def _frames(job: Order) -> tuple[object, ...]:
     return (job.video, job.settings, job.video or job.prompt)
+
+
+def test_an_order_has_the_same_key_in_every_version() -> None:
+    # What is done already is found again by it: a change here makes everybody's batches be queued anew.
+    made = Spec(SpecFormat.PROMPT_SPEC, Path("/specs/a.json"), 0, 1, "dusk", "Warm dusk")
+    layer = Layer("the test", {"upsampling": {"hint_video_dir": "/hints"}})
+    settings = check_layers([layer])
+    shared = Batch("local", settings.boxes["local"], settings.upsampling, Path("/out"))
+    keys = {
+        make_jobs([made], [], each)[0].key[:16]
+        for each in (shared, replace(shared, follows_server=True))
+    }
+    assert keys == {"7c92e8bf51798e1d"}

@@ -1,4 +1,4 @@
-"""The profile `cosmos3`: what is asked, compared with what NVIDIA's own upsampler asks, and `auto`.
+"""What the shipped profiles ask, compared with what their models were made for, and `auto`.
 
 The facts are those of NVIDIA/cosmos-framework, cosmos_framework/inference/prompt_upsampling.py.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
@@ -17,7 +18,7 @@ from backend.config.profiles import load_profile
 from backend.planning.orders import Batch, make_jobs
 from backend.planning.plan import Planner, make_request
 from backend.sizes import Size
-from backend.specs.media import NO_MEDIA
+from backend.specs.media import NO_MEDIA, choose_media
 from backend.specs.model import Mode, Spec, SpecFormat, Target
 from backend.specs.scan import scan
 from backend.tokens import TextCounter
@@ -190,3 +191,48 @@ def test_the_engine_sketch_is_asked_for_prose(tmp_path: Path, counter: TextCount
     settings = load_settings({"upsampling": {"profile": "auto"}})
     planner = Planner(settings.upsampling, counter)
     assert {planner.plan_spec(it).profile for it in specs_of_two_formats(tmp_path)} == {"transfer1"}
+
+
+# --- the neighbours ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("profile", "asked", "frames"),
+    [
+        ("predict1-text", {"temperature": 0.01, "max_tokens": 512}, 0),
+        ("reason2", {"temperature": 0.6, "top_p": 0.95, "top_k": 20, "min_p": 0.0}, 4),
+        ("wan-t2v", {"max_tokens": 512}, 0),
+        ("wan-i2v", {"max_tokens": 512}, 1),
+        ("wan-flf2v", {"max_tokens": 512}, 2),
+    ],
+)
+def test_the_neighbours_are_asked_with_their_own_sampling_and_frames(
+    counter: TextCounter, profile: str, asked: dict[str, float], frames: int
+) -> None:
+    planner = planner_of(counter, profile)
+    clip = Video(Path("a.mp4"), MediaKind.VIDEO, Size(832, 480), 16.0, 5.0, 81, "h264")
+    shown = choose_media(
+        Spec(SpecFormat.PROMPT, Path("a.json"), 0, 1, "a", "tea", clip.path), planner.settings.media
+    )
+    videos = (clip,) if shown.video else ()
+    plan = planner.plan_read("tea", videos, names=shown.names)
+    made = make_request(plan, (), planner, "m", 0, 0)
+    assert plan.frames == frames
+    assert plan.refusal is None
+    assert (made.prompt, made.schema) == ("tea", "")
+    sampling = asdict(made.sampling)
+    assert {name: sampling[name] for name in asked} == asked
+
+
+def test_predict1s_text_model_fits_its_short_context_and_has_no_words_for_an_empty_prompt() -> None:
+    planner = load_settings({"upsampling": {"profile": "predict1-text"}})
+    assert planner.upsampling.max_tokens == 1024
+    assert not planner.profile.template.empty_prompt
+    assert not planner.profile.template.system
+
+
+@pytest.mark.parametrize("profile", ["wan-i2v", "wan-flf2v"])
+def test_wan_asks_for_at_most_a_hundred_words_about_what_changes(profile: str) -> None:
+    asked = load_profile(profile).template
+    assert "at most 100 words" in asked.system
+    assert asked.empty_prompt
