@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -119,15 +120,27 @@ def _other_spelling(path: Path) -> tuple[Path, str] | None:
 
 
 def _names_like(folder: Path, name: str) -> list[str]:
-    wanted = _folded(name)
     try:
-        with os.scandir(folder) as listing:
-            return [e.name for e in islice(listing, _MOST_LISTED) if _folded(e.name) == wanted]
+        there = folder.stat()
+        state = (there.st_dev, there.st_ino, there.st_mtime_ns)
+        return _names_by_folded(folder, state).get(_folded(name), [])
     except (OSError, ValueError):
         return []
 
 
+@lru_cache(maxsize=2)
+def _names_by_folded(folder: Path, _state: tuple[int, int, int]) -> dict[str, list[str]]:
+    # Kept until the folder changes: many specs may each miss a video in one folder of many files.
+    names: dict[str, list[str]] = {}
+    with os.scandir(folder) as listing:
+        for entry in islice(listing, _MOST_LISTED):
+            names.setdefault(_folded(entry.name), []).append(entry.name)
+    return names
+
+
 def _folded(name: str) -> str:
+    if name.isascii():  # the same, in less time
+        return name.lower().strip()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold()).strip()
 
 
