@@ -77,6 +77,7 @@ def back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.campaign
 def test_nothing_of_a_hostile_folder_comes_out_raw(laptop: Laptop, folder: Path) -> None:
     for command in COMMANDS:
         ended = laptop.run(*command)

@@ -89,6 +89,7 @@ def test_a_killed_run_is_taken_up_by_the_same_command(
     _check_that_all_was_done_once(laptop, box_root)
 
 
+@pytest.mark.campaign
 def test_a_run_on_the_embedded_box_is_taken_up_too(laptop: Laptop, batch: list[Path]) -> None:
     with laptop.started(*batch) as run:
         run.until("done")

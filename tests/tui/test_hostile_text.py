@@ -145,7 +145,9 @@ _LISTS = 4
 """Pages after those of the specs."""
 
 
-@pytest.mark.parametrize("size", [(120, 40), (70, 18)], ids=["wide", "small"])
+@pytest.mark.parametrize(
+    "size", [pytest.param((120, 40), marks=pytest.mark.looks), (70, 18)], ids=["wide", "small"]
+)
 async def test_no_page_shows_anything_raw(app: UpsampleApp, size: tuple[int, int]) -> None:
     async with app.run_test(size=size, notifications=True) as pilot:
         await until(pilot, lambda: app.runner is not None)

@@ -68,6 +68,7 @@ def _random_size(random: Random) -> Size:
             return Size(14 * random.randint(1, 200), 16 * random.randint(1, 200))
 
 
+@pytest.mark.campaign
 def test_every_size_costs_what_transformers_makes_of_it(tmp_path: Path) -> None:
     python = find_python()
     (tmp_path / "sitecustomize.py").write_text(SITE_CUSTOMIZE)

@@ -219,6 +219,9 @@ async def test_a_flood_in_the_log_is_cut_for_apps_and_whole_in_the_file(
         total = len([line for line in _file(vllm_box) if re.search(r" (INFO|ERROR) vllm ", line)])
         while _left_out(app) + len(_lines(app)) < total:
             await app.next()
+        # The box measures itself now and then, however quickly the flood is over.
+        while not any(isinstance(message, Status) for message in app.heard):
+            await app.next()
 
     assert [line for line in _file(vllm_box) if "flood" in line][-1].endswith(f"{FLOOD - 1:06d}")
     assert len([line for line in _file(vllm_box) if "INFO flood" in line]) == FLOOD
@@ -232,7 +235,6 @@ async def test_a_flood_in_the_log_is_cut_for_apps_and_whole_in_the_file(
     assert written == finished.answer.text == "Dusk."
     stages = [message.stage for message in app.heard if isinstance(message, EngineStage)]
     assert stages[-1] == "ready"
-    assert [message for message in app.heard if isinstance(message, Status)]
 
 
 def _file(box: Box) -> list[str]:

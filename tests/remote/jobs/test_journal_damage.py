@@ -117,6 +117,7 @@ def test_cut_at_every_byte_it_knows_all_that_was_acknowledged_before(
         assert aside(tmp_path) == ([torn] if torn else [])
 
 
+@pytest.mark.campaign
 def test_with_a_bit_flipped_in_any_byte_it_knows_all_other_records(
     tmp_path: Path, whole: bytes
 ) -> None:
