@@ -164,6 +164,8 @@ class Flights(Generic[C]):
         """Note that the box has a request on its disk, with all its pictures."""
         flight.state = FlightState.ACCEPTED
         self._accepted.add(flight.identity)
+        if flight.cancelled_for:
+            self.signal(flight)  # `note_sent` may come after this, and then signals nothing
         if flight.cargo is not None:
             self._keep(flight, flight.cargo.pictures)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Set
 from dataclasses import dataclass
 
@@ -42,3 +43,15 @@ def test_a_request_that_ended_while_it_was_being_sent_leaves_no_picture_behind()
     flights.remove(flight)
     flights.note_sent(flight, frozenset({PICTURE}))
     assert flights.missing_on_box({PICTURE}) == {PICTURE}
+
+
+async def test_a_cancel_is_due_also_when_the_box_says_that_it_has_the_request_early() -> None:
+    flights: Flights[OnePicture] = Flights()
+    flight = flying(flights, "one")
+    flight.cancelled_for = frozenset({1})
+    flights.begin_link()
+    await flights.next_signals()
+    flights.note_accepted(flight)
+    flights.note_sent(flight, frozenset())
+    async with asyncio.timeout(5):
+        assert tuple(await flights.next_signals()) == (flight,)
