@@ -118,9 +118,12 @@ async def test_the_wheel_holds_and_the_way_down_follows_again(make_app: MakeApp)
     async with make_app().run_test() as pilot:
         page = await opened(pilot)
         await hear(pilot, page, map(said, range(100)))
-        await until(pilot, lambda: page.log_view.scroll_offset.y > 0, "it stands at its end")
-        page.log_view.scroll_up(animate=False, immediate=True)
-        await until(pilot, lambda: not page.log_view.following)
+        view = page.log_view
+        await until(pilot, lambda: view.scroll_offset.y > 0, "it stands at its end")
+        # Textual scrolls nothing before the scrollbar is laid out.
+        await until(pilot, lambda: view.allow_vertical_scroll, "the wheel is heeded")
+        view.scroll_up(animate=False, immediate=True)
+        await until(pilot, lambda: not view.following)
         await pilot.press("j")
         await until(pilot, lambda: page.log_view.following)
 
