@@ -180,6 +180,9 @@ class LogView(ScrollView, can_focus=True):
         rows = self._rows_up(len(self.lines.numbers)) if self._at_end else self._rows_down()
         self._rows = rows
         self._top = rows[0].number if rows else None
+        if self.following:
+            # A view that grew stands above where it was to scroll to, and the wheel counts from there.
+            self.scroll_target_y = self.scroll_y
         self.refresh()
 
     def _rows_down(self) -> list[_Row]:
