@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
 from pathlib import Path
 
-import platformdirs
-
 from backend.config import LEAST_MAX_TOKENS, MOST_MAX_TOKENS
 from backend.files import write_whole
+from backend.planning.box_notes import note_file
 
 _LONGEST = 32
 """Bytes of the file that are read: it holds one number."""
@@ -39,5 +37,4 @@ def read_context(box: str) -> int:
 
 
 def _file(box: str) -> Path:
-    key = hashlib.sha256(box.encode()).hexdigest()[:16]
-    return platformdirs.user_data_path("upsample") / "contexts" / key
+    return note_file("contexts", box)

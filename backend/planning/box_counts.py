@@ -7,19 +7,18 @@ block.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
-import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from backend.config import Profile, Settings, load_profile
 from backend.config.profiles import profile_files
 from backend.errors import ConfigError, InputError, ResultError
 from backend.files import write_whole
+from backend.planning.box_notes import note_file
 from backend.sizes import Size
 from backend.tokens import (
     Correction,
@@ -266,5 +265,4 @@ def _gives(family: Family, counted: Sequence[CountedRequest]) -> bool:
 
 
 def _file(box: str) -> Path:
-    key = hashlib.sha256(box.encode()).hexdigest()[:16]
-    return platformdirs.user_data_path("upsample") / "counts" / f"{key}.json"
+    return note_file("counts", box, ".json")

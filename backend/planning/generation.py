@@ -23,6 +23,10 @@ _PAIR = re.compile(r"(\d{1,5})\s*[,:x]\s*(\d{1,5})")
 _LONGEST = 1e9
 """Seconds of the longest video that a spec can say."""
 _IMAGES = (Mode.TEXT2IMAGE, Mode.IMAGE2IMAGE)
+_LISTED = {
+    size: (str(name), aspect) for name, row in COSMOS3_SIZES.items() for aspect, size in row.items()
+}
+"""The resolution and the ratio under which each size of Cosmos 3 stands in its table."""
 
 
 def generation_of(
@@ -36,7 +40,13 @@ def generation_of(
     follows = shown if target.mode is Mode.TRANSFER else None
     size = follows.size if follows and target.resolution is None else _size_of(target, shown)
     made = Generation(
-        target.mode or "", size, aspect_ratio_of(size), 0.0, 0.0, _name_of(size), source
+        target.mode or "",
+        size,
+        aspect_ratio_of(size),
+        0.0,
+        0.0,
+        _LISTED[size][0] if size in _LISTED else "",
+        source,
     )
     if target.mode in _IMAGES or target.num_frames == 1:
         return made
@@ -45,20 +55,13 @@ def generation_of(
     return replace(made, fps=float(fps), seconds=min(frames / fps, _LONGEST))
 
 
-def _name_of(size: Size) -> str:
-    named = (str(name) for name, row in COSMOS3_SIZES.items() if size in row.values())
-    return next(named, "")
-
-
 def aspect_ratio_of(size: Size) -> str:
     """Return the sides as Cosmos 3 writes their ratio: "16,9".
 
     A size of its table has the ratio under which it stands there, which its pixels only come close to.
     """
-    for row in COSMOS3_SIZES.values():
-        for aspect, listed in row.items():
-            if listed == size:
-                return aspect.value.replace(":", ",")
+    if size in _LISTED:
+        return _LISTED[size][1].value.replace(":", ",")
     divisor = math.gcd(size.width, size.height)
     return f"{size.width // divisor},{size.height // divisor}"
 
@@ -66,9 +69,8 @@ def aspect_ratio_of(size: Size) -> str:
 def _size_of(target: Target, shown: Video | None) -> Size:
     text = target.resolution or ""
     if pair := _PAIR.fullmatch(text):
-        return Size(
-            max(1, int(pair[2])), max(1, int(pair[1]))
-        )  # height and width, as Predict2.5 writes it
+        height, width = map(int, pair.groups())  # in this order, as Predict2.5 writes it
+        return Size(max(1, width), max(1, height))
     row = COSMOS3_SIZES.get(int(text) if _NUMBER.fullmatch(text) else _DEFAULT_RESOLUTION)
     return (row or COSMOS3_SIZES[_DEFAULT_RESOLUTION])[_aspect_of(target, shown)]
 

@@ -50,10 +50,8 @@ def user_message(
     sent = profile.sent_prompt(prompt)
     if template == PLAIN:
         return sent
-    lines = _media_lines(shown, profile.controls)
-    called = [
-        profile.controls.get(it.name, f"{it.name} control") for it in shown if it.name != _RGB
-    ]
+    lines = _media_lines(shown, profile)
+    called = [_called(it, profile) for it in shown if it.name != _RGB]
     return fill_in(
         template,
         {
@@ -75,16 +73,19 @@ def user_message(
     )
 
 
-def _media_lines(shown: Sequence[ShownFrames], called: Mapping[str, str]) -> list[str]:
+def _called(control: ShownFrames, profile: Profile) -> str:
+    """Return what the profile's texts call a control."""
+    return profile.controls.get(control.name, f"{control.name} control")
+
+
+def _media_lines(shown: Sequence[ShownFrames], profile: Profile) -> list[str]:
     """Say for each medium which pictures are its frames: "Pictures 1 to 4: frames of the source video"."""
     lines, first = [], 1
     for it in shown:
         last = first + it.frames - 1
         pictures = f"Picture {first}" if first == last else f"Pictures {first} to {last}"
         frames = "the frame" if first == last else "frames, in order,"
-        what = "the source video"
-        if it.name != _RGB:
-            what = f"the {called.get(it.name, f'{it.name} control')}"
+        what = "the source video" if it.name == _RGB else f"the {_called(it, profile)}"
         if it.is_still and it.name == _RGB:
             lines.append(f"{pictures}: the source image.")
         else:

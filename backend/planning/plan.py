@@ -231,6 +231,10 @@ class Planner:
 
     def message(self, plan: Plan) -> str:
         """Return the text that is sent after the pictures."""
+        if not self.profile.uses_target:
+            return self.profile.sent_prompt(
+                plan.prompt
+            )  # what is to be made need not be worked out
         names = plan.names.split("+")
         shown = [
             ShownFrames(name, frames, video.kind is MediaKind.IMAGE)
