@@ -35,11 +35,11 @@ def judge(store: Store, job: Job, answer: Answer) -> Cleaned:
     """
     profile = profile_of(job)
     if profile.answer.format == "text":
-        return prompt_in(answer, job)
+        return prompt_in(answer, job, profile)
     # Not the job as it was queued: what is to be made was worked out with its request.
     (job,) = store.jobs([job.number])
     try:
-        return prompt_in(answer, job)
+        return prompt_in(answer, job, profile)
     except AnswerError as error:
         # A run that was killed may have noted it, and not that the job has failed.
         is_noted = awaited_identity(job) is None

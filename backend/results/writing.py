@@ -53,12 +53,11 @@ class Result:
     """What the model wants avoided; empty where it was not asked."""
 
 
-def prompt_in(answer: Answer, job: Job, *, is_taken: bool = False) -> Cleaned:
-    """Extract the upsampled prompt from an answer to this job, by the rules of the job's profile.
+def prompt_in(answer: Answer, job: Job, profile: Profile, *, is_taken: bool = False) -> Cleaned:
+    """Extract the upsampled prompt from an answer to this job, by the rules of its profile.
 
-    Raises AnswerError when it has none, and ConfigError when the profile cannot be used any more.
+    Raises AnswerError when it has none, and ConfigError when its schema cannot be used.
     """
-    profile = profile_of(job)
     if profile.answer.format == "text" or job.generation is None:
         return upsampled_prompt(answer.text, answer.finish_reason, profile.answer)
     schema = profile.schema_for(job.generation.mode, job.generation.source)
@@ -75,13 +74,15 @@ def prompt_in(answer: Answer, job: Job, *, is_taken: bool = False) -> Cleaned:
 def taken_prompt(answer: Answer, job: Job) -> Cleaned:
     """Extract the upsampled prompt from the answer to a job that is done.
 
-    The answer was as the profile wanted it then, which may want something else now. Raises as `prompt_in`.
+    The answer was as the profile wanted it then, which may want something else now. Raises as `prompt_in`
+    and `profile_of`.
     """
+    profile = profile_of(job)
     try:
-        return prompt_in(answer, job, is_taken=True)
+        return prompt_in(answer, job, profile, is_taken=True)
     except AnswerError:
         # The profile may have asked for text then.
-        return upsampled_prompt(answer.text, answer.finish_reason, profile_of(job).answer)
+        return upsampled_prompt(answer.text, answer.finish_reason, profile.answer)
 
 
 def profile_of(job: Job) -> Profile:

@@ -4,15 +4,13 @@ fail twice in the same way. tests/end_to_end has the tests against real boxes.""
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from backend.box import reconnect
-from backend.box.asker import Asker, UnattendedAsker
-from backend.box.link import Box, JournalCursor, OnStale
+from backend.box.asker import UnattendedAsker
+from backend.box.link import Box
 from backend.config import load_settings
 from backend.dispatch.dispatcher import Dispatcher
 from backend.events import BoxStatus, Event, JobDone, JobFailed, JobSent, JobStarted
@@ -34,6 +32,7 @@ from remote.protocol import (
     Submit,
     Welcome,
 )
+from tests.support.links import lead_to
 
 BOX = Box("h100", "gpu", Setup("/root", "sketch", "", 1.0))
 Replies = Callable[[Submit], list[FromBox]]
@@ -78,13 +77,7 @@ def job(store: Store, tmp_path: Path) -> Job:
 async def run(
     store: Store, job: Job, box: ScriptedBox, monkeypatch: pytest.MonkeyPatch
 ) -> list[Event]:
-    @contextlib.asynccontextmanager
-    async def open_link(
-        _box: Box, _asker: Asker, _seen: JournalCursor, *, look: bool, on_stale: OnStale
-    ) -> AsyncIterator[ScriptedBox]:
-        yield box
-
-    monkeypatch.setattr(reconnect, "open_link", open_link)
+    lead_to(box, monkeypatch)
     events: list[Event] = []
     async with asyncio.timeout(30):
         await Dispatcher(store, BOX, UnattendedAsker(), events.append).run([job])

@@ -12,9 +12,8 @@ from typing import Protocol
 
 import pytest
 
-from backend.box import reconnect
-from backend.box.asker import Asker, UnattendedAsker
-from backend.box.link import Box, JournalCursor, OnStale
+from backend.box.asker import UnattendedAsker
+from backend.box.link import Box
 from backend.cli import run as run_command
 from backend.config import load_settings
 from backend.dispatch.dispatcher import Dispatcher
@@ -52,6 +51,7 @@ from remote.protocol import (
     Welcome,
 )
 from tests.support.json_profile import NAME, PROFILE, RIGHT, SCHEMA, write_json_profile
+from tests.support.links import lead_to
 
 BOX = Box("h100", "gpu", Setup("/root", "openai", "m", 1.0))
 PROSE = "A long dusk."
@@ -119,13 +119,7 @@ def queue_dusk(store: Store, tmp_path: Path) -> Job:
 @pytest.fixture
 def run(store: Store, monkeypatch: pytest.MonkeyPatch) -> Run:
     async def run(box: AnsweringBox, *, hand_over: bool = False) -> list[Event]:
-        @contextlib.asynccontextmanager
-        async def open_link(
-            _box: Box, _asker: Asker, _seen: JournalCursor, *, look: bool, on_stale: OnStale
-        ) -> AsyncIterator[AnsweringBox]:
-            yield box
-
-        monkeypatch.setattr(reconnect, "open_link", open_link)
+        lead_to(box, monkeypatch)
         events: list[Event] = []
         async with asyncio.timeout(30):
             dispatcher = Dispatcher(
