@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pwd
 import ssl
 import subprocess
 import urllib.request
@@ -16,14 +15,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.certificates import Authority
+from tests.support.environments import Environment
 from tests.support.sshd import BOUND, LOOPBACK, free_port
 from tests.support.waiting import wait_until
 
-# Read when tests are collected, as for llama.cpp.
-_NAMED = os.environ.get("UPSAMPLE_LITELLM_ENV")
-_HOME = Path(pwd.getpwuid(os.getuid()).pw_dir)
-_INSTALLED = _HOME / ".cache" / "upsample-ci" / "litellm-1.108.7"
-_STAMP = ".installed"
+_PROXY = Environment(
+    "LiteLLM", "litellm-1.108.7", ".ci/install-servers", os.environ.get("UPSAMPLE_LITELLM_ENV")
+)
 
 KEY = "sk-of-the-proxy"
 """The proxy's, and that of the server behind it. A proxy without one asks a database about each request."""
@@ -51,17 +49,6 @@ class LiteLLM:
         return f"{self.address}/v1"
 
 
-def find_program() -> Path:
-    """The proxy's program. Without it the test is passed over, but not in CI."""
-    environment = Path(_NAMED) if _NAMED else _INSTALLED
-    there = bool(_NAMED) or (environment / _STAMP).exists()
-    if not there and os.environ.get("CI"):
-        pytest.fail(f"the CI machine must have {environment}; run .ci/install-servers")
-    if not there:
-        pytest.skip(f"LiteLLM is not in {environment}; .ci/install-servers puts it there")
-    return environment / "bin" / "litellm"
-
-
 @contextlib.contextmanager
 def litellm_proxy(folder: Path, authority: Authority | None = None) -> Iterator[LiteLLM]:
     """A proxy that answers, over TLS where an authority signs for it. That takes some 20 s and 400 MB."""
@@ -78,7 +65,7 @@ def litellm_proxy(folder: Path, authority: Authority | None = None) -> Iterator[
     quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "HOME": str(folder)}
     with log.open("wb") as written:
         process = subprocess.Popen(
-            [find_program(), *where, "--telemetry", "False"],
+            [_PROXY.program("litellm"), *where, "--telemetry", "False"],
             stdin=subprocess.DEVNULL,
             stdout=written,
             stderr=written,

@@ -9,7 +9,6 @@ import contextlib
 import http.client
 import json
 import os
-import pwd
 import signal
 import subprocess
 import urllib.request
@@ -20,29 +19,20 @@ from pathlib import Path
 import pytest
 
 from tests.support import llama_serving
+from tests.support.environments import Environment
 from tests.support.sshd import BOUND, LOOPBACK, free_port
 from tests.support.waiting import wait_until
 
-# Read when tests are collected: each test has a home of its own, and no UPSAMPLE_* in its environment.
-_NAMED = os.environ.get("UPSAMPLE_SERVERS_ENV")
-_HOME = Path(pwd.getpwuid(os.getuid()).pw_dir)
-_INSTALLED = _HOME / ".cache" / "upsample-ci" / "servers-2026.10.11549"
-_STAMP = ".installed"
+_SERVERS = Environment(
+    "llama.cpp",
+    "servers-2026.10.11549",
+    ".ci/install-servers",
+    os.environ.get("UPSAMPLE_SERVERS_ENV"),
+)
 
 MODEL = "smollm2"
 CONTEXT = 1024
 """Tokens of each slot."""
-
-
-def find_environment() -> Path:
-    """The environment that has the servers. Without it the test is passed over, but not in CI."""
-    environment = Path(_NAMED) if _NAMED else _INSTALLED
-    there = bool(_NAMED) or (environment / _STAMP).exists()
-    if not there and os.environ.get("CI"):
-        pytest.fail(f"the CI machine must have {environment}; run .ci/install-servers")
-    if not there:
-        pytest.skip(f"llama.cpp is not in {environment}; .ci/install-servers puts it there")
-    return environment
 
 
 @dataclass
@@ -119,7 +109,7 @@ def _is_stopped(task: Path) -> bool:
 def llama_server(folder: Path, port: int | None = None) -> Iterator[LlamaServer]:
     """A server that was not started yet; it has ended when the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
-    python = find_environment() / "bin" / "python"
+    python = _SERVERS.program("python")
     made = LlamaServer(python, folder / "llama.log", port=port or free_port())
     try:
         yield made

