@@ -302,8 +302,7 @@ class Ledger:
                 continue
             except UpsampleError as error:
                 ended.append(job)
-                await self._set_state(job, State.FAILED, str(error))
-                self._watch(JobFailed(job.number, job.name, str(error), cost))
+                await self._note_failed(job, str(error), cost)
                 continue
             ended.append(job)
             await asyncio.to_thread(self._store.finish, job.number, answer)
@@ -334,9 +333,12 @@ class Ledger:
         self, jobs: Sequence[Job], errors: Sequence[str], cost: float | None = None
     ) -> None:
         for (job, told), error in zip(with_told_costs(jobs, cost), errors, strict=True):
-            await self._set_state(job, State.FAILED, error)
-            self._watch(JobFailed(job.number, job.name, error, told))
+            await self._note_failed(job, error, told)
         await self._end(jobs)
+
+    async def _note_failed(self, job: Job, error: str, cost: float | None) -> None:
+        await self._set_state(job, State.FAILED, error)
+        self._watch(JobFailed(job.number, job.name, error, cost))
 
     async def _cancel(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
