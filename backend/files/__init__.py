@@ -16,7 +16,7 @@ from backend.files.reading import (
     read_regular,
 )
 from backend.files.without_links import lies_within
-from backend.files.writing import sync_folder, write_whole
+from backend.files.writing import sync_folder, write_whole, writing_whole
 
 __all__ = [
     "LFS_POINTER",
@@ -33,4 +33,5 @@ __all__ = [
     "sweep_parts",
     "sync_folder",
     "write_whole",
+    "writing_whole",
 ]

@@ -10,7 +10,10 @@ import errno
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from backend.files.left_parts import mark_in_use, sweep_parts
 
@@ -23,10 +26,22 @@ def write_whole(
 ) -> None:
     """Write `data` to `path` as a whole, or leave the file there as it was. Blocks; raises OSError.
 
-    The data is on the disk (fsync) before the file gets its name, and the name is there, too, when this
-    returns. A file that is replaced keeps its permissions; with `private`, a new one can be read by its owner
-    alone. A symbolic link is replaced, not followed. `folder` is a descriptor of the path's folder; without
-    it, links on the way there are followed.
+    See `writing_whole`.
+    """
+    with writing_whole(path, private=private, folder=folder) as file:
+        file.write(data)
+
+
+@contextmanager
+def writing_whole(
+    path: Path, *, private: bool = False, folder: int | None = None
+) -> Iterator[BinaryIO]:
+    """Yield a file to write to, which becomes `path` at the end of the block. Blocks; raises OSError.
+
+    If the block raises, the file that was at `path` stays as it was. The data is on the disk (fsync) before
+    the file gets its name, and the name is there, too, after the block. A file that is replaced keeps its
+    permissions; with `private`, a new one can be read by its owner alone. A symbolic link is replaced, not
+    followed. `folder` is a descriptor of the path's folder; without it, links on the way there are followed.
     """
     sweep_parts(path.parent, folder)
     name = path.name if folder is not None else str(path)
@@ -41,7 +56,7 @@ def write_whole(
                 mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
                 if stat.S_ISREG(mode):
                     os.fchmod(file.fileno(), stat.S_IMODE(mode))
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, name, src_dir_fd=folder, dst_dir_fd=folder)

@@ -6,20 +6,15 @@ queue can pass the files that were written, to find those that are missing.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from backend.config.profiles import load_profile
 from backend.errors import ConfigError
-from backend.files import read_regular
-from backend.results.sidecars import find_sidecars, result_beside
-from backend.results.writing import MOST_BYTES
-from backend.specs.model import Spec, SpecFormat
-from backend.specs.scan import scan
+from backend.results.in_files import FileResult, Sidecars, read_result, scan_results
 from remote.protocol import Json
 
 _ALWAYS_SAID = (
@@ -68,127 +63,44 @@ class Verified:
         return not self.faults
 
 
-@dataclass(slots=True)
-class _Result:
-    """A result that was read, with its provenance and its faults."""
-
-    file: Path
-    entry: int
-    name: str
-    prompt: str
-    original: str | None
-    """The prompt that was upsampled; None when the files do not say it."""
-    provenance: Mapping[str, Json]
-    faults: list[ResultFault] = field(default_factory=list)
-
-    @property
-    def location(self) -> str:
-        """The file and entry, for a message about another result."""
-        return f"{self.file}:{self.entry + 1}" if self.entry else str(self.file)
-
-
 def verify_results(folder: Path, written: Collection[Path] = ()) -> tuple[Verified, ...]:
     """Verify each result below `folder`, or in this one file. Blocks.
 
     `written` are files that must exist.
     """
-    sidecars = _Sidecars(folder)
-    # A text is always taken when it is named; in the folder alone it might count as no prompt.
-    found = scan([folder, *sidecars.results], Path.cwd())
-    verified = [
-        Verified(broken.file, None, broken.file.name, (ResultFault(Check.PARSES, broken.problem),))
-        for broken in found.broken
-    ]
+    sidecars = Sidecars(folder)
+    found = scan_results(folder, sidecars)
+    verified = [_broken(broken.file, Check.PARSES, broken.problem) for broken in found.broken]
     verified += [
-        Verified(file, None, file.name, (ResultFault(Check.PRESENT, "it was written and is gone"),))
+        _broken(file, Check.PRESENT, "it was written and is gone")
         for file in sorted(written)
         if not file.exists()
     ]
-    verified += sidecars.verified
+    verified += [_broken(file, Check.PARSES, problem) for file, problem in sidecars.unreadable]
+    verified += [
+        _broken(gone, Check.PRESENT, f"{sidecar.name} names it, and it is gone")
+        for sidecar, gone in sidecars.without_result
+    ]
     verified += [
         Verified(left.file, left.entry, left.file.name, (ResultFault(Check.PROMPT, left.reason),))
         for left in found.skipped
         if left.entry is not None and sidecars.find(left.file, left.entry) is not None
     ]
-    results = [_result(spec, sidecars) for spec in found.specs]
-    for result in results:
-        result.faults += _faults_of(result)
-    _find_duplicates(results)
-    verified += [Verified(r.file, r.entry, r.name, tuple(r.faults)) for r in results]
+    results = [read_result(spec, sidecars) for spec in found.specs]
+    duplicates = _duplicates(results)
+    for n, result in enumerate(results):
+        spec, faults = result.spec, tuple(_faults_of(result))
+        faults += (duplicates[n],) if n in duplicates else ()
+        verified.append(Verified(spec.file, spec.entry, spec.name, faults))
     return tuple(sorted(verified, key=lambda each: (str(each.file), each.entry or 0)))
 
 
-class _Sidecars:
-    """The provenance in the sidecar files of a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.verified: list[Verified] = []
-        """The faults of the sidecar files, and of results that are missing."""
-        self._provenance: dict[Path, dict[int, Mapping[str, Json]]] = {}
-        """What the sidecars say, by result file and entry."""
-        for file in find_sidecars(folder):
-            self._read(file)
-
-    @property
-    def results(self) -> list[Path]:
-        """The result files that the sidecars tell of, and that exist."""
-        return [file for file in self._provenance if file.exists()]
-
-    def find(self, file: Path, entry: int) -> Mapping[str, Json] | None:
-        """Return what a sidecar says about this result; None when no sidecar mentions it."""
-        return self._provenance.get(file, {}).get(entry)
-
-    def _read(self, file: Path) -> None:
-        try:
-            content = json.loads(read_regular(file, MOST_BYTES))
-            result = result_beside(file, str(content["file"]))
-            entries: dict[int, Mapping[str, Json]] = {
-                int(each["entry"]): dict(each) for each in content["results"]
-            }
-        except (
-            OSError,
-            ArithmeticError,
-            ValueError,
-            LookupError,
-            TypeError,
-            RecursionError,
-        ) as error:
-            fault = ResultFault(Check.PARSES, f"it is no sidecar file: {type(error).__name__}")
-            self.verified.append(Verified(file, None, file.name, (fault,)))
-            return
-        is_known = result in self._provenance
-        self._provenance[result] = entries
-        if not result.exists() and not is_known:
-            fault = ResultFault(Check.PRESENT, f"{file.name} names it, and it is gone")
-            self.verified.append(Verified(result, None, result.name, (fault,)))
+def _broken(file: Path, check: Check, detail: str) -> Verified:
+    """Return the fault of a file as a whole."""
+    return Verified(file, None, file.name, (ResultFault(check, detail),))
 
 
-def _result(spec: Spec, sidecars: _Sidecars) -> _Result:
-    in_sidecar = sidecars.find(spec.file, spec.entry)
-    raw = _raw_prompt_spec(spec) if spec.format is SpecFormat.PROMPT_SPEC else {}
-    metadata = raw.get("metadata")
-    in_file = metadata.get("upsample") if isinstance(metadata, dict) else None
-    provenance = in_file if isinstance(in_file, dict) else in_sidecar or {}
-    original: Json = None
-    if spec.format is SpecFormat.PROMPT_SPEC:
-        original = raw.get("parent_prompt_text")
-    elif in_sidecar is not None:
-        original = in_sidecar.get("prompt")
-    kept = original if isinstance(original, str) else None
-    prompt = spec.prompt if spec.written_prompt is None else spec.written_prompt
-    return _Result(spec.file, spec.entry, spec.name, prompt, kept, provenance)
-
-
-def _raw_prompt_spec(spec: Spec) -> Mapping[str, Json]:
-    """Read the JSON object of a spec's file again; empty when that has become impossible."""
-    try:
-        raw = json.loads(read_regular(spec.file, MOST_BYTES))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return raw if isinstance(raw, dict) else {}
-
-
-def _faults_of(result: _Result) -> Iterator[ResultFault]:
+def _faults_of(result: FileResult) -> Iterator[ResultFault]:
     if not result.provenance:
         yield ResultFault(Check.PROVENANCE, "nothing tells how it was made: is it a result?")
         return
@@ -206,7 +118,7 @@ def _faults_of(result: _Result) -> Iterator[ResultFault]:
         )
 
 
-def _prompt_faults(result: _Result) -> Iterator[ResultFault]:
+def _prompt_faults(result: FileResult) -> Iterator[ResultFault]:
     if result.original is None:
         yield ResultFault(Check.PROMPT, "the prompt that it was made of is not kept")
     elif result.original == result.prompt:
@@ -235,17 +147,19 @@ def _is_estimated(profile: Json) -> bool:
         return True
 
 
-def _find_duplicates(results: Sequence[_Result]) -> None:
-    """Add a fault to a result whose answer, or whose text, an earlier result has already."""
-    jobs: dict[str, _Result] = {}
-    texts: dict[str, _Result] = {}
-    for result in results:
+def _duplicates(results: Sequence[FileResult]) -> dict[int, ResultFault]:
+    """Return a fault for each result whose answer, or whose text, an earlier result has already."""
+    jobs: dict[str, FileResult] = {}
+    texts: dict[str, FileResult] = {}
+    found: dict[int, ResultFault] = {}
+    for n, result in enumerate(results):
         job, text = result.provenance.get("job"), " ".join(result.prompt.split())
         first = jobs.setdefault(job, result) if isinstance(job, str) else result
         if first is result and result.provenance and text:
             first = texts.setdefault(text, result)
-        if first is not result and not _is_choice(first.file, result.file):
-            result.faults.append(ResultFault(Check.UNIQUE, f"the same as {first.location}"))
+        if first is not result and not _is_choice(first.spec.file, result.spec.file):
+            found[n] = ResultFault(Check.UNIQUE, f"the same as {first.location}")
+    return found
 
 
 def _is_choice(one: Path, other: Path) -> bool:

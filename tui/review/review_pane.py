@@ -10,6 +10,7 @@ from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 
 from backend.results.review import Candidate
+from backend.results.word_diff import WordDiff, diff_words
 from backend.specs.upsampled import is_json_object
 from tui.review.listing import ReviewListing
 from tui.review.text import (
@@ -21,7 +22,6 @@ from tui.review.text import (
     result_text,
     tabs,
 )
-from tui.review.word_diff import WordDiff, diff_words
 from tui.text import LONGEST_TEXT, cut
 from tui.widgets.plain_text import PlainText
 

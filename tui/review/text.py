@@ -13,10 +13,10 @@ from textual.content import Content
 from backend.planning.costs import cost_text
 from backend.results.lints import Lint, Span
 from backend.results.review import Candidate, Reviewed
+from backend.results.word_diff import DiffKind, DiffPiece, WordDiff, says_something, words
 from backend.specs.json_prompts import prompt_lines
 from backend.store.decision import Decision
 from tui.review.listing import ReviewListing, Show
-from tui.review.word_diff import DiffKind, DiffPiece, WordDiff, says_something, words
 from tui.text import DOT, MUTED, cut, cut_middle, left, one_line, paragraphs, right
 
 GLYPHS = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.files import NotRegular, TooLarge, read_regular, write_whole
+from backend.files import NotRegular, TooLarge, read_regular, write_whole, writing_whole
 
 
 def test_a_file_is_read_up_to_the_limit(tmp_path: Path) -> None:
@@ -146,3 +146,23 @@ def test_a_file_system_that_cannot_sync_folders_is_written_all_the_same(
     monkeypatch.setattr("backend.files.writing.os.fsync", sync)
     write_whole(tmp_path / "a.json", b"after")
     assert (tmp_path / "a.json").read_bytes() == b"after"
+
+
+def test_a_file_that_is_written_in_pieces_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    file.write_text("before")
+
+    def stop_half_way() -> None:
+        with writing_whole(file) as half:
+            half.write(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stop_half_way()
+    assert file.read_text() == "before"
+    with writing_whole(file) as pieces:
+        pieces.write(b"one, ")
+        assert file.read_text() == "before"
+        pieces.write(b"two")
+    assert file.read_text() == "one, two"
+    assert list(tmp_path.iterdir()) == [file]

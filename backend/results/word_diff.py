@@ -1,4 +1,4 @@
-"""The difference between a prompt and its result, word by word. No widgets.
+"""The difference between a prompt and its result, word by word.
 
 A prompt of ten words becomes one of two hundred, so the added words do not matter much. What matters is
 which words are still there and which are lost. Words that are there in another order are not lost.

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.review.word_diff import MOST_WORDS, DiffKind, DiffPiece, diff_words, words
+from backend.results.word_diff import MOST_WORDS, DiffKind, DiffPiece, diff_words, words
 
 # Words that come again, so that texts have something in common.
 TEXTS = st.one_of(
