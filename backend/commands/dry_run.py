@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 
 from rich.text import Text
 
@@ -11,13 +12,14 @@ from backend.config import Settings
 from backend.config.profiles import AUTO
 from backend.console import out, safe, say, table, tokens_text, verdict_text, warn, write_json
 from backend.exit_codes import ExitCode
+from backend.files.index import default_index
 from backend.planning.box_planner import make_planner
 from backend.planning.costs import most_cost
 from backend.planning.orders import Batch
 from backend.planning.plan import Plan
 from backend.specs.model import Scan, Spec
 from backend.tokens import TextCounter
-from backend.video import Video
+from backend.video import Video, VideoIndex
 from remote.protocol import Json
 
 
@@ -25,8 +27,9 @@ def show_plans(
     specs: Sequence[Spec], found: Scan, settings: Settings, batch: Batch, *, as_json: bool
 ) -> ExitCode:
     """Show the plan of each spec. Exits with SOME_FAILED when something would be refused."""
-    planner = make_planner(settings, TextCounter(), box=batch.box)
-    plans = [(spec, planner.plan_spec(spec)) for spec in specs]
+    with closing(VideoIndex(default_index())) as videos:
+        planner = make_planner(settings, TextCounter(), videos.probe, batch.box)
+        plans = [(spec, planner.plan_spec(spec)) for spec in specs]
     if as_json:
         for spec, plan in plans:
             cost = most_cost([(plan, batch.candidates)], batch.box_settings)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from backend.config import Settings, load_settings
 from backend.console import out, safe, table, tokens_text, verdict_text, warn, write_csv, write_json
 from backend.errors import InputError, MediaError
 from backend.exit_codes import ExitCode
+from backend.files.index import default_index
 from backend.limits.calibration import Calibration, find_calibration
 from backend.planning.box_planner import make_planner
 from backend.sizes import CATEGORIES, COSMOS3_SIZES, Size
@@ -22,7 +24,7 @@ from backend.specs.model import Scan, Spec
 from backend.specs.quoting import printable
 from backend.specs.scan import scan
 from backend.tokens import LINEAR, Budget, TextCounter
-from backend.video import probe
+from backend.video import Video, VideoIndex
 from backend.video.missing import is_numbered
 from backend.video.picture_sequences import find_sequence
 from remote.protocol import Json
@@ -63,12 +65,13 @@ def show_estimates(
     """
     settings = load_settings({"upsampling": {"estimator": counting}} if counting else None)
     calibration = find_calibration(settings)
-    estimator = _Estimator(settings, frames, limits, calibration)
     found = _Found()
-    rows = [
-        *(estimator.of_size(text, Size.parse(text), prompt) for text in resolutions),
-        *_of_paths(estimator, paths, prompt, found),
-    ]
+    with closing(VideoIndex(default_index())) as videos:
+        estimator = _Estimator(settings, frames, limits, calibration, videos.probe)
+        rows = [
+            *(estimator.of_size(text, Size.parse(text), prompt) for text in resolutions),
+            *_of_paths(estimator, paths, prompt, found),
+        ]
     if not paths and not resolutions:
         rows = list(_of_categories(estimator, prompt))
     match style:
@@ -104,6 +107,7 @@ class _Estimator:
         frames: int | None,
         limits: Sequence[int],
         calibration: Calibration | None,
+        probe: Callable[[Path], Video],
     ) -> None:
         for limit in limits:
             if limit < 1:
@@ -111,6 +115,7 @@ class _Estimator:
         self._settings = settings.upsampling
         self._frames = frames_wanted(frames, settings)
         self._calibration = calibration
+        self._probe = probe
         self._planner = make_planner(settings, TextCounter())
         self._limits = limits or [self._planner.settings.max_tokens]
 
@@ -120,15 +125,15 @@ class _Estimator:
         shown = choose_media(spec, self._settings.media)
         if shown.video is None:
             return self._of(spec.name, None, 0, text)
-        video = probe(shown.video)
+        video = self._probe(shown.video)
         frames = self._planner.frames_of(video, self._frames)
         for control in shown.controls:
-            frames += self._planner.frames_of(probe(control), self._frames)
+            frames += self._planner.frames_of(self._probe(control), self._frames)
         return self._of(spec.name, video.size, frames, text)
 
     def of_media(self, path: Path, prompt: str) -> Estimate:
         """Estimate a video or an image. Raises MediaError when the file is neither."""
-        video = probe(path)
+        video = self._probe(path)
         frames = self._planner.frames_of(video, self._frames)
         return self._of(path.name, video.size, frames, self._count(prompt))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from backend.errors import InputError
 from backend.events import Event
 from backend.exit_codes import ExitCode
 from backend.fetching import Fetcher
+from backend.files.index import default_index
 from backend.files.without_links import resolve_folder
 from backend.planning.admission import (
     Assessment,
@@ -47,6 +49,7 @@ from backend.specs.tables.columns import parse_columns
 from backend.standard_streams import working
 from backend.store import Job, State, Store, default_path
 from backend.tokens import TextCounter
+from backend.video import VideoIndex
 
 _TAKES_IT = " (--include-upsampled takes it all the same)"
 _MOST_NAMED = 10
@@ -105,9 +108,10 @@ def _tell_cost(placed: Assessment, settings: Settings, batch: Batch) -> None:
     box = batch.box_settings
     if token_cost(box, 1, 1) is None or not placed.accepted:
         return
-    planner = make_planner(settings, TextCounter(), box=batch.box)
-    plans = ((planner.plan_spec(it.spec), len(it.orders)) for it in placed.accepted)
-    cost = most_cost(plans, box)
+    with closing(VideoIndex(default_index())) as videos:
+        planner = make_planner(settings, TextCounter(), videos.probe, batch.box)
+        plans = ((planner.plan_spec(it.spec), len(it.orders)) for it in placed.accepted)
+        cost = most_cost(plans, box)
     if cost is None:
         return
     say(f"This costs {cost.words}.")

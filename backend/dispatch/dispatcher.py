@@ -33,7 +33,9 @@ from backend.dispatch.waiting_jobs import WaitingJobs
 from backend.errors import BoxOutdated, BoxUnreachable, InputError, UpsampleError, first_of
 from backend.events import Event
 from backend.fetching import Fetcher
+from backend.files.index import default_index
 from backend.store import Job, Store
+from backend.video import VideoIndex
 from remote.protocol import (
     Cancelled,
     Durable,
@@ -79,7 +81,10 @@ class Dispatcher(Recipient[Ready]):
         self._keeper = LinkKeeper(box, asker, watch, look=look)
         self._last_welcome = LastWelcome()
         self._counts = CountWatch(store, box.name, watch)
-        self._preparer = Preparer.of(box.setup, self._last_welcome.wait, self._counts)
+        self._videos = VideoIndex(default_index())
+        self._preparer = Preparer.of(
+            box.setup, self._last_welcome.wait, self._counts, self._videos.probe
+        )
         self._fetcher = fetcher
         self._flights: Flights[Ready] = Flights()
         self._courier = Courier(box.name, self._flights, self, app=store.queue_id)
@@ -121,6 +126,7 @@ class Dispatcher(Recipient[Ready]):
             raise first_of(errors) from None
         finally:
             self._hand_over.close()
+            await asyncio.to_thread(self._videos.close)
             await self._ledger.close()
 
     async def add(self, jobs: Sequence[Job]) -> int:

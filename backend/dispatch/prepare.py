@@ -21,7 +21,7 @@ from backend.sizes import Size
 from backend.specs.media import ShownMedia
 from backend.store import Job
 from backend.tokens import TextCounter
-from backend.video import Frame, Prepared, RecentVideos, Video, prepare_frames, read_frame
+from backend.video import Frame, Prepared, RecentVideos, Video, prepare_frames, probe, read_frame
 from remote.protocol import Request, Setup, Submit, Welcome
 
 
@@ -81,6 +81,7 @@ class Preparer:
         *,
         asks_server: bool = False,
         writes_prose: bool = False,
+        probe: Callable[[Path], Video] = probe,
     ) -> None:
         """`model` is empty where the welcome names it. `welcome` waits for one, and returns the last. With
         `asks_server`, the welcome may tell the context length, so no job is planned before it. With
@@ -98,7 +99,7 @@ class Preparer:
         """The context length that was noted for plans that are made without the box."""
         self._used: BoxCounts | None = None
         """The counts that the planners use."""
-        self._videos = RecentVideos()
+        self._videos = RecentVideos(probe)
         self._planners: dict[tuple[str, int], Planner] = {}
         """By the settings as JSON, and the context length that the server told."""
         # Specs often share a video: the second waits for the first and then finds its frames in the cache.
@@ -106,7 +107,11 @@ class Preparer:
 
     @classmethod
     def of(
-        cls, setup: Setup, welcome: Callable[[], Awaitable[Welcome]], counts: CountWatch
+        cls,
+        setup: Setup,
+        welcome: Callable[[], Awaitable[Welcome]],
+        counts: CountWatch,
+        probe: Callable[[Path], Video],
     ) -> Preparer:
         """Make the preparer for a box with this setup."""
         return cls(
@@ -115,6 +120,7 @@ class Preparer:
             counts,
             asks_server=setup.openai is not None,
             writes_prose=setup.engine == EngineName.SKETCH,
+            probe=probe,
         )
 
     async def prepare(self, job: Job) -> Ready:

@@ -4,8 +4,8 @@
 photographs of phones. `picture_sequences` finds the pictures of a numbered sequence. `frame_choice` chooses
 frames by their timestamps. `ffmpeg` runs ffmpeg, the only program that draws. `colours` says how HDR becomes
 what a person sees. `draw` makes frames and hint videos. `frame_cache` stores them by content, and looks up
-the sizes of stored frames. `recent_videos` caches what was read of recent videos. `thumbnails` decodes small
-pictures for the screen. `clips` draws short clips of our own.
+the sizes of stored frames. `recent_videos` caches what was read of recent videos, and `video_index` keeps on
+disk what was probed. `thumbnails` decodes small pictures for the screen. `clips` draws clips of our own.
 """
 
 from backend.video.colours import Colours
@@ -15,6 +15,7 @@ from backend.video.frame_cache import DrawnFrames, Frame, read_frame
 from backend.video.frame_choice import ChosenFrame, FrameSampling, choose_frames
 from backend.video.probe import MediaKind, Video, probe
 from backend.video.recent_videos import RecentVideos
+from backend.video.video_index import VideoIndex
 
 __all__ = [
     "ChosenFrame",
@@ -26,6 +27,7 @@ __all__ = [
     "Prepared",
     "RecentVideos",
     "Video",
+    "VideoIndex",
     "choose_frames",
     "create_hint_video",
     "find_ffmpeg",

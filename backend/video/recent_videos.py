@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,7 +21,8 @@ class RecentVideos:
     Safe to share between threads. Every method blocks, and raises the errors of the function that it caches.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, probe: Callable[[Path], Video] = probe) -> None:
+        self._probe = probe
         self._probed = lru_cache(_REMEMBERED)(lambda path, _stamp: probe(path))
         self._chosen = lru_cache(_REMEMBERED)(lambda _stamp, *asked: choose_frames(*asked))
         self._contents = lru_cache(_REMEMBERED)(lambda path, _stamp: content_key(path))
@@ -28,7 +30,7 @@ class RecentVideos:
     def probe(self, path: Path) -> Video:
         """Probe a file, as `backend.video.probe` does."""
         stamp = file_stamp(str(path))
-        return self._probed(path, stamp) if stamp else probe(path)
+        return self._probed(path, stamp) if stamp else self._probe(path)
 
     def choose_frames(
         self, video: Video, count: int, sampling: FrameSampling

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from backend.catalog.cache import VideoIndex, default_index
 from backend.config import Settings, Table
 from backend.console import safe, say
+from backend.files.index import default_index
 from backend.planning.box_planner import make_planner
 from backend.specs.tables.columns import ANY_COLUMNS, WantedColumns
 from backend.tokens import TextCounter
+from backend.video import VideoIndex
 from tui.app import UpsampleApp
 from tui.log.file import default_log_file
 from tui.shell.desk import Desk

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
@@ -14,10 +15,12 @@ from pathlib import Path
 import pytest
 
 from backend.catalog import cache
-from backend.catalog.cache import Index, SpecIndex, VideoIndex
+from backend.catalog.cache import SpecIndex
+from backend.files import index
+from backend.files.index import Index
 from backend.specs.model import BrokenSpec, Spec
 from backend.specs.reading import Finding, read_file
-from backend.video import probe
+from backend.video import Video, VideoIndex, probe, video_index
 
 LONG_AGO = time.time() - 3_600
 
@@ -208,7 +211,7 @@ def test_another_version_begins_anew(
 ) -> None:
     file = put(tmp_path, "fog")
     for schema in ("1", "1", "2", "2"):
-        monkeypatch.setattr(cache, "_SCHEMA", schema)
+        monkeypatch.setattr(index, "_SCHEMA", schema)
         with closing(SpecIndex(db)) as specs:
             read(specs, file, tmp_path)
     assert len(reading) == 2
@@ -224,7 +227,7 @@ def test_an_index_that_cannot_be_written_costs_only_time(tmp_path: Path) -> None
 def test_it_keeps_the_rows_that_were_asked_for_last(
     db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "_MOST_ROWS", 2)
+    monkeypatch.setattr(index, "_MOST_ROWS", 2)
     for day, names in ((1, "ab"), (2, "c"), (3, "a")):
         monkeypatch.setattr(time, "time", lambda day=day: day * 86_400.0)
         with closing(Index(db, "specs")) as rows:
@@ -248,3 +251,25 @@ def test_videos_are_opened_once(counted_clip: Path, db: Path, tmp_path: Path) ->
     os.utime(clip, (LONG_AGO, LONG_AGO))
     with closing(VideoIndex(db)) as videos:
         assert videos.probe(clip) == first
+
+
+def test_a_video_is_known_before_it_is_saved_and_to_several_threads(
+    counted_clip: Path, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips = [tmp_path / folder / "clip.mp4" for folder in "ab"]
+    for clip in clips:
+        clip.parent.mkdir()
+        clip.write_bytes(counted_clip.read_bytes())
+        os.utime(clip, (LONG_AGO, LONG_AGO))
+    opened: list[Path] = []
+
+    def open_it(path: Path) -> Video:
+        opened.append(path)
+        return probe(path)
+
+    monkeypatch.setattr(video_index, "probe", open_it)
+    with closing(VideoIndex(db)) as videos:
+        known = [videos.probe(clip) for clip in clips]
+        with ThreadPoolExecutor(4) as threads:
+            assert list(threads.map(videos.probe, clips * 20)) == known * 20
+    assert opened == clips

@@ -29,6 +29,7 @@ from backend.results.review import deliver
 from backend.results.writing import is_own_result
 from backend.store import Job, State, Store, Written, default_path
 from backend.store.decision import Decision
+from backend.video import Video, probe, video_index
 from remote.protocol import Json
 from tests.support.finished_jobs import Finisher
 from tests.support.queued_jobs import new_job
@@ -563,6 +564,29 @@ def test_a_dry_run_shows_what_would_be_sent_and_sends_nothing(
     assert (planned["size_sent"], planned["frames"], planned["prompt_tokens"]) == ("64x36", 2, 49)
     assert not Path("outputs").exists()
     assert not default_path().exists()
+
+
+@pytest.mark.parametrize("line", [["--dry-run", "--json"], ["estimate", "--format", "json"]])
+def test_a_video_is_opened_once_however_often_it_is_asked_for(
+    capsys: Capsys, counted_clip: Path, monkeypatch: pytest.MonkeyPatch, line: list[str]
+) -> None:
+    clip = Path("clip.mp4")
+    clip.write_bytes(counted_clip.read_bytes())
+    os.utime(clip, (1e9, 1e9))  # what was written just now is looked at anew
+    put_spec("a.json", clip)
+    put_spec("b.json", clip)
+    opened: list[Path] = []
+
+    def open_it(path: Path) -> Video:
+        opened.append(path)
+        return probe(path)
+
+    monkeypatch.setattr(video_index, "probe", open_it)
+    said = set()
+    for _ in range(2):
+        assert run([*line, "a.json", "b.json"]) == ExitCode.OK
+        said.add(capsys.readouterr().out)
+    assert (len(opened), len(said)) == (1, 1)
 
 
 def test_a_dry_run_shows_the_profile_of_each_spec_where_they_may_differ(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import time
 from pathlib import Path
 
@@ -26,22 +25,25 @@ def clip(counted_clip: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def probed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+def probed() -> list[Path]:
     """The files that are really opened to be probed."""
-    opened: list[Path] = []
+    return []
+
+
+@pytest.fixture
+def videos(probed: list[Path]) -> RecentVideos:
+    """Videos whose probing is noted."""
 
     def note(path: Path) -> Video:
-        opened.append(path)
+        probed.append(path)
         return probe(path)
 
-    monkeypatch.setattr(sys.modules["backend.video.recent_videos"], "probe", note)
-    return opened
+    return RecentVideos(note)
 
 
 def test_a_video_is_read_once_and_what_is_said_of_it_is_the_same(
-    clip: Path, probed: list[Path]
+    clip: Path, videos: RecentVideos, probed: list[Path]
 ) -> None:
-    videos = RecentVideos()
     for _ in range(3):
         assert videos.probe(clip) == probe(clip)
         asked = (probe(clip), 2, FrameSampling.UNIFORM)
@@ -61,10 +63,9 @@ def test_a_video_that_was_replaced_is_read_again(clip: Path, uneven_clip: Path) 
 
 
 def test_a_video_that_may_still_be_written_is_read_each_time(
-    clip: Path, probed: list[Path]
+    clip: Path, videos: RecentVideos, probed: list[Path]
 ) -> None:
     clip.touch()
-    videos = RecentVideos()
     videos.probe(clip)
     videos.probe(clip)
     assert probed == [clip, clip]
