@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from backend.box.backoff import Pauses
 from backend.errors import AnswerError, BoxError, BoxUnreachable, UpsampleError
-from remote.protocol import ENGINE_ATTEMPTS, MOST_FALLS
+from remote.protocol import ENGINE_ATTEMPTS, MOST_FALLS, MOST_LOSSES
 
 
 class TroubleKind(StrEnum):
@@ -25,6 +25,9 @@ class TroubleKind(StrEnum):
     ENGINE = "engine"
     """The model server failed, broke off or hung at this request. The box tries again, then the job fails. A
     server that is away for every request is no trouble of a job: the box waits for it, and counts nothing."""
+    REPLICA = "replica"
+    """The replica of a cluster that was to answer has gone. The box tries the job elsewhere, and treats it as
+    the cause when it has lost too many."""
     RUNNER = "runner"
     """The runner died during the job. The box tries again, then it treats the job as the cause."""
     DISK = "disk"
@@ -53,6 +56,7 @@ RETRIES: Mapping[TroubleKind, Retry] = {
     TroubleKind.INPUT: Retry(attempts=1),
     TroubleKind.ANSWER: Retry(attempts=1),
     TroubleKind.ENGINE: Retry(attempts=ENGINE_ATTEMPTS),
+    TroubleKind.REPLICA: Retry(attempts=MOST_LOSSES + 1),
     TroubleKind.RUNNER: Retry(attempts=MOST_FALLS),
     TroubleKind.DISK: Retry(attempts=None, pauses=Pauses(5.0, 300.0)),
     TroubleKind.CONNECTION: Retry(attempts=None, pauses=Pauses()),

@@ -52,6 +52,14 @@ class EngineAway(EngineError):
         """Whether no later try can succeed unless somebody changes the box or its settings."""
 
 
+class EngineGone(EngineError):
+    """Whoever was to answer this request has gone: a replica that was lost, while others may go on.
+
+    The scheduler lets the job wait again, at most MOST_LOSSES times, and goes on with all the other jobs. An
+    engine that has nobody left to answer, and waits for a replica, raises EngineAway instead.
+    """
+
+
 class BadRequest(_WithoutAnswer):
     """This request can never be answered: a frame is no picture, the prompt is too long, or the like."""
 
@@ -149,7 +157,7 @@ class Engine(Protocol):
     def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
         """Answer one request; `images` are PNG files in the order of `request.frames`.
 
-        Raises BadRequest, EngineAway, EngineReplaced or EngineError.
+        Raises BadRequest, EngineAway, EngineGone, EngineReplaced or EngineError.
         """
         ...
 

@@ -16,6 +16,15 @@ from decimal import Decimal
 from typing import cast
 
 from remote.jobs.journal import Journal
+from remote.jobs.record_contents import (
+    NOTHING,
+    cost_in,
+    is_order,
+    is_readable,
+    jobs_of,
+    message_of,
+    time_of,
+)
 from remote.jobs.records import Record
 from remote.jobs.spending import SpentLately
 from remote.jobs.turns import Turns
@@ -23,16 +32,12 @@ from remote.protocol import (
     MAX_FROM_BOX,
     MAX_MESSAGE,
     MOST_FALLS,
-    Accepted,
+    MOST_LOSSES,
     Answer,
-    Cancelled,
     Durable,
-    Failed,
-    Finished,
     Json,
     ProtocolError,
     Request,
-    from_json,
     money,
     parse,
 )
@@ -46,7 +51,6 @@ _LARGEST = MAX_FROM_BOX
 jobs may be larger, because apps are not sent it."""
 _LONGEST_REASON = 10_000
 """Characters."""
-_NOTHING = Decimal(0)
 
 
 class JobState(enum.Enum):
@@ -90,9 +94,11 @@ class _Job:
     attempts: int = 0
     falls: int = 0
     """Attempts that may have ended by a crash of the daemon."""
+    losses: int = 0
+    """Attempts that ended because the replica that was to answer had gone."""
     app: str = ""
     """The queue that the job belongs to, as in `Submit.app`."""
-    cost: Decimal = _NOTHING
+    cost: Decimal = NOTHING
     """What its attempts have cost."""
 
 
@@ -114,7 +120,7 @@ class Board:
         self.strange: Counter[str] = Counter()
         """How many records of each kind this version cannot read. They stay in the journal for newer ones."""
         for record in journal.read():
-            if _is_readable(record):
+            if is_readable(record):
                 self._learn(record)
             else:
                 self.strange[str(record.body.get("type"))] += 1
@@ -199,6 +205,18 @@ class Board:
         """Put a running job back to the front of the queue, for another attempt; this one has a cost."""
         self._append("waiting", {"job": job} if cost is None else {"job": job, "cost": cost})
 
+    def wait_after_loss(self, job: str, cost: float | None = None) -> bool:
+        """Put a running job back as `wait_again` does, and count a loss of the replica that was to answer.
+
+        Returns whether that was done: a job with MOST_LOSSES losses is left as it is. They are counted by the
+        journal, so that a request that kills replicas is not tried anew with every daemon.
+        """
+        if self._jobs[job].losses >= MOST_LOSSES:
+            return False
+        body: dict[str, Json] = {"job": job, "is_loss": True}
+        self._append("waiting", body if cost is None else {**body, "cost": cost})
+        return True
+
     def finish(self, job: str, answer: Answer) -> None:
         """Keep the answer, with the cost of all attempts. Raises RecordTooLarge above what apps accept."""
         answer = replace(answer, cost=self._whole_cost(job, answer.cost))
@@ -217,13 +235,13 @@ class Board:
     def messages_after(self, seq: int) -> Iterator[tuple[int, Durable | None]]:
         """The seq and the message of each record after `seq`; None for a record that apps are not sent."""
         for record in self._journal.read(after=seq):
-            yield record.seq, _message_of(record)
+            yield record.seq, message_of(record)
 
     def messages_of(self, job: str) -> Iterator[Durable]:
         """The messages that this job's records hold so far."""
         known = self._jobs[job]
         for seq in (known.accepted, known.ended):
-            message = _message_of(self._journal.record(seq)) if seq is not None else None
+            message = message_of(self._journal.record(seq)) if seq is not None else None
             if message is not None:
                 yield message
 
@@ -282,9 +300,9 @@ class Board:
 
     def _is_past_order(self, record: Record) -> bool:
         """Return whether the record puts into order only jobs that have ended."""
-        if not _is_order(record):
+        if not is_order(record):
             return False
-        return not any(job in self._turns or job in self._running for job in _jobs_of(record))
+        return not any(job in self._turns or job in self._running for job in jobs_of(record))
 
     def _append(self, kind: str, body: Mapping[str, Json], most: int | None = None) -> None:
         record = {"time": self._clock(), **body}
@@ -302,7 +320,7 @@ class Board:
             self._jobs[job] = _Job(record.seq, app=app)
             self._turns.add(job, app)
         elif kind == "arranged":
-            self._turns.arrange(_jobs_of(record))
+            self._turns.arrange(jobs_of(record))
         elif known is None or known.ended is not None:
             # The job's acceptance was lost and it has no result, or it has ended already.
             return
@@ -315,13 +333,14 @@ class Board:
                 self._running[job] = self._turns.take(job)
         elif kind == "waiting":
             known.falls -= 1
-            self._note_cost(job, known.cost + _cost_in(record.body), record)
+            known.losses += record.body.get("is_loss") is True
+            self._note_cost(job, known.cost + cost_in(record.body), record)
             self._wait_first(job)
         elif kind in _ENDED_BY:
             known.state = _ENDED_BY[str(kind)]
-            known.ended, known.ended_at = record.seq, _time_of(record, self._clock)
+            known.ended, known.ended_at = record.seq, time_of(record, self._clock)
             told = record.body.get("answer") if kind == "finished" else record.body
-            self._note_cost(job, max(known.cost, _cost_in(told)), record)
+            self._note_cost(job, max(known.cost, cost_in(told)), record)
             self._leave(job)
 
     def _whole_cost(self, job: str, cost: float | None) -> float | None:
@@ -334,7 +353,7 @@ class Board:
     def _note_cost(self, job: str, whole: Decimal, record: Record) -> None:
         """Note what a job has cost by now."""
         known = self._jobs[job]
-        self._spent.add(_time_of(record, self._clock), whole - known.cost)
+        self._spent.add(time_of(record, self._clock), whole - known.cost)
         known.cost = whole
 
     def _wait_first(self, job: str) -> None:
@@ -349,50 +368,6 @@ class Board:
         self._running.pop(job, None)
 
 
-def _time_of(record: Record, clock: Callable[[], float]) -> float:
-    """The Unix time when the record was written; the present time for a record without one."""
-    time = record.body.get("time")
-    return float(time) if isinstance(time, (int, float)) else clock()
-
-
-def _cost_in(body: Mapping[str, Json] | Json) -> Decimal:
-    """Return the cost that a record tells; nothing when it tells none."""
-    cost = body.get("cost") if isinstance(body, Mapping) else None
-    return money(cost) if isinstance(cost, (int, float)) else _NOTHING
-
-
 def _bound_gap(seconds: float, keep: float) -> float:
     """How much of the time between two records counts towards a job's age."""
     return min(max(0.0, seconds), keep * _LONGEST_GAP)
-
-
-def _is_readable(record: Record) -> bool:
-    """Return whether this version can read the record. Requests are checked only for unfinished jobs."""
-    kind = record.body.get("type")
-    if kind in _ENDED_BY:
-        return _message_of(record) is not None
-    return kind in ("journal", "accepted", "started", "waiting") or _is_order(record)
-
-
-def _is_order(record: Record) -> bool:
-    """Return whether the record puts jobs into an order, in a form that this version can read."""
-    jobs = record.body.get("jobs")
-    is_list = isinstance(jobs, list) and all(isinstance(job, str) for job in jobs)
-    return is_list and record.body.get("type") == "arranged"
-
-
-def _jobs_of(record: Record) -> list[str]:
-    """The jobs that an order names."""
-    return cast("list[str]", record.body["jobs"])
-
-
-def _message_of(record: Record) -> Durable | None:
-    """The message to apps that the record holds; None for a record that apps are not sent."""
-    if record.body.get("type") not in {"accepted", *_ENDED_BY}:
-        return None
-    try:
-        message = from_json(dict(record.body))
-    except ProtocolError:
-        return None  # a newer version wrote it
-    assert isinstance(message, (Accepted, Finished, Failed, Cancelled))  # noqa: S101 - for mypy
-    return message

@@ -209,6 +209,11 @@ class Intake:
             self._stop("server", outage.reason)
         return error.died and outage.trial == job
 
+    def note_gone(self, job: str) -> None:
+        """An attempt ended with EngineGone. That begins and ends no outage, but another job tries next."""
+        if self._outage is not None and self._outage.trial == job:
+            self._outage.tried.add(job)
+
     def note_text(self, job: str) -> None:
         """The engine has begun an answer to this job."""
         if self._outage is not None and not self._outage.died:

@@ -9,28 +9,29 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 from remote.engines import (
     BadRequest,
     Engine,
     EngineAway,
     EngineError,
+    EngineGone,
     EngineReplaced,
     require_engine,
 )
 from remote.jobs.answering import collect_answer
 from remote.jobs.board import Board, EngineAttempt, JobState
+from remote.jobs.disk_thread import DiskThread
 from remote.jobs.intake import Intake, Preference, StopApps, first_line
 from remote.jobs.journal import JournalError
 from remote.jobs.late_orders import LateOrders
 from remote.jobs.pictures import MissingPicture, PictureLost, Pictures
 from remote.jobs.records import RecordTooLarge
+from remote.jobs.setbacks import Setbacks
 from remote.jobs.spending import Spending
 from remote.protocol import (
-    ENGINE_ATTEMPTS,
     MOST_FALLS,
+    MOST_LOSSES,
     Answer,
     Delta,
     Durable,
@@ -43,12 +44,7 @@ from remote.protocol import (
     Unknown,
 )
 
-T = TypeVar("T")
-
 _log = logging.getLogger(__name__)
-
-_DISK_PAUSE = 5.0
-"""Seconds until a write that failed (disk full) is tried again."""
 
 
 def _tell_nobody(_kind: str, _reason: str) -> None:
@@ -58,8 +54,7 @@ def _tell_nobody(_kind: str, _reason: str) -> None:
 class Scheduler:
     """Runs the jobs of one board on one engine.
 
-    Board and pictures block on the disk. So every call to them runs on one separate thread: the event loop
-    stays free, and they have one caller at a time.
+    Board and pictures block on the disk, so every call to them runs on a separate thread.
     """
 
     def __init__(
@@ -83,18 +78,15 @@ class Scheduler:
         self._runner = runner
         self._spending = spending or Spending()
         self._tell = tell
-        self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="disk")
-        self._running: dict[str, asyncio.Task[None]] = {}
-        self._cancelling: dict[str, asyncio.Task[None]] = {}
-        self._engine_errors: dict[str, list[str]] = {}
-        """The engine's errors in the attempts so far, by job."""
-        self._orders = LateOrders(lambda jobs: self._on_disk(self._board.arrange, jobs))
-        self._journal_error: JournalError | None = None
-        """The error after which this open journal cannot be used any more."""
-        # Held while a job changes from waiting to running, so that a cancel finds it in one of the states.
-        self._starting = asyncio.Lock()
         self._wake = asyncio.Event()
         self._wake.set()
+        self._disk = DiskThread(self._wake.set)
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._cancelling: dict[str, asyncio.Task[None]] = {}
+        self._setbacks = Setbacks()
+        self._orders = LateOrders(lambda jobs: self._disk.call(self._board.arrange, jobs))
+        # Held while a job changes from waiting to running, so that a cancel finds it in one of the states.
+        self._starting = asyncio.Lock()
         self._intake = Intake(self._wake.set, self._tell_stage, stop_apps)
 
     async def run(self) -> None:
@@ -105,11 +97,11 @@ class Scheduler:
         try:
             with contextlib.suppress(EngineError):
                 await self.serves()
-            while self._journal_error is None:
+            while self._disk.journal_error is None:
                 await self._wake.wait()
                 self._wake.clear()
                 await self._fill_slots()
-            raise self._journal_error
+            raise self._disk.journal_error
         finally:
             self._intake.close()
             await self._orders.close()
@@ -118,9 +110,9 @@ class Scheduler:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             with contextlib.suppress(OSError, JournalError):
-                await self._on_disk(self._put_back)
+                await self._disk.call(self._put_back)
             await self._engine.close()
-            self._disk.shutdown()
+            self._disk.close()
 
     @property
     def stage(self) -> str:
@@ -148,7 +140,7 @@ class Scheduler:
         if message.job != message.request.job_id():
             return Refused(message.job, "request", "the job's id is not its request's hash")
         try:
-            told = await self._on_disk(self._accept, message)
+            told = await self._disk.call(self._accept, message)
         except EngineReplaced as error:
             return Refused(message.job, "engine", str(error))
         except MissingPicture as error:
@@ -170,7 +162,7 @@ class Scheduler:
                 found += list(told) or [Unknown(job)]
             return found
 
-        return await self._on_disk(read)
+        return await self._disk.call(read)
 
     async def arrange(self, jobs: Sequence[str]) -> None:
         """Put those of these jobs that wait into this order; on a full disk, as soon as there is room."""
@@ -180,7 +172,7 @@ class Scheduler:
         """Cancel a waiting or running job in a separate task, because a full disk may delay it for hours, and
         the app's next messages must not wait for it.
         """
-        state = await self._on_disk(self._board.state, job)
+        state = await self._disk.call(self._board.state, job)
         if state in (JobState.WAITING, JobState.RUNNING) and job not in self._cancelling:
             task = self._cancelling[job] = asyncio.create_task(self.cancel(job))
             task.add_done_callback(functools.partial(self._cancel_ended, job))
@@ -197,15 +189,15 @@ class Scheduler:
 
     async def check(self) -> None:
         """Raise JournalError when the journal file was removed or something else wrote to it, and OSError."""
-        await self._on_disk(self._board.check)
+        await self._disk.call(self._board.check)
 
     async def forget_ended(self, keep: float) -> int:
         """Forget the jobs that ended more than `keep` seconds ago; return how many. Raises OSError."""
-        return await self._on_disk(self._board.forget_ended, keep)
+        return await self._disk.call(self._board.forget_ended, keep)
 
     async def unfinished(self) -> int:
         """The number of jobs that wait or run."""
-        return await self._on_disk(lambda: self._board.unfinished)
+        return await self._disk.call(lambda: self._board.unfinished)
 
     async def counts(self) -> tuple[int, int]:
         """The number of waiting jobs, and of running ones."""
@@ -219,7 +211,7 @@ class Scheduler:
         def read() -> list[tuple[int, Durable | None]]:
             return list(itertools.islice(self._board.messages_after(seq), most))
 
-        return await self._on_disk(read)
+        return await self._disk.call(read)
 
     def _accept(self, message: Submit) -> list[Durable]:
         state = self._board.state(message.job)
@@ -237,7 +229,7 @@ class Scheduler:
     async def _fill_slots(self) -> None:
         while self._intake.has_room(len(self._running), self._engine.slots):
             async with self._starting:
-                attempt = await self._persist(self._start_next, self._intake.preference())
+                attempt = await self._disk.persist(self._start_next, self._intake.preference())
                 if isinstance(attempt, str):
                     if not self._running:  # an app that is sent away hears of no answer any more
                         self._intake.note_limit(attempt)
@@ -284,8 +276,7 @@ class Scheduler:
 
     async def _attempt(self, attempt: EngineAttempt) -> None:
         job = attempt.job
-        errors = self._engine_errors.get(job, [])
-        self._tell(Started(job, attempt.number, errors[-1] if errors else ""))
+        self._tell(Started(job, attempt.number, self._setbacks.reason(job)))
         try:
             answer = await self._answer(attempt)
             self._intake.note_answer(job)
@@ -298,11 +289,11 @@ class Scheduler:
             if self._intake.note_away(job, error):
                 await self._note_engine_error(job, error)
             else:
-                await self._persist(self._board.wait_again, job, self._spending.cost(error.usage))
+                await self._disk.persist(
+                    self._board.wait_again, job, self._spending.cost(error.usage)
+                )
         except (EngineError, OSError) as error:
             _log.warning("job %s, attempt %d: %s", job[:12], attempt.number, first_line(error))
-            if isinstance(error, EngineError):
-                self._intake.note_answer(job)
             await self._note_engine_error(job, error)
         except (EngineReplaced, PictureLost) as error:
             await self._give_back(job, error)
@@ -316,18 +307,31 @@ class Scheduler:
 
     async def _note_engine_error(self, job: str, error: EngineError | OSError) -> None:
         """Count the engine's error as an attempt at the job: it waits again, or it fails."""
-        errors = self._engine_errors.setdefault(job, [])
-        errors.append(str(error))
-        cost = self._spending.cost(error.usage) if isinstance(error, EngineError) else None
-        if len(errors) < ENGINE_ATTEMPTS:
-            await self._persist(self._board.wait_again, job, cost)
+        if isinstance(error, EngineGone):
+            await self._note_loss(job, error)
+            return
+        cost = None
+        if isinstance(error, EngineError):
+            self._intake.note_answer(job)
+            cost = self._spending.cost(error.usage)
+        if self._setbacks.note_error(job, error):
+            await self._disk.persist(self._board.wait_again, job, cost)
         else:
             await self._fail(job, "engine", str(error), cost)
+
+    async def _note_loss(self, job: str, error: EngineGone) -> None:
+        """Let a job whose replica has gone wait again. One that has lost too many fails as the cause."""
+        self._intake.note_gone(job)
+        self._setbacks.note_loss(job, error)
+        cost = self._spending.cost(error.usage)
+        if not await self._disk.persist(self._board.wait_after_loss, job, cost):
+            whole = f"{error}\n{MOST_LOSSES + 1} replicas have gone while they worked on this job"
+            await self._fail(job, "engine", whole, cost)
 
     async def _answer(self, attempt: EngineAttempt) -> Answer:
         job, request = attempt.job, attempt.request
         require_engine(request, self._serves or await self.serves())
-        images = await self._on_disk(self._pictures.load, request)
+        images = await self._disk.call(self._pictures.load, request)
         self._intake.require_open(job)
 
         def hear_text(offset: int, piece: str) -> None:
@@ -356,7 +360,7 @@ class Scheduler:
         await self._end_job(job, lambda: self._board.fail(job, kind, message, cost))
 
     async def _end_job(self, job: str, note: Callable[[], None]) -> None:
-        await self._persist(self._end, job, note)
+        await self._disk.persist(self._end, job, note)
         self._intake.forget(job)
 
     def _end(self, job: str, note: Callable[[], None]) -> None:
@@ -365,7 +369,7 @@ class Scheduler:
             return
         request: Request = self._board.request(job)
         note()
-        self._engine_errors.pop(job, None)
+        self._setbacks.forget(job)
         self._pictures.release(request)
 
     def _tell_stage(self, stage: str) -> None:
@@ -374,23 +378,6 @@ class Scheduler:
     def _changed(self) -> None:
         self._wake.set()
         self._tell(None)
-
-    async def _on_disk(self, call: Callable[..., T], *arguments: object) -> T:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._disk, call, *arguments)
-        except JournalError as error:
-            self._journal_error = error
-            self._wake.set()
-            raise
-
-    async def _persist(self, call: Callable[..., T], *arguments: object) -> T:
-        """Repeat a write until the disk takes it: a job that was accepted is never dropped."""
-        while True:
-            try:
-                return await self._on_disk(call, *arguments)
-            except OSError as error:
-                _log.error("cannot write to the disk (%s); trying again", error.strerror)
-                await asyncio.sleep(_DISK_PAUSE)
 
 
 def _retrieve_exception(ended: asyncio.Task[None]) -> None:

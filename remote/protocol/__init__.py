@@ -21,6 +21,7 @@ from remote.protocol.framing import (
 from remote.protocol.jobs import (
     ENGINE_ATTEMPTS,
     MOST_FALLS,
+    MOST_LOSSES,
     Answer,
     FrameInfo,
     OpenAISetup,
@@ -73,6 +74,7 @@ __all__ = [
     "MAX_FROM_BOX",
     "MAX_MESSAGE",
     "MOST_FALLS",
+    "MOST_LOSSES",
     "NEWEST_PROTOCOL",
     "OK",
     "OLDEST_PROTOCOL",

@@ -10,6 +10,9 @@ ENGINE_ATTEMPTS = 2
 """Attempts at a job in which the engine may fail; after the last one the job fails."""
 MOST_FALLS = 3
 """Attempts that may end by a crash of the daemon; after that the job counts as the cause and fails."""
+MOST_LOSSES = 5
+"""How often a job may wait again because the replica that was to answer it has gone. At the next loss the job
+counts as the cause and fails, so that a request that kills replicas does not end all of them."""
 
 
 _LATER = {"engine": "", "schema": ""}

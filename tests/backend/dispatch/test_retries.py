@@ -187,6 +187,7 @@ def test_the_table_says_how_often() -> None:
         TroubleKind.INPUT: 1,
         TroubleKind.ANSWER: 1,
         TroubleKind.ENGINE: 2,
+        TroubleKind.REPLICA: 6,
         TroubleKind.RUNNER: 3,
         TroubleKind.DISK: None,
         TroubleKind.CONNECTION: None,

@@ -14,7 +14,7 @@ from remote.daemon import visitor as module
 from remote.daemon.deltas import merge_deltas
 from remote.daemon.visitor import Visitor
 from remote.engines.sketch import SketchEngine
-from remote.jobs import slots
+from remote.jobs import disk_thread
 from remote.jobs.board import Board
 from remote.jobs.journal import Journal
 from remote.jobs.pictures import Pictures
@@ -245,7 +245,7 @@ async def test_an_older_app_may_be_silent(tmp_path: Path, monkeypatch: pytest.Mo
 async def test_a_cancel_that_a_full_disk_holds_up_keeps_nobody_from_being_heard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slots, "_DISK_PAUSE", 0.05)
+    monkeypatch.setattr(disk_thread, "PAUSE", 0.05)
     job = ask("one")
     async with opened(tmp_path) as house:
         append = house.journal.append

@@ -37,13 +37,13 @@ class Gate:
     def __init__(self) -> None:
         self.open = asyncio.Event()
         self.text = "text"
-        self.errors: list[str] = []
+        self.errors: list[Exception] = []
         """What it fails with, once each, before it answers."""
 
     async def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
         await self.open.wait()
         if self.errors:
-            raise EngineError(self.errors.pop(0))
+            raise self.errors.pop(0)
         yield self.text
         yield Completion("stop")
 
@@ -282,7 +282,7 @@ async def test_an_order_that_the_disk_does_not_take_is_kept_once_there_is_room_u
 
 async def test_an_attempt_says_why_the_engine_failed_at_the_one_before(tmp_path: Path) -> None:
     async with opened(tmp_path) as site:
-        site.engine.errors = ["out of memory"]
+        site.engine.errors = [EngineError("out of memory")]
         site.engine.open.set()
         await site.work.submit(ONE)
         await site.stands(ONE.job, JobState.FINISHED)
@@ -297,6 +297,6 @@ async def test_an_attempt_that_ended_with_the_daemon_is_not_the_engines_failure(
         await site.work.submit(ONE)
         await site.stands(ONE.job, JobState.RUNNING)
     async with opened(tmp_path) as site:
-        site.engine.errors = ["out of memory"]
+        site.engine.errors = [EngineError("out of memory")]
         site.engine.open.set()
         await site.stands(ONE.job, JobState.FINISHED)

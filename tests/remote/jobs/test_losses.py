@@ -1,0 +1,81 @@
+"""A replica that goes with a request in flight sends the job elsewhere, and no other job waits for that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from remote.engines import EngineAway, EngineError, EngineGone
+from remote.jobs import intake
+from remote.jobs.board import JobState
+from remote.protocol import MOST_LOSSES, Failed, Started
+from tests.remote.jobs.test_slots import ONE, TWO, Site, opened
+
+
+def gone(number: int) -> EngineGone:
+    return EngineGone(f"replica {number} on node b has gone")
+
+
+def reasons(site: Site) -> list[str]:
+    return [message.reason for message in site.told if isinstance(message, Started)]
+
+
+async def test_a_job_whose_replica_goes_waits_again_and_says_why(tmp_path: Path) -> None:
+    """A loss is no failure of the engine: two of those, too, are needed before the job fails."""
+    async with opened(tmp_path) as site:
+        site.engine.errors = [gone(1), EngineError("out of memory"), gone(2)]
+        site.engine.open.set()
+        await site.work.submit(ONE)
+        await site.stands(ONE.job, JobState.FINISHED)
+        assert reasons(site) == ["", str(gone(1)), "out of memory", str(gone(2))]
+        assert site.work.stage == "ready"
+
+
+async def test_a_job_that_loses_replica_after_replica_fails_and_the_next_one_does_not(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as site:
+        site.engine.errors = [gone(number) for number in range(MOST_LOSSES + 1)]
+        site.engine.open.set()
+        await site.work.submit(ONE)
+        await site.work.submit(TWO)
+        await site.stands(TWO.job, JobState.FINISHED)
+        (failed,) = (m for m in site.board.messages_of(ONE.job) if isinstance(m, Failed))
+        assert failed.kind == "engine"
+        assert failed.message == (
+            "replica 5 on node b has gone\n6 replicas have gone while they worked on this job"
+        )
+        assert len(reasons(site)) == MOST_LOSSES + 2
+
+
+async def test_a_job_that_tries_a_server_and_loses_its_replica_lets_another_one_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "FIRST_PAUSE", 0.05)
+    async with opened(tmp_path) as site:
+        site.engine.errors = [EngineAway("no replica is up"), gone(1)]
+        site.engine.open.set()
+        await site.work.submit(ONE)
+        await site.work.submit(TWO)
+        await site.stands(ONE.job, JobState.FINISHED)
+        started = [message.job for message in site.told if isinstance(message, Started)]
+        assert started == [job.job for job in (ONE, ONE, TWO, ONE)]
+
+
+async def test_losses_are_counted_across_restarts_of_the_daemon_and_start_anew_with_the_job(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as site:
+        await site.work.submit(ONE)
+        for _ in range(MOST_LOSSES):
+            await site.stands(ONE.job, JobState.RUNNING)
+            site.board.wait_after_loss(ONE.job)
+            site.board.start(ONE.job)
+    async with opened(tmp_path) as site:
+        site.engine.errors = [gone(1)]
+        site.engine.open.set()
+        await site.stands(ONE.job, JobState.FAILED)
+        site.engine.errors = [gone(2)]
+        await site.work.submit(ONE)
+        await site.stands(ONE.job, JobState.FINISHED)
