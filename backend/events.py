@@ -305,6 +305,7 @@ class BoxStatus:
     jobs_running: int
     load: EngineLoad | None
     gpus: tuple[Gpu, ...]
+    slots: int = 0
 
     @classmethod
     def of(cls, box: str, status: Status) -> BoxStatus:
@@ -319,6 +320,7 @@ class BoxStatus:
             gpus=tuple(
                 replace(gpu, name=gpu.name[:LONGEST_STAGE]) for gpu in status.gpus[:MOST_GPUS]
             ),
+            slots=max(0, status.slots),
         )
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import asyncssh
 
@@ -26,6 +26,7 @@ from remote.protocol import (
     Hello,
     Pong,
     Setup,
+    Status,
     Welcome,
 )
 
@@ -68,12 +69,13 @@ def _ignore_staleness(_silence: float | None) -> None:
 
 
 class Link:
-    """A channel after the greeting. `welcome` is the daemon's answer to it."""
+    """A channel after the greeting."""
 
     def __init__(
         self, box: str, channel: Channel, welcome: Welcome, incoming: AsyncIterator[FromBox]
     ) -> None:
         self.welcome = welcome
+        """The daemon's answer to the greeting, with the slots that it has told since."""
         self._box = box
         self._channel = channel
         self._incoming = incoming
@@ -104,6 +106,9 @@ class Link:
                     raise _refusal(self._box, message)
                 case Pong():
                     self._heartbeat.record_pong(message)
+                case Status(slots=slots) if slots > 0:
+                    self.welcome = replace(self.welcome, slots=slots)
+                    yield message
                 case _:
                     yield message
 

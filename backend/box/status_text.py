@@ -55,16 +55,24 @@ def away_words(stage: str) -> str:
 
 
 def status_parts(status: BoxStatus, *, jobs: bool = True) -> list[str]:
-    """Describe a status in parts, most important first: "GPU 71 % 62/80 GB", "3 running 12 waiting", …
+    """Describe a status in parts, most important first: "GPU 71 % 62/80 GB", "3 of 8 running 12 waiting", …
 
     With `jobs`, the parts include the number of jobs. The text comes from the box: sanitise it before
     showing.
     """
     parts = [status.stage if status.stage not in _UNREMARKABLE else "", gpus_text(status.gpus)]
-    if jobs and (status.jobs_running or status.jobs_waiting):
-        parts.append(f"{status.jobs_running} running {status.jobs_waiting} waiting")
+    if jobs:
+        parts.append(jobs_text(status))
     parts.append(rate_text(status.load))
     return [part for part in parts if part]
+
+
+def jobs_text(status: BoxStatus) -> str:
+    """Describe the jobs of a box: "3 of 8 running 12 waiting"; empty when it has none."""
+    if not status.jobs_running and not status.jobs_waiting:
+        return ""
+    slots = f" of {status.slots:,}" if status.slots else ""
+    return f"{status.jobs_running}{slots} running {status.jobs_waiting} waiting"
 
 
 def gpus_text(gpus: Sequence[Gpu]) -> str:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -104,6 +104,8 @@ class BatchReport:
             _TimeLeftColumn(),
         )
         self._task = self.bar.add_task("", total=None)
+        self._pace: Pace | None = None
+        """The pace of the box, with the slots that it told last."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -116,6 +118,7 @@ class BatchReport:
     def expect(self, jobs: Sequence[Job], pace: Pace) -> None:
         """Set the total of the bar from the jobs of the run. `pace` is that of their box."""
         self._expected = sum(not job.state.ended for job in jobs)
+        self._pace = pace
         self.bar.update(self._task, total=self._expected, pace=pace)
 
     def hear(self, event: Event) -> None:
@@ -272,6 +275,9 @@ class BatchReport:
 
     def _tell_status(self, event: BoxStatus) -> None:
         self._status = [safe(part) for part in status_parts(event, jobs=False)]
+        if event.slots and self._pace is not None and self._pace.slots != event.slots:
+            self._pace = replace(self._pace, slots=event.slots)
+            self.bar.update(self._task, pace=self._pace)
         room = self.bar.console.width - _COUNTERS_WIDTH
         shown: list[str] = []
         parts = status_parts(event)

@@ -144,7 +144,8 @@ async def _ask_status(box: Box, asker: Asker) -> tuple[Welcome, Status | None]:
     async with open_link(box, asker, FROM_NOW_ON, look=True) as link:
         try:
             async with asyncio.timeout(_STATUS_SECONDS):
-                return link.welcome, await _read_status(link)
+                status = await _read_status(link)
+                return link.welcome, status  # the status may have brought newer slots
         except TimeoutError:
             return link.welcome, None
 

@@ -27,6 +27,7 @@ from remote.protocol import (
     FromBox,
     ProtocolError,
     Refused,
+    Status,
     Unknown,
     Welcome,
 )
@@ -51,7 +52,7 @@ class Recipient(ABC, Generic[C]):
         """Wait for the next request to send, and return it. It has been added to the flights."""
 
     def most_in_flight(self, welcome: Welcome) -> int:
-        """How many requests may be in flight at once."""
+        """How many requests may be in flight at once, by the slots that the box told last."""
         return welcome.slots + SENT_AHEAD
 
     @abstractmethod
@@ -174,6 +175,8 @@ class Courier(Generic[C]):
                     if flight := self._flights.get(message.job):
                         await self._recipient.hear_end(flight, message)
                 case _:
+                    if isinstance(message, Status):
+                        self._flights.look_for_room()  # the box may have other slots now
                     await self._recipient.hear_of_moment(message)
         raise BoxUnreachable(f"{self._box} hung up")
 

@@ -260,7 +260,7 @@ class Dispatcher(Recipient[Ready]):
         """Send and receive over one link until it breaks; raises BoxUnreachable then."""
         await self._ledger.wait_for_endings()
         of_others = await asyncio.to_thread(self._store.identities_on, self._box.name)
-        self._last_welcome.take(link.welcome)
+        self._last_welcome.take(link)
         if not self._last_welcome.can_ask and link.welcome.journal != seen.journal:
             await self._begin_journal(link.welcome.journal)
         await self._courier.visit(link, of_others)

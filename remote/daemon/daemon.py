@@ -31,6 +31,7 @@ from remote.jobs.spending import Spending
 from remote.paths import DaemonPaths
 from remote.protocol import (
     NEWEST_PROTOCOL,
+    EngineStage,
     Fatal,
     FromBox,
     Hello,
@@ -67,7 +68,7 @@ class Daemon:
         self._paths = paths
         self._setup = setup
         self._runner = runner
-        self._engine = make_engine(setup, paths, self._tell)
+        self._engine = make_engine(setup, paths, self._hear_stage)
         self._journal = Journal(paths.journal)
         self._complaints = describe_damages(self._journal.damages)
         """Warnings about damage in the journal, which every app gets when it attaches."""
@@ -232,6 +233,11 @@ class Daemon:
             visit.cancel()
         if visits:
             await asyncio.wait(visits, timeout=_FAREWELL_SECONDS)
+
+    def _hear_stage(self, stage: EngineStage) -> None:
+        """Tell the apps what the engine says of itself. It may have other slots now."""
+        self._tell(stage)
+        self.scheduler.look_for_slots()
 
     def _tell(self, message: FromBox | None) -> None:
         for visitor in self._visitors:

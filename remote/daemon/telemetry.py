@@ -76,4 +76,5 @@ class Telemetry:
             jobs_running=running,
             load=load,
             gpus=gpus,
+            slots=self._engine.slots,
         )

@@ -135,7 +135,13 @@ class Engine(Protocol):
 
     @property
     def slots(self) -> int:
-        """The number of requests that it works on at once."""
+        """The number of requests that it works on at once now; at least 1, also before its server is started.
+
+        It may change at any time. The scheduler reads it whenever it looks for free slots: after each attempt
+        and after each EngineStage. So an engine whose number has grown tells an EngineStage, by the callback
+        that `make_engine` gives it, from the daemon's event loop. When the number becomes smaller, requests
+        that run are left to end, or `generate` raises EngineGone for those whose replica has gone.
+        """
         ...
 
     @property

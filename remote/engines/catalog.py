@@ -21,7 +21,10 @@ class NoEngineError(Exception):
 
 
 def make_engine(setup: Setup, paths: DaemonPaths, tell: Tell) -> Engine:
-    """Make the engine of this setup; it calls `tell` with its stages. Raises NoEngineError."""
+    """Make the engine of this setup. Raises NoEngineError.
+
+    It calls `tell` with each new stage, and when it has got more slots.
+    """
     make = _ENGINES.get(setup.engine)
     if make is None:
         have = ", ".join(sorted(_ENGINES))

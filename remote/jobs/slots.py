@@ -135,6 +135,10 @@ class Scheduler:
         """Try the engine's server again, if it could not start until somebody mended the box."""
         self._intake.try_again()
 
+    def look_for_slots(self) -> None:
+        """Start waiting jobs, if the engine has more slots than before."""
+        self._wake.set()
+
     async def submit(self, message: Submit) -> Refused | list[Durable]:
         """Accept a job. Returns the messages that it has already, or why it was refused."""
         if message.job != message.request.job_id():

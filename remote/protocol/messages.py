@@ -12,13 +12,14 @@ from remote.protocol.jobs import Answer, Request
 from remote.protocol.telemetry import EngineLoad, Gpu
 
 OLDEST_PROTOCOL = 1
-NEWEST_PROTOCOL = 6
+NEWEST_PROTOCOL = 7
 """The range of protocol versions that this code speaks. 2 added Status; the box sends none to an app of
 protocol 1. From 3 on, an app sends a message (a Ping, if nothing else) every few seconds, and the box
 closes the connection after a minute of silence. From 4 on, Submit may leave out a picture that the
 box has. From 5 on, the box sends durable messages that are newer than its Welcome, and an app asks for what
 it has missed by Ask; before, the box sends all that come after the app's cursor, whoever's they are. 5 added
-Arrange and Submit's `app`, too. From 6 on, a request may have a schema and more sampling parameters."""
+Arrange and Submit's `app`, too. From 6 on, a request may have a schema and more sampling parameters. From 7
+on, Status tells the slots, because they may change while the daemon runs."""
 
 
 AWAY = "away: "
@@ -126,7 +127,7 @@ class Welcome:
     notice: str
     """A sentence that every result must carry about how it was written; empty for a language model."""
     slots: int
-    """The number of requests that the engine works on at once."""
+    """The number of requests that the engine works on at once, at this moment: see `Status.slots`."""
     unfinished: int
     """The number of jobs that wait or run."""
     serves: str = ""
@@ -283,6 +284,9 @@ class Status:
     """None when the engine does not run or does not count its load."""
     gpus: tuple[Gpu, ...]
     """The GPUs that the engine may use; empty when nvidia-smi is missing or does not work."""
+    slots: int = 0
+    """The number of requests that the engine works on at once now, which may be another one than in Welcome.
+    0 before protocol 7."""
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def test_paths_are_text_and_tuples_are_lists() -> None:
 
 def test_a_status_is_told_with_all_its_numbers() -> None:
     gpus = (Gpu(0, "H100", 4, 8, 71.0), Gpu(1, "H100"))
-    told = Status(1.5, "ready", 12, 3, EngineLoad(3, 9, 900.0, 312.4, 0.25), gpus)
+    told = Status(1.5, "ready", 12, 3, EngineLoad(3, 9, 900.0, 312.4, 0.25), gpus, 8)
     assert event_json(BoxStatus.of("h100", told)) == {
         "type": "status",
         "box": "h100",
@@ -110,4 +110,5 @@ def test_a_status_is_told_with_all_its_numbers() -> None:
             {"index": 1, "name": "H100", "memory_used": None, "memory_total": None}
             | {"utilisation": None},
         ],
+        "slots": 8,
     }

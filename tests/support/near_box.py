@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -31,6 +32,7 @@ from remote.protocol import (
     Hello,
     Request,
     Setup,
+    Status,
     Welcome,
     encode,
 )
@@ -156,6 +158,12 @@ class NearBox:
 
     # --- what tests do and see ---
 
+    def set_slots(self, slots: int) -> None:
+        """Give the engine so many slots, and say so."""
+        self.engine.slots = slots
+        self.scheduler.look_for_slots()
+        self._tell(Status(0.0, "ready", 0, 0, None, (), slots))
+
     @contextlib.asynccontextmanager
     async def open_link(
         self, _box: Box, _asker: Asker, seen: JournalCursor, *, look: bool, on_stale: OnStale
@@ -224,6 +232,8 @@ class NearLink:
             if self._writer.transport.is_closing():
                 break
             self._box.heard.append(message)
+            if isinstance(message, Status) and message.slots > 0:
+                self.welcome = replace(self.welcome, slots=message.slots)
             yield message
         raise BoxUnreachable("the link was cut")
 

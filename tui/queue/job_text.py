@@ -6,7 +6,7 @@ from pathlib import Path
 
 from textual.content import Content
 
-from backend.box.status_text import READY, away_words, gpus_text, hand_over_words
+from backend.box.status_text import READY, away_words, gpus_text, hand_over_words, jobs_text
 from backend.events import BoxStatus, LinkState
 from backend.specs.json_prompts import answer_lines
 from backend.store import State
@@ -82,10 +82,7 @@ def box_words(box: LiveBox, now: float) -> Content:
 
 
 def _status_parts(status: BoxStatus) -> list[str]:
-    parts = [gpus_text(status.gpus)]
-    if status.jobs_running or status.jobs_waiting:
-        parts.append(f"{status.jobs_running} running {status.jobs_waiting} waiting")
-    return [part for part in parts if part]
+    return [part for part in (gpus_text(status.gpus), jobs_text(status)) if part]
 
 
 def short_stage(stage: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from backend.box.status_text import LINK_SIGNS, away_words, gpus_text, link_words, status_parts
@@ -32,6 +34,7 @@ def test_a_box_that_is_ready_tells_of_its_gpu_its_jobs_and_its_speed() -> None:
     status = BoxStatus("h100", 1.0, "ready", 12, 3, EngineLoad(3, 0, 1.0, 1312.4, 0.1), (H100,))
     assert status_parts(status) == ["GPU 71 % 62/80 GB", "3 running 12 waiting", "1,312 tok/s"]
     assert status_parts(status, jobs=False) == ["GPU 71 % 62/80 GB", "1,312 tok/s"]
+    assert status_parts(replace(status, slots=8))[1] == "3 of 8 running 12 waiting"
 
 
 def test_a_box_that_starts_tells_how_far_it_is() -> None:

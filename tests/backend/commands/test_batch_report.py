@@ -383,3 +383,7 @@ def test_before_a_job_has_ended_the_earlier_answers_of_the_box_say_how_long_it_t
     assert str(column.render(task)) == "-:--:--"
     report.expect(jobs(*[State.QUEUED] * 8), Pace(30.0, 4))
     assert str(column.render(task)) == "0:01:00"
+    report.hear(replace(STATUS, slots=2))
+    assert str(column.render(task)) == "0:02:00"
+    report.hear(STATUS)  # of an older box, which tells no slots
+    assert str(column.render(task)) == "0:02:00"

@@ -76,3 +76,20 @@ def test_plans_count_with_the_context_that_a_look_at_the_box_was_told(
     keep_context("local", 4096)
     assert command.show_status("local", "", as_json=True) is ExitCode.OK
     assert read_context("local") == 32_768
+
+
+def test_the_newest_slots_of_a_box_are_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Grown(_Link):
+        async def messages(self) -> AsyncIterator[FromBox]:
+            self.welcome = replace(self.welcome, slots=9)  # as a link does for a Status
+            yield Status(1.0, "ready", 1, 1, None, (), 9)
+
+    @contextlib.asynccontextmanager
+    async def open_link(*_: object, look: bool) -> AsyncIterator[_Link]:
+        yield Grown()
+
+    monkeypatch.setattr(command, "open_link", open_link)
+    assert command.show_status("local", "", as_json=True) is ExitCode.OK
+    assert json.loads(capsys.readouterr().out)["slots"] == 9
