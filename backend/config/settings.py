@@ -245,6 +245,12 @@ class Specs(_Section):
     fetch_media: bool
 
 
+class App(_Section):
+    """[app]: what the terminal app starts."""
+
+    player: list[str]
+
+
 class Cache(_Section):
     """[cache]: what is kept on this machine so that it need not be made again."""
 
@@ -267,6 +273,7 @@ class Settings(_Section):
 
     box: str
     upsampling: Upsampling
+    app: App
     specs: Specs
     queue: Queue
     cache: Cache

@@ -118,6 +118,8 @@ def survey_settings(command_line: Table | None = None) -> Survey:
     sections.append(Section("The queue", "", tuple(queue)))
     cache = _entries(layers, settings.cache, plain["cache"], ("cache",))
     sections.append(Section("What is kept", "", tuple(cache)))
+    app = _entries(layers, settings.app, plain["app"], ("app",))
+    sections.append(Section("The app", "", tuple(app)))
     return Survey(settings, tuple(sections), tuple(layers))
 
 

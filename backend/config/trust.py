@@ -83,6 +83,7 @@ KEYS: Mapping[str, Trust] = MappingProxyType(
         **_keys(
             Decider.USER,
             "says where work is done, or what is run",
+            "app.player",
             f"{BOX}.host",
             f"{BOX}.root",
             f"{BOX}.engine",

@@ -65,6 +65,11 @@ class WordDiff:
         return _count(self.original, DiffKind.REMOVED)
 
     @property
+    def added(self) -> int:
+        """How many words of the result are nowhere in the original. Little words do not count."""
+        return _count(self.result, DiffKind.ADDED)
+
+    @property
     def taken_up(self) -> int:
         """How many words of the result are in the original. Little words do not count."""
         return _count(self.result, DiffKind.KEPT, DiffKind.MOVED)

@@ -8,6 +8,7 @@ from backend.results.review import decide, deliver
 from backend.store import Job, Store
 from backend.store.decision import Decision
 from tests.support.finished_jobs import Finisher
+from tests.support.plain_clips import draw_plain_clip
 from tests.support.specs import write_spec
 
 OFFICE = (
@@ -38,7 +39,10 @@ RAIN = "雨の夜、ネオンの光が濡れた道路に映る。カメラはゆ
 
 
 def fill_review(queue: Path, folder: Path) -> list[Job]:
-    """Results of seven prompts, in this order: candidates, lints, one accepted, one edited, …"""
+    """Results of seven prompts, in this order: candidates, lints, one accepted, one edited, …
+
+    The first two and the one with lints were made of a clip.
+    """
     store = Store(queue)
     try:
         return _fill(store, folder)
@@ -48,22 +52,30 @@ def fill_review(queue: Path, folder: Path) -> list[Job]:
 
 def _fill(store: Store, folder: Path) -> list[Job]:
     finisher = Finisher(store, folder / "out")
+    clip = draw_plain_clip(folder / "clips" / "plain.mov", 640, 480)
 
-    def spec(name: str, prompt: str) -> Path:
-        return write_spec(folder / f"{name}.json", {"id": "ps_1", "name": name, "prompt": prompt})
+    def spec(name: str, prompt: str, video: Path | None = None) -> Path:
+        shown = {"input_video_path": str(video)} if video else {}
+        spec = {"id": "ps_1", "name": name, "prompt": prompt, **shown}
+        return write_spec(folder / f"{name}.json", spec)
 
     office = finisher.finish(
-        spec("robot_office", "a robotic arm hand over a coffee cup to a woman in a modern office."),
+        spec(
+            "robot_office",
+            "a robotic arm hand over a coffee cup to a woman in a modern office.",
+            clip,
+        ),
         OFFICE,
         OFFICE.replace("red and white", "plain").replace("woman", "girl"),
         "I'm sorry, but I cannot describe people.",
         candidates=3,
     )
     harbour = finisher.finish(
-        spec("harbour_dusk", "A quiet harbour at warm dusk, two cranes against the sky"), HARBOUR
+        spec("harbour_dusk", "A quiet harbour at warm dusk, two cranes against the sky", clip),
+        HARBOUR,
     )
     neon = finisher.finish(
-        spec("neon_night", "wet asphalt under neon signs at night"), ROUND, reason="length"
+        spec("neon_night", "wet asphalt under neon signs at night", clip), ROUND, reason="length"
     )
     street = finisher.finish(spec("golden_hour", "warm low sunlight grazing the facades"), STREET)
     snow = finisher.finish(spec("light_snow", "a city street in light snow"), SNOW, review=False)

@@ -16,6 +16,8 @@ HELP: HelpGroups = {
     "Look": (
         HelpRow("next, previous result", "move(1) move(-1) move(1) move(-1)"),
         HelpRow("the candidate before, the next one", "candidate(-1) candidate(1)"),
+        HelpRow("compare with another candidate or run", "compare"),
+        HelpRow("play the video outside", "play"),
         HelpRow("the next lint, the one before", "lint(1) lint(-1)"),
         HelpRow("the texts, to scroll them; and back", "app.focus_next"),
         HelpRow("scroll the texts from the list", "scroll_texts(1) scroll_texts(-1)"),

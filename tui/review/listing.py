@@ -45,6 +45,8 @@ class ReviewListing:
         """The index of the current lint among those of the current candidate."""
         self._candidates: dict[Place, int] = {}
         """The job numbers of the candidates that the user chose to look at, by prompt."""
+        self._compared: int | None = None
+        """The job of the other result that the user chose to compare with; None for the original prompt."""
 
     # --- what there is ---
 
@@ -123,6 +125,35 @@ class ReviewListing:
                 return candidate
         undecided = (c for c in prompt.candidates if c.decision is Decision.UNDECIDED)
         return next(undecided, prompt.chosen or prompt.candidates[0])
+
+    @property
+    def others(self) -> list[Candidate]:
+        """The other results for the current spec, of this and of other runs: candidates, models, profiles."""
+        shown = self.candidate
+        if shown is None:
+            return []
+        spec = shown.result.job.file, shown.result.job.entry
+        return [
+            other
+            for prompt in self.prompts
+            for other in prompt.candidates
+            if other is not shown and (other.result.job.file, other.result.job.entry) == spec
+        ]
+
+    @property
+    def compared(self) -> Candidate | None:
+        """The other result that the current one is compared with; None for the original prompt."""
+        return next((other for other in self.others if other.number == self._compared), None)
+
+    def step_compared(self) -> bool:
+        """Compare with the next other result, and after the last with the original prompt.
+
+        Returns whether there is any.
+        """
+        numbers = [None, *(other.number for other in self.others)]
+        at = numbers.index(self._compared) if self._compared in numbers else 0
+        self._compared = numbers[(at + 1) % len(numbers)]
+        return len(numbers) > 1
 
     def move_to(self, position: int, *, keep_lint: bool = False) -> None:
         """Put the cursor there, or at the nearest end."""

@@ -1,32 +1,51 @@
-"""The pane with one result: its origin, both texts, and its lints."""
+"""The pane with one result: its origin, its frames, both texts, and its lints."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 
+from backend.results.lints import Lint
 from backend.results.review import Candidate
 from backend.results.word_diff import WordDiff, diff_words
+from backend.specs.json_prompts import prompt_lines
 from backend.specs.upsampled import is_json_object
+from tui.frames.frames_view import FramesView
+from tui.frames.pictures import PictureBook
 from tui.review.listing import ReviewListing
+from tui.review.media import MediaFinder
 from tui.review.text import (
     facts,
     heading,
     lint_lines,
     object_texts,
     original_text,
+    other_text,
     result_text,
     tabs,
 )
+from tui.shell.defects import TellsDefects
 from tui.text import LONGEST_TEXT, cut
 from tui.widgets.plain_text import PlainText
 
-_SMALL = 12
+if TYPE_CHECKING:
+    from tui.frames.pixel_graphics import PixelGraphics
+
+_SMALL = 16
 """The height below which only the most important facts are shown."""
+_THREE_COLUMNS = 120
+"""The width from which another result stands beside the original and the result."""
+_BESIDE = 34
+_LEAST_BESIDE = 70
+"""The width of the frames where they stand beside the texts, and of a pane that has room for that."""
+_LEAST_FRAMES = 6
+"""The least height of the frames above the texts, in lines."""
+_SPACES = 6
+"""Lines of the headings of the pane, and between its parts."""
 
 
 class Texts(VerticalScroll, can_focus=True):
@@ -42,24 +61,40 @@ class Texts(VerticalScroll, can_focus=True):
         with Container(id="both"):
             yield PlainText(id="original")
             yield PlainText(id="result")
+            yield PlainText(id="other")
 
 
-class ReviewPane(Vertical):
+class ReviewPane(TellsDefects, Vertical):
     """Shows the current candidate of the listing."""
 
-    def __init__(self, listing: ReviewListing) -> None:
+    def __init__(
+        self,
+        listing: ReviewListing,
+        pictures: PictureBook | None = None,
+        graphics: PixelGraphics | None = None,
+    ) -> None:
+        """Without `pictures`, no frames are shown; without `graphics`, they are drawn in half-blocks."""
         super().__init__()
         self._listing = listing
+        self._pictures = pictures
+        self._graphics = graphics
+        self.media = MediaFinder(self, self._show_frames)
         self._shown: Candidate | None = None
+        self._compared: Candidate | None = None
+        """The other result that is shown, too."""
         self._diff: WordDiff | None = None
         """How the shown result differs from its prompt; None for a JSON object."""
+        self._between: WordDiff | None = None
+        """How the shown result differs from the other one; None without one."""
 
     def compose(self) -> ComposeResult:
         yield PlainText(id="heading")
         yield PlainText(id="tabs")
         yield PlainText(id="facts")
         yield PlainText(id="lints")
-        yield Texts()
+        with Container(id="answer"):
+            yield FramesView(self._pictures, self._graphics)
+            yield Texts()
 
     @property
     def texts(self) -> Texts:
@@ -77,12 +112,17 @@ class ReviewPane(Vertical):
         if before is None or before.result is not candidate.result:
             original, result = candidate.result.job.prompt, candidate.result.prompt
             # Of a short prompt and an object of a hundred keys, a comparison by words shows nothing.
-            self._diff = (
+            self._diff = None if is_json_object(result) else _compare(original, result)
+        compared = self._listing.compared or (
+            self._next_candidate(candidate) if self._is_roomy else None
+        )
+        if compared is not self._compared or before is not candidate:
+            self._between = (
                 None
-                if is_json_object(result)
-                else diff_words(cut(original, LONGEST_TEXT), cut(result, LONGEST_TEXT))
+                if compared is None
+                else _compare(_lines(compared.result.prompt), _lines(candidate.result.prompt))
             )
-        self._shown = candidate
+        self._shown, self._compared = candidate, compared
         width = max(20, self.size.width - 2)
         self.query_one("#heading", PlainText).update(heading(prompt, candidate, width))
         several = self.query_one("#tabs", PlainText)
@@ -97,6 +137,49 @@ class ReviewPane(Vertical):
         self.query_one("#lints", PlainText).update(lints)
         self.query_one("#lints").display = bool(candidate.lints) or not small
         self._draw_texts(candidate)
+        self._show_frames()
+
+    @property
+    def _is_roomy(self) -> bool:
+        """Whether three texts have room beside each other."""
+        return self.size.width >= _THREE_COLUMNS
+
+    def _next_candidate(self, candidate: Candidate) -> Candidate | None:
+        """Return the candidate that follows this one; None where it is the only one."""
+        candidates = self._listing.current.candidates if self._listing.current else ()
+        numbers = [one.number for one in candidates]
+        if len(candidates) < 2 or candidate.number not in numbers:
+            return None
+        return candidates[(numbers.index(candidate.number) + 1) % len(candidates)]
+
+    def _show_frames(self) -> None:
+        """Show the frames of the current candidate as soon as its videos are found."""
+        candidate = self._listing.candidate
+        if candidate is None or self._pictures is None or self.size.width <= 0:
+            return
+        if not self.has_room_for_frames:
+            self.query_one(FramesView).show(None, 0, 0)
+            return
+        found = self.media.find(candidate.result.job)
+        look, trouble = (found.look, found.trouble) if found else (None, "")
+        frames = self.query_one(FramesView)
+        if not self.screen.has_class("-narrow"):
+            frames.show(look, max(20, self.size.width - 2), self._room_above(), trouble)
+        else:
+            frames.show(look, _BESIDE, self.query_one("#answer").size.height, trouble)
+
+    @property
+    def has_room_for_frames(self) -> bool:
+        """Whether frames leave enough room for the texts."""
+        return self.size.width >= _LEAST_BESIDE or not self.screen.has_class("-narrow")
+
+    def _room_above(self) -> int:
+        """Return the lines that frames may take above the texts: a part of the pane, or all that texts do
+        not need.
+        """
+        told = self.query_one("#facts").size.height + self.query_one("#lints").size.height
+        needed = told + self.query_one("#both").virtual_size.height + _SPACES
+        return max(_LEAST_FRAMES, self.size.height * 2 // 5, self.size.height - needed)
 
     def show_lint(self) -> None:
         """Show the current lint, and scroll to its place."""
@@ -108,7 +191,9 @@ class ReviewPane(Vertical):
         candidate = self._listing.candidate
         if candidate is None or self._diff is None:
             return
-        text, place = result_text(self._diff, candidate.lints, self._listing.lint)
+        replaces = self._between is not None and not self._is_roomy
+        diff = self._between if replaces and self._between is not None else self._diff
+        text, place = result_text(diff, candidate.lints, self._listing.lint, only=replaces)
         result = self.query_one("#result", PlainText)
         if place is not None and result.size.width > 0:
             lines = Content(text.plain[:place]).wrap(result.content_size.width)
@@ -120,10 +205,36 @@ class ReviewPane(Vertical):
         self.show()
 
     def _draw_texts(self, candidate: Candidate) -> None:
+        compared, lint = self._compared, self._listing.lint
+        # Without room for a third text, the other result takes the place of the original.
+        replaces = compared is not None and not self._is_roomy
+        if self._between is not None and compared is not None:
+            other = other_text(self._between, compared, candidate)
+        else:
+            other = Content()
         if self._diff is None:
             original, text = object_texts(candidate.result.job.prompt, candidate.result.prompt)
         else:
             original = original_text(self._diff)
-            text, _ = result_text(self._diff, candidate.lints, self._listing.lint)
+            text, _ = result_text(self._diff, candidate.lints, lint)
+        if replaces and self._between is not None:
+            original = other
+            text, _ = result_text(self._between, self._lints_in_text(candidate), lint, only=True)
         self.query_one("#original", PlainText).update(original)
         self.query_one("#result", PlainText).update(text)
+        third = self.query_one("#other", PlainText)
+        third.display = compared is not None and not replaces
+        third.update(other)
+
+    def _lints_in_text(self, candidate: Candidate) -> tuple[Lint, ...]:
+        """Return the lints whose places are known in the text that is shown."""
+        return () if self._diff is None else candidate.lints
+
+
+def _lines(result: str) -> str:
+    """Return a result as it is compared with others: a JSON object in lines."""
+    return prompt_lines(result) if is_json_object(result) else result
+
+
+def _compare(one: str, other: str) -> WordDiff:
+    return diff_words(cut(one, LONGEST_TEXT), cut(other, LONGEST_TEXT))

@@ -14,6 +14,8 @@ from textual.content import Content
 from textual.widgets import Input
 
 from backend.config.external_editor import edit_text
+from backend.config.external_player import start_player
+from backend.errors import UpsampleError
 from backend.results.edits import text_to_edit
 from backend.results.review import Candidate
 from backend.store import State
@@ -61,6 +63,8 @@ class ReviewPage(FilteredPage):
         Binding("A", "accept_all", "accept all", show=False),
         Binding("left_square_bracket", "candidate(-1)", "candidate before", show=False),
         Binding("right_square_bracket", "candidate(1)", "next candidate", show=False),
+        Binding("d", "compare", "compare", show=False),
+        Binding("p", "play", "play", show=False),
         Binding("n", "lint(1)", "next lint", show=False),
         Binding("N", "lint(-1)", "lint before", show=False),
         Binding("J", "scroll_texts(1)", "scroll", show=False),
@@ -74,6 +78,7 @@ class ReviewPage(FilteredPage):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
+        self._desk = desk
         self.review_workers = None if desk.queue is None else ReviewWorkers(self, desk.queue)
         """None for an app without a queue."""
         self.listing = ReviewListing()
@@ -95,7 +100,7 @@ class ReviewPage(FilteredPage):
                 with Vertical(id="results"):
                     yield ReviewHeadings()
                     yield ReviewList(self.listing, id="list")
-                yield ReviewPane(self.listing)
+                yield ReviewPane(self.listing, self._desk.pictures, self._desk.graphics)
 
     @property
     def review_list(self) -> ReviewList:
@@ -288,6 +293,30 @@ class ReviewPage(FilteredPage):
             self.notify("It is the only candidate; g draws another one.", markup=False)
         self.listing.step_candidate(steps)
         self._show_listing()
+
+    def action_compare(self) -> None:
+        """Compare with the next other result for the same spec: a candidate, or that of another run."""
+        if self._needed() is None:
+            return
+        if not self.listing.step_compared():
+            self.notify("It is the only result for its spec; g draws another one.", markup=False)
+        self.pane.show()
+
+    async def action_play(self) -> None:
+        """Play the video outside of the terminal."""
+        candidate = self._needed()
+        if candidate is None:
+            return
+        job = candidate.result.job
+        if job.video is None:
+            self.notify("It was made of a prompt without a video.", markup=False)
+            return
+        try:
+            started = await start_player(self.host.settings.app.player, job.video)
+        except UpsampleError as error:
+            self.notify(paragraphs(str(error)), severity="error", markup=False)
+        else:
+            self.notify(f"{started} plays {job.video.name}.", markup=False)
 
     def action_lint(self, steps: int) -> None:
         """Choose another lint, and scroll to its place."""

@@ -43,6 +43,7 @@ _NAME = 12
 
 _KEPT_STYLE = "underline $text-accent"
 _REMOVED_STYLE = "strike $text-error"
+_ONLY_STYLE = "bold $text-success"
 _LOST_SIGN = "−"
 _LINT_STYLE = "on $warning 25%"
 _CURRENT_LINT_STYLE = "bold reverse $text-warning"
@@ -181,8 +182,7 @@ def facts(candidate: Candidate, width: int) -> Content:
     """Where the result comes from, broken between two facts."""
     job, answer = candidate.result.job, candidate.result.answer
     provenance = candidate.result.provenance
-    model = str(provenance["model"] or "").rstrip("/").rpartition("/")[2]
-    parts = [one_line(part) for part in (model, answer.engine) if part]
+    parts = [one_line(part) for part in (_model(candidate), answer.engine) if part]
     parts.append(f"seed {job.seed + job.candidate}")
     if answer.prompt_tokens is not None and answer.completion_tokens is not None:
         parts.append(f"{answer.prompt_tokens:,} + {answer.completion_tokens:,} tokens")
@@ -205,10 +205,15 @@ def facts(candidate: Candidate, width: int) -> Content:
     return text
 
 
+def _model(candidate: Candidate) -> str:
+    """Return the last part of the model's name."""
+    return str(candidate.result.provenance["model"] or "").rstrip("/").rpartition("/")[2]
+
+
 def lint_lines(lints: Sequence[Lint], current: int, width: int, most: int) -> Content:
     """List the lints, one on each line and `most` lines at most, with the current lint among them."""
     if not lints:
-        return Content.styled("✓ nothing to look at twice", "$text-success")
+        return Content.styled("✓ no lints", "$text-success")
     first = max(0, min(current - most + 1, len(lints) - most)) if len(lints) > most else 0
     lines = []
     for n, lint in list(enumerate(lints))[first : first + most]:
@@ -246,17 +251,49 @@ def original_text(diff: WordDiff) -> Content:
     )
 
 
-def result_text(diff: WordDiff, lints: Sequence[Lint], current: int) -> tuple[Content, int | None]:
-    """Return the result with the words of the prompt and the lints marked, and the character at which the
-    first place of the current lint begins.
+def other_name(candidate: Candidate, shown: Candidate) -> str:
+    """Return how another result is told from the shown one: what of it is different."""
+    job, model = candidate.result.job, _model(candidate)
+    parts = [f"Job {job.number}"]
+    if model != _model(shown):
+        parts.append(one_line(model))
+    if candidate.result.provenance["profile"] != shown.result.provenance["profile"]:
+        parts.append(one_line(str(candidate.result.provenance["profile"])))
+    return " · ".join([*parts, f"seed {job.seed + job.candidate}"])
+
+
+def other_text(diff: WordDiff, candidate: Candidate, shown: Candidate) -> Content:
+    """Return another result, with the words marked that the shown one does not have.
+
+    `diff` compares the other result (as the original) with the shown one.
+    """
+    count = sum(len(words(piece.text)) for piece in diff.original)
+    return Content.assemble(
+        (other_name(candidate, shown), "bold"),
+        (f"  {count:,} words, ", MUTED),
+        (f"{diff.lost:,} only here", _ONLY_STYLE),
+        "\n\n",
+        *(
+            (paragraphs(piece.text), _ONLY_STYLE if piece.change is DiffKind.REMOVED else "")
+            for piece in diff.original
+        ),
+    )
+
+
+def result_text(
+    diff: WordDiff, lints: Sequence[Lint], current: int, *, only: bool = False
+) -> tuple[Content, int | None]:
+    """Return the result with its lints marked and the words of the prompt, and the character at which the
+    first place of the current lint begins. With `only`, the words are marked that the other text does not
+    have.
     """
     count = sum(len(words(piece.text)) for piece in diff.result)
-    made = Content.assemble(
-        ("Result", "bold"),
-        (f"  {count:,} words, ", MUTED),
-        (f"{diff.taken_up:,} of the prompt", _KEPT_STYLE),
-        "\n\n",
+    marked = (
+        (f"{diff.added:,} only here", _ONLY_STYLE)
+        if only
+        else (f"{diff.taken_up:,} of the prompt's words", _KEPT_STYLE)
     )
+    made = Content.assemble(("Result", "bold"), (f"  {count:,} words, ", MUTED), marked, "\n\n")
     here = set(lints[current].spans) if current < len(lints) else set()
     others = {span for lint in lints for span in lint.spans} - here
     first = min((span.start for span in here), default=None)
@@ -264,7 +301,7 @@ def result_text(diff: WordDiff, lints: Sequence[Lint], current: int) -> tuple[Co
     parts: list[tuple[str, str]] = []
     length = len(made)
     start = 0
-    for text, style in _cut_at(diff.result, here, others):
+    for text, style in _cut_at(diff.result, here, others, only=only):
         if first == start:
             place = length
         shown = paragraphs(text)
@@ -288,21 +325,22 @@ def object_texts(original: str, result: str) -> tuple[Content, Content]:
 
 
 def _cut_at(
-    pieces: Iterable[DiffPiece], here: set[Span], others: set[Span]
+    pieces: Iterable[DiffPiece], here: set[Span], others: set[Span], *, only: bool
 ) -> Iterator[tuple[str, str]]:
     """Cut the result into parts of one style each. A part begins wherever a span begins or ends."""
+    marked_style = _ONLY_STYLE if only else _KEPT_STYLE
     edges = sorted({edge for span in here | others for edge in span})
     start = 0
     for piece in pieces:
         end = start + len(piece.text)
-        kept = piece.change is not DiffKind.ADDED and says_something(piece.text)
+        marked = (piece.change is DiffKind.ADDED) is only and says_something(piece.text)
         # The line under a word ends with it.
         text = piece.text.strip()
         word = start + piece.text.find(text)
-        own = {word, word + len(text)} - {start, end} if kept else set()
+        own = {word, word + len(text)} - {start, end} if marked else set()
         inner = own | set(edges[bisect_right(edges, start) : bisect_right(edges, end - 1)])
         for a, b in itertools.pairwise([start, *sorted(inner), end]):
-            style = _KEPT_STYLE if kept and word <= a < word + len(text) else ""
+            style = marked_style if marked and word <= a < word + len(text) else ""
             yield (
                 piece.text[a - start : b - start],
                 f"{style} {_lint_style(a, here, others)}".strip(),

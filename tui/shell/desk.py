@@ -8,8 +8,8 @@ from pathlib import Path
 
 from backend.config import Settings, Table
 from backend.tokens import TextCounter
-from tui.specs.frames.pictures import PictureBook
-from tui.specs.frames.pixel_graphics import PixelGraphics
+from tui.frames.pictures import PictureBook
+from tui.frames.pixel_graphics import PixelGraphics
 from tui.specs.planning import PromptPlanner
 from tui.specs.scanning import SpecSource
 

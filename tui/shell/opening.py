@@ -15,10 +15,10 @@ from backend.specs.tables.columns import ANY_COLUMNS, WantedColumns
 from backend.tokens import TextCounter
 from backend.video import VideoIndex
 from tui.app import UpsampleApp
+from tui.frames.pictures import KEPT, KEPT_LARGE, PictureBook
+from tui.frames.pixel_graphics import find_pixel_graphics
 from tui.log.file import default_log_file
 from tui.shell.desk import Desk
-from tui.specs.frames.pictures import KEPT, KEPT_LARGE, PictureBook
-from tui.specs.frames.pixel_graphics import find_pixel_graphics
 from tui.specs.scanning import SpecSource
 from tui.state.memory import default_memory
 

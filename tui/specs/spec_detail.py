@@ -13,15 +13,15 @@ from textual.content import Content
 from backend.config import Settings
 from backend.planning.plan import Plan
 from backend.specs.model import Spec
+from tui.frames.frames_view import FramesView
+from tui.frames.pictures import PictureBook, look_at
 from tui.host import host_of
 from tui.specs.detail_text import describe_facts, describe_prompt, describe_sizes, describe_verdict
-from tui.specs.frames.frames_view import FramesView
-from tui.specs.frames.pictures import PictureBook, look_at
 from tui.specs.rows import Row
 from tui.widgets.plain_text import PlainText
 
 if TYPE_CHECKING:
-    from tui.specs.frames.pixel_graphics import PixelGraphics
+    from tui.frames.pixel_graphics import PixelGraphics
 
 _LEAST_PICTURES = 8
 _MOST_PICTURES = 32

@@ -15,6 +15,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from backend.config import Settings
 from backend.results.review import load_review
 from backend.store import Store
 from backend.store.decision import Decision
@@ -31,6 +32,8 @@ from tui.specs.scanning import SpecSource
 from tui.specs.screen import SpecsScreen
 
 MakeSpec = Callable[..., object]
+PLAYER = "import pathlib, sys; pathlib.Path(sys.argv[1] + '.played').touch()"
+"""A program that leaves a trace of the video that it is given."""
 Open = Callable[[Pilot[None]], Awaitable[ReviewPage]]
 
 
@@ -368,3 +371,52 @@ async def test_r_on_a_spec_shows_its_result(app: UpsampleApp, tmp_path: Path) ->
         await pilot.press("1")
         app.review_spec(tmp_path / "other.json", 0)
         await until(pilot, lambda: "That spec has no result yet" in said(pilot))
+
+
+async def test_another_candidate_takes_the_place_of_the_original_to_be_compared(
+    app: UpsampleApp,
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await review(pilot)
+        assert text_of(page, "#original").startswith("Original")
+        await pilot.press("d")
+        assert "Job 2 · seed 1" in text_of(page, "#original")
+        assert "only here" in text_of(page, "#result")
+        await pilot.press("d", "d")
+        assert text_of(page, "#original").startswith("Original")
+
+
+async def test_candidates_stand_side_by_side_where_there_is_room(app: UpsampleApp) -> None:
+    async with app.run_test(size=(200, 50)) as pilot:
+        page = await review(pilot)
+        assert text_of(page, "#original").startswith("Original")
+        assert "Job 2 · seed 1" in text_of(page, "#other")
+        await pilot.press("j")
+        assert not page.query_one("#other", Static).display
+
+
+async def test_the_result_of_another_run_can_be_compared(app: UpsampleApp, tmp_path: Path) -> None:
+    with closing(Store(tmp_path / "queue.db")) as store:
+        Finisher(store, tmp_path / "elsewhere").finish(
+            tmp_path / "harbour_dusk.json", "A dark harbour.", seed=7
+        )
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await review(pilot)
+        await pilot.press("j", "d")
+        assert current(page) == "harbour_dusk"
+        assert "seed 7" in text_of(page, "#original")
+        assert "A dark harbour." in text_of(page, "#original")
+
+
+async def test_the_player_is_given_the_video(
+    app: UpsampleApp, tmp_path: Path, settings: Settings
+) -> None:
+    app.settings = settings.model_copy(
+        update={"app": settings.app.model_copy(update={"player": [sys.executable, "-c", PLAYER]})}
+    )
+    async with app.run_test(size=(120, 40)) as pilot:
+        await review(pilot)
+        await pilot.press("p")
+        played = tmp_path / "clips" / "plain.mov.played"
+        await until(pilot, played.exists)
+        await until(pilot, lambda: "plays plain.mov" in said(pilot))

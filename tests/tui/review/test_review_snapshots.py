@@ -12,7 +12,10 @@ from textual.pilot import Pilot
 from tests.support.made_up_results import fill_review
 from tests.support.pilots import until, until_screen
 from tests.tui.looks import MEDIUM, Look
+from tests.tui.review.pictures import until_pictures
+from tests.tui.specs.detail_apps import colourful
 from tui.app import UpsampleApp
+from tui.frames.pictures import PictureBook
 from tui.review.screen import ReviewPage
 from tui.shell.desk import Desk
 from tui.specs.scanning import SpecSource
@@ -23,19 +26,20 @@ RunBefore = Callable[[Pilot[None]], Awaitable[None]]
 
 @pytest.fixture(autouse=True)
 def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the terminal is in which the tests run."""
+    """Whatever the terminal is in which the tests run, it has all colours."""
     monkeypatch.delenv("NO_COLOR", raising=False)
+    colourful(monkeypatch.setenv)
 
 
 @pytest.fixture
 def app(make_desk: Callable[..., Desk], planner: object, tmp_path: Path) -> UpsampleApp:
     """The app on a queue that is not there yet, and no specs."""
     desk = make_desk(SpecSource((), tmp_path, list), planner)
-    return UpsampleApp(replace(desk, queue=tmp_path / "queue.db"))
+    return UpsampleApp(replace(desk, queue=tmp_path / "queue.db", pictures=PictureBook()))
 
 
 def then(*keys: str, theme: str = "textual-dark") -> RunBefore:
-    """Goes to the review, waits for the results, and presses keys."""
+    """Goes to the review, waits for the results, presses keys, and waits for the pictures."""
 
     async def run(pilot: Pilot[None]) -> None:
         pilot.app.theme = theme
@@ -43,7 +47,7 @@ def then(*keys: str, theme: str = "textual-dark") -> RunBefore:
         page = await until_screen(pilot, ReviewPage)
         await until(pilot, lambda: page.listing.is_loaded, "the results are read")
         await pilot.press(*keys)
-        await pilot.pause()
+        await until_pictures(pilot, page)
 
     return run
 

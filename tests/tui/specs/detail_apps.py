@@ -16,9 +16,9 @@ from backend.tokens import TextCounter
 from tests.support.pilots import until
 from tests.support.plain_clips import draw_plain_clip, draw_plain_picture
 from tui.app import UpsampleApp
+from tui.frames.frames_view import FramesView
+from tui.frames.pictures import PictureBook
 from tui.shell.desk import Desk
-from tui.specs.frames.frames_view import FramesView
-from tui.specs.frames.pictures import PictureBook
 from tui.specs.scanning import SpecSource
 from tui.specs.screen import SpecsScreen
 from tui.tokens.screen import TokensScreen

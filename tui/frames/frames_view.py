@@ -18,10 +18,10 @@ from textual.widget import Widget
 from backend.errors import UpsampleError
 from backend.sizes import Size
 from backend.video.thumbnails import TIME_LIMIT, ThumbnailsCancelled
+from tui.frames.half_blocks import draw_half_blocks
+from tui.frames.pictures import GAP, Grid, Look, Picture, PictureBook, lay_out
+from tui.frames.pixel_graphics import PixelGraphics
 from tui.shell.defects import TellsDefects
-from tui.specs.frames.half_blocks import draw_half_blocks
-from tui.specs.frames.pictures import GAP, Grid, Look, Picture, PictureBook, lay_out
-from tui.specs.frames.pixel_graphics import PixelGraphics
 from tui.text import left, one_line
 
 REST = 0.08
@@ -93,11 +93,16 @@ class FramesView(TellsDefects, Widget):
         few = self.app.console.color_system not in ("256", "truecolor")
         return not (self.app.no_color or self.app.native_ansi_color or few)
 
-    def show(self, look: Look | None, width: int, height: int) -> None:
-        """Show these frames in `width` cells and about `height` lines; None shows nothing."""
+    def show(self, look: Look | None, width: int, height: int, trouble: str = "") -> None:
+        """Show these frames in `width` cells and about `height` lines.
+
+        None shows nothing but why there are none, which `trouble` says where it is known.
+        """
         self._width = width
         look = look if self._book is not None else None
         self._note = "" if look is None or self.can_draw else "no pictures without colours"
+        if trouble and self._book is not None:
+            self._note = f"no pictures: {one_line(trouble)}"
         grid = None
         if look is not None and self.can_draw:
             grid = lay_out(look.source, look.frames, width, height)

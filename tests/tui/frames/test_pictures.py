@@ -13,7 +13,7 @@ from backend.sizes import Size
 from backend.video import FrameSampling, probe
 from backend.video.thumbnails import ThumbnailsCancelled
 from tests.support.specs import draw_three_clips
-from tui.specs.frames.pictures import GAP, Look, PictureBook, lay_out
+from tui.frames.pictures import GAP, Look, PictureBook, lay_out
 
 SMALL = Size(16, 10)
 
@@ -96,13 +96,19 @@ def test_pictures_stay_within_their_room(source: Size, count: int, width: int, h
     assert 1 <= grid.shown <= count
 
 
-def test_two_stand_side_by_side_where_there_is_room() -> None:
-    wide = lay_out(Size(1280, 704), 2, 68, 30)
-    assert wide is not None
-    assert (wide.columns, wide.size) == (2, Size(33, 18))
-    slim = lay_out(Size(1280, 704), 2, 38, 24)
-    assert slim is not None
-    assert (slim.columns, slim.shown) == (1, 2)
+def test_pictures_stand_as_they_are_largest() -> None:
+    low = lay_out(Size(1280, 704), 2, 68, 12)
+    assert low is not None
+    assert (low.columns, low.size) == (2, Size(33, 18))
+    tall = lay_out(Size(1280, 704), 2, 68, 30)
+    assert tall is not None
+    assert (tall.columns, tall.shown, tall.size) == (1, 2, Size(51, 28))
+
+
+def test_fewer_are_shown_rather_than_some_that_cannot_be_made_out() -> None:
+    flat = lay_out(Size(1280, 704), 8, 38, 8)
+    assert flat is not None
+    assert (flat.columns, flat.shown, flat.lines >= 3) == (2, 4, True)
 
 
 def test_without_room_there_are_none() -> None:

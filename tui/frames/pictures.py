@@ -14,17 +14,18 @@ from backend.video import ChosenFrame, FrameSampling, MediaKind, Video, choose_f
 from backend.video.thumbnails import Thumbnail, ThumbnailsCancelled, fit_within, read_thumbnails
 
 KEPT = 256
-"""How many pictures the cache keeps: about 3 MB of those that a wide window shows."""
+"""How many pictures the cache keeps: about 3 MB of those that a window of 120 columns shows."""
 KEPT_LARGE = 24
 """How many pictures the cache keeps where they are drawn in pixels: about 15 MB."""
 
 GAP = 2
 """Cells between two pictures."""
-_WIDEST = 64
+_WIDEST = 96
 _LEAST = 14
 """Cells of a picture, at most and at least."""
-_TALLEST = 14
-"""The greatest height of a picture in lines."""
+_TALLEST = 24
+_LOWEST = 3
+"""The greatest and the least height of a picture in lines."""
 _MOST = 16
 """How many pictures are shown at most; a model may be sent 64."""
 
@@ -72,22 +73,28 @@ class Grid:
 def lay_out(source: Size, count: int, width: int, height: int) -> Grid | None:
     """Arrange `count` pictures of this shape in so many cells and lines; return None if there is no room.
 
-    Each row of pictures has a line above it that says when its frames appear. As many pictures stand beside
-    each other as can without becoming small, up to all of them.
+    Each row of pictures has a line above it that says when its frames appear. Of all arrangements, the one
+    is taken in which the pictures cover most of the room.
     """
-    if count < 1:
-        return None
-    columns = min(count, max(1, (width + GAP) // (_LEAST * 2 + GAP)))
+    wanted = min(count, _MOST)
+    grids = [
+        grid
+        for columns in range(1, wanted + 1)
+        if (grid := _grid(source, wanted, columns, width, height)) is not None
+    ]
+    return max(grids, key=lambda grid: grid.shown * grid.size.area, default=None)
+
+
+def _grid(source: Size, count: int, columns: int, width: int, height: int) -> Grid | None:
+    """Arrange pictures in so many columns; return None where they would be too small to make out."""
     across = min(_WIDEST, (width - GAP * (columns - 1)) // columns)
-    rows = -(-min(count, _MOST) // columns)
-    tall = min(_TALLEST, height // rows - 1)
-    if tall < 3:
-        # Better fewer than none that can be made out.
-        tall, rows = min(_TALLEST, height - 1), 1
-    if across < _LEAST or tall < 3:
+    # Better fewer than none that can be made out.
+    rows = min(-(-count // columns), height // (_LOWEST + 1))
+    if across < _LEAST or rows < 1:
         return None
+    tall = min(_TALLEST, height // rows - 1)
     size = _even(fit_within(source, Size(across, tall * 2)))
-    return Grid(columns, min(count, _MOST, rows * columns), size)
+    return Grid(columns, min(count, rows * columns), size)
 
 
 @dataclass(frozen=True, slots=True)

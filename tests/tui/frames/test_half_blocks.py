@@ -8,7 +8,7 @@ from rich.color import Color
 
 from backend.sizes import Size
 from backend.video.thumbnails import Thumbnail
-from tui.specs.frames.half_blocks import draw_half_blocks
+from tui.frames.half_blocks import draw_half_blocks
 
 RED, GREEN, BLUE, WHITE = b"\xff\0\0", b"\0\xff\0", b"\0\0\xff", b"\xff\xff\xff"
 

@@ -25,7 +25,7 @@ from tests.tui.specs.detail_apps import (
     settle_pictures,
 )
 from tui.app import UpsampleApp
-from tui.specs.frames.pixel_graphics import PixelGraphics, find_pixel_graphics
+from tui.frames.pixel_graphics import PixelGraphics, find_pixel_graphics
 
 RED = Thumbnail(Size(2, 2), b"\xff\x00\x00" * 4)
 
