@@ -8,7 +8,7 @@ from contextlib import closing
 from rich.text import Text
 
 from backend.addresses import spelled
-from backend.config import Settings
+from backend.config import Settings, Upsampling
 from backend.config.profiles import AUTO
 from backend.console import out, safe, say, table, tokens_text, verdict_text, warn, write_json
 from backend.exit_codes import ExitCode
@@ -19,7 +19,7 @@ from backend.planning.orders import Batch
 from backend.planning.plan import Plan
 from backend.specs.model import Scan, Spec
 from backend.tokens import TextCounter
-from backend.video import Video, VideoIndex
+from backend.video import FrameSampling, Video, VideoIndex
 from remote.protocol import Json
 
 
@@ -30,14 +30,21 @@ def show_plans(
     with closing(VideoIndex(default_index())) as videos:
         planner = make_planner(settings, TextCounter(), videos.probe, batch.box)
         plans = [(spec, planner.plan_spec(spec)) for spec in specs]
+    sampling = {plan.format: _sampling(plan, settings.upsampling) for _, plan in plans}
     if as_json:
         for spec, plan in plans:
             cost = most_cost([(plan, batch.candidates)], batch.box_settings)
-            write_json(plan_json(spec, plan) | {"most_cost": cost.amount if cost else None})
+            write_json(
+                plan_json(spec, plan)
+                | {"frame_sampling": sampling[plan.format]}
+                | {"most_cost": cost.amount if cost else None}
+            )
     else:
         _show_table(plans, with_profiles=settings.upsampling.profile == AUTO)
         if any(plan.budget and plan.budget.measured for _, plan in plans):
             say(f"measured: the tokens are corrected by what {safe(batch.box)} has counted.")
+        if FrameSampling.KEYFRAMES in sampling.values():
+            say("Frames are the nearest key frames; a video that has fewer shows fewer.")
     for warning in dict.fromkeys(plan.warning for _, plan in plans if plan.warning):
         warn(warning)
     to_fetch = {address for _, plan in plans for address in plan.to_fetch}
@@ -82,6 +89,11 @@ def plan_json(spec: Spec, plan: Plan) -> dict[str, Json]:
         "to_fetch": list(plan.to_fetch),
         "refusal": str(plan.refusal) if plan.refusal else None,
     }
+
+
+def _sampling(plan: Plan, settings: Upsampling) -> FrameSampling:
+    """Return how the frames of this plan are chosen; its profile may say so."""
+    return settings.for_format(plan.format).frame_sampling
 
 
 def _path(video: Video | None) -> str | None:

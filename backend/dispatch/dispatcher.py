@@ -27,6 +27,7 @@ from backend.dispatch.media_fetching import fetch_media
 from backend.dispatch.moments import MomentReporter
 from backend.dispatch.picture_cache import trim_kept
 from backend.dispatch.prepare import Preparer, Ready
+from backend.dispatch.processors import drawings_at_once
 from backend.dispatch.retries import MOST_RESENT, RETRIES, trouble_of_refusal
 from backend.dispatch.user_requests import UserRequests
 from backend.dispatch.waiting_jobs import WaitingJobs
@@ -47,8 +48,8 @@ from remote.protocol import (
     Welcome,
 )
 
-PREPARED_AT_ONCE = 2
-"""How many ffmpeg processes run at the same time."""
+PREPARED_AT_ONCE = drawings_at_once()
+"""How many jobs are prepared at the same time, each by an ffmpeg."""
 
 
 class Dispatcher(Recipient[Ready]):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from backend.config import EngineName, Upsampling, queued_settings, said_max_tokens
 from backend.dispatch.count_watch import CountWatch
+from backend.dispatch.processors import Processors
 from backend.errors import BoxOutdated, MediaError
 from backend.planning.admission import refuse_json_of_sketch
 from backend.planning.box_context import keep_context
@@ -100,6 +101,7 @@ class Preparer:
         self._used: BoxCounts | None = None
         """The counts that the planners use."""
         self._videos = RecentVideos(probe)
+        self._processors = Processors()
         self._planners: dict[tuple[str, int], Planner] = {}
         """By the settings as JSON, and the context length that the server told."""
         # Specs often share a video: the second waits for the first and then finds its frames in the cache.
@@ -161,7 +163,9 @@ class Preparer:
         self, video: Video, size: Size, count: int, planner: Planner
     ) -> tuple[Frame, ...]:
         async with self._drawing[video.path]:
-            return (await _draw(video, size, count, planner.settings, self._videos)).frames
+            with self._processors.share() as threads:
+                settings, videos = planner.settings, self._videos
+                return (await _draw(video, size, count, settings, videos, threads)).frames
 
     async def _told_context(self, box: str) -> int:
         """Return the context length that the box's server tells; 0 where it tells none or is not asked."""
@@ -205,7 +209,12 @@ def _warn_of_context(job: Job, counted: int) -> str:
 
 
 async def _draw(
-    video: Video, size: Size, count: int, settings: Upsampling, videos: RecentVideos
+    video: Video,
+    size: Size,
+    count: int,
+    settings: Upsampling,
+    videos: RecentVideos,
+    threads: int,
 ) -> Prepared:
     # Never more frames than were counted, even if the video has more than its header says.
     chosen = await asyncio.to_thread(videos.choose_frames, video, count, settings.frame_sampling)
@@ -213,7 +222,12 @@ async def _draw(
         raise MediaError(f"{video.path} has no frame to show")
     try:
         return await prepare_frames(
-            video, chosen, size, settings.hint_video_dir, content_key=videos.content_key
+            video,
+            chosen,
+            size,
+            settings.hint_video_dir,
+            content_key=videos.content_key,
+            threads=threads,
         )
     except OSError as error:
         raise MediaError(

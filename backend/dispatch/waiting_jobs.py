@@ -8,9 +8,10 @@ from collections.abc import Mapping
 
 from backend.dispatch.prepare import Ready
 from backend.dispatch.priority_queue import PriorityQueue
+from backend.dispatch.processors import drawings_at_once
 from backend.store import Job
 
-PREPARED_AHEAD = 16
+PREPARED_AHEAD = max(16, 2 * drawings_at_once())
 """How many jobs may have their frames drawn before the box takes them."""
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.errors import InputError, MediaError
@@ -46,7 +47,7 @@ class Prepared:
     """One picture for each chosen frame, in the order of the video."""
     hint: Path | None
     """The hint video at the frames' size; None for an image or a sequence of pictures, and where the frames
-    are not scaled."""
+    are not scaled, or are key frames."""
 
 
 async def prepare_frames(
@@ -58,16 +59,20 @@ async def prepare_frames(
     content_key: Callable[[Path], str] = content_key,
     ffmpeg: Path | None = None,
     time_limit: float = TIME_LIMIT,
+    threads: int = 0,
 ) -> Prepared:
     """Draw the chosen frames at `size`, and the hint video where `size` is not the video's own size.
 
-    Frames and hint videos in `hint_video_dir` are reused. One run of ffmpeg draws the missing ones.
+    Frames and hint videos in `hint_video_dir` are reused. One run of ffmpeg draws the missing ones. No hint
+    video is drawn for key frames, because all frames would have to be decoded for it. ffmpeg gets so many
+    `threads`; 0 leaves it to ffmpeg.
     Cancelling stops ffmpeg and leaves no files behind. Raises MediaError, also when a chosen frame cannot
     be decoded, and InputError when the folder cannot be written.
     """
     content = await asyncio.to_thread(content_key, video.path)
     frames_dir = frames_path(hint_video_dir, content, size, chosen, video.colours)
-    wants_hint = video.kind is MediaKind.VIDEO and size != video.size
+    has_keys = any(frame.key_time is not None for frame in chosen)
+    wants_hint = video.kind is MediaKind.VIDEO and size != video.size and not has_keys
     hint = hint_path(hint_video_dir, content, size, video.colours) if wants_hint else None
     kept = await asyncio.to_thread(kept_frames, frames_dir, chosen, size)
     missing_hint = hint if hint is not None and not is_plain(hint) else None
@@ -77,7 +82,7 @@ async def prepare_frames(
     if kept is not None and missing_hint is None:
         return Prepared(kept, hint)
     program = ffmpeg or ffmpeg_for(video.stream)
-    names = [(frame.index, f"{FRAMES}/{frame_name(at)}") for at, frame in enumerate(chosen)]
+    names = [(frame, f"{FRAMES}/{frame_name(at)}") for at, frame in enumerate(chosen)]
     drawing = Drawing(
         video.path,
         video.stream,
@@ -85,19 +90,31 @@ async def prepare_frames(
         frame_size=size if size != video.size or video.is_stretched else None,
         hint=(even(size), HINT) if missing_hint is not None else None,
         colours=video.colours,
+        threads=threads,
     )
     with drawing_folder(hint_video_dir) as folder:
         (folder / FRAMES).mkdir()
         if video.kind is MediaKind.SEQUENCE:
             await _draw_pictures(video, chosen, size, folder, program, time_limit)
         else:
-            await draw(drawing, folder, ffmpeg=program, time_limit=time_limit)
+            await _draw_video(drawing, folder, program, time_limit)
         if kept is None:
             await asyncio.to_thread(check_drawn, video, folder / FRAMES, chosen, size)
             kept = await asyncio.to_thread(keep_frames, folder, frames_dir, chosen, size)
         if missing_hint is not None:
             (folder / HINT).replace(folder.parent / missing_hint.name)
     return Prepared(kept, hint)
+
+
+async def _draw_video(drawing: Drawing, folder: Path, ffmpeg: Path, time_limit: float) -> None:
+    """Draw from a video. Where a key frame cannot be decoded without what lies before it, decode all."""
+    with contextlib.suppress(MediaError):
+        if drawing.only_key_frames:
+            await draw(drawing, folder, ffmpeg=ffmpeg, time_limit=time_limit)
+            if all((folder / name).is_file() for _, name in drawing.frames):
+                return
+    by_number = [(replace(frame, key_time=None), name) for frame, name in drawing.frames]
+    await draw(replace(drawing, frames=by_number), folder, ffmpeg=ffmpeg, time_limit=time_limit)
 
 
 async def _draw_pictures(
@@ -115,7 +132,7 @@ async def _draw_pictures(
         drawing = Drawing(
             still.path,
             still.stream,
-            frames=[(0, f"{FRAMES}/{frame_name(at)}")],
+            frames=[(ChosenFrame(0, 0.0), f"{FRAMES}/{frame_name(at)}")],
             frame_size=size if size != still.size or still.is_stretched else None,
             colours=still.colours,
         )

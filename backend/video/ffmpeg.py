@@ -11,7 +11,7 @@ import contextlib
 import os
 import re
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
@@ -20,6 +20,7 @@ from backend.errors import MediaError
 from backend.sizes import Size
 from backend.video.allowed_formats import MAX_PIXELS, ONLY_THESE
 from backend.video.colours import Colours, screen_filters, write_tables
+from backend.video.frame_choice import ChosenFrame
 from backend.video.tiles import stream_name
 
 _STDERR_KEPT = 8192
@@ -42,14 +43,21 @@ class Drawing:
     source: Path
     stream: int
     """Index of the picture stream, or ALL_TILES."""
-    frames: Sequence[tuple[int, str]] = ()
-    """Frames to write: the index from 0, in the order of the video, and the PNG's name."""
+    frames: Sequence[tuple[ChosenFrame, str]] = ()
+    """Frames to write, each with the PNG's name."""
     frame_size: Size | None = None
     """None leaves frames at the source's size."""
     hint: tuple[Size, str] | None = None
     """Even size and name of the hint video."""
     colours: Colours | None = None
     """The source's colours, where they are not those of an ordinary screen."""
+    threads: int = 0
+    """Threads of ffmpeg; 0 leaves it to ffmpeg."""
+
+    @property
+    def only_key_frames(self) -> bool:
+        """Whether no other frame needs to be decoded, and each is known by its timestamp."""
+        return self.hint is None and all(frame.key_time is not None for frame, _ in self.frames)
 
 
 async def draw(drawing: Drawing, folder: Path, *, ffmpeg: Path, time_limit: float) -> None:
@@ -71,19 +79,24 @@ async def draw(drawing: Drawing, folder: Path, *, ffmpeg: Path, time_limit: floa
 
 
 def _arguments(drawing: Drawing, source: str, ffmpeg: Path) -> list[str]:
-    """Build the command line. The decoded pictures are split into a branch for each output."""
+    """Build the command line. Each output has a branch of the decoded pictures."""
     import ffmpeg as graph
 
-    branches = graph.input(source, **_INPUT)[stream_name(drawing.stream)].filter_multi_output(
-        "split", len(drawing.frames) + (drawing.hint is not None)
-    )
+    threads = {"threads": drawing.threads} if drawing.threads else {}
+    branches = _branches(drawing, source, threads)
     outputs = []
-    for branch, (index, name) in enumerate(drawing.frames):
-        frame = branches[branch].filter("select", f"eq(n,{index})").filter("setpts", "0")
+    for branch, (chosen, name) in enumerate(drawing.frames):
+        # Of key frames, a decoder may leave some out, and give others, too: their count tells nothing.
+        selects = (
+            f"lt(abs(t-{chosen.key_time:.6f}),{_SAME_TIME})"
+            if drawing.only_key_frames
+            else f"eq(n,{chosen.index})"
+        )
+        frame = branches[branch].filter("select", selects).filter("setpts", "0")
         if drawing.frame_size is not None:
             frame = _scaled(frame, drawing.frame_size)
         frame = _as_shown(frame, drawing.colours)
-        outputs.append(graph.output(frame.filter("format", "rgb24"), name, **_PNG))
+        outputs.append(graph.output(frame.filter("format", "rgb24"), name, **_PNG, **threads))
     if drawing.hint is not None:
         size, name = drawing.hint
         # With rounding up, each hint frame is the picture shown at its own time. With ffmpeg's default,
@@ -93,13 +106,48 @@ def _arguments(drawing: Drawing, source: str, ffmpeg: Path) -> list[str]:
         if drawing.colours is not None:
             hint = _as_shown(hint, drawing.colours)
             hint = hint.filter("scale", out_color_matrix="bt709", out_range="tv")
-        outputs.append(graph.output(hint, name, **_H264))
+        outputs.append(graph.output(hint, name, **_H264, **threads))
     command = graph.merge_outputs(*outputs).global_args("-nostdin", "-hide_banner", "-v", "error")
+    if drawing.only_key_frames:
+        command = command.global_args("-copyts")
+    if drawing.threads:
+        command = command.global_args("-filter_complex_threads", str(drawing.threads))
     return list(command.compile(cmd=str(ffmpeg), overwrite_output=True))
+
+
+def _branches(drawing: Drawing, source: str, threads: Mapping[str, int]) -> Sequence[Stream]:
+    """Open the input and give its pictures to a branch for each output.
+
+    For a few key frames, the input is opened for each, so that it is read only there.
+    """
+    import ffmpeg as graph
+
+    name = stream_name(drawing.stream)
+    if drawing.only_key_frames and len(drawing.frames) <= _MOST_SEEKS:
+        starts = [{"ss": f"{frame.key_time:.6f}"} for frame, _ in drawing.frames]
+        return [
+            graph.input(source, **_INPUT, **_SEEKS, **start, **threads)[name] for start in starts
+        ]
+    only = {"skip_frame": "nokey"} if drawing.only_key_frames else {}
+    outputs = len(drawing.frames) + (drawing.hint is not None)
+    stream = graph.input(source, **_INPUT, **only, **threads)[name]
+    split: Sequence[Stream] = stream.filter_multi_output("split", outputs)
+    return split
 
 
 # Pictures may become larger in the middle of a video, whatever the header says.
 _INPUT = ONLY_THESE | {"max_pixels": str(MAX_PIXELS)}
+
+# Seeking stops at or before the frame; the first picture that is decoded there is mostly the one.
+_SEEKS: dict[str, str | int | None] = {
+    "skip_frame": "nokey",
+    "noaccurate_seek": None,
+    "seek_timestamp": 1,
+}
+_MOST_SEEKS = 8
+"""The most key frames for which the input is opened anew, with a decoder for each."""
+_SAME_TIME = "0.0001"
+"""Seconds between two timestamps of one frame: formats round them, and frames lie farther apart."""
 
 # Up-prediction gives the smallest PNGs for filmed frames (258 KB at 640x480; paeth 270, none 371), and a
 # box can decode it fastest in plain Python.

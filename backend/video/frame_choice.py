@@ -6,7 +6,7 @@ frames (B-frames) come out right. Everything here blocks: call it from a thread.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -39,6 +39,8 @@ class FrameSampling(StrEnum):
     """The last N frames, as Predict1's Video2World upsampler takes the last one."""
     FIRST_LAST = "first-last"
     """The first and the last frame, and between them frames that lie equally far apart."""
+    KEYFRAMES = "keyframes"
+    """The key frame nearest to the centre of each of N equal parts. Nothing between them is decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,9 @@ class ChosenFrame:
     """When the frame appears, in seconds after the video's first frame; 0 in a sequence of unknown rate."""
     picture: Path | None = None
     """The picture that is the frame, in a sequence of pictures."""
+    key_time: float | None = None
+    """The timestamp of a key frame that was chosen as one, in seconds, as the file has it; None for any other
+    frame, and where the file has no timestamps."""
 
 
 def choose_frames(
@@ -68,6 +73,8 @@ def choose_frames(
     if video.kind is MediaKind.SEQUENCE:
         return _choose_pictures(video, count, sampling)
     line = _read_timeline(video)
+    if sampling is FrameSampling.KEYFRAMES:
+        return _choose_key_frames(line, count)
     indices: Sequence[int]
     if sampling is FrameSampling.UNIFORM:
         moments = [line.end * (2 * part + 1) / (2 * count) for part in range(count)]
@@ -78,6 +85,35 @@ def choose_frames(
     else:
         indices = _by_number(len(line.starts), count, sampling)
     return tuple(ChosenFrame(index, float(line.starts[index])) for index in indices)
+
+
+def _choose_key_frames(line: _Timeline, count: int) -> tuple[ChosenFrame, ...]:
+    """Choose the key frames nearest to the centres of equal parts, each once; all where there are fewer."""
+    keys = line.keys or range(len(line.starts))
+    starts = [line.starts[index] for index in keys]
+    count = min(count, len(keys))
+    chosen: list[int] = []
+    for part in range(count):
+        near = _nearest(starts, line.end * (2 * part + 1) / (2 * count))
+        # Later than the one before, and early enough that one is left for each of the parts that follow.
+        least, most = chosen[-1] + 1 if chosen else 0, len(keys) - (count - part)
+        chosen.append(min(max(near, least), most))
+    return tuple(
+        ChosenFrame(
+            keys[at],
+            float(starts[at]),
+            key_time=None if line.offset is None else float(line.offset + starts[at]),
+        )
+        for at in chosen
+    )
+
+
+def _nearest(starts: Sequence[Fraction], moment: Fraction) -> int:
+    """Return the position of the start that is nearest to this moment; of two, the earlier."""
+    after = bisect_left(starts, moment)
+    if after in (0, len(starts)):
+        return max(0, after - 1)
+    return after if starts[after] - moment < moment - starts[after - 1] else after - 1
 
 
 def _choose_pictures(video: Video, count: int, sampling: FrameSampling) -> tuple[ChosenFrame, ...]:
@@ -92,7 +128,7 @@ def _choose_pictures(video: Video, count: int, sampling: FrameSampling) -> tuple
     if sampling is FrameSampling.FPS:
         places = (int(step * _FPS_STEP * Fraction(video.fps)) for step in range(count))
         indices = sorted({place for place in places if place < there})
-    elif sampling is not FrameSampling.UNIFORM:
+    elif sampling not in (FrameSampling.UNIFORM, FrameSampling.KEYFRAMES):
         indices = _by_number(there, count, sampling)
     elif count < there:
         indices = [there * (2 * part + 1) // (2 * count) for part in range(count)]
@@ -125,6 +161,10 @@ class _Timeline(NamedTuple):
     """When each frame appears: sorted, in seconds after the first one, which is 0."""
     end: Fraction
     """When the last frame disappears; greater than every start."""
+    keys: Sequence[int] = ()
+    """The indices of the key frames, in order."""
+    offset: Fraction | None = None
+    """The timestamp of the first frame in seconds; None where the file has no timestamps."""
 
 
 def _shown_at(line: _Timeline, moments: list[Fraction]) -> list[int]:
@@ -140,7 +180,7 @@ def _read_timeline(video: Video) -> _Timeline:
         if not isinstance(stream, VideoStream):
             raise MediaError(f"{video.path} has changed since it was read.", "Try again.")
         times = [
-            (packet.pts, packet.duration or 0)
+            (packet.pts, packet.duration or 0, packet.is_keyframe)
             for packet in packets(video.path, container, stream)
             if _is_shown(packet)
         ]
@@ -151,17 +191,22 @@ def _read_timeline(video: Video) -> _Timeline:
     return _timeline(times, base, step)
 
 
-def _timeline(times: list[tuple[int | None, int]], base: Fraction, step: Fraction) -> _Timeline:
-    """Make the timeline from the timestamp and duration of each frame, in units of `base` seconds.
+def _timeline(
+    times: list[tuple[int | None, int, bool]], base: Fraction, step: Fraction
+) -> _Timeline:
+    """Make the timeline from each frame's timestamp and duration, in units of `base` seconds, and whether it
+    is a key frame.
 
     Where a frame has no timestamp (bare streams, some AVI), the frames are `step` seconds apart.
     """
-    known = sorted((pts, duration) for pts, duration in times if pts is not None)
+    known = sorted((pts, duration, is_key) for pts, duration, is_key in times if pts is not None)
     if len(known) < len(times):
-        return _Timeline([index * step for index in range(len(times))], len(times) * step)
-    first, (last, duration) = known[0][0], known[-1]
-    starts = [(pts - first) * base for pts, _ in known]
-    return _Timeline(starts, (last - first) * base + (duration * base or step))
+        keys = [index for index, (_, _, is_key) in enumerate(times) if is_key]
+        return _Timeline([index * step for index in range(len(times))], len(times) * step, keys)
+    first, (last, duration, _) = known[0][0], known[-1]
+    starts = [(pts - first) * base for pts, _, _ in known]
+    keys = [index for index, (_, _, is_key) in enumerate(known) if is_key]
+    return _Timeline(starts, (last - first) * base + (duration * base or step), keys, first * base)
 
 
 def _is_shown(packet: Packet[VideoStream]) -> bool:

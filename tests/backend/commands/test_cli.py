@@ -589,6 +589,18 @@ def test_a_video_is_opened_once_however_often_it_is_asked_for(
     assert (len(opened), len(said)) == (1, 1)
 
 
+def test_a_dry_run_tells_how_frames_are_chosen(
+    capsys: Capsys, counted_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = put_spec("dock.json", counted_clip)
+    monkeypatch.setenv("UPSAMPLE_FRAME_SAMPLING", "keyframes")
+    planned = data(capsys, "--dry-run", "--json", spec)
+    assert isinstance(planned, dict)
+    assert planned["frame_sampling"] == "keyframes"
+    assert run(["--dry-run", str(spec)]) == ExitCode.OK
+    assert "a video that has fewer shows fewer" in capsys.readouterr().err
+
+
 def test_a_dry_run_shows_the_profile_of_each_spec_where_they_may_differ(
     capsys: Capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:

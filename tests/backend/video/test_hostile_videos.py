@@ -15,7 +15,14 @@ import pytest
 
 from backend.errors import MediaError
 from backend.sizes import Size
-from backend.video import FrameSampling, choose_frames, find_ffmpeg, prepare_frames, probe
+from backend.video import (
+    ChosenFrame,
+    FrameSampling,
+    choose_frames,
+    find_ffmpeg,
+    prepare_frames,
+    probe,
+)
 from backend.video.damage import refuse_cut_off
 from backend.video.ffmpeg import Drawing, draw
 from backend.video.frame_cache import content_key
@@ -78,7 +85,10 @@ async def test_a_list_or_a_script_in_a_videos_place_is_neither_followed_nor_draw
     folder.mkdir()
     with pytest.raises(MediaError):
         await draw(
-            Drawing(file, 0, frames=[(0, "a.png")]), folder, ffmpeg=find_ffmpeg(), time_limit=30
+            Drawing(file, 0, frames=[(ChosenFrame(0, 0.0), "a.png")]),
+            folder,
+            ffmpeg=find_ffmpeg(),
+            time_limit=30,
         )
     assert list(folder.iterdir()) == []
     assert visits() == 0
@@ -232,7 +242,7 @@ async def test_a_program_that_ffmpeg_started_ends_with_it(
     wrapper.chmod(0o755)
     folder = tmp_path / "drawing"
     folder.mkdir()
-    drawing = Drawing(counted_clip, 0, frames=[(0, "a.png")])
+    drawing = Drawing(counted_clip, 0, frames=[(ChosenFrame(0, 0.0), "a.png")])
     with pytest.raises(MediaError, match="took longer"):
         await draw(drawing, folder, ffmpeg=wrapper, time_limit=4.0)
     child = int(told.read_text())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from backend.video import (
     ChosenFrame,
     FrameSampling,
     choose_frames,
+    frame_choice,
     probe,
 )
 
@@ -58,7 +60,45 @@ def test_fps_takes_a_frame_each_half_second_until_the_end(counted_clip: Path) ->
     assert [f.index for f in choose_frames(video, 99, FrameSampling.FPS)] == [0, 12, 24, 36]
 
 
-@pytest.mark.parametrize("sampling", [it for it in FrameSampling if it is not FrameSampling.FPS])
+@pytest.mark.parametrize(
+    ("keys", "count", "indices"),
+    [
+        ((0, 24), 1, [24]),
+        ((0, 24), 2, [0, 24]),
+        ((0, 24), 3, [0, 24]),
+        ((0, 44, 46), 2, [0, 44]),
+        ((0, 2, 4), 3, [0, 2, 4]),
+        ((40, 44, 46), 2, [40, 44]),
+        ((12,), 2, [12]),
+        (range(48), 2, [12, 36]),
+        ((), 2, [12, 36]),
+    ],
+)
+def test_key_frames_nearest_to_the_centres_are_taken_each_once(
+    counted_clip: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    keys: Sequence[int],
+    count: int,
+    indices: list[int],
+) -> None:
+    video = probe(counted_clip)
+    starts = [Fraction(index, 24) for index in range(48)]
+    line = frame_choice._Timeline(starts, Fraction(2), keys, Fraction(3))
+    monkeypatch.setattr(frame_choice, "_read_timeline", lambda _video: line)
+    chosen = choose_frames(video, count, FrameSampling.KEYFRAMES)
+    assert [frame.index for frame in chosen] == indices
+    assert [frame.key_time for frame in chosen] == [3 + frame.time for frame in chosen]
+
+
+def test_the_key_frames_of_a_clip_are_told_by_its_packets(counted_clip: Path) -> None:
+    chosen = choose_frames(probe(counted_clip), 9, FrameSampling.KEYFRAMES)
+    assert [(frame.index, frame.time) for frame in chosen] == [(0, 0.0), (24, 1.0)]
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [it for it in FrameSampling if it not in (FrameSampling.FPS, FrameSampling.KEYFRAMES)],
+)
 @pytest.mark.parametrize("count", [48, 1000])
 def test_no_frame_comes_twice(counted_clip: Path, sampling: FrameSampling, count: int) -> None:
     chosen = choose_frames(probe(counted_clip), count, sampling)
@@ -86,7 +126,8 @@ def test_a_video_of_one_frame_gives_one(
 ) -> None:
     clip = tmp_path / "one.mp4"
     run_ffmpeg("-f", "lavfi", "-i", numbered(1), clip)
-    assert choose_frames(probe(clip), 2, sampling) == (ChosenFrame(0, 0.0),)
+    chosen = choose_frames(probe(clip), 2, sampling)
+    assert [(frame.index, frame.time) for frame in chosen] == [(0, 0.0)]
 
 
 def test_no_frames_cannot_be_chosen(counted_clip: Path) -> None:

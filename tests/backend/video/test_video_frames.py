@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from PIL import Image
 from backend.errors import InputError, MediaError
 from backend.sizes import Size
 from backend.video import (
+    ChosenFrame,
     Frame,
     FrameSampling,
     choose_frames,
@@ -21,6 +23,7 @@ from backend.video import (
     prepare_frames,
     probe,
 )
+from backend.video.ffmpeg import Drawing, draw
 from backend.video.thumbnails import read_thumbnails
 
 RunFfmpeg = Callable[..., None]
@@ -88,6 +91,53 @@ async def test_every_container_gives_the_very_frames(
     prepared = await prepare_frames(video, chosen, HALF, tmp_path / "hints")
     shown = numbers_in(clip)
     assert [number_in(f.path) for f in prepared.frames] == [shown[c.index] for c in chosen]
+
+
+@pytest.fixture
+def drawings(monkeypatch: pytest.MonkeyPatch) -> list[Drawing]:
+    """What ffmpeg is run for."""
+    drawn: list[Drawing] = []
+
+    async def note(drawing: Drawing, folder: Path, *, ffmpeg: Path, time_limit: float) -> None:
+        drawn.append(drawing)
+        await draw(drawing, folder, ffmpeg=ffmpeg, time_limit=time_limit)
+
+    monkeypatch.setattr(sys.modules["backend.video.draw"], "draw", note)
+    return drawn
+
+
+@pytest.mark.parametrize(
+    ("suffix", "every", "count"), [("mp4", 12, 3), ("mkv", 4, 9), ("ts", 12, 3), ("webm", 12, 3)]
+)
+async def test_key_frames_are_drawn_without_the_frames_between_them(
+    tmp_path: Path,
+    run_ffmpeg: RunFfmpeg,
+    numbered: Numbered,
+    drawings: list[Drawing],
+    suffix: str,
+    every: int,
+    count: int,
+) -> None:
+    clip = tmp_path / f"clip.{suffix}"
+    codec = ("-c:v", "libx264") if suffix == "ts" else ()
+    run_ffmpeg("-f", "lavfi", "-i", numbered(48), *codec, "-crf", "1", "-g", str(every), clip)
+    video = probe(clip)
+    chosen = choose_frames(video, count, FrameSampling.KEYFRAMES)
+    prepared = await prepare_frames(video, chosen, HALF, tmp_path / "hints")
+    shown = numbers_in(clip)
+    assert [number_in(f.path) for f in prepared.frames] == [shown[c.index] for c in chosen]
+    assert [c.index % every for c in chosen] == [0] * count
+    assert [drawing.only_key_frames for drawing in drawings] == [True]
+    assert prepared.hint is None
+
+
+async def test_a_key_frame_that_is_not_found_by_its_time_is_drawn_by_its_number(
+    counted_clip: Path, tmp_path: Path, drawings: list[Drawing]
+) -> None:
+    video = probe(counted_clip)
+    prepared = await prepare_frames(video, [ChosenFrame(24, 1.0, None, 0.7)], HALF, tmp_path)
+    assert [number_in(frame.path) for frame in prepared.frames] == [24]
+    assert [drawing.only_key_frames for drawing in drawings] == [True, False]
 
 
 async def test_frames_that_an_edit_list_cuts_away_do_not_count(
