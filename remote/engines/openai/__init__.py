@@ -3,6 +3,7 @@ llama.cpp, Ray Serve.
 
     chat     requests and answers as JSON
     context  the length of a model's context, as the server tells it
+    limits   how long the server may take
     metrics  the load of a vLLM, read from its /metrics
     refusal  turns a server's refusal into an error of ours
     engine   the `Engine`, and the health checks for a supervisor
@@ -13,6 +14,7 @@ It starts no server and supervises none.
 from __future__ import annotations
 
 from remote.engines.openai.chat import Model
-from remote.engines.openai.engine import Limits, OpenAIEngine
+from remote.engines.openai.engine import OpenAIEngine
+from remote.engines.openai.limits import Limits
 
 __all__ = ["Limits", "Model", "OpenAIEngine"]

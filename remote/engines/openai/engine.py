@@ -6,13 +6,29 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import cast
 
-from remote.engines import BadRequest, EngineAway, EngineError, EngineReplaced, Hold, Piece
+from remote.engines import (
+    BadRequest,
+    EngineAway,
+    EngineError,
+    EngineGone,
+    EngineReplaced,
+    Hold,
+    Piece,
+)
 from remote.engines.fingerprint import fingerprint
-from remote.engines.http import Client, NoWay, Response, Server, Silent, Unanswered, Unreachable
+from remote.engines.http import (
+    Client,
+    LostConnection,
+    NoWay,
+    Response,
+    Server,
+    Silent,
+    Unanswered,
+    Unreachable,
+)
 from remote.engines.openai.chat import (
     SCHEMA_FIELD,
     Chunk,
@@ -25,6 +41,7 @@ from remote.engines.openai.chat import (
     smallest_chat_body,
 )
 from remote.engines.openai.context import ContextReader
+from remote.engines.openai.limits import Limits
 from remote.engines.openai.metrics import LoadReader
 from remote.engines.openai.rate_limit import pause_after_answer, pause_after_refusal
 from remote.engines.openai.refusal import (
@@ -32,7 +49,6 @@ from remote.engines.openai.refusal import (
     AnsweredError,
     broken_off_error,
     is_about_schema,
-    is_away,
     refusal_error,
 )
 from remote.protocol import EngineLoad, Json, Request
@@ -42,20 +58,6 @@ _DONE = "[DONE]"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _MOST_REFUSAL = 1 << 16
 """Bytes that are read of the body of a refusal."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Seconds that the server may take before it counts as hanging."""
-
-    connect: float = 10.0
-    """For the address, the connection and TLS together."""
-    first: float = 300.0
-    """For each part of the answer until the first text, and for all of one that is not streamed."""
-    between: float = 60.0
-    """For each part after that."""
-    question: float = 10.0
-    """For an answer that needs no model (health, models)."""
 
 
 class OpenAIEngine:
@@ -140,7 +142,8 @@ class OpenAIEngine:
         """The text as the server sends it, then how it ended.
 
         Raises BadRequest with the server's words when it refuses the request itself, EngineAway when the
-        server is not ready for any request, and EngineError for everything else.
+        server is not ready for any request, EngineGone when it breaks this answer off and is there for
+        others, and EngineError for everything else.
         """
         if request.model != self._model:
             # The job was accepted under other settings; this model's answer would be wrong for it.
@@ -164,10 +167,11 @@ class OpenAIEngine:
             self._was_away = away is not None
             if away is None and self._chooses:
                 await self._require_same_choice()
-            if away is None or away is error:
+            meant = away or _as_gone(error)
+            if meant is error:
                 raise
-            away.usage = error.usage
-            raise away from error
+            meant.usage = error.usage
+            raise meant from error
 
     async def is_healthy(self) -> bool:
         """Whether GET /health gives 200. A hung engine may still, and Ollama has no such page."""
@@ -242,9 +246,11 @@ class OpenAIEngine:
         limit = self._limits.question
         try:
             async with self._client.request("GET", "/v1/models", silence=limit) as response:
-                if is_away(response.status):
-                    told = f"{self._server.label} answered {response.status}"
-                    raise EngineAway(told, pause_after_refusal(response.headers))
+                if response.status == 200:
+                    return
+                refused = await self._refusal(response, "/v1/models")
+                if isinstance(refused, EngineAway) and not refused.for_good:
+                    raise refused
         except NoWay:
             raise
         except (Unreachable, Unanswered, Silent) as error:
@@ -368,10 +374,18 @@ class OpenAIEngine:
 
     async def _check(self, response: Response, wanted: str) -> None:
         if response.status != 200:
-            response.allow(self._limits.question)
-            body = await response.read_beginning(_MOST_REFUSAL)
-            wait = pause_after_refusal(response.headers)
-            raise refusal_error(self._server, wanted, response.status, body, wait)
+            raise await self._refusal(response, wanted)
+
+    async def _refusal(self, response: Response, wanted: str) -> EngineError | BadRequest:
+        response.allow(self._limits.question)
+        body = await response.read_beginning(_MOST_REFUSAL)
+        wait = pause_after_refusal(response.headers)
+        return refusal_error(self._server, wanted, response.status, body, wait)
+
+
+def _as_gone(error: EngineError) -> EngineError:
+    """Return what an error means when the server is there: behind a proxy, a replica may have gone."""
+    return EngineGone(str(error)) if isinstance(error, LostConnection) else error
 
 
 def _whereabouts(server: Server) -> tuple[str, str]:

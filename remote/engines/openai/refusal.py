@@ -35,6 +35,8 @@ _AWAY_WORDS = re.compile(
 )
 """Words with which some servers say the same under another 5xx; the last are of LiteLLM's proxy, which
 does not reach the server behind it."""
+_UNROUTED_WORDS = "Ping http://.../-/routes for available routes"
+"""Words with which Ray Serve refuses every path, under 404, until it has a model to route requests to."""
 
 _MOST_OF_PAGE = 8192
 """Characters of an error page that are looked at."""
@@ -103,11 +105,6 @@ def _words_of_page(text: str) -> str:
     return html.unescape(title[1] if title else _TAG.sub(" ", page))
 
 
-def is_away(status: int) -> bool:
-    """Return whether this HTTP status alone says that the server is not ready for any request."""
-    return status in _AWAY
-
-
 def refusal_error(
     server: Server, wanted: str, status: int, body: bytes, wait: float | None = None
 ) -> EngineError | BadRequest:
@@ -137,15 +134,22 @@ def refusal_error(
     if status in _ABOUT_THE_REQUEST or _can_never_be(words):
         return BadRequest(words or f"{server.label} refuses the request ({status})")
     if status == 404:
-        return EngineError(f"{server.label} has no {wanted}{said}")
+        return _not_found(f"{server.label} has no {wanted}{said}", words, wait)
     if 300 <= status < 400:
         return EngineError(f"{server.label} points elsewhere ({status}); is base_url right?")
     if is_page and status in _OF_A_PROXY:
         told = f"{status} {words}".rstrip()
         return EngineAway(f"{_OF_A_PROXY[status].format(server.label)} ({told})", wait)
-    if is_away(status) or (status >= 500 and _AWAY_WORDS.search(words)):
+    if status in _AWAY or (status >= 500 and _AWAY_WORDS.search(words)):
         return EngineAway(f"{server.label} answered {status}{said}", wait)
     return EngineError(f"{server.label} answered {status}{said}")
+
+
+def _not_found(told: str, words: str, wait: float | None) -> EngineError:
+    """The error for a path or model that the server does not have. Ray Serve may get it soon."""
+    if _UNROUTED_WORDS in words:
+        return EngineAway(f"{told}; it is starting, or base_url is wrong", wait)
+    return EngineError(told)
 
 
 def _stopped(told: str) -> EngineAway:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from remote.engines import BadRequest, Completion, EngineAway, EngineError
-from remote.engines.http import BrokenConnection, Server, Silent
+from remote.engines import BadRequest, Completion, EngineAway, EngineError, EngineGone
+from remote.engines.http import Server, Silent
 from remote.engines.openai import Limits
 from tests.remote.engines.openai_asking import QUICK, answer_of, engine_of, pieces_of
 from tests.remote.engines.openai_stand_in import (
@@ -231,6 +231,36 @@ async def test_a_server_that_loads_or_has_too_much_to_do_is_away(status: int, wo
 
 
 @pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        # Started anew, it has no routes until its controller has told it of them.
+        (404, "Path '{path}' not found. Ping http://.../-/routes for available routes."),
+        (
+            503,
+            "Request dropped due to backpressure (num_queued_requests=1, max_queued_requests=1).",
+        ),
+        (
+            503,
+            "Deployment(name='StandIn', app='model') is unavailable because it failed to deploy.",
+        ),
+    ],
+)
+async def test_ray_serve_without_a_replica_is_away_and_gets_no_pictures(
+    status: int, words: str
+) -> None:
+    async def script(visit: Visit) -> None:
+        said = words.format(path=visit.path).encode()
+        await visit.send(whole(said, f"{status} No", "text/plain; charset=utf-8"))
+
+    async with standing_in(script) as stand_in:
+        engine = engine_of(stand_in.server)
+        for _ in range(2):
+            with pytest.raises(EngineAway, match=r"answered 503|has no .*it is starting"):
+                await pieces_of(engine)
+    assert [visit.method for visit in stand_in.visits] == ["POST", "GET"]
+
+
+@pytest.mark.parametrize(
     ("header", "least", "most"),
     [
         ("7", 7, 7),
@@ -323,9 +353,9 @@ async def test_a_server_that_answers_nothing_at_all_is_away() -> None:
 
 
 @pytest.mark.parametrize("others", [whole(b"{}"), whole(b"", "404 No"), whole(b"", "500 No")])
-async def test_an_answer_that_breaks_off_alone_is_no_sign_of_a_server_that_is_away(
-    others: bytes,
-) -> None:
+async def test_an_answer_that_breaks_off_alone_is_a_replica_that_has_gone(others: bytes) -> None:
+    """Ray Serve breaks the connection off when the replica dies behind it, and goes on with the others."""
+
     async def script(visit: Visit) -> None:
         if visit.method == "GET":
             await visit.send(others)
@@ -333,7 +363,9 @@ async def test_an_answer_that_breaks_off_alone_is_no_sign_of_a_server_that_is_aw
         await visit.send(EVENTS, chunk(delta("x")))
         visit.hang_up()
 
-    assert isinstance(await failure(script), BrokenConnection)
+    error = await failure(script)
+    assert isinstance(error, EngineGone)
+    assert "before its answer was whole" in str(error)
 
 
 async def hang_up(visit: Visit) -> None:
