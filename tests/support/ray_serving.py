@@ -2,8 +2,8 @@
 
     python ray_serving.py PORT REPLICAS FOLDER
 
-Ray is started for it alone, and keeps its files in FOLDER. It prints "ready" when Serve answers. A line on its
-standard input has Serve end and start anew.
+Ray is started for it alone, and keeps its files in FOLDER. It prints "ready" when Serve answers.
+A line on its standard input has Serve end and start anew.
 """
 
 from __future__ import annotations
