@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 from backend import __version__
 from backend.cli import box, cache, config, queue, results
 from backend.cli.completion import add_completion
+from backend.cli.compose import compose
 from backend.cli.demo import demo
 from backend.cli.deploy import deploy
 from backend.cli.doctor import DOCTOR_HELP, doctor
@@ -38,7 +39,7 @@ app = App(
 )
 app.default(upsample)
 app.command(doctor, help=DOCTOR_HELP)
-for verb in (estimate, fit, hint, limits, deploy, demo):
+for verb in (compose, estimate, fit, hint, limits, deploy, demo):
     app.command(verb)
 add_completion(app)
 for group in (config, queue, box, results, cache):

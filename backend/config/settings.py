@@ -231,6 +231,23 @@ class Ahead(StrEnum):
         return self is Ahead.BATCH or (self is Ahead.AUTO and bool(host))
 
 
+class Compose(_Section):
+    """[compose]: how new specs are made."""
+
+    styles: list[str] | dict[str, str]
+
+    @field_validator("styles")
+    @classmethod
+    def _check_styles(cls, value: list[str] | dict[str, str]) -> list[str] | dict[str, str]:
+        for style in value.values() if isinstance(value, dict) else value:
+            if not style.strip() or not style.isprintable():
+                raise ValueError(f"a style is words on one line, and {quoted(style)} is none")
+        for name in value if isinstance(value, dict) else ():
+            if name in ("all", "plain") or not name.strip() or not name.isprintable():
+                raise ValueError(f"a style cannot be named {quoted(name)}")
+        return value
+
+
 class Queue(_Section):
     """[queue]: how a run works on the queue."""
 
@@ -275,6 +292,7 @@ class Settings(_Section):
     upsampling: Upsampling
     app: App
     specs: Specs
+    compose: Compose
     queue: Queue
     cache: Cache
     box_defaults: BoxSettings

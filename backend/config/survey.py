@@ -114,6 +114,8 @@ def survey_settings(command_line: Table | None = None) -> Survey:
     sections.append(Section("All boxes, unless they say otherwise", "", tuple(defaults)))
     specs = _entries(layers, settings.specs, plain["specs"], ("specs",))
     sections.append(Section("The specs", "", tuple(specs)))
+    compose = _entries(layers, settings.compose, plain["compose"], ("compose",))
+    sections.append(Section("New specs", "", tuple(compose)))
     queue = _entries(layers, settings.queue, plain["queue"], ("queue",))
     sections.append(Section("The queue", "", tuple(queue)))
     cache = _entries(layers, settings.cache, plain["cache"], ("cache",))

@@ -61,6 +61,7 @@ KEYS: Mapping[str, Trust] = MappingProxyType(
             "upsampling.estimator",
             "specs.upsampled_words",
         ),
+        **_keys(Decider.FOLDER, "offers words to add to prompts", "compose.styles"),
         **_keys(Decider.FOLDER, "chooses among the profiles that you have", "upsampling.profile"),
         **_keys(Decider.WITHIN, "says where pictures are written", "upsampling.hint_video_dir"),
         **_keys(
