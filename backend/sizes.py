@@ -143,10 +143,23 @@ class Bound:
             and (self.shorter is None or min(size.width, size.height) <= self.shorter)
         )
 
+    def and_within(self, other: Bound) -> Bound:
+        """Return the bound that allows what both allow."""
+        return Bound(
+            width=_smaller(self.width, other.width),
+            height=_smaller(self.height, other.height),
+            shorter=_smaller(self.shorter, other.shorter),
+        )
+
     def __str__(self) -> str:
         if self.shorter is not None:
             return str(self.shorter)
         return f"{self.width}x{self.height}" if self.width is not None else ""
+
+
+def _smaller(one: int | None, other: int | None) -> int | None:
+    limits = [limit for limit in (one, other) if limit is not None]
+    return min(limits, default=None)
 
 
 UNBOUNDED = Bound()

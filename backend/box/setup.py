@@ -15,6 +15,7 @@ from backend.config import (
     load_profile,
     queued_settings,
 )
+from backend.config.profiles import AUTO
 from backend.errors import ConfigError
 from remote.protocol import OpenAISetup, Patience, Setup, VllmSetup
 
@@ -47,11 +48,9 @@ def _vllm_setup(
 ) -> VllmSetup:
     vllm = box.vllm
     wanted = list(_load_usable(set(queued))) or [settings.upsampling_on(name)]
-    formats = {load_profile(each.profile).serving.format for each in wanted}
     return VllmSetup(
         command=tuple(vllm.command),
-        # A model has one format. Jobs with different formats were not queued for the same model.
-        format=formats.pop() if len(formats) == 1 else settings.profile.serving.format,
+        format=_format_of(wanted, is_chosen=settings.upsampling.profile != AUTO),
         max_model_len=max(each.max_tokens for each in wanted),
         max_num_seqs=vllm.max_num_seqs,
         images=max(each.most_frames for each in wanted),
@@ -60,6 +59,18 @@ def _vllm_setup(
         cuda_visible_devices=vllm.cuda_visible_devices,
         env=tuple(f"{variable}={value}" for variable, value in sorted(vllm.env.items())),
     )
+
+
+def _format_of(wanted: Iterable[Upsampling], *, is_chosen: bool) -> str:
+    """Return the format of the model's files, see `VllmSetup.format`.
+
+    A profile that the user has chosen is for the box's model. One that follows from a spec may not be, so the
+    box looks at the model's files, and takes what the profiles ask for where there are both or none.
+    """
+    formats = {load_profile(each.profile).serving.format for each in wanted}
+    if is_chosen and len(formats) == 1:
+        return formats.pop()
+    return "mistral-or-auto" if formats == {"mistral"} else "auto-or-mistral"
 
 
 def _load_usable(queued: Iterable[str]) -> Iterator[Upsampling]:

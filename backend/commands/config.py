@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import tomlkit
@@ -18,8 +18,9 @@ from backend.config.profiles import (
     ProfileFile,
     load_profile,
     profile_files,
-    profiles_by_format,
 )
+from backend.config.profiles.fitting import taken_kinds
+from backend.config.profiles.profile import KIND_SEPARATOR
 from backend.config.survey import survey_settings
 from backend.console import out, safe, say, table, warn, write_json, write_line
 from backend.errors import ConfigError
@@ -143,16 +144,23 @@ def _is_chosen(name: str, chosen: str) -> bool:
 
 
 def _taken_by_auto(name: str) -> list[Json]:
-    """Return the formats of specs for which AUTO takes this profile; "*" stands for all others."""
-    formats = [it for it, profile in profiles_by_format().items() if profile.name == name]
-    return [*formats, *(["*"] if name == OTHERWISE else [])]
+    """Return the kinds of specs for which AUTO takes this profile; "*" stands for all others."""
+    return [*taken_kinds(name), *(["*"] if name == OTHERWISE else [])]
 
 
 def _fits_text(profile: Profile) -> str:
-    """Return the formats that a profile fits, those marked for which AUTO takes it."""
-    taken = _taken_by_auto(profile.name)
-    told = [f"{it} (auto)" if it in taken else it for it in profile.fits]
-    return safe(", ".join([*told, *(["the rest (auto)"] if "*" in taken else [])]))
+    """Return the kinds of specs that a profile fits, those marked for which AUTO takes it."""
+    taken = taken_kinds(profile.name)
+    told = [_fit_text(kind, taken) for kind in profile.fits]
+    return safe(", ".join([*told, *(["the rest (auto)"] if profile.name == OTHERWISE else [])]))
+
+
+def _fit_text(kind: str, taken: Sequence[str]) -> str:
+    """Return a kind that a profile fits; of a format of which AUTO takes it for some modes, also these."""
+    if kind in taken:
+        return f"{kind} (auto)"
+    modes = [mode for it in taken if (mode := it.removeprefix(kind + KIND_SEPARATOR)) != it]
+    return f"{kind} (auto: {', '.join(modes)})" if modes else kind
 
 
 def _source(file: ProfileFile) -> str:

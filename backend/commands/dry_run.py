@@ -8,8 +8,8 @@ from contextlib import closing
 from rich.text import Text
 
 from backend.addresses import spelled
-from backend.config import Settings, Upsampling
-from backend.config.profiles import AUTO
+from backend.config import Settings
+from backend.config.profiles import AUTO, OTHERWISE
 from backend.console import out, safe, say, table, tokens_text, verdict_text, warn, write_json
 from backend.exit_codes import ExitCode
 from backend.files.index import default_index
@@ -30,20 +30,20 @@ def show_plans(
     with closing(VideoIndex(default_index())) as videos:
         planner = make_planner(settings, TextCounter(), videos.probe, batch.box)
         plans = [(spec, planner.plan_spec(spec)) for spec in specs]
-    sampling = {plan.format: _sampling(plan, settings.upsampling) for _, plan in plans}
+    own = [settings.upsampling.for_spec(p.format, p.target.mode) for _, p in plans]
     if as_json:
-        for spec, plan in plans:
+        for (spec, plan), asked in zip(plans, own, strict=True):
             cost = most_cost([(plan, batch.candidates)], batch.box_settings)
             write_json(
                 plan_json(spec, plan)
-                | {"frame_sampling": sampling[plan.format]}
+                | {"frame_sampling": asked.frame_sampling}
                 | {"most_cost": cost.amount if cost else None}
             )
     else:
-        _show_table(plans, with_profiles=settings.upsampling.profile == AUTO)
+        _show_table(plans, with_profiles=_differ(plans, settings))
         if any(plan.budget and plan.budget.measured for _, plan in plans):
             say(f"measured: the tokens are corrected by what {safe(batch.box)} has counted.")
-        if FrameSampling.KEYFRAMES in sampling.values():
+        if any(asked.frame_sampling is FrameSampling.KEYFRAMES for asked in own):
             say("Frames are the nearest key frames; a video that has fewer shows fewer.")
     for warning in dict.fromkeys(plan.warning for _, plan in plans if plan.warning):
         warn(warning)
@@ -91,9 +91,10 @@ def plan_json(spec: Spec, plan: Plan) -> dict[str, Json]:
     }
 
 
-def _sampling(plan: Plan, settings: Upsampling) -> FrameSampling:
-    """Return how the frames of this plan are chosen; its profile may say so."""
-    return settings.for_format(plan.format).frame_sampling
+def _differ(plans: Sequence[tuple[Spec, Plan]], settings: Settings) -> bool:
+    """Whether a profile was taken for some of the specs because it fits them."""
+    usual = {"", OTHERWISE}
+    return settings.upsampling.profile == AUTO and any(p.profile not in usual for _, p in plans)
 
 
 def _path(video: Video | None) -> str | None:
@@ -101,7 +102,7 @@ def _path(video: Video | None) -> str | None:
 
 
 def _show_table(plans: Sequence[tuple[Spec, Plan]], *, with_profiles: bool) -> None:
-    """Print the plans. `with_profiles` tells whether each spec may have a profile of its own."""
+    """Print the plans. `with_profiles` tells whether to name the profile of each spec."""
     columns = ["name", "video", "sent as", "frames", "tokens", "verdict"]
     if with_profiles:
         columns.insert(1, "profile")

@@ -9,6 +9,7 @@ import tomlkit
 
 from backend.config.profiles import profiles_folder
 from backend.config.profiles.cosmos_framework import ImportedProfile, read_checkout
+from backend.config.profiles.fitting import taken_kinds
 from backend.config.profiles.schemas import MOST_BYTES
 from backend.console import say, write_line
 from backend.errors import ConfigError
@@ -51,6 +52,9 @@ def import_profiles(checkout: Path, *, force: bool) -> ExitCode:
         if name.endswith(".toml"):
             write_line(str(folder / name))
     say("Choose one with `upsample config set upsampling.profile NAME`.")
+    for name in files:
+        if taken := taken_kinds(name.removesuffix(".toml")):
+            say(f'Otherwise "auto" takes {name.removesuffix(".toml")} for {", ".join(taken)}.')
     return ExitCode.OK
 
 
@@ -81,6 +85,8 @@ def _as_toml(profile: ImportedProfile) -> str:
         tomlkit.comment("Made of a checkout of cosmos-framework; its wording is under OpenMDW-1.1.")
     )
     made["description"] = profile.description
+    if profile.fits:
+        made["fits"] = list(profile.fits)
     made["template"] = {
         "system": profile.system,
         "user": _several_lines(profile.templates[first]),

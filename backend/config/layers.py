@@ -21,7 +21,8 @@ from pathlib import Path
 import platformdirs
 from pydantic import ValidationError
 
-from backend.config.profiles import AUTO, Profile, load_profile, profiles_by_format
+from backend.config.profiles import AUTO, load_profile
+from backend.config.profiles.fitting import Changes, profiles_by_kind
 from backend.config.settings import (
     LEAST_MAX_TOKENS,
     MOST_MAX_TOKENS,
@@ -89,21 +90,28 @@ def load_layers(command_line: Table | None = None) -> tuple[Settings, list[Layer
         Layer("the command line", command_line or {}, Origin.COMMAND_LINE),
     ]
     chosen = _settle([_shipped(), *files, *now])
-    settings, layers = _with_profile(chosen.profile, files, now)
+    profile = chosen.profile
+    settings, layers = _with_profile(profile.name, profile.upsampling, files, now)
     if chosen.upsampling.profile == AUTO:
-        for name, profile in profiles_by_format().items():
-            this = Layer("auto", {"upsampling": {"profile": profile.name}}, Origin.COMMAND_LINE)
-            settings._by_format[name], _ = _with_profile(profile, files, [*now, this])
-        settings.upsampling._by_format.update(settings._formats_on(settings.box))
+        made: dict[str, Settings] = {}
+        for kind, fitting in profiles_by_kind().items():
+            if fitting.name not in made:
+                this = Layer("auto", {"upsampling": {"profile": fitting.name}}, Origin.COMMAND_LINE)
+                above = [*now, this]
+                made[fitting.name], _ = _with_profile(
+                    fitting.name, fitting.upsampling, files, above
+                )
+            settings._by_kind[kind] = made[fitting.name]
+        settings.upsampling._by_kind.update(settings._kinds_on(settings.box))
     return settings, layers
 
 
 def _with_profile(
-    profile: Profile, files: list[Layer], now: list[Layer]
+    name: str, changed: Changes, files: list[Layer], now: list[Layer]
 ) -> tuple[Settings, list[Layer]]:
     """Return the settings with what this profile changes. `now` are the layers above the files."""
-    changes: Table = {"upsampling": dict(profile.upsampling)}
-    of_profile = Layer(f"the profile {profile.name}", changes, Origin.PROFILE)
+    changes: Table = {"upsampling": dict(changed)}
+    of_profile = Layer(f"the profile {name}", changes, Origin.PROFILE)
     lasting = [_shipped(), of_profile, *files]
     says_it = any(_holds_max_tokens(layer) for layer in (*files, *now))
     return _apply_box_contexts(lasting, now, _settle([*lasting, *now]), says_it=says_it)

@@ -11,9 +11,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator
 
 from backend.config.profiles import AUTO, OTHERWISE, Profile, load_profile, profile_names
+from backend.config.profiles.fitting import spec_kind
 from backend.errors import ConfigError, InputError
 from backend.sizes import Bound, Size
 from backend.specs.media import Media
+from backend.specs.model import Mode
 from backend.specs.quoting import quoted
 from backend.video import FrameSampling
 
@@ -22,8 +24,8 @@ LEAST_MAX_TOKENS = 64
 MOST_MAX_TOKENS = 1_048_576
 """The longest."""
 
-_MOST_SHOWN = {Media.NONE: 0, Media.RGB: 1, Media.CONTROL: 1, Media.BOTH: 2, Media.ALL: 6}
-"""The most videos that one request shows. Cosmos 3 knows a source and five controls."""
+_MOST_SHOWN = {Media.NONE: 0, Media.RGB: 1, Media.CONTROL: 1, Media.BOTH: 2, Media.ALL: 9}
+"""The most videos that one request shows. Transfer1 knows a source and eight controls, Cosmos 3 five."""
 _NO_HOST = re.compile(r"""[\s\x00-\x1f\x7f$`'"\\;&|<>(){}*?!#]""")
 
 
@@ -70,8 +72,8 @@ class Upsampling(_Section):
     enforce_budget: bool
     profile: str
     estimator: Estimator
-    _by_format: dict[str, Upsampling] = PrivateAttr(default_factory=dict)
-    """With the profile AUTO, the settings for specs of each format that a profile names."""
+    _by_kind: dict[str, Upsampling] = PrivateAttr(default_factory=dict)
+    """With the profile AUTO, the settings for specs of each kind that a profile names."""
 
     @field_validator("safe_resolution")
     @classmethod
@@ -102,21 +104,26 @@ class Upsampling(_Section):
             raise ValueError(f"there is no such profile; there are: {known}")
         return value
 
-    def for_format(self, name: str) -> Upsampling:
-        """Return the settings for specs of this format, under which `profile` names one profile."""
+    def for_spec(self, format_name: str, mode: Mode | None) -> Upsampling:
+        """Return the settings for specs of this format and mode, under which `profile` names one profile."""
         if self.profile != AUTO:
             return self
-        return self._by_format.get(name) or self.model_copy(update={"profile": OTHERWISE})
+        found = self._by_kind.get(spec_kind(format_name, mode))
+        return found or self.model_copy(update={"profile": OTHERWISE})
+
+    @property
+    def of_fitting_profiles(self) -> tuple[Upsampling, ...]:
+        """With the profile AUTO, the settings for each profile that names specs which it fits."""
+        return tuple({own.profile: own for own in self._by_kind.values()}.values())
 
     def changed(self, changes: Mapping[str, object]) -> Upsampling:
-        """Return these settings with some of them changed, for specs of every format.
+        """Return these settings with some of them changed, for specs of every kind.
 
         Raises pydantic's ValidationError where a value is wrong.
         """
         made = Upsampling.model_validate(self.model_dump() | dict(changes))
-        made._by_format.update(
-            {name: own.changed(changes) for name, own in self._by_format.items()}
-        )
+        again = {own.profile: own.changed(changes) for own in self.of_fitting_profiles}
+        made._by_kind = {kind: again[own.profile] for kind, own in self._by_kind.items()}
         return made
 
     @property
@@ -302,8 +309,8 @@ class Settings(_Section):
     """The context length of each box, by the box's name."""
     _without_max_tokens: set[str] = PrivateAttr(default_factory=set)
     """The boxes for which the user says no context length: a default counts, or what the server tells."""
-    _by_format: dict[str, Settings] = PrivateAttr(default_factory=dict)
-    """With the profile AUTO, the settings for specs of each format that a profile names."""
+    _by_kind: dict[str, Settings] = PrivateAttr(default_factory=dict)
+    """With the profile AUTO, the settings for specs of each kind that a profile names."""
 
     @field_validator("boxes")
     @classmethod
@@ -324,19 +331,19 @@ class Settings(_Section):
         if box == self.box:
             return self.upsampling
         here = self.upsampling.model_copy(update={"max_tokens": self.max_tokens_on(box)})
-        here._by_format = self._formats_on(box)
+        here._by_kind = self._kinds_on(box)
         return here
 
-    def _formats_on(self, box: str) -> dict[str, Upsampling]:
-        """Return the settings on this box for specs of each format that a profile names, with AUTO."""
+    def _kinds_on(self, box: str) -> dict[str, Upsampling]:
+        """Return the settings on this box for specs of each kind that a profile names, with AUTO."""
         if box not in self.boxes or self.boxes[box].engine is EngineName.SKETCH:
             return {}  # the engine sketch writes prose, whatever it is asked for
-        known = self.upsampling._by_format
+        known = self.upsampling._by_kind
         return {
-            name: known.get(name, own.upsampling).model_copy(
+            kind: known.get(kind, own.upsampling).model_copy(
                 update={"max_tokens": own.max_tokens_on(box)}
             )
-            for name, own in self._by_format.items()
+            for kind, own in self._by_kind.items()
         }
 
     def follows_server_on(self, box: str) -> bool:

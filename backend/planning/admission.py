@@ -109,9 +109,10 @@ def choose_usable(
     refused: list[RefusedSpec] = []
     upsampled = _Upsampled(store, batch.upsampled_words)
     includes_upsampled = force or batch.include_upsampled
+    profile_for = cache(lambda name, mode: batch.settings.for_spec(name, mode).profile)
     for spec in specs:
         reason = "" if includes_upsampled else upsampled.reason(spec)
-        profile = batch.settings.for_format(spec.format.value).profile
+        profile = profile_for(spec.format.value, spec.target.mode)
         if not spec.prompt.strip() and not load_profile(profile).template.empty_prompt:
             why = f"a template: its prompt is empty, and {profile} needs one"
             refused.append(RefusedSpec(spec, Ground.TEMPLATE, why))

@@ -18,7 +18,7 @@ from backend.files import lies_within
 from backend.files.without_links import resolve_folder
 from backend.results.review import chosen_file, done_job
 from backend.specs.media import Media, choose_media
-from backend.specs.model import Spec, SpecFormat
+from backend.specs.model import Mode, Spec, SpecFormat
 from backend.store import Job, Order, Store
 from backend.store.job_rows import target_column
 
@@ -68,7 +68,7 @@ def make_jobs(specs: Iterable[Spec], named: Sequence[Path], batch: Batch) -> lis
             spec,
             candidate,
             destinations.choose(spec.file, candidate),
-            asking(spec.format),
+            asking(spec.format, spec.target.mode),
             batch,
         )
         for spec in specs
@@ -159,8 +159,10 @@ class _Asking:
     profile: Profile
 
 
-def _asking_for(batch: Batch, hint_video_dir: Path, spec_format: SpecFormat) -> _Asking:
-    settings = batch.settings.for_format(spec_format.value).model_copy(
+def _asking_for(
+    batch: Batch, hint_video_dir: Path, spec_format: SpecFormat, mode: Mode | None
+) -> _Asking:
+    settings = batch.settings.for_spec(spec_format.value, mode).model_copy(
         update={"hint_video_dir": hint_video_dir}
     )
     text = settings_to_queue(settings, follows_server=batch.follows_server)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.config import Estimator, Fit, Profile, Upsampling, load_profile
+from backend.config.profiles import AUTO
+from backend.config.profiles.fitting import spec_kind
 from backend.config.profiles.template import PLAIN
 from backend.errors import MediaError, UpsampleError
 from backend.generation import Generation
@@ -64,7 +66,8 @@ class Plan:
     profile: str = ""
     """The profile with which the prompt is asked."""
     format: str = ""
-    """The format of the spec's file, by which the profile was chosen; empty for a prompt without a spec."""
+    """The format of the spec's file, by which, with the mode, the profile was chosen; empty for a prompt
+    without a spec."""
     rule: VisionRule = PIXTRAL
     """The model's own rule for pictures, corrected where its counts are measured."""
 
@@ -124,6 +127,8 @@ class Planner:
         self._counter = counter
         self._probe = probe
         self._by_profile: dict[str, Planner] = {}
+        self._by_kind: dict[str, Planner] = {}
+        """The planners for specs of each kind, where the profile depends on it."""
 
     @property
     def system(self) -> str:
@@ -136,11 +141,16 @@ class Planner:
         linear = self.settings.estimator is Estimator.LINEAR
         return LINEAR if linear else self.family.rule
 
-    def for_format(self, name: str) -> Planner:
-        """Return the planner for specs of this format: this one, unless the profile is chosen by format."""
-        settings = self.settings.for_format(name)
-        if settings is self.settings:
+    def for_spec(self, format_name: str, mode: Mode | None) -> Planner:
+        """Return the planner for specs of this format and mode; this one, unless the profile is AUTO."""
+        if self.settings.profile != AUTO:
             return self
+        kind = spec_kind(format_name, mode)
+        if kind not in self._by_kind:
+            self._by_kind[kind] = self._with_settings(self.settings.for_spec(format_name, mode))
+        return self._by_kind[kind]
+
+    def _with_settings(self, settings: Upsampling) -> Planner:
         if settings.profile not in self._by_profile:
             self._by_profile[settings.profile] = Planner(
                 settings,
@@ -152,9 +162,9 @@ class Planner:
         return self._by_profile[settings.profile]
 
     def plan_spec(self, spec: Spec) -> Plan:
-        """Plan a spec with the videos that the model is shown, and with the profile for its format."""
+        """Plan a spec with the videos that the model is shown, and with the profile that fits it."""
         name = spec.format.value
-        return replace(self.for_format(name)._plan_spec(spec), format=name)
+        return replace(self.for_spec(name, spec.target.mode)._plan_spec(spec), format=name)
 
     def _plan_spec(self, spec: Spec) -> Plan:
         shown = choose_media(spec, self.settings.media)
@@ -190,7 +200,7 @@ class Planner:
         if plan.budget is None:
             return plan  # a video that cannot be read is refused with all settings
         videos = tuple(video for video, _ in plan.shown)
-        planner = self.for_format(plan.format) if plan.format else self
+        planner = self.for_spec(plan.format, plan.target.mode) if plan.format else self
         again = planner.plan_read(plan.prompt, videos, names=plan.names, target=plan.target)
         return replace(again, format=plan.format)
 
@@ -336,7 +346,7 @@ class Planner:
         settings = self.settings
         bound = settings.bound
         if settings.auto_resize and settings.fit is Fit.SAFE:
-            bound = _within_both(bound, settings.safe_bound)
+            bound = bound.and_within(settings.safe_bound)
         if not self.family.rule.accepts(video.size):
             return None, too_thin(video)
         best = self.largest(video.size, text, frames, bound=bound)
@@ -381,16 +391,3 @@ def _without_trace(error: UpsampleError) -> UpsampleError:
     """Return the error without the calls that it came through: a plan would keep them, 4 kB each."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
-
-
-def _within_both(one: Bound, other: Bound) -> Bound:
-    return Bound(
-        width=_smaller(one.width, other.width),
-        height=_smaller(one.height, other.height),
-        shorter=_smaller(one.shorter, other.shorter),
-    )
-
-
-def _smaller(one: int | None, other: int | None) -> int | None:
-    limits = [limit for limit in (one, other) if limit is not None]
-    return min(limits, default=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from backend.config.profiles import AUTO
+from backend.config.profiles import AUTO, OTHERWISE
 from backend.planning.admission import (
     AdmittedSpec,
     Assessment,
@@ -54,7 +54,7 @@ class Summary:
     """The most that the box spends in 24 hours; 0 for no limit."""
     profiles: Mapping[str, int] = field(default_factory=dict)
     """How many of the prompts are asked about with each profile, in the order of the specs. Empty where the
-    settings name one profile for all."""
+    settings name one profile for all, or where none is taken because it fits."""
     draws: int = 1
     """How often an answer is drawn at most, where a profile wants JSON."""
 
@@ -102,6 +102,7 @@ def summarise(
     for count, accepted in enumerate(assessment.accepted, 1):
         _add(sums, accepted, plan(accepted.spec), drawn)
         weighed(count)
+    is_by_spec = batch.settings.profile == AUTO
     return Summary(
         box=batch.box,
         engine=batch.box_settings.engine,
@@ -116,7 +117,7 @@ def summarise(
         cost=token_cost(batch.box_settings, sums.prompt_tokens, sums.answer_tokens),
         draws=most_draws(sums.profiles),
         spend_limit=batch.box_settings.openai.spend_limit,
-        profiles=sums.profiles if batch.settings.profile == AUTO else {},
+        profiles=sums.profiles if is_by_spec and set(sums.profiles) != {OTHERWISE} else {},
     )
 
 

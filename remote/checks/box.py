@@ -28,6 +28,7 @@ from remote.engines.catalog import engine_names
 from remote.engines.vllm.command import expand_home, prepare_command
 from remote.engines.vllm.flags import flag_value, loaded_model
 from remote.engines.vllm.last_start import last_start_file, read_last_start
+from remote.engines.vllm.model_files import choose_format
 from remote.engines.vllm.process import is_running
 from remote.paths import DaemonPaths
 from remote.protocol import Checkup, Finding, OpenAISetup, Setup, VllmSetup
@@ -146,6 +147,8 @@ async def _examine_model(
         why = "because place failed" if found is None else "the model is not on the box yet"
         examination.skip(_MODEL, why, "config", "weights")
         return None
+    form = choose_format(form, found.folder)
+    weights_form = choose_format(weights_form, found.folder)
     await examination.check(_MODEL, "config", _blocking(find_config, found.folder, form))
     if weights_form == "dummy":
         examination.skip(

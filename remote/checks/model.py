@@ -11,8 +11,8 @@ from remote.checks.container import ContainerCommand
 from remote.checks.examination import Good, Wrong, gib
 from remote.checks.safetensors import Incomplete, check_whole
 from remote.engines.vllm.hub_cache import cache_folder, find_snapshot, is_hub_name
+from remote.engines.vllm.model_files import MISTRAL, choose_format
 
-MISTRAL = "mistral"
 _MISTRALS_WEIGHTS = "consolidated"
 """The beginning of the names of the weights that `--load-format mistral` loads."""
 _TOKENIZERS = ("tekken.json", "tokenizer.model.v3", "tokenizer.model", "tokenizer.json")
@@ -92,6 +92,7 @@ def _find_on_hub(
 
 
 def _is_whole(snapshot: Path, form: str) -> bool:
+    form = choose_format(form, snapshot)
     try:
         find_config(snapshot, form)
         find_weights(snapshot, form)

@@ -142,7 +142,8 @@ class VllmSetup:
     command: tuple[str, ...]
     """The beginning of the command line. Its own flags take precedence over those that are added."""
     format: str
-    """"mistral" for a model in Mistral's own files, "auto" for one in Hugging Face's."""
+    """"mistral" for a model in Mistral's own files, "auto" for one in Hugging Face's. "mistral-or-auto" and
+    "auto-or-mistral" leave it to the box: it takes the first of which the model's folder has the files."""
     max_model_len: int
     """Context length in tokens."""
     max_num_seqs: int

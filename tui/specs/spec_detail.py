@@ -93,7 +93,11 @@ class SpecDetail(VerticalScroll, can_focus=True):
                 describe_verdict(row, region.width),
                 describe_prompt(row),
                 describe_facts(row, self._cwd, region.width),
-                describe_sizes(row.plan, settings.for_format(row.spec.format.value), region.width)
+                describe_sizes(
+                    row.plan,
+                    settings.for_spec(row.spec.format.value, row.spec.target.mode),
+                    region.width,
+                )
                 if tall
                 else Content(),
             ]

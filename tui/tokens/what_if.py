@@ -127,7 +127,7 @@ class WhatIf:
     @classmethod
     def of(cls, subject: MeasuredSpec, config: Upsampling) -> WhatIf:
         """Return the spec under the settings of the config."""
-        own = config.for_format(subject.spec.format.value)
+        own = config.for_spec(subject.spec.format.value, subject.spec.target.mode)
         return cls(subject, own, own)
 
     # --- what comes of it
@@ -222,7 +222,7 @@ class WhatIf:
         return tuple(change.command for change in self.changes if change.key in kept)
 
     def applied_to(self, settings: Upsampling) -> Upsampling:
-        """Return the settings of the app with what was changed; of AUTO, for specs of every format."""
+        """Return the settings of the app with what was changed; of AUTO, for specs of every kind."""
         return settings.changed({change.key: change.now for change in self.changes})
 
     # --- changing it

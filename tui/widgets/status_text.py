@@ -9,7 +9,6 @@ from textual.style import Style
 
 from backend.box.status_text import LINK_SIGNS, link_words, short_hand_over
 from backend.config import BoxSettings, Settings
-from backend.config.profiles import AUTO
 from backend.events import LinkState
 from tui.state.live import LiveBox
 from tui.text import one_line
@@ -81,11 +80,12 @@ def pages_line(current: str, pages: Sequence[str]) -> Content:
 
 
 def limit_line(settings: Settings) -> Content:
-    """Return the limit of every budget, or that each profile has its own."""
+    """Return the limit of every budget, or also that of profiles which are taken where they fit."""
     limits = settings.upsampling
-    if limits.profile == AUTO:
-        return Content.styled("limits by profile (auto) ", "$foreground-muted")
-    return Content.assemble(
-        f"{limits.max_tokens:,} tokens",
-        (f", {limits.reserve:,} for the answer ", "$foreground-muted"),
-    )
+    others = [it for it in limits.of_fitting_profiles if it.max_tokens != limits.max_tokens]
+    more = f", {limits.reserve:,} for the answer "
+    if len(others) == 1:
+        more = f", {one_line(others[0].profile)}: {others[0].max_tokens:,} "
+    elif others:
+        more = ", others by profile "
+    return Content.assemble(f"{limits.max_tokens:,} tokens", (more, "$foreground-muted"))

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import platformdirs
@@ -25,20 +25,21 @@ from backend.files import read_regular
 
 __all__ = [
     "AUTO",
+    "OTHERWISE",
     "KvCache",
     "Profile",
     "ProfileFile",
     "load_profile",
     "profile_files",
     "profile_names",
-    "profiles_by_format",
     "profiles_folder",
+    "shipped_profile_text",
 ]
 
 AUTO = "auto"
-"""The value of `upsampling.profile` that chooses a profile for each spec, by the format of its file."""
+"""The value of `upsampling.profile` that chooses a profile for each spec; see `fitting`."""
 OTHERWISE = "transfer1"
-"""The profile that AUTO chooses for a format that no profile names."""
+"""The profile that AUTO chooses for specs that no profile names."""
 
 _SUFFIX = ".toml"
 
@@ -64,7 +65,8 @@ def profile_files() -> tuple[ProfileFile, ...]:
     """
     shipped = [ProfileFile(name, None) for name in _shipped_names()]
     try:
-        own = sorted(path for path in profiles_folder().iterdir() if path.suffix == _SUFFIX)
+        found = [path for path in profiles_folder().iterdir() if path.suffix == _SUFFIX]
+        own = sorted(found, key=lambda path: path.stem)
     except OSError:
         own = []
     return (*shipped, *(ProfileFile(path.stem, path) for path in own))
@@ -78,7 +80,7 @@ def profile_names() -> tuple[str, ...]:
 def load_profile(name: str) -> Profile:
     """Load the profile with this name. Raises ConfigError.
 
-    AUTO gives the profile for formats that none names; see `Upsampling.for_format`.
+    AUTO gives the profile for specs that no profile names; see `Upsampling.for_spec`.
     """
     name = OTHERWISE if name == AUTO else name
     files = [file for file in profile_files() if file.name == name]
@@ -94,30 +96,30 @@ def load_profile(name: str) -> Profile:
     return _load_shipped(name) if own is None else _load_own(name, own)
 
 
-def profiles_by_format() -> dict[str, Profile]:
-    """Return the profile that fits each format of specs, where there is one. The user's own come first.
-
-    A profile that cannot be loaded fits none; whoever chooses it by name is told why.
-    """
-    found: dict[str, Profile] = {}
-    for file in profile_files():
-        with suppress(ConfigError):
-            profile = load_profile(file.name)
-            found |= dict.fromkeys(profile.fits, profile)
-    return found
+def shipped_profile_text(name: str) -> str:
+    """Return the TOML text of a shipped profile."""
+    return _shipped_folder().joinpath(name + _SUFFIX).read_text("utf-8")
 
 
 @cache
 def _shipped_names() -> tuple[str, ...]:
-    files = resources.files("backend.config.profiles").iterdir()
+    files = _shipped_folder().iterdir()
     return tuple(sorted(f.name.removesuffix(_SUFFIX) for f in files if f.name.endswith(_SUFFIX)))
 
 
 @cache
 def _load_shipped(name: str) -> Profile:
-    folder = resources.files("backend.config.profiles")
-    text = folder.joinpath(name + _SUFFIX).read_text("utf-8")
-    return _read(name, text, f"the profile {name}", lambda file: folder.joinpath(file).read_bytes())
+    text = shipped_profile_text(name)
+    return _read(
+        name,
+        text,
+        f"the profile {name}",
+        lambda file: _shipped_folder().joinpath(file).read_bytes(),
+    )
+
+
+def _shipped_folder() -> Traversable:
+    return resources.files("backend.config.profiles")
 
 
 def _load_own(name: str, path: Path) -> Profile:

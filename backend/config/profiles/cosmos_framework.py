@@ -10,12 +10,14 @@ from __future__ import annotations
 import ast
 import json
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.config.profiles.fitting import spec_kind
 from backend.errors import ConfigError
 from backend.files import read_regular
+from backend.specs.model import Mode, SpecFormat
 
 _INFERENCE = Path("cosmos_framework/inference")
 _TEMPLATES = _INFERENCE / "prompting_templates/external_api"
@@ -48,6 +50,8 @@ class ImportedProfile:
     """User messages by variant, with our variables."""
     controls: Mapping[str, str]
     """What the texts call each control."""
+    fits: tuple[str, ...]
+    """The kinds of specs for which AUTO takes it."""
     is_posttrained: bool = False
     """Whether answers hold a prompt and a negative prompt in tags of their own."""
     is_tuned: bool = False
@@ -70,6 +74,7 @@ def read_checkout(folder: Path) -> tuple[ImportedProfile, ...]:
             system,
             _general_templates(folder, client),
             {},
+            fits=_kinds(_MODES.values()),
         ),
         ImportedProfile(
             "cosmos-framework-posttrained",
@@ -77,6 +82,7 @@ def read_checkout(folder: Path) -> tuple[ImportedProfile, ...]:
             "",
             {"image2video": _posttrained_template(folder)},
             {},
+            fits=(),  # no spec says whether its generator is posttrained
             is_posttrained=True,
         ),
         ImportedProfile(
@@ -85,9 +91,14 @@ def read_checkout(folder: Path) -> tuple[ImportedProfile, ...]:
             system,
             dict(_tuned_templates(tuned)),
             _tuned_controls(tuned),
+            fits=_kinds([*_MODES.values(), Mode.TRANSFER.value]),
             is_tuned=True,
         ),
     )
+
+
+def _kinds(modes: Iterable[str]) -> tuple[str, ...]:
+    return tuple(spec_kind(SpecFormat.COSMOS3.value, Mode(mode)) for mode in modes)
 
 
 # --- the templates in files ---

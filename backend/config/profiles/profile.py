@@ -15,6 +15,9 @@ from backend.tokens import FAMILIES, Family
 
 T = TypeVar("T", bound=Iterable[str])
 
+KIND_SEPARATOR = ":"
+"""Stands between the format and the mode of a kind of specs."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -98,7 +101,8 @@ class Profile(_Section):
     answer: AnswerRules = AnswerRules()
     """What is removed from an answer. Without this section, only white space is removed."""
     fits: tuple[str, ...] = ()
-    """The formats of specs for which `upsampling.profile = "auto"` takes this profile."""
+    """The kinds of specs for which `upsampling.profile = "auto"` takes this profile: a format ("cosmos3"), or
+    a format and a mode ("cosmos3:transfer")."""
     variants: Mapping[str, Variant] = Field(default_factory=dict)
     """What is different for specs of one mode ("text2image"), by the mode. "transfer-image" and
     "transfer-video" are transfers with a source."""
@@ -112,7 +116,12 @@ class Profile(_Section):
     @field_validator("fits")
     @classmethod
     def _check_formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return _checked_names(value, [*SpecFormat], "format of specs")
+        for kind in value:
+            name, colon, mode = kind.partition(KIND_SEPARATOR)
+            _checked_names([name], [*SpecFormat], "format of specs")
+            if colon:
+                _checked_names([mode], [*Mode], "mode")
+        return value
 
     @field_validator("variants")
     @classmethod

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from remote.engines.vllm.installation import Version
+from remote.engines.vllm.model_files import MISTRAL
 from remote.protocol import VllmSetup
 
 _JSON_LIMITS_SINCE: Version = (0, 8, 5)
@@ -105,7 +106,7 @@ def _address_flags(address: Address) -> tuple[str, ...]:
 
 
 def _flags(setup: VllmSetup, version: Version) -> Iterator[tuple[str, ...]]:
-    if setup.format == "mistral":
+    if setup.format == MISTRAL:
         yield "--tokenizer-mode", "mistral"
         yield "--config-format", "mistral"
         yield "--load-format", "mistral"

@@ -21,8 +21,15 @@ from remote.engines.vllm.container import (
     which_docker,
 )
 from remote.engines.vllm.docker_run import RunLine, is_podman
-from remote.engines.vllm.flags import Address, has_unix_socket, serve_command
+from remote.engines.vllm.flags import (
+    Address,
+    flag_value,
+    has_unix_socket,
+    loaded_model,
+    serve_command,
+)
 from remote.engines.vllm.installation import Version
+from remote.engines.vllm.model_files import choose_format, find_model_folder
 from remote.engines.vllm.process import server_socket
 from remote.paths import DaemonPaths
 from remote.protocol import VllmSetup
@@ -138,6 +145,10 @@ class Launcher:
         )
 
     def _serve(self, setup: VllmSetup, version: Version, address: Address) -> tuple[str, ...]:
+        loaded = loaded_model(setup.command, self._model)
+        revision = flag_value(setup.command, "--revision")
+        folder = find_model_folder(loaded, revision, self.environment())
+        setup = replace(setup, format=choose_format(setup.format, folder))
         return serve_command(setup, expand_home(self._model), version, address, self._model)
 
     def _given(self) -> dict[str, str]:

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from remote.engines.fingerprint import fingerprint
-from remote.engines.vllm.command import expand_home
 from remote.engines.vllm.flags import flag_value, loaded_model
-from remote.engines.vllm.hub_cache import cache_folder, find_snapshot, is_hub_name
+from remote.engines.vllm.model_files import find_model_folder
 from remote.protocol import Json
 
 _FLAGS = (
@@ -35,21 +34,12 @@ def model_fingerprint(model: str, command: Sequence[str], environment: Mapping[s
     """
     loaded = loaded_model(command, model)
     revision = flag_value(command, "--revision")
-    folder = _find_folder(loaded, revision, environment)
+    folder = find_model_folder(loaded, revision, environment)
     flags = [f"{flag}={value}" for flag in _FLAGS if (value := flag_value(command, flag))]
     facts: list[Json] = [*flags]
     if folder is None:
         return fingerprint("vllm", [*facts, loaded, revision])
     return fingerprint("vllm", [*facts, *_describe_files(folder)])
-
-
-def _find_folder(model: str, revision: str, environment: Mapping[str, str]) -> Path | None:
-    path = Path("/") / expand_home(model)
-    if path.is_dir():
-        return path
-    if not is_hub_name(model):
-        return None
-    return find_snapshot(Path(cache_folder(environment)).expanduser(), model, revision or "main")
 
 
 def _describe_files(folder: Path) -> Iterator[str]:

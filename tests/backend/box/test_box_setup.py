@@ -53,7 +53,7 @@ def test_a_box_with_vllm() -> None:
         idle_timeout=60.0,
         vllm=VllmSetup(
             command=("vllm", "serve"),
-            format="mistral",
+            format="mistral-or-auto",
             max_model_len=4096,
             max_num_seqs=16,
             images=2,
@@ -107,10 +107,36 @@ def test_the_jobs_that_are_queued_decide_and_one_without_a_profile_is_left_out(
     today = settings_with()
     vllm = make_box("gpu", today.boxes["gpu"], today, [job.settings for job in jobs]).setup.vllm
     assert vllm is not None
-    assert (vllm.format, vllm.images) == ("auto", 6)
+    assert (vllm.format, vllm.images) == ("auto-or-mistral", 6)
     only_gone = make_box("gpu", today.boxes["gpu"], today, [jobs[1].settings]).setup.vllm
     assert only_gone is not None
-    assert (only_gone.format, only_gone.images) == ("mistral", 2)
+    assert (only_gone.format, only_gone.images) == ("mistral-or-auto", 2)
+
+
+def test_a_profile_that_is_chosen_says_the_format_and_one_that_fits_leaves_it_to_the_box() -> None:
+    chosen = setup_of("gpu", settings_with(profile="transfer1")).vllm
+    assert chosen is not None
+    assert chosen.format == "mistral"
+    settings = settings_with()
+    texts = {
+        name: settings_with(profile=name).upsampling.model_dump_json()
+        for name in ("transfer1", "cosmos3")
+    }
+    for names, form in [
+        (["transfer1"], "mistral-or-auto"),
+        (["cosmos3"], "auto-or-mistral"),
+        (["transfer1", "cosmos3"], "auto-or-mistral"),
+    ]:
+        queued = [texts[name] for name in names]
+        vllm = make_box("gpu", settings.boxes["gpu"], settings, queued).setup.vllm
+        assert vllm is not None
+        assert vllm.format == form
+
+
+def test_all_the_videos_of_a_spec_of_transfer1_may_be_shown_at_once() -> None:
+    vllm = setup_of("gpu", settings_with(media="all")).vllm
+    assert vllm is not None
+    assert vllm.images == 2 * 9
 
 
 @pytest.mark.parametrize(

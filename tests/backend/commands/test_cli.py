@@ -439,7 +439,7 @@ def test_profiles_are_listed_with_ones_own(capsys: Capsys) -> None:
     assert (by_name["mine"]["family"], by_name["mine"]["source"]) == (
         "other", str(folder / "mine.toml"),
     )  # fmt: skip
-    assert [name for name, row in by_name.items() if row["chosen"]] == ["transfer1"]
+    assert [name for name, row in by_name.items() if row["chosen"]] == ["cosmos3", "transfer1"]
     assert (by_name["cosmos3"]["fits"], by_name["cosmos3"]["auto"]) == (["cosmos3"], ["cosmos3"])
     assert (by_name["transfer1"]["auto"], by_name["reason1"]["auto"]) == (["*"], [])
 
@@ -447,7 +447,6 @@ def test_profiles_are_listed_with_ones_own(capsys: Capsys) -> None:
 def test_the_profiles_that_auto_takes_are_marked_ones_own_first(
     capsys: Capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("UPSAMPLE_PROFILE", "auto")
     folder = user_file().parent / "profiles"
     folder.mkdir(parents=True)
     shipped = resources.files("backend.config.profiles").joinpath("generic.toml").read_text("utf-8")
@@ -601,8 +600,8 @@ def test_a_dry_run_tells_how_frames_are_chosen(
     assert "a video that has fewer shows fewer" in capsys.readouterr().err
 
 
-def test_a_dry_run_shows_the_profile_of_each_spec_where_they_may_differ(
-    capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+def test_a_dry_run_shows_the_profile_of_each_spec_where_another_than_the_usual_one_is_taken(
+    capsys: Capsys,
 ) -> None:
     put("a.json", '{"model_mode": "text2video", "prompt": "tea"}')
     put("b.txt", "a red car")
@@ -613,7 +612,6 @@ def test_a_dry_run_shows_the_profile_of_each_spec_where_they_may_differ(
     assert (planned["profile"], planned["mode"]) == ("transfer1", "text2video")
     user_file().parent.mkdir(parents=True, exist_ok=True)
     user_file().write_text('box = "gpu"\n[boxes.gpu]\nhost = "gpu"\nengine = "openai"\n')
-    monkeypatch.setenv("UPSAMPLE_PROFILE", "auto")
     assert run(["--dry-run", "a.json", "b.txt"]) == ExitCode.OK
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines] == [

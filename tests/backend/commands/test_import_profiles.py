@@ -9,6 +9,7 @@ import pytest
 from backend.commands.import_profiles import import_profiles
 from backend.config import load_settings
 from backend.config.profiles import load_profile, profiles_folder
+from backend.config.profiles.fitting import profiles_by_kind
 from backend.errors import ConfigError
 from backend.planning.plan import Planner, make_request
 from backend.sizes import Size
@@ -159,6 +160,25 @@ def test_a_schema_of_the_user_is_not_replaced_by_one_of_the_same_name(checkout: 
     for other in own.parent.glob("*.toml"):
         other.unlink()
     import_profiles(checkout, force=False)  # the schemas are those that it writes
+
+
+def test_auto_takes_what_was_imported_for_the_modes_that_it_is_for(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import_profiles(checkout, force=False)
+    taken = {kind: fitting.name for kind, fitting in profiles_by_kind().items()}
+    assert taken == {
+        "cosmos3": "cosmos3",
+        "cosmos3:text2image": "cosmos-framework",
+        "cosmos3:text2video": "cosmos-framework",
+        "cosmos3:image2video": "cosmos-framework",
+        "cosmos3:transfer": "cosmos-framework-tuned",
+        "cosmos3:image2image": "cosmos3",
+        "cosmos3:video2video": "cosmos3",
+    }
+    told = capsys.readouterr().err
+    assert '"auto" takes cosmos-framework-tuned for cosmos3:transfer.' in told
+    assert told.count('"auto" takes') == 2
 
 
 def test_another_folder_is_no_checkout(tmp_path: Path) -> None:

@@ -337,7 +337,7 @@ def test_the_shipped_defaults_are_those_of_the_design() -> None:
         "media": "rgb",
         "system_prompt": "",
         "enforce_budget": True,
-        "profile": "transfer1",
+        "profile": "auto",
         "estimator": Estimator.EXACT,
     }
     assert shipped["box_defaults"] == {

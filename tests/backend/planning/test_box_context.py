@@ -34,7 +34,7 @@ def test_with_auto_it_counts_for_every_format(counter: TextCounter) -> None:
     keep_context("gpu", 8192)
     settings = load_settings({**REMOTE, "upsampling": {"profile": "auto"}})
     planner = make_planner(settings, counter)
-    limits = {planner.for_format(name).settings.max_tokens for name in ("cosmos3", "text")}
+    limits = {planner.for_spec(name, None).settings.max_tokens for name in ("cosmos3", "text")}
     assert limits == {8192}
 
 

@@ -45,7 +45,11 @@ async def test_homes_in_the_command_and_the_model_are_the_boxs(
 ) -> None:
     monkeypatch.setenv("HOME", str(bench.folder))
     (bench.folder / "python").symlink_to(sys.executable)
-    bench.setup = replace(bench.setup, command=("~/python", vllm_stand_in.__file__))
+    command = ("~/python", vllm_stand_in.__file__)
+    bench.setup = replace(bench.setup, command=command, format="auto-or-mistral")
+    model = bench.folder / "models" / "pixtral"
+    model.mkdir(parents=True)
+    (model / "params.json").write_text("{}")
     asked = replace(request(), model="~/models/pixtral")
     limits = Limits(connect=10.0, first=30.0, between=30.0, question=1.0)
     engine_ = VllmEngine(bench.setup, asked.model, 60.0, bench.place, bench.hear, limits)
@@ -54,6 +58,7 @@ async def test_homes_in_the_command_and_the_model_are_the_boxs(
     arguments = bench.starts[0]["arguments"]
     assert arguments[:2] == ["--model", f"{bench.folder}/models/pixtral"]
     assert arguments[arguments.index("--served-model-name") + 1] == "~/models/pixtral"
+    assert arguments[arguments.index("--config-format") + 1] == "mistral"
 
 
 async def test_no_visible_devices_leave_those_of_the_box(

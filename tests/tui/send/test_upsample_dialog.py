@@ -247,16 +247,17 @@ AUTO: dict[str, object] = {
     "box": "gpu",
     "upsampling": {"profile": "auto"},
 }
+ONE = {"profile": "transfer1"}
 
 
 def test_a_batch_asks_for_each_format_with_the_profile_that_fits_it() -> None:
     auto = load_settings(AUTO)
     first = first_options(auto, Path("outputs"))
-    asked = make_batch(first, auto, CWD).settings.for_format("cosmos3")
+    asked = make_batch(first, auto, CWD).settings.for_spec("cosmos3", None)
     assert (asked.profile, asked.max_tokens, asked.frames_to_extract) == ("cosmos3", 32_768, 4)
     more = make_batch(replace(first, frames="3"), auto, CWD).settings
     for format_name, limit in (("cosmos3", 32_768), ("prompt", 4096)):
-        asked = more.for_format(format_name)
+        asked = more.for_spec(format_name, None)
         assert (asked.max_tokens, asked.frames_to_extract) == (limit, 3)
 
 
@@ -270,14 +271,14 @@ def test_another_box_of_the_dialog_has_its_own_context_and_is_asked_for_what_it_
     limits = {"gpu": (8192, 8192), "far": (32_768, 4096), "local": (4096, 4096)}
     for box, expected in limits.items():
         own = make_batch(replace(first, box=box, frames="3"), auto, CWD).settings
-        asked = [own.for_format(name) for name in ("cosmos3", "prompt")]
+        asked = [own.for_spec(name, None) for name in ("cosmos3", "prompt")]
         assert tuple(it.max_tokens for it in asked) == expected
         assert {it.frames_to_extract for it in asked} == {3}
         assert asked[0].profile == ("transfer1" if box == "local" else "cosmos3")
     # The chosen box writes prose alone, and that of the dialog does not.
     here = load_settings({**AUTO, "boxes": boxes, "box": "local"})
     batch = make_batch(replace(first_options(here, CWD), box="far"), here, CWD)
-    assert batch.settings.for_format("cosmos3").profile == "cosmos3"
+    assert batch.settings.for_spec("cosmos3", None).profile == "cosmos3"
 
 
 def test_a_batch_for_json_cannot_go_to_the_engine_sketch() -> None:
@@ -298,7 +299,7 @@ def test_the_sum_tells_how_many_prompts_are_asked_with_which_profile(
         weighed = assess([*plain, cosmos3], [], batch, store, force=False)
     said = str(summary_text(summarise(weighed, planner.plan_spec, batch, Pace(None, 8))))
     assert "as transfer1: 3, as cosmos3: 1" in said
-    one = replace(batch, settings=load_settings({**AUTO, "upsampling": {}}).upsampling)
+    one = replace(batch, settings=load_settings({**AUTO, "upsampling": ONE}).upsampling)
     alone = summarise(weighed, planner.plan_spec, one, Pace(None, 8))
     assert " as " not in str(summary_text(alone))
 

@@ -204,7 +204,7 @@ def test_with_auto_a_spec_is_weighed_under_the_profile_for_its_format(
     assert (what.settings.profile, what.plan.budget) == ("cosmos3", planned)
     longer = what.with_limit(1)
     used = longer.applied_to(auto.upsampling)
-    assert (used.profile, used.for_format("cosmos3").max_tokens) == (
+    assert (used.profile, used.for_spec("cosmos3", None).max_tokens) == (
         "auto",
         longer.settings.max_tokens,
     )

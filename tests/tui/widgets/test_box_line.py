@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.config import load_settings
+from backend.config import Table, load_settings
 from backend.events import HandedOver, HandingOver, LinkChanged, LinkState
 from tui.queue.job_text import box_words
 from tui.state.live import Live
@@ -53,7 +53,9 @@ def test_a_hand_over_is_told_whole_in_the_first_line_of_a_narrow_window() -> Non
         assert len(box_line(settings, live.box("local"), 0.0).plain) <= ROOM_AT_80
 
 
-def test_one_limit_is_told_only_where_there_is_one() -> None:
+def test_the_limits_of_profiles_that_are_taken_where_they_fit_are_told_too() -> None:
     assert limit_line(load_settings()).plain == "4,096 tokens, 300 for the answer "
-    auto = load_settings({"upsampling": {"profile": "auto"}})
-    assert limit_line(auto).plain == "limits by profile (auto) "
+    remote: Table = {"boxes": {"gpu": {"host": "gpu"}}, "box": "gpu"}
+    assert limit_line(load_settings(remote)).plain == "4,096 tokens, cosmos3: 32,768 "
+    one = load_settings({**remote, "upsampling": {"profile": "transfer1"}})
+    assert limit_line(one).plain == "4,096 tokens, 300 for the answer "
