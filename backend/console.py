@@ -55,6 +55,13 @@ def say(text: str) -> None:
     err().print(Text(told(text)), soft_wrap=True)
 
 
+def to_terminal(sequence: str) -> None:
+    """Write a sequence of our own that a terminal obeys to stderr, if that is one."""
+    if sys.stderr.isatty():
+        sys.stderr.write(sequence)
+        sys.stderr.flush()
+
+
 def write_line(text: str) -> None:
     """Write one line of text to stdout, such as a path."""
     note_data()

@@ -32,11 +32,12 @@ from backend.events import (
 )
 from tui.dialogs.demo import make_demo
 from tui.log.recorder import LogRecorder
+from tui.shell.announcing_app import AnnouncingApp
 from tui.shell.defects import TellsDefects, describe_defect
 from tui.shell.desk import Desk
 from tui.shell.pages import PAGES
 from tui.shell.palette import list_commands
-from tui.shell.steady_app import CHANGES, SteadyApp
+from tui.shell.steady_app import CHANGES
 from tui.state.asker import AppAsker
 from tui.state.live import Live
 from tui.state.memory import Memory
@@ -76,7 +77,7 @@ _LOOKS: list[str | PurePath] = [
 style sheets are parsed again."""
 
 
-class UpsampleApp(TellsDefects, SteadyApp):
+class UpsampleApp(TellsDefects, AnnouncingApp):
     """The app that `upsample` opens without `--no-ui`. `AppHost` describes what pages use of it."""
 
     TITLE = "upsample"
@@ -236,6 +237,7 @@ class UpsampleApp(TellsDefects, SteadyApp):
             self.change_settings(self.settings)  # so that all specs are planned anew
         elif isinstance(event, JobStarted):
             self.log_job = event.job
+        self.announce_if_worth(event)
         if told := notice_of(event):
             self.notify(
                 told.text,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from backend.announcing import Announcer, BatchWatch
 from backend.box.asker import TerminalAsker
 from backend.box.link import Box
 from backend.box.setup import make_box
@@ -18,10 +20,10 @@ from backend.commands.filter_specs import keep_matching
 from backend.commands.queue import open_user_queue
 from backend.commands.upsample_options import UpsampleOptions
 from backend.config import BoxSettings, EngineName, Settings
-from backend.console import say, warn
+from backend.console import say, to_terminal, warn
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.run_or_follow import MakeDispatcher, run_or_follow
-from backend.errors import InputError
+from backend.errors import InputError, UpsampleError
 from backend.events import Event
 from backend.exit_codes import ExitCode
 from backend.fetching import Fetcher
@@ -189,9 +191,7 @@ def _work(
             fetcher=Fetcher() if settings.specs.fetch_media else None,
         )
 
-    return asyncio.run(
-        _run_jobs(store, jobs, make_dispatcher, report, settings.queue.give_up_after)
-    )
+    return asyncio.run(_run_jobs(store, jobs, make_dispatcher, report, settings))
 
 
 async def _run_jobs(
@@ -199,22 +199,35 @@ async def _run_jobs(
     jobs: Sequence[Job],
     make_dispatcher: MakeDispatcher,
     report: BatchReport,
-    give_up_after: float,
+    settings: Settings,
 ) -> ExitCode:
     """Run the jobs, or follow the process that holds the lock while it runs them. Prints how they ended."""
     numbers = [job.number for job in jobs]
+    batch, stopped = BatchWatch(settings.announce.after), ""
+
+    def hear(event: Event) -> None:
+        batch.hear(event)
+        report.hear(event)
+
     try:
         with working(), report.bar:
-            await run_or_follow(store, jobs, report.hear, make_dispatcher, give_up_after)
+            await run_or_follow(store, jobs, hear, make_dispatcher, settings.queue.give_up_after)
     except asyncio.CancelledError:
         # Ctrl-C. All that must be kept is on a disk already.
         report.interrupted = True
+    except UpsampleError as error:
+        stopped = error.problem
+        raise
     finally:
         report.conclude(store.jobs(numbers))
         waiting = len(waiting_for_review(store).intersection(numbers))
         if waiting:
             wait = "1 result waits" if waiting == 1 else f"{waiting:,} results wait"
             say(f"{wait} for a review: `upsample results`, or key 4 of the app.")
+        if not report.interrupted and (sentence := batch.end(stopped)):
+            announcer = Announcer(settings.announce, to_terminal, os.environ)
+            if trouble := await announcer.announce(sentence):
+                warn(trouble)
     return report.exit_code
 
 

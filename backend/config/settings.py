@@ -275,6 +275,15 @@ class App(_Section):
     player: list[str]
 
 
+class Announce(_Section):
+    """[announce]: how the user is told that a batch is over."""
+
+    after: float = Field(ge=0, allow_inf_nan=False)
+    terminal: bool
+    bell: bool
+    command: list[str]
+
+
 class Cache(_Section):
     """[cache]: what is kept on this machine so that it need not be made again."""
 
@@ -298,6 +307,7 @@ class Settings(_Section):
     box: str
     upsampling: Upsampling
     app: App
+    announce: Announce
     specs: Specs
     compose: Compose
     queue: Queue

@@ -122,6 +122,8 @@ def survey_settings(command_line: Table | None = None) -> Survey:
     sections.append(Section("What is kept", "", tuple(cache)))
     app = _entries(layers, settings.app, plain["app"], ("app",))
     sections.append(Section("The app", "", tuple(app)))
+    announce = _entries(layers, settings.announce, plain["announce"], ("announce",))
+    sections.append(Section("What is announced", "", tuple(announce)))
     return Survey(settings, tuple(sections), tuple(layers))
 
 

@@ -83,8 +83,16 @@ KEYS: Mapping[str, Trust] = MappingProxyType(
         ),
         **_keys(
             Decider.USER,
+            "is about the terminal that you work in",
+            "announce.after",
+            "announce.terminal",
+            "announce.bell",
+        ),
+        **_keys(
+            Decider.USER,
             "says where work is done, or what is run",
             "app.player",
+            "announce.command",
             f"{BOX}.host",
             f"{BOX}.root",
             f"{BOX}.engine",
