@@ -37,12 +37,15 @@ def show_plans(
             write_json(
                 plan_json(spec, plan)
                 | {"frame_sampling": asked.frame_sampling}
+                | {"answer_language": asked.answer_language or None}
                 | {"most_cost": cost.amount if cost else None}
             )
     else:
         _show_table(plans, with_profiles=_differ(plans, settings))
         if any(plan.budget and plan.budget.measured for _, plan in plans):
             say(f"measured: the tokens are corrected by what {safe(batch.box)} has counted.")
+        for language in dict.fromkeys(it.answer_language for it in own if it.answer_language):
+            say(f"Answers are asked for in {safe(language)}.")
         if any(asked.frame_sampling is FrameSampling.KEYFRAMES for asked in own):
             say("Frames are the nearest key frames; a video that has fewer shows fewer.")
     for warning in dict.fromkeys(plan.warning for _, plan in plans if plan.warning):

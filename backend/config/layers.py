@@ -193,12 +193,18 @@ def user_file() -> Path:
 
 def settings_to_queue(settings: Upsampling, *, follows_server: bool) -> str:
     """Return the settings of a job as JSON for the queue. See `Settings.follows_server_on`."""
-    return settings.model_dump_json(exclude={"max_tokens"} if follows_server else None)
+    return settings.as_json(without=("max_tokens",) if follows_server else ())
 
 
 def said_max_tokens(text: str) -> int | None:
     """Return the `max_tokens` of a job's settings; None where the user said none and the server may tell."""
     said: int | None = json.loads(text).get("max_tokens")
+    return said
+
+
+def said_answer_language(text: str) -> str:
+    """Return the language in which a job's settings ask for the answer; "" where they leave it open."""
+    said: str = json.loads(text).get("answer_language", "")
     return said
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -26,6 +26,10 @@ MOST_MAX_TOKENS = 1_048_576
 
 _MOST_SHOWN = {Media.NONE: 0, Media.RGB: 1, Media.CONTROL: 1, Media.BOTH: 2, Media.ALL: 9}
 """The most videos that one request shows. Transfer1 knows a source and eight controls, Cosmos 3 five."""
+_LANGUAGE = re.compile(r"[^\W\d_](?:[^\W\d_]|[ ()\u0300-\u036f\u0900-\u0dff’'-]){0,39}")
+"""The name of a language. It becomes part of a sentence, so it has no other signs than names have."""
+_LATER = ("answer_language",)
+"""Settings of [upsampling] that came after the first version, and change nothing while they are empty."""
 _NO_HOST = re.compile(r"""[\s\x00-\x1f\x7f$`'"\\;&|<>(){}*?!#]""")
 
 
@@ -69,6 +73,7 @@ class Upsampling(_Section):
     hint_video_dir: Path
     media: Media
     system_prompt: str
+    answer_language: str
     enforce_budget: bool
     profile: str
     estimator: Estimator
@@ -96,6 +101,16 @@ class Upsampling(_Section):
     def _expand_home(cls, value: Path) -> Path:
         return Path(os.path.expanduser(value))  # noqa: PTH111 - Path's raises for an unknown user
 
+    @field_validator("answer_language")
+    @classmethod
+    def _check_language(cls, value: str) -> str:
+        value = value.strip()
+        if value and not _LANGUAGE.fullmatch(value):
+            raise ValueError(
+                'a language is named by at most 40 letters, as in "English" or "中文"; "" leaves it open'
+            )
+        return value
+
     @field_validator("profile")
     @classmethod
     def _check_profile(cls, value: str) -> str:
@@ -115,6 +130,15 @@ class Upsampling(_Section):
     def of_fitting_profiles(self) -> tuple[Upsampling, ...]:
         """With the profile AUTO, the settings for each profile that names specs which it fits."""
         return tuple({own.profile: own for own in self._by_kind.values()}.values())
+
+    def as_json(self, *, without: Collection[str] = ()) -> str:
+        """Return the settings as JSON, by which equal orders are recognised.
+
+        What came after the first version is left out while it is empty, so that orders which do not use it
+        stay equal to those that were made before.
+        """
+        empty = {name for name in _LATER if not getattr(self, name)}
+        return self.model_dump_json(exclude=empty.union(without))
 
     def changed(self, changes: Mapping[str, object]) -> Upsampling:
         """Return these settings with some of them changed, for specs of every kind.

@@ -57,6 +57,7 @@ KEYS: Mapping[str, Trust] = MappingProxyType(
             "upsampling.max_upsample_resolution",
             "upsampling.media",
             "upsampling.system_prompt",
+            "upsampling.answer_language",
             "upsampling.enforce_budget",
             "upsampling.estimator",
             "specs.upsampled_words",

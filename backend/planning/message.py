@@ -11,7 +11,7 @@ from typing import cast
 from backend.config import Profile
 from backend.config.profiles.json_answer import written_duration
 from backend.config.profiles.schemas import part_at
-from backend.config.profiles.template import PLAIN, fill_in
+from backend.config.profiles.template import PLAIN, fill_in, names_variable
 from backend.generation import Generation
 from remote.protocol import Json
 
@@ -42,14 +42,57 @@ class ShownFrames:
     """Whether it is one picture, and no video."""
 
 
+def plain_message(profile: Profile, prompt: str, language: str = "") -> str:
+    """Return the text that is sent after the pictures by a profile without a template of its own.
+
+    `language` is that of the answer; "" leaves it open.
+    """
+    return _answered_in(language, profile.sent_prompt(prompt), profile)
+
+
 def user_message(
-    profile: Profile, prompt: str, generation: Generation, shown: Sequence[ShownFrames]
+    profile: Profile,
+    prompt: str,
+    generation: Generation,
+    shown: Sequence[ShownFrames],
+    language: str = "",
 ) -> str:
-    """Return the text that is sent after the pictures. `shown` are the media in their order."""
+    """Return the text that is sent after the pictures.
+
+    `shown` are the media in their order, and `language` is that of the answer; "" leaves it open.
+    """
     template = profile.user_template(generation.mode, generation.source)
-    sent = profile.sent_prompt(prompt)
     if template == PLAIN:
-        return sent
+        return plain_message(profile, prompt, language)
+    message = _filled_in(
+        template, profile, profile.sent_prompt(prompt), generation, shown, language
+    )
+    return (
+        message
+        if names_variable(template, "language")
+        else _answered_in(language, message, profile)
+    )
+
+
+def _answered_in(language: str, message: str, profile: Profile) -> str:
+    """Return the message with a sentence that asks for the language of the answer, if one is wanted."""
+    if not language:
+        return message
+    if profile.answer.format == "json":
+        asked = f"Write the texts in the object in {language}, and leave its keys as they are."
+    else:
+        asked = f"Answer in {language}, whatever the language of the prompt."
+    return f"{message}\n\n{asked}"
+
+
+def _filled_in(
+    template: str,
+    profile: Profile,
+    sent: str,
+    generation: Generation,
+    shown: Sequence[ShownFrames],
+    language: str,
+) -> str:
     lines = _media_lines(shown, profile)
     called = [_called(it, profile) for it in shown if it.name != _RGB]
     return fill_in(
@@ -68,6 +111,7 @@ def user_message(
                 line for line, it in zip(lines, shown, strict=True) if it.name != _RGB
             ),
             "control_names": " and ".join(filter(None, (", ".join(called[:-1]), *called[-1:]))),
+            "language": language or "the language of the prompt",
             "outline": outline(profile.schema_for(generation.mode, generation.source)),
         },
     )

@@ -167,7 +167,7 @@ def _asking_for(
     )
     text = settings_to_queue(settings, follows_server=batch.follows_server)
     profile = load_profile(settings.profile)
-    return _Asking(text, settings.model_dump_json(), settings.media, profile)
+    return _Asking(text, settings.as_json(), settings.media, profile)
 
 
 class _Destinations:

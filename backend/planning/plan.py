@@ -18,7 +18,7 @@ from backend.generation import Generation
 from backend.planning.answer_schema import narrowed
 from backend.planning.box_counts import BoxCounts
 from backend.planning.generation import generation_of
-from backend.planning.message import ShownFrames, user_message
+from backend.planning.message import ShownFrames, plain_message, user_message
 from backend.planning.plan_words import above_bound, too_long, too_thin, unnamed_hdr, with_gaps
 from backend.sizes import Bound, Size
 from backend.specs.media import ShownMedia, choose_media
@@ -241,16 +241,15 @@ class Planner:
 
     def message(self, plan: Plan) -> str:
         """Return the text that is sent after the pictures."""
-        if not self.profile.uses_target:
-            return self.profile.sent_prompt(
-                plan.prompt
-            )  # what is to be made need not be worked out
+        language = self.settings.answer_language
+        if not self.profile.uses_target:  # what is to be made need not be worked out
+            return plain_message(self.profile, plan.prompt, language)
         names = plan.names.split("+")
         shown = [
             ShownFrames(name, frames, video.kind is MediaKind.IMAGE)
             for name, (video, frames) in zip(names, plan.shown, strict=False)
         ]
-        return user_message(self.profile, plan.prompt, plan.generation, shown)
+        return user_message(self.profile, plan.prompt, plan.generation, shown, language)
 
     def text_tokens(self, prompt: str | None) -> int:
         """Count the tokens of the text that is sent for a prompt without media, with the system prompt.

@@ -24,6 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from backend.config import said_answer_language
 from backend.errors import InputError, UpsampleError
 from backend.results.edits import prompt_edited
 from backend.results.lints import Answered, Lint, LintKind, lint, near_duplicates
@@ -170,7 +171,8 @@ def _candidate(
         if edited is (text is not None):
             return before
     result = load_result(store, job)
-    answered = Answered(job.prompt, result.prompt, result.answer.finish_reason)
+    language = said_answer_language(job.settings)
+    answered = Answered(job.prompt, result.prompt, result.answer.finish_reason, language)
     found = lint(answered)
     if text is not None:
         # The user has edited the text, and so has seen its end.

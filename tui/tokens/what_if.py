@@ -84,8 +84,12 @@ def read_subject(
         except ConfigError:
             # A profile of the user's that is wrong is for `upsample config profiles` to tell.
             continue
-        system = {"profile": name, "system_prompt": config.system_prompt}
-        planner = Planner(fresh[name].model_copy(update=system), counter, counts=counts)
+        asked = {
+            "profile": name,
+            "system_prompt": config.system_prompt,
+            "answer_language": config.answer_language or fresh[name].answer_language,
+        }
+        planner = Planner(fresh[name].model_copy(update=asked), counter, counts=counts)
         text[name] = _text_tokens(planner, spec, videos)
     return MeasuredSpec(spec, videos, troubles, text, fresh, counts=counts)
 

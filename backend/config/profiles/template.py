@@ -19,6 +19,7 @@ VARIABLES: Mapping[str, str] = {
     "media": "a line for each video or image that is shown: which pictures are its frames",
     "controls": "the same lines, of the controls alone",
     "control_names": 'the controls in one phrase: "edge control and depth control"',
+    "language": 'the language of the answer: "English", or "the language of the prompt"',
     "outline": "the JSON that the answer must be, with what belongs into each place",
 }
 """What may stand in a template, as `$name` or `${name}`, and what it stands for."""
@@ -57,6 +58,11 @@ def checked_template(text: str) -> str:
     if "prompt" not in template.get_identifiers():
         raise ValueError("$prompt must stand in it")
     return text
+
+
+def names_variable(template: str, name: str) -> bool:
+    """Whether this variable stands in the template."""
+    return name in string.Template(template).get_identifiers()
 
 
 def fill_in(template: str, values: Mapping[str, str]) -> str:

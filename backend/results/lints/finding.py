@@ -36,6 +36,8 @@ class Answered:
     answer: str
     finish_reason: str
     """"length" when it was cut off at max_tokens."""
+    language: str = ""
+    """The language that was asked for; "" where that was left open."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,11 +47,18 @@ _COLOURS = frozenset(
         *("lime", "navy", "olive", "emerald", "azure", "copper", "bronze"),
     }
 )
+_SHARE_OF_ONE_LANGUAGE = 3
+"""An answer in the prompt's language has one of so many of its words at least: "a", "in" or "the" will do."""
 _SPELLED = {"gray": "grey", "golden": "gold"}
 
 
 def lost_words(answered: Answered) -> Iterator[Lint]:
-    """What the prompt says for certain and the answer does not say."""
+    """What the prompt says for certain and the answer does not say.
+
+    Nothing is known of an answer that was asked for in another language than the prompt's.
+    """
+    if answered.language and not _shares_words(answered.prompt, answered.answer):
+        return
     answer = answered.answer.casefold()
     lost = [words for words in _certain(answered.prompt) if not _has(answer, words)]
     if lost:
@@ -59,6 +66,13 @@ def lost_words(answered: Answered) -> Iterator[Lint]:
         named = ", ".join(f'"{words}"' for words in different)
         are = "is" if len(different) == 1 else "are"
         yield Lint(LintKind.LOST, f"The prompt's {named} {are} not in it")
+
+
+def _shares_words(prompt: str, answer: str) -> bool:
+    """Whether so many of the prompt's words are in the answer that both are of one language."""
+    words = set(_WORD.findall(prompt.casefold()))
+    kept = words.intersection(_WORD.findall(answer.casefold()))
+    return len(kept) * _SHARE_OF_ONE_LANGUAGE >= len(words)
 
 
 def _certain(prompt: str) -> Iterator[str]:

@@ -336,6 +336,7 @@ def test_the_shipped_defaults_are_those_of_the_design() -> None:
         "hint_video_dir": "./inputs/hint_videos",
         "media": "rgb",
         "system_prompt": "",
+        "answer_language": "",
         "enforce_budget": True,
         "profile": "auto",
         "estimator": Estimator.EXACT,
