@@ -62,6 +62,11 @@ def to_terminal(sequence: str) -> None:
         sys.stderr.flush()
 
 
+def ask(prompt: str) -> None:
+    """Print a prompt to stderr; the answer stands on the same line."""
+    err().print(Text(told(prompt)), end=" ", soft_wrap=True)
+
+
 def write_line(text: str) -> None:
     """Write one line of text to stdout, such as a path."""
     note_data()

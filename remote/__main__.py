@@ -2,6 +2,7 @@
 
 attach SETUP    connect an app (stdin, stdout) to the daemon of this box; SETUP is JSON
 check CHECKUP   report on stdout what keeps this box from working; CHECKUP is JSON
+look            report on stdout what this machine could answer with, and the models that it has
 clean ROOT      remove runners that no process uses any more, and report on stdout which
 sweep ROOT      end what a killed daemon left, and report on stdout what stays
 daemon          serve; the setup comes on stdin, and one line on stdout says how starting went
@@ -15,7 +16,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from remote.protocol import MAGIC, Checkup, Finding, Setup, encode, parse
+from remote.protocol import MAGIC, Checkup, Finding, Offer, Setup, encode, parse
 
 # Each command imports its own modules. Python compiles the runner anew each time that it starts, and an
 # app that attaches should not wait for the daemon's modules.
@@ -33,15 +34,19 @@ def main() -> int:
         from remote.checks import examine_box
 
         checkup = parse(Checkup, json.loads(arguments[0]))
-        return _send_findings(lambda tell: examine_box(checkup, tell))
+        return _send_messages(lambda tell: examine_box(checkup, tell))
+    if command == "look" and not arguments:
+        from remote.checks.offers import find_offers
+
+        return _send_messages(find_offers)
     if command == "clean" and len(arguments) == 1:
         from remote.cleaning import remove_old_runners
 
-        return _send_findings(lambda tell: remove_old_runners(arguments[0], Path(runner), tell))
+        return _send_messages(lambda tell: remove_old_runners(arguments[0], Path(runner), tell))
     if command == "sweep" and len(arguments) == 1:
         from remote.sweeping import sweep_root
 
-        return _send_findings(lambda tell: sweep_root(arguments[0], tell))
+        return _send_messages(lambda tell: sweep_root(arguments[0], tell))
     if command == "daemon" and not arguments:
         from remote.daemon.start import become_daemon
 
@@ -50,11 +55,11 @@ def main() -> int:
     return 2
 
 
-def _send_findings(work: Callable[[Callable[[Finding], None]], None]) -> int:
-    """Call `work` with a callback that sends each finding as a message at once. Returns an exit code."""
+def _send_messages(work: Callable[[Callable[[Finding | Offer], None]], None]) -> int:
+    """Call `work` with a callback that sends each message at once. Returns an exit code."""
 
-    def tell(finding: Finding) -> None:
-        sys.stdout.buffer.write(encode(finding))
+    def tell(message: Finding | Offer) -> None:
+        sys.stdout.buffer.write(encode(message))
         sys.stdout.buffer.flush()
 
     sys.stdout.buffer.write(MAGIC)

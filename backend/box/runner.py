@@ -19,13 +19,16 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources.abc import Traversable
+from typing import TypeVar
 
 import asyncssh
 
 from backend.box.channel import Channel
 from backend.box.without_sftp import put_file, read_log
 from backend.errors import BoxUnreachable, BoxUnusable
-from remote.protocol import Finding
+from remote.protocol import Finding, Offer
+
+Told = TypeVar("Told", Finding, Offer)
 
 _ENTRY_POINT = "from remote.__main__ import main\nimport sys\nsys.exit(main())\n"
 LOG_NAME = "runner.log"
@@ -255,10 +258,24 @@ async def _remove(sftp: asyncssh.SFTPClient, path: str) -> None:
         return
 
 
-async def stream_findings(
+def stream_findings(
     connection: asyncssh.SSHClientConnection, command: Sequence[str]
 ) -> AsyncGenerator[Finding, None]:
-    """Run a command of the runner, and yield its findings as they come.
+    """Run a command of the runner that makes findings; see `_stream`."""
+    return _stream(connection, command, Finding)
+
+
+def stream_offers(
+    connection: asyncssh.SSHClientConnection, runner: str
+) -> AsyncGenerator[Offer, None]:
+    """Have the runner at this path look around; see `_stream`."""
+    return _stream(connection, [runner, "look"], Offer)
+
+
+async def _stream(
+    connection: asyncssh.SSHClientConnection, command: Sequence[str], kind: type[Told]
+) -> AsyncGenerator[Told, None]:
+    """Run a command of the runner, and yield its messages, which are of this kind, as they come.
 
     `command` begins with the runner's path.
 
@@ -274,8 +291,8 @@ async def stream_findings(
             if message is None:
                 await channel.require_success()
                 return
-            if not isinstance(message, Finding):
-                raise BoxUnusable(f"the box sends {message.type!r} instead of a finding")
+            if not isinstance(message, kind):
+                raise BoxUnusable(f"the box sends {message.type!r} instead of {kind.type!r}")
             yield message
         raise BoxUnusable(f"the box does not stop telling after {_MOST_FINDINGS:,} findings")
     except TimeoutError:

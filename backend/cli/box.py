@@ -9,7 +9,38 @@ from cyclopts import App, Parameter
 from backend.cli.parameters import BoxName, Fingerprint
 from backend.exit_codes import ExitCode
 
-app = App(name="box", help="Look at the daemon on a box, or end it.")
+app = App(name="box", help="Add a box, look at its daemon, or end it.")
+
+
+@app.command
+def add(
+    name: Annotated[str, Parameter(help="How you will call it.")] = "",
+    /,
+    *,
+    host: Annotated[
+        str, Parameter(help="A Host of ~/.ssh/config, user@host:port, or a whole `ssh …` line.")
+    ] = "",
+    engine: Annotated[
+        str,
+        Parameter(
+            help="vllm, openai, sketch, a server's URL, the path of a vllm, or a `docker run` line."
+        ),
+    ] = "",
+    model: Annotated[str, Parameter(help="A folder on the box, or a model's name.")] = "",
+    root: Annotated[str, Parameter(help="The folder on the box for the runner.")] = "",
+    yes: Annotated[
+        bool, Parameter(name=["--yes", "-y"], help="Ask nothing; take what is suggested.")
+    ] = False,
+    accept_host_key: Fingerprint = None,
+) -> ExitCode:
+    """Add a box: look at a machine over SSH, and write what is to answer there into your config.
+
+    What the options leave open is asked on a terminal.
+    """
+    from backend.commands.add_box import BoxOptions, add_box
+
+    given = BoxOptions(name, host, engine, model, root, accept_host_key or "")
+    return add_box(given, takes_suggestions=yes)
 
 
 @app.command

@@ -10,6 +10,9 @@
     model        the model's files, also in Hugging Face's cache; `safetensors` finds half-copied ones
     server       a model server that runs already
 
+    offers       what a machine that is to become a box could answer with
+    models_on_disk, ray_cluster  the models and the Ray that are there
+
 Nothing here changes the box, starts a daemon or loads a model.
 """
 

@@ -7,7 +7,16 @@ bytes, and `log_lines` how the box's log is written.
 
 from __future__ import annotations
 
-from remote.protocol.checks import FAILED, OK, SKIPPED, WARNING, Checkup, Finding
+from remote.protocol.checks import (
+    FAILED,
+    OK,
+    SKIPPED,
+    WARNING,
+    Checkup,
+    Finding,
+    Offer,
+    OfferKind,
+)
 from remote.protocol.costs import cost_of, money
 from remote.protocol.framing import (
     MAGIC,
@@ -104,6 +113,8 @@ __all__ = [
     "Json",
     "Log",
     "Message",
+    "Offer",
+    "OfferKind",
     "OpenAISetup",
     "Patience",
     "Ping",

@@ -41,3 +41,30 @@ class Finding:
     """What the check found, or why it was skipped."""
     remedy: str = ""
     """What the user can do; never empty when the check failed."""
+
+
+class OfferKind:
+    """The kinds of an offer."""
+
+    GPU = "gpu"
+    SERVER = "server"
+    VLLM = "vllm"
+    IMAGE = "image"
+    RAY = "ray"
+    MODEL = "model"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Something on a machine that is to become a box: what could answer there, or a model that lies there."""
+
+    type: ClassVar[str] = "offer"
+    kind: str
+    """One of `OfferKind`."""
+    value: str
+    """What the settings of a box need: a server's base_url, the path of a vllm, an image, the address of a
+    Ray cluster, a model's folder or name. The name of a GPU."""
+    detail: str = ""
+    """More for the user: a version, a size."""
+    models: tuple[str, ...] = ()
+    """The models of a server."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from remote.protocol.checks import Finding
+from remote.protocol.checks import Finding, Offer
 from remote.protocol.jobs import Answer, Request
 from remote.protocol.telemetry import EngineLoad, Gpu
 
@@ -313,6 +313,7 @@ FromBox = (
     | EngineStage
     | Status
     | Finding
+    | Offer
     | Pong
 )
 Durable = Accepted | Finished | Failed | Cancelled

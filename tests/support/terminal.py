@@ -58,6 +58,10 @@ class Terminal:
         """Type text as it stands."""
         self._ask("send-keys", "-l", text)
 
+    def clear(self) -> None:
+        """Empty the screen of what was written so far."""
+        self._ask("send-keys", "-R")
+
     @property
     def screen(self) -> str:
         """What is on the screen, without colours."""

@@ -24,12 +24,22 @@ def find_foreign_listener(port: int) -> int | None:
     return next((user for user in _listeners(port) if user not in (0, os.getuid())), None)
 
 
+def listening_ports() -> set[int]:
+    """Return the ports on which somebody listens on this machine."""
+    return {port for port, _ in _all_listeners()}
+
+
 def _listeners(port: int) -> Iterator[int]:
     """Yield the users who listen on this port of any address."""
+    return (user for listened, user in _all_listeners() if listened == port)
+
+
+def _all_listeners() -> Iterator[tuple[int, int]]:
+    """Yield each port on which somebody listens, and that user."""
     for table in _TABLES:
         with contextlib.suppress(OSError, ValueError, IndexError):
             for line in table.read_text("ascii").splitlines()[1:]:
                 # slot, local address and port, remote ones, state, three of queues and timers, user
                 fields = line.split()
-                if fields[3] == _LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
-                    yield int(fields[7])
+                if fields[3] == _LISTENING:
+                    yield int(fields[1].rpartition(":")[2], 16), int(fields[7])
