@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from types import FrameType
@@ -15,19 +14,14 @@ from types import FrameType
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from backend.commands.progress_bar import Bar
-from backend.compose.clips import clip_of, find_clips
-from backend.compose.composition import DEFAULT_FOLDER, Composition, NewSpec, check, left_alone
-from backend.compose.formats import fitting_format, format_named
+from backend.compose.composition import Composition, NewSpec, left_alone
 from backend.compose.making import Made, make
-from backend.compose.pattern import default_pattern, parse_pattern
-from backend.compose.prompts import read_prompts
 from backend.compose.record import latest_record, undo
-from backend.compose.styles import choose_styles
+from backend.compose.request import ComposeRequest, compose
 from backend.config import load_settings
 from backend.console import out, safe, say, table, warn, write_json, write_line
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
-from backend.files.without_links import resolve_folder
 from backend.specs.tables.columns import parse_columns
 from remote.protocol import Json
 
@@ -60,9 +54,19 @@ class ComposeOptions:
 
 def compose_specs(options: ComposeOptions) -> ExitCode:
     """Write the specs, or with `dry_run` show the first ten. Raises UpsampleError."""
-    cwd = Path.cwd().resolve()
-    composition, troubles = _composition(options, cwd)
-    check(composition)
+    request = ComposeRequest(
+        Path.cwd().resolve(),
+        words=options.words,
+        prompt_files=options.prompts,
+        clip_paths=options.videos,
+        styles=options.styles,
+        format=options.format,
+        pattern=options.pattern,
+        control=options.control,
+        folder=options.save_dir,
+        columns=parse_columns(options.columns),
+    )
+    composition, troubles = compose(request, load_settings().compose.styles)
     _warn(troubles)
     unseen = list(left_alone(composition))
     if unseen:
@@ -105,36 +109,6 @@ def undo_composition(*, as_json: bool) -> ExitCode:
     if len(undone.changed) > _MOST_TOLD:
         warn(f"{len(undone.changed) - _MOST_TOLD:,} more were changed, and stay")
     return ExitCode.SOME_FAILED if undone.changed else ExitCode.OK
-
-
-def _composition(options: ComposeOptions, cwd: Path) -> tuple[Composition, tuple[str, ...]]:
-    """Return what is to be composed, and what is wrong with prompts that are left out."""
-    columns = parse_columns(options.columns)
-    found = read_prompts(options.words, options.prompts, cwd, columns)
-    clips = find_clips(options.videos, cwd, columns)
-    styles = choose_styles(load_settings().compose.styles, options.styles)
-    shown = clips or tuple(clip_of(p.video, cwd) for p in found.prompts if p.video is not None)
-    fitting = fitting_format(
-        # Where some prompts have no clip, the format must have a place for these, too.
-        has_clips=bool(clips) or len(shown) == len(found.prompts),
-        has_pictures=any(clip.is_picture for clip in shown),
-    )
-    pattern = options.pattern or default_pattern(has_videos=bool(shown), has_styles=bool(styles))
-    folder = resolve_folder(
-        options.save_dir or DEFAULT_FOLDER, cwd, named=options.save_dir is not None
-    )
-    composition = Composition(
-        found.prompts,
-        clips,
-        styles,
-        format_named(options.format or fitting.value),
-        parse_pattern(pattern),
-        folder,
-        cwd,
-        options.control,
-        datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-    return composition, found.troubles
 
 
 def _make(composition: Composition, *, force: bool) -> Made:

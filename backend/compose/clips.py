@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -174,8 +174,3 @@ def _existing(path: Path, cwd: Path, place: str) -> SourceClip:
     if not (is_address(str(path)) or is_numbered(path) or (cwd / path).exists()):
         raise InputError(f"there is no {printable(str(path))} ({place})", "Mend the list.")
     return clip_of(path, cwd)
-
-
-def own_clips(videos: Iterable[Path], cwd: Path) -> tuple[SourceClip, ...]:
-    """Return the clips at these paths, each once, in their order. They need not exist."""
-    return tuple({clip.path: clip for clip in (clip_of(video, cwd) for video in videos)}.values())

@@ -35,6 +35,7 @@ HELP: HelpGroups = {
         HelpRow("review its result", "review"),
         HelpRow("copy the prompt", "copy"),
         HelpRow("open its file in $EDITOR", "edit"),
+        HelpRow("make specs of prompts, videos and styles; undo it", "compose_specs undo_files"),
     ),
     "Filter terms": (
         HelpRow("also near and yes", term="fits:no"),

@@ -6,8 +6,7 @@ Dialogs are imported when they are opened: the first paint does not wait for the
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Iterable, Sequence
 from time import monotonic
 from typing import ClassVar
 
@@ -19,6 +18,8 @@ from textual.widgets import Input
 
 from backend.config import Settings, Upsampling
 from backend.planning.history import latest_job
+from backend.specs.model import Spec
+from tui.compose.page import SpecFilesPage
 from tui.log.tail import LogTail
 from tui.queue.job_list import QueuePane
 from tui.shell.desk import Desk
@@ -46,7 +47,7 @@ from tui.specs.threads import (
 )
 from tui.specs.title import Progress, empty_text, filter_hint, title_line
 from tui.text import paragraphs
-from tui.widgets.page import HELP_KEY, FilteredPage, FilterInput
+from tui.widgets.page import HELP_KEY, FilterInput
 from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import CurrentChanged
 
@@ -61,7 +62,7 @@ _PATIENCE = 10
 """The list is renewed after this multiple of the time that the last renewal took."""
 
 
-class SpecsScreen(FilteredPage):
+class SpecsScreen(SpecFilesPage):
     """Shows the list and the detail. Handlers own the listing; workers only post messages."""
 
     AUTO_FOCUS = "SpecList"
@@ -77,7 +78,6 @@ class SpecsScreen(FilteredPage):
         Binding("S", "reverse", "reverse", show=False),
         Binding("o", "group", "by folder", show=False),
         Binding("y", "copy", "copy", show=False),
-        Binding("E", "edit", "edit", show=False),
         Binding("e", "problems", "problems", show=False),
         Binding("r", "review", "review", show=False),
         Binding("escape", "back", "back", show=False),
@@ -85,8 +85,8 @@ class SpecsScreen(FilteredPage):
     ]
 
     def __init__(self, desk: Desk) -> None:
-        super().__init__()
         self._source = source = desk.source
+        super().__init__(source.cwd)
         self._desk = desk
         self._threads = SpecThreads(self, desk)
         self.progress = Progress(ended=not source.paths)
@@ -116,6 +116,15 @@ class SpecsScreen(FilteredPage):
     @property
     def detail(self) -> SpecDetail:
         return self.query_one(SpecDetail)
+
+    @property
+    def chosen_specs(self) -> Sequence[Spec]:
+        return [row.spec for row in self._chosen_rows()]
+
+    def _chosen_rows(self) -> list[Row]:
+        """Return the marked rows; the current one, or those of the current folder, when none is marked."""
+        listing = self.listing
+        return [listing.rows[number] for number in sorted(listing.marked or listing.at_cursor)]
 
     def on_mount(self) -> None:
         """Begin to read; most often something is there by the time that the list is drawn."""
@@ -275,16 +284,14 @@ class SpecsScreen(FilteredPage):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Give the keys of the list to the filter while the user types it."""
         keys = {"filter", "problems", "help", "read", "sort", "reverse", "group", "upsample"}
-        keys |= {"tokens", "copy", "edit", "review"}
+        keys |= {"tokens", "copy", "edit", "review", "compose_specs", "undo_files"}
         return not (self.is_filter_typed and action in keys)
 
     def action_upsample(self) -> None:
         """Ask how to upsample the marked specs, or the current one when none is marked."""
         from tui.send.draft import Chosen
 
-        listing = self.listing
-        rows = [listing.rows[number] for number in sorted(listing.marked or listing.at_cursor)]
-        chosen = [Chosen(row.spec, row.whole_plan) for row in rows]
+        chosen = [Chosen(row.spec, row.whole_plan) for row in self._chosen_rows()]
         self.host.ask_to_upsample(
             chosen, self._queued, include_upsampled=self.spec_list.includes_upsampled
         )
@@ -354,8 +361,8 @@ class SpecsScreen(FilteredPage):
         """Show what the current spec costs, and what it would cost under other settings."""
         from tui.tokens.screen import TokensScreen
 
-        if row := self._current_or_tell():
-            panel = TokensScreen(row.spec, self.host.settings, self._desk.counter)
+        if spec := self.current_or_tell():
+            panel = TokensScreen(spec, self.host.settings, self._desk.counter)
             self.app.push_screen(panel, self._use)
 
     def _use(self, upsampling: Upsampling | None) -> None:
@@ -365,23 +372,15 @@ class SpecsScreen(FilteredPage):
 
     def action_copy(self) -> None:
         """Copy the prompt to the clipboard of the terminal."""
-        if row := self._current_or_tell():
-            copy(self.app, row.spec.prompt)
-            self.notify(f"{len(row.spec.prompt):,} characters copied.", markup=False)
+        if spec := self.current_or_tell():
+            copy(self.app, spec.prompt)
+            self.notify(f"{len(spec.prompt):,} characters copied.", markup=False)
 
-    async def action_edit(self) -> None:
-        """Open the file with the prompt in the user's editor."""
-        from backend.config.external_editor import edit_file
-        from tui.shell.terminal import lend_terminal
-
-        if row := self._current_or_tell():
-            file = row.spec.prompt_file or row.spec.file
-            await lend_terminal(self.app, partial(edit_file, file))
-
-    def _current_or_tell(self) -> Row | None:
-        if self.listing.current is None:
+    def current_or_tell(self) -> Spec | None:
+        row = self.listing.current
+        if row is None:
             self.notify("No spec is chosen.", markup=False)
-        return self.listing.current
+        return row.spec if row else None
 
     def action_problems(self) -> None:
         """Show what is broken or skipped, and why."""

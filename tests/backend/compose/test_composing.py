@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -187,15 +188,23 @@ def test_a_folder_that_became_a_link_is_not_followed(folder: Path) -> None:
     assert list((folder / "real").iterdir()) == []
 
 
-def test_a_new_file_is_put_where_there_are_no_hard_links(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("call", ["link", "open"])
+def test_a_new_file_is_put_where_no_file_can_be_without_a_name(
+    call: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*args: object, **kwargs: object) -> None:
-        raise PermissionError(1, "Operation not permitted")
+    real = os.open
 
-    monkeypatch.setattr(os, "link", refuse)
+    def refuse(name: str, *arguments: int, **keywords: object) -> int:
+        if call == "link" or name == ".":
+            raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+        return real(name, *arguments, **keywords)  # type: ignore[arg-type]
+
     with open_folder(folder) as opened:
+        monkeypatch.setattr(os, call, refuse)
         put_new("a", b"x", opened)
         with pytest.raises(FileExistsError):
             put_new("a", b"y", opened)
-    assert {file.name: file.read_bytes() for file in folder.iterdir()} == {"a": b"x"}
+        put_new("b", b"z", opened)
+        put_new("b", b"y", opened, replace=True)
+        monkeypatch.undo()
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == {"a": b"x", "b": b"y"}

@@ -1,0 +1,1 @@
+"""Makes specs in the app: composes new ones of prompts, clips and styles."""
