@@ -58,13 +58,31 @@ def show(
 def accept(
     *jobs: JobNumber,
     clean: Annotated[bool, Parameter(help="All that are undecided and have no lint.")] = False,
+    best: Annotated[bool, Parameter(help="Of each prompt, the result that is rated best.")] = False,
     force: Annotated[bool, Parameter(help="Replace files that are there already.")] = False,
     json: Annotated[bool, Parameter(help="One JSON object a line.")] = False,
 ) -> ExitCode:
     """Accept results, and write their files."""
     from backend.commands.results.decide import accept_results
 
-    return accept_results(jobs, clean=clean, force=force, as_json=json)
+    return accept_results(jobs, clean=clean, best=best, force=force, as_json=json)
+
+
+@app.command
+def rate(
+    *jobs: JobNumber,
+    stars: Annotated[
+        int | None, Parameter(help="1 to 5; 0 takes the rating back.", show_default=False)
+    ] = None,
+    note: Annotated[
+        str | None, Parameter(help='Words about it; "" takes them back.', show_default=False)
+    ] = None,
+    json: Annotated[bool, Parameter(help="One JSON object a line.")] = False,
+) -> ExitCode:
+    """Rate results, or note something about them. Both are kept in the provenance of their files."""
+    from backend.commands.results.rate import rate_results
+
+    return rate_results(jobs, stars, note, as_json=json)
 
 
 @app.command

@@ -32,6 +32,7 @@ from backend.results.writing import Result, load_result, take_away_results, writ
 from backend.specs.json_prompts import said_in
 from backend.store import Job, State, Store, wanted_since
 from backend.store.decision import Decided, Decision
+from backend.store.rating import UNRATED, Rating
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Candidate:
     """The decision about the result for the place that the prompt's candidates share."""
     lints: tuple[Lint, ...]
     """Warnings about its text as it would be written; the gravest first."""
+    rating: Rating = UNRATED
 
     @property
     def number(self) -> int:
@@ -119,7 +121,7 @@ def load_review(store: Store, known: Mapping[int, Candidate] | None = None) -> R
     `known` candidates of an earlier call are reused when they have not changed. Near-duplicates are searched
     among results of different prompts or videos.
     """
-    decided = store.decisions()
+    decided, ratings = store.decisions(), store.ratings()
     prompts, troubles = [], []
     for (place, entry), jobs in _done_jobs(store).items():
         decisions = _decisions(place, jobs, decided)
@@ -130,7 +132,8 @@ def load_review(store: Store, known: Mapping[int, Candidate] | None = None) -> R
             except (UpsampleError, KeyError) as error:
                 troubles.append(f"{job.name} (job {job.number}): {error}")
             else:
-                candidates.append(replace(candidate, decision=decisions[job.number]))
+                rating = ratings.get(job.number, UNRATED)
+                candidates.append(replace(candidate, decision=decisions[job.number], rating=rating))
         if candidates:
             prompts.append(Reviewed(place, entry, tuple(candidates)))
     return Review(tuple(_with_duplicates(prompts)), tuple(troubles))
@@ -284,17 +287,19 @@ def decide(
         raise
 
 
-def accept_all(
-    store: Store, numbers: Iterable[int], *, force: bool = False
+def decide_all(
+    store: Store, numbers: Iterable[int], decision: Decision, *, force: bool = False
 ) -> tuple[FileChanges, list[UpsampleError]]:
-    """Accept these results as one step of undo. Returns the changes, and the errors about some. Blocks."""
+    """Accept or reject these results as one step of undo. Returns the changes, and the errors about some.
+    Blocks.
+    """
     step = None
     troubles = []
     written: list[Path] = []
     taken_back: list[Path] = []
     for number in numbers:
         try:
-            outcome = decide(store, number, Decision.ACCEPTED, step=step, force=force)
+            outcome = decide(store, number, decision, step=step, force=force)
         except UpsampleError as error:
             troubles.append(error)
             continue
@@ -333,6 +338,12 @@ def deliver(store: Store, file: Path, *, force: bool = False) -> list[Path]:
         files = write_results(store, file, jobs, force or any(job.force for job in jobs))
         if _contents(store, [file]) == before:
             return files
+
+
+def files_that_hold(store: Store, job: Job) -> list[Path]:
+    """Return the files that the job's result belongs in now. Blocks."""
+    found = _contents(store, _files_for([job]))
+    return [file for file, held in found.items() if any(n == job.number for n, _ in held)]
 
 
 _Contents = dict[Path, list[tuple[int, str | None]]]

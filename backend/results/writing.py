@@ -31,6 +31,7 @@ from backend.specs.source import MAX_SPEC_BYTES
 from backend.specs.tables import is_table
 from backend.specs.tables.rendering import rows_that_hold
 from backend.store import Job, State, Store, Written, answer_fingerprint
+from backend.store.rating import UNRATED
 from remote.protocol import Answer, Json
 
 MOST_BYTES = 16 * MAX_SPEC_BYTES
@@ -291,12 +292,20 @@ def _provenance(store: Store, job: Job, answer: Answer, cleaned: Cleaned) -> dic
         "ended": _date(answer.ended),
         "runner": answer.runner,
         "job": job.identity,
+        **_rated(store, job.number),
     }
 
 
 def _draws(job: Job) -> dict[str, Json]:
     """Return what the answers cost that were not taken; nothing where the first one was."""
     return {"draws": [asdict(draw) for draw in job.draws]} if job.draws else {}
+
+
+def _rated(store: Store, number: int) -> dict[str, Json]:
+    """Return what the user thinks of the result; nothing of a result without a rating and a note."""
+    rating = store.ratings([number]).get(number, UNRATED)
+    stars: dict[str, Json] = {"rating": rating.stars} if rating.stars else {}
+    return stars | ({"note": rating.note} if rating.note else {})
 
 
 def _date(unix_time: float) -> str | None:

@@ -19,6 +19,7 @@ from backend.store.box_news import BoxNews, NewsRow
 from backend.store.destinations import Destinations, Due, wanted_since
 from backend.store.held_answers import answer_fingerprint
 from backend.store.job import Draw, Job, Order, State
+from backend.store.ratings import Ratings
 from backend.store.salvage import SetAside
 from backend.store.schema import SCHEMA_VERSION
 from backend.store.written import Written, WrittenFiles
@@ -46,7 +47,7 @@ def default_path() -> Path:
     return platformdirs.user_data_path("upsample") / "queue.db"
 
 
-class Store(Answers, Destinations, WrittenFiles, BoxNews):
+class Store(Answers, Destinations, WrittenFiles, BoxNews, Ratings):
     """The open queue. Each method blocks for about a millisecond; threads may share an instance.
 
     Each method raises QueueError when the file cannot be used.

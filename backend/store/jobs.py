@@ -313,7 +313,7 @@ class Jobs(Database):
                 f"DELETE FROM jobs WHERE number IN {EACH} AND state IN {_ENDED}",  # noqa: S608
                 (array(numbers),),
             )
-            for table in ("decisions", "attempts"):
+            for table in ("decisions", "attempts", "ratings"):
                 db.execute(f"DELETE FROM {table} WHERE job NOT IN (SELECT number FROM jobs)")  # noqa: S608
 
     def _change(self, assignments: str, *values: object) -> bool:

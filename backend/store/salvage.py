@@ -25,6 +25,7 @@ from backend.store.job import State
 from backend.store.job_rows import read_draws, read_generation, read_paths, read_target
 from backend.store.pages import PAGE, RecoveredRow, read_rows
 from backend.store.paths import path_of
+from backend.store.rating import MOST_STARS
 from backend.store.schema import SETTLE_ORIGINS, transaction
 from backend.store.trouble import READ_ERRORS, Damaged
 from remote.protocol import Answer, ProtocolError, Request, parse
@@ -240,7 +241,7 @@ def _reconcile(db: sqlite3.Connection) -> None:
     # replay of the whole journal could end them with the end of an earlier attempt.
     db.execute("UPDATE jobs SET state = 'queued' WHERE state IN ('preparing', 'sent', 'running')")
     db.execute("UPDATE jobs SET place = number WHERE place = 0")
-    for table in ("cancels", "pauses", "decisions", "attempts"):
+    for table in ("cancels", "pauses", "decisions", "attempts", "ratings"):
         db.execute(f"DELETE FROM {table} WHERE job NOT IN (SELECT number FROM jobs)")  # noqa: S608
     db.execute("UPDATE seen SET seq = -1")
 
@@ -293,6 +294,12 @@ def _is_whole_decision(row: Values) -> bool:
     return all(isinstance(row.get(name), int) for name in ("number", "step", "job", "asked"))
 
 
+def _is_whole_rating(row: Values) -> bool:
+    stars = row.get("stars")
+    is_rating = isinstance(stars, int) and 0 <= stars <= MOST_STARS
+    return _has_a_job(row) and is_rating and isinstance(row.get("note"), str)
+
+
 def _is_whole_file(row: Values) -> bool:
     paths = [row.get(name) for name in ("path", "source")]
     return (
@@ -328,5 +335,6 @@ _TABLES: Mapping[str, Callable[[Values], bool]] = {
     "cancels": _has_a_job,
     "pauses": _has_a_job,
     "attempts": _has_a_job,
+    "ratings": _is_whole_rating,
 }
 """The tables that are saved, each with a check of whether a row is as it was written."""

@@ -229,6 +229,15 @@ ALTER TABLE jobs ADD COLUMN target TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE jobs ADD COLUMN generation TEXT;
 ALTER TABLE jobs ADD COLUMN draws TEXT NOT NULL DEFAULT '[]';
 """,
+    # 15: what users think of results.
+    """
+CREATE TABLE ratings (
+    job     INTEGER PRIMARY KEY,
+    stars   INTEGER NOT NULL,
+    note    TEXT NOT NULL,
+    changed REAL NOT NULL
+);
+""",
 )
 """SQL that makes each version of the schema from the one before. New steps go at the end; none is changed."""
 

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from backend.errors import UpsampleError
 from backend.planning.orders import order_another
+from backend.results.ratings import rate
 from backend.results.review import (
     Candidate,
     FileChanges,
     Review,
-    accept_all,
     decide,
+    decide_all,
     load_review,
     undo,
 )
@@ -39,12 +40,28 @@ def decide_one(queue: Path, number: int, decision: Decision, text: str | None) -
         return _told(decide(store, number, decision, text))
 
 
-def accept_many(queue: Path, numbers: Sequence[int]) -> tuple[str, list[UpsampleError]]:
-    """Accept these results; return how many were accepted, and the errors of the others."""
+def decide_many(
+    queue: Path, numbers: Sequence[int], decision: Decision
+) -> tuple[str, list[UpsampleError]]:
+    """Accept or reject these results; return how many were, and the errors of the others."""
     with closing(Store(queue)) as store:
-        _, troubles = accept_all(store, numbers)
-    accepted = counted(len(numbers) - len(troubles), "result")
-    return f"{accepted} accepted; U takes that back.", troubles
+        _, troubles = decide_all(store, numbers, decision)
+    decided = counted(len(numbers) - len(troubles), "result")
+    return f"{decided} {decision}; U takes that back.", troubles
+
+
+def rate_many(
+    queue: Path, numbers: Sequence[int], stars: int | None, note: str | None
+) -> tuple[str, list[UpsampleError]]:
+    """Rate these results, or note something about them; return nothing to say, and the errors."""
+    troubles: list[UpsampleError] = []
+    with closing(Store(queue)) as store:
+        for number in numbers:
+            try:
+                rate(store, number, stars, note)
+            except UpsampleError as error:
+                troubles.append(error)
+    return "", troubles
 
 
 def undo_last(queue: Path) -> str:

@@ -8,9 +8,11 @@ from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 
+from backend.results.ratings import best_of_each
 from backend.results.review import Candidate, Review, Reviewed
 from backend.store.decision import Decision
 
+_RATING = "rating:"
 Place = tuple[Path, int]
 """The identity of a prompt: the file of its result, and the entry in that file."""
 
@@ -43,6 +45,8 @@ class ReviewListing:
         self.is_loaded = False
         self.lint = 0
         """The index of the current lint among those of the current candidate."""
+        self.marks: set[Place] = set()
+        """The prompts that the user has marked."""
         self._candidates: dict[Place, int] = {}
         """The job numbers of the candidates that the user chose to look at, by prompt."""
         self._compared: int | None = None
@@ -53,10 +57,13 @@ class ReviewListing:
     def take(self, review: Review) -> None:
         """Take over new results. The cursor keeps its prompt, or its position when the prompt is gone."""
         self.prompts, self.troubles, self.is_loaded = review.prompts, review.troubles, True
+        self.marks &= {_place(prompt) for prompt in review.prompts}
         self._refilter()
 
     def set_filter(self, text: str) -> None:
-        """Show only prompts that have each of these words in their name, text, decision or lints."""
+        """Show only prompts that have each of these words in their name, text, decision, lints or notes; of
+        "rating:4" and "rating:4+", those with such a rating.
+        """
         self.filter = text.strip()
         self._refilter()
 
@@ -97,6 +104,30 @@ class ReviewListing:
     def unlinted(self) -> list[int]:
         """The jobs among those shown that are undecided and have no lint."""
         return [prompt.unlinted.number for prompt in self.shown if prompt.unlinted]
+
+    @property
+    def best(self) -> list[int]:
+        """The jobs among those shown that are rated best of their prompts' candidates."""
+        return best_of_each(self.shown)
+
+    # --- marks ---
+
+    @property
+    def chosen(self) -> list[Candidate]:
+        """The shown candidates of the marked prompts; without marks, the current candidate."""
+        if self.marks:
+            return [self.candidate_of(p) for p in self.prompts if _place(p) in self.marks]
+        return [self.candidate] if self.candidate else []
+
+    def is_marked(self, prompt: Reviewed) -> bool:
+        """Whether the user has marked this prompt."""
+        return _place(prompt) in self.marks
+
+    def toggle_mark(self) -> None:
+        """Mark the current prompt, or remove its mark; and go on to the next one."""
+        if self.place is not None:
+            self.marks ^= {self.place}
+            self.move_to(self.position + 1)
 
     # --- where one is ---
 
@@ -192,6 +223,22 @@ class ReviewListing:
                 self.move_to(position)
                 return
 
+    def go_on(self, decision: Decision, besides: Iterable[int]) -> None:
+        """After a decision, go to the next undecided result: of a prompt whose candidate was rejected to the
+        next undecided candidate, else to the next prompt. `besides` are as in `go_to_undecided`.
+        """
+        pending = set(besides)
+        left = [
+            candidate
+            for candidate in (self.current.candidates if self.current else ())
+            if candidate.decision is Decision.UNDECIDED and candidate.number not in pending
+        ]
+        if decision is Decision.REJECTED and left and self.current is not None:
+            self._candidates[_place(self.current)] = left[0].number
+            self.lint = 0
+        else:
+            self.go_to_undecided(pending)
+
     def step_candidate(self, steps: int) -> None:
         """Show another candidate of the current prompt, going around the end."""
         if self.current is None or self.candidate is None:
@@ -217,5 +264,19 @@ def _has(prompt: Reviewed, words: list[str]) -> bool:
         return True
     job = prompt.candidates[-1].result.job
     kinds = (lint.kind for candidate in prompt.candidates for lint in candidate.lints)
-    haystack = "\n".join((prompt.name, job.prompt, prompt.decision, *kinds)).casefold()
-    return all(word in haystack for word in words)
+    notes = (candidate.rating.note for candidate in prompt.candidates)
+    haystack = "\n".join((prompt.name, job.prompt, prompt.decision, *kinds, *notes)).casefold()
+    return all(
+        _is_rated(prompt, word) if word.startswith(_RATING) else word in haystack for word in words
+    )
+
+
+def _is_rated(prompt: Reviewed, word: str) -> bool:
+    """Whether the best rating of the prompt's candidates is as the word wants it: "rating:4", or "rating:4+"
+    for 4 or better.
+    """
+    stars = max(candidate.rating.stars for candidate in prompt.candidates)
+    wanted = word.removeprefix(_RATING)
+    if wanted.endswith("+"):
+        return wanted[:-1].isdecimal() and stars >= int(wanted[:-1])
+    return wanted == str(stars)

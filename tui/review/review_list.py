@@ -26,7 +26,7 @@ class ReviewList(RowList[ReviewListing]):
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"review-list--{part}"
         for part in (
-            *("cursor", "cursor-glyph", "name", "count", "lints"),
+            *("cursor", "cursor-glyph", "mark", "name", "count", "lints", "rating"),
             *("undecided", "accepted", "edited", "rejected"),
         )
     }
@@ -37,4 +37,10 @@ class ReviewList(RowList[ReviewListing]):
 
     def _pieces(self, position: int, width: int, *, current: bool) -> Sequence[Piece]:
         prompt = self._listing.shown[position]
-        return cells(prompt, self._listing.candidate_of(prompt), lay_out(width), current=current)
+        return cells(
+            prompt,
+            self._listing.candidate_of(prompt),
+            lay_out(width),
+            current=current,
+            marked=self._listing.is_marked(prompt),
+        )

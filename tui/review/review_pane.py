@@ -22,6 +22,7 @@ from tui.review.text import (
     facts,
     heading,
     lint_lines,
+    note_text,
     object_texts,
     original_text,
     other_text,
@@ -91,6 +92,7 @@ class ReviewPane(TellsDefects, Vertical):
         yield PlainText(id="heading")
         yield PlainText(id="tabs")
         yield PlainText(id="facts")
+        yield PlainText(id="note")
         yield PlainText(id="lints")
         with Container(id="answer"):
             yield FramesView(self._pictures, self._graphics)
@@ -132,6 +134,9 @@ class ReviewPane(TellsDefects, Vertical):
         small = self.size.height < _SMALL
         told = facts(candidate, width)
         self.query_one("#facts", PlainText).update(told.split("\n")[0] if small else told)
+        note = self.query_one("#note", PlainText)
+        note.display = bool(candidate.rating.note)
+        note.update(note_text(candidate, width))
         most = max(2, self.size.height // 5)
         lints = lint_lines(candidate.lints, self._listing.lint, width, most)
         self.query_one("#lints", PlainText).update(lints)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import PurePath
 from typing import ClassVar
 
@@ -10,28 +9,22 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.widgets import Input
 
-from backend.config.external_editor import edit_text
 from backend.config.external_player import start_player
 from backend.errors import UpsampleError
-from backend.results.edits import text_to_edit
-from backend.results.review import Candidate
 from backend.store import State
-from backend.store.decision import Decision
-from tui.dialogs.question import QuestionDialog
+from tui.review.deciding import DecidingPage
 from tui.review.help import HELP
-from tui.review.listing import ReviewListing, Show
+from tui.review.listing import Show
 from tui.review.review_list import ReviewHeadings, ReviewList
 from tui.review.review_pane import ReviewPane
 from tui.review.text import empty_text, title
-from tui.review.workers import ReviewFailed, ReviewRead, ReviewTold, ReviewWorkers
+from tui.review.workers import ReviewFailed, ReviewRead, ReviewTold
 from tui.shell.desk import Desk
-from tui.shell.terminal import copy, lend_terminal
+from tui.shell.terminal import copy
 from tui.text import paragraphs
-from tui.widgets.amounts import counted
-from tui.widgets.page import HELP_KEY, FilteredPage, FilterInput
+from tui.widgets.page import HELP_KEY, FilterInput
 from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import CurrentChanged
 
@@ -45,7 +38,7 @@ _LOOKS: list[str | PurePath] = [
 _FILTER_EXAMPLES = "words of a name or prompt; undecided, repetition …"
 
 
-class ReviewPage(FilteredPage):
+class ReviewPage(DecidingPage):
     """Shows a list and two texts. Workers read and write in threads and post messages; handlers own the
     listing.
     """
@@ -55,12 +48,6 @@ class ReviewPage(FilteredPage):
     LIST = ReviewList
     CSS_PATH = _LOOKS
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,y", "accept", "accept", key_display="⏎"),
-        Binding("x", "reject", "reject"),
-        Binding("e", "edit", "edit"),
-        Binding("U", "undo", "undo"),
-        Binding("g", "again", "again"),
-        Binding("A", "accept_all", "accept all", show=False),
         Binding("left_square_bracket", "candidate(-1)", "candidate before", show=False),
         Binding("right_square_bracket", "candidate(1)", "next candidate", show=False),
         Binding("d", "compare", "compare", show=False),
@@ -77,17 +64,10 @@ class ReviewPage(FilteredPage):
     ]
 
     def __init__(self, desk: Desk) -> None:
-        super().__init__()
+        super().__init__(desk)
         self._desk = desk
-        self.review_workers = None if desk.queue is None else ReviewWorkers(self, desk.queue)
-        """None for an app without a queue."""
-        self.listing = ReviewListing()
         self._trouble = ""
         """Why the results could not be read."""
-        self._edits: dict[int, str] = {}
-        """What users made of results in their editor, by job, until it is accepted."""
-        self._pending: set[int] = set()
-        """Jobs for which a decision is on its way."""
         self._done = -1
         """How many jobs of this session were done when the results were last read."""
 
@@ -114,7 +94,7 @@ class ReviewPage(FilteredPage):
 
     def on_mount(self) -> None:
         """Show an empty page; `on_screen_resume` begins to read."""
-        self._show_listing()
+        self.show_listing()
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         """Read the results again, because other pages and programs may have changed them."""
@@ -140,7 +120,7 @@ class ReviewPage(FilteredPage):
         self._trouble = ""
         self.listing.take(message.review)
         self._go_to_asked()
-        self._show_listing()
+        self.show_listing()
 
     def _go_to_asked(self) -> None:
         asked, self.host.to_review = self.host.to_review, None
@@ -156,7 +136,7 @@ class ReviewPage(FilteredPage):
     def _tell_trouble(self, message: ReviewFailed) -> None:
         if message.job is None:
             self._trouble = str(message.error)
-            self._show_listing()
+            self.show_listing()
             return
         self._pending.discard(message.job)
         text = paragraphs(str(message.error))
@@ -167,14 +147,14 @@ class ReviewPage(FilteredPage):
     def _tell(self, message: ReviewTold) -> None:
         if message.job is not None:
             self._pending.discard(message.job)
-            self._edits.pop(message.job, None)
         if message.text:
             self.notify(message.text, markup=False)
         self._read()
 
     # --- showing ---
 
-    def _show_listing(self) -> None:
+    def show_listing(self) -> None:
+        """Show the list, its title, and the current result."""
         self.set_class(not self.listing.shown, "-empty")
         if not self.listing.shown:
             if self.review_workers is None:
@@ -189,102 +169,6 @@ class ReviewPage(FilteredPage):
     def _show_current(self) -> None:
         self.pane.show()
 
-    # --- deciding ---
-
-    def action_accept(self) -> None:
-        """Accept the result, which writes its file, and go on to the next undecided one."""
-        if candidate := self._needed():
-            self._decide(candidate, Decision.ACCEPTED)
-
-    def action_reject(self) -> None:
-        """Reject the result, which restores its file."""
-        candidate = self._needed()
-        if candidate is None:
-            return
-        if candidate.decision is Decision.REJECTED and not self._is_passed_over(candidate):
-            self.notify("It is rejected already; U takes the last decision back.", markup=False)
-        else:
-            self._decide(candidate, Decision.REJECTED)
-
-    def _is_passed_over(self, candidate: Candidate) -> bool:
-        """Return whether the candidate counts as rejected because another one was accepted."""
-        return bool(self.listing.current and self.listing.current.chosen not in (None, candidate))
-
-    async def action_edit(self) -> None:
-        """Let the user edit the text, and accept the edited one."""
-        candidate = self._needed()
-        if candidate is None:
-            return
-        begun = self._edits.get(candidate.number) or text_to_edit(candidate.result.prompt)
-        text = await lend_terminal(self.app, partial(edit_text, begun))
-        if text is not None:
-            self._take_edited(candidate, text)
-
-    def _take_edited(self, candidate: Candidate, text: str) -> None:
-        if not text:
-            self.notify("The text is empty, so nothing was changed; x rejects.", markup=False)
-        elif text == text_to_edit(candidate.result.prompt).strip():
-            self.notify("The text was not changed, so nothing was decided.", markup=False)
-        else:
-            self._edits[candidate.number] = text
-            self._decide(candidate, Decision.EDITED, text)
-
-    def _decide(self, candidate: Candidate, decision: Decision, text: str | None = None) -> None:
-        if self.review_workers is None or candidate.number in self._pending:
-            return
-        self._pending.add(candidate.number)
-        self.review_workers.decide(candidate.number, decision, text)
-        self.listing.go_to_undecided(self._pending)
-        self._show_listing()
-
-    def action_undo(self) -> None:
-        """Undo the last decision."""
-        if self.review_workers is not None:
-            self.review_workers.undo()
-
-    def action_accept_all(self) -> None:
-        """Ask, and then accept all shown results that are undecided and have no lint."""
-        numbers, workers = self.listing.unlinted, self.review_workers
-        if not numbers or workers is None:
-            self.notify("Nothing that is shown is undecided and without lints.", markup=False)
-            return
-        kept = sum(prompt.decision is Decision.UNDECIDED for prompt in self.listing.shown)
-        rest = kept - len(numbers)
-        question = Content.assemble(
-            "Accept ",
-            (counted(len(numbers), "result"), "bold"),
-            " that nothing speaks against?",
-            (f"\n{counted(rest, 'other')} stay undecided." if rest else "", "$foreground-muted"),
-        )
-
-        def take_answer(yes: bool | None) -> None:
-            if yes:
-                workers.accept_all(numbers)
-
-        title = "Accept all without lints"
-        dialog = QuestionDialog(title, question, "accept", default=True)
-        self.app.push_screen(dialog, take_answer)
-
-    def _needed(self) -> Candidate | None:
-        """Return the current candidate; if there is none, tell the user so."""
-        candidate = self.listing.candidate
-        if candidate is None:
-            self.notify("There is no result to decide about.", markup=False)
-        return candidate
-
-    # --- another answer ---
-
-    def action_again(self) -> None:
-        """Queue the same prompt with the next seed."""
-        candidate = self._needed()
-        if candidate is None or self.review_workers is None:
-            return
-        if self.host.runner is None:
-            why = "Nobody works on the queue from here, so nothing can be drawn again."
-            self.notify(why, severity="warning", markup=False)
-            return
-        self.review_workers.draw_again(candidate.number, self.host.runner, self.host.live)
-
     # --- looking ---
 
     def action_candidate(self, steps: int) -> None:
@@ -292,11 +176,11 @@ class ReviewPage(FilteredPage):
         if self.listing.current and len(self.listing.current.candidates) == 1:
             self.notify("It is the only candidate; g draws another one.", markup=False)
         self.listing.step_candidate(steps)
-        self._show_listing()
+        self.show_listing()
 
     def action_compare(self) -> None:
         """Compare with the next other result for the same spec: a candidate, or that of another run."""
-        if self._needed() is None:
+        if self.needed() is None:
             return
         if not self.listing.step_compared():
             self.notify("It is the only result for its spec; g draws another one.", markup=False)
@@ -304,7 +188,7 @@ class ReviewPage(FilteredPage):
 
     async def action_play(self) -> None:
         """Play the video outside of the terminal."""
-        candidate = self._needed()
+        candidate = self.needed()
         if candidate is None:
             return
         job = candidate.result.job
@@ -320,7 +204,7 @@ class ReviewPage(FilteredPage):
 
     def action_lint(self, steps: int) -> None:
         """Choose another lint, and scroll to its place."""
-        candidate = self._needed()
+        candidate = self.needed()
         if candidate is None:
             return
         if not candidate.lints:
@@ -336,21 +220,21 @@ class ReviewPage(FilteredPage):
 
     def action_copy(self) -> None:
         """Copy the result to the clipboard. Where the terminal allows it, this works over SSH too."""
-        if candidate := self._needed():
+        if candidate := self.needed():
             copy(self.app, candidate.result.prompt)
             self.notify("The result is copied, if the terminal allows it (OSC 52).", markup=False)
 
     def action_show(self) -> None:
         """Show all prompts, then the undecided, then those with lints."""
         self.listing.set_show(self.listing.show.next)
-        self._show_listing()
+        self.show_listing()
 
     # --- filter ---
 
     @on(Input.Changed)
     def _filter_as_typed(self, event: Input.Changed) -> None:
         self.listing.set_filter(event.value)
-        self._show_listing()
+        self.show_listing()
 
     def action_back(self) -> None:
         """Focus the list; from there, show all results."""
@@ -363,7 +247,7 @@ class ReviewPage(FilteredPage):
             self.filter_input.value = ""
         self.listing.set_filter("")
         self.listing.set_show(Show.ALL)
-        self._show_listing()
+        self.show_listing()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Give the keys of the page to the filter while the user types it."""

@@ -32,13 +32,22 @@ COLOURS = {
     Decision.REJECTED: "$text-error",
 }
 LINT_GLYPH = "!"
+STAR = "★"
 
-_CURSOR = 2
+_CURSOR = 3
 _STATE = 12
 _CANDIDATES = 4
 _LINTS = 5
 _TOKENS = 7
-_NAME = 12
+_RATING = 6
+_OPTIONAL = (
+    ("lints", _LINTS),
+    ("candidates", _CANDIDATES),
+    ("rating", _RATING),
+    ("tokens", _TOKENS),
+)
+"""Columns that a slim list lacks, the last ones first, with their widths."""
+_NAME = 20
 """The least width of the name. Columns are left out before it becomes narrower."""
 
 _KEPT_STYLE = "underline $text-accent"
@@ -61,13 +70,14 @@ class ReviewColumns:
     candidates: int
     lints: int
     tokens: int
+    rating: int
 
 
 def lay_out(width: int) -> ReviewColumns:
     """Return the columns for a list of this width."""
     spare = width - _CURSOR - _STATE - _NAME
     given = {}
-    for column, cells in (("lints", _LINTS), ("tokens", _TOKENS), ("candidates", _CANDIDATES)):
+    for column, cells in _OPTIONAL:
         given[column] = cells if cells <= spare else 0
         spare -= given[column]
     return ReviewColumns(state=_STATE, name=_NAME + spare, **given)
@@ -83,12 +93,18 @@ def headings(columns: ReviewColumns) -> str:
             right("×", columns.candidates),
             right("lint", columns.lints),
             right("tokens", columns.tokens),
+            right("rating", columns.rating),
         )
     )
 
 
 def cells(
-    prompt: Reviewed, candidate: Candidate, columns: ReviewColumns, *, current: bool
+    prompt: Reviewed,
+    candidate: Candidate,
+    columns: ReviewColumns,
+    *,
+    current: bool,
+    marked: bool = False,
 ) -> list[tuple[str, str]]:
     """Return one line of the list: texts, each with the last part of the name of its style."""
     decision = prompt.decision
@@ -97,12 +113,14 @@ def cells(
     lints = f"{LINT_GLYPH}{len(candidate.lints)}" if candidate.lints else ""
     name = cut_middle(one_line(prompt.name), columns.name - 1)
     return [
-        ("▸ " if current else "  ", "cursor-glyph"),
+        ("▸" if current else " ", "cursor-glyph"),
+        ("● " if marked else "  ", "mark"),
         (left(f"{GLYPHS[decision]} {decision}", columns.state), decision.value),
         (left(name, columns.name), "name"),
         (right(f"×{several}" if several > 1 else "", columns.candidates), "count"),
         (right(lints, columns.lints), "lints"),
         (right("" if tokens is None else f"{tokens:,}", columns.tokens), "count"),
+        (right(STAR * candidate.rating.stars, columns.rating), "rating"),
     ]
 
 
@@ -114,6 +132,8 @@ def title(listing: ReviewListing) -> Content:
         parts.append(Content(f"{undecided:,} undecided" if undecided else "all decided"))
         if linted:
             parts.append(Content.styled(f"{LINT_GLYPH} {linted:,} with lints", "$text-warning"))
+    if listing.marks:
+        parts.append(Content.styled(f"{len(listing.marks):,} marked", "$text-accent"))
     if listing.show is not Show.ALL or listing.filter:
         which = [listing.show.value] if listing.show is not Show.ALL else []
         which += [f"/{one_line(listing.filter)}"] if listing.filter else []
@@ -164,8 +184,21 @@ def empty_text(listing: ReviewListing, trouble: str) -> Content:
 def heading(prompt: Reviewed, candidate: Candidate, width: int) -> Content:
     """The name, and what was decided."""
     state = f"{GLYPHS[candidate.decision]} {candidate.decision}"
-    name = cut_middle(one_line(prompt.name), max(8, width - len(state) - 3))
-    return Content.assemble((name, "bold"), "   ", (state, f"bold {COLOURS[candidate.decision]}"))
+    if candidate.decision is Decision.REJECTED and prompt.chosen not in (None, candidate):
+        state += f": job {prompt.chosen.number} is in its place"
+    stars = STAR * candidate.rating.stars
+    name = cut_middle(one_line(prompt.name), max(8, width - len(state) - len(stars) - 6))
+    return Content.assemble(
+        (name, "bold"),
+        "   ",
+        (state, f"bold {COLOURS[candidate.decision]}"),
+        (f"   {stars}" if stars else "", "$text-warning"),
+    )
+
+
+def note_text(candidate: Candidate, width: int) -> Content:
+    """The user's note about the result, on one line."""
+    return Content.styled(cut(one_line(candidate.rating.note), width), "italic $text-accent")
 
 
 def tabs(prompt: Reviewed, candidate: Candidate) -> Content:

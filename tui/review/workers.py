@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,14 @@ from textual.worker import Worker
 from backend.errors import UpsampleError
 from backend.results.review import Candidate, Review
 from backend.store.decision import Decision
-from tui.review.decisions import accept_many, decide_one, order_for, read_review, undo_last
+from tui.review.decisions import (
+    decide_many,
+    decide_one,
+    order_for,
+    rate_many,
+    read_review,
+    undo_last,
+)
 from tui.shell.steady_app import CHANGES
 from tui.state.live import Live
 from tui.text import one_line
@@ -73,9 +80,19 @@ class ReviewWorkers:
         """Undo the last decision."""
         self._change(lambda: undo_last(self._queue), 0)
 
-    def accept_all(self, numbers: list[int]) -> None:
-        """Accept the results of these jobs."""
-        self._start(partial(self._accept_all, numbers))
+    def decide_many(self, numbers: Sequence[int], decision: Decision) -> None:
+        """Accept or reject the results of these jobs."""
+        self._start(
+            partial(self._change_many, partial(decide_many, self._queue, numbers, decision))
+        )
+
+    def rate(
+        self, numbers: Sequence[int], stars: int | None = None, note: str | None = None
+    ) -> None:
+        """Rate the results of these jobs, or note something about them."""
+        self._start(
+            partial(self._change_many, partial(rate_many, self._queue, numbers, stars, note))
+        )
 
     def draw_again(self, number: int, runner: QueueRunner, live: Live) -> None:
         """Queue the prompt of a job with the next seed."""
@@ -107,9 +124,9 @@ class ReviewWorkers:
         else:
             self._page.post_message(ReviewRead(review))
 
-    async def _accept_all(self, numbers: list[int]) -> None:
+    async def _change_many(self, change: Callable[[], tuple[str, list[UpsampleError]]]) -> None:
         async with self.in_order:
-            text, troubles = await asyncio.to_thread(accept_many, self._queue, numbers)
+            text, troubles = await asyncio.to_thread(change)
         for error in troubles[:1]:
             more = f"\n… and {len(troubles) - 1:,} more" if len(troubles) > 1 else ""
             self._page.post_message(ReviewFailed(UpsampleError(f"{error}{more}"), 0))

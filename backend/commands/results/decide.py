@@ -13,21 +13,35 @@ from backend.commands.queue import (
     require_choice,
 )
 from backend.console import safe, say
-from backend.errors import UpsampleError
+from backend.errors import InputError, UpsampleError
 from backend.exit_codes import ExitCode
-from backend.results.review import FileChanges, decide, undo, unlinted
+from backend.results.ratings import best_of_each
+from backend.results.review import FileChanges, decide, load_review, undo, unlinted
 from backend.store import Store
 from backend.store.decision import Decided, Decision
 
 
-def accept_results(numbers: Sequence[int], *, clean: bool, force: bool, as_json: bool) -> ExitCode:
-    """Accept these results, or all undecided results without lints. One `undo` takes all of them back."""
-    require_choice(numbers, "--clean", is_given=clean)
+def accept_results(
+    numbers: Sequence[int], *, clean: bool, best: bool, force: bool, as_json: bool
+) -> ExitCode:
+    """Accept these results; or all undecided ones without lints (`clean`); or of each prompt the one that is
+    rated best. One `undo` takes all of them back.
+    """
+    if clean and best:
+        raise InputError("--clean and --best choose different results", "Use one of them.")
+    require_choice(numbers, "--best" if best else "--clean", is_given=clean or best)
 
     def choose(store: Store) -> Sequence[int]:
+        if best:
+            return best_of_each(load_review(store).prompts)
         return unlinted(store) if clean else numbers
 
-    return _decide_all(choose, Decision.ACCEPTED, force=force, as_json=as_json)
+    nothing = (
+        "No rated result waits to be accepted."
+        if best
+        else "Nothing that is undecided is without lints."
+    )
+    return _decide_all(choose, Decision.ACCEPTED, nothing, force=force, as_json=as_json)
 
 
 def reject_results(numbers: Sequence[int], *, as_json: bool) -> ExitCode:
@@ -53,7 +67,12 @@ def undo_decisions() -> ExitCode:
 
 
 def _decide_all(
-    choose: Callable[[Store], Sequence[int]], decision: Decision, *, force: bool, as_json: bool
+    choose: Callable[[Store], Sequence[int]],
+    decision: Decision,
+    nothing: str = "",
+    *,
+    force: bool,
+    as_json: bool,
 ) -> ExitCode:
     outcomes: list[JobOutcome] = []
     with open_user_queue() as store:
@@ -67,7 +86,6 @@ def _decide_all(
                 continue
             made = store.decisions([job.number])[job.number]
             outcomes.append(JobOutcome(job, True, _as_words(decision, files)))
-    nothing = "Nothing that is undecided is without lints."
     return conclude(outcomes, nothing=nothing, as_json=as_json)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.text import Text
 
@@ -73,6 +74,9 @@ def show_results(numbers: Sequence[int], *, as_json: bool) -> ExitCode:
 def _show_texts(prompt: Reviewed, candidate: Candidate) -> None:
     job = candidate.result.job
     write_line(f"job {job.number}  {safe(prompt.name)}  {candidate.decision}  {prompt.place}")
+    if candidate.rating.stars or candidate.rating.note:
+        write_line(f"{'★' * candidate.rating.stars} {candidate.rating.note}".strip())
+    write_line(_how_made(candidate))
     for lint in candidate.lints:
         write_line(f"! {lint.kind}: {lint.message}")
     for text in (job.prompt, prompt_lines(candidate.result.prompt)):
@@ -80,6 +84,19 @@ def _show_texts(prompt: Reviewed, candidate: Candidate) -> None:
         for line in text.splitlines():
             write_line(line)
     write_line("")
+
+
+def _how_made(candidate: Candidate) -> str:
+    """Return in a line how the result was made: by whom, on which box, with which seed and profile."""
+    made, job = candidate.result.provenance, candidate.result.job
+    by = f"by {made['written_by']}" if not candidate.result.answer.notice else str(made["engine"])
+    parts = (
+        by,
+        f"on {made['box']}",
+        f"profile {made['profile']}",
+        f"seed {job.seed + job.candidate}",
+    )
+    return " · ".join(parts)
 
 
 def _as_json(prompt: Reviewed, candidate: Candidate) -> dict[str, Json]:
@@ -94,6 +111,8 @@ def _as_json(prompt: Reviewed, candidate: Candidate) -> dict[str, Json]:
         "seed": job.seed + job.candidate,
         "original": job.prompt,
         "prompt": result.prompt,
+        "rating": candidate.rating.stars or None,
+        "note": candidate.rating.note,
         "lints": [_lint_json(lint) for lint in candidate.lints],
         "provenance": dict(result.provenance),
     }
@@ -107,11 +126,17 @@ def _lint_json(lint: Lint) -> dict[str, Json]:
     }
 
 
+def _below(folder: Path, file: Path) -> str:
+    """Return the file's path as one would write it in the folder."""
+    return str(file.relative_to(folder) if file.is_relative_to(folder) else file)
+
+
 def _show_table(found: list[tuple[Reviewed, int, Candidate]]) -> None:
     shown = table(
-        "job", "decision", "name", "candidate", "tokens", "lints",
-        right=("job", "candidate", "tokens"), long=("name", "lints"),
+        "job", "decision", "name", "candidate", "tokens", "rating", "lints", "file",
+        right=("job", "candidate", "tokens"), long=("name", "lints", "file"),
     )  # fmt: skip
+    cwd = Path.cwd()
     for prompt, n, candidate in found:
         tokens = candidate.result.answer.completion_tokens
         shown.add_row(
@@ -123,6 +148,8 @@ def _show_table(found: list[tuple[Reviewed, int, Candidate]]) -> None:
             Text(safe(prompt.name)),
             f"{n}/{len(prompt.candidates)}",
             "" if tokens is None else f"{tokens:,}",
+            "★" * candidate.rating.stars,
             Text(", ".join(lint.kind.value for lint in candidate.lints), "yellow"),
+            safe(_below(cwd, prompt.place)) if candidate.decision.is_wanted else "",
         )
     out().print(shown)

@@ -15,8 +15,8 @@ from backend.planning.orders import draw_again
 from backend.results.lints import LintKind
 from backend.results.review import (
     Reviewed,
-    accept_all,
     decide,
+    decide_all,
     deliver,
     load_review,
     undo,
@@ -375,7 +375,7 @@ def test_all_that_were_accepted_at_once_are_undone_at_once(
     ]
     out.mkdir()
     (out / "b.json").write_text("mine")
-    outcome, troubles = accept_all(store, [job.number for job in jobs])
+    outcome, troubles = decide_all(store, [job.number for job in jobs], Decision.ACCEPTED)
     assert outcome.written == (out / "a.json", out / "c.json")
     assert "b.json exists already" in str(troubles[0])
     assert len(undo(store)[0]) == 2

@@ -302,7 +302,6 @@ async def test_an_object_is_shown_in_lines_and_a_wrong_edit_of_it_is_kept_until_
         await until(pilot, lambda: decisions(page) == {"dusk": "edited"})
         prompt = await written(pilot, tmp_path, "dusk")
         assert prompt == '{"scene": "a short dusk", "fps": 16}'
-        assert page._edits == {}
 
 
 async def test_an_editor_that_is_not_there_is_told(
@@ -420,3 +419,52 @@ async def test_the_player_is_given_the_video(
         played = tmp_path / "clips" / "plain.mov.played"
         await until(pilot, played.exists)
         await until(pilot, lambda: "plays plain.mov" in said(pilot))
+
+
+async def test_ratings_notes_and_the_best_of_each(app: UpsampleApp, tmp_path: Path) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await review(pilot)
+        await pilot.press("right_square_bracket", "plus", "plus")
+
+        def stars() -> list[int]:
+            assert page.listing.current is not None
+            return [candidate.rating.stars for candidate in page.listing.current.candidates]
+
+        await until(pilot, lambda: stars() == [0, 2, 0] or stars() == [0, 1, 0])
+        await pilot.press("m", *"calm", "enter")
+        await until(pilot, lambda: "calm" in text_of(page, "#note"))
+        await pilot.press("B")
+        await until_screen(pilot, QuestionDialog)
+        await pilot.press("enter")
+        await until(pilot, lambda: decisions(page)["robot_office"] == "accepted")
+        assert (await written(pilot, tmp_path, "robot_office")).count("girl") == 2
+        await pilot.press("slash", *"rating:1+", "enter")
+        assert [prompt.name for prompt in page.listing.shown] == ["robot_office"]
+
+
+async def test_a_decision_about_all_that_are_marked_is_undone_at_once(app: UpsampleApp) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await review(pilot)
+        await pilot.press("space", "j", "space")
+        assert "2 marked" in text_of(page, "#title")
+        await pilot.press("x")
+        await until_screen(pilot, QuestionDialog)
+        await pilot.press("enter")
+        await until(pilot, lambda: decisions(page)["neon_night"] == "rejected")
+        assert "marked" not in text_of(page, "#title")
+        await pilot.press("U")
+        await until(pilot, lambda: decisions(page)["neon_night"] == "undecided")
+
+
+async def test_after_a_rejected_candidate_the_next_one_of_the_prompt_is_shown(
+    app: UpsampleApp,
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await review(pilot)
+        await pilot.press("x")
+        assert current(page) == "robot_office"
+        assert page.listing.candidate is not None
+        assert page.listing.candidate.number == 2
+        await pilot.press("x", "x")
+        assert current(page) == "neon_night"
+        await until(pilot, lambda: decisions(page)["robot_office"] == "rejected")
