@@ -17,7 +17,7 @@ from backend.sizes import Bound, Size
 from backend.specs.media import Media
 from backend.specs.model import Mode
 from backend.specs.quoting import quoted
-from backend.video import FrameSampling
+from backend.video import FrameFormat, FrameSampling
 
 LEAST_MAX_TOKENS = 64
 """The shortest context length, in tokens, that `max_tokens` may be."""
@@ -66,6 +66,8 @@ class Upsampling(_Section):
     reserve: int = Field(ge=1)
     frames_to_extract: int = Field(ge=1, le=64)
     frame_sampling: FrameSampling
+    frame_format: FrameFormat
+    jpeg_quality: int = Field(ge=1, le=100)
     safe_resolution: str
     auto_resize: bool
     fit: Fit
@@ -134,11 +136,15 @@ class Upsampling(_Section):
     def as_json(self, *, without: Collection[str] = ()) -> str:
         """Return the settings as JSON, by which equal orders are recognised.
 
-        What came after the first version is left out while it is empty, so that orders which do not use it
-        stay equal to those that were made before.
+        What came after the first version is left out while it is empty, or changes nothing, so that orders
+        which do not use it stay equal to those that were made before, and earlier versions read them.
         """
-        empty = {name for name in _LATER if not getattr(self, name)}
-        return self.model_dump_json(exclude=empty.union(without))
+        unused = {name for name in _LATER if not getattr(self, name)}
+        if self.frame_format is not FrameFormat.JPEG:
+            unused.add("jpeg_quality")
+        if self.frame_format is FrameFormat.AUTO:
+            unused.add("frame_format")
+        return self.model_dump_json(exclude=unused.union(without))
 
     def changed(self, changes: Mapping[str, object]) -> Upsampling:
         """Return these settings with some of them changed, for specs of every kind.

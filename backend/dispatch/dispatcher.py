@@ -83,9 +83,7 @@ class Dispatcher(Recipient[Ready]):
         self._last_welcome = LastWelcome()
         self._counts = CountWatch(store, box.name, watch)
         self._videos = VideoIndex(default_index())
-        self._preparer = Preparer.of(
-            box.setup, self._last_welcome.wait, self._counts, self._videos.probe
-        )
+        self._preparer = Preparer.of(box, self._last_welcome.wait, self._counts, self._videos.probe)
         self._fetcher = fetcher
         self._flights: Flights[Ready] = Flights()
         self._courier = Courier(box.name, self._flights, self, app=store.queue_id)

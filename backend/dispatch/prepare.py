@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from backend.box.link import Box
 from backend.config import EngineName, Upsampling, queued_settings, said_max_tokens
 from backend.dispatch.count_watch import CountWatch
 from backend.dispatch.processors import Processors
@@ -16,14 +17,25 @@ from backend.errors import BoxOutdated, MediaError
 from backend.planning.admission import refuse_json_of_sketch
 from backend.planning.box_context import keep_context
 from backend.planning.box_counts import BoxCounts
+from backend.planning.frame_format import sent_format
 from backend.planning.orders import seed_of_draw
 from backend.planning.plan import Plan, Planner, make_request
 from backend.sizes import Size
 from backend.specs.media import ShownMedia
 from backend.store import Job
 from backend.tokens import TextCounter
-from backend.video import Frame, Prepared, RecentVideos, Video, prepare_frames, probe, read_frame
-from remote.protocol import Request, Setup, Submit, Welcome
+from backend.video import (
+    Frame,
+    FrameFormat,
+    Prepared,
+    RecentVideos,
+    Video,
+    prepare_frames,
+    probe,
+    read_frame,
+)
+from backend.video.packing import pack_frames
+from remote.protocol import Request, Submit, Welcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +46,7 @@ class Ready:
     plan: Plan
     request: Request
     images: tuple[Path, ...]
-    """PNG files in the order of the request's frames."""
+    """The pictures' files in the order of the request's frames."""
     image_bytes: int
     """Size of all frames together in bytes, before base64."""
     identity: str
@@ -50,7 +62,7 @@ class Ready:
     @property
     def pictures(self) -> Set[str]:
         """SHA-256 of each frame's file."""
-        return frozenset(frame.sha256 for frame in self.request.frames)
+        return frozenset(frame.file for frame in self.request.frames)
 
     @property
     def prompt_tokens(self) -> int:
@@ -63,8 +75,8 @@ class Ready:
         Reads these frames' files; raises OSError when one is gone, or is another file now.
         """
         images = tuple(
-            base64.b64encode(read_frame(path, frame.sha256)).decode()
-            if frame.sha256 in pictures
+            base64.b64encode(read_frame(path, frame.file)).decode()
+            if frame.file in pictures
             else ""
             for frame, path in zip(self.request.frames, self.images, strict=True)
         )
@@ -82,11 +94,14 @@ class Preparer:
         *,
         asks_server: bool = False,
         writes_prose: bool = False,
+        engine: str = EngineName.VLLM,
+        is_near: bool = False,
         probe: Callable[[Path], Video] = probe,
     ) -> None:
         """`model` is empty where the welcome names it. `welcome` waits for one, and returns the last. With
         `asks_server`, the welcome may tell the context length, so no job is planned before it. With
-        `writes_prose`, the engine cannot answer in JSON.
+        `writes_prose`, the engine cannot answer in JSON. `engine` and `is_near`, for a box on this machine,
+        decide how frames are packed.
 
         What the box has counted, as `counts` has heard, corrects the plans.
         """
@@ -94,6 +109,8 @@ class Preparer:
         self._welcome = welcome
         self._asks_server = asks_server
         self._writes_prose = writes_prose
+        self._engine = engine
+        self._is_near = is_near
         self._counts = counts
         self._counter = TextCounter()
         self._kept_context = 0
@@ -110,18 +127,21 @@ class Preparer:
     @classmethod
     def of(
         cls,
-        setup: Setup,
+        box: Box,
         welcome: Callable[[], Awaitable[Welcome]],
         counts: CountWatch,
         probe: Callable[[Path], Video],
     ) -> Preparer:
-        """Make the preparer for a box with this setup."""
+        """Make the preparer for a box."""
+        setup = box.setup
         return cls(
             setup.model,
             welcome,
             counts,
             asks_server=setup.openai is not None,
             writes_prose=setup.engine == EngineName.SKETCH,
+            engine=setup.engine,
+            is_near=not box.host,
             probe=probe,
         )
 
@@ -139,11 +159,20 @@ class Preparer:
         plan = await asyncio.to_thread(planner.plan, job.prompt, shown, job.target)
         if plan.refusal is not None:
             raise plan.refusal
-        frames: list[Frame] = []
+        drawn: list[tuple[Video, tuple[Frame, ...]]] = []
         if plan.size is not None:
             for video, count in plan.shown:
-                frames += await self._draw(video, plan.size, count, planner)
+                drawn.append((video, await self._draw(video, plan.size, count, planner)))
         welcome = await self._welcome()
+        form = sent_format(
+            planner.settings.frame_format,
+            self._engine,
+            is_near=self._is_near,
+            protocol=welcome.protocol,
+        )
+        frames: list[Frame] = []
+        for video, of_one in drawn:
+            frames += await self._pack(video, of_one, form, planner)
         model = self._model or welcome.model
         request = replace(
             make_request(plan, frames, planner, model, seed_of_draw(job), job.candidate),
@@ -166,6 +195,15 @@ class Preparer:
             with self._processors.share() as threads:
                 settings, videos = planner.settings, self._videos
                 return (await _draw(video, size, count, settings, videos, threads)).frames
+
+    async def _pack(
+        self, video: Video, drawn: tuple[Frame, ...], form: FrameFormat, planner: Planner
+    ) -> tuple[Frame, ...]:
+        if form is FrameFormat.PNG:
+            return drawn
+        async with self._drawing[video.path]:
+            quality = planner.settings.jpeg_quality
+            return await asyncio.to_thread(pack_frames, drawn, form, quality)
 
     async def _told_context(self, box: str) -> int:
         """Return the context length that the box's server tells; 0 where it tells none or is not asked."""

@@ -44,6 +44,8 @@ SHORT_ANSWER = 1
 _DRAWN_AT_ONCE = 2
 
 
+_OF_NO_MATTER = {"hint_video_dir", "frame_format", "jpeg_quality"}
+"""Settings that change nothing here: frames are kept in a folder of the measurement, and sent as PNG."""
 _Ask = Callable[[Size | None, int, int], Awaitable[tuple[Budget, Reply]]]
 """Asks about a size, a number of frames and a length of the answer; returns our count and the reply."""
 
@@ -241,7 +243,7 @@ class MeasurementRun:
     def _hash_subject(self) -> str:
         """Return a hash of the box, the model, the server and the settings that are measured."""
         lab, setup = self._lab, self._box.setup
-        settings = lab.planner.settings.model_dump_json(exclude={"hint_video_dir"})
+        settings = lab.planner.settings.model_dump_json(exclude=_OF_NO_MATTER)
         parts = [self._box.name, self._box.host, setup.fingerprint(), settings, lab.prompt]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

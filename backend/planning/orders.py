@@ -21,6 +21,7 @@ from backend.specs.media import Media, choose_media
 from backend.specs.model import Mode, Spec, SpecFormat
 from backend.store import Job, Order, Store
 from backend.store.job_rows import target_column
+from backend.video import FrameFormat
 
 T = TypeVar("T", bound=Order)
 
@@ -167,7 +168,10 @@ def _asking_for(
     )
     text = settings_to_queue(settings, follows_server=batch.follows_server)
     profile = load_profile(settings.profile)
-    return _Asking(text, settings.as_json(), settings.media, profile)
+    # Without loss, the model sees the same, however the frames are packed.
+    is_lossy = settings.frame_format is FrameFormat.JPEG
+    same = settings.as_json(without=() if is_lossy else ("frame_format",))
+    return _Asking(text, same, settings.media, profile)
 
 
 class _Destinations:

@@ -14,16 +14,18 @@ from backend.planning.admission import (
     refused_by_plan,
 )
 from backend.planning.costs import most_draws, token_cost
+from backend.planning.frame_format import planned_format
 from backend.planning.orders import Batch
 from backend.planning.pace import Pace
 from backend.planning.plan import Plan
 from backend.sizes import Size
 from backend.specs.model import Spec
 from backend.store import Order
-from backend.video import DrawnFrames, Video
+from backend.video import DrawnFrames, FrameFormat, Video
+from backend.video.packing import packed_bytes
 
-BYTES_PER_PIXEL = 1.1
-"""Bytes of a PNG for each pixel, for a street or workshop video; measured 0.9 to 1.5, and 0.4 for a
+BYTES_PER_PIXEL = {FrameFormat.PNG: 1.1, FrameFormat.WEBP: 0.7, FrameFormat.JPEG: 0.25}
+"""Bytes for each pixel, for a street or workshop video; measured 0.9 to 1.5 of a PNG, and 0.4 for a
 segmentation."""
 
 
@@ -98,9 +100,15 @@ def summarise(
     of planned specs; an error that it raises ends the work.
     """
     sums = _Sums(refused=list(assessment.refused))
-    drawn = DrawnFrames(batch.settings.hint_video_dir, batch.settings.frame_sampling)
+    settings = batch.settings
+    form = planned_format(settings, batch.box_settings)
+    drawn = DrawnFrames(
+        settings.hint_video_dir,
+        settings.frame_sampling,
+        lambda folder, count: packed_bytes(folder, count, form, settings.jpeg_quality),
+    )
     for count, accepted in enumerate(assessment.accepted, 1):
-        _add(sums, accepted, plan(accepted.spec), drawn)
+        _add(sums, accepted, plan(accepted.spec), drawn, form)
         weighed(count)
     is_by_spec = batch.settings.profile == AUTO
     return Summary(
@@ -121,7 +129,9 @@ def summarise(
     )
 
 
-def _add(sums: _Sums, accepted: AdmittedSpec, plan: Plan, drawn: DrawnFrames) -> None:
+def _add(
+    sums: _Sums, accepted: AdmittedSpec, plan: Plan, drawn: DrawnFrames, form: FrameFormat
+) -> None:
     if refused := refused_by_plan(accepted.spec, plan):
         sums.refused.append(refused)
         return
@@ -143,7 +153,7 @@ def _add(sums: _Sums, accepted: AdmittedSpec, plan: Plan, drawn: DrawnFrames) ->
     if image_bytes is None:
         sums.bytes_are_exact = False
         pixels = plan.size.width * plan.size.height * plan.frames
-        image_bytes = round(pixels * BYTES_PER_PIXEL)
+        image_bytes = round(pixels * BYTES_PER_PIXEL[form])
     sums.bytes += -(-image_bytes // 3) * 4
 
 

@@ -4,8 +4,9 @@
 photographs of phones. `picture_sequences` finds the pictures of a numbered sequence. `frame_choice` chooses
 frames by their timestamps. `ffmpeg` runs ffmpeg, the only program that draws. `colours` says how HDR becomes
 what a person sees. `draw` makes frames and hint videos. `frame_cache` stores them by content, and looks up
-the sizes of stored frames. `recent_videos` caches what was read of recent videos, and `video_index` keeps on
-disk what was probed. `thumbnails` decodes small pictures for the screen. `clips` draws clips of our own.
+the sizes of stored frames; `packing` packs them to be sent. `recent_videos` caches what was read of recent
+videos, and `video_index` keeps on disk what was probed. `thumbnails` decodes small pictures for the screen.
+`clips` draws clips of our own.
 """
 
 from backend.video.colours import Colours
@@ -13,6 +14,7 @@ from backend.video.draw import Prepared, create_hint_video, prepare_frames
 from backend.video.ffmpeg_program import find_ffmpeg
 from backend.video.frame_cache import DrawnFrames, Frame, read_frame
 from backend.video.frame_choice import ChosenFrame, FrameSampling, choose_frames
+from backend.video.packing import FrameFormat
 from backend.video.probe import MediaKind, Video, probe
 from backend.video.recent_videos import RecentVideos
 from backend.video.video_index import VideoIndex
@@ -22,6 +24,7 @@ __all__ = [
     "Colours",
     "DrawnFrames",
     "Frame",
+    "FrameFormat",
     "FrameSampling",
     "MediaKind",
     "Prepared",

@@ -3,7 +3,7 @@
 The folder for hint videos contains:
 
     3f9a…-896x504.mp4          a hint video: SHA-256 of the source (16 digits) and size
-    3f9a…-896x504-1b22…/       the frames of one choice, as frame-0.png, frame-1.png, …
+    3f9a…-896x504-1b22…/       the frames of one choice, as frame-0.png, frame-1.png, … and packed
     3f9a…-896x504-hlg-bt2020.mp4, 3f9a…-896x504-1b22…-hlg-bt2020/
                                the same of a video with such colours, which are drawn for an ordinary screen
     .drawing-…/                a temporary folder: finished results are renamed out of it
@@ -45,24 +45,26 @@ TIME_LIMIT = 300.0
 
 _PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
 _PNG_END = b"IEND\xae\x42\x60\x82"
-_MOST_FRAME_BYTES = 4 * MAX_PIXELS
+MOST_FRAME_BYTES = 4 * MAX_PIXELS
 """The most bytes that are read of a frame: three a pixel before it is compressed, and some for the format."""
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture that can be sent: an RGB PNG with 8 bits in each channel."""
+    """One picture that can be sent: an RGB PNG with 8 bits in each channel, or what it was packed as."""
 
     path: Path
     sha256: str
-    """The SHA-256 of the PNG file, as 64 hex digits."""
+    """The SHA-256 of the PNG file, as 64 hex digits; of a frame that was packed as JPEG, that of the JPEG."""
     width: int
     height: int
     time: float
     """Seconds from the start of the video; 0 for an image and in a sequence of unknown rate."""
     file_size: int
     """Bytes."""
+    webp: str = ""
+    """The SHA-256 of the WebP file at `path` that holds the PNG's pixels; empty where `path` is no WebP."""
 
 
 # --- names and files of the cache ----------------------------------------------------------------
@@ -221,7 +223,7 @@ def _read_frames(
 
 def read_frame(path: Path, sha256: str) -> bytes:
     """Read a frame to send it. Raises OSError, also when it is not the file with this hash any more."""
-    png = read_plain(path, _MOST_FRAME_BYTES)
+    png = read_plain(path, MOST_FRAME_BYTES)
     if hashlib.sha256(png).hexdigest() != sha256:
         raise FileNotFoundError(errno.ENOENT, "was changed since it was drawn", str(path))
     return png
@@ -229,7 +231,7 @@ def read_frame(path: Path, sha256: str) -> bytes:
 
 def _read_frame(path: Path, time: float, size: Size, read: Callable[[Path, int], bytes]) -> Frame:
     """Read a PNG. Raises OSError, and MediaError when it is not a complete PNG of this size."""
-    png = read(path, _MOST_FRAME_BYTES)
+    png = read(path, MOST_FRAME_BYTES)
     if not png.startswith(_PNG_START) or not png.endswith(_PNG_END):
         raise MediaError(f"{path} is not a whole PNG.")
     width, height = struct.unpack_from(">II", png, len(_PNG_START))
@@ -244,9 +246,18 @@ def _read_frame(path: Path, time: float, size: Size, read: Callable[[Path, int],
 class DrawnFrames:
     """The frames in a folder for hint videos, as they were when this object was made."""
 
-    def __init__(self, hint_video_dir: Path, sampling: FrameSampling) -> None:
+    def __init__(
+        self,
+        hint_video_dir: Path,
+        sampling: FrameSampling,
+        bytes_in: Callable[[Path, int], int | None],
+    ) -> None:
+        """`bytes_in` returns the bytes of so many frames in a folder, as they are sent; None where some are
+        missing.
+        """
         self._folder = hint_video_dir
         self._sampling = sampling
+        self._bytes_in = bytes_in
         self._sizes: set[str] = set()
         self._contents: dict[Path, str] = {}
         if hint_video_dir.is_dir():
@@ -266,7 +277,6 @@ class DrawnFrames:
             chosen = choose_frames(video, count, self._sampling)
             content = self._contents[video.path]
             folder = frames_path(self._folder, content, size, chosen, video.colours)
-            frames = (folder / frame_name(at) for at in range(len(chosen)))
-            return sum(path.stat().st_size for path in frames)
+            return self._bytes_in(folder, len(chosen))
         except (OSError, UpsampleError):
             return None

@@ -1,4 +1,4 @@
-"""Keeps the frames that unfinished jobs need, as PNG files named by their SHA-256.
+"""Keeps the frames that unfinished jobs need, as files named by their SHA-256.
 
 The journal holds the requests, this folder their pictures. A picture is removed when the last job that needs
 it has ended.
@@ -32,7 +32,7 @@ class Pictures:
     def __init__(self, folder: Path, needed_by: Iterable[Request]) -> None:
         """Open the folder and remove the pictures that none of these requests needs."""
         self._folder = folder
-        self._needed = Counter(frame.sha256 for request in needed_by for frame in request.frames)
+        self._needed = Counter(frame.file for request in needed_by for frame in request.frames)
         self._sweep()
         self._room = DiskRoom(folder)
 
@@ -54,17 +54,17 @@ class Pictures:
             for name in pictures:
                 self._remove_unneeded(name)
             raise
-        self._needed.update(frame.sha256 for frame in frames)
+        self._needed.update(frame.file for frame in frames)
 
     def load(self, request: Request) -> list[bytes]:
-        """Read the PNG files of a request's frames. Raises PictureLost if one is damaged, and OSError."""
-        return [self._read(frame.sha256) for frame in request.frames]
+        """Read the pictures of a request's frames. Raises PictureLost if one is damaged, and OSError."""
+        return [self._read(frame.file) for frame in request.frames]
 
     def release(self, request: Request) -> None:
         """Remove the pictures of a request that has ended, unless another request needs them."""
         for frame in request.frames:
-            self._needed[frame.sha256] -= 1
-            self._remove_unneeded(frame.sha256)
+            self._needed[frame.file] -= 1
+            self._remove_unneeded(frame.file)
 
     def _read(self, name: str) -> bytes:
         try:
@@ -83,9 +83,9 @@ class Pictures:
         pictures: dict[str, bytes] = {}
         for frame, image in zip(frames, images, strict=True):
             if image:
-                pictures[frame.sha256] = _decode(image)
-            elif not (self._needed[frame.sha256] and (self._folder / frame.sha256).exists()):
-                raise MissingPicture(f"the picture {frame.sha256[:12]} is not here")
+                pictures[frame.file] = _decode(image)
+            elif not (self._needed[frame.file] and (self._folder / frame.file).exists()):
+                raise MissingPicture(f"the picture {frame.file[:12]} is not here")
         for name, data in pictures.items():
             if hashlib.sha256(data).hexdigest() != name:
                 raise ValueError(f"an image is not the one announced ({name[:12]})")

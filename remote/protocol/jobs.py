@@ -24,15 +24,24 @@ class FrameInfo:
     """One still picture that the model looks at, without its pixels."""
 
     sha256: str
-    """The hash of the PNG file's bytes, as 64 hex digits."""
+    """The hash of the picture's file, as 64 hex digits: of the PNG that was drawn, or of a JPEG, whose pixels
+    are others."""
     width: int
     height: int
     time: float
     """Seconds from the start of the video; 0 for an image."""
+    webp: str = ""
+    """The hash of a WebP file of the PNG's very pixels that is sent in its place; empty for the picture's own
+    file. The job's id does not depend on it. From protocol 7 on."""
 
     def __post_init__(self) -> None:
         # 0 and 0.0 are equal, but their JSON differs, and so would the job's id, which is its hash.
         object.__setattr__(self, "time", float(self.time))
+
+    @property
+    def file(self) -> str:
+        """The hash of the file that is sent."""
+        return self.webp or self.sha256
 
 
 _SAMPLING_SINCE_6 = ("top_p", "top_k", "min_p", "presence_penalty", "repetition_penalty")
@@ -98,12 +107,14 @@ class Request:
         """SHA-256 over the canonical JSON of the fields, as 64 hex digits.
 
         A field that came after the first version is left out at its default, so that a request that does not
-        use it keeps its id.
+        use it keeps its id. How a picture's pixels are packed makes no other request.
         """
         values = asdict(self)
         values = {
             name: it for name, it in values.items() if name not in _LATER or it != _LATER[name]
         }
+        for frame in values["frames"]:
+            del frame["webp"]
         values["sampling"] = {name: it for name, it in values["sampling"].items() if it is not None}
         canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()

@@ -19,7 +19,8 @@ closes the connection after a minute of silence. From 4 on, Submit may leave out
 box has. From 5 on, the box sends durable messages that are newer than its Welcome, and an app asks for what
 it has missed by Ask; before, the box sends all that come after the app's cursor, whoever's they are. 5 added
 Arrange and Submit's `app`, too. From 6 on, a request may have a schema and more sampling parameters. From 7
-on, Status tells the slots, because they may change while the daemon runs."""
+on, Status tells the slots, because they may change while the daemon runs, and a picture may be a WebP or a
+JPEG."""
 
 
 AWAY = "away: "
@@ -57,9 +58,9 @@ class Submit:
     job: str
     request: Request
     images: tuple[str, ...]
-    """The PNG files in base64, in the order of `request.frames`. From protocol 4 on, an entry may be empty
-    if the box has the picture for another job that has not ended; if it does not have it, it answers
-    Refused."""
+    """The pictures' files in base64, in the order of `request.frames`: PNG, and from protocol 7 on WebP and
+    JPEG, too. From protocol 4 on, an entry may be empty if the box has the picture for another job that has
+    not ended; if it does not have it, it answers Refused."""
     app: str = ""
     """The queue that the job belongs to: a random id of the app's queue. The box gives fair turns to queues.
     Empty for an older app."""

@@ -195,12 +195,22 @@ def _content(prompt: str, images: Sequence[bytes]) -> Json:
     if not images:
         return prompt
     parts: list[Json] = [
-        {"type": "image_url", "image_url": {"url": "data:image/png;base64," + _base64(image)}}
+        {
+            "type": "image_url",
+            "image_url": {"url": f"data:{_type_of(image)};base64,{_base64(image)}"},
+        }
         for image in images
     ]
     if prompt:
         parts.append({"type": "text", "text": prompt})
     return parts
+
+
+def _type_of(image: bytes) -> str:
+    """Return the media type of a picture's file, by its first bytes."""
+    if image.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    return "image/webp" if image[:4] == b"RIFF" and image[8:12] == b"WEBP" else "image/png"
 
 
 def _base64(data: bytes) -> str:

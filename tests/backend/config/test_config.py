@@ -329,6 +329,8 @@ def test_the_shipped_defaults_are_those_of_the_design() -> None:
         "reserve": 300,
         "frames_to_extract": 2,
         "frame_sampling": "uniform",
+        "frame_format": "auto",
+        "jpeg_quality": 90,
         "safe_resolution": "320x180",
         "auto_resize": True,
         "fit": Fit.LARGEST,

@@ -86,7 +86,7 @@ async def test_a_job_of_an_earlier_version_has_the_defaults_of_younger_settings(
 async def test_a_job_whose_profile_is_gone_fails_with_the_reason(
     job: Callable[..., Job], counted_clip: Path
 ) -> None:
-    settings = job(counted_clip).settings.replace('"transfer1"', '"mine"')
+    settings = job(counted_clip).settings.replace('"profile":"auto"', '"profile":"mine"')
     with pytest.raises(ConfigError, match="profile = 'mine': there is no such profile"):
         await Preparer("m", served).prepare(replace(job(counted_clip), settings=settings))
 
@@ -97,6 +97,43 @@ async def test_the_same_job_has_the_same_identity(
     first = await Preparer("m", served).prepare(job(counted_clip))
     second = await Preparer("m", served).prepare(job(counted_clip))
     assert first.identity == second.identity
+
+
+@pytest.mark.parametrize(
+    ("wanted", "engine", "is_near", "protocol", "start"),
+    [
+        ("auto", "vllm", False, 7, b"RIFF"),
+        ("auto", "vllm", True, 7, b"\x89PNG"),
+        ("auto", "openai", False, 7, b"\x89PNG"),
+        ("auto", "vllm", False, 6, b"\x89PNG"),
+        ("webp-lossless", "openai", True, 7, b"RIFF"),
+        ("webp-lossless", "sketch", False, 7, b"\x89PNG"),
+        ("jpeg", "openai", False, 7, b"\xff\xd8\xff"),
+        ("jpeg", "vllm", False, 6, b"\x89PNG"),
+        ("png", "vllm", False, 7, b"\x89PNG"),
+    ],
+)
+async def test_frames_are_sent_as_what_the_box_and_its_engine_read(
+    job: Callable[..., Job],
+    counted_clip: Path,
+    wanted: str,
+    engine: str,
+    is_near: bool,
+    protocol: int,
+    start: bytes,
+) -> None:
+    async def tells() -> Welcome:
+        return replace(await served(), protocol=protocol)
+
+    as_png = await Preparer("m", served).prepare(job(counted_clip))
+    preparer = Preparer("m", tells, engine=engine, is_near=is_near)
+    ready = await preparer.prepare(job(counted_clip, frame_format=wanted))
+    images = [base64.b64decode(image) for image in ready.message(ready.pictures).images]
+    assert [image[: len(start)] for image in images] == [start] * 2
+    assert {hashlib.sha256(image).hexdigest() for image in images} == ready.pictures
+    assert ready.image_bytes == sum(map(len, images))
+    is_lossless = start != b"\xff\xd8\xff"
+    assert (ready.identity == as_png.identity) == is_lossless
 
 
 async def test_a_prompt_without_a_video_is_ready_without_frames(job: Callable[..., Job]) -> None:

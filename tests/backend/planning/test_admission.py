@@ -24,7 +24,7 @@ from backend.specs.model import Spec, SpecFormat
 from backend.specs.scan import scan
 from backend.store import Store, Written
 from backend.tokens import TextCounter
-from backend.video import choose_frames, prepare_frames, probe
+from backend.video import FrameFormat, choose_frames, prepare_frames, probe
 from tests.support.queued_jobs import ANSWER, REQUEST, new_job
 
 
@@ -194,7 +194,7 @@ async def test_bytes_are_exact_once_the_frames_are_drawn(
 ) -> None:
     spec = put_spec(tmp_path, "dusk", counted_clip)
     before = summed(batch, store, counter, spec)
-    guess = -(-round(64 * 36 * 2 * BYTES_PER_PIXEL) // 3) * 4
+    guess = -(-round(64 * 36 * 2 * BYTES_PER_PIXEL[FrameFormat.PNG]) // 3) * 4
     assert (before.bytes, before.bytes_are_exact) == (guess, False)
 
     video = probe(counted_clip)

@@ -166,6 +166,17 @@ def test_the_name_and_line_of_a_spec_are_not_part_of_the_order() -> None:
     assert key(made) == key(replace(made, name="other", line=9))
 
 
+def test_how_frames_are_packed_is_no_part_of_the_order_unless_their_pixels_change() -> None:
+    made = spec("a.json", video=video())
+    packed = [
+        key(made, changes={"upsampling": {"frame_format": form, "jpeg_quality": quality}})
+        for form in ("png", "webp-lossless", "jpeg")
+        for quality in (80, 90)
+    ]
+    assert packed[:4] == [key(made)] * 4
+    assert len({*packed[4:], key(made)}) == 3
+
+
 def test_another_order_has_another_key() -> None:
     made = spec("a.json", video=video())
     seen = {

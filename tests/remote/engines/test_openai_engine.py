@@ -92,11 +92,15 @@ async def test_chunks_may_cut_events_and_characters_anywhere() -> None:
         assert answer == (TEXT, Completion("stop", 2480, 3))
 
 
-async def test_the_images_come_before_the_text() -> None:
+async def test_the_images_come_before_the_text_and_say_what_they_are() -> None:
+    pictures = (*PICTURES, b"RIFF\x08\0\0\0WEBPVP8L", b"\xff\xd8\xff\xe0 four")
     async with standing_in(says(streamed(*STORY))) as stand_in:
-        asked = request("a dock", PICTURES, system="Be concrete.", max_tokens=20, seed=3)
-        await answer_of(engine_of(stand_in.server), asked, PICTURES)
-    urls = ["data:image/png;base64," + base64.b64encode(data).decode() for data in PICTURES]
+        asked = request("a dock", pictures, system="Be concrete.", max_tokens=20, seed=3)
+        await answer_of(engine_of(stand_in.server), asked, pictures)
+    urls = [
+        f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+        for kind, data in zip(("png", "png", "webp", "jpeg"), pictures, strict=True)
+    ]
     assert stand_in.visit.json == {
         "model": MODEL,
         "messages": [

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from remote.jobs import disk_room
 from remote.jobs.disk_room import Disk, DiskRoom, read_disk, reserve_of
 from remote.jobs.pictures import Pictures
-from remote.protocol import Request
+from remote.protocol import FrameInfo, Request
 from tests.remote.attached import ask
 
 GIB = 1 << 30
@@ -97,6 +99,18 @@ def test_a_picture_that_is_there_already_needs_no_room(
     assert {path.name for path in tmp_path.iterdir()} == {
         hashlib.sha256(image).hexdigest() for image in (big, b"small")
     }
+
+
+def test_a_picture_is_kept_under_the_hash_of_the_file_that_was_sent(tmp_path: Path) -> None:
+    pictures = Pictures(tmp_path, [])
+    webp = b"RIFF and so on"
+    frame = FrameInfo("a" * 64, 64, 36, 0.0, hashlib.sha256(webp).hexdigest())
+    made = replace(ask("fog").request, frames=(frame,))
+    pictures.keep(made.frames, [base64.b64encode(webp).decode()])
+    assert pictures.load(made) == [webp]
+    assert [path.name for path in tmp_path.iterdir()] == [frame.file]
+    Pictures(tmp_path, [made]).release(made)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_job_without_pictures_leaves_the_reserve_alone_too(

@@ -17,12 +17,14 @@ from remote.protocol import (
     MAX_MESSAGE,
     Decoder,
     Delta,
+    FrameInfo,
     Hello,
     Json,
     Message,
     Ping,
     ProtocolError,
     Request,
+    Sampling,
     Submit,
     encode,
     from_json,
@@ -63,6 +65,19 @@ def test_a_job_has_the_same_id_on_both_sides_of_the_wire(request: Request) -> No
     (got,) = decode(encode(Submit(request.job_id(), request, ())))
     assert isinstance(got, Submit)
     assert got.request.job_id() == got.job
+
+
+def test_a_picture_that_is_packed_otherwise_makes_no_other_job() -> None:
+    frame = FrameInfo("a" * 64, 64, 36, 0.5)
+    packed = replace(frame, webp="b" * 64)
+    one, other = (
+        Request("p", "m", "", "fog", (frame,), Sampling(0.6, 300, seed=8))
+        for frame in (frame, packed)
+    )
+    assert one.job_id() == other.job_id()
+    # As it was before pictures could be packed otherwise: what was asked then is not asked again.
+    assert one.job_id()[:16] == "1e22e8cd7a3258cc"
+    assert (frame.file, packed.file) == ("a" * 64, "b" * 64)
 
 
 @given(st.binary())
