@@ -17,7 +17,7 @@ demo: $(VENV)/.installed
 
 # The first tier, four at a time, since many tests wait: every room on real parts, in minutes. pyproject.toml says
 # what the markers are.
-SECOND_TIER := campaign or containers or looks or random_keys or ray or servers or vllm
+SECOND_TIER := browser or campaign or containers or looks or random_keys or ray or servers or vllm
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal -m "not ($(SECOND_TIER))"
 

@@ -15,6 +15,9 @@ app = App(
     name="results",
     help=(
         "List the results of the queue, and accept or reject them.\n\n"
+        "With --html, --csv or --parquet, write a file about them: a page that needs no network, for people "
+        "who were not there, or a table with a row for each result. With a FOLDER, about the results in its "
+        "files.\n\n"
         "With --verify, look at the files of a folder instead: whether each result is there, can be read, "
         "says how it was made, and was not cut off. Exits with 1 when something is wrong."
     ),
@@ -24,22 +27,41 @@ app = App(
 @app.default
 def results(
     folder: Annotated[
-        Path | None, Parameter(help="With --verify: the results; default: outputs.")
+        Path | None,
+        Parameter(
+            help="The results in the files below it; with --verify alone the default is outputs."
+        ),
     ] = None,
     /,
     *,
     verify: Annotated[bool, Parameter(help="Check the files of a folder of results.")] = False,
     undecided: Annotated[bool, Parameter(help="Only those that wait for a decision.")] = False,
+    html: Annotated[Path | None, Parameter(help="Write a page with pictures to this file.")] = None,
+    csv: Annotated[Path | None, Parameter(help="Write a table to this file, as CSV.")] = None,
+    parquet: Annotated[
+        Path | None, Parameter(help="Write a table to this file, as Parquet.")
+    ] = None,
+    force: Annotated[bool, Parameter(help="Replace files that are there already.")] = False,
     json: Annotated[bool, Parameter(help="One JSON object a line, texts included.")] = False,
 ) -> ExitCode:
-    from backend.commands.results.list_results import list_results
+    if html or csv or parquet:
+        from backend.commands.results.report import ReportFiles, write_reports
 
+        wanted = ReportFiles(html, csv, parquet)
+        if verify:
+            raise InputError("--verify writes no file", "Give --verify a line of its own.")
+        return write_reports(folder, wanted, undecided=undecided, force=force, as_json=json)
     if verify:
         from backend.commands.results.verify import verify_folder
 
         return verify_folder(folder, as_json=json)
     if folder is not None:
-        raise InputError(f"{folder} is looked at with --verify alone", "Add --verify.")
+        raise InputError(
+            f"{folder} is a place, and nothing says what to do with it",
+            "Add --verify, or --html FILE.",
+        )
+    from backend.commands.results.list_results import list_results
+
     return list_results(undecided=undecided, as_json=json)
 
 

@@ -17,6 +17,14 @@ LONGEST_QUOTE = 60
 
 # Control characters except tab and line ends, and characters that change the direction of text.
 _STEERING = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
+_NOT_FOR_PAGES = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef"
+    + "".join(
+        f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0, 0x11_0000, 0x1_0000)
+    )
+    + "]|\r(?!\n)"
+)
+"""The same, and the code points that are no characters."""
 _RAW_IN_JSON = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """Characters that are valid in JSON, but harmful in a terminal or an editor."""
 
@@ -41,6 +49,17 @@ def without_controls(text: str) -> str:
     For text that is passed on unescaped, to a clipboard or into a prompt.
     """
     return _STEERING.sub("", text)
+
+
+def with_visible_controls(text: str) -> str:
+    """Return a text for a page, where only markup is escaped later.
+
+    Characters that no page may contain, and those that change the direction of what follows, are spelled as
+    escapes. Line ends, tabs and the joiners of letters and emoji stay.
+    """
+    return well_formed(
+        _NOT_FOR_PAGES.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    )
 
 
 def json_spelled(value: Json, indent: str | int | None = None, compact: bool = False) -> str:
