@@ -32,7 +32,10 @@ class Measured:
 
 
 def measure(
-    command: Sequence[str | Path], environment: Mapping[str, str] | None = None
+    command: Sequence[str | Path],
+    environment: Mapping[str, str] | None = None,
+    *,
+    seconds: float = 100,
 ) -> Measured:
     """Run a command with nothing to read, and see its peak.
 
@@ -47,6 +50,6 @@ def measure(
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=seconds,
         )
         return Measured(ended.returncode, ended.stdout, ended.stderr, int(told.read_text()))

@@ -22,9 +22,16 @@ HOSTILE = (
 """What a page must show as it is, and must not do."""
 
 
+_TEXTS = (
+    *("model", "box", "engine", "profile", "media", "size_sent", "finish_reason", "ended", "note"),
+    *("negative_prompt", "job", "written_by", "program"),
+)
+"""The keys of a provenance that hold any text."""
+
+
 def provenance_of(**changes: Json) -> dict[str, Json]:
     """Return the provenance of a result."""
-    return {
+    provenance: dict[str, Json] = {
         "program": "upsample 0.1.0",
         "written_by": "/models/Upsampler-12B with vllm 0.32.0",
         "engine": "vllm 0.32.0",
@@ -47,7 +54,8 @@ def provenance_of(**changes: Json) -> dict[str, Json]:
         "seconds": {"generating": 2.5},
         "ended": "2026-11-30T18:00:00+00:00",
         "job": "f00d",
-    } | changes
+    }
+    return provenance | changes
 
 
 def reported_result(
@@ -80,11 +88,8 @@ def reported_prompt(
 
 def hostile_report(media: Sequence[Path] = ()) -> Reported:
     """Return a report with ordinary results, and one that has hostile text wherever a file can put it."""
-    words = dict.fromkeys(("model", "box", "engine", "profile", "media", "size_sent"), HOSTILE)
-    more = dict.fromkeys(("finish_reason", "ended", "note", "negative_prompt", "job"), HOSTILE)
-    evil = reported_result(
-        HOSTILE, Decision.REJECTED, written_by=HOSTILE, program=HOSTILE, **words, **more
-    )
+    told: dict[str, Json] = dict.fromkeys(_TEXTS, HOSTILE)
+    evil = reported_result(HOSTILE, Decision.REJECTED, (), **told)
     outline = reported_result(f'{{"{"key" * 9}": ["a", {{"<b>": "x"}}], "quay": {{"of": null}}}}')
     quay = reported_result("A quiet harbour lies under a warm dusk sky.", rating=4)
     return Reported(

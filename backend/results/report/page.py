@@ -33,7 +33,7 @@ _FOLDER = files("backend.results.report")
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class FilterChoice:
     """One of the filter's drop-down lists."""
 
     name: str
@@ -151,17 +151,17 @@ def _span(first: str, last: str) -> str:
     return first if first == last else f"{first} – {last}"
 
 
-def _choices(reported: Reported, models: list[str]) -> list[Choice]:
+def _choices(reported: Reported, models: list[str]) -> list[FilterChoice]:
     """Return the drop-down lists in which there is something to choose."""
     results = reported.results
     kinds = {lint.kind for result in results for lint in result.lints}
     found = [
-        Choice(
+        FilterChoice(
             "decision",
             "Decision",
             tuple((str(d), str(d)) for d in Decision if any(r.decision is d for r in results)),
         ),
-        Choice(
+        FilterChoice(
             "lint",
             "Lints",
             (
@@ -170,7 +170,7 @@ def _choices(reported: Reported, models: list[str]) -> list[Choice]:
                 *((str(kind), str(kind)) for kind in LintKind if kind in kinds),
             ),
         ),
-        Choice(
+        FilterChoice(
             "rating",
             "Rating",
             tuple(
@@ -178,7 +178,9 @@ def _choices(reported: Reported, models: list[str]) -> list[Choice]:
                 for n in sorted({r.made.rating for r in results if r.made.rating}, reverse=True)
             ),
         ),
-        Choice("model", "Model", tuple((str(n), short_model(m)) for n, m in enumerate(models))),
+        FilterChoice(
+            "model", "Model", tuple((str(n), short_model(m)) for n, m in enumerate(models))
+        ),
     ]
     return [
         choice for choice in found if len(choice.options) > 1 and (choice.name != "lint" or kinds)
