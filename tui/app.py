@@ -5,7 +5,7 @@ jobs and boxes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -13,9 +13,7 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.signal import Signal
 
 from backend.config import Settings, user_file
@@ -32,18 +30,17 @@ from backend.events import (
 )
 from tui.dialogs.demo import make_demo
 from tui.log.recorder import LogRecorder
-from tui.shell.announcing_app import AnnouncingApp
 from tui.shell.defects import TellsDefects, describe_defect
 from tui.shell.desk import Desk
 from tui.shell.pages import PAGES
-from tui.shell.palette import list_commands
+from tui.shell.personal_app import PersonalApp
 from tui.shell.steady_app import CHANGES
 from tui.state.asker import AppAsker
 from tui.state.live import Live
 from tui.state.memory import Memory
 from tui.state.notices import notice_of
 from tui.text import one_line, paragraphs
-from tui.themes import DARK, HIGH_CONTRAST
+from tui.widgets.own_keys import named_keys
 from tui.widgets.page import Page
 
 if TYPE_CHECKING:
@@ -77,24 +74,25 @@ _LOOKS: list[str | PurePath] = [
 style sheets are parsed again."""
 
 
-class UpsampleApp(TellsDefects, AnnouncingApp):
+class UpsampleApp(TellsDefects, PersonalApp):
     """The app that `upsample` opens without `--no-ui`. `AppHost` describes what pages use of it."""
 
     TITLE = "upsample"
     CSS_PATH = _LOOKS
     DEFAULT_MODE = "specs"
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named_keys(
+        "app",
         Binding("1", "page('specs')", "specs", show=False),
         Binding("2", "page('queue')", "queue", show=False),
         Binding("3", "page('log')", "log", show=False),
-        Binding("l", "log", "log", show=False),
+        Binding("l", "log", "log of the job", show=False),
         Binding("4", "page('review')", "review", show=False),
         Binding("5", "page('settings')", "settings", show=False),
-        Binding("comma", "settings", "settings", show=False),
+        Binding("comma", "settings", "the settings", show=False),
         Binding("ctrl+p", "command_palette", "palette", show=False, priority=True),
         Binding("ctrl+z", "suspend_process", "suspend", show=False),
         Binding("q", "quit", "quit"),
-    ]
+    )
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
@@ -119,7 +117,7 @@ class UpsampleApp(TellsDefects, AnnouncingApp):
             self.add_mode(name, partial(make, desk))
 
     @property
-    def pages(self) -> Sequence[str]:
+    def pages(self) -> tuple[str, ...]:
         return tuple(PAGES)
 
     def on_mount(self) -> None:
@@ -127,9 +125,7 @@ class UpsampleApp(TellsDefects, AnnouncingApp):
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
         if self.desk.log_file is not None:
             self.recorder.open_file(self.desk.log_file, self._tell_of_log_file)
-        self.register_theme(HIGH_CONTRAST)
-        self.action_use_theme(self.memory.recall("theme", DARK))
-        self.theme_changed_signal.subscribe(self, lambda theme: self._remember("theme", theme.name))
+        self.take_up_habits()
         page = self.memory.recall("page", self.DEFAULT_MODE)
         if page in PAGES and not self.desk.source.paths:
             self.switch_mode(page)
@@ -158,7 +154,7 @@ class UpsampleApp(TellsDefects, AnnouncingApp):
     def action_page(self, name: str) -> None:
         """Go to another page, which is as the user left it."""
         self.switch_mode(name)
-        self._remember("page", name)
+        self.remember("page", name)
 
     def action_settings(self) -> None:
         """Go to the settings."""
@@ -314,17 +310,6 @@ class UpsampleApp(TellsDefects, AnnouncingApp):
                 self.runner.try_again(name)
 
     # --- what is remembered, and where to begin ---
-
-    def _remember(self, name: str, fact: str) -> None:
-        self.memory.remember(name, fact)
-
-    def action_use_theme(self, name: str) -> None:
-        """Use the theme of that name, if there is one."""
-        if name in self.available_themes:
-            self.theme = name
-
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        return list_commands(self, screen, self.pages)
 
     def _is_first_run(self) -> bool:
         can_open = self.desk.open_source is not None

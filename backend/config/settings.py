@@ -345,6 +345,8 @@ class Settings(_Section):
     box_defaults: BoxSettings
     """The defaults for every box. They are merged into each entry of `boxes` before the check."""
     boxes: dict[str, BoxSettings]
+    keys: dict[str, dict[str, str]]
+    """Keys of the app by place and name; the app knows which there are."""
     _max_tokens: dict[str, int] = PrivateAttr(default_factory=dict)
     """The context length of each box, by the box's name."""
     _without_max_tokens: set[str] = PrivateAttr(default_factory=set)

@@ -90,6 +90,7 @@ KEYS: Mapping[str, Trust] = MappingProxyType(
             "announce.after",
             "announce.terminal",
             "announce.bell",
+            "keys",
         ),
         **_keys(
             Decider.USER,

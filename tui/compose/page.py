@@ -15,6 +15,7 @@ from backend.errors import UpsampleError
 from backend.specs.model import Spec
 from tui.text import one_line, paragraphs
 from tui.widgets.amounts import counted
+from tui.widgets.own_keys import named_keys
 from tui.widgets.page import FilteredPage
 
 if TYPE_CHECKING:
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
 class SpecFilesPage(FilteredPage):
     """A page that knows which specs are chosen."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named_keys(
+        "specs",
         Binding("C", "compose_specs", "compose new specs", show=False),
         Binding("Z", "undo_files", "undo new specs", show=False),
         Binding("E", "edit", "edit", show=False),
-    ]
+    )
 
     def __init__(self, cwd: Path) -> None:
         """Relative paths start at `cwd`."""

@@ -37,11 +37,13 @@ class HelpScreen(ModalScreen[None]):
         self._owners = owners
 
     def compose(self) -> ComposeResult:
-        owners = [*self._owners, type(self.app)]
+        owners, keymap = [*self._owners, type(self.app)], self.app._keymap
         lines: list[Content] = []
         for title, rows in {**self._groups, **EVERYWHERE}.items():
             told = [
-                Content.assemble((f"{spell_keys(row, owners):<14}", "bold $primary"), row.does)
+                Content.assemble(
+                    (f"{spell_keys(row, owners, keymap):<14}", "bold $primary"), row.does
+                )
                 for row in rows
             ]
             lines += [Content.styled(title, "bold"), *told, Content()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from textual.binding import Binding
 from textual.dom import DOMNode
@@ -12,6 +13,7 @@ from textual.keys import format_key
 
 _SPELLED = {"escape": "Esc", "end": "End", "pagedown": "PgDn", "pageup": "PgUp"}
 _RANGE = "…"
+NO_KEYMAP: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +31,26 @@ HelpGroups = Mapping[str, Sequence[HelpRow]]
 """Rows by the title of their group."""
 
 
-def spell_keys(row: HelpRow, owners: Sequence[type[DOMNode]]) -> str:
-    """Return the keys of the row as the help spells them. Each action is bound by one of the `owners`."""
+def spell_keys(
+    row: HelpRow, owners: Sequence[type[DOMNode]], keymap: Mapping[str, str] = NO_KEYMAP
+) -> str:
+    """Return the keys of the row as the help spells them. Each action is bound by one of the `owners`.
+
+    `keymap` holds the user's own keys, by the ids of bindings.
+    """
     if row.term:
         return row.term
     keys: list[str] = []
     mentions = Counter[str]()
     for action in row.actions.split():
-        bound = [_RANGE] if action == _RANGE else _keys_of(action, owners)
-        keys.append(bound[mentions[action]])
+        bound = [_RANGE] if action == _RANGE else _keys_of(action, owners, keymap)
+        # Of a user's own there may be fewer than shipped.
+        keys.append(bound[min(mentions[action], len(bound) - 1)])
         mentions[action] += 1
     return " ".join(_SPELLED.get(key) or format_key(key) for key in keys)
 
 
-def _keys_of(action: str, owners: Iterable[type[DOMNode]]) -> list[str]:
+def _keys_of(action: str, owners: Iterable[type[DOMNode]], keymap: Mapping[str, str]) -> list[str]:
     """Return the keys that do the action, those of the first owner and of its nearest classes first."""
     bindings = [
         binding
@@ -51,7 +59,11 @@ def _keys_of(action: str, owners: Iterable[type[DOMNode]]) -> list[str]:
         for binding in base.__dict__.get("BINDINGS", ())
         if isinstance(binding, Binding) and binding.action == action
     ]
-    return [key for binding in bindings for key in binding.key.split(",")]
+    return [
+        key.strip()
+        for binding in bindings
+        for key in keymap.get(binding.id or "", binding.key).split(",")
+    ]
 
 
 EVERYWHERE: HelpGroups = {

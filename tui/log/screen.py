@@ -25,6 +25,7 @@ from tui.shell.desk import Desk
 from tui.shell.steady_app import CHANGES
 from tui.shell.terminal import copy
 from tui.text import one_line
+from tui.widgets.own_keys import named_keys
 from tui.widgets.page import HELP_KEY, Page
 from tui.widgets.plain_text import PlainText
 
@@ -40,7 +41,8 @@ class LogPage(Page):
     HELP_GROUPS = HELP
     LIST = LogView
     CSS_PATH = _LOOKS
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named_keys(
+        "log",
         Binding("slash", "ask('SEARCH')", "search", key_display="/"),
         Binding("n", "next(1)", "next", show=False),
         Binding("N", "next(-1)", "previous", show=False),
@@ -52,7 +54,7 @@ class LogPage(Page):
         Binding("s", "ask('FILE')", "save"),
         Binding("escape", "back", "back", show=False),
         HELP_KEY,
-    ]
+    )
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()

@@ -24,6 +24,7 @@ from textual.strip import Strip
 from tui.log.book import LogLine
 from tui.log.line_text import Part, Shape, Times, clean, cut_row, gravity, is_marker, label, rows_of
 from tui.log.lines import LogLines
+from tui.widgets.own_keys import named_keys
 
 _SIDEWAYS = 16
 """How many cells one key scrolls sideways."""
@@ -53,7 +54,8 @@ class LogView(ScrollView, can_focus=True):
             "chosen",
         )
     }
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named_keys(
+        "log",
         Binding("j,down", "move(1)", "down", show=False),
         Binding("k,up", "move(-1)", "up", show=False),
         Binding("pagedown,ctrl+d", "page(1)", "a page down", show=False),
@@ -65,7 +67,7 @@ class LogView(ScrollView, can_focus=True):
         Binding("w", "wrap", "wrap"),
         Binding("t", "times", "times", show=False),
         Binding("v", "choose", "select", show=False),
-    ]
+    )
 
     def __init__(self, lines: LogLines) -> None:
         super().__init__()

@@ -18,6 +18,7 @@ from tui.queue.job_states import COLOURS
 from tui.queue.job_text import queue_title
 from tui.queue.listing import JobListing
 from tui.state.live import Live
+from tui.widgets.own_keys import named_keys
 from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import GUTTER, Piece, RowList
 
@@ -96,12 +97,13 @@ class JobList(JobLines, can_focus=True):
     """A list of jobs with a cursor and marks. The page decides what keys do to the marked jobs."""
 
     HAS_CURSOR = True
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named_keys(
+        "queue",
         Binding("space", "mark", "mark"),
         Binding("a", "mark_all", "all", show=False),
         Binding("v", "invert", "invert", show=False),
         Binding("g", "go_first", "first", show=False),
-    ]
+    )
 
     def action_mark(self) -> None:
         """Mark the current job, or remove its mark, and move on."""

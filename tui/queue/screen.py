@@ -25,6 +25,7 @@ from tui.shell.steady_app import CHANGES
 from tui.state.live import LiveJob
 from tui.text import one_line, paragraphs
 from tui.widgets.amounts import counted
+from tui.widgets.own_keys import named_keys
 from tui.widgets.page import HELP_KEY, Page
 from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import CurrentChanged
@@ -50,7 +51,8 @@ class QueuePage(Page):
     HELP_GROUPS = HELP
     LIST = JobList
     CSS_PATH = _LOOKS
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named_keys(
+        "queue",
         Binding("enter", "read", "read", show=False),
         Binding("c", "cancel", "cancel"),
         Binding("p", "pause", "pause"),
@@ -64,7 +66,7 @@ class QueuePage(Page):
         Binding("R", "try_again", "reconnect", show=False),
         Binding("escape", "back", "back", show=False),
         HELP_KEY,
-    ]
+    )
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()

@@ -21,13 +21,15 @@ from tui.review.workers import ReviewWorkers
 from tui.shell.desk import Desk
 from tui.shell.terminal import lend_terminal
 from tui.widgets.amounts import counted
+from tui.widgets.own_keys import named_keys
 from tui.widgets.page import FilteredPage
 
 
 class DecidingPage(FilteredPage):
     """A page on which one decides about the results of a listing: the current one, or all that are marked."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named_keys(
+        "review",
         Binding("enter,y", "accept", "accept", key_display="⏎"),
         Binding("x", "reject", "reject"),
         Binding("e", "edit", "edit"),
@@ -39,7 +41,7 @@ class DecidingPage(FilteredPage):
         Binding("space", "mark", "mark", show=False),
         Binding("A", "accept_all", "accept all", show=False),
         Binding("B", "accept_best", "accept the best", show=False),
-    ]
+    )
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()

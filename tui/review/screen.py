@@ -24,6 +24,7 @@ from tui.review.workers import ReviewFailed, ReviewRead, ReviewTold
 from tui.shell.desk import Desk
 from tui.shell.terminal import copy
 from tui.text import paragraphs
+from tui.widgets.own_keys import named_keys
 from tui.widgets.page import HELP_KEY, FilterInput
 from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import CurrentChanged
@@ -47,7 +48,8 @@ class ReviewPage(DecidingPage):
     HELP_GROUPS = HELP
     LIST = ReviewList
     CSS_PATH = _LOOKS
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named_keys(
+        "review",
         Binding("left_square_bracket", "candidate(-1)", "candidate before", show=False),
         Binding("right_square_bracket", "candidate(1)", "next candidate", show=False),
         Binding("d", "compare", "compare", show=False),
@@ -61,7 +63,7 @@ class ReviewPage(DecidingPage):
         Binding("f", "show", "show", show=False),
         Binding("escape", "back", "back", show=False),
         HELP_KEY,
-    ]
+    )
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)

@@ -36,6 +36,7 @@ from tui.shell.desk import Desk
 from tui.shell.steady_app import CHANGES
 from tui.shell.terminal import lend_terminal
 from tui.text import one_line, paragraphs
+from tui.widgets.own_keys import named_keys
 from tui.widgets.page import HELP_KEY, Page
 from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import CurrentChanged
@@ -52,7 +53,8 @@ class SettingsPage(Page):
     HELP_GROUPS = HELP
     LIST = SettingList
     CSS_PATH = _LOOKS
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named_keys(
+        "settings",
         Binding("enter", "choose", "edit", key_display="⏎"),
         Binding("space", "change", "change", show=False),
         Binding("right,l", "fold(False)", "unfold", show=False),
@@ -66,7 +68,7 @@ class SettingsPage(Page):
         Binding("r", "reach", "reach", show=False),
         Binding("e", "open_file", "open the file", show=False),
         HELP_KEY,
-    ]
+    )
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()

@@ -21,6 +21,7 @@ from tui.settings.rows import (
 from tui.settings.text import host_text
 from tui.state.live import LiveBox
 from tui.text import cut, left, one_line
+from tui.widgets.own_keys import named_keys
 from tui.widgets.row_list import CurrentChanged, Piece, RowList
 from tui.widgets.status_text import engine_text, link_text
 
@@ -45,7 +46,9 @@ class SettingList(RowList[SettingsListing]):
             *("live", "busy", "stopped"),
         )
     }
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("g", "go_first", "first", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = named_keys(
+        "settings", Binding("g", "go_first", "first", show=False)
+    )
 
     def __init__(self, listing: SettingsListing, live: Callable[[str], LiveBox | None]) -> None:
         """`live` returns what is known of a box."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,5 +41,9 @@ class Desk:
     """Returns the settings that the command line changes. Blocks; raises ConfigError."""
     open_source: Callable[[Sequence[Path]], SpecSource] | None = None
     """Makes a source of other files and folders; None if the app cannot open any."""
+    keymap: Mapping[str, str] = field(default_factory=dict)
+    """The user's own keys, by the ids of bindings."""
+    themes: Path | None = None
+    """The folder of the user's themes; None for an app without."""
     memory: Path | None = None
     """The file that remembers how the app was left; None remembers nothing."""

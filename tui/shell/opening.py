@@ -19,6 +19,8 @@ from tui.frames.pictures import KEPT, KEPT_LARGE, PictureBook
 from tui.frames.pixel_graphics import find_pixel_graphics
 from tui.log.file import default_log_file
 from tui.shell.desk import Desk
+from tui.shell.key_check import make_keymap
+from tui.shell.user_themes import themes_folder
 from tui.specs.scanning import SpecSource
 from tui.state.memory import default_memory
 
@@ -38,12 +40,14 @@ def run(
     """Show the specs in these files and folders until the user quits; then say which work goes on.
 
     `columns` are the columns of tables as the user names them; they do not hold for what is opened later.
-    Raises ConfigError before anything is drawn when the settings name a box or profile that does not exist.
+    Raises ConfigError before anything is drawn when the settings name a box or profile that does not exist,
+    or keys that cannot be.
     """
     from backend.dispatch.still_running import describe_still_running
     from backend.store import Store, default_path
 
     settings.box_named(None)
+    keymap = make_keymap(settings.keys, UpsampleApp)
     sys.setswitchinterval(_TURN_SECONDS)
     counter = TextCounter()
     graphics = find_pixel_graphics()
@@ -61,6 +65,8 @@ def run(
         graphics=graphics,
         changes=changes,
         open_source=lambda paths: SpecSource.on_disk(paths, Path.cwd(), default_index()),
+        keymap=keymap,
+        themes=themes_folder(),
         memory=default_memory(),
     )
     app = UpsampleApp(desk)

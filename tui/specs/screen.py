@@ -47,6 +47,7 @@ from tui.specs.threads import (
 )
 from tui.specs.title import Progress, empty_text, filter_hint, title_line
 from tui.text import paragraphs
+from tui.widgets.own_keys import named_keys
 from tui.widgets.page import HELP_KEY, FilterInput
 from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import CurrentChanged
@@ -68,7 +69,8 @@ class SpecsScreen(SpecFilesPage):
     AUTO_FOCUS = "SpecList"
     HELP_GROUPS = HELP
     LIST = SpecList
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named_keys(
+        "specs",
         Binding("slash", "filter", "filter", key_display="/"),
         Binding("enter", "read", "read", show=False),
         Binding("u", "upsample", "send"),
@@ -82,7 +84,7 @@ class SpecsScreen(SpecFilesPage):
         Binding("r", "review", "review", show=False),
         Binding("escape", "back", "back", show=False),
         HELP_KEY,
-    ]
+    )
 
     def __init__(self, desk: Desk) -> None:
         self._source = source = desk.source

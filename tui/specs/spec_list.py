@@ -25,6 +25,7 @@ from tui.specs.columns import (
 )
 from tui.specs.listing import Listing
 from tui.specs.rows import Column, heading
+from tui.widgets.own_keys import named_keys
 from tui.widgets.row_list import GUTTER, CurrentChanged, Piece, RowList
 
 _NO_RANGE = (-1, -1)
@@ -97,7 +98,8 @@ class SpecList(RowList[Listing]):
             *(f"job-{part}" for part in COLOURS),
         )
     }
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named_keys(
+        "specs",
         Binding("space", "mark", "mark"),
         Binding("a", "mark_all", "all"),
         Binding("v", "range", "range", show=False),
@@ -108,7 +110,7 @@ class SpecList(RowList[Listing]):
         Binding("left", "fold(True)", "fold", show=False),
         Binding("right", "fold(False)", "unfold", show=False),
         Binding("g", "go_first", "first", show=False),
-    ]
+    )
 
     def __init__(self, listing: Listing, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(listing, id=id)

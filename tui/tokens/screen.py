@@ -27,6 +27,7 @@ from tui.shell.terminal import copy
 from tui.text import one_line
 from tui.tokens.text import describe_what_if
 from tui.tokens.what_if import MeasuredSpec, WhatIf, read_subject
+from tui.widgets.own_keys import named_keys
 from tui.widgets.plain_text import PlainText
 
 
@@ -45,7 +46,8 @@ class TokensScreen(TellsDefects, ModalScreen[Upsampling | None]):
 
     CSS_PATH = "screen.tcss"
     AUTO_FOCUS = ".panel"
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named_keys(
+        "tokens",
         Binding("plus,equals_sign", "frames(1)", "more frames"),
         Binding("minus", "frames(-1)", "fewer frames"),
         Binding("l", "limit(1)", "higher limit"),
@@ -64,7 +66,7 @@ class TokensScreen(TellsDefects, ModalScreen[Upsampling | None]):
         Binding("k", "scroll(-1)", "up"),
         Binding("enter,s", "use", "use"),
         Binding("escape,t,q", "drop", "close"),
-    ]
+    )
 
     def __init__(self, spec: Spec, settings: Settings, counter: TextCounter) -> None:
         super().__init__()

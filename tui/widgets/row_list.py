@@ -20,6 +20,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tui.widgets.own_keys import named_keys
+
 Piece = tuple[str, str]
 """A text of a row, and the last part of the name of its style, "mark" for "job-list--mark"."""
 
@@ -51,14 +53,15 @@ class RowList(ScrollView, Generic[L], can_focus=True):
     PREFIX: ClassVar[str]
     """The first part of the names of the list's component classes, "job-list" for "job-list--mark"."""
     HAS_CURSOR: ClassVar[bool] = True
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named_keys(
+        "lists",
         Binding("j,down", "move(1)", "down", show=False),
         Binding("k,up", "move(-1)", "up", show=False),
         Binding("home", "go_first", "first", show=False),
         Binding("G,end", "go_last", "last", show=False),
         Binding("pagedown,ctrl+d", "page(1)", "a page down", show=False),
         Binding("pageup,ctrl+u", "page(-1)", "a page up", show=False),
-    ]
+    )
 
     def __init__(self, listing: L, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)

@@ -1,0 +1,54 @@
+"""An app with the themes and keys that its user has chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.app import SystemCommand
+from textual.screen import Screen
+
+from backend.errors import ConfigError
+from tui.shell.announcing_app import AnnouncingApp
+from tui.shell.desk import Desk
+from tui.shell.palette import list_commands
+from tui.shell.user_themes import read_themes
+from tui.state.memory import Memory
+from tui.text import paragraphs
+from tui.themes import DARK, HIGH_CONTRAST
+
+
+class PersonalApp(AnnouncingApp):
+    """The base of the app that remembers its theme."""
+
+    desk: Desk
+    memory: Memory
+
+    def take_up_habits(self) -> None:
+        """Use the keys of the user's config, and the theme that was used last."""
+        self.set_keymap(dict(self.desk.keymap))
+        self.register_theme(HIGH_CONTRAST)
+        for theme in () if self.desk.themes is None else read_themes(self.desk.themes):
+            if isinstance(theme, ConfigError):
+                told = paragraphs(str(theme))
+                self.notify(told, title="A theme", severity="warning", markup=False)
+            else:
+                self.register_theme(theme)
+        self.action_use_theme(self.memory.recall("theme", DARK))
+        self.theme_changed_signal.subscribe(self, lambda theme: self.remember("theme", theme.name))
+
+    def remember(self, name: str, fact: str) -> None:
+        """Remember how the app was left."""
+        self.memory.remember(name, fact)
+
+    def action_use_theme(self, name: str) -> None:
+        """Use the theme of that name, if there is one."""
+        if name in self.available_themes:
+            self.theme = name
+
+    @property
+    def pages(self) -> tuple[str, ...]:
+        """The names of the pages, in the order of their keys."""
+        raise NotImplementedError
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        return list_commands(self, screen, self.pages)
