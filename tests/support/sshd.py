@@ -79,18 +79,26 @@ def find_sshd() -> str:
     return program
 
 
-@contextlib.contextmanager
-def running_sshd(
+@dataclass(frozen=True)
+class PreparedSshd:
+    """A server that was not started yet."""
+
+    command: Sequence[str]
+    """What starts it in the foreground, without its port."""
+    host_key: asyncssh.SSHKey
+    log: Path
+
+
+def prepare_sshd(
     folder: Path,
     authorized_key: Path,
     *,
     host_key: asyncssh.SSHKey | None = None,
-    port: int | None = None,
     path: str = "",
     sftp: str = "internal-sftp",
     options: Sequence[str] = (),
     more_environment: Mapping[str, str] | None = None,
-) -> Iterator[Sshd]:
+) -> PreparedSshd:
     """A server that lets in whoever has the key, with everything of its own in `folder`.
 
     `sftp` is its SFTP server; with an empty one, it has none.
@@ -129,10 +137,36 @@ def running_sshd(
     config_file = folder / "sshd_config"
     config_file.write_text("\n".join(config) + "\n")
     log = folder / "sshd.log"
-    command = [program, "-D", "-f", str(config_file), "-E", str(log)]
-    process, port = _listening(command, log, [port] if port else [free_port() for _ in range(5)])
+    command = (program, "-D", "-f", str(config_file), "-E", str(log))
+    return PreparedSshd(command, host_key, log)
+
+
+@contextlib.contextmanager
+def running_sshd(
+    folder: Path,
+    authorized_key: Path,
+    *,
+    host_key: asyncssh.SSHKey | None = None,
+    port: int | None = None,
+    path: str = "",
+    sftp: str = "internal-sftp",
+    options: Sequence[str] = (),
+    more_environment: Mapping[str, str] | None = None,
+) -> Iterator[Sshd]:
+    """A server that runs; see `prepare_sshd`."""
+    prepared = prepare_sshd(
+        folder,
+        authorized_key,
+        host_key=host_key,
+        path=path,
+        sftp=sftp,
+        options=options,
+        more_environment=more_environment,
+    )
+    ports = [port] if port else [free_port() for _ in range(5)]
+    process, port = _listening(prepared.command, prepared.log, ports)
     try:
-        yield Sshd(port, host_key, log)
+        yield Sshd(port, prepared.host_key, prepared.log)
     finally:
         _end(process)
 
