@@ -88,6 +88,16 @@ class JobPrepared:
 
 
 @dataclass(frozen=True, slots=True)
+class JobTaken:
+    """A box has taken a job of its fleet: it is the one that is sent the job."""
+
+    type: ClassVar[str] = "taken"
+    job: int
+    name: str
+    box: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobSent:
     """The box has the job on its disk."""
 
@@ -327,6 +337,7 @@ class BoxStatus:
 Event = (
     LinkChanged
     | EngineStarting
+    | JobTaken
     | JobPrepared
     | JobSent
     | HandingOver

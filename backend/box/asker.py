@@ -74,6 +74,8 @@ class TerminalAsker:
         """`quiet` returns a context in which nothing else writes to the terminal."""
         self._unattended = UnattendedAsker(expected_fingerprint)
         self._quiet = quiet
+        self._turn = asyncio.Lock()
+        """Several boxes ask one after the other."""
 
     @property
     def is_there(self) -> bool:
@@ -85,6 +87,10 @@ class TerminalAsker:
     async def secret(self, prompt: str) -> str | None:
         if not self.is_there:
             return None
+        async with self._turn:
+            return await self._ask(prompt)
+
+    async def _ask(self, prompt: str) -> str:
         with self._quiet(), _terminal_restored():
             return await _read_secret(printable(prompt))
 

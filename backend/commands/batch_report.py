@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -29,6 +29,7 @@ from backend.box.status_text import (
     status_parts,
     work_text,
 )
+from backend.commands.fleet_report import FleetReport, done_by_box
 from backend.commands.progress_bar import Bar
 from backend.console import safe, say, told, write_json, write_line
 from backend.events import (
@@ -58,7 +59,7 @@ from backend.events import (
 )
 from backend.exit_codes import ExitCode
 from backend.planning.costs import cost_text
-from backend.planning.pace import Pace
+from backend.planning.pace import Pace, seconds_for_all
 from backend.store import Job, State
 from backend.troubles.explain import explain_away
 from remote.protocol import money
@@ -91,8 +92,9 @@ class BatchReport:
         """What was paid so far; None where nothing has a price."""
         self._hand_over = ""
         """How far the jobs are handed over to the box; empty while that is not done, and once all are."""
-        self._status: list[str] = []
-        """The parts of the box's last status that do not count jobs; each is a few words."""
+        self._status: dict[str, list[str]] = {}
+        """By box: the parts of its last status that do not count jobs; each is a few words."""
+        self._fleet = FleetReport()
         self._said = time.monotonic()
         self.bar = Bar(
             SpinnerColumn(),
@@ -104,8 +106,8 @@ class BatchReport:
             _TimeLeftColumn(),
         )
         self._task = self.bar.add_task("", total=None)
-        self._pace: Pace | None = None
-        """The pace of the box, with the slots that it told last."""
+        self._paces: dict[str, Pace] = {}
+        """By box: its pace, with the slots that it told last."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -115,17 +117,19 @@ class BatchReport:
         troubled = self._troubles or self._refused or self._paused
         return ExitCode.SOME_FAILED if troubled else ExitCode.OK
 
-    def expect(self, jobs: Sequence[Job], pace: Pace) -> None:
-        """Set the total of the bar from the jobs of the run. `pace` is that of their box."""
+    def expect(self, jobs: Sequence[Job], paces: Mapping[str, Pace]) -> None:
+        """Set the total of the bar from the jobs of the run. `paces` are those of their boxes, by name."""
         self._expected = sum(not job.state.ended for job in jobs)
-        self._pace = pace
-        self.bar.update(self._task, total=self._expected, pace=pace)
+        self._paces = dict(paces)
+        self._fleet.expect(jobs, tuple(paces))
+        self.bar.update(self._task, total=self._expected, paces=tuple(paces.values()))
 
     def hear(self, event: Event) -> None:
         """Handle an event of the dispatcher: count it and show it."""
         if self._json:
             write_json(event_json(event))
         self._add_cost(event)
+        self._fleet.hear(event)
         match event:
             case LinkChanged():
                 self._tell_link(event)
@@ -165,6 +169,8 @@ class BatchReport:
         if self._refused:
             parts.append(f"{self._refused} refused")
         say(("Interrupted. " if self.interrupted else "") + ", ".join(parts) + ".")
+        if by_box := done_by_box(jobs):
+            say(f"By box: {by_box}.")
         if self._cost is not None:
             say(f"Cost: {cost_text(self._cost)}.")
         left = [job for job in jobs if not job.state.ended]
@@ -172,7 +178,8 @@ class BatchReport:
             on_box = sum(job.state.on_box for job in left)
             there = f", {on_box} of them on the box, which goes on" if on_box else ""
             stay = "stays" if len(left) == 1 else "stay"
-            again = f"`upsample --no-ui --box {safe(left[0].box)}`"
+            boxes = dict.fromkeys(box for job in left for box in job.boxes)
+            again = f"`upsample --no-ui --box {safe(','.join(boxes))}`"
             say(f"{len(left)} {stay} in the queue{there}. {again} goes on with that.")
 
     def _add_cost(self, event: Event) -> None:
@@ -201,12 +208,12 @@ class BatchReport:
                 if event.reason:
                     again = f"attempt {event.attempt} begins; the one before failed"
                     self._complain(f"{event.name}: {again}: {event.reason}")
+            case JobDone() if event.finish_reason == "length":
+                self._complain(f"{event.name}: the answer was cut off at the token limit")
             case JobPaused():
                 self._paused.add(event.job)
                 resume = f"`upsample queue resume {event.job}` lets it go on"
                 self._complain(f"{event.name} is paused: {resume}")
-            case JobDone() if event.finish_reason == "length":
-                self._complain(f"{event.name}: the answer was cut off at the token limit")
             case JobFailed():
                 self._troubles += 1
                 self._complain(f"{event.name}: {event.error}", "✗ ")
@@ -243,7 +250,7 @@ class BatchReport:
 
     def _tell_link(self, event: LinkChanged) -> None:
         if event.state is not LinkState.LIVE:
-            self._status = []
+            self._status.pop(event.box, None)
         words = link_words(event.state, event.seconds)
         what = event.detail if event.state is LinkState.LIVE else words
         counted = _Counted(event, time.monotonic())
@@ -274,10 +281,11 @@ class BatchReport:
             say(f"{event.box} · {event.stage}")
 
     def _tell_status(self, event: BoxStatus) -> None:
-        self._status = [safe(part) for part in status_parts(event, jobs=False)]
-        if event.slots and self._pace is not None and self._pace.slots != event.slots:
-            self._pace = replace(self._pace, slots=event.slots)
-            self.bar.update(self._task, pace=self._pace)
+        self._status[event.box] = [safe(part) for part in status_parts(event, jobs=False)]
+        pace = self._paces.get(event.box)
+        if event.slots and pace is not None and pace.slots != event.slots:
+            self._paces[event.box] = replace(pace, slots=event.slots)
+            self.bar.update(self._task, paces=tuple(self._paces.values()))
         room = self.bar.console.width - _COUNTERS_WIDTH
         shown: list[str] = []
         parts = status_parts(event)
@@ -298,7 +306,7 @@ class BatchReport:
             say(safe(work_text(event)))
 
     def _describe(self, box: str, what: str, counted: _Counted | None = None) -> None:
-        text = safe(f"{box} · {what}")
+        text = safe(self._fleet.describe(box, what) or f"{box} · {what}")
         self.bar.update(self._task, description=text, counted=counted)
 
     def _draw(self) -> None:
@@ -311,7 +319,8 @@ class BatchReport:
                 done += f", {self._hand_over}"
             elif self._on_box:
                 done += f", {len(self._on_box)} waiting on the box"
-            say(" · ".join([done, *self._status]))
+            parts = [part for parts in self._status.values() for part in parts]
+            say(" · ".join([done, *(self._fleet.progress(self._status) or parts)]))
 
     def _complain(self, text: str, glyph: str = "! ") -> None:
         style = "bold red" if glyph == "✗ " else "bold yellow"
@@ -346,13 +355,13 @@ class _WordsColumn(ProgressColumn):
 
 class _TimeLeftColumn(TimeRemainingColumn):
     """Shows how long the rest will take: by the speed of this run, and before that is known, by the earlier
-    answers of the box.
+    answers of the boxes.
     """
 
     def render(self, task: Task) -> Text:
-        pace = task.fields.get("pace")
-        if task.time_remaining is None and task.remaining and isinstance(pace, Pace):
-            seconds = pace.seconds_for(round(task.remaining))
+        paces = task.fields.get("paces")
+        if task.time_remaining is None and task.remaining and paces:
+            seconds = seconds_for_all(paces, round(task.remaining))
             if seconds is not None:
                 return Text(str(timedelta(seconds=round(seconds))), "progress.remaining")
         return super().render(task)

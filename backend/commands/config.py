@@ -43,7 +43,7 @@ def show_sources(*, as_json: bool) -> ExitCode:
     survey = survey_settings()
     box = survey.source_of(["box"])
     found = [
-        ("box", survey.settings.box, box),
+        ("box", ",".join(survey.settings.chosen), box),
         *((e.key, e.text, e.source) for e in survey.entries()),
     ]
     if as_json:
@@ -168,4 +168,6 @@ def _source(file: ProfileFile) -> str:
 
 
 def _as_plain() -> dict[str, Json]:
-    return cast("dict[str, Json]", load_settings().model_dump(mode="json"))
+    settings = load_settings()
+    plain = cast("dict[str, Json]", settings.model_dump(mode="json"))
+    return plain | ({"box": list(settings.chosen)} if len(settings.chosen) > 1 else {})

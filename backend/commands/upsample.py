@@ -5,24 +5,27 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from backend.announcing import Announcer, BatchWatch
 from backend.box.asker import TerminalAsker
 from backend.box.link import Box
-from backend.box.setup import make_box
 from backend.commands.batch_report import BatchReport
 from backend.commands.dry_run import show_plans
 from backend.commands.filter_specs import keep_matching
 from backend.commands.queue import open_user_queue
 from backend.commands.upsample_options import UpsampleOptions
-from backend.config import BoxSettings, EngineName, Settings
+from backend.config import EngineName, Settings
 from backend.console import say, to_terminal, warn
+from backend.dispatch.box_set_up import BoxSetUp
 from backend.dispatch.dispatcher import Dispatcher
-from backend.dispatch.run_or_follow import MakeDispatcher, run_or_follow
+from backend.dispatch.fleet import FleetMember
+from backend.dispatch.run_fleet import FleetBox, run_fleet
+from backend.dispatch.run_or_follow import run_or_follow
 from backend.errors import InputError, UpsampleError
 from backend.events import Event
 from backend.exit_codes import ExitCode
@@ -39,8 +42,8 @@ from backend.planning.admission import (
 )
 from backend.planning.box_planner import make_planner
 from backend.planning.costs import cost_text, most_cost, token_cost
+from backend.planning.mixed_fleet import refuse_mixed, shared_upsampling
 from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch, same_frames_together
-from backend.planning.pace import measured_pace
 from backend.results.review import waiting_for_review
 from backend.results.undelivered import undelivered_jobs
 from backend.specs.media import Media
@@ -63,11 +66,11 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
     if not options.paths:
         _refuse_ignored(options)
     settings = options.load_settings()
-    box_name, box_settings = settings.box_named(options.box)
+    fleet = settings.fleet
     found = scan(options.paths, Path.cwd(), parse_columns(options.columns))
     if options.filter:
-        found = keep_matching(found, options.filter, settings, box_name)
-    batch = _make_batch(options, settings, box_name, box_settings)
+        found = keep_matching(found, options.filter, settings, next(iter(fleet)))
+    batch = _make_batch(options, settings)
     if options.dry_run:
         specs = _choose_for_dry_run(found, options, batch)
         return show_plans(specs, found, settings, batch, as_json=options.json)
@@ -79,7 +82,8 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
         specs = _choose_specs(found, store, options, batch)
         if not options.paths:
             report = BatchReport(as_json=options.json)
-            jobs = store.to_do(box_name) + undelivered_jobs(store, box_name)
+            jobs = [job for box in fleet for job in store.to_do(box) + undelivered_jobs(store, box)]
+            jobs += [job for job in store.untaken_jobs() if not fleet.keys().isdisjoint(job.boxes)]
         else:
             require_writable(batch.save_dir)
             placed = find_places(specs, options.paths, batch, store, force=options.force)
@@ -91,10 +95,14 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
             _warn_of_misplaced(specs, settings.upsampling.media)
             _tell_cost(placed, settings, batch)
             jobs = store.queue(same_frames_together(placed.orders))
-        queued = {job.settings for job in jobs}
-        report.expect(jobs, measured_pace(store, box_name, box_settings))
-        box = make_box(box_name, box_settings, settings, queued)
-        return _work(store, jobs, box, options, report, settings)
+        set_ups = {
+            name: BoxSetUp.make(
+                name, {job.settings for job in jobs if name in job.boxes}, settings, store
+            )
+            for name in fleet
+        }
+        report.expect(jobs, {name: set_up.pace for name, set_up in set_ups.items()})
+        return _work(store, jobs, set_ups, options, report, settings)
 
 
 def _warn_of_misplaced(specs: Sequence[Spec], media: Media) -> None:
@@ -144,6 +152,7 @@ def _refuse_ignored(options: UpsampleOptions) -> None:
             "--seed": options.seed != 0,
             "--review": options.review,
             "--include-upsampled": options.include_upsampled,
+            "--mixed": options.mixed,
         }.items()
         if is_given
     ]
@@ -162,42 +171,58 @@ def _refuse_ignored(options: UpsampleOptions) -> None:
 def _work(
     store: Store,
     jobs: Sequence[Job],
-    box: Box,
+    boxes: Mapping[str, BoxSetUp],
     options: UpsampleOptions,
     report: BatchReport,
     settings: Settings,
 ) -> ExitCode:
     if not jobs:
-        say(
-            "Nothing could be queued." if options.paths else f"Nothing is left to do on {box.name}."
-        )
+        names = " or ".join(boxes)
+        say("Nothing could be queued." if options.paths else f"Nothing is left to do on {names}.")
         paused = len(store.in_states([State.PAUSED]))
         if paused:
             say(f"Paused: {paused:,}. `upsample queue resume --all` lets them go on.")
         others = {*store.boxes_with_work(), *(job.box for job in undelivered_jobs(store))}
-        for other in sorted(others - {box.name}):
+        for other in sorted(others - boxes.keys()):
             say(f"There is work left on {other}: upsample --no-ui --box {other}")
         return report.exit_code
     asker = TerminalAsker(options.accept_host_key, report.bar.paused)
 
-    def make_dispatcher(watch: Callable[[Event], None]) -> Dispatcher:
+    def make_dispatcher(
+        box: Box, watch: Callable[[Event], None], member: FleetMember | None = None
+    ) -> Dispatcher:
+        hands_over = member is None and settings.queue.ahead.hands_over(box.host)
         return Dispatcher(
             store,
             box,
             asker,
             watch,
             force=options.force,
-            hand_over=settings.queue.ahead.hands_over(box.host),
+            alone=member is None,
+            hand_over=hands_over,
             fetcher=Fetcher() if settings.specs.fetch_media else None,
+            member=member,
         )
 
-    return asyncio.run(_run_jobs(store, jobs, make_dispatcher, report, settings))
+    def run(watch: Callable[[Event], None]) -> Coroutine[None, None, None]:
+        made = {
+            name: FleetBox(partial(make_dispatcher, set_up.box), set_up.pace)
+            for name, set_up in boxes.items()
+        }
+        give_up_after = settings.queue.give_up_after
+        if len(made) > 1 or any(job.fleet for job in jobs):
+            return run_fleet(store, jobs, watch, made, give_up_after)
+        (set_up,) = boxes.values()
+        dispatcher = partial(make_dispatcher, set_up.box)
+        return run_or_follow(store, jobs, watch, dispatcher, give_up_after)
+
+    return asyncio.run(_run_jobs(store, jobs, run, report, settings))
 
 
 async def _run_jobs(
     store: Store,
     jobs: Sequence[Job],
-    make_dispatcher: MakeDispatcher,
+    run: Callable[[Callable[[Event], None]], Coroutine[None, None, None]],
     report: BatchReport,
     settings: Settings,
 ) -> ExitCode:
@@ -211,7 +236,7 @@ async def _run_jobs(
 
     try:
         with working(), report.bar:
-            await run_or_follow(store, jobs, hear, make_dispatcher, settings.queue.give_up_after)
+            await run(hear)
     except asyncio.CancelledError:
         # Ctrl-C. All that must be kept is on a disk already.
         report.interrupted = True
@@ -231,18 +256,23 @@ async def _run_jobs(
     return report.exit_code
 
 
-def _make_batch(options: UpsampleOptions, settings: Settings, name: str, box: BoxSettings) -> Batch:
+def _make_batch(options: UpsampleOptions, settings: Settings) -> Batch:
+    fleet = settings.fleet
+    name, box = next(iter(fleet.items()))
+    if len(fleet) > 1 and options.paths and not options.mixed:
+        refuse_mixed(settings)
     if not 0 <= options.seed <= GREATEST_SEED:
         raise InputError(f"--seed {options.seed} is no seed", f"Use 0 to {GREATEST_SEED:,}.")
     if not 1 <= options.candidates <= MOST_CANDIDATES:
         raise InputError(
             f"--candidates {options.candidates} cannot be", f"Ask for 1 to {MOST_CANDIDATES}."
         )
-    if options.num_gpu is not None and box.engine is EngineName.SKETCH:
-        warn(f"the engine of {name} (sketch) uses no GPU; --num-gpu changes nothing")
-    if options.paths and box.engine is EngineName.SKETCH:
+    for sketch in (each for each in fleet if fleet[each].engine is EngineName.SKETCH):
+        if options.num_gpu is not None:
+            warn(f"the engine of {sketch} (sketch) uses no GPU; --num-gpu changes nothing")
         try:
-            refuse_json_of_sketch(settings.profile, name)
+            if options.paths:
+                refuse_json_of_sketch(settings.profile, sketch)
         except InputError as error:
             if not options.dry_run:
                 raise
@@ -250,7 +280,7 @@ def _make_batch(options: UpsampleOptions, settings: Settings, name: str, box: Bo
     return Batch(
         box=name,
         box_settings=box,
-        settings=settings.upsampling,
+        settings=shared_upsampling(settings),
         save_dir=options.results_folder,
         candidates=options.candidates,
         seed=options.seed,
@@ -258,7 +288,8 @@ def _make_batch(options: UpsampleOptions, settings: Settings, name: str, box: Bo
         review=options.review,
         include_upsampled=options.include_upsampled,
         upsampled_words=settings.specs.upsampled_words,
-        follows_server=settings.follows_server_on(name),
+        follows_server=all(map(settings.follows_server_on, fleet)),
+        fleet=fleet if len(fleet) > 1 else {},
     )
 
 

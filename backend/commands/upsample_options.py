@@ -50,8 +50,17 @@ class UpsampleOptions:
         Parameter(help="Folder for the results.", group=_WHERE, show_default=str(DEFAULT_SAVE_DIR)),
     ] = None
     box: Annotated[
-        str | None, Parameter(help="Box to use, one of `config show`.", group=_WHERE)
+        str | None,
+        Parameter(
+            help="Box to use, one of `config show`. Several: h100,a100, or all.", group=_WHERE
+        ),
     ] = None
+    mixed: Annotated[
+        bool,
+        Parameter(
+            help="Let boxes with different models share the batch.", negative="", group=_WHERE
+        ),
+    ] = False
     num_frames: Annotated[
         int | None, Parameter(help="Frames the model looks at.", group=_SENDING)
     ] = None
@@ -176,6 +185,6 @@ class UpsampleOptions:
         if self.num_gpu is None:
             return changes
         # It must change the table of the box itself, which wins over [box_defaults].
-        name, _ = load_settings(changes).box_named(self.box)
         vllm: Table = {"tensor_parallel_size": self.num_gpu}
-        return changes | {"boxes": {name: {"vllm": vllm}}}
+        boxes: Table = {name: {"vllm": vllm} for name in load_settings(changes).fleet}
+        return changes | {"boxes": boxes}

@@ -1,10 +1,12 @@
 """The program's settings: what config.toml may contain, and where each value comes from.
 
-`settings` holds the checked types. `layers` merges the sources by precedence. `trust` says which settings a
-./config.toml may decide. `survey` lists every setting with its value and its source. `edit` changes the
-user's file. `profiles` holds what belongs to one model.
+`settings` and `box_settings` hold the checked types. `layers` merges the sources by precedence. `trust` says
+which settings a ./config.toml may decide. `survey` lists every setting with its value and its source. `edit`
+changes the user's file. `profiles` holds what belongs to one model.
 """
 
+from backend.config.box_settings import BoxSettings, EngineName, OpenAI, Vllm
+from backend.config.config_table import LEAST_MAX_TOKENS, MOST_MAX_TOKENS
 from backend.config.layers import (
     LOCAL_FILE,
     Layer,
@@ -22,20 +24,14 @@ from backend.config.layers import (
 )
 from backend.config.profiles import Profile, load_profile, profile_names
 from backend.config.settings import (
-    LEAST_MAX_TOKENS,
-    MOST_MAX_TOKENS,
     Ahead,
     Announce,
-    BoxSettings,
     Cache,
-    EngineName,
     Estimator,
     Fit,
-    OpenAI,
     Queue,
     Settings,
     Upsampling,
-    Vllm,
 )
 
 __all__ = [

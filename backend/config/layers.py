@@ -21,11 +21,10 @@ from pathlib import Path
 import platformdirs
 from pydantic import ValidationError
 
+from backend.config.config_table import LEAST_MAX_TOKENS, MOST_MAX_TOKENS
 from backend.config.profiles import AUTO, load_profile
 from backend.config.profiles.fitting import Changes, profiles_by_kind
 from backend.config.settings import (
-    LEAST_MAX_TOKENS,
-    MOST_MAX_TOKENS,
     Cache,
     Queue,
     Settings,

@@ -8,8 +8,17 @@ from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator
+from pydantic import (
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 
+from backend.config.box_names import ALL_BOXES, names_in, refuse_name
+from backend.config.box_settings import BoxSettings, EngineName
+from backend.config.config_table import LEAST_MAX_TOKENS, MOST_MAX_TOKENS, ConfigTable
 from backend.config.profiles import AUTO, OTHERWISE, Profile, load_profile, profile_names
 from backend.config.profiles.fitting import spec_kind
 from backend.errors import ConfigError, InputError
@@ -19,22 +28,12 @@ from backend.specs.model import Mode
 from backend.specs.quoting import quoted
 from backend.video import FrameFormat, FrameSampling
 
-LEAST_MAX_TOKENS = 64
-"""The shortest context length, in tokens, that `max_tokens` may be."""
-MOST_MAX_TOKENS = 1_048_576
-"""The longest."""
-
 _MOST_SHOWN = {Media.NONE: 0, Media.RGB: 1, Media.CONTROL: 1, Media.BOTH: 2, Media.ALL: 9}
 """The most videos that one request shows. Transfer1 knows a source and eight controls, Cosmos 3 five."""
 _LANGUAGE = re.compile(r"[^\W\d_](?:[^\W\d_]|[ ()\u0300-\u036f\u0900-\u0dff’'-]){0,39}")
 """The name of a language. It becomes part of a sentence, so it has no other signs than names have."""
 _LATER = ("answer_language",)
 """Settings of [upsampling] that came after the first version, and change nothing while they are empty."""
-_NO_HOST = re.compile(r"""[\s\x00-\x1f\x7f$`'"\\;&|<>(){}*?!#]""")
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Fit(StrEnum):
@@ -51,15 +50,7 @@ class Estimator(StrEnum):
     LINEAR = "linear"
 
 
-class EngineName(StrEnum):
-    """The engines that can answer on a box."""
-
-    VLLM = "vllm"
-    OPENAI = "openai"
-    SKETCH = "sketch"
-
-
-class Upsampling(_Section):
+class Upsampling(ConfigTable):
     """[upsampling]: how prompts are upsampled, on every box."""
 
     max_tokens: int = Field(ge=LEAST_MAX_TOKENS, le=MOST_MAX_TOKENS)
@@ -172,84 +163,6 @@ class Upsampling(_Section):
         return Bound.parse(self.max_upsample_resolution)
 
 
-class Vllm(_Section):
-    """[boxes.NAME.vllm]: how vLLM is started on the box."""
-
-    command: list[str] = Field(min_length=1)
-    tensor_parallel_size: int = Field(ge=1)
-    gpu_memory_utilization: float = Field(gt=0, le=1)
-    max_num_seqs: int = Field(ge=1)
-    cuda_visible_devices: str
-    env: dict[str, str]
-
-
-class OpenAI(_Section):
-    """[boxes.NAME.openai]: a model server that the user runs, and how to reach it from the box."""
-
-    base_url: str
-    api_key_env: str
-    ca_file: str
-    slots: int = Field(ge=1)
-    price_in: float = Field(ge=0, le=1e6, allow_inf_nan=False)
-    price_out: float = Field(ge=0, le=1e6, allow_inf_nan=False)
-    spend_limit: float = Field(ge=0, le=1e9, allow_inf_nan=False)
-
-    @field_validator("spend_limit")
-    @classmethod
-    def _check_limit(cls, value: float, info: ValidationInfo) -> float:
-        if value and not (info.data.get("price_in") or info.data.get("price_out")):
-            raise ValueError("a limit needs price_in or price_out, or nothing has a cost")
-        return value
-
-
-class BoxSettings(_Section):
-    """[boxes.NAME]: one box. Keys that it does not set are filled in from [box_defaults]."""
-
-    host: str
-    root: str = Field(min_length=1)
-    engine: EngineName
-    model: str
-    max_tokens: int = Field(ge=0, le=MOST_MAX_TOKENS)
-    idle_timeout: float = Field(gt=0, allow_inf_nan=False)
-    keep_days: float = Field(ge=0, allow_inf_nan=False)
-    first_token_timeout: float = Field(gt=0, allow_inf_nan=False)
-    next_token_timeout: float = Field(gt=0, allow_inf_nan=False)
-    vllm: Vllm
-    openai: OpenAI
-
-    @field_validator("host")
-    @classmethod
-    def _check_host(cls, value: str) -> str:
-        # The name may become part of a ProxyCommand. No host name contains these characters.
-        if value.startswith("-") or _NO_HOST.search(value):
-            raise ValueError("that is no name, address, user@host or Host of ~/.ssh/config")
-        return value
-
-    @field_validator("model")
-    @classmethod
-    def _check_model(cls, value: str) -> str:
-        if value.startswith("-"):
-            raise ValueError("a model's name does not begin with -, which makes an option of it")
-        return value
-
-    @field_validator("root")
-    @classmethod
-    def _check_root(cls, value: str) -> str:
-        # SFTP does not expand "~", and we do not write into another user's home ("~ada").
-        if not value.startswith(("/", "~/")):
-            raise ValueError("a folder on the box is written from / or from ~/")
-        return value
-
-    @field_validator("max_tokens")
-    @classmethod
-    def _check_max_tokens(cls, value: int) -> int:
-        if 0 < value < LEAST_MAX_TOKENS:
-            raise ValueError(
-                f"a context is {LEAST_MAX_TOKENS} tokens or more; 0 is that of [upsampling]"
-            )
-        return value
-
-
 class Ahead(StrEnum):
     """How many jobs a box is given ahead of time."""
 
@@ -268,7 +181,7 @@ class Ahead(StrEnum):
         return self is Ahead.BATCH or (self is Ahead.AUTO and bool(host))
 
 
-class Compose(_Section):
+class Compose(ConfigTable):
     """[compose]: how new specs are made."""
 
     styles: list[str] | dict[str, str]
@@ -285,27 +198,27 @@ class Compose(_Section):
         return value
 
 
-class Queue(_Section):
+class Queue(ConfigTable):
     """[queue]: how a run works on the queue."""
 
     give_up_after: float = Field(ge=0, allow_inf_nan=False)
     ahead: Ahead
 
 
-class Specs(_Section):
+class Specs(ConfigTable):
     """[specs]: which prompts are taken."""
 
     upsampled_words: int = Field(ge=0)
     fetch_media: bool
 
 
-class App(_Section):
+class App(ConfigTable):
     """[app]: what the terminal app starts."""
 
     player: list[str]
 
 
-class Announce(_Section):
+class Announce(ConfigTable):
     """[announce]: how the user is told that a batch is over."""
 
     after: float = Field(ge=0, allow_inf_nan=False)
@@ -314,7 +227,7 @@ class Announce(_Section):
     command: list[str]
 
 
-class Cache(_Section):
+class Cache(ConfigTable):
     """[cache]: what is kept on this machine so that it need not be made again."""
 
     hint_videos_gb: float = Field(ge=0, allow_inf_nan=False)
@@ -331,10 +244,11 @@ class Cache(_Section):
         return round(self.fetched_gb * 1e9) or None
 
 
-class Settings(_Section):
+class Settings(ConfigTable):
     """All settings of config.toml."""
 
     box: str
+    """The chosen box. Of a chosen fleet, it is the first one."""
     upsampling: Upsampling
     app: App
     announce: Announce
@@ -347,6 +261,8 @@ class Settings(_Section):
     boxes: dict[str, BoxSettings]
     keys: dict[str, dict[str, str]]
     """Keys of the app by place and name; the app knows which there are."""
+    _fleet: tuple[str, ...] = PrivateAttr(default=())
+    """The names of the chosen boxes."""
     _max_tokens: dict[str, int] = PrivateAttr(default_factory=dict)
     """The context length of each box, by the box's name."""
     _without_max_tokens: set[str] = PrivateAttr(default_factory=set)
@@ -354,14 +270,44 @@ class Settings(_Section):
     _by_kind: dict[str, Settings] = PrivateAttr(default_factory=dict)
     """With the profile AUTO, the settings for specs of each kind that a profile names."""
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _choose_boxes(cls, value: object, handler: ModelWrapValidatorHandler[Settings]) -> Settings:
+        """Take several names where the setting `box` has them: a list, or names between commas."""
+        if not isinstance(value, Mapping) or "box" not in value:
+            return handler(value)
+        names = names_in(value["box"])
+        made = handler({**value, "box": names[0]} if names else value)
+        if names == (ALL_BOXES,):
+            everywhere = tuple(made.boxes)
+            names = tuple(name for name in everywhere if made.boxes[name].host) or everywhere
+            made = made.model_copy(update={"box": names[0]})
+        made._fleet = names
+        return made
+
+    @field_validator("box", mode="before")
+    @classmethod
+    def _check_box(cls, value: object) -> object:
+        if isinstance(value, (list, tuple)):  # `names_in` has found no names in it
+            raise ValueError('it is a name, or a list of names: "h100", ["h100", "a100"]')
+        return value
+
     @field_validator("boxes")
     @classmethod
     def _check_names(cls, value: dict[str, BoxSettings]) -> dict[str, BoxSettings]:
-        # Names are shown on screens and in messages, so they must be printable.
         for name in value:
-            if not name.isprintable() or not name.strip():
-                raise ValueError(f"a box cannot be named {quoted(name)}")
+            refuse_name(name)
         return value
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The names of the chosen boxes, in the order in which they are named; often it is one."""
+        return self._fleet or (self.box,)
+
+    @property
+    def fleet(self) -> dict[str, BoxSettings]:
+        """The chosen boxes by name. Raises ConfigError where one does not exist."""
+        return dict(map(self.box_named, self.chosen))
 
     def max_tokens_on(self, box: str) -> int:
         """Return the context length of a box. `upsampling.max_tokens` is that of the chosen box."""

@@ -18,20 +18,21 @@ from backend.box.reconnect import LinkKeeper
 from backend.config import Ahead
 from backend.dispatch.count_watch import CountWatch
 from backend.dispatch.courier import ASK_SINCE, Courier, End, Recipient
-from backend.dispatch.draws import awaited_identity
+from backend.dispatch.fleet import FleetMember
 from backend.dispatch.flight import Flight, Flights, FlightState
 from backend.dispatch.hand_over import HandOver
 from backend.dispatch.last_welcome import LastWelcome
 from backend.dispatch.ledger import Ledger
-from backend.dispatch.media_fetching import fetch_media
 from backend.dispatch.moments import MomentReporter
 from backend.dispatch.picture_cache import trim_kept
+from backend.dispatch.preparation import Preparation
 from backend.dispatch.prepare import Preparer, Ready
 from backend.dispatch.processors import drawings_at_once
 from backend.dispatch.retries import MOST_RESENT, RETRIES, trouble_of_refusal
+from backend.dispatch.taker import Taker
 from backend.dispatch.user_requests import UserRequests
 from backend.dispatch.waiting_jobs import WaitingJobs
-from backend.errors import BoxOutdated, BoxUnreachable, InputError, UpsampleError, first_of
+from backend.errors import BoxUnreachable, InputError, first_of
 from backend.events import Event
 from backend.fetching import Fetcher
 from backend.files.index import default_index
@@ -68,6 +69,7 @@ class Dispatcher(Recipient[Ready]):
         alone: bool = True,
         hand_over: bool = False,
         fetcher: Fetcher | None = None,
+        member: FleetMember | None = None,
     ) -> None:
         """`watch` is called with every event, on the event loop; `force` lets results replace files.
 
@@ -75,23 +77,21 @@ class Dispatcher(Recipient[Ready]):
         `may_send` is cleared, no new request is sent. A dispatcher that is the only one of the queue
         (`alone`) also cancels and pauses jobs of other boxes. With `hand_over`, the box gets all jobs as soon
         as it takes them, so that it needs this program no more; otherwise as many as keep it busy. `fetcher`
-        fetches media that are named by an address.
+        fetches media that are named by an address. With `member`, the box takes jobs of its fleet.
         """
         self._store = store
         self._box = box
-        self._keeper = LinkKeeper(box, asker, watch, look=look)
         self._last_welcome = LastWelcome()
+        self._waiting = WaitingJobs(may_send)
+        self._taker = Taker(member, watch, self._waiting, self._last_welcome)
+        watch = self._taker.hear
+        self._keeper = LinkKeeper(box, asker, watch, look=look)
         self._counts = CountWatch(store, box.name, watch)
         self._videos = VideoIndex(default_index())
-        self._preparer = Preparer.of(box, self._last_welcome.wait, self._counts, self._videos.probe)
-        self._fetcher = fetcher
         self._flights: Flights[Ready] = Flights()
         self._courier = Courier(box.name, self._flights, self, app=store.queue_id)
-        self._unsendable: dict[int, str] = {}
-        """Why jobs cannot be sent again whose earlier requests the box may have, by job number."""
         self._resent: Counter[str] = Counter()
         """How often each request was sent again because the box had lost its pictures, by identity."""
-        self._waiting = WaitingJobs(may_send)
         self._ledger = Ledger(store, box.name, watch, force=force, wait_again=self._waiting.put)
         self._moments = MomentReporter(box.name, self._ledger, self._flights, watch)
         self._hand_over = HandOver(
@@ -101,6 +101,17 @@ class Dispatcher(Recipient[Ready]):
         self._user_requests = UserRequests(
             store, self._ledger, box.name, self._flights, alone=alone
         )
+        self._preparation = Preparation(
+            store,
+            Preparer.of(box, self._last_welcome.wait, self._counts, self._videos.probe),
+            fetcher,
+            self._waiting,
+            self._ledger,
+            self._flights,
+            self._user_requests,
+            self._last_welcome,
+        )
+        self._unsendable = self._preparation.unsendable
 
     async def run(self, jobs: Sequence[Job]) -> None:
         """Run until each of these jobs has ended or is postponed.
@@ -109,13 +120,15 @@ class Dispatcher(Recipient[Ready]):
         used at all; a link that breaks later is made again for as long as that takes.
         """
         try:
+            self._taker.begin(self._ledger)
             await self._enqueue(await self._ledger.begin(jobs))
             await self._user_requests.cancel_asked()
             if self._ledger.all_ended.is_set():
                 return
             async with asyncio.TaskGroup() as group:
-                works = [self._prepare() for _ in range(PREPARED_AT_ONCE)]
+                works = [self._preparation.run() for _ in range(PREPARED_AT_ONCE)]
                 works.append(self._keeper.keep(self._journal_cursor, self._visit))
+                works.append(self._taker.run(self._ledger, self.add))
                 tasks = [group.create_task(work) for work in works]
                 await self._ledger.all_ended.wait()
                 for task in tasks:
@@ -124,6 +137,7 @@ class Dispatcher(Recipient[Ready]):
         except ExceptionGroup as errors:
             raise first_of(errors) from None
         finally:
+            self._taker.close()
             self._hand_over.close()
             await asyncio.to_thread(self._videos.close)
             await self._ledger.close()
@@ -193,47 +207,6 @@ class Dispatcher(Recipient[Ready]):
                 self._waiting.put(job)
             elif not await self._ledger.finish_from_store(job.identity, [job]):
                 self._flights.believe(job.identity, job.number)
-
-    async def _prepare(self) -> None:
-        while True:
-            job = await self._waiting.next()
-            if self._user_requests.asks_to_cancel(job.number):
-                await self._ledger.cancel([job])
-            if not self._ledger.is_active(job.number):
-                continue
-            await self._ledger.prepare(job)
-            self._unsendable.pop(job.number, None)
-            try:
-                if not await fetch_media(self._fetcher, job, self._ledger.is_active):
-                    continue
-                ready = await self._preparer.prepare(job)
-            except UpsampleError as error:
-                await self._fail_unprepared(job, error)
-                continue
-            await self._ledger.note_prepared(ready)
-            if not await self._ledger.finish_from_store(ready.identity, [job]):
-                self._flights.join(ready.identity, job.number)
-                await self._waiting.put_ready(ready)
-
-    async def _fail_unprepared(self, job: Job, error: UpsampleError) -> None:
-        """Fail a job whose request cannot be made any more, unless its earlier request has an answer.
-
-        The answer may be stored here, or wait on the box. A job that only a newer box can take is postponed.
-        """
-        if isinstance(error, BoxOutdated):
-            await self._ledger.postpone([job], str(error))
-            return
-        known = await asyncio.to_thread(self._store.jobs, [job.number])
-        identity = awaited_identity(known[0]) if known else None
-        if identity is not None:
-            if await self._ledger.finish_from_store(identity, [job]):
-                return
-            await self._last_welcome.wait()
-        if identity is not None and self._last_welcome.can_ask:
-            self._unsendable[job.number] = str(error)
-            self._flights.believe(identity, job.number)
-        else:
-            await self._ledger.fail([job], str(error))
 
     async def _fail_on_box(self, flight: Flight[Ready], end: Failed | Refused) -> None:
         jobs = self._ledger.active(flight.jobs)

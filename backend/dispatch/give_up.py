@@ -57,8 +57,17 @@ class GiveUpTimer:
     async def wait(self) -> None:
         """Wait until the limit is reached. Raises BoxUnreachable then."""
         await self._expired.wait()
+        raise self.error()
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether the limit is reached, and there was no progress since."""
+        return self._expired.is_set()
+
+    def error(self) -> BoxUnreachable:
+        """Return the error for a box that has made no progress for too long."""
         again = f"`upsample --no-ui --box {self._box}`"
-        raise BoxUnreachable(
+        return BoxUnreachable(
             f"{self._box} has made no progress for {self._limit:,g} s: {self._reason}",
             f"Nothing is lost: the jobs stay in the queue, and what the box has stays there. {again} goes on "
             "with them. `upsample config set queue.give_up_after SECONDS` makes a run wait longer.",
@@ -67,6 +76,7 @@ class GiveUpTimer:
     def stop(self) -> None:
         """Stop measuring, until the next trouble."""
         self._is_away = False
+        self._expired.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

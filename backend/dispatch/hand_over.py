@@ -64,6 +64,8 @@ class HandOver:
             self._is_complete = False
         if self._is_complete or not self.is_wanted or not self._last_welcome.can_ask:
             return
+        if self._ledger.is_kept_open:
+            return  # its fleet has jobs that no box has
         if self._ledger.postponed == 0 and not self._waiting and self._flights.are_all_accepted:
             self._tell_end()
         elif self._pause is None:

@@ -8,13 +8,12 @@ leave a job done and its file unwritten.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
-from pathlib import Path
 
 from backend.dispatch.draws import DrawAgain, judge
 from backend.dispatch.flight import Flight
 from backend.dispatch.prepare import Ready
+from backend.dispatch.result_files import ResultFiles
 from backend.dispatch.told_costs import with_told_costs
 from backend.errors import UpsampleError
 from backend.events import (
@@ -28,11 +27,8 @@ from backend.events import (
     JobPrepared,
     JobSent,
     JobStarted,
-    ResultsWritten,
     TextWritten,
-    WritingFailed,
 )
-from backend.results.review import deliver
 from backend.results.undelivered import undelivered
 from backend.store import Job, State, Store
 from backend.troubles.explain import explain
@@ -56,10 +52,10 @@ class Ledger:
         self._store = store
         self._box = box
         self._watch = watch
-        self._force = force
+        self._files = ResultFiles(store, watch, force=force)
         self._remaining: dict[int, Job] = {}
-        self._unwritten: Counter[Path] = Counter()
-        """How many remaining jobs each result file has."""
+        self.is_kept_open = False
+        """Whether the run goes on without a job, because others may join it. Set by `keep_open`."""
         self._claimed: set[int] = set()
         """Numbers of the jobs whose ending has begun."""
         self._untold: dict[str, bool] = {}
@@ -69,25 +65,25 @@ class Ledger:
         """The first error that an ending raised (disk full); the task that awaited it may be cancelled."""
         self._postponed: set[int] = set()
         self.all_ended = asyncio.Event()
-        """Set when the run has no jobs any more."""
+        """Set when the run has no jobs any more, and is not kept open for others."""
 
     # --- the jobs of the run ---
 
     async def begin(self, jobs: Sequence[Job]) -> list[Job]:
         """Begin the run. Writes the results of jobs that are done already; returns the jobs to be done."""
         unended = self.add(jobs)
-        if not unended:
+        if not unended and not self.is_kept_open:
             self.all_ended.set()
         named = {job.destination: None for job in jobs}
         for destination in named:
-            if not self._unwritten[destination]:
-                await self._deliver(destination)
+            if self._files.is_complete(destination):
+                await self._files.deliver(destination)
         # Earlier runs may have been killed after they stored an answer and before they wrote its file.
         numbers = {job.number for job in jobs}
         for due in await asyncio.to_thread(undelivered, self._store, self._box):
             if due.file not in named:
                 named[due.file] = None
-                await self._deliver(due.file, is_of_other_run=due.job.number not in numbers)
+                await self._files.deliver(due.file, is_of_other_run=due.job.number not in numbers)
         return unended
 
     def add(self, jobs: Sequence[Job]) -> list[Job]:
@@ -104,8 +100,18 @@ class Ledger:
         self._postponed.discard(job.number)
         self._remaining[job.number] = job
         self._claimed.discard(job.number)
-        self._unwritten[job.destination] += 1
+        self._files.expect(job)
         self.all_ended.clear()
+
+    def keep_open(self, wanted: bool) -> None:
+        """Let the run go on although it has no jobs, because others may join it; or end it then."""
+        self.is_kept_open = wanted
+        if not wanted and not self._remaining:
+            self.all_ended.set()
+
+    async def give_back(self, jobs: Iterable[Job]) -> None:
+        """Let other boxes take these jobs of a fleet, which the box was never sent; they leave this run."""
+        await self.run_shielded(self._give_back(self._claim(jobs)))
 
     async def close(self) -> None:
         """End the run: complete the endings that have begun, and put the other jobs back into the queue."""
@@ -127,6 +133,11 @@ class Ledger:
     def numbers(self) -> Collection[int]:
         """Numbers of the jobs that have not left this run."""
         return self._remaining.keys()
+
+    @property
+    def active_count(self) -> int:
+        """How many jobs are part of this run whose ending has not begun."""
+        return sum(number not in self._claimed for number in self._remaining)
 
     @property
     def postponed(self) -> int:
@@ -351,7 +362,7 @@ class Ledger:
             if not self.knows(job.number):
                 error = explain(self._store, job, reason) if reason else ""
                 await self._set_state(job, state, error)
-                await self._deliver(job.destination, is_of_other_run=True)
+                await self._files.deliver(job.destination, is_of_other_run=True)
 
     async def _postpone(self, jobs: Sequence[Job], reason: str) -> None:
         for job in jobs:
@@ -359,6 +370,12 @@ class Ledger:
             await self._set_state(job, State.QUEUED)
             self._watch(JobPostponed(job.number, job.name, reason))
         await self._end(jobs)
+
+    async def _give_back(self, jobs: Sequence[Job]) -> None:
+        await asyncio.to_thread(self._store.give_back, [job.number for job in jobs])
+        await self._end(jobs)
+        # This box may take them again.
+        self._claimed.difference_update(job.number for job in jobs)
 
     async def _pause(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
@@ -370,31 +387,11 @@ class Ledger:
 
     async def _end(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
-            self._unwritten[job.destination] -= 1
-            if not self._unwritten[job.destination]:
-                await self._deliver(job.destination)
+            await self._files.end(job)
         for job in jobs:
             self._remaining.pop(job.number, None)
-        if not self._remaining:
+        if not self._remaining and not self.is_kept_open:
             self.all_ended.set()
-
-    # --- files ---
-
-    async def _deliver(self, destination: Path, *, is_of_other_run: bool = False) -> None:
-        """Write the results of this file that there are; results of another run are added to it later.
-
-        With `is_of_other_run`, the file belongs to another run, so a failure is not reported here.
-        """
-        try:
-            # --force is about what this run was asked for.
-            force = self._force and not is_of_other_run
-            files = await asyncio.to_thread(deliver, self._store, destination, force=force)
-        except UpsampleError as error:
-            if not is_of_other_run:
-                self._watch(WritingFailed(destination, str(error)))
-            return
-        if files:
-            self._watch(ResultsWritten(files[0], tuple(files[1:])))
 
     async def _set_state(self, job: Job, state: State, error: str = "") -> bool:
         return await asyncio.to_thread(self._store.set_state, job.number, state, error)

@@ -28,6 +28,18 @@ class PriorityQueue(asyncio.Queue[T]):
         self._queue = [(self._place(item), order, item) for _, order, item in self._queue]
         heapq.heapify(self._queue)
 
+    def items(self) -> list[T]:
+        """Return the items in the order in which they would come."""
+        return [item for _, _, item in sorted(self._queue, key=lambda entry: entry[:2])]
+
+    def withdraw(self, is_wanted: Callable[[T], bool]) -> list[T]:
+        """Remove the items for which `is_wanted` is true, and return them."""
+        items = [self.get_nowait() for _ in range(self.qsize())]
+        for item in items:
+            if not is_wanted(item):
+                self.put_nowait(item)
+        return [item for item in items if is_wanted(item)]
+
     # asyncio.Queue calls these three to keep its items.
 
     def _init(self, maxsize: int) -> None:

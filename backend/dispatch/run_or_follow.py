@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from backend.dispatch.box_news import NewsReader, writing_news
 from backend.dispatch.dispatcher import Dispatcher
@@ -13,7 +14,7 @@ from backend.dispatch.follow import Follower
 from backend.dispatch.give_up import GiveUpTimer
 from backend.dispatch.lock import dispatcher_lock
 from backend.dispatch.poll import POLL_SECONDS, poll_queue_changes
-from backend.errors import QueueTaken, first_of
+from backend.errors import QueueTaken, UpsampleError, first_of
 from backend.events import DispatcherChanged, Event
 from backend.store import Job, Store
 
@@ -39,13 +40,29 @@ async def run_or_follow(
         return
     timer = GiveUpTimer(jobs[0].box, give_up_after, watch)
     try:
-        async with _beside(timer.wait()):
-            await _run_or_follow(_Run(store, timer.hear, dispatcher), jobs)
+        async with beside(timer.wait()):
+            await work_or_follow(_Run(store, timer.hear, dispatcher), jobs, [jobs[0].box])
     finally:
         timer.stop()
 
 
-async def _run_or_follow(run: _Run, jobs: Sequence[Job]) -> None:
+class Work(Protocol):
+    """What this process does with some jobs while it holds the lock."""
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def watch(self) -> Callable[[Event], None]: ...
+
+    async def work_on(self, numbers: Sequence[int], holder: str) -> None:
+        """Run the jobs with these numbers. `holder` is the mark of this process."""
+
+
+async def work_or_follow(run: Work, jobs: Sequence[Job], boxes: Sequence[str]) -> None:
+    """Do the work once this process holds the lock; until then, report what the holder does with the jobs,
+    and how these boxes do.
+    """
     store, watch = run.store, run.watch
     try:
         with dispatcher_lock(store) as own:
@@ -55,7 +72,7 @@ async def _run_or_follow(run: _Run, jobs: Sequence[Job]) -> None:
         holder = taken.holder
     watch(DispatcherChanged(holder))
     follower = Follower(store, jobs, watch)
-    news = NewsReader(store, jobs[0].box, watch)
+    news = [NewsReader(store, box, watch) for box in boxes]
     while not await follower.report_changes():
         try:
             with dispatcher_lock(store) as own:
@@ -68,7 +85,13 @@ async def _run_or_follow(run: _Run, jobs: Sequence[Job]) -> None:
             if taken.holder != holder:
                 holder = taken.holder
                 watch(DispatcherChanged(holder))
-            await news.report(taken.mark)
+            for each in tuple(news):
+                try:
+                    await each.report(taken.mark)
+                except UpsampleError:
+                    news.remove(each)
+                    if not news:
+                        raise
         await asyncio.sleep(POLL_SECONDS)
 
 
@@ -96,7 +119,7 @@ class _Run:
                 news.hear(event)
 
             dispatcher = self.dispatcher(hear)
-            async with _beside(
+            async with beside(
                 poll_queue_changes(self.store, lambda: self._obey(dispatcher, box, set(numbers))),
                 news.write(),
             ):
@@ -111,7 +134,7 @@ class _Run:
 
 
 @asynccontextmanager
-async def _beside(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
+async def beside(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
     """Run these coroutines while the block runs. An error of one ends the block and is raised."""
     try:
         async with asyncio.TaskGroup() as group:

@@ -14,19 +14,20 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from backend.box.asker import Asker
 from backend.box.backoff import Backoff
-from backend.box.link import Box
-from backend.box.setup import make_box
 from backend.config import Ahead, Settings
 from backend.dispatch.box_news import AllNewsReader, NewsWriter, writing_news
+from backend.dispatch.box_set_up import BoxSetUp
 from backend.dispatch.dispatcher import Dispatcher
+from backend.dispatch.fleet import Fleet
 from backend.dispatch.follow import JobChange, JobChanges
 from backend.dispatch.ledger import Ledger
 from backend.dispatch.lock import dispatcher_lock
 from backend.dispatch.poll import poll_queue_changes
 from backend.dispatch.reorder import Move, move_jobs
 from backend.dispatch.retries import RETRIES, TroubleKind, trouble_of
+from backend.dispatch.user_requests import cancel_unsent, pause_unsent, pause_untaken
 from backend.errors import QueueTaken, UpsampleError, first_of
-from backend.events import DispatcherChanged, Event, JobPaused, LinkChanged, LinkState, QueueChanged
+from backend.events import DispatcherChanged, Event, LinkChanged, LinkState, QueueChanged
 from backend.fetching import Fetcher
 from backend.planning.orders import same_frames_together
 from backend.results.undelivered import undelivered_jobs
@@ -60,6 +61,7 @@ class QueueRunner:
         """The boxes that the other process is to be asked to try now."""
         self._wake_ups: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._job_changes = JobChanges(store)
+        self._fleet = Fleet(store, begin=self._wake_box)
         self._is_following = False
         self._box_tasks: asyncio.TaskGroup | None = None
         self._served: set[str] = set()
@@ -108,6 +110,8 @@ class QueueRunner:
                 # Earlier runs may have been killed before they wrote a result, also of a box that has no
                 # work now.
                 await self._write_results(await asyncio.to_thread(undelivered_jobs, self._store))
+                await asyncio.to_thread(self._store.give_back_unsent)
+                await self._fleet.look()
                 await self._wake_boxes_with_work()
                 await poll_queue_changes(self._store, self._apply_requests)
 
@@ -147,9 +151,10 @@ class QueueRunner:
         async with self._changing:
             jobs = await asyncio.to_thread(self._store.queue, together)
             self._job_changes.mark_as_known(jobs)
-            for box in {job.box for job in jobs}:
+            for box in {box for job in jobs for box in job.boxes}:
                 self._give_ahead(box, ahead)
                 self._wake_box(box)
+            await self._look_at_fleets(jobs)
         await self._write_results([job for job in jobs if job.state is State.DONE])
         return jobs
 
@@ -182,7 +187,7 @@ class QueueRunner:
                 if box in self._dispatchers:
                     await self._dispatchers[box].cancel(numbers)
                 else:
-                    await self._cancel_here(box, jobs)
+                    await cancel_unsent(self._store, self._watch, box, jobs)
                 self._wake_box(box)
 
     async def retry(self, numbers: Collection[int]) -> list[Job]:
@@ -201,11 +206,15 @@ class QueueRunner:
             return await self._jobs(numbers)
         async with self._changing:
             jobs = await self._jobs(numbers)
+            if any(job.is_untaken for job in jobs):
+                jobs = await pause_untaken(self._store, self._watch, jobs)
             for box in {job.box for job in jobs}:
                 if box in self._dispatchers:
                     await self._dispatchers[box].pause(numbers)
                 else:
-                    await self._pause_here([job.number for job in jobs if job.box == box])
+                    await pause_unsent(
+                        self._store, self._watch, [job.number for job in jobs if job.box == box]
+                    )
         return await self._jobs(numbers)
 
     async def resume(self, numbers: Collection[int]) -> list[Job]:
@@ -213,8 +222,9 @@ class QueueRunner:
         async with self._changing:
             resumed = await asyncio.to_thread(self._store.resume, numbers)
             self._job_changes.mark_as_known(resumed)
-            for box in {job.box for job in resumed}:
+            for box in {box for job in resumed for box in job.boxes}:
                 self._wake_box(box)
+            await self._look_at_fleets(resumed)
         return await self._jobs(numbers)
 
     async def move(self, numbers: Collection[int], move: Move) -> list[Job]:
@@ -223,6 +233,7 @@ class QueueRunner:
         places = await asyncio.to_thread(self._store.places)
         for dispatcher in self._dispatchers.values():
             dispatcher.reorder(places)
+        await self._fleet.look()
         return await self._jobs(moved)
 
     @property
@@ -237,6 +248,7 @@ class QueueRunner:
     def resume_sending(self) -> None:
         """Send new requests again."""
         self._may_send.set()
+        self._fleet.wake()
         for wake_up in self._wake_ups.values():
             wake_up.set()
 
@@ -248,19 +260,6 @@ class QueueRunner:
             self._wake_box(box)
         else:
             self._to_try.add(box)
-
-    async def _pause_here(self, numbers: Collection[int]) -> None:
-        """Pause jobs of a box that has no dispatcher now."""
-        for job in await asyncio.to_thread(self._store.pause_unsent, numbers):
-            self._watch(JobPaused(job.number, job.name))
-
-    async def _cancel_here(self, box: str, jobs: Iterable[Job]) -> None:
-        """Cancel the unsent jobs of a box that has no dispatcher now."""
-        of_box = [job for job in jobs if job.box == box and job.state.unsent]
-        ledger = Ledger(self._store, box, self._watch, force=False)
-        for job in of_box:
-            ledger.adopt(job)
-        await ledger.cancel(of_box)
 
     async def _jobs(self, numbers: Collection[int]) -> list[Job]:
         return await asyncio.to_thread(self._store.jobs, list(numbers))
@@ -275,14 +274,24 @@ class QueueRunner:
             for dispatcher in tuple(self._dispatchers.values()):
                 await dispatcher.apply_requests(places)
             asked = await asyncio.to_thread(self._store.asked_to_pause)
-            await self._pause_here([j.number for j in asked if j.box not in self._dispatchers])
+            await pause_unsent(
+                self._store,
+                self._watch,
+                [j.number for j in asked if j.box not in self._dispatchers],
+            )
             to_cancel = await asyncio.to_thread(self._store.asked_to_cancel)
             for box in {job.box for job in to_cancel} - self._dispatchers.keys():
-                await self._cancel_here(box, to_cancel)
+                await cancel_unsent(self._store, self._watch, box, to_cancel)
             changes = await self._report_changes()
         to_do = [change.job for change in changes if change.is_queued_anew]
-        for box in {*tried, *(job.box for job in (*to_do, *to_cancel))}:
+        for box in {*tried, *(box for job in (*to_do, *to_cancel) for box in job.boxes)}:
             self._wake_box(box)
+        await self._look_at_fleets(change.job for change in changes)
+
+    async def _look_at_fleets(self, changed: Iterable[Job]) -> None:
+        """Let the boxes of fleets look at their jobs, if one of these that have changed is such a job."""
+        if self.is_dispatching and any(job.fleet for job in changed):
+            await self._fleet.look()
 
     async def _report_changes(self) -> list[JobChange]:
         changes = await asyncio.to_thread(self._job_changes.poll)
@@ -332,7 +341,7 @@ class QueueRunner:
     def _is_worth_a_run(self, name: str) -> bool:
         """Whether the box has jobs to run; while sending is stopped, only jobs that it has already count."""
         if self.may_send:
-            return bool(self._store.to_do(name, most=1))
+            return bool(self._fleet.untaken_for(name) or self._store.to_do(name, most=1))
         return any(not job.state.unsent for job in self._store.to_do(name))
 
     async def _run_dispatcher(self, name: str) -> bool:
@@ -342,21 +351,24 @@ class QueueRunner:
             # Read again: some may have been cancelled or paused in the meantime.
             jobs = await asyncio.to_thread(self._store.to_do, name)
             self._job_changes.mark_as_known(jobs)
-            box = make_box(*settings.box_named(name), settings, {job.settings for job in jobs})
+            queued = await asyncio.to_thread(self._store.settings_untaken, name)
+            queued += [job.settings for job in jobs]
+            set_up = await asyncio.to_thread(BoxSetUp.make, name, queued, settings, self._store)
             dispatcher = Dispatcher(
                 self._store,
-                box,
+                set_up.box,
                 self._asker,
                 self._watch,
                 may_send=self._may_send,
                 alone=False,
-                hand_over=self._ahead.get(name, settings.queue.ahead).hands_over(box.host),
+                hand_over=self._ahead.get(name, settings.queue.ahead).hands_over(set_up.box.host),
                 fetcher=Fetcher() if settings.specs.fetch_media else None,
+                member=self._fleet.join(name, set_up.pace, set_up.suits),
             )
             self._dispatchers[name] = dispatcher
         try:
             async with asyncio.TaskGroup() as group:
-                adding = group.create_task(self._add_new_until_cancelled(dispatcher, box, settings))
+                adding = group.create_task(self._add_new_until_cancelled(dispatcher, set_up))
                 await dispatcher.run(jobs)
                 adding.cancel()
         except ExceptionGroup as errors:
@@ -366,23 +378,21 @@ class QueueRunner:
         self._watch(LinkChanged(name, LinkState.CLOSED, ""))
         return dispatcher.has_postponed
 
-    async def _add_new_until_cancelled(
-        self, dispatcher: Dispatcher, box: Box, settings: Settings
-    ) -> None:
+    async def _add_new_until_cancelled(self, dispatcher: Dispatcher, set_up: BoxSetUp) -> None:
         """Add newly queued jobs that need no other setup of the box, until this task is cancelled."""
         while True:
-            await self._wake_ups[box.name].wait()
-            self._wake_ups[box.name].clear()
-            await self._add_new(dispatcher, box, settings)
+            await self._wake_ups[set_up.box.name].wait()
+            self._wake_ups[set_up.box.name].clear()
+            await self._add_new(dispatcher, set_up)
 
-    async def _add_new(self, dispatcher: Dispatcher, box: Box, settings: Settings) -> None:
+    async def _add_new(self, dispatcher: Dispatcher, set_up: BoxSetUp) -> None:
+        name = set_up.box.name
         joined = 1
         while joined:
             # Not in a thread: a job that ends during the query would look as if it were still to be done.
             # Few at a time, because the query blocks.
-            queued = self._store.settings_to_do(box.name)
-            if make_box(*settings.box_named(box.name), settings, queued) != box:
+            if not set_up.is_same_for(self._store.settings_to_do(name)):
                 return
-            jobs = self._store.to_do(box.name, but=dispatcher.numbers, most=_ADDED_AT_ONCE)
+            jobs = self._store.to_do(name, but=dispatcher.numbers, most=_ADDED_AT_ONCE)
             joined = await dispatcher.add(jobs)
             await asyncio.sleep(0)  # let other tasks run

@@ -9,12 +9,44 @@ to pause it is to cancel it there and keep it here, as long as no engine has beg
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 
 from backend.dispatch.flight import Flights
 from backend.dispatch.ledger import Ledger
 from backend.dispatch.prepare import Ready
+from backend.events import Event, JobPaused
 from backend.store import Job, State, Store
+
+
+async def cancel_unsent(
+    store: Store, watch: Callable[[Event], None], box: str, jobs: Iterable[Job]
+) -> None:
+    """Cancel those of these jobs of a box that no box has. To be used where the box has no run."""
+    of_box = [job for job in jobs if job.box == box and job.state.unsent]
+    ledger = Ledger(store, box, watch, force=False)
+    for job in of_box:
+        ledger.adopt(job)
+    await ledger.cancel(of_box)
+
+
+async def pause_unsent(
+    store: Store, watch: Callable[[Event], None], numbers: Iterable[int]
+) -> None:
+    """Pause those of these jobs that no box has. To be used where their boxes have no run."""
+    for job in await asyncio.to_thread(store.pause_unsent, numbers):
+        watch(JobPaused(job.number, job.name))
+
+
+async def pause_untaken(
+    store: Store, watch: Callable[[Event], None], jobs: Sequence[Job]
+) -> list[Job]:
+    """Pause those of these jobs that no box of their fleet has taken. Returns all, as they are now."""
+    numbers = [job.number for job in jobs if job.is_untaken]
+    # With the request, no box takes them any more.
+    await asyncio.to_thread(store.ask_to_pause, numbers)
+    asked = await asyncio.to_thread(store.jobs, numbers)
+    await pause_unsent(store, watch, [job.number for job in asked if job.is_untaken])
+    return await asyncio.to_thread(store.jobs, [job.number for job in jobs])
 
 
 class UserRequests:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from backend.dispatch.prepare import Ready
 from backend.dispatch.priority_queue import PriorityQueue
@@ -49,6 +49,23 @@ class WaitingJobs:
     async def put_ready(self, ready: Ready) -> None:
         """Add a job that can be sent, once fewer than PREPARED_AHEAD wait for that."""
         await self._ready.put(ready)
+
+    def numbers(self) -> list[int]:
+        """Return the numbers of the jobs that wait here, those first that will be sent first."""
+        ready = [it.job.number for it in self._ready.items()]
+        return ready + [job.number for job in self._to_prepare.items()]
+
+    def withdraw(self, numbers: Collection[int]) -> list[Job]:
+        """Take those of these jobs away that wait here, and return them."""
+        return [
+            *self._to_prepare.withdraw(lambda job: job.number in numbers),
+            *(it.job for it in self._ready.withdraw(lambda ready: ready.job.number in numbers)),
+        ]
+
+    @property
+    def may_send(self) -> bool:
+        """Whether jobs are given out to be sent."""
+        return self._may_send.is_set()
 
     async def next_ready(self) -> Ready:
         """Wait for the next job to be sent."""

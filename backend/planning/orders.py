@@ -6,8 +6,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
@@ -36,6 +36,7 @@ class Batch:
     """The settings that all specs of one command share."""
 
     box: str
+    """The box, or the first one of the fleet."""
     box_settings: BoxSettings
     settings: Upsampling
     save_dir: Path
@@ -52,6 +53,8 @@ class Batch:
     """The most words of a prompt that does not count as upsampled; 0 for no limit."""
     follows_server: bool = False
     """Whether the context length that the model server tells counts: see `Settings.follows_server_on`."""
+    fleet: Mapping[str, BoxSettings] = field(default_factory=dict)
+    """The boxes that share the jobs, by name; empty for one box."""
 
 
 def make_jobs(specs: Iterable[Spec], named: Sequence[Path], batch: Batch) -> list[Order]:
@@ -126,7 +129,7 @@ def draw_again(job: Job, others: Iterable[Job]) -> Order:
         seed = next(seed for seed in range(len(used) + 1) if seed not in used)
     same = ["drawn again", job.key, seed]
     return Order(
-        **{field.name: getattr(job, field.name) for field in fields(Order)}
+        **{each.name: getattr(job, each.name) for each in fields(Order)}
         | {
             "key": hashlib.sha256(json.dumps(same).encode()).hexdigest(),
             "candidate": 0,
@@ -233,9 +236,7 @@ def _order(
     controls = tuple(map(_absolute, shown.controls))
     file = spec.file.absolute()
     same = [
-        batch.box,
-        batch.box_settings.engine,
-        batch.box_settings.model,
+        *_box_facts(batch),
         str(file),
         spec.entry,
         spec.prompt,
@@ -269,7 +270,15 @@ def _order(
         held=batch.review,
         choice=choice,
         target=spec.target,
+        fleet=",".join(batch.fleet),
     )
+
+
+def _box_facts(batch: Batch) -> list[object]:
+    """Return what equal orders have in common of the box, or of the fleet in whichever order."""
+    if not batch.fleet:
+        return [batch.box, batch.box_settings.engine, batch.box_settings.model]
+    return [[name, box.engine, box.model] for name, box in sorted(batch.fleet.items())]
 
 
 def _absolute(video: Path) -> Path:

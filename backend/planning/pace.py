@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from backend.config import BoxSettings, EngineName
@@ -26,6 +27,20 @@ class Pace:
         if self.seconds_an_answer is None or not jobs:
             return None
         return self.seconds_an_answer * jobs / min(self.slots, jobs)
+
+
+def seconds_for_all(paces: Iterable[Pace], jobs: int) -> float | None:
+    """Return about how long the boxes with these paces will take for so many jobs that they share.
+
+    Returns None while the pace of one is not known.
+    """
+    paces = tuple(paces)
+    if len(paces) == 1:
+        return paces[0].seconds_for(jobs)
+    if not jobs or not all(pace.seconds_an_answer for pace in paces):
+        return None
+    answers_a_second = sum(pace.slots / (pace.seconds_an_answer or 1.0) for pace in paces)
+    return max(jobs / answers_a_second, min(pace.seconds_an_answer or 0.0 for pace in paces))
 
 
 def measured_pace(store: Store, name: str, box: BoxSettings) -> Pace:

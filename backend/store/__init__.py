@@ -17,6 +17,7 @@ from backend.store.answers import Answers
 from backend.store.attempts import Attempt
 from backend.store.box_news import BoxNews, NewsRow
 from backend.store.destinations import Destinations, Due, wanted_since
+from backend.store.fleet_jobs import FleetJobs
 from backend.store.held_answers import answer_fingerprint
 from backend.store.job import Draw, Job, Order, State
 from backend.store.ratings import Ratings
@@ -47,7 +48,7 @@ def default_path() -> Path:
     return platformdirs.user_data_path("upsample") / "queue.db"
 
 
-class Store(Answers, Destinations, WrittenFiles, BoxNews, Ratings):
+class Store(Answers, FleetJobs, Destinations, WrittenFiles, BoxNews, Ratings):
     """The open queue. Each method blocks for about a millisecond; threads may share an instance.
 
     Each method raises QueueError when the file cannot be used.

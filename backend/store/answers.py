@@ -118,12 +118,14 @@ class Answers(Jobs):
         """Begin to read another journal of the box from its start.
 
         Sent jobs become queued again: they were accepted in the earlier journal, and may not be in this one.
+        Those of a fleet stay with this box.
         """
         with self._transaction() as db:
             db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, -1)", (box, journal))
             db.execute(
-                "UPDATE jobs SET state = ?, changed = ? WHERE box = ? AND state IN (?, ?)",
-                (State.QUEUED, time.time(), box, State.SENT, State.RUNNING),
+                "UPDATE jobs SET state = CASE fleet WHEN '' THEN ? ELSE ? END, changed = ? "
+                "WHERE box = ? AND state IN (?, ?)",
+                (State.QUEUED, State.PREPARING, time.time(), box, State.SENT, State.RUNNING),
             )
 
 

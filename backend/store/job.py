@@ -100,6 +100,9 @@ class Order:
     """The file for the chosen candidate, when each candidate also has a file of its own; absolute."""
     target: Target = field(default=UNSAID, kw_only=True)
     """What the spec says of the video that is to be made."""
+    fleet: str = field(default="", kw_only=True)
+    """The boxes that share the batch, with commas between their names; empty for one box. Any of them may
+    take the job while it is queued. `box` is the one that has taken it last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +133,13 @@ class Job(Order):
     """What is to be made; None until the request is made, and in queues of earlier versions."""
     draws: tuple[Draw, ...] = field(default=(), kw_only=True)
     """The answers that were not taken, oldest first."""
+
+    @property
+    def is_untaken(self) -> bool:
+        """Whether any box of the job's fleet may take it."""
+        return bool(self.fleet) and self.state is State.QUEUED
+
+    @property
+    def boxes(self) -> tuple[str, ...]:
+        """The boxes that may do the job as it stands: its fleet while it is untaken, and else its box."""
+        return tuple(self.fleet.split(",")) if self.is_untaken else (self.box,)

@@ -20,7 +20,8 @@ _STOPPED = (State.FAILED, State.CANCELLED, State.PAUSED)
 _PROGRESS = (State.PREPARING, State.SENT, State.RUNNING)
 _TO_DO = (
     f"state NOT IN {_ENDED} AND box = coalesce(?, box) "  # noqa: S608 - our own words
-    "AND (state != ? OR number IN (SELECT job FROM cancels))"
+    "AND (state != ? OR number IN (SELECT job FROM cancels)) "
+    "AND (?1 IS NULL OR fleet = '' OR state <> 'queued')"
 )
 _PAUSABLE = str(tuple(str(state) for state in State if state.waits and state is not State.PAUSED))
 _UNPAUSED = str(tuple(str(state) for state in State if state.unsent and state is not State.PAUSED))
@@ -89,8 +90,8 @@ class Jobs(Database):
     ) -> list[Job]:
         """Return the jobs of one box, or of all, that have not ended and are not paused, in sending order.
 
-        A paused job is included when it has a cancel request. The numbers in `but` are left out. At most
-        `most` jobs are returned, unless that is negative.
+        A paused job is included when it has a cancel request. A job of a fleet that no box has taken is no
+        box's. The numbers in `but` are left out. At most `most` jobs are returned, unless that is negative.
         """
         return self._select(
             f"{_TO_DO} AND number NOT IN {EACH}", box, State.PAUSED, array(but),
@@ -119,12 +120,13 @@ class Jobs(Database):
         return [row["settings"] for row in rows]
 
     def boxes_with_work(self) -> list[str]:
-        """Return the names of the boxes that have jobs which have not ended."""
+        """Return the names of the boxes that have jobs which have not ended, or may take such jobs."""
         with self._using() as db:
             rows = db.execute(
-                f"SELECT DISTINCT box FROM jobs WHERE state NOT IN {_ENDED} ORDER BY box"  # noqa: S608
+                "SELECT DISTINCT box, CASE state WHEN 'queued' THEN fleet ELSE '' END AS fleet "  # noqa: S608
+                f"FROM jobs WHERE state NOT IN {_ENDED}"
             ).fetchall()
-        return [row["box"] for row in rows]
+        return sorted({box for row in rows for box in (row["fleet"] or row["box"]).split(",")})
 
     def latest(self) -> list[tuple[Path, int, int, str, State]]:
         """Return the latest job of each entry of each spec file: file, entry, and the job's number, prompt
@@ -155,10 +157,14 @@ class Jobs(Database):
             return self._set_state(db, number, state, error)
 
     def back_to_queued(self, numbers: Iterable[int]) -> None:
-        """Put those of these jobs back into the queue that are preparing."""
+        """Put those of these jobs back into the queue that are preparing.
+
+        A job of a fleet which was sent stays with its box, which may have it.
+        """
         with self._transaction() as db:
             db.execute(
-                f"UPDATE jobs SET state = ?, changed = ? WHERE state = ? AND number IN {EACH}",  # noqa: S608
+                "UPDATE jobs SET state = ?, changed = ? "  # noqa: S608 - our own words
+                f"WHERE state = ? AND (fleet = '' OR attempts = 0) AND number IN {EACH}",
                 (State.QUEUED, time.time(), State.PREPARING, array(numbers)),
             )
 
@@ -194,7 +200,9 @@ class Jobs(Database):
                 (draws_column((*job.draws, draw)), job.number, len(job.draws)),
             ).rowcount
             if is_new and again:
-                self._set_state(db, job.number, State.QUEUED)
+                # The box that drew draws again: to no other one is this job free.
+                state = State.PREPARING if job.fleet else State.QUEUED
+                self._set_state(db, job.number, state)
 
     def attempts(self, numbers: Iterable[int]) -> dict[int, list[Attempt]]:
         """Return the attempts at each of these jobs, oldest first."""
@@ -313,7 +321,7 @@ class Jobs(Database):
                 f"DELETE FROM jobs WHERE number IN {EACH} AND state IN {_ENDED}",  # noqa: S608
                 (array(numbers),),
             )
-            for table in ("decisions", "attempts", "ratings"):
+            for table in ("decisions", "attempts", "ratings", "left_behind"):
                 db.execute(f"DELETE FROM {table} WHERE job NOT IN (SELECT number FROM jobs)")  # noqa: S608
 
     def _change(self, assignments: str, *values: object) -> bool:

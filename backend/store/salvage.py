@@ -236,12 +236,14 @@ def _reconcile(db: sqlite3.Connection) -> None:
             "UPDATE written SET holds = json_remove(holds, ?) WHERE path IN (?, ?)",
             (f'$."{row["entry"]}"', row["destination"], row["choice"]),
         )
-    db.execute(f"UPDATE jobs SET state = 'queued' WHERE {unanswered}")  # noqa: S608
+    # A job of a fleet stays with its box, which may have its answer.
+    waits = "state = CASE fleet WHEN '' THEN 'queued' ELSE 'preparing' END"
+    db.execute(f"UPDATE jobs SET {waits} WHERE {unanswered}")  # noqa: S608
     # All sent jobs are sent again; a box answers a request that it has done at once. If they stayed sent, the
     # replay of the whole journal could end them with the end of an earlier attempt.
-    db.execute("UPDATE jobs SET state = 'queued' WHERE state IN ('preparing', 'sent', 'running')")
+    db.execute(f"UPDATE jobs SET {waits} WHERE state IN ('preparing', 'sent', 'running')")  # noqa: S608
     db.execute("UPDATE jobs SET place = number WHERE place = 0")
-    for table in ("cancels", "pauses", "decisions", "attempts", "ratings"):
+    for table in ("cancels", "pauses", "decisions", "attempts", "ratings", "left_behind"):
         db.execute(f"DELETE FROM {table} WHERE job NOT IN (SELECT number FROM jobs)")  # noqa: S608
     db.execute("UPDATE seen SET seq = -1")
 
@@ -250,7 +252,8 @@ def _reconcile(db: sqlite3.Connection) -> None:
 
 
 def _is_whole_job(row: Values) -> bool:
-    texts = (row.get(name) for name in ("key", "box", "name", "prompt", "settings"))
+    texts = [row.get(name) for name in ("key", "box", "name", "prompt", "settings")]
+    texts.append(row.get("fleet", ""))
     try:
         State(str(row.get("state")))
         json.loads(str(row.get("settings")))
@@ -322,6 +325,11 @@ def _has_a_job(row: Values) -> bool:
     return isinstance(row.get("job"), int)
 
 
+def _is_left_behind(row: Values) -> bool:
+    is_of_box = isinstance(row.get("box"), str) and isinstance(row.get("identity"), str)
+    return is_of_box and isinstance(row.get("job"), int)
+
+
 def _is_whole_cursor(row: Values) -> bool:
     return isinstance(row.get("box"), str) and isinstance(row.get("journal"), str)
 
@@ -336,5 +344,6 @@ _TABLES: Mapping[str, Callable[[Values], bool]] = {
     "pauses": _has_a_job,
     "attempts": _has_a_job,
     "ratings": _is_whole_rating,
+    "left_behind": _is_left_behind,
 }
 """The tables that are saved, each with a check of whether a row is as it was written."""

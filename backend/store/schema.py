@@ -238,6 +238,17 @@ CREATE TABLE ratings (
     changed REAL NOT NULL
 );
 """,
+    # 16: jobs of several boxes, and requests that a box may still answer though their jobs went to another.
+    """
+ALTER TABLE jobs ADD COLUMN fleet TEXT NOT NULL DEFAULT '';
+CREATE INDEX jobs_untaken ON jobs (place, number) WHERE fleet <> '' AND state = 'queued';
+CREATE TABLE left_behind (
+    box      TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    job      INTEGER NOT NULL,
+    PRIMARY KEY (box, identity, job)
+);
+""",
 )
 """SQL that makes each version of the schema from the one before. New steps go at the end; none is changed."""
 

@@ -80,7 +80,7 @@ def jobs(*states: State) -> list[Job]:
 
 def heard(events: Sequence[Event], *, as_json: bool = False, refused: int = 0) -> BatchReport:
     report = BatchReport(as_json=as_json, refused=refused)
-    report.expect(jobs(State.QUEUED, State.QUEUED), UNKNOWN_PACE)
+    report.expect(jobs(State.QUEUED, State.QUEUED), {"h100": UNKNOWN_PACE})
     with report.bar:
         for event in events:
             report.hear(event)
@@ -118,7 +118,7 @@ def test_why_the_model_server_is_away_is_explained_once_and_no_job_counts_as_run
     capsys: Capsys,
 ) -> None:
     report = BatchReport()
-    report.expect(jobs(State.QUEUED, State.QUEUED), UNKNOWN_PACE)
+    report.expect(jobs(State.QUEUED, State.QUEUED), {"h100": UNKNOWN_PACE})
     why = (
         "away: vLLM ended while starting, with exit status 1: ValueError: No tokenizer file found."
     )
@@ -137,7 +137,7 @@ def test_why_the_model_server_is_away_is_explained_once_and_no_job_counts_as_run
 
 def test_a_job_that_goes_on_through_an_outage_counts_as_running(capsys: Capsys) -> None:
     report = BatchReport()
-    report.expect(jobs(State.QUEUED, State.QUEUED), UNKNOWN_PACE)
+    report.expect(jobs(State.QUEUED, State.QUEUED), {"h100": UNKNOWN_PACE})
     with report.bar:
         report.hear(JobStarted(1, "dusk", 1))
         report.hear(EngineStarting("h100", "away: it answered 503; trying again in 30 s"))
@@ -274,7 +274,7 @@ def test_a_long_run_without_a_terminal_says_now_and_then_how_far_it_is(
     capsys: Capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = BatchReport()
-    report.expect(jobs(State.QUEUED, State.SENT, State.DONE), UNKNOWN_PACE)
+    report.expect(jobs(State.QUEUED, State.SENT, State.DONE), {"h100": UNKNOWN_PACE})
     report.hear(JobStarted(2, "dusk", 1))
     assert capsys.readouterr().err == ""
     monkeypatch.setattr("backend.commands.batch_report._QUIET_SECONDS", -1.0)
@@ -286,7 +286,7 @@ def test_a_run_without_a_terminal_says_how_much_of_it_waits_on_the_box(
     capsys: Capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = BatchReport()
-    report.expect(jobs(State.QUEUED, State.QUEUED, State.QUEUED), UNKNOWN_PACE)
+    report.expect(jobs(State.QUEUED, State.QUEUED, State.QUEUED), {"h100": UNKNOWN_PACE})
     for number in (1, 2, 3):
         report.hear(JobSent(number, "dusk"))
     monkeypatch.setattr("backend.commands.batch_report._QUIET_SECONDS", -1.0)
@@ -312,7 +312,7 @@ def test_a_long_run_says_how_the_box_does_until_the_link_breaks(
 ) -> None:
     monkeypatch.setattr("backend.commands.batch_report._QUIET_SECONDS", -1.0)
     report = BatchReport()
-    report.expect(jobs(State.QUEUED, State.SENT), UNKNOWN_PACE)
+    report.expect(jobs(State.QUEUED, State.SENT), {"h100": UNKNOWN_PACE})
     report.hear(STATUS)
     report.hear(JobStarted(2, "dusk", 1))
     report.hear(LinkChanged("h100", LinkState.RETRYING, "h100 hung up", 2.4))
@@ -379,9 +379,9 @@ def test_before_a_job_has_ended_the_earlier_answers_of_the_box_say_how_long_it_t
     report = BatchReport()
     column, (task,) = report.bar.columns[-1], report.bar.tasks
     assert isinstance(column, ProgressColumn)
-    report.expect(jobs(*[State.QUEUED] * 8), UNKNOWN_PACE)
+    report.expect(jobs(*[State.QUEUED] * 8), {"h100": UNKNOWN_PACE})
     assert str(column.render(task)) == "-:--:--"
-    report.expect(jobs(*[State.QUEUED] * 8), Pace(30.0, 4))
+    report.expect(jobs(*[State.QUEUED] * 8), {"h100": Pace(30.0, 4)})
     assert str(column.render(task)) == "0:01:00"
     report.hear(replace(STATUS, slots=2))
     assert str(column.render(task)) == "0:02:00"

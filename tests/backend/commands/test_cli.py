@@ -682,6 +682,8 @@ class Pretender:
         force: bool,
         hand_over: bool = False,
         fetcher: object = None,
+        alone: bool = True,
+        member: object = None,
     ) -> None:
         self.store, self.watch = store, watch
 

@@ -423,6 +423,53 @@ def test_a_box_has_a_name_that_can_be_shown(name: str) -> None:
     assert caught.value.problem.isprintable()
 
 
+@pytest.mark.parametrize("name", ["all", "h100,a100", ","])
+def test_no_box_has_a_name_that_would_choose_several(name: str) -> None:
+    write_user_file(f"[boxes.{json.dumps(name)}]\nhost = 'gpu-box'\n")
+    with pytest.raises(ConfigError, match="a box cannot be named") as caught:
+        load_settings()
+    assert "Give it another name" in str(caught.value)
+    assert str(user_file()) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "chosen"),
+    [
+        ('"h100"', ["h100"]),
+        ('"h100,a100"', ["h100", "a100"]),
+        ('"h100, a100, h100"', ["h100", "a100"]),
+        ('["a100", "h100"]', ["a100", "h100"]),
+        ('["h100"]', ["h100"]),
+        ('"all"', ["h100", "a100"]),
+    ],
+)
+def test_several_boxes_are_chosen_as_a_list_or_with_commas(written: str, chosen: list[str]) -> None:
+    of_boxes = "[boxes.h100]\nhost = 'one'\nmax_tokens = 8192\n[boxes.a100]\nhost = 'two'\n"
+    write_user_file(f"box = {written}\n{of_boxes}")
+    settings = load_settings()
+    assert list(settings.fleet) == chosen
+    assert settings.box == chosen[0]
+    assert settings.upsampling.max_tokens == settings.max_tokens_on(chosen[0])
+    assert list(load_settings({"box": "a100"}).fleet) == ["a100"]
+    assert list(load_settings({"box": "all"}).fleet) == ["h100", "a100"]
+
+
+def test_without_a_host_anywhere_all_boxes_are_the_embedded_ones() -> None:
+    assert list(load_settings({"box": "all"}).fleet) == ["local"]
+
+
+@pytest.mark.parametrize("written", ["[]", "[1]", '["h100", ""]', "1"])
+def test_what_names_no_boxes_is_refused(written: str) -> None:
+    write_user_file(f"box = {written}\n[boxes.h100]\nhost = 'one'\n")
+    with pytest.raises(ConfigError, match="box = "):
+        load_settings()
+
+
+def test_one_unknown_box_among_several_is_named() -> None:
+    with pytest.raises(ConfigError, match="no box is named 'h100'"):
+        _ = load_settings({"box": "local,h100"}).fleet
+
+
 def test_a_model_is_no_option() -> None:
     write_user_file('[boxes.h100]\nmodel = "--trust-remote-code"\n')
     with pytest.raises(ConfigError, match=r"boxes\.h100\.model"):

@@ -331,3 +331,25 @@ def test_an_order_has_the_same_key_in_every_version() -> None:
         for each in (shared, replace(shared, follows_server=True))
     }
     assert keys == {"7c92e8bf51798e1d"}
+
+
+# --- several boxes -------------------------------------------------------------------------------
+
+
+def test_the_order_for_a_fleet_is_one_whichever_box_is_named_first() -> None:
+    made = spec("a.json")
+    local = batch().box_settings
+    one = key(made)
+    fleet = key(made, fleet={"local": local, "h100": local})
+    assert fleet == key(made, fleet={"h100": local, "local": local}, box="h100")
+    assert fleet not in (one, key(made, fleet={"local": local, "a100": local}))
+    other = local.model_copy(update={"model": "another"})
+    assert fleet != key(made, fleet={"local": local, "h100": other})
+
+
+def test_an_order_for_a_fleet_names_its_boxes() -> None:
+    local = batch().box_settings
+    made = spec("a.json")
+    of_fleet = replace(batch(), fleet={"local": local, "h100": local})
+    (order,) = make_jobs([made], [made.file], of_fleet)
+    assert (order.box, order.fleet) == ("local", "local,h100")

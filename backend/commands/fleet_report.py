@@ -1,0 +1,55 @@
+"""What a run without the app says of several boxes that share a batch: what each does, and has done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from backend.console import safe
+from backend.events import Event, JobDone, JobTaken
+from backend.store import Job, State
+
+
+class FleetReport:
+    """Counts what each box of a fleet does. For one box, it has nothing to say."""
+
+    def __init__(self) -> None:
+        self._does: dict[str, str] = {}
+        """By box: what it does, in words."""
+        self._taken_by: dict[int, str] = {}
+        """By job: the box that has taken it."""
+        self._done: Counter[str] = Counter()
+        """By box: how many jobs it has done in this run."""
+
+    def expect(self, jobs: Iterable[Job], boxes: Sequence[str]) -> None:
+        """Begin with the jobs of the run and the names of its boxes."""
+        self._does = dict.fromkeys(boxes, "") if len(boxes) > 1 else {}
+        self._taken_by = {job.number: job.box for job in jobs}
+
+    def hear(self, event: Event) -> None:
+        """Note which box takes a job, and which has done one."""
+        match event:
+            case JobTaken():
+                self._taken_by[event.job] = event.box
+            case JobDone() if event.job in self._taken_by:
+                self._done[self._taken_by[event.job]] += 1
+
+    def describe(self, box: str, what: str) -> str:
+        """Return what all boxes do, once this one does that; empty for one box."""
+        if box not in self._does:
+            return ""
+        self._does[box] = what
+        return " │ ".join(f"{name} · {words}" for name, words in self._does.items() if words)
+
+    def progress(self, status: Mapping[str, Sequence[str]]) -> list[str]:
+        """Return what each box has done, with these words on how it does; empty for one box."""
+        return [
+            " ".join([f"{safe(box)} {self._done[box]} done", *status.get(box, [])])
+            for box in self._does
+        ]
+
+
+def done_by_box(jobs: Iterable[Job]) -> str:
+    """Return how many of these jobs each box of a fleet has done, in words; empty where there is none."""
+    done = Counter(job.box for job in jobs if job.fleet and job.state is State.DONE)
+    return ", ".join(f"{safe(box)} {count}" for box, count in sorted(done.items()))
