@@ -13,7 +13,7 @@ from pathlib import Path
 from backend.specs.adapter import EntryFault, LeftAlone, OutputFile, Replacement, Rewrite
 from backend.specs.entries import Entry, stem_of
 from backend.specs.fields import path_of, prompt_of, replace_prompt, text_of
-from backend.specs.json_edit import set_member
+from backend.specs.json_edit import set_member, splice
 from backend.specs.json_spans import NotJson, parse
 from backend.specs.model import Skipped
 from backend.specs.quoting import quoted, well_formed
@@ -67,6 +67,22 @@ def rewrite_prompt_or_file(entry: Entry, new: Replacement, destination: Path) ->
     return Rewrite(tuple(edits), (OutputFile(beside, _new_text(prompt_file, new)),))
 
 
+def new_prompt_text(prompt_file: Path, prompt: str) -> str:
+    """Return the text of a prompt file with another prompt in it. Raises EntryFault.
+
+    Of a JSON file with a member `prompt`, that member changes; any other one holds the prompt as a whole.
+    """
+    source = _load(prompt_file)
+    if prompt_file.suffix.lower() == ".json":
+        try:
+            root = parse(source.text)
+        except (NotJson, RecursionError):
+            root = None
+        if root is not None and isinstance(root.value, dict) and "prompt" in root.value:
+            return source.mark + splice(source.text, set_member(source, root, "prompt", prompt))
+    return _with_text(source, prompt)
+
+
 def _json_prompt(source: SourceText, means: JsonPrompt) -> str:
     try:
         value = parse(source.text).value
@@ -94,7 +110,10 @@ def _load(file: Path) -> SourceText:
 def _new_text(prompt_file: Path, new: Replacement) -> str:
     if prompt_file.suffix.lower() == ".json":
         return well_formed(new.prompt) + "\n"
-    source = _load(prompt_file)
-    old = source.text.strip()
-    before, _, after = source.text.partition(old)
-    return source.mark + before + well_formed(new.prompt) + after
+    return _with_text(_load(prompt_file), new.prompt)
+
+
+def _with_text(source: SourceText, prompt: str) -> str:
+    """Return the text with another prompt, and the white space around it as it was."""
+    before, _, after = source.text.partition(source.text.strip())
+    return source.mark + before + well_formed(prompt) + after

@@ -20,6 +20,7 @@ from tui.widgets.page import FilteredPage
 
 if TYPE_CHECKING:
     from backend.compose.making import Made
+    from tui.compose.prompt_dialog import FileWritten
 
 
 class SpecFilesPage(FilteredPage):
@@ -28,7 +29,10 @@ class SpecFilesPage(FilteredPage):
     BINDINGS: ClassVar[list[BindingType]] = named_keys(
         "specs",
         Binding("C", "compose_specs", "compose new specs", show=False),
-        Binding("Z", "undo_files", "undo new specs", show=False),
+        Binding("N", "new_spec", "new spec", show=False),
+        Binding("D", "duplicate", "duplicate", show=False),
+        Binding("p", "edit_prompt", "edit the prompt", show=False),
+        Binding("Z", "undo_files", "undo what was written", show=False),
         Binding("E", "edit", "edit", show=False),
     )
 
@@ -37,7 +41,7 @@ class SpecFilesPage(FilteredPage):
         super().__init__()
         self._cwd = cwd
         self._records: list[Path] = []
-        """The records of what was composed in this session, the newest last."""
+        """The records of what was written in this session, the newest last."""
 
     @property
     @abstractmethod
@@ -62,10 +66,52 @@ class SpecFilesPage(FilteredPage):
                 self._records.append(made.record)
             self.notify(made_text(made), markup=False)
 
+    def action_new_spec(self) -> None:
+        """Ask for a prompt and a video, and write them as a new spec."""
+        from tui.compose.prompt_dialog import NewSpecDialog
+
+        chosen = self.chosen_specs
+        folder = chosen[0].file.parent if chosen else Path()
+        self.app.push_screen(NewSpecDialog(folder, self._cwd), self._tell_written)
+
+    def action_edit_prompt(self) -> None:
+        """Edit the prompt of the current spec in its place."""
+        from backend.compose.changes import why_not_edited
+        from tui.compose.prompt_dialog import EditPromptDialog
+
+        if spec := self.current_or_tell():
+            if why := why_not_edited(spec):
+                self.notify(f"The prompt {why}: E opens the file itself.", markup=False)
+            else:
+                self.app.push_screen(EditPromptDialog(spec, self._cwd), self._tell_written)
+
+    def _tell_written(self, written: FileWritten | None) -> None:
+        if written is not None:
+            if written.record.name:
+                self._records.append(written.record)
+            self.notify(written.text, markup=False)
+
+    def action_duplicate(self) -> None:
+        """Copy the current spec to a new file beside its own."""
+        if spec := self.current_or_tell():
+            self.run_worker(partial(self._duplicate, spec), thread=True, exit_on_error=False)
+
+    def _duplicate(self, spec: Spec) -> None:
+        """Copy a spec, and say where to. Runs in a thread."""
+        from backend.compose.changes import duplicate
+
+        try:
+            changed = duplicate(spec, self._cwd)
+        except UpsampleError as error:
+            self._tell(paragraphs(str(error)), "error")
+            return
+        self._records.append(changed.record)
+        self._tell(f"{one_line(str(changed.file))} is written; Z undoes it")
+
     def action_undo_files(self) -> None:
-        """Remove what was composed last in this session, but for what was changed since."""
+        """Undo what was written last in this session, but for what was changed since."""
         if not self._records:
-            self.notify("No new specs can be undone.", markup=False)
+            self.notify("Nothing was written that could be undone.", markup=False)
             return
         record = self._records.pop()
         self.run_worker(partial(self._undo, record), thread=True, exit_on_error=False)
@@ -79,13 +125,17 @@ class SpecFilesPage(FilteredPage):
         except UpsampleError as error:
             self._tell(paragraphs(str(error)), "error")
             return
+        said = {
+            "removed": undone.removed,
+            "as before": undone.restored,
+            "left, for it was changed since": len(undone.changed),
+        }
+        text = ", ".join(f"{counted(n, 'file')} {what}" for what, n in said.items() if n)
         folder = one_line(str(undone.folder))
-        text = f"{counted(undone.removed, 'file')} removed from {folder}"
-        if undone.restored:
-            text += f"; {undone.restored:,} hold again what they held before"
-        if undone.changed:
-            text += f"; {len(undone.changed):,} stay, for they were changed since"
-        self._tell(text, "warning" if undone.changed else "information")
+        self._tell(
+            f"{folder}: {text or 'nothing is left of it'}",
+            "warning" if undone.changed else "information",
+        )
 
     def _tell(self, text: str, severity: SeverityLevel = "information") -> None:
         self.app.call_from_thread(partial(self.notify, text, severity=severity, markup=False))

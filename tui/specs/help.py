@@ -35,7 +35,10 @@ HELP: HelpGroups = {
         HelpRow("review its result", "review"),
         HelpRow("copy the prompt", "copy"),
         HelpRow("open its file in $EDITOR", "edit"),
-        HelpRow("make specs of prompts, videos and styles; undo it", "compose_specs undo_files"),
+        HelpRow("edit the prompt, with its tokens", "edit_prompt"),
+        HelpRow("a new spec; copy this one to a file of its own", "new_spec duplicate"),
+        HelpRow("make specs of prompts, videos and styles", "compose_specs"),
+        HelpRow("undo what was written", "undo_files"),
     ),
     "Filter terms": (
         HelpRow("also near and yes", term="fits:no"),

@@ -287,6 +287,7 @@ class SpecsScreen(SpecFilesPage):
         """Give the keys of the list to the filter while the user types it."""
         keys = {"filter", "problems", "help", "read", "sort", "reverse", "group", "upsample"}
         keys |= {"tokens", "copy", "edit", "review", "compose_specs", "undo_files"}
+        keys |= {"new_spec", "duplicate", "edit_prompt"}
         return not (self.is_filter_typed and action in keys)
 
     def action_upsample(self) -> None:
