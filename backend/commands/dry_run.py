@@ -8,6 +8,7 @@ from contextlib import closing
 from rich.text import Text
 
 from backend.addresses import spelled
+from backend.commands.exact_counts import counted_by_server
 from backend.config import Settings
 from backend.config.profiles import AUTO, OTHERWISE
 from backend.console import out, safe, say, table, tokens_text, verdict_text, warn, write_json
@@ -24,12 +25,26 @@ from remote.protocol import Json
 
 
 def show_plans(
-    specs: Sequence[Spec], found: Scan, settings: Settings, batch: Batch, *, as_json: bool
+    specs: Sequence[Spec],
+    found: Scan,
+    settings: Settings,
+    batch: Batch,
+    *,
+    as_json: bool,
+    exact: bool = False,
+    fingerprint: str = "",
 ) -> ExitCode:
-    """Show the plan of each spec. Exits with SOME_FAILED when something would be refused."""
+    """Show the plan of each spec. Exits with SOME_FAILED when something would be refused.
+
+    With `exact`, the box's model server is asked to count the texts; `fingerprint` is that of its host key.
+    """
     with closing(VideoIndex(default_index())) as videos:
         planner = make_planner(settings, TextCounter(), videos.probe, batch.box)
         plans = [(spec, planner.plan_spec(spec)) for spec in specs]
+        if exact and plans:
+            made = [plan for _, plan in plans]
+            better = counted_by_server(planner, made, settings, batch.box, fingerprint)
+            plans = [(spec, better.plan_spec(spec)) for spec in specs] if better else plans
     own = [settings.upsampling.for_spec(p.format, p.target.mode) for _, p in plans]
     if as_json:
         for (spec, plan), asked in zip(plans, own, strict=True):

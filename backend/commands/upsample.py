@@ -73,7 +73,15 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
     batch = _make_batch(options, settings)
     if options.dry_run:
         specs = _choose_for_dry_run(found, options, batch)
-        return show_plans(specs, found, settings, batch, as_json=options.json)
+        return show_plans(
+            specs,
+            found,
+            settings,
+            batch,
+            as_json=options.json,
+            exact=options.exact,
+            fingerprint=options.accept_host_key,
+        )
     if options.paths:
         is_named = options.save_dir is not None
         folder = resolve_folder(options.results_folder, Path.cwd(), named=is_named)

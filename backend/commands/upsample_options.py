@@ -137,6 +137,14 @@ class UpsampleOptions:
     dry_run: Annotated[
         bool, Parameter(help="Show what would be sent, and stop.", group=_SHOWING)
     ] = False
+    exact: Annotated[
+        bool,
+        Parameter(
+            help="With --dry-run: let the box's model server count the tokens of the texts.",
+            negative="",
+            group=_SHOWING,
+        ),
+    ] = False
     json: Annotated[
         bool, Parameter(help="Events on stdout, one JSON object a line.", group=_SHOWING)
     ] = False

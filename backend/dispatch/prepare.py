@@ -19,7 +19,8 @@ from backend.planning.box_context import keep_context
 from backend.planning.box_counts import BoxCounts
 from backend.planning.frame_format import sent_format
 from backend.planning.orders import seed_of_draw
-from backend.planning.plan import Plan, Planner, make_request
+from backend.planning.plan import Plan, Planner
+from backend.planning.requests import make_request
 from backend.sizes import Size
 from backend.specs.media import ShownMedia
 from backend.store import Job

@@ -33,7 +33,8 @@ from backend.limits.reply import Reply, ReplyOutcome
 from backend.limits.sample_videos import draw_test_videos
 from backend.limits.sampled_sizes import NamedSize
 from backend.limits.saved_replies import SavedReplies
-from backend.planning.plan import Plan, Planner, make_request
+from backend.planning.plan import Plan, Planner
+from backend.planning.requests import make_request
 from backend.sizes import AspectRatio, Size
 from backend.tokens import Budget, TextCounter
 from backend.video import Frame, Video, choose_frames, prepare_frames

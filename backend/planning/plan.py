@@ -3,11 +3,11 @@ refused."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from backend.config import Estimator, Fit, Profile, Upsampling, load_profile
 from backend.config.profiles import AUTO
@@ -15,7 +15,6 @@ from backend.config.profiles.fitting import spec_kind
 from backend.config.profiles.template import PLAIN
 from backend.errors import MediaError, UpsampleError
 from backend.generation import Generation
-from backend.planning.answer_schema import narrowed
 from backend.planning.box_counts import BoxCounts
 from backend.planning.generation import generation_of
 from backend.planning.message import ShownFrames, plain_message, user_message
@@ -24,11 +23,18 @@ from backend.sizes import Bound, Size
 from backend.specs.media import ShownMedia, choose_media
 from backend.specs.misplaced_media import where_media_is, with_place
 from backend.specs.model import UNSAID, Mode, Spec, Target
-from backend.tokens import LINEAR, PIXTRAL, Budget, Family, TextCounter, VisionRule, fit
-from backend.video import Frame, FrameSampling, MediaKind, Video, probe
+from backend.tokens import (
+    LINEAR,
+    PIXTRAL,
+    Budget,
+    Family,
+    TextCounter,
+    VisionRule,
+    fit,
+)
+from backend.video import FrameSampling, MediaKind, Video, probe
 from backend.video.frame_choice import without_rate
 from backend.video.kept_media import NotFetched
-from remote.protocol import FrameInfo, Request, Sampling
 
 _ANY_LENGTH = 1 << 40
 """A context length in tokens in which everything fits."""
@@ -110,11 +116,14 @@ class Planner:
         probe: Callable[[Path], Video] = probe,
         counts: BoxCounts | None = None,
         *,
+        counted: Mapping[tuple[str, str], int] = MappingProxyType({}),
         fetch_media: bool = False,
     ) -> None:
         """`counts` are what the box has counted, which corrects the profile's rules where they do not fit.
 
-        With `fetch_media`, an address is no refusal, because it is fetched before the plan is needed.
+        `counted` are the tokens of system prompts with their user messages, the chat template included, as
+        the model server counts them. With `fetch_media`, an address is no refusal, because it is fetched
+        before the plan is needed.
         """
         self.settings = settings
         self._fetch_media = fetch_media
@@ -124,6 +133,12 @@ class Planner:
         if counts is not None and settings.estimator is not Estimator.LINEAR:
             self.family = counts.family_of(self.family, has_system=bool(self.system))
         self._counts = counts
+        self._counted = counted
+        self._template = 0
+        """Tokens of the chat template that `family` does not add, because what is counted has them."""
+        if counted:
+            self._template = self.family.overhead_around(self.system)
+            self.family = self.family.with_exact_texts()
         self._counter = counter
         self._probe = probe
         self._by_profile: dict[str, Planner] = {}
@@ -147,19 +162,20 @@ class Planner:
             return self
         kind = spec_kind(format_name, mode)
         if kind not in self._by_kind:
-            self._by_kind[kind] = self._with_settings(self.settings.for_spec(format_name, mode))
+            own = self.settings.for_spec(format_name, mode)
+            known = self._by_profile.get(own.profile) or self._like_this(own, self._counted)
+            self._by_kind[kind] = self._by_profile[own.profile] = known
         return self._by_kind[kind]
 
-    def _with_settings(self, settings: Upsampling) -> Planner:
-        if settings.profile not in self._by_profile:
-            self._by_profile[settings.profile] = Planner(
-                settings,
-                self._counter,
-                self._probe,
-                self._counts,
-                fetch_media=self._fetch_media,
-            )
-        return self._by_profile[settings.profile]
+    def _like_this(self, settings: Upsampling, counted: Mapping[tuple[str, str], int]) -> Planner:
+        return Planner(
+            settings,
+            self._counter,
+            self._probe,
+            self._counts,
+            counted=counted,
+            fetch_media=self._fetch_media,
+        )
 
     def plan_spec(self, spec: Spec) -> Plan:
         """Plan a spec with the videos that the model is shown, and with the profile that fits it."""
@@ -251,6 +267,15 @@ class Planner:
         ]
         return user_message(self.profile, plan.prompt, plan.generation, shown, language)
 
+    def sent_texts(self, plan: Plan) -> tuple[str, str]:
+        """Return the system prompt and the user message that are sent for a plan of `plan_spec`."""
+        planner = self.for_spec(plan.format, plan.target.mode)
+        return planner.system, planner.message(plan)
+
+    def recounted(self, counted: Mapping[tuple[str, str], int]) -> Planner:
+        """Return such a planner that knows what the model server has counted."""
+        return self._like_this(self.settings, counted)
+
     def text_tokens(self, prompt: str | None) -> int:
         """Count the tokens of the text that is sent for a prompt without media, with the system prompt.
 
@@ -262,7 +287,10 @@ class Planner:
         return self._count(self.message(Plan(prompt or "", None, None, 0, None, 0, None)))
 
     def _count(self, message: str) -> int:
-        return self.family.text_tokens(self._counter, self.system, message)
+        counted = self._counted.get((self.system, message))
+        if counted is not None:
+            return counted
+        return self._template + self.family.text_tokens(self._counter, self.system, message)
 
     def frames_of(self, video: Video, wanted: int | None = None) -> int:
         """Return how many frames of a video are sent; `wanted` replaces frames_to_extract."""
@@ -359,31 +387,6 @@ class Planner:
         if best is None or not settings.auto_resize:
             return None, too_long(self.weigh(text, video.size, frames), video.size, best)
         return best, None
-
-
-def make_request(
-    plan: Plan, frames: Sequence[Frame], planner: Planner, model: str, seed: int, candidate: int
-) -> Request:
-    """Make the request that is sent to a box for this plan; `frames` is empty for a prompt without a video.
-
-    Candidates differ by their seed: candidate `c` has `seed + c`.
-    """
-    profile, made = planner.profile, plan.generation
-    schema = profile.schema_for(made.mode, made.source) if profile.answer.enforce else ""
-    return Request(
-        profile=profile.name,
-        model=model,
-        system=planner.system,
-        prompt=planner.message(plan),
-        frames=tuple(FrameInfo(f.sha256, f.width, f.height, f.time, f.webp) for f in frames),
-        sampling=Sampling(
-            max_tokens=planner.settings.reserve,
-            seed=seed + candidate,
-            **profile.sampling.model_dump(),
-        ),
-        candidate=candidate,
-        schema=narrowed(schema, math.ceil(made.seconds)),
-    )
 
 
 def _without_trace(error: UpsampleError) -> UpsampleError:

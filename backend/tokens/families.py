@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from backend.tokens.budget import OVERHEAD
@@ -50,6 +50,11 @@ class Family:
     def overhead_around(self, system: str) -> int:
         """Return the tokens of the chat template for a message with this system prompt; "" means none."""
         return self.overhead_with_system if system else self.overhead
+
+    def with_exact_texts(self) -> Family:
+        """Return these rules for texts whose tokens are known, those of the chat template among them."""
+        is_open = isinstance(self.rule, GreatestRule) and self.estimated
+        return replace(self, overhead=0, overhead_with_system=0, estimated=is_open)
 
     def text_tokens(self, counter: TextCounter, system: str, prompt: str) -> int:
         """Count the tokens of both texts. An empty text has none. Raises ConfigError without a vocabulary."""

@@ -35,6 +35,8 @@ from remote.protocol import (
     Status,
     Stop,
     Submit,
+    Tokenize,
+    Tokenized,
     Unknown,
     Welcome,
     encode,
@@ -85,6 +87,8 @@ def _examples() -> Iterator[Message]:
     yield Cancel("j")
     yield Ask(("j", "k"))
     yield Arrange(("k", "j"))
+    yield Tokenize(1, "", "dusk")
+    yield Tokenized(1, 9)
     yield Unknown("j")
     yield Ping(1)
     yield Stop(only_idle=True)

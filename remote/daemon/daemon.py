@@ -192,6 +192,10 @@ class Daemon:
             context=await self._engine.context(),
         )
 
+    async def count_tokens(self, system: str, prompt: str) -> int | None:
+        """Return the tokens of a message without pictures; None where the engine does not count."""
+        return await self._engine.count_tokens(system, prompt)
+
     async def stop(self, visitor: Visitor, only_idle: bool) -> None:
         """End the daemon for an app that asked. With `only_idle`, do so only without work and other apps.
 

@@ -34,6 +34,8 @@ from remote.protocol import (
     Status,
     Stop,
     Submit,
+    Tokenize,
+    Tokenized,
     Unknown,
     Welcome,
     encode,
@@ -69,6 +71,8 @@ class VisitorHost(Protocol):
     async def welcome(self, hello: Hello) -> Welcome | Fatal: ...
 
     async def stop(self, visitor: Visitor, only_idle: bool) -> None: ...
+
+    async def count_tokens(self, system: str, prompt: str) -> int | None: ...
 
 
 class Visitor:
@@ -167,6 +171,9 @@ class Visitor:
             await self._host.scheduler.begin_cancel(message.job)
         elif isinstance(message, Ping):
             await self._write(Pong(message.number))
+        elif isinstance(message, Tokenize):
+            tokens = await self._host.count_tokens(message.system, message.prompt)
+            await self._write(Tokenized(message.number, tokens))
         elif isinstance(message, Stop):
             await self._host.stop(self, message.only_idle)
         else:

@@ -160,6 +160,13 @@ class Engine(Protocol):
         """
         ...
 
+    async def count_tokens(self, system: str, prompt: str) -> int | None:
+        """The tokens of a message without pictures, with the chat template; None when nobody counts them.
+
+        Starts no server. Returns within seconds and raises nothing.
+        """
+        ...
+
     def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
         """Answer one request; `images` are PNG, WebP or JPEG files in the order of `request.frames`.
 

@@ -68,6 +68,8 @@ from remote.protocol.messages import (
     Status,
     Stop,
     Submit,
+    Tokenize,
+    Tokenized,
     Unknown,
     Welcome,
 )
@@ -128,6 +130,8 @@ __all__ = [
     "Status",
     "Stop",
     "Submit",
+    "Tokenize",
+    "Tokenized",
     "Unknown",
     "VllmSetup",
     "Welcome",

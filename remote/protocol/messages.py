@@ -19,8 +19,8 @@ closes the connection after a minute of silence. From 4 on, Submit may leave out
 box has. From 5 on, the box sends durable messages that are newer than its Welcome, and an app asks for what
 it has missed by Ask; before, the box sends all that come after the app's cursor, whoever's they are. 5 added
 Arrange and Submit's `app`, too. From 6 on, a request may have a schema and more sampling parameters. From 7
-on, Status tells the slots, because they may change while the daemon runs, and a picture may be a WebP or a
-JPEG."""
+on, Status tells the slots, because they may change while the daemon runs, a picture may be a WebP or a
+JPEG, and an app may send Tokenize."""
 
 
 AWAY = "away: "
@@ -82,6 +82,18 @@ class Arrange:
 
     type: ClassVar[str] = "arrange"
     jobs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Tokenize:
+    """Asks how many tokens the engine's model makes of a message without pictures. From protocol 7 on."""
+
+    type: ClassVar[str] = "tokenize"
+    number: int
+    """Comes back in Tokenized."""
+    system: str
+    """The system prompt; empty for none."""
+    prompt: str
 
 
 @dataclass(frozen=True)
@@ -298,7 +310,17 @@ class Pong:
     number: int
 
 
-FromApp = Hello | Submit | Ask | Arrange | Cancel | Ping | Stop
+@dataclass(frozen=True)
+class Tokenized:
+    """The answer to Tokenize."""
+
+    type: ClassVar[str] = "tokenized"
+    number: int
+    tokens: int | None
+    """The tokens with the chat template around them; None when the engine cannot count now, or ever."""
+
+
+FromApp = Hello | Submit | Ask | Arrange | Tokenize | Cancel | Ping | Stop
 FromBox = (
     Welcome
     | Fatal
@@ -316,6 +338,7 @@ FromBox = (
     | Finding
     | Offer
     | Pong
+    | Tokenized
 )
 Durable = Accepted | Finished | Failed | Cancelled
 Message = FromApp | FromBox

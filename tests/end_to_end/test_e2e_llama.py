@@ -116,6 +116,20 @@ def test_a_batch_is_written_by_the_model_and_heard_while_it_is_written(box: Lapt
         assert 0 < tokens["prompt_reported"] <= tokens["prompt_estimated"]
 
 
+def test_a_dry_run_lets_the_server_count_what_a_request_will_take(
+    box: Laptop, asked: ModelServer
+) -> None:
+    spec = _write_prompts(box, "a harbour at dusk", "港口 at night")
+    shown = box.run("--dry-run", "--exact", "--json", spec)
+    assert shown.returncode == 0, shown.stderr
+    planned = [json.loads(line)["prompt_tokens"] for line in shown.stdout.splitlines()]
+    if asked.name != "llama.cpp":
+        assert "counted 0 of 2 texts" in shown.stderr
+        return
+    assert box.batch(spec).returncode == 0
+    assert sorted(it["tokens"]["prompt_reported"] for it in _results(box)) == sorted(planned)
+
+
 def test_a_cancelled_job_frees_its_slot_and_the_others_go_on(
     box: Laptop, asked: ModelServer
 ) -> None:

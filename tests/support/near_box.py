@@ -97,6 +97,11 @@ class PatientEngine:
         """It does not tell."""
         return None
 
+    async def count_tokens(self, system: str, prompt: str) -> int | None:
+        """Its tokens are words, and it counts no long prompts."""
+        words = f"{system} {prompt}".split()
+        return len(words) if len(words) < 1000 else None
+
     async def context(self) -> int:
         """It does not tell."""
         return 0
@@ -140,6 +145,9 @@ class NearBox:
             self.engine.slots, await self.scheduler.unfinished(),
             await self.scheduler.serves() if protocol >= 5 else "",
         )  # fmt: skip
+
+    async def count_tokens(self, system: str, prompt: str) -> int | None:
+        return await self.engine.count_tokens(system, prompt)
 
     async def stop(self, visitor: Visitor, only_idle: bool) -> None:
         """It ends with the test."""

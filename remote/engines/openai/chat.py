@@ -111,11 +111,7 @@ class Ending:
 
 def chat_body(model: str, request: Request, images: Sequence[bytes]) -> dict[str, Json]:
     """The body for this request: system prompt, then the images and the text in one message."""
-    messages: list[Json] = []
-    if request.system:
-        messages.append({"role": "system", "content": request.system})
-    messages.append({"role": "user", "content": _content(request.prompt, images)})
-    body = _body(model, messages, request.sampling)
+    body = _body(model, chat_messages(request.system, request.prompt, images), request.sampling)
     if request.schema:
         schema = cast(Json, json.loads(request.schema))
         body[SCHEMA_FIELD] = {
@@ -123,6 +119,12 @@ def chat_body(model: str, request: Request, images: Sequence[bytes]) -> dict[str
             "json_schema": {"name": "answer", "schema": schema},
         }
     return body
+
+
+def chat_messages(system: str, prompt: str, images: Sequence[bytes] = ()) -> list[Json]:
+    """The messages of a request. An empty system prompt is none."""
+    user: dict[str, Json] = {"role": "user", "content": _content(prompt, images)}
+    return [{"role": "system", "content": system}, user] if system else [user]
 
 
 def smallest_chat_body(model: str) -> dict[str, Json]:

@@ -51,6 +51,7 @@ from remote.engines.openai.refusal import (
     is_about_schema,
     refusal_error,
 )
+from remote.engines.openai.token_counts import count_tokens
 from remote.protocol import EngineLoad, Json, Request
 
 _CHAT = "/v1/chat/completions"
@@ -137,6 +138,10 @@ class OpenAIEngine:
     async def context(self) -> int:
         """What the server tells, or told last, of the model's context; 0 when it never did."""
         return await self._context.read(self._model)
+
+    async def count_tokens(self, system: str, prompt: str) -> int | None:
+        """What the server counts, if it is a vLLM or llama.cpp."""
+        return await count_tokens(self._server, self._model, system, prompt)
 
     async def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
         """The text as the server sends it, then how it ended.

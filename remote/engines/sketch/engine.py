@@ -61,6 +61,10 @@ class SketchEngine:
         """0: it counts no tokens."""
         return 0
 
+    async def count_tokens(self, system: str, prompt: str) -> int | None:
+        """None: it has no tokens."""
+        return None
+
     async def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
         """The paragraph in pieces of a few words; `max_tokens` bounds the number of words.
 

@@ -144,6 +144,11 @@ class VllmEngine:
         """0: the server is started with the context length of the box's settings."""
         return 0
 
+    async def count_tokens(self, system: str, prompt: str) -> int | None:
+        """What the server counts; None before it is ready."""
+        running = self._running
+        return None if running is None else await running.client.count_tokens(system, prompt)
+
     async def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
         """Answer one request; start the server first if none runs.
 

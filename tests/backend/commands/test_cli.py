@@ -20,6 +20,7 @@ import pytest
 
 from backend import __version__
 from backend.cli import run
+from backend.commands import exact_counts
 from backend.commands import upsample as upsample_command
 from backend.config import user_file
 from backend.errors import BoxUnreachable, BoxUntrusted
@@ -617,6 +618,30 @@ def test_a_dry_run_shows_the_profile_of_each_spec_where_another_than_the_usual_o
     assert [line.split()[:2] for line in lines] == [
         ["name", "profile"], ["a", "cosmos3"], ["b", "transfer1"],
     ]  # fmt: skip
+
+
+def test_a_dry_run_that_is_to_be_exact_says_why_it_is_not(
+    capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put("b.txt", "a red car")
+    monkeypatch.setenv("UPSAMPLE_PROFILE", "reason1")
+    told: list[int | None] = [None]
+
+    async def count(_box: object, _asker: object, texts: list[object]) -> list[int | None]:
+        if not told:
+            raise BoxUnreachable("the box is down")
+        return told[: len(texts)]
+
+    monkeypatch.setattr(exact_counts, "count_on_box", count)
+    cases: list[list[int | None]] = [[None], [240], []]
+    words = ["the model server of local counted 0 of 1 texts", "", "the box is down"]
+    for tokens, said in zip(cases, words, strict=True):
+        told[:] = tokens
+        assert run(["--dry-run", "--exact", "--json", "b.txt"]) == ExitCode.OK
+        shown = capsys.readouterr()
+        planned = json.loads(shown.out)
+        assert (planned["estimated"], planned["prompt_tokens"] == 240) == (bool(said), not said)
+        assert said in shown.err
 
 
 def test_a_dry_run_that_would_refuse_exits_with_1(capsys: Capsys) -> None:

@@ -11,7 +11,8 @@ from backend.config import load_settings
 from backend.config.profiles import load_profile, profiles_folder
 from backend.config.profiles.fitting import profiles_by_kind
 from backend.errors import ConfigError
-from backend.planning.plan import Planner, make_request
+from backend.planning.plan import Planner
+from backend.planning.requests import make_request
 from backend.sizes import Size
 from backend.specs.model import Mode, Target
 from backend.tokens import TextCounter

@@ -10,7 +10,8 @@ import pytest
 
 from backend.config import Layer, Upsampling, check_layers
 from backend.errors import InputError, MediaError
-from backend.planning.plan import Plan, Planner, make_request
+from backend.planning.plan import Plan, Planner
+from backend.planning.requests import make_request
 from backend.sizes import Size
 from backend.specs.media import NO_MEDIA, ShownMedia
 from backend.specs.model import Spec, SpecFormat, Target

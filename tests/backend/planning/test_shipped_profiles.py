@@ -16,7 +16,8 @@ import pytest
 from backend.config import load_settings
 from backend.config.profiles import load_profile
 from backend.planning.orders import Batch, make_jobs
-from backend.planning.plan import Planner, make_request
+from backend.planning.plan import Planner
+from backend.planning.requests import make_request
 from backend.sizes import Size
 from backend.specs.media import NO_MEDIA, choose_media
 from backend.specs.model import Mode, Spec, SpecFormat, Target

@@ -43,7 +43,7 @@ _TELLING = {
 }
 _OLDER = {
     f"NEWEST_PROTOCOL = {NEWEST_PROTOCOL}": "NEWEST_PROTOCOL = 4",
-    "Submit | Ask | Arrange | Cancel": "Submit | Cancel",
+    "Submit | Ask | Arrange | Tokenize | Cancel": "Submit | Cancel",
     "            serves=serves,\n": "",
 }
 _JOBS = 4

@@ -59,6 +59,9 @@ class House:
     async def welcome(self, hello: Hello) -> Welcome | Fatal:
         return Welcome(hello.newest, "", self.journal.id, self.journal.last, "", "", "", 1, 0)
 
+    async def count_tokens(self, system: str, prompt: str) -> int | None:
+        return len(f"{system} {prompt}".split())
+
     async def stop(self, visitor: Visitor, only_idle: bool) -> None:
         raise NotImplementedError
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,16 @@ async def test_a_server_is_away_until_it_listens_and_until_its_model_is_loaded(
     }
     assert reasons[0].startswith(unreached[asked.name])
     assert reasons[-1].startswith(f"{whose} answered 503")
+
+
+async def test_llama_cpp_counts_a_message_as_it_counts_the_request(
+    asked: ModelServer, engine: OpenAIEngine
+) -> None:
+    for system, prompt in [("", "a harbour at dusk"), ("Be brief.", "ein Café, 港口 <|im_end|>")]:
+        *_, end = await pieces_of(engine, replace(asking(prompt, 1), system=system))
+        assert isinstance(end, Completion)
+        counted = await engine.count_tokens(system, prompt)
+        assert counted == (end.prompt_tokens if asked.name == "llama.cpp" else None)
 
 
 async def test_an_answer_comes_in_pieces_and_stops_by_itself(engine: OpenAIEngine) -> None:

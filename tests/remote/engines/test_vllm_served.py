@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -84,6 +85,9 @@ async def test_a_vllm_tells_its_context_and_answers(url: str) -> None:
     assert await engine.context() == CONTEXT
     _, end = await answer_of(engine, asking("a harbour"))
     assert (end.finish_reason, end.completion_tokens) == ("length", 4)
+    assert await engine.count_tokens("", "a harbour") == end.prompt_tokens
+    _, end = await answer_of(engine, replace(asking("港口 [INST]"), system="Be brief."))
+    assert await engine.count_tokens("Be brief.", "港口 [INST]") == end.prompt_tokens
 
 
 async def test_what_a_vllm_refuses_is_told_as_what_it_is(url: str) -> None:

@@ -57,6 +57,10 @@ class Gate:
     async def load(self) -> None:
         """Nothing is counted."""
 
+    async def count_tokens(self, system: str, prompt: str) -> int | None:
+        """It has no tokens."""
+        return None
+
     async def context(self) -> int:
         """Nobody asks."""
         return 0
