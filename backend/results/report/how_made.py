@@ -9,11 +9,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from backend.store.rating import MOST_STARS
 from remote.protocol import Json
 
 _LARGEST = 2**53
 """The largest number that is believed."""
-RATINGS = range(1, 6)
+RATINGS = range(1, MOST_STARS + 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from pyarrow import parquet
 
 from backend.cli import run
 from backend.exit_codes import ExitCode
+from backend.results.ratings import rate
 from backend.results.report import page
 from backend.results.report.from_folder import report_of_folder
 from backend.results.report.reported import Reported
@@ -47,6 +48,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         decide(store, jobs[1].number, Decision.ACCEPTED)
         rain = finisher.finish(write_spec(tmp_path / "rain.json", {"id": "ps_2", "prompt": "rain"}))
         decide(store, rain[0].number, Decision.REJECTED)
+        rate(store, rain[0].number, 2, "=too dark")
     return tmp_path
 
 
@@ -60,10 +62,12 @@ def test_the_queue_becomes_a_page_and_tables(folder: Path, capsys: Capsys) -> No
     text = files["html"].read_text("utf-8")
     assert text.count("<article") == 3
     assert text.count('src="data:image/') == 2
+    assert 'aria-label="Rated 2 of 5">★★☆☆☆' in text
     rows = list(csv.DictReader(io.StringIO(files["csv"].read_text("utf-8"))))
     assert [row["decision"] for row in rows] == ["undecided", "rejected", "accepted", "rejected"]
     assert rows[1]["original"] == "three docks"
     assert rows[1]["lints"] == "lost words"
+    assert (rows[3]["rating"], rows[3]["note"]) == ("2", "'=too dark")
     table = parquet.read_table(files["parquet"])
     assert table.column_names == [column.name for column in COLUMNS] == list(rows[0])
     assert table.column("prompt").to_pylist() == [row["prompt"] for row in rows]
