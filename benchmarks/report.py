@@ -35,9 +35,9 @@ from tests.support.memory import measure
 from tests.support.specs import write_spec
 
 _CLIPS = 20
-_SECONDS = 0.5
+_SECONDS = 0.25
 """The length of a clip."""
-_GRAPH = "testsrc2=s=640x360:r=24,hue=H={}*t,noise=alls=24:allf=t"
+_GRAPH = "testsrc2=s=640x360:r=24,hue=H={}*t,noise=alls=12:allf=t"
 _LONGEST = 1800.0
 """Seconds that the command may take."""
 _WORDS = (

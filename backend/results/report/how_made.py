@@ -5,7 +5,6 @@ The provenance may come from a file that anybody has changed, so each value is l
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -119,7 +118,8 @@ def _number(value: Json) -> float | None:
     """Return a number that is not negative; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value) if math.isfinite(value) and 0 <= value <= _LARGEST else None
+    # A number that is none (NaN) is not within these bounds, either.
+    return float(value) if 0 <= value <= _LARGEST else None
 
 
 def _count(value: Json) -> int | None:
