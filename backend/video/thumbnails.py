@@ -6,7 +6,8 @@ some ms for each frame. Everything here blocks: call it from a thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -103,8 +104,10 @@ def _read_clip(
         # Each decoder thread keeps a frame in memory, and pictures may be very large.
         large = video.size.width * video.size.height > _LARGE
         stream.thread_type = "NONE" if large else "AUTO"
-        frames = _Frames(container, stream, check)
-        with TemporaryDirectory(prefix="upsample-colours-") as folder:
+        with (
+            closing(_Frames(container, stream, check)) as frames,
+            TemporaryDirectory(prefix="upsample-colours-") as folder,
+        ):
             filters = _colour_filters(video, Path(folder))
             for frame in chosen:
                 yield _small(frames.at(frame), size, filters)
@@ -121,6 +124,13 @@ class _Frames:
         """Frames decoded so far; the position in the file as long as there was no seek."""
         self._going = self._decode()
         self._last: VideoFrame | None = None
+
+    def close(self) -> None:
+        """Let go of the decoder with its threads and frames at once. The generator refers to this object,
+        so that only the garbage collector would find both, long after.
+        """
+        self._going.close()
+        self._last = None
 
     def at(self, chosen: ChosenFrame) -> VideoFrame:
         """Return the chosen frame, or the last frame of the file when the chosen one no longer exists."""
@@ -145,7 +155,7 @@ class _Frames:
             raise MediaError("The video holds no frame that can be decoded.")
         return self._last
 
-    def _decode(self) -> Iterator[VideoFrame]:
+    def _decode(self) -> Generator[VideoFrame]:
         from av import InvalidDataError
 
         for packet in self._container.demux(self._stream):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +55,24 @@ def test_different_frames_look_different(clips: list[Path]) -> None:
     video = probe(clips[1])
     first, last = read_thumbnails(video, choose_frames(video, 2), SMALL)
     assert difference(first.pixels, last.pixels) > 3
+
+
+def test_the_decoders_threads_end_with_the_reading(clips: list[Path]) -> None:
+    """Not when the garbage collector comes by: a thousand videos would fill the memory until then."""
+    video = probe(clips[1])
+    gc.collect()
+    gc.disable()
+    try:
+        before = threads()
+        for _ in range(3):
+            list(read_thumbnails(video, choose_frames(video, 2), SMALL))
+        assert threads() == before
+    finally:
+        gc.enable()
+
+
+def threads() -> int:
+    return len(list(Path("/proc/self/task").iterdir()))
 
 
 def test_a_file_that_is_gone_is_told(clips: list[Path], tmp_path: Path) -> None:
