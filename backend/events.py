@@ -12,7 +12,7 @@ from remote.protocol import EngineLoad, Gpu, Json, Status
 LONGEST_STAGE = 1_000
 """Characters of an engine's stage that are told. A box's honest one has at most some 300."""
 MOST_GPUS = 64
-"""GPUs of a box that are told."""
+"""GPUs of a box that are told, and engines of its model server."""
 
 
 class LinkState(StrEnum):
@@ -326,12 +326,20 @@ class BoxStatus:
             stage=status.stage[:LONGEST_STAGE],
             jobs_waiting=status.jobs_waiting,
             jobs_running=status.jobs_running,
-            load=status.load,
+            load=_bounded(status.load),
             gpus=tuple(
                 replace(gpu, name=gpu.name[:LONGEST_STAGE]) for gpu in status.gpus[:MOST_GPUS]
             ),
             slots=max(0, status.slots),
         )
+
+
+def _bounded(load: EngineLoad | None) -> EngineLoad | None:
+    """Return the load without what no honest box tells."""
+    if load is None or not load.parts:
+        return load
+    parts = [replace(part, name=part.name[:LONGEST_STAGE]) for part in load.parts[:MOST_GPUS]]
+    return replace(load, parts=tuple(parts))
 
 
 Event = (

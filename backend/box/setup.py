@@ -58,6 +58,7 @@ def _vllm_setup(
         gpu_memory_utilization=vllm.gpu_memory_utilization,
         cuda_visible_devices=vllm.cuda_visible_devices,
         env=tuple(f"{variable}={value}" for variable, value in sorted(vllm.env.items())),
+        data_parallel_size=vllm.data_parallel_size,
     )
 
 

@@ -38,7 +38,7 @@ from backend.errors import BoxUnreachable, BoxUnusable
 from backend.events import BoxLog, LinkChanged, LinkState, event_json
 from backend.exit_codes import ExitCode
 from backend.planning.box_context import keep_context
-from remote.protocol import Gpu, Json, Log, Status, Stop, Welcome, log_text
+from remote.protocol import Gpu, Json, Log, PartLoad, Status, Stop, Welcome, log_text
 
 _STOP_SECONDS = 60.0
 _STATUS_SECONDS = 15.0
@@ -86,6 +86,9 @@ def show_status(name: str | None, fingerprint: str, *, as_json: bool) -> ExitCod
     if status and status.gpus:
         stdout().print()
         stdout().print(_gpu_table(status.gpus))
+    if status and status.load and status.load.parts:
+        stdout().print()
+        stdout().print(_part_table(status.load.parts))
     return ExitCode.OK
 
 
@@ -136,6 +139,18 @@ def _gpu_table(gpus: Sequence[Gpu]) -> Table:
             safe(gpu.name),
             memory_text(gpu.memory_used or 0, gpu.memory_total or 0) if known else _UNKNOWN,
             _UNKNOWN if gpu.utilisation is None else f"{gpu.utilisation:.0f} %",
+        )
+    return shown
+
+
+def _part_table(parts: Sequence[PartLoad]) -> Table:
+    shown = table("engine", "running", "waiting", "cache", right=("running", "waiting", "cache"))
+    for part in parts:
+        shown.add_row(
+            safe(part.name),
+            _UNKNOWN if part.running is None else str(part.running),
+            _UNKNOWN if part.waiting is None else str(part.waiting),
+            _UNKNOWN if part.cache_usage is None else f"{part.cache_usage:.0%}".replace("%", " %"),
         )
     return shown
 

@@ -25,6 +25,7 @@ class Vllm(ConfigTable):
 
     command: list[str] = Field(min_length=1)
     tensor_parallel_size: int = Field(ge=1)
+    data_parallel_size: int = Field(ge=0)
     gpu_memory_utilization: float = Field(gt=0, le=1)
     max_num_seqs: int = Field(ge=1)
     cuda_visible_devices: str

@@ -131,6 +131,7 @@ KEYS: Mapping[str, Trust] = MappingProxyType(
             "says how much of a box is taken",
             f"{BOX}.max_tokens",
             f"{BOX}.vllm.tensor_parallel_size",
+            f"{BOX}.vllm.data_parallel_size",
             f"{BOX}.vllm.gpu_memory_utilization",
             f"{BOX}.vllm.max_num_seqs",
             f"{BOX}.vllm.cuda_visible_devices",

@@ -53,7 +53,8 @@ def _slots(box: BoxSettings) -> int:
     """Return how many answers the box's engine writes at the same time with its settings."""
     match box.engine:
         case EngineName.VLLM:
-            return box.vllm.max_num_seqs
+            # How many engines the GPUs allow, the box knows alone; it tells when it works.
+            return box.vllm.max_num_seqs * max(1, box.vllm.data_parallel_size)
         case EngineName.OPENAI:
             return box.openai.slots
         case EngineName.SKETCH:

@@ -78,7 +78,7 @@ async def _examine_vllm(
     command = prepare_command(setup.command)
     container = find_container(command)
     gpus = await _examine_gpus(setup, environment, examination)
-    await _examine_command(command, container, environment, examination)
+    await _examine_command(command, setup.data_parallel_size, container, environment, examination)
     weights = await _examine_model(setup, model, container, environment, examination)
     if gpus is None:
         examination.skip(_MODEL, "because the GPUs for vLLM are not known", "fits", "free memory")
@@ -106,6 +106,7 @@ async def _examine_gpus(
 
 async def _examine_command(
     command: Sequence[str],
+    engines: int,
     container: ContainerCommand | None,
     environment: Mapping[str, str],
     examination: Examination,
@@ -124,7 +125,7 @@ async def _examine_command(
         else:
             look_for_image = functools.partial(find_image, container, environment)
             await examination.check(_VLLM, "image", look_for_image)
-    version = functools.partial(find_vllm_version, command, environment)
+    version = functools.partial(find_vllm_version, command, environment, engines)
     await examination.check(_VLLM, "version", version, seconds=90)
 
 

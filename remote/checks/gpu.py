@@ -85,28 +85,40 @@ async def find_visible(
     if any(entry.startswith("MIG-") for entry in entries):
         raise NotCheckedError(f"{named} names parts of GPUs (MIG), which are not looked at")
     seen = tuple(_named(entry, gpus, named) for entry in entries) if entries else tuple(gpus)
-    wanted = setup.tensor_parallel_size
-    if wanted > len(seen):
+    sharing, engines = setup.tensor_parallel_size, _engines(setup, seen)
+    if sharing > len(seen):
         raise Wrong(
-            f"tensor_parallel_size = {wanted}, and vLLM sees {_count(len(seen))}",
+            f"tensor_parallel_size = {sharing}, and vLLM sees {_count(len(seen))}",
             f"Set vllm.tensor_parallel_size of the box to {len(seen)} or less, or show it more GPUs.",
+        )
+    if engines * sharing > len(seen):
+        raise Wrong(
+            f"{engines} engines (data_parallel_size) of {_count(sharing)} each (tensor_parallel_size) need "
+            f"{engines * sharing}, and vLLM sees {_count(len(seen))}",
+            f"Set vllm.data_parallel_size of the box to {len(seen) // sharing} or less (0: as many as "
+            "there are GPUs for), or show it more GPUs.",
         )
     which = ", ".join(str(gpu.index) for gpu in seen)
     shown = f"GPU {which}" + (" (cuda_visible_devices)" if named else "")
-    return Good(seen, f"{shown}; tensor_parallel_size = {wanted}")
+    told = f"{shown}; tensor_parallel_size = {sharing}"
+    return Good(seen, told + ("" if engines == 1 else f", {engines} engines (data_parallel_size)"))
 
 
 def find_room(weights: int, gpus: Sequence[FoundGpu], setup: VllmSetup) -> Good[None]:
     """Check whether the weights fit into the share of memory that vLLM may use."""
-    used = gpus[: setup.tensor_parallel_size]
+    used, sharing = _used(gpus, setup), setup.tensor_parallel_size
     if not all(gpu.total for gpu in used):
         raise NotCheckedError("nvidia-smi does not say how much memory there is")
     least = min(gpu.total for gpu in used)
-    room = setup.gpu_memory_utilization * least * len(used)
+    room = setup.gpu_memory_utilization * least * sharing
     sum_ = f"{setup.gpu_memory_utilization:g} of {gib(least)}"
-    if len(used) > 1:
-        sum_ += f" on each of {len(used)} GPUs"
-    detail = f"{gib(weights)} of weights, {gib(room)} for vLLM ({sum_})"
+    if sharing > 1:
+        sum_ += f" on each of {sharing} GPUs"
+    engines = len(used) // sharing
+    whom = (
+        "vLLM" if engines == 1 else f"each of {engines} engines, which have the weights once each"
+    )
+    detail = f"{gib(weights)} of weights, {gib(room)} for {whom} ({sum_})"
     more = (
         "Not enough, or nearly so: share the model among more GPUs (vllm.tensor_parallel_size), or use a GPU "
         "with more memory."
@@ -116,7 +128,7 @@ def find_room(weights: int, gpus: Sequence[FoundGpu], setup: VllmSetup) -> Good[
 
 def find_free(gpus: Sequence[FoundGpu], setup: VllmSetup, *, is_loaded: bool) -> Good[None]:
     """Check whether the share of memory that vLLM uses is free now; otherwise it refuses to start."""
-    used = gpus[: setup.tensor_parallel_size]
+    used = _used(gpus, setup)
     if not all(gpu.total for gpu in used):
         raise NotCheckedError("nvidia-smi does not say how much memory there is")
     if is_loaded:
@@ -133,6 +145,16 @@ def find_free(gpus: Sequence[FoundGpu], setup: VllmSetup, *, is_loaded: bool) ->
         f"Wait for the others to end, or lower vllm.gpu_memory_utilization of the box (to {fitting:g}, "
         "if the weights fit then).",
     )
+
+
+def _engines(setup: VllmSetup, gpus: Sequence[FoundGpu]) -> int:
+    """How many engines the server gets."""
+    return setup.data_parallel_size or max(1, len(gpus) // setup.tensor_parallel_size)
+
+
+def _used(gpus: Sequence[FoundGpu], setup: VllmSetup) -> Sequence[FoundGpu]:
+    """The GPUs that the engines use, of those that vLLM may see."""
+    return gpus[: setup.tensor_parallel_size * _engines(setup, gpus)]
 
 
 def _count(gpus: int) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from remote.checks.container import ContainerCommand
 from remote.checks.examination import Good, Wrong, gib, run_program
 from remote.engines.vllm.container import find_run_line
+from remote.engines.vllm.data_parallel import why_too_old
 from remote.engines.vllm.docker_run import BadCommandError, is_podman
 from remote.engines.vllm.installation import NEWEST_KNOWN, Version, find_version
 
@@ -35,9 +36,12 @@ async def find_command(command: Sequence[str], environment: Mapping[str, str]) -
 
 
 async def find_vllm_version(
-    command: Sequence[str], environment: Mapping[str, str]
+    command: Sequence[str], environment: Mapping[str, str], engines: int = 1
 ) -> Good[Version | None]:
-    """Find the version, from the package's metadata or the image's tag."""
+    """Find the version, from the package's metadata or the image's tag.
+
+    `engines` is the setting data_parallel_size, for which a version may be too old.
+    """
     version = await find_version(command, environment)
     if version is None:
         newest = ".".join(map(str, NEWEST_KNOWN))
@@ -49,6 +53,8 @@ async def find_vllm_version(
     shown = ".".join(map(str, version))
     if version < _OLDEST:
         raise Wrong(f"{shown} is too old; {_KNOWN} are known", "Upgrade it: pip install -U vllm")
+    if why := why_too_old(engines, version):
+        raise Wrong(why, "Upgrade vLLM there, or set vllm.data_parallel_size of the box to 1.")
     if version[:2] > NEWEST_KNOWN[:2]:
         return Good(
             version, f"{shown} is newer than any that is known ({_KNOWN})",

@@ -73,7 +73,7 @@ from remote.protocol.messages import (
     Unknown,
     Welcome,
 )
-from remote.protocol.telemetry import EngineLoad, Gpu
+from remote.protocol.telemetry import EngineLoad, Gpu, PartLoad
 from remote.protocol.typed_json import BEYOND_NUMBERS, Json, ProtocolError, parse, well_formed
 
 __all__ = [
@@ -118,6 +118,7 @@ __all__ = [
     "Offer",
     "OfferKind",
     "OpenAISetup",
+    "PartLoad",
     "Patience",
     "Ping",
     "Pong",

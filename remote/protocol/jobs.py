@@ -169,6 +169,9 @@ class VllmSetup:
     """The GPUs that vLLM may use; empty for all."""
     env: tuple[str, ...] = ()
     """Additional environment variables, as NAME=value."""
+    data_parallel_size: int = 1
+    """Engines behind the one server, each with the whole model on `tensor_parallel_size` GPUs of its own, and
+    each of which answers `max_num_seqs` requests at once. 0: as many as the GPUs allow."""
 
 
 @dataclass(frozen=True)
@@ -242,5 +245,8 @@ class Setup:
         settings = asdict(self)
         # A new number of days is no reason to end a daemon; the next daemon will use it.
         del settings["keep_days"]
+        # A setting that came later is left out at its default, so that a new version ends no daemon.
+        if self.vllm is not None and self.vllm.data_parallel_size == 1:
+            del settings["vllm"]["data_parallel_size"]
         canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]

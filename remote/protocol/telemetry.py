@@ -20,6 +20,18 @@ class Gpu:
 
 
 @dataclass(frozen=True)
+class PartLoad:
+    """The load of one of several engines behind one server. A field is None if it is not counted."""
+
+    name: str
+    """As the server names it: "0", "1", …"""
+    running: int | None = None
+    waiting: int | None = None
+    cache_usage: float | None = None
+    """Share of its own KV cache that is in use, 0 to 1."""
+
+
+@dataclass(frozen=True)
 class EngineLoad:
     """The load of an engine at one moment. A field is None if the engine does not count it."""
 
@@ -32,4 +44,6 @@ class EngineLoad:
     generation_rate: float | None = None
     """Answer tokens that it wrote in a second, since the last poll."""
     cache_usage: float | None = None
-    """Share of the KV cache that is in use, 0 to 1."""
+    """Share of the KV cache that is in use, 0 to 1; of several engines, the fullest one's."""
+    parts: tuple[PartLoad, ...] = ()
+    """The load of each engine where the server has several. The other fields are about all together."""

@@ -36,7 +36,7 @@ from backend.events import (
     WritingFailed,
     event_json,
 )
-from remote.protocol import EngineLoad, Gpu, Status
+from remote.protocol import EngineLoad, Gpu, PartLoad, Status
 
 EVENTS: tuple[Event, ...] = (
     LinkChanged("h100", LinkState.RETRYING, "no route", 2.5),
@@ -90,7 +90,8 @@ def test_paths_are_text_and_tuples_are_lists() -> None:
 
 def test_a_status_is_told_with_all_its_numbers() -> None:
     gpus = (Gpu(0, "H100", 4, 8, 71.0), Gpu(1, "H100"))
-    told = Status(1.5, "ready", 12, 3, EngineLoad(3, 9, 900.0, 312.4, 0.25), gpus, 8)
+    parts = (PartLoad("0", 2, 9, 0.25), PartLoad("1", 1, 0))
+    told = Status(1.5, "ready", 12, 3, EngineLoad(3, 9, 900.0, 312.4, 0.25, parts), gpus, 8)
     assert event_json(BoxStatus.of("h100", told)) == {
         "type": "status",
         "box": "h100",
@@ -104,6 +105,10 @@ def test_a_status_is_told_with_all_its_numbers() -> None:
             "prompt_rate": 900.0,
             "generation_rate": 312.4,
             "cache_usage": 0.25,
+            "parts": [
+                {"name": "0", "running": 2, "waiting": 9, "cache_usage": 0.25},
+                {"name": "1", "running": 1, "waiting": 0, "cache_usage": None},
+            ],
         },
         "gpus": [
             {"index": 0, "name": "H100", "memory_used": 4, "memory_total": 8, "utilisation": 71.0},

@@ -10,24 +10,29 @@ import json
 import os
 import re
 import signal
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from backend.store import Store
 from backend.video.clips import Clip, draw_clips
-from remote.paths import make_daemon_paths
-from tests.support.daemons import daemons_below, end_daemons
-from tests.support.laptop import JsonObject, Laptop, Running, journal_kinds, journal_records
+from tests.support.daemons import daemons_below
+from tests.support.laptop import journal_kinds, journal_records
 from tests.support.specs import write_spec
-from tests.support.sshd import BOUND, running_sshd
+from tests.support.sshd import BOUND
 from tests.support.tiny_pixtral import TinyPixtral, make_tiny_pixtral
+from tests.support.vllm_box import (
+    VllmBox,
+    check_done_once,
+    events_of,
+    members,
+    provenance,
+    serving_vllm,
+    write_texts,
+)
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.vllm, pytest.mark.xdist_group("vllm"), pytest.mark.timeout(600)]
@@ -66,81 +71,20 @@ _PROMPTS = (
 _STAGES = ["starting", "loading weights", "answering a first request", "ready"]
 
 
-@dataclass
-class Bench:
-    """A user, and a box with vLLM."""
-
-    laptop: Laptop
-    root: Path
-    """Of the box."""
-
-    @property
-    def group(self) -> int:
-        """The process group of the server that runs now."""
-        (note,) = self.root.glob("*/vllm.json")
-        group: int = json.loads(note.read_text())["group"]
-        return group
-
-    @property
-    def answers(self) -> bool:
-        """Whether a server listens."""
-        place = make_daemon_paths(str(self.root))
-        with socket.socket(socket.AF_UNIX) as knocking:
-            return knocking.connect_ex(str(place.run / f"{place.key}.vllm")) == 0
-
-    def upsample(
-        self, *arguments: str | Path, reserve: int = 16
-    ) -> contextlib.AbstractContextManager[Running]:
-        self.laptop.more_environment["UPSAMPLE_RESERVE"] = str(reserve)
-        return self.laptop.started(*arguments)
-
-
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyPixtral:
     return make_tiny_pixtral(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(scope="module")
-def bench(tiny: TinyPixtral, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def bench(tiny: TinyPixtral, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmBox]:
+    more = f"idle_timeout = {_IDLE_SECONDS}\nnext_token_timeout = {_PATIENCE_SECONDS}"
     folder = tmp_path_factory.mktemp("vllm")
-    laptop, root = Laptop(folder / "home", folder / "work"), folder / "box"
-    with running_sshd(folder / "sshd", laptop.public_key) as server:
-        laptop.trust(server.port, server.host_key)
-        laptop.add_host("gpu-box", server.port)
-        laptop.configure(_config(tiny, root))
-        made = Bench(laptop, root)
+    with serving_vllm(folder, tiny, tiny.command, box=more, vllm="max_num_seqs = 8") as made:
         yield made
-        left = _members(made.group) if any(root.glob("*/vllm.json")) else {}
-        end_daemons(folder)
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
 
 
-def _config(tiny: TinyPixtral, root: Path) -> str:
-    # JSON's strings and lists are TOML's.
-    return (
-        f'box = "tiny"\n[boxes.tiny]\nhost = "gpu-box"\nroot = "{root}"\nengine = "vllm"\n'
-        f'model = "{tiny.model}"\nidle_timeout = {_IDLE_SECONDS}\n'
-        f"next_token_timeout = {_PATIENCE_SECONDS}\n"
-        f"[boxes.tiny.vllm]\ncommand = {json.dumps(tiny.command)}\nmax_num_seqs = 8\n"
-        f'env = {{ PYTHONPATH = "{tiny.site}", HF_HUB_OFFLINE = "1" }}\n'
-    )
-
-
-def _members(group: int) -> dict[int, str]:
-    """The processes of a group that are more than zombies, with their command lines."""
-    found: dict[int, str] = {}
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            state, _, of = (process / "stat").read_text().rpartition(")")[2].split()[:3]
-            if int(of) == group and state not in "ZX":
-                command = (process / "cmdline").read_bytes().replace(b"\0", b" ")
-                found[int(process.name)] = command.decode(errors="replace")
-    return found
-
-
-def _write_entries(bench: Bench, name: str, media: list[Path]) -> Path:
+def _write_entries(bench: VllmBox, name: str, media: list[Path]) -> Path:
     """A Predict2 file that asks for each picture or clip, each with a text of its own."""
     entries = [
         {
@@ -153,33 +97,8 @@ def _write_entries(bench: Bench, name: str, media: list[Path]) -> Path:
     return write_spec(bench.laptop.cwd / name, entries)
 
 
-def _write_texts(bench: Bench, name: str, count: int) -> Path:
-    entries = [{"prompt": f"{name}, scene {n}", "output_video": f"{n}.mp4"} for n in range(count)]
-    return write_spec(bench.laptop.cwd / f"{name}.json", entries)
-
-
-def _events(run: Running, kind: str) -> list[JsonObject]:
-    return [event for event in run.events if event["type"] == kind]
-
-
-def _provenance(bench: Bench, spec: Path) -> list[dict[str, Any]]:
-    sidecar = bench.laptop.cwd / "outputs" / ".upsample" / f"{spec.stem}.upsample.json"
-    results: list[dict[str, Any]] = json.loads(sidecar.read_text())["results"]
-    return results
-
-
-def _check_done_once(bench: Bench, run: Running, spec: Path) -> None:
-    """Each job of this spec has one result, in the journal and in the file."""
-    done = Counter(event["job"] for event in _events(run, "done"))
-    assert set(done.values()) == {1}
-    jobs = [result["job"] for result in _provenance(bench, spec)]
-    assert len(set(jobs)) == len(jobs) == len(done)
-    journal = Counter(journal_records(bench.root, "finished"))
-    assert {journal[job] for job in jobs} == {1}
-
-
-def test_the_loading_is_seen_while_it_goes_on(bench: Bench) -> None:
-    spec = _write_texts(bench, "loading", 2)
+def test_the_loading_is_seen_while_it_goes_on(bench: VllmBox) -> None:
+    spec = write_texts(bench, "loading", 2)
 
     with bench.upsample(spec) as run:
         for kind, values in (
@@ -192,21 +111,21 @@ def test_the_loading_is_seen_while_it_goes_on(bench: Bench) -> None:
             assert not bench.answers, f"{kind} came when it was loaded already"
         run.until("engine", stage="ready")
         assert bench.answers
-        assert _events(run, "text") == []
+        assert events_of(run, "text") == []
         run.until("text", offset=0)
         before = [event for event in run.events if event["type"] in ("engine", "log")]
         assert run.end() == 0, run.errors
 
-    assert [event["stage"] for event in _events(run, "engine")] == _STAGES
-    assert any("version 0.32.0" in event["text"] for event in _events(run, "log"))
+    assert [event["stage"] for event in events_of(run, "engine")] == _STAGES
+    assert any("version 0.32.0" in event["text"] for event in events_of(run, "log"))
     for kind in ("engine", "log"):
         times = [event["time"] for event in before if event["type"] == kind]
         assert times == sorted(times)
         assert len(set(times)) >= len(_STAGES)
-    _check_done_once(bench, run, spec)
+    check_done_once(bench, run, spec)
 
 
-def test_every_request_costs_what_we_said_it_would(bench: Bench) -> None:
+def test_every_request_costs_what_we_said_it_would(bench: VllmBox) -> None:
     stills = [Clip(f"{size}.png", f"rgbtestsrc=s={size}", 0) for size in _STILL_SIZES]
     clips = [Clip(f"{size}.mp4", f"testsrc2=s={size}:r=12", 0.5) for size in _CLIP_SIZES]
     media = draw_clips([*stills, *clips], bench.laptop.cwd)
@@ -215,7 +134,7 @@ def test_every_request_costs_what_we_said_it_would(bench: Bench) -> None:
     with bench.upsample(spec) as run:
         assert run.end() == 0, run.errors
 
-    results = _provenance(bench, spec)
+    results = provenance(bench, spec)
     assert len(results) == len(media) == 41
     counts = [(r["tokens"]["prompt_estimated"], r["tokens"]["prompt_reported"]) for r in results]
     assert [estimated for estimated, _ in counts] == [reported for _, reported in counts]
@@ -223,14 +142,14 @@ def test_every_request_costs_what_we_said_it_would(bench: Bench) -> None:
     assert Counter(len(result["frames"]) for result in results) == {1: 27, 2: 14}
     assert {result["engine"] for result in results} == {"vllm 0.32.0"}
     assert {result["finish_reason"] for result in results} <= {"stop", "length"}
-    _check_done_once(bench, run, spec)
+    check_done_once(bench, run, spec)
     # The text was heard as it was written.
-    pieces = Counter(event["job"] for event in _events(run, "text"))
+    pieces = Counter(event["job"] for event in events_of(run, "text"))
     assert max(pieces.values()) > 1
 
 
 def test_a_measurement_agrees_on_every_row_and_the_largest_sizes_are_confirmed(
-    bench: Bench,
+    bench: VllmBox,
 ) -> None:
     reserve = 300
     bench.laptop.more_environment["UPSAMPLE_RESERVE"] = str(reserve)
@@ -261,8 +180,8 @@ def test_a_measurement_agrees_on_every_row_and_the_largest_sizes_are_confirmed(
     assert len(bench.laptop.jobs()) == jobs
 
 
-def test_the_next_batch_finds_the_model_loaded(bench: Bench) -> None:
-    first, second = (_write_texts(bench, name, 3) for name in ("first", "second"))
+def test_the_next_batch_finds_the_model_loaded(bench: VllmBox) -> None:
+    first, second = (write_texts(bench, name, 3) for name in ("first", "second"))
     with bench.upsample(first) as run:
         assert run.end() == 0, run.errors
     group = bench.group
@@ -271,35 +190,35 @@ def test_the_next_batch_finds_the_model_loaded(bench: Bench) -> None:
         assert run.end() == 0, run.errors
 
     assert bench.group == group
-    assert _events(run, "engine") == []
-    _check_done_once(bench, run, second)
+    assert events_of(run, "engine") == []
+    check_done_once(bench, run, second)
 
 
-def test_it_is_told_how_much_is_written_while_it_is_written(bench: Bench) -> None:
+def test_it_is_told_how_much_is_written_while_it_is_written(bench: VllmBox) -> None:
     count = 24
-    spec = _write_texts(bench, "watched", count)
+    spec = write_texts(bench, "watched", count)
     with bench.upsample(spec, reserve=300) as run:
         assert run.end() == 0, run.errors
 
-    assert len(_events(run, "done")) == count
-    loads = [event["load"] for event in _events(run, "status") if event["load"]]
+    assert len(events_of(run, "done")) == count
+    loads = [event["load"] for event in events_of(run, "status") if event["load"]]
     at_work = [load for load in loads if load["running"] and load["generation_rate"]]
     assert at_work
     for load in at_work:
         assert 1 <= load["running"] <= 8
         assert load["generation_rate"] > 0
         assert 0 < load["cache_usage"] <= 1
-    assert any(event["jobs_running"] for event in _events(run, "status"))
+    assert any(event["jobs_running"] for event in events_of(run, "status"))
 
 
 def test_cancelled_jobs_make_room_and_the_others_go_on(
-    bench: Bench, record_testsuite_property: Callable[[str, object], None]
+    bench: VllmBox, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     """More jobs than the server takes at once, each far from its end."""
     slots = 8
     count = slots + 2  # nothing begins anew at the end, which would last as long again
     past = len(journal_kinds(bench.root))
-    spec = _write_texts(bench, "cancelled", count)
+    spec = write_texts(bench, "cancelled", count)
     with bench.upsample(spec, reserve=3900) as run:
         # Those that were begun last have the most before them.
         running = run.started(slots)[::-1]
@@ -319,9 +238,9 @@ def test_cancelled_jobs_make_room_and_the_others_go_on(
 
         assert run.end() == 0, run.errors
 
-    assert {event["job"] for event in _events(run, "cancelled")} == set(running[:2])
-    assert not {event["job"] for event in _events(run, "done")} & set(running[:2])
-    assert len(_events(run, "started")) == count
+    assert {event["job"] for event in events_of(run, "cancelled")} == set(running[:2])
+    assert not {event["job"] for event in events_of(run, "done")} & set(running[:2])
+    assert len(events_of(run, "started")) == count
     kinds = journal_kinds(bench.root)[past:]
     starts, cancels = (
         [n for n, k in enumerate(kinds) if k == of] for of in ("started", "cancelled")
@@ -329,19 +248,19 @@ def test_cancelled_jobs_make_room_and_the_others_go_on(
     # Each was followed by a start; what ends by itself meanwhile makes room for others.
     assert starts[slots - 1] < cancels[0] < cancels[1] < starts[-1]
     assert starts[-2] > cancels[0]
-    _check_done_once(bench, run, spec)
+    check_done_once(bench, run, spec)
 
 
-def _engine_core(bench: Bench) -> int:
-    (pid,) = (pid for pid, command in _members(bench.group).items() if "EngineCore" in command)
+def _engine_core(bench: VllmBox) -> int:
+    (pid,) = (pid for pid, command in members(bench.group).items() if "EngineCore" in command)
     return pid
 
 
-def _api_server(bench: Bench) -> int:
+def _api_server(bench: VllmBox) -> int:
     return bench.group
 
 
-def _daemon(bench: Bench) -> int:
+def _daemon(bench: VllmBox) -> int:
     (pid,) = daemons_below(bench.root)
     return pid
 
@@ -349,10 +268,10 @@ def _daemon(bench: Bench) -> int:
 @pytest.mark.parametrize(
     "victim", [_api_server, _engine_core, _daemon], ids=["api_server", "engine_core", "daemon"]
 )
-def test_a_batch_survives_a_kill(bench: Bench, victim: Callable[[Bench], int]) -> None:
+def test_a_batch_survives_a_kill(bench: VllmBox, victim: Callable[[VllmBox], int]) -> None:
     # Long answers: short ones of equal length end together, and then a kill may find none at work.
     count = 10
-    spec = _write_texts(bench, f"killed{victim.__name__}", count)
+    spec = write_texts(bench, f"killed{victim.__name__}", count)
     with bench.upsample(spec, reserve=1024) as run:
         run.until("text", offset=0)
         group = bench.group
@@ -362,16 +281,16 @@ def test_a_batch_survives_a_kill(bench: Bench, victim: Callable[[Bench], int]) -
         # Not `end`, which wants no traceback on stderr: vLLM's own is there, and should be.
         assert run.process.wait(BOUND) == 0
 
-    assert len(_events(run, "done")) == count
-    assert {event["attempt"] for event in _events(run, "started")} == {1, 2}
-    _check_done_once(bench, run, spec)
+    assert len(events_of(run, "done")) == count
+    assert {event["attempt"] for event in events_of(run, "started")} == {1, 2}
+    check_done_once(bench, run, spec)
     assert bench.group != group
-    assert _members(group) == {}
+    assert members(group) == {}
 
 
-def test_a_hung_engine_is_noticed_by_its_silence(bench: Bench) -> None:
+def test_a_hung_engine_is_noticed_by_its_silence(bench: VllmBox) -> None:
     count = 12
-    spec = _write_texts(bench, "hung", count)
+    spec = write_texts(bench, "hung", count)
     with bench.upsample(spec, reserve=64) as run:
         run.until("text", offset=0)
         group = bench.group
@@ -380,14 +299,14 @@ def test_a_hung_engine_is_noticed_by_its_silence(bench: Bench) -> None:
             run.until("done")
         assert run.process.wait(BOUND) == 0
 
-    assert any("said nothing for" in event["text"] for event in _events(run, "log"))
-    _check_done_once(bench, run, spec)
+    assert any("said nothing for" in event["text"] for event in events_of(run, "log"))
+    check_done_once(bench, run, spec)
     assert bench.group != group
-    assert _members(group) == {}
+    assert members(group) == {}
 
 
 def test_what_does_not_fit_is_refused_here_or_by_vllm_and_the_size_that_fits_is_named(
-    bench: Bench,
+    bench: VllmBox,
 ) -> None:
     (clip,) = draw_clips([Clip("wide.mp4", "testsrc2=s=1280x704:r=12", 0.5)], bench.laptop.cwd)
     spec = _write_entries(bench, "wide.json", [clip])
@@ -398,31 +317,31 @@ def test_what_does_not_fit_is_refused_here_or_by_vllm_and_the_size_that_fits_is_
     before = accepted()
     with bench.upsample("--resize", "off", spec, reserve=300) as run:
         assert run.end() == 1
-    (failed,) = _events(run, "failed")
+    (failed,) = events_of(run, "failed")
     assert "928x510 would fit" in failed["error"]
-    assert _events(run, "sent") == []
+    assert events_of(run, "sent") == []
     assert accepted() == before
 
     with bench.upsample("--resize", "off", "--ignore-budget", spec, reserve=300) as run:
         assert run.end() == 1
-    (failed,) = _events(run, "failed")
+    (failed,) = events_of(run, "failed")
     assert "4,096 tokens" in failed["error"]
     (size,) = re.findall(r"--max-resolution (\d+x\d+)", failed["error"])
     assert accepted() == before + 1
 
     with bench.upsample("--max-resolution", size, spec, reserve=300) as run:
         assert run.end() == 0, run.errors
-    (result,) = _provenance(bench, spec)
+    (result,) = provenance(bench, spec)
     assert result["size_sent"] == size == "928x510"
 
 
-def test_the_gpu_is_given_back(bench: Bench) -> None:
-    spec = _write_texts(bench, "last", 1)
+def test_the_gpu_is_given_back(bench: VllmBox) -> None:
+    spec = write_texts(bench, "last", 1)
     with bench.upsample(spec) as run:
         assert run.end() == 0, run.errors
     group = bench.group
-    assert len(_members(group)) >= 2
+    assert len(members(group)) >= 2
 
-    wait_until(lambda: not _members(group), _IDLE_SECONDS + _ENDING_SECONDS)
+    wait_until(lambda: not members(group), _IDLE_SECONDS + _ENDING_SECONDS)
 
     wait_until(lambda: not list(bench.root.glob("*/vllm.json")))

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from remote.engines import EngineError
 from remote.engines.http import Client, Server
-from remote.protocol import EngineLoad
+from remote.protocol import EngineLoad, PartLoad
 
 _SECONDS = 3.0
 """For the connection, and again for the whole page."""
@@ -32,7 +32,10 @@ _CACHE = ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")
 _BEYOND_COUNTS = 2.0**44
 """Tokens; at a million a second, half a year of them. As many as a page has lines are within 64 bits."""
 _NAMES = frozenset({_RUNNING, _WAITING, _PROMPT, _GENERATION, *_CACHE})
-_SAMPLE = re.compile(r"([A-Za-z_:][\w:]*)(?:\{.*\})?\s+(\S+)(?:\s+-?\d+)?\s*", re.ASCII)
+_SAMPLE = re.compile(r"([A-Za-z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)(?:\s+-?\d+)?\s*", re.ASCII)
+_ENGINE = re.compile(r'(?:^|,)\s*engine="(\w{1,16})"', re.ASCII)
+"""The label that names one of several engines."""
+_MOST_PARTS = 256
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Metrics:
     """Since the server started."""
     cache_usage: float | None
     """A share, whatever the metric's own name says."""
+    parts: tuple[PartLoad, ...] = ()
+    """The load of each engine; none for a server with one."""
 
 
 def read_metrics(page: str) -> Metrics | None:
@@ -54,19 +59,42 @@ def read_metrics(page: str) -> Metrics | None:
     Data-parallel engines have a line each: counts are added up, and the fullest cache counts.
     """
     found: dict[str, list[float]] = {}
-    for name, value in _samples(page):
+    engines: dict[str, dict[str, float]] = {}
+    for name, engine, value in _samples(page):
         found.setdefault(name, []).append(value)
+        if engine:
+            engines.setdefault(engine, {})[name] = value
     if not found:
         return None
     total = {name: sum(values) for name, values in found.items()}
-    fullest = next((max(found[name]) for name in _CACHE if name in found), None)
+    fullest = {name: max(values) for name, values in found.items()}
     return Metrics(
         running=_count(total.get(_RUNNING)),
         waiting=_count(total.get(_WAITING)),
         prompt_tokens=total.get(_PROMPT),
         generation_tokens=total.get(_GENERATION),
-        cache_usage=None if fullest is None else min(fullest, 1.0),
+        cache_usage=_cache_usage(fullest),
+        parts=_parts(engines) if len(engines) > 1 else (),
     )
+
+
+def _parts(engines: Mapping[str, Mapping[str, float]]) -> tuple[PartLoad, ...]:
+    """The load of each engine, in the order of their numbers."""
+    names = sorted(engines, key=lambda name: (len(name), name))[:_MOST_PARTS]
+    return tuple(
+        PartLoad(
+            name=name,
+            running=_count(engines[name].get(_RUNNING)),
+            waiting=_count(engines[name].get(_WAITING)),
+            cache_usage=_cache_usage(engines[name]),
+        )
+        for name in names
+    )
+
+
+def _cache_usage(values: Mapping[str, float]) -> float | None:
+    usage = next((values[name] for name in _CACHE if name in values), None)
+    return None if usage is None else min(usage, 1.0)
 
 
 class LoadReader:
@@ -118,19 +146,22 @@ def _load(metrics: Metrics, before: tuple[float, Metrics] | None, now: float) ->
         prompt_rate=rate(metrics.prompt_tokens, last.prompt_tokens),
         generation_rate=rate(metrics.generation_tokens, last.generation_tokens),
         cache_usage=metrics.cache_usage,
+        parts=metrics.parts,
     )
 
 
-def _samples(page: str) -> Iterator[tuple[str, float]]:
+def _samples(page: str) -> Iterator[tuple[str, str, float]]:
+    """The name, the engine and the value of each of our metrics; the engine is empty where none is named."""
     for line in page.splitlines():
         if not line.startswith("vllm:"):
             continue
         sample = _SAMPLE.fullmatch(line)
         if sample is None or sample[1] not in _NAMES:
             continue
-        value = _number(sample[2])
+        value = _number(sample[3])
         if value is not None:
-            yield sample[1], value
+            engine = _ENGINE.search(sample[2] or "")
+            yield sample[1], engine[1] if engine else "", value
 
 
 def _number(text: str) -> float | None:

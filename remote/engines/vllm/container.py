@@ -187,7 +187,7 @@ def _missing_options(line: RunLine, needs: Needs) -> Iterator[Option]:
 
 def _device_options(line: RunLine, needs: Needs) -> Iterator[Option]:
     if _is_passed_over(line, needs):
-        for device in needs.devices.split(",") if needs.devices else _gpus_of(line):
+        for device in needs.devices.split(",") if needs.devices else gpus_of(line):
             yield Option("--device", f"{_GPU}={device.strip()}")
     elif not needs.devices:
         return
@@ -212,7 +212,7 @@ def _is_passed_over(line: RunLine, needs: Needs) -> bool:
     return needs.is_podman and needs.lists_gpus and line.has("--gpus")
 
 
-def _gpus_of(line: RunLine) -> list[str]:
+def gpus_of(line: RunLine) -> list[str]:
     """The GPUs that --gpus names, in the words of a list of devices (CDI)."""
     value = line.values("--gpus")[-1].strip('"')
     if value.startswith("device="):

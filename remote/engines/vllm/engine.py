@@ -13,6 +13,7 @@ from remote.engines import BadRequest, EngineAway, EngineError, Piece, require_e
 from remote.engines.http import Silent
 from remote.engines.openai import Limits, OpenAIEngine
 from remote.engines.vllm.container import ContainerStaysError
+from remote.engines.vllm.data_parallel import TooOldError
 from remote.engines.vllm.hangs import is_lost
 from remote.engines.vllm.installation import NEWEST_KNOWN, Version, find_version
 from remote.engines.vllm.last_start import LastStart, last_start_file, save_last_start
@@ -75,6 +76,8 @@ class VllmEngine:
         self._launcher = Launcher(setup, model, paths)
         self._tell = tell
         self._version: Version | None = None
+        self._engines = setup.data_parallel_size or 1
+        """Engines behind the server; where the GPUs decide, 1 until the first start has counted them."""
         self._starting: asyncio.Task[_Running] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -118,8 +121,8 @@ class VllmEngine:
 
     @property
     def slots(self) -> int:
-        """The number of requests that the server batches."""
-        return self._setup.max_num_seqs
+        """The number of requests that all engines of the server batch."""
+        return self._setup.max_num_seqs * self._engines
 
     @property
     def stage(self) -> str:
@@ -236,14 +239,17 @@ class VllmEngine:
         self._version = await find_version(self._launcher.command, environment)
         version = self._version or NEWEST_KNOWN
         try:
+            self._engines = await self._launcher.count_engines(version)
             serves = await asyncio.to_thread(self._fingerprint)
-            launch = await asyncio.to_thread(self._launcher.launch, version)
+            launch = await asyncio.to_thread(self._launcher.launch, version, self._engines)
             self._log = StartLog()
             began = time.monotonic()
             _log.info("starting %s", launch.shown)
             process = await ServerProcess.start(
                 launch.command, launch.environment, self._note, self._hear, launch.container
             )
+        except TooOldError as error:
+            raise self._failed(str(error), _PAUSE_SECONDS, for_good=True) from error
         except OSError as error:
             program = self._launcher.command[0]
             where = f" ({error.filename})" if error.filename not in (None, program) else ""

@@ -18,7 +18,7 @@ _STREAM_INTERVAL_SINCE: Version = (0, 12, 0)
 _STREAM_INTERVAL = "8"
 """Tokens that the server sends together, after the first one. To send each by itself costs the server time
 and helps no reader; at the 60 tokens a second of a large model, eight together are 7 pieces a second."""
-_SHORT = {"-tp": "--tensor-parallel-size"}
+_SHORT = {"-tp": "--tensor-parallel-size", "-dp": "--data-parallel-size"}
 """Short spellings of flags that this module adds."""
 
 
@@ -43,7 +43,7 @@ def serve_command(
     """Return the whole command. A flag of the configured command takes precedence over ours.
 
     Only the address is always ours: of a flag that comes twice, vLLM takes the last. `name` is the model's
-    name in requests; empty if that is `model` itself.
+    name in requests; empty if that is `model` itself. `setup.data_parallel_size` is a known number, not 0.
     """
     given = {_flag_name(part) for part in setup.command}
     command = _with_model(setup.command, model, name or model, given)
@@ -113,6 +113,8 @@ def _flags(setup: VllmSetup, version: Version) -> Iterator[tuple[str, ...]]:
     yield "--max-model-len", str(setup.max_model_len)
     yield "--max-num-seqs", str(setup.max_num_seqs)
     yield "--tensor-parallel-size", str(setup.tensor_parallel_size)
+    if setup.data_parallel_size > 1:
+        yield "--data-parallel-size", str(setup.data_parallel_size)
     yield "--gpu-memory-utilization", str(setup.gpu_memory_utilization)
     if version >= _STREAM_INTERVAL_SINCE:
         yield "--stream-interval", _STREAM_INTERVAL

@@ -20,6 +20,7 @@ from remote.engines.vllm.container import (
     lists_gpus,
     which_docker,
 )
+from remote.engines.vllm.data_parallel import count_engines
 from remote.engines.vllm.docker_run import RunLine, is_podman
 from remote.engines.vllm.flags import (
     Address,
@@ -94,8 +95,13 @@ class Launcher:
             kept["PATH"] = f"{kept.get('PATH', os.defpath)}:/usr/sbin:/sbin"
         return kept | self._given()
 
-    def launch(self, version: Version) -> Launch:
-        """Prepare the start of a server of this version. Reads the disk."""
+    async def count_engines(self, version: Version) -> int:
+        """Return how many engines a server of this version gets, as `data_parallel.count_engines`."""
+        return await count_engines(self._setup, self._line, version, self.environment())
+
+    def launch(self, version: Version, engines: int = 1) -> Launch:
+        """Prepare the start of a server of this version with so many engines. Reads the disk."""
+        setup = replace(self._setup, data_parallel_size=engines)
         key = secrets.token_urlsafe(24)
         # These must be set before the process starts: vLLM reads them while it is imported.
         ours = {
@@ -105,24 +111,29 @@ class Launcher:
         }
         environment = self.environment() | ours
         if self._line is not None:
-            return self._in_container(self._line, version, environment, tuple(ours))
+            return self._in_container(self._line, setup, version, environment, tuple(ours))
         if not has_unix_socket(version):
             port = _free_port()
-            command = self._serve(self._setup, version, Address(None, port))
+            command = self._serve(setup, version, Address(None, port))
             return Launch(command, environment, _on_loopback(port, key), None, port)
         self.socket.unlink(missing_ok=True)  # vLLM does not replace a stale one
-        command = self._serve(self._setup, version, Address(self.socket))
+        command = self._serve(setup, version, Address(self.socket))
         server = Server("http://vllm", str(self.socket), key)
         return Launch(command, environment, server, None)
 
     def _in_container(
-        self, line: RunLine, version: Version, environment: dict[str, str], ours: tuple[str, ...]
+        self,
+        line: RunLine,
+        setup: VllmSetup,
+        version: Version,
+        environment: dict[str, str],
+        ours: tuple[str, ...],
     ) -> Launch:
         port = _free_port()
         # Docker forwards the port to the container's outer address, not to its loopback.
         host = "127.0.0.1" if is_on_host_network(line) else "0.0.0.0"  # noqa: S104
         inside = self._serve(
-            replace(self._setup, command=line.command), version, Address(None, port, host)
+            replace(setup, command=line.command), version, Address(None, port, host)
         )
         hub = environment.get("HF_HOME") or expand_home("~/.cache/huggingface")
         token = ("HF_TOKEN",) if "HF_TOKEN" in environment else ()

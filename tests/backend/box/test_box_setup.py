@@ -158,6 +158,16 @@ def test_what_only_the_laptop_uses_replaces_no_daemon(change: dict[str, object])
         assert setup_of(name).fingerprint() == setup_of(name, changed).fingerprint()
 
 
+def test_a_setting_that_came_later_ends_no_daemon_of_a_box_that_does_not_use_it() -> None:
+    """The hash is that of a version without the setting data_parallel_size."""
+    vllm = VllmSetup(("vllm", "serve"), "mistral", 4096, 16, 2, 1, 0.9)
+    patience = Patience(300, 60)
+    setup = Setup("~/.cache/upsample", "vllm", "/models/pixtral", 900.0, vllm, patience=patience)
+    assert setup.fingerprint() == "883ba71e8aeb"
+    two = replace(setup, vllm=replace(vllm, data_parallel_size=2))
+    assert two.fingerprint() != setup.fingerprint()
+
+
 def test_the_order_of_the_environment_does_not_matter() -> None:
     turned: Table = {"boxes": {"gpu": {"vllm": {"env": {"A": "1=2", "HF_HOME": "/data/hf"}}}}}
     settings = check_layers([Layer("here", _BOXES), Layer("turned", turned)])

@@ -356,6 +356,7 @@ def test_the_shipped_defaults_are_those_of_the_design() -> None:
         "vllm": {
             "command": ["vllm", "serve"],
             "tensor_parallel_size": 1,
+            "data_parallel_size": 1,
             "gpu_memory_utilization": 0.9,
             "max_num_seqs": 16,
             "cuda_visible_devices": "",

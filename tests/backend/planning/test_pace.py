@@ -58,6 +58,16 @@ def test_answers_count_when_their_jobs_are_cleared(store: Store) -> None:
     assert measured_pace(store, "h100", box_with("small")).seconds_an_answer == 2.0
 
 
+@pytest.mark.parametrize(("engines", "slots"), [(1, 16), (4, 64), (0, 16)])
+def test_all_engines_of_a_vllm_answer_at_the_same_time(
+    store: Store, engines: int, slots: int
+) -> None:
+    """How many there are with 0, the box alone knows, and tells when it works."""
+    box = box_with("small")
+    vllm = box.vllm.model_copy(update={"data_parallel_size": engines})
+    assert measured_pace(store, "h100", box.model_copy(update={"vllm": vllm})).slots == slots
+
+
 def test_jobs_take_turns_in_the_slots() -> None:
     assert Pace(30.0, 4).seconds_for(8) == 60.0
     assert Pace(30.0, 4).seconds_for(2) == 30.0

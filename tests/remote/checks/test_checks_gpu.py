@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,27 @@ async def test_more_gpus_than_there_are_cannot_share_a_model() -> None:
     setup = _setup(sharing=2)
     with pytest.raises(Wrong, match="tensor_parallel_size = 2, and vLLM sees 1 GPU"):
         await find_visible([_gpu(0)], setup, environment_of(setup))
+
+
+async def test_each_engine_needs_gpus_of_its_own() -> None:
+    four = [_gpu(number) for number in range(4)]
+    two = replace(_setup(sharing=2), data_parallel_size=2)
+    assert (await find_visible(four, two, {})).detail.endswith("2 engines (data_parallel_size)")
+    with pytest.raises(Wrong, match=r"2 engines .* of 2 GPUs each .* need 4, and vLLM sees 3 GPUs"):
+        await find_visible(four[:3], two, {})
+    as_many_as_fit = replace(two, data_parallel_size=0)
+    assert "1 engines" not in (await find_visible(four[:3], as_many_as_fit, {})).detail
+
+
+def test_each_engine_has_the_weights_and_its_own_share_of_memory() -> None:
+    """A small GPU anywhere, or one in use, stops the server, and not only one of the first engine's."""
+    two = replace(_setup(), data_parallel_size=2)
+    found = find_room(70 * _GIB, [_gpu(0), _gpu(1)], two)
+    assert "for each of 2 engines, which have the weights once each" in found.detail
+    assert found.remedy
+    used = [_gpu(0), _gpu(1, used=60 * _GIB)]
+    assert "GPU 1 has 20.0 GiB free" in find_free(used, two, is_loaded=False).detail
+    assert "GPU 1" not in find_free(used, _setup(), is_loaded=False).detail
 
 
 async def test_the_environment_of_the_box_counts_more_than_the_setting() -> None:

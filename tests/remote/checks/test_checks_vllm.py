@@ -43,6 +43,13 @@ async def test_a_version_that_is_too_old_is_wrong() -> None:
         await find_vllm_version(_image("0.7.3"), os.environ)
 
 
+async def test_a_version_that_cannot_have_several_engines_is_wrong_for_a_box_with_several() -> None:
+    assert (await find_vllm_version(_image("0.9.0"), os.environ, 0)).remedy == ""
+    assert (await find_vllm_version(_image("0.9.1"), os.environ, 2)).remedy == ""
+    with pytest.raises(Wrong, match=r"vLLM 0\.9\.0 cannot have 2 engines behind one server"):
+        await find_vllm_version(_image("0.9.0"), os.environ, 2)
+
+
 @pytest.mark.parametrize("version", ["0.34.0", "1.0.0"])
 async def test_a_version_that_is_newer_than_known_is_a_warning(version: str) -> None:
     assert "may well work" in (await find_vllm_version(_image(version), os.environ)).remedy

@@ -10,7 +10,7 @@ import pytest
 
 from remote.engines.openai import metrics as module
 from remote.engines.openai.metrics import LoadReader, Metrics, read_metrics
-from remote.protocol import EngineLoad
+from remote.protocol import EngineLoad, PartLoad
 from tests.remote.engines.openai_asking import engine_of
 from tests.remote.engines.openai_stand_in import Visit, head, standing_in, whole
 
@@ -60,6 +60,7 @@ vllm:prompt_tokens_total{engine="1",model_name="m"} 500000.0
 vllm:generation_tokens_total{engine="0",model_name="m"} 100.0
 vllm:generation_tokens_total{engine="1",model_name="m"} 50.0
 """
+TWO = (PartLoad("0", 3, 0, 0.25), PartLoad("1", 2, 1, 0.5))
 PAGE_032 = (Path(__file__).parent / "vllm_0.32_metrics.txt").read_text()
 """What vLLM 0.32 gave on a CPU after one request, without its histograms and comments."""
 
@@ -75,7 +76,7 @@ llamacpp:requests_processing 1
     ("page", "read"),
     [
         (PAGE_08_V0, Metrics(3, 12, 41120.0, 2964.0, 0.0413)),
-        (PAGE_BOTH, Metrics(5, 1, 2e6, 150.0, 0.5)),
+        (PAGE_BOTH, Metrics(5, 1, 2e6, 150.0, 0.5, TWO)),
         (PAGE_032, Metrics(0, 0, 4.0, 40.0, 0.0)),
         ("vllm:num_requests_running 2.0 1700000000000\n", Metrics(2, None, None, None, None)),
         (
