@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("servers"), pytest.mark.timeout(180)]
 
+_AWAY_SECONDS = 30
 _WRONG_VARIABLE = "ANOTHER_KEY"
 _WRONG_KEY = "sk-of-somebody-else"
 """A key of the box's environment that the server does not know."""
@@ -168,6 +170,40 @@ def test_a_server_that_is_killed_and_started_again_costs_no_job(
     assert away.startswith("away: ")
     assert box.states() == {"done": 6}
     assert [event for event in run.events if event["type"] == "failed"] == []
+
+
+@pytest.mark.timeout(300)
+def test_a_server_that_comes_late_is_away_for_half_a_minute_and_restarts_twice_fails_nothing(
+    trusted: Sshd, laptop: Laptop, box_root: Path, tmp_path: Path
+) -> None:
+    """While it loads its model, llama.cpp listens already, and answers 503."""
+    jobs = 16
+    with llama_server(tmp_path / "llama") as llama:
+        _configure(laptop, box_root, _alone(llama).engine())
+        laptop.more_environment["UPSAMPLE_RESERVE"] = "40"
+        spec = _write_prompts(laptop, *(f"a story about the number {n}" for n in range(jobs)))
+        with laptop.started(spec) as run:
+            run.until("engine")
+            llama.start()
+            run.until("done")
+            llama.kill()
+            stage = run.until("engine")["stage"]
+            time.sleep(_AWAY_SECONDS)
+            llama.start()
+            for _ in range(2):
+                run.until("done")
+                llama.kill()
+                llama.start()
+            assert run.end() == 0, run.errors
+
+    assert stage.startswith("away: ")
+    assert laptop.states() == {"done": jobs}
+    events = run.events
+    assert [event for event in events if event["type"] == "failed"] == []
+    started = [event for event in events if event["type"] == "started"]
+    assert {event["reason"] for event in started} == {""}  # none was counted as a failure
+    done = [event["job"] for event in events if event["type"] == "done"]
+    assert len(set(done)) == len(done) == len(_results(laptop)) == jobs
 
 
 def test_without_a_model_the_box_takes_the_one_that_its_server_has_at_the_time(
