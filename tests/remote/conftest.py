@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from backend.box.runner import build_runner
-from remote.engines.vllm.process import server_socket
+from remote.engines.vllm.run_files import clear_run_files
 from remote.paths import FolderError
 from remote.protocol import Setup
 from tests.remote.attached import Box
@@ -71,7 +71,7 @@ def make_box(tmp_path: Path, compiled_runner: bytes) -> Iterator[MakeBox]:
             place = box.place
             place.socket.unlink(missing_ok=True)
             place.lock.unlink(missing_ok=True)
-            server_socket(place).unlink(missing_ok=True)  # of a vLLM whose daemon was killed
+            clear_run_files(place)  # of a vLLM whose daemon was killed
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ It starts no server and supervises none.
 
 from __future__ import annotations
 
-from remote.engines.openai.chat import Model
+from remote.engines.openai.chat import Aborted, Model
 from remote.engines.openai.engine import OpenAIEngine
 from remote.engines.openai.limits import Limits
 
-__all__ = ["Limits", "Model", "OpenAIEngine"]
+__all__ = ["Aborted", "Limits", "Model", "OpenAIEngine"]

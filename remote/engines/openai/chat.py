@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import cast
 
-from remote.engines import BadRequest, Completion, EngineError, Usage
+from remote.engines import BadRequest, Completion, EngineAway, EngineError, Usage
 from remote.engines.openai.refusal import AnsweredError, error_in
 from remote.protocol import BEYOND_NUMBERS, Json, Request, Sampling
 
@@ -19,6 +19,10 @@ it, too. vLLM's own fields have changed: `guided_json` until 0.11, `structured_o
 """
 
 _ENDINGS = ("stop", "length")
+_ABORTED = "abort"
+_SHUTDOWN_SECONDS = 15.0
+"""The most that a vLLM takes for its end after it has aborted what it worked on. Before that, it may take
+another request that nobody answers any more."""
 _THOUGHTS = ("reasoning", "reasoning_content")
 """Fields beside `content`: of vLLM since 0.12 and Ollama; of older vLLM, SGLang and llama.cpp."""
 _FINGERPRINT = re.compile(r"[\w.:+-]{1,64}", re.ASCII)
@@ -60,6 +64,12 @@ class OnlyThoughts(BadRequest):
     """The answer ended before the model had begun it. Another attempt has the same seed and the same room."""
 
 
+class Aborted(EngineAway):
+    """The server has aborted the answer, and nobody has asked for that: a vLLM that is told to end, or one of
+    whose engines has died, does so with all that it works on. It may still listen for some seconds.
+    """
+
+
 class Ending:
     """Collects from an answer's chunks how it ended."""
 
@@ -90,11 +100,17 @@ class Ending:
         return Usage(self._prompt, self._completion or 0)
 
     def completion(self) -> Completion:
-        """Return the Completion of a whole answer. Raises EngineError for an incomplete one, and OnlyThoughts
-        for one that has no text.
+        """Return the Completion of a whole answer. Raises Aborted or EngineError for an incomplete one, and
+        OnlyThoughts for one that has no text.
         """
         if self._reason is None:
             raise EngineError("the model server ended its answer early")
+        if self._reason == _ABORTED:
+            raise Aborted(
+                "the model server aborted the answer, as it does when it shuts down",
+                _SHUTDOWN_SECONDS,
+                died=True,
+            )
         if self._reason not in _ENDINGS:
             raise EngineError(f"the model server gave up the answer ({self._reason[:40]!r})")
         if self._thought and not self._wrote:

@@ -198,7 +198,7 @@ class VllmEngine:
         # If no request came, a server that a killed daemon left still holds the GPU.
         with contextlib.suppress(ContainerStaysError):
             await sweep(self._note, self._launcher.environment())
-            self._launcher.socket.unlink(missing_ok=True)
+            self._launcher.clear()
 
     @property
     def _running(self) -> _Running | None:
@@ -355,7 +355,7 @@ class VllmEngine:
         running = _result_of(starting)
         if running is not None:
             await running.process.stop()
-        self._launcher.socket.unlink(missing_ok=True)
+        self._launcher.clear()
 
 
 async def _refuse_foreign_listener(port: int | None) -> None:

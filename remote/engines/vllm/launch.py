@@ -31,7 +31,7 @@ from remote.engines.vllm.flags import (
 )
 from remote.engines.vllm.installation import Version
 from remote.engines.vllm.model_files import choose_format, find_model_folder
-from remote.engines.vllm.process import server_socket
+from remote.engines.vllm.run_files import clear_run_files, counters_folder, server_socket
 from remote.paths import DaemonPaths
 from remote.protocol import VllmSetup
 
@@ -40,6 +40,7 @@ _TORCHRUN = (
     "MASTER_ADDR", "MASTER_PORT",
 )  # fmt: skip
 
+_COUNTERS = "PROMETHEUS_MULTIPROC_DIR"
 _VARIABLE = re.compile(r"^(--env=[^=]*=).*", re.DOTALL)
 
 
@@ -71,7 +72,7 @@ class Launcher:
         self._model = model
         self._paths = paths
         self._line = find_run_line(self._setup.command)
-        self.socket = server_socket(paths)
+        self._socket = server_socket(paths)
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -112,14 +113,22 @@ class Launcher:
         environment = self.environment() | ours
         if self._line is not None:
             return self._in_container(self._line, setup, version, environment, tuple(ours))
+        self.clear()  # vLLM does not replace a stale socket
+        if engines > 1 and _COUNTERS not in environment:
+            folder = counters_folder(self._paths)
+            folder.mkdir(mode=0o700)
+            environment[_COUNTERS] = str(folder)
         if not has_unix_socket(version):
             port = _free_port()
             command = self._serve(setup, version, Address(None, port))
             return Launch(command, environment, _on_loopback(port, key), None, port)
-        self.socket.unlink(missing_ok=True)  # vLLM does not replace a stale one
-        command = self._serve(setup, version, Address(self.socket))
-        server = Server("http://vllm", str(self.socket), key)
+        command = self._serve(setup, version, Address(self._socket))
+        server = Server("http://vllm", str(self._socket), key)
         return Launch(command, environment, server, None)
+
+    def clear(self) -> None:
+        """Remove the files of a server that has ended."""
+        clear_run_files(self._paths)
 
     def _in_container(
         self,

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from remote.engines.vllm.container import Container, ContainerStaysError
+from remote.engines.vllm.run_files import clear_run_files
 from remote.engines.vllm.unbroken import run_unbroken
 from remote.files import write_whole
 from remote.paths import DaemonPaths
@@ -210,7 +211,7 @@ async def end_leftover_server(paths: DaemonPaths) -> None:
     try:
         if await run_unbroken(sweep(pid_file(paths))):
             _log.warning("an earlier vLLM was left over; it was ended")
-        server_socket(paths).unlink(missing_ok=True)
+        clear_run_files(paths)
     except (ContainerStaysError, OSError) as error:
         _log.error("an earlier vLLM may be left over: %s", error)
 
@@ -230,11 +231,6 @@ async def sweep(note: Path, environment: Mapping[str, str] = os.environ) -> bool
     else:
         _remove_note(note)
     return bool(groups) or left.container is not None
-
-
-def server_socket(paths: DaemonPaths) -> Path:
-    """The Unix socket on which the server listens."""
-    return paths.run / f"{paths.key}.vllm"
 
 
 def is_running(note: Path) -> bool:

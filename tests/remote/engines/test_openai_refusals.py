@@ -312,7 +312,7 @@ async def test_a_key_that_is_refused_is_told_so() -> None:
         (streamed(delta("x")), "ended its answer early"),
         (streamed(delta("x"), DONE), "ended its answer early"),
         (streamed(DONE), "ended its answer early"),
-        (streamed(delta("x", "abort"), DONE), "gave up the answer ('abort')"),
+        (streamed(delta("x", "error"), DONE), "gave up the answer ('error')"),
         (streamed(b"data: {\n\n"), "not JSON"),
         (streamed(b"data: 7\n\n"), "not an object"),
         (whole(b"<html>", kind="text/html"), "not JSON; is base_url right?"),
@@ -325,6 +325,13 @@ async def test_an_answer_that_is_not_whole_is_none(said: bytes, told: str) -> No
     error = await failure(says(said))
     assert isinstance(error, EngineError)
     assert told in str(error)
+
+
+async def test_a_server_that_aborts_an_answer_is_away_and_asked_again_when_it_has_ended() -> None:
+    """A vLLM does so when it is told to end, and may answer other questions until it has."""
+    away = await failure(says(streamed(delta("x", "abort"), DONE)))
+    assert isinstance(away, EngineAway)
+    assert (away.died, away.for_good, away.retry_after) == (True, False, 15.0)
 
 
 @pytest.mark.parametrize(

@@ -115,5 +115,9 @@ async def test_all_engines_together_take_as_many_requests_as_they_have_slots(ben
         assert await pieces_of(made) == ANSWER
         assert made.slots == 8
         assert bench.stages[-1] == "ready"
+        counters = Path(bench.starts[0]["environment"]["PROMETHEUS_MULTIPROC_DIR"])
+        assert counters.parent == bench.place.run
+        assert counters in bench.place.run.iterdir()
+    assert not list(bench.place.run.iterdir())
     arguments = bench.starts[0]["arguments"]
     assert arguments[arguments.index("--data-parallel-size") + 1] == "2"

@@ -203,6 +203,18 @@ async def test_a_server_that_dies_under_many_jobs_costs_none_of_them_an_attempt(
     assert site.counted == []
 
 
+async def test_a_server_that_aborts_all_its_answers_is_replaced_and_costs_no_job_an_attempt(
+    site: Site,
+) -> None:
+    """So ends a vLLM one of whose engines has died. It answers other questions for some seconds yet."""
+    site.bench.order(aborting_starts=1, request_seconds=0.1)
+    async with site.working(4) as (_, board, jobs):
+        await until(lambda: not board.unfinished)
+        assert {board.state(job) for job in jobs} == {JobState.FINISHED}
+    assert site.counted == []
+    assert len(site.bench.starts) == 2
+
+
 async def test_everybody_who_waits_for_a_start_hears_that_it_failed(bench: Bench) -> None:
     bench.order(start="crash")
     async with closing(bench.engine()) as made:

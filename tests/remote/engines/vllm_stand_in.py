@@ -142,7 +142,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._say(200, "text/event-stream", _chunk({"choices": [{"delta": {"content": "Dusk"}}]}))
         if not is_probe:
             self._obey(orders)
-        end = {"delta": {"content": "."}, "finish_reason": "stop"}
+        is_aborted = not is_probe and _starts() <= orders.get("aborting_starts", 0)
+        end = {"delta": {"content": "."}, "finish_reason": "abort" if is_aborted else "stop"}
         usage = {"prompt_tokens": 9, "completion_tokens": 2}
         self.wfile.write(_chunk({"choices": [end], "usage": usage}) + b"data: [DONE]\n\n")
 
