@@ -44,6 +44,10 @@ class FilterSubject(Protocol):
     @property
     def upsampled(self) -> bool: ...
 
+    @property
+    def is_result(self) -> bool:
+        """Whether its file is a result of ours, unchanged since."""
+
 
 S = TypeVar("S", bound=FilterSubject)
 Test = Callable[[FilterSubject], bool]
@@ -95,7 +99,14 @@ class Filter:
     @property
     def needs_history(self) -> bool:
         """Whether the jobs and results of earlier runs must be known before the filter can be applied."""
-        return any(condition.key in ("state", "upsampled") for condition in self.conditions)
+        return any(
+            condition.key in ("state", "upsampled", "result") for condition in self.conditions
+        )
+
+    @property
+    def wants_results(self) -> bool:
+        """Whether it speaks of results of ours, which the app's list otherwise shows with their specs."""
+        return any(condition.key == "result" for condition in self.conditions)
 
     @property
     def changes(self) -> bool:
@@ -195,6 +206,7 @@ TERMS = {
     "res": "res:1280x704 (as it is), res:480 or res:>480 (the shorter side)",
     "state": f"state: and one of {', '.join(_STATES)}",
     "upsampled": "upsampled:yes or upsampled:no",
+    "result": "result:yes or result:no (files that upsample wrote)",
     "marked": "marked:yes or marked:no",
 }
 """The terms by name, each with its spelling for messages."""
@@ -237,6 +249,8 @@ def _test(key: str, value: str) -> Test | None:
             return lambda subject: subject.state in _STATES[value]
         case "upsampled" if value in _YES_NO:
             return lambda subject: subject.upsampled is _YES_NO[value]
+        case "result" if value in _YES_NO:
+            return lambda subject: subject.is_result is _YES_NO[value]
     return None
 
 

@@ -28,6 +28,7 @@ class _Found:
     plan: Plan | None
     state: State | None
     upsampled: bool
+    is_result: bool
 
 
 def keep_matching(found: Scan, text: str, settings: Settings, box: str) -> Scan:
@@ -60,7 +61,7 @@ def parse_command_filter(text: str) -> Filter:
 def _gather_facts(found: Scan, wanted: Filter, settings: Settings, box: str) -> Iterator[_Found]:
     planner = make_planner(settings, TextCounter(), box=box) if wanted.needs_plans else None
     jobs: dict[SpecKey, LatestJob] = {}
-    results: frozenset[Path] = frozenset()
+    results: dict[Path, Path] = {}
     if wanted.needs_history and default_path().exists():
         with open_user_queue() as store:
             jobs = latest_jobs(store)
@@ -73,4 +74,5 @@ def _gather_facts(found: Scan, wanted: Filter, settings: Settings, box: str) -> 
             planner.plan_spec(spec) if planner else None,
             job.state if job and job.prompt == spec.prompt else None,
             spec.is_upsampled or spec.file.absolute() in results,
+            spec.file.absolute() in results,
         )

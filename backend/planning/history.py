@@ -47,15 +47,18 @@ def latest_jobs(store: Store) -> dict[SpecKey, LatestJob]:
     }
 
 
-def own_results(store: Store, files: Iterable[Path] | None = None) -> frozenset[Path]:
-    """Return those of these files that are results of ours and unchanged since we wrote them.
+def own_results(store: Store, files: Iterable[Path] | None = None) -> dict[Path, Path]:
+    """Return those of these files that are results of ours and unchanged since we wrote them, each with the
+    spec file that it is the result of.
 
-    With None, checks all files that we ever wrote. Returns absolute paths. Reads the files. Blocks; raises
+    With None, checks all files that we ever wrote. The paths are absolute. Reads the files. Blocks; raises
     QueueError.
     """
     written = store.all_written()
     wanted = written.keys() if files is None else written.keys() & {f.absolute() for f in files}
-    return frozenset(path for path in wanted if written[path].is_left_as(_sha256(path)))
+    return {
+        path: written[path].source for path in wanted if written[path].is_left_as(_sha256(path))
+    }
 
 
 def _sha256(path: Path) -> str:

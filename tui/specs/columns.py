@@ -57,8 +57,12 @@ class SpecColumns:
         yield self.state, Column.STATE
 
 
-def lay_out(width: int, *, states: bool = False) -> SpecColumns:
-    """Return the columns for a list of this width. `states` says whether any spec has a state to show."""
+def lay_out(width: int, *, states: bool = False, longest_name: int = 0) -> SpecColumns:
+    """Return the columns for a list of this width.
+
+    `states` says whether any spec has a state to show. Names get the room of `longest_name` characters before
+    the prompts get more.
+    """
     spare = width - GUTTER - _TOKENS - _VERDICT - _NAME
     given = {}
     for column, cells in (
@@ -73,7 +77,7 @@ def lay_out(width: int, *, states: bool = False) -> SpecColumns:
         given[column] = cells if cells <= spare else 0
         spare -= given[column]
     name = max(1, _NAME + spare)
-    more = max(0, name - _WIDE_NAME)
+    more = max(0, name - max(_WIDE_NAME, longest_name + 1))
     if given["prompt"]:
         given["prompt"] += more
         name -= more

@@ -47,6 +47,7 @@ HELP: HelpGroups = {
         HelpRow("also text2video, image2video, …", term="mode:transfer"),
         HelpRow("also new, queued, running, failed, cancelled", term="state:done"),
         HelpRow("also marked:yes", term="upsampled:yes"),
+        HelpRow("files that upsample wrote", term="result:yes"),
         HelpRow("without; - or ! before any part", term="-rain"),
         HelpRow("as it stands", term='"a b"'),
     ),

@@ -19,6 +19,7 @@ from backend.specs.model import BrokenSpec, Skipped, Spec
 from backend.specs.reading import Finding
 from tui.specs.marks import Marks
 from tui.specs.numbered_rows import NumberedRows
+from tui.specs.own_results import OwnResults
 from tui.specs.rows import (
     FolderGroup,
     Line,
@@ -29,6 +30,7 @@ from tui.specs.rows import (
     heading,
     lines_of,
     sort_rows,
+    specs_of,
 )
 
 _MANY = 5_000
@@ -64,8 +66,6 @@ class Listing:
         """How many rows have a plan."""
         self.jobs: dict[SpecKey, LatestJob] = {}
         """The latest jobs of specs."""
-        self.results: frozenset[Path] = frozenset()
-        """Files that are results of ours, absolute."""
         self.has_states = False
         """Whether any spec has a state to show."""
         self.stale = False
@@ -76,6 +76,7 @@ class Listing:
         self._sorted: list[int] = []
         """The numbers of all rows, in order."""
         self._of_file: dict[str, list[int]] = {}
+        self.results = OwnResults(self._of_file)
         self._cursor: Line | None = None
         """The line that the cursor is on, or was on before nothing was shown."""
         self._anchor: Line | None = None
@@ -111,6 +112,7 @@ class Listing:
         changed: list[Row] = []
         fresh: list[Finding] = []
         gone: set[int] = set()
+        self.results.look_again()
         for file, findings in files.items():
             old = self.rows.of(self._of_file.pop(self._place_of(file), ()))
             new = [finding for finding in findings if isinstance(finding, Spec)]
@@ -162,15 +164,15 @@ class Listing:
             self._note_news()
         return listed
 
-    def take_results(self, files: Collection[Path], among: Collection[Path] | None = None) -> None:
-        """Note that these files (absolute paths) are results of ours; of the files `among`, no others are."""
-        stay = frozenset() if among is None else self.results - frozenset(among)
-        self.results = stay | frozenset(files)
-        for file in self.results if among is None else among:
-            for number in self._of_file.get(str(file), ()):
+    def take_results(
+        self, files: Mapping[Path, Path], among: Collection[Path] | None = None
+    ) -> None:
+        """Note that these files are results of ours, as `OwnResults.take` does."""
+        for file in self.results.take(files, among):
+            for number in self._of_file.get(file, ()):
                 self.rows[number].is_result = file in self.results
                 self.has_states = self.has_states or file in self.results
-        self._note_news()
+        self.stale = True
 
     def renew(self) -> bool:
         """Sort and filter again if plans or jobs changed the outcome; return whether that was so."""
@@ -278,7 +280,7 @@ class Listing:
         self.filter = text.strip()
         before, self.wanted = self.wanted, parse_filter(self.filter)
         # A longer word leaves less of what the shorter one left; jobs and plans may add to that.
-        narrower = self.wanted.narrows(before) and not before.changes
+        narrower = self.wanted.narrows(before) and not (before.changes or self.wanted.wants_results)
         self._show(self._passing(self.rows.of(self.shown if narrower else self._sorted)))
 
     def set_order(self, order: SortOrder) -> None:
@@ -311,8 +313,7 @@ class Listing:
         self._of_file.setdefault(self._place_of(spec.file), []).append(row.number)
         if self.jobs:
             row.job = self.jobs.get(spec_key(spec))
-        if self.results:
-            row.is_result = spec.file.absolute() in self.results
+        row.is_result = self.results.note_listed(self._place_of(spec.file))
         self.has_states = self.has_states or row.job is not None or row.upsampled
 
     def _place_of(self, file: Path) -> str:
@@ -367,13 +368,16 @@ class Listing:
         self._show(self._passing(rows))
 
     def _passing(self, rows: list[Row]) -> list[Row]:
-        found, self.similar = choose(self.wanted, self._as_marked(rows))
+        found, self.similar = choose(self.wanted, self._eligible(rows))
         if self.similar or (not found and self.wanted.words):
             # What matched a shorter word is not all that is similar to this one.
-            found, self.similar = choose(self.wanted, self._as_marked(self.rows.of(self._sorted)))
+            found, self.similar = choose(self.wanted, self._eligible(self.rows.of(self._sorted)))
         return found
 
-    def _as_marked(self, rows: list[Row]) -> list[Row]:
+    def _eligible(self, rows: list[Row]) -> list[Row]:
+        """Return the rows without results whose specs are listed, and without those that marks exclude."""
+        if not self.wanted.wants_results:
+            rows = self.results.without_those_of_listed(rows)
         if self.wanted.marked is None:
             return rows
         return [row for row in rows if (row.number in self.marked) is self.wanted.marked]
@@ -384,8 +388,7 @@ class Listing:
         self._lay_out()
 
     def _count_hidden(self) -> None:
-        all_shown = len(self.shown) == len(self.rows)
-        self.hidden_marks = 0 if all_shown else len(self.marked - set(self.shown))
+        self.hidden_marks = len(self.marked.difference(self.shown)) if self.marked else 0
 
     def _lay_out(self) -> None:
         before, position = self.lines, self.position
@@ -394,7 +397,4 @@ class Listing:
         self.move_to(find_again(self._cursor, self.lines, before, position))
 
     def _specs_at(self, first: int, last: int) -> set[int]:
-        numbers: set[int] = set()
-        for line in self.lines[first : last + 1]:
-            numbers.update((line,) if line >= 0 else self.groups[heading(line)].numbers)
-        return numbers
+        return specs_of(self.lines[first : last + 1], self.groups)

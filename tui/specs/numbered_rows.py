@@ -20,6 +20,8 @@ class NumberedRows(Mapping[int, Row]):
         self._kept: list[HeldRow | Pack | None] = []
         """What each number has, None for a row that was removed. A list, since a dict takes 40 bytes each."""
         self._count = 0
+        self.longest_name = 0
+        """Characters of the longest name that there ever was."""
         self._shared = SharedPlans()
 
     def add(self, specs: Sequence[Spec]) -> list[Row]:
@@ -27,6 +29,7 @@ class NumberedRows(Mapping[int, Row]):
         numbers = range(len(self._kept), len(self._kept) + len(specs))
         self._kept += [None] * len(specs)
         self._count += len(specs)
+        self.longest_name = max(self.longest_name, *(len(spec.name) for spec in specs), 0)
         self.put(list(zip(numbers, specs, strict=True)))
         return self.of(numbers)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -238,6 +238,14 @@ def lines_of(groups: Iterable[FolderGroup]) -> list[Line]:
         if not group.folded:
             lines += group.numbers
     return lines
+
+
+def specs_of(lines: Iterable[Line], groups: Sequence[FolderGroup]) -> set[int]:
+    """Return the numbers of the specs on these lines; those of a heading are all of its group."""
+    numbers: set[int] = set()
+    for line in lines:
+        numbers.update((line,) if line >= 0 else groups[heading(line)].numbers)
+    return numbers
 
 
 def find_again(cursor: Line | None, lines: list[Line], before: list[Line], position: int) -> int:

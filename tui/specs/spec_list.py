@@ -53,6 +53,12 @@ class SightChanged(Message):
     """Other rows of the list are in sight."""
 
 
+def columns_of(listing: Listing, width: int) -> SpecColumns:
+    """Return the columns of a listing for a list of this width."""
+    longest = listing.rows.longest_name
+    return lay_out(width, states=listing.has_states, longest_name=longest)
+
+
 class ColumnHeadings(Widget):
     """Shows the names of the columns above the list, as wide as its rows. A click on a name sorts."""
 
@@ -71,7 +77,7 @@ class ColumnHeadings(Widget):
 
     @property
     def _columns(self) -> SpecColumns:
-        return lay_out(self.size.width, states=self._listing.has_states)
+        return columns_of(self._listing, self.size.width)
 
 
 class SpecList(RowList[Listing]):
@@ -170,7 +176,7 @@ class SpecList(RowList[Listing]):
             if line < 0
             else cells(
                 listing.rows[line],
-                lay_out(width, states=listing.has_states),
+                columns_of(listing, width),
                 marked=line in listing.marked,
                 current=current,
                 chosen=chosen,

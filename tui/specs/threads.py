@@ -47,8 +47,8 @@ class HistoryRead(Message):
     """The history was read: the jobs and results that earlier runs left, or those of new files."""
 
     jobs: dict[SpecKey, LatestJob]
-    results: frozenset[Path]
-    """Files that are results of ours, absolute."""
+    results: dict[Path, Path]
+    """Files that are results of ours, each with the file of its specs; absolute."""
     among: frozenset[Path] | None = None
     """The files that were looked at for `results`; None for all."""
 

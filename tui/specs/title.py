@@ -35,6 +35,9 @@ def title_line(listing: Listing, progress: Progress, columns: WantedColumns) -> 
     if listing.choosing:
         first, last = listing.range
         parts.append(Content.styled(f"range of {last - first + 1:,}", "$text-accent"))
+    if listing.results.with_specs and not listing.wanted.wants_results:
+        hidden = f"{len(listing.results.with_specs):,} results with them (/result:yes)"
+        parts.append(Content.styled(hidden, "$foreground-muted"))
     if listing.filter:
         shows = "shows similar names," if listing.similar else "shows"
         parts.append(Content(f"/{one_line(listing.filter)} {shows} {len(listing.shown):,}"))

@@ -27,6 +27,7 @@ class Subject:
     plan: Plan | None = None
     state: State | None = None
     upsampled: bool = False
+    is_result: bool = False
     haystack: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -99,7 +99,7 @@ def test_a_table_that_changed_keeps_plans_jobs_and_marks() -> None:
     for number in (0, 3):
         listing.take_plan(number, plan(SPECS[number].prompt))
     listing.take_jobs({(PLACE, 4): LatestJob(1, "fog", State.DONE)})
-    listing.take_results([PLACE])
+    listing.take_results({PLACE: PLACE})
     listing.move_to(3)
     listing.toggle_mark()
     new = (

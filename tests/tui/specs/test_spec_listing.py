@@ -283,11 +283,43 @@ def test_the_latest_job_of_the_prompt_as_it_is_counts(town: Listing) -> None:
 def test_jobs_that_are_known_before_their_spec_count_too() -> None:
     listing = Listing()
     assert not listing.take_jobs({(Path("x/3.json").absolute(), 0): LatestJob(7, "c", State.DONE)})
-    listing.take_results({Path("r.json").absolute()})
+    listing.take_results({Path("r.json").absolute(): Path("a.json").absolute()})
     listing.add([spec("c", "x/3.json"), spec("r", "r.json")])
     assert (listing.rows[0].state, listing.rows[1].upsampled) == (State.DONE, True)
-    listing.take_results((), among={Path("r.json").absolute()})
+    listing.take_results({}, among={Path("r.json").absolute()})
     assert not listing.rows[1].upsampled
+
+
+def test_a_result_is_listed_with_its_spec_until_the_filter_asks_for_it() -> None:
+    listing = Listing()
+    listing.add([spec("dusk", "a.json"), spec("dusk", "out/a.json"), spec("dawn", "out/b.json")])
+    absolute = {Path(file).absolute(): Path(of).absolute() for file, of in RESULTS.items()}
+    listing.take_results(absolute)
+    listing.renew()
+    # Of the other result, the spec is not listed.
+    assert files(listing) == ["a.json", "out/b.json"]
+    listing.set_filter("dusk")
+    assert files(listing) == ["a.json"]
+    listing.set_filter("dusk result:yes")
+    assert files(listing) == ["out/a.json"]
+    listing.set_filter("")
+    listing.replace_files({Path("a.json"): ()})
+    assert files(listing) == ["out/a.json", "out/b.json"]
+
+
+def test_a_result_that_replaced_its_spec_stays() -> None:
+    listing = Listing()
+    listing.add([spec("dusk", "a.json")])
+    listing.take_results({Path("a.json").absolute(): Path("a.json").absolute()})
+    listing.renew()
+    assert files(listing) == ["a.json"]
+
+
+RESULTS = {"out/a.json": "a.json", "out/b.json": "b.json"}
+
+
+def files(listing: Listing) -> list[str]:
+    return [str(row.spec.file) for row in listing.shown_rows]
 
 
 WORDS = st.lists(st.sampled_from(["a", "al", "alp", "-e", "fits:yes", "cl", "r"]), max_size=3)
