@@ -10,6 +10,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console, JustifyMethod
 from rich.table import Table
@@ -18,13 +19,12 @@ from rich.text import Text
 from backend.errors import UpsampleError
 from backend.specs.quoting import printable
 from backend.standard_streams import note_data
-from backend.tokens import Budget, Verdict
-from remote.protocol import Json
 
-VERDICT_SIGNS = {Verdict.FITS: "✓ fits", Verdict.NEAR: "~ near", Verdict.EXCEEDS: "✗ exceeds"}
+if TYPE_CHECKING:  # `--help` does not wait for it
+    from remote.protocol import Json
+
 LONGEST_SAID = 8_000
 """The most characters of a text that a message shows. A box may send millions."""
-_VERDICT_STYLES = {Verdict.FITS: "green", Verdict.NEAR: "yellow", Verdict.EXCEEDS: "red"}
 
 
 def out() -> Console:
@@ -87,16 +87,6 @@ def write_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(header)
     writer.writerows([printable(v) if isinstance(v, str) else v for v in row] for row in rows)
-
-
-def verdict_text(verdict: Verdict) -> Text:
-    """Return a verdict with its glyph, word and colour."""
-    return Text(VERDICT_SIGNS[verdict], _VERDICT_STYLES[verdict])
-
-
-def tokens_text(budget: Budget) -> str:
-    """Return the number of a prompt's tokens; the sign ≈ marks an estimate."""
-    return f"{'≈' if budget.estimated else ''}{budget.prompt_tokens:,}"
 
 
 def table(*columns: str, right: Iterable[str] = (), long: Iterable[str] = ("name",)) -> Table:

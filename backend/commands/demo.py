@@ -16,8 +16,9 @@ from rich.text import Text
 from backend.box.asker import UnattendedAsker
 from backend.box.link import Box, JournalCursor, open_link
 from backend.commands.demo_clips import CLIPS, EXAMPLE_CLIPS
+from backend.commands.verdict_text import verdict_text
 from backend.config import Settings, load_settings
-from backend.console import out, safe, say, verdict_text, write_line
+from backend.console import out, safe, say, write_line
 from backend.dispatch.dispatcher import Dispatcher
 from backend.errors import BoxError
 from backend.events import Event, JobDone, JobFailed, JobPrepared, LinkChanged, LinkState

@@ -9,9 +9,10 @@ from rich.text import Text
 
 from backend.addresses import spelled
 from backend.commands.exact_counts import counted_by_server
+from backend.commands.verdict_text import tokens_text, verdict_text
 from backend.config import Settings
 from backend.config.profiles import AUTO, OTHERWISE
-from backend.console import out, safe, say, table, tokens_text, verdict_text, warn, write_json
+from backend.console import out, safe, say, table, warn, write_json
 from backend.exit_codes import ExitCode
 from backend.files.index import default_index
 from backend.planning.box_planner import make_planner

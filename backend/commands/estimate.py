@@ -10,8 +10,9 @@ from pathlib import Path
 from rich.text import Text
 
 from backend.commands.fit import frames_wanted
+from backend.commands.verdict_text import tokens_text, verdict_text
 from backend.config import Settings, load_settings
-from backend.console import out, safe, table, tokens_text, verdict_text, warn, write_csv, write_json
+from backend.console import out, safe, table, warn, write_csv, write_json
 from backend.errors import InputError, MediaError
 from backend.exit_codes import ExitCode
 from backend.files.index import default_index

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from backend.console import out, safe, table, verdict_text, warn
+from backend.commands.verdict_text import verdict_text
+from backend.console import out, safe, table, warn
 from backend.limits.markdown_tables import (
     SIGNS,
     confirmed_text,

@@ -25,10 +25,11 @@ from backend.specs.formats import prompt_spec, recognise
 from backend.specs.json_edit import Edit, set_member, splice
 from backend.specs.model import BrokenSpec, Skipped, Spec, SpecFormat
 from backend.specs.prompt_files import new_prompt_text
-from backend.specs.quoting import printable, well_formed, without_controls
+from backend.specs.quoting import printable, without_controls
 from backend.specs.reading import read_entry
 from backend.specs.source import SourceText, load
 from backend.specs.tables import is_table
+from remote.protocol import well_formed
 
 _COPIED = frozenset({Layout.OBJECT, Layout.MAPPING, Layout.ARRAY, Layout.LINES, Layout.PROSE})
 """The layouts of which one entry can stand in a file of its own."""

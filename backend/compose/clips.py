@@ -11,12 +11,13 @@ from backend.addresses import is_address, path_of_address, spelled
 from backend.errors import InputError, MediaError
 from backend.specs.media_names import MEDIA_SUFFIXES, is_absolute, is_relative, suffix_of
 from backend.specs.model import BrokenSpec, Spec
-from backend.specs.quoting import printable, well_formed
+from backend.specs.quoting import printable
 from backend.specs.reading import read_in_parts
 from backend.specs.source import SourceText, lines, load
 from backend.specs.tables.columns import ANY_COLUMNS, WantedColumns
 from backend.video.missing import PICTURE_SUFFIXES, is_numbered
 from backend.video.picture_sequences import find_sequence
+from remote.protocol import well_formed
 
 _LISTS = frozenset({".txt", ".csv", ".tsv", ".parquet", ".json", ".jsonl", ".yaml", ".yml"})
 """Endings of files that name clips."""

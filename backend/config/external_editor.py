@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from backend.errors import InputError
-from backend.specs.quoting import well_formed
+from remote.protocol import well_formed
 
 
 def editor_command(environment: Mapping[str, str]) -> list[str]:

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from backend.specs.json_spans import Member, Node, NotJson, items, member, members, parse
 from backend.specs.model import BrokenSpec, Skipped
-from backend.specs.quoting import kind_of, well_formed
+from backend.specs.quoting import kind_of
 from backend.specs.source import SourceText, TextLine, lines
 from backend.specs.tables import TABLE_SUFFIXES
-from remote.protocol import Json
+from remote.protocol import Json, well_formed
 
 YAML_SUFFIXES = frozenset({".yaml", ".yml"})
 SUFFIXES = frozenset({".json", ".jsonl", ".txt", *YAML_SUFFIXES, *TABLE_SUFFIXES})

@@ -10,8 +10,8 @@ from backend.specs.adapter import EntryFault, LeftAlone, Replacement, Rewrite
 from backend.specs.entries import Entry
 from backend.specs.json_edit import Edit, set_member, set_value
 from backend.specs.media_names import is_absolute
-from backend.specs.quoting import kind_of, quoted, well_formed
-from remote.protocol import Json
+from backend.specs.quoting import kind_of, quoted
+from remote.protocol import Json, well_formed
 
 CONTROLS = (
     *("vis", "edge", "blur", "seg", "depth", "keypoint", "upscale", "hdmap", "lidar", "wsm"),

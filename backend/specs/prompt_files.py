@@ -16,8 +16,9 @@ from backend.specs.fields import path_of, prompt_of, replace_prompt, text_of
 from backend.specs.json_edit import set_member, splice
 from backend.specs.json_spans import NotJson, parse
 from backend.specs.model import Skipped
-from backend.specs.quoting import quoted, well_formed
+from backend.specs.quoting import quoted
 from backend.specs.source import SourceText, load
+from remote.protocol import well_formed
 
 
 class JsonPrompt(Enum):

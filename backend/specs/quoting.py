@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import re
+from typing import TYPE_CHECKING
 
-from remote.protocol import Json
-from remote.protocol import well_formed as well_formed  # it belongs with the functions here
+if TYPE_CHECKING:
+    from remote.protocol import Json
 
 LONGEST_QUOTE = 60
 """Characters of a foreign text that a message shows."""
@@ -57,6 +58,8 @@ def with_visible_controls(text: str) -> str:
     Characters that no page may contain, and those that change the direction of what follows, are spelled as
     escapes. Line ends, tabs and the joiners of letters and emoji stay.
     """
+    from remote.protocol import well_formed  # `--help` does not wait for it
+
     return well_formed(
         _NOT_FOR_PAGES.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
     )
@@ -67,6 +70,8 @@ def json_spelled(value: Json, indent: str | int | None = None, compact: bool = F
 
     Lone surrogates, which no file can contain, become U+FFFD.
     """
+    from remote.protocol import well_formed
+
     separators = (",", ":") if compact else None
     text = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators)
     return well_formed(_RAW_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))

@@ -11,8 +11,7 @@ from pathlib import Path
 from backend.specs.adapter import EntryFault
 from backend.specs.media_names import suffix_of
 from backend.specs.model import Mode, Target
-from backend.specs.quoting import well_formed
-from remote.protocol import Json
+from remote.protocol import Json, well_formed
 
 _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 """Endings of the pictures that NVIDIA's generators take; anything else is a video to them."""

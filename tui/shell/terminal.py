@@ -11,7 +11,8 @@ from textual.app import App, SuspendNotSupported
 
 from backend.config.external_editor import editor_command
 from backend.errors import UpsampleError
-from backend.specs.quoting import well_formed, without_controls
+from backend.specs.quoting import without_controls
+from remote.protocol import well_formed
 from tui.text import paragraphs
 
 T = TypeVar("T")

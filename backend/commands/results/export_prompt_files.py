@@ -17,9 +17,9 @@ from backend.console import warn, write_line
 from backend.exit_codes import ExitCode
 from backend.files import write_whole
 from backend.results.review import chosen_file, load_review
-from backend.specs.quoting import well_formed
 from backend.specs.upsampled import is_json_object, json_object_in
 from backend.store import Job, State
+from remote.protocol import well_formed
 
 
 def export_prompt_files(folder: Path, below: Path | None, *, force: bool) -> ExitCode:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from backend.errors import InputError
 from backend.results.report.reported import Reported, ReportedPrompt, ReportedResult
 from backend.results.word_diff import words
-from backend.specs.quoting import well_formed
+from remote.protocol import well_formed
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,7 +8,7 @@ from backend.specs.adapter import Replacement, Rewrite
 from backend.specs.entries import Entry, blank_lines, stem_of
 from backend.specs.json_edit import Edit
 from backend.specs.model import Spec, SpecFormat
-from backend.specs.quoting import well_formed
+from remote.protocol import well_formed
 
 PATHS_FROM_FILE = False
 

@@ -13,13 +13,14 @@ from backend.files import LFS_POINTER, NotRegular, open_regular
 from backend.specs.fields import is_well_formed
 from backend.specs.media_names import is_absolute, is_media
 from backend.specs.model import BrokenSpec, Skipped, Spec, SpecFormat
-from backend.specs.quoting import quoted, well_formed
+from backend.specs.quoting import quoted
 from backend.specs.source import FROM_LFS, reason
 from backend.specs.tables.columns import ANY_COLUMNS, Columns, WantedColumns, choose_columns
 from backend.specs.tables.csv_table import CsvTable
 from backend.specs.tables.parquet_table import ParquetTable
 from backend.specs.tables.rows import NoTableOfPrompts, OpenTable, TableFault, TableRow
 from backend.specs.upsampled import is_json_object
+from remote.protocol import well_formed
 
 UPSAMPLED_COLUMN = "upsampled_prompt"
 """The name of the new column of a result."""

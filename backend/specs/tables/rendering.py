@@ -12,10 +12,11 @@ from pathlib import Path
 from backend.errors import InputError
 from backend.specs.adapter import OutputFile, Replacement
 from backend.specs.moved_paths import moved_path
-from backend.specs.quoting import printable, well_formed
+from backend.specs.quoting import printable
 from backend.specs.tables.columns import video_column
 from backend.specs.tables.reading import UPSAMPLED_COLUMN, open_table
 from backend.specs.tables.rows import NewCells, NoTableOfPrompts, TableFault, TableRow
+from remote.protocol import well_formed
 
 
 def render_table(

@@ -1053,6 +1053,7 @@ def test_a_terminal_that_lacks_a_character_gets_an_escape_for_it() -> None:
 # --- the cold start ------------------------------------------------------------------------------
 
 SLOW = ["av", "textual", "asyncssh", "mistral_common", "tiktoken", "numpy", "pydantic"]
+SLOW += ["remote.protocol", "backend.tokens"]
 
 
 @pytest.mark.parametrize("option", ["--version", "--help"])
