@@ -1,4 +1,4 @@
-"""The form for a new box: its host, its name, and the engine and model there."""
+"""The form for a new box: its host, its name, and what answers there."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Input
 
+from backend.box.ssh_line import read_ssh_line
 from backend.config import EngineName
 from backend.config.survey import dotted
-from backend.errors import ConfigError
+from backend.errors import ConfigError, InputError
 from tui.text import cut, one_line, paragraphs
 from tui.widgets.choice import Choice
 from tui.widgets.plain_text import PlainText
@@ -33,15 +34,22 @@ class NewBox:
     name: str
     host: str
     engine: str
+    server: str
+    """The base_url of the model server, for the engine openai."""
     model: str
 
     def changes(self) -> dict[str, str | None]:
         """Return the settings to write for the box."""
-        given = {"host": self.host, "engine": self.engine, "model": self.model}
+        given = {
+            ("host",): self.host,
+            ("engine",): self.engine,
+            ("openai", "base_url"): self.server if self.engine == EngineName.OPENAI else "",
+            ("model",): self.model,
+        }
         return {
-            dotted(("boxes", self.name, key)): value
+            dotted(("boxes", self.name, *key)): value
             for key, value in given.items()
-            if value or key == "host"
+            if value or key == ("host",)
         }
 
 
@@ -56,7 +64,7 @@ class HostInput(LineInput):
     def __init__(self, hosts: Sequence[str]) -> None:
         super().__init__(
             id="host",
-            placeholder="a name, an address, user@host",
+            placeholder="a name, user@host:port, or a whole `ssh …` line",
             compact=True,
             suggester=SuggestFromList(hosts),
         )
@@ -104,11 +112,15 @@ class AddBoxDialog(ModalScreen[NewBox | None]):
                 ("name", LineInput(id="name", compact=True, placeholder="how you will call it")),
                 ("engine", Choice(tuple(EngineName), EngineName.VLLM, id="engine")),
                 (
+                    "server",
+                    LineInput(id="server", compact=True, placeholder="http://127.0.0.1:8000/v1"),
+                ),
+                (
                     "model",
                     LineInput(id="model", compact=True, placeholder="a folder there, or a name"),
                 ),
             ):
-                with Horizontal(classes="row"):
+                with Horizontal(classes=f"row {label}"):
                     yield PlainText(label, classes="label")
                     yield field
             if self._hosts:
@@ -119,12 +131,25 @@ class AddBoxDialog(ModalScreen[NewBox | None]):
                 yield PlainText(text, classes="note")
             yield PlainText(classes="wrong")
 
+    def on_mount(self) -> None:
+        """Begin without the row that the first engine has no use for."""
+        self._show_server()
+
+    @on(Choice.Changed)
+    def _show_server(self) -> None:
+        """Ask for a server's address only where one is asked for answers."""
+        asks = self.query_one(Choice).value == EngineName.OPENAI
+        self.query_one(".server").display = asks
+
     @on(Input.Changed, "#host")
     def _suggest_name(self) -> None:
         """Name the box after its host, unless the user has typed a name."""
         name = self.query_one("#name", Input)
         if name.value == self._suggested:
-            host = self.query_one(HostInput).value.rpartition("@")[2]
+            try:
+                host = read_ssh_line(self.query_one(HostInput).value).destination.host
+            except InputError:
+                host = ""
             self._suggested = name.value = host if host.replace("-", "").isalnum() else ""
 
     @on(Input.Changed)
@@ -135,16 +160,39 @@ class AddBoxDialog(ModalScreen[NewBox | None]):
     @on(Input.Submitted)
     def action_add(self) -> None:
         """Close with the box, or say what is wrong with it."""
+        try:
+            host = self._host()
+        except InputError as error:
+            self._complain(str(error))
+            return
         box = NewBox(
             name=self.query_one("#name", Input).value.strip(),
-            host=self.query_one(HostInput).value.strip(),
+            host=host,
             engine=self.query_one(Choice).value,
+            server=self.query_one("#server", Input).value.strip(),
             model=self.query_one("#model", Input).value.strip(),
         )
         if wrong := self._wrong_with(box):
-            self.query_one(".wrong", PlainText).update(f"✗ {wrong}")
+            self._complain(wrong)
         else:
             self.dismiss(box)
+
+    def _complain(self, wrong: str) -> None:
+        self.query_one(".wrong", PlainText).update(f"✗ {paragraphs(wrong)}")
+
+    def _host(self) -> str:
+        """Return the host of the form, which may be a whole ssh line. Raises InputError."""
+        typed = self.query_one(HostInput).value.strip()
+        if not typed:
+            return ""  # the embedded box
+        line = read_ssh_line(typed)
+        if line.options:
+            name = self.query_one("#name", Input).value.strip() or "box"
+            raise InputError(
+                f"That line has options for ~/.ssh/config. Put this there, and {name} here:",
+                line.config_block(name),
+            )
+        return line.host
 
     def _wrong_with(self, box: NewBox) -> str:
         if not box.name:
@@ -153,8 +201,10 @@ class AddBoxDialog(ModalScreen[NewBox | None]):
             return f"There is a box named {one_line(box.name)} already."
         if box.engine == EngineName.VLLM and not box.model:
             return "vllm needs a model: a folder on the box, or a name of the Hugging Face Hub."
+        if box.engine == EngineName.OPENAI and not box.server:
+            return "openai needs the address of its server, as in http://127.0.0.1:8000/v1."
         try:
             self._check(box.changes())
         except ConfigError as error:
-            return paragraphs(error.problem)
+            return error.problem
         return ""

@@ -213,6 +213,25 @@ async def test_a_box_is_added_with_what_the_form_says(
         assert page.listing.box == "lab"
 
 
+async def test_the_form_takes_an_ssh_line_and_asks_openai_for_its_server(
+    make_settings_app: MakeSettingsApp,
+) -> None:
+    async with make_settings_app(OWN).run_test() as pilot:
+        page = await settled_settings(pilot)
+        await pilot.press("a", *"ssh -i k gpu", "enter")
+        wrong = page.app.screen.query_one(".wrong", Static)
+        assert "Host gpu\n  HostName gpu\n  IdentityFile k" in str(wrong.content)
+        host = page.app.screen.query_one("#host", Input)
+        host.value = "ssh -p 22022 root@gpu"
+        await pilot.press("tab", "tab", "right", "enter")
+        assert "openai needs the address of its server" in str(wrong.content)
+        await pilot.press("tab", *"http://127.0.0.1:8000/v1", "enter")
+        await changed(pilot)
+        box = page.host.settings.boxes["gpu"]
+        assert (box.host, box.engine) == ("root@gpu:22022", "openai")
+        assert box.openai.base_url == "http://127.0.0.1:8000/v1"
+
+
 async def test_a_box_that_is_there_already_is_not_added(
     make_settings_app: MakeSettingsApp,
 ) -> None:
