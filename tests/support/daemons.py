@@ -8,7 +8,7 @@ import signal
 import time
 from pathlib import Path
 
-from tests.support.leftovers import files_of
+from tests.support.leftovers import files_of, remove
 
 _SECONDS = 20.0
 
@@ -37,4 +37,4 @@ def end_daemons(folder: Path) -> None:
         assert time.monotonic() < deadline, "a daemon does not end"
         time.sleep(0.02)
     for file in files_of(Path(below) for below, _, _ in os.walk(folder)):
-        file.unlink(missing_ok=True)
+        remove(file)

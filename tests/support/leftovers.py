@@ -93,13 +93,16 @@ class Leftovers:
         for mount in self.mounts:
             umount = shutil.which("umount") or "umount"
             subprocess.run([umount, "--lazy", str(mount)], capture_output=True)
-        for file in self.files:
-            file.unlink(missing_ok=True)
-        for path in self.folders:
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+        for path in (*self.files, *self.folders):
+            remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 class Session:
