@@ -38,7 +38,8 @@ HELP: HelpGroups = {
         HelpRow("edit the prompt, with its tokens", "edit_prompt"),
         HelpRow("a new spec; copy this one to a file of its own", "new_spec duplicate"),
         HelpRow("make specs of prompts, videos and styles", "compose_specs"),
-        HelpRow("undo what was written", "undo_files"),
+        HelpRow("rename its file; move it to the bin", "rename bin"),
+        HelpRow("undo what was done to files", "undo_files"),
     ),
     "Filter terms": (
         HelpRow("also near and yes", term="fits:no"),

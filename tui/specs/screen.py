@@ -23,7 +23,6 @@ from tui.compose.page import SpecFilesPage
 from tui.log.tail import LogTail
 from tui.queue.job_list import QueuePane
 from tui.shell.desk import Desk
-from tui.shell.terminal import copy
 from tui.specs.help import HELP
 from tui.specs.listing import Listing
 from tui.specs.rows import Row, SortOrder
@@ -79,7 +78,6 @@ class SpecsScreen(SpecFilesPage):
         Binding("s", "sort", "sort"),
         Binding("S", "reverse", "reverse", show=False),
         Binding("o", "group", "by folder", show=False),
-        Binding("y", "copy", "copy", show=False),
         Binding("e", "problems", "problems", show=False),
         Binding("r", "review", "review", show=False),
         Binding("escape", "back", "back", show=False),
@@ -286,8 +284,7 @@ class SpecsScreen(SpecFilesPage):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Give the keys of the list to the filter while the user types it."""
         keys = {"filter", "problems", "help", "read", "sort", "reverse", "group", "upsample"}
-        keys |= {"tokens", "copy", "edit", "review", "compose_specs", "undo_files"}
-        keys |= {"new_spec", "duplicate", "edit_prompt"}
+        keys |= {"tokens", "review", *self.FILE_ACTIONS}
         return not (self.is_filter_typed and action in keys)
 
     def action_upsample(self) -> None:
@@ -372,12 +369,6 @@ class SpecsScreen(SpecFilesPage):
         if upsampling is not None:
             settings = self.host.settings.model_copy(update={"upsampling": upsampling})
             self.host.change_settings(settings)
-
-    def action_copy(self) -> None:
-        """Copy the prompt to the clipboard of the terminal."""
-        if spec := self.current_or_tell():
-            copy(self.app, spec.prompt)
-            self.notify(f"{len(spec.prompt):,} characters copied.", markup=False)
 
     def current_or_tell(self) -> Spec | None:
         row = self.listing.current

@@ -125,7 +125,7 @@ async def test_enter_writes_and_a_key_undoes(
         await until(pilot, lambda: not folder.exists(), "it is undone")
         await until(pilot, lambda: "1 file removed" in last_note(app))
         await pilot.press("Z")
-        assert last_note(app) == "Nothing was written that could be undone."
+        assert last_note(app) == "Nothing was done that could be undone."
 
 
 async def test_what_exists_is_told_and_stays(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import send2trash
 from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
@@ -16,6 +18,7 @@ from tests.support.pilots import until, until_screen
 from tests.tui.conftest import SizePlanner
 from tui.app import UpsampleApp
 from tui.compose.prompt_dialog import EditPromptDialog, NewSpecDialog
+from tui.compose.rename_dialog import RenameDialog
 from tui.shell.desk import Desk
 from tui.specs.scanning import SpecSource
 from tui.specs.screen import SpecsScreen
@@ -43,6 +46,10 @@ def app(file: Path, planner: SizePlanner) -> UpsampleApp:
 
 def text_in(file: Path) -> str:
     return file.read_text()
+
+
+def is_there(file: Path) -> bool:
+    return file.exists()
 
 
 def put(file: Path, text: str) -> None:
@@ -144,3 +151,28 @@ def test_a_new_spec_looks(snap_compare: SnapCompare, app: UpsampleApp, settle: S
         await counted(pilot, await until_screen(pilot, NewSpecDialog), 3)
 
     assert snap_compare(app, terminal_size=(80, 24), run_before=show)
+
+
+async def test_a_file_is_renamed_and_moved_to_the_bin_and_both_are_undone(
+    app: UpsampleApp, settle: Settle, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send2trash, "send2trash", os.remove)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("R", "end", *"s/", "enter")
+        dialog = await until_screen(pilot, RenameDialog)
+        await until(
+            pilot, lambda: "no folders" in str(dialog.query_one("#trouble", Static).render())
+        )
+        await pilot.press("backspace", "enter")
+        await until(pilot, lambda: last_note(app) == "Its name is cars.json now; Z undoes it")
+        await pilot.press("Z")
+        await until(pilot, lambda: last_note(app) == "Its name is car.json again")
+        assert text_in(file)
+        await pilot.press("X", "n")
+        assert text_in(file)
+        await pilot.press("X", "y")
+        await until(pilot, lambda: not is_there(file), "it is in the bin")
+        await until(pilot, lambda: last_note(app) == "1 file moved to the bin; Z brings back")
+        await pilot.press("Z")
+        await until(pilot, lambda: is_there(file), "it is brought back")
