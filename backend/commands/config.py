@@ -11,6 +11,7 @@ import tomlkit
 from backend.config import LOCAL_FILE, load_settings, user_file
 from backend.config.edit import edit_user_file, key_parts, set_value
 from backend.config.external_editor import editor_command
+from backend.config.near_misses import meant_setting
 from backend.config.profiles import (
     AUTO,
     OTHERWISE,
@@ -61,7 +62,7 @@ def get_setting(key: str) -> ExitCode:
     value: Json = _as_plain()
     for part in key_parts(key):
         if not isinstance(value, dict) or part not in value:
-            raise ConfigError(f"{key} is no setting", "`upsample config show` lists them.")
+            raise ConfigError(f"{key} is no setting", meant_setting(key))
         value = value[part]
     if isinstance(value, str):
         write_line(value)

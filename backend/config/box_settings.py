@@ -71,7 +71,13 @@ class BoxSettings(ConfigTable):
     def _check_host(cls, value: str) -> str:
         # The name may become part of a ProxyCommand. No host name contains these characters.
         if value.startswith("-") or _NO_HOST.search(value):
-            raise ValueError("that is no name, address, user@host or Host of ~/.ssh/config")
+            if value.startswith("ssh "):
+                raise ValueError(
+                    "write the host alone, as in ada@gpu:2222; `upsample box add` takes the line"
+                )
+            raise ValueError(
+                "that is no name, address, user@host, user@host:port or Host of ~/.ssh/config"
+            )
         return value
 
     @field_validator("model")

@@ -14,6 +14,7 @@ from tomlkit.items import Item
 
 from backend.config import Layer, check_layers, user_file
 from backend.config.external_editor import edit_file
+from backend.config.near_misses import meant_setting
 from backend.errors import ConfigError
 from backend.files import write_whole
 
@@ -107,7 +108,7 @@ def key_parts(key: str) -> list[str]:
 
 
 def _no_setting(key: str) -> ConfigError:
-    return ConfigError(f"{key} is no setting", "`upsample config show` lists them.")
+    return ConfigError(f"{key} is no setting", meant_setting(key))
 
 
 def _readings(value: str) -> Iterator[Item]:

@@ -22,6 +22,7 @@ import platformdirs
 from pydantic import ValidationError
 
 from backend.config.config_table import LEAST_MAX_TOKENS, MOST_MAX_TOKENS
+from backend.config.near_misses import meant_setting
 from backend.config.profiles import AUTO, load_profile
 from backend.config.profiles.fitting import Changes, profiles_by_kind
 from backend.config.settings import (
@@ -31,7 +32,7 @@ from backend.config.settings import (
     Upsampling,
 )
 from backend.config.trust import drop_repeats, forbidden_decisions
-from backend.config.validation import first_complaint
+from backend.config.validation import first_complaint, unknown_key
 from backend.errors import ConfigError
 from backend.files import read_regular
 
@@ -259,7 +260,9 @@ def _settle(layers: list[Layer]) -> Settings:
         try:
             settings = Settings.model_validate(_with_box_defaults(merged))
         except ValidationError as error:
-            raise ConfigError(f"{layer.source}: {first_complaint(error)}") from None
+            key = unknown_key(error)
+            remedy = meant_setting(key) if key else ""
+            raise ConfigError(f"{layer.source}: {first_complaint(error)}", remedy) from None
     assert settings is not None  # noqa: S101 - there is always the shipped layer
     return settings
 
