@@ -126,6 +126,7 @@ class UpsampleApp(TellsDefects, PersonalApp):
         if self.desk.log_file is not None:
             self.recorder.open_file(self.desk.log_file, self._tell_of_log_file)
         self.take_up_habits()
+        self.watch_config()
         page = self.memory.recall("page", self.DEFAULT_MODE)
         if page in PAGES and not self.desk.source.paths:
             self.switch_mode(page)

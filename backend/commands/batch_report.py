@@ -31,6 +31,7 @@ from backend.box.status_text import (
 )
 from backend.commands.fleet_report import FleetReport, done_by_box
 from backend.commands.progress_bar import Bar
+from backend.config import EngineName
 from backend.console import safe, say, told, write_json, write_line
 from backend.events import (
     BoxLog,
@@ -86,6 +87,8 @@ class BatchReport:
         """Jobs that wait on the box."""
         self._running: set[int] = set()
         self._paused: set[int] = set()
+        self._sketched = 0
+        """How many jobs the engine sketch did."""
         self._warned: set[str] = set()
         self._files: list[str] = []
         self._cost: Decimal | None = None
@@ -169,6 +172,11 @@ class BatchReport:
         if self._refused:
             parts.append(f"{self._refused} refused")
         say(("Interrupted. " if self.interrupted else "") + ", ".join(parts) + ".")
+        if self._sketched:
+            say(
+                f"The engine sketch wrote {self._sketched:,} from what it measured in the frames; it is no "
+                "language model. `upsample box add` sets up a box with one."
+            )
         if by_box := done_by_box(jobs):
             say(f"By box: {by_box}.")
         if self._cost is not None:
@@ -200,6 +208,7 @@ class BatchReport:
         for jobs in (self._on_box, self._running, self._paused):
             jobs.discard(event.job)
         self._ended += not isinstance(event, JobSent | JobStarted | JobPaused | JobDrawnAgain)
+        self._sketched += isinstance(event, JobDone) and event.engine.startswith(EngineName.SKETCH)
         match event:
             case JobSent():
                 self._on_box.add(event.job)

@@ -157,9 +157,14 @@ def _duplicates(results: Sequence[FileResult]) -> dict[int, ResultFault]:
         first = jobs.setdefault(job, result) if isinstance(job, str) else result
         if first is result and result.provenance and text:
             first = texts.setdefault(text, result)
-        if first is not result and not _is_choice(first.spec.file, result.spec.file):
+        if first is not result and not _may_be_alike(first, result):
             found[n] = ResultFault(Check.UNIQUE, f"the same as {first.location}")
     return found
+
+
+def _may_be_alike(one: FileResult, other: FileResult) -> bool:
+    """Whether two results may be the same: two controls of one prompt and video ask for one answer."""
+    return _is_choice(one.spec.file, other.spec.file) or one.spec.controls != other.spec.controls
 
 
 def _is_choice(one: Path, other: Path) -> bool:

@@ -100,7 +100,7 @@ class FramesView(TellsDefects, Widget):
         """
         self._width = width
         look = look if self._book is not None else None
-        self._note = "" if look is None or self.can_draw else "no pictures without colours"
+        self._note = "" if look is None or self.can_draw else self._why_none()
         if trouble and self._book is not None:
             self._note = f"no pictures: {one_line(trouble)}"
         grid = None
@@ -111,6 +111,12 @@ class FramesView(TellsDefects, Widget):
             self._wanted, self._pictures, self._trouble = task, (), ""
             self._await_rest()
         self._draw()
+
+    def _why_none(self) -> str:
+        """Say why this terminal gets no pictures."""
+        if self.app.no_color or self.app.native_ansi_color:
+            return "no pictures without colours of our own"
+        return "no pictures: by TERM, the terminal has 16 colours; TERM=xterm-256color has enough"
 
     def on_unmount(self) -> None:
         """Stop reading."""

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 
 from textual.app import SystemCommand
 from textual.screen import Screen
 
-from backend.errors import ConfigError
+from backend.config import LOCAL_FILE, Settings, user_file
+from backend.errors import ConfigError, UpsampleError
 from tui.shell.announcing_app import AnnouncingApp
+from tui.shell.config_watch import ConfigWatch
 from tui.shell.desk import Desk
 from tui.shell.palette import list_commands
 from tui.shell.user_themes import read_themes
 from tui.state.memory import Memory
 from tui.text import paragraphs
 from tui.themes import DARK, HIGH_CONTRAST
+
+_LOOK_SECONDS = 2.0
+"""Seconds between two looks at the config files."""
 
 
 class PersonalApp(AnnouncingApp):
@@ -35,6 +41,28 @@ class PersonalApp(AnnouncingApp):
                 self.register_theme(theme)
         self.action_use_theme(self.memory.recall("theme", DARK))
         self.theme_changed_signal.subscribe(self, lambda theme: self.remember("theme", theme.name))
+
+    def watch_config(self) -> None:
+        """Take up what changes in the config files while the app is open."""
+        watch = ConfigWatch((user_file(), LOCAL_FILE.absolute()))
+        self.set_interval(_LOOK_SECONDS, lambda: self.run_worker(self._look_at_config(watch)))
+
+    async def _look_at_config(self, watch: ConfigWatch) -> None:
+        if not await asyncio.to_thread(watch.has_changed):
+            return
+        try:
+            settings = await asyncio.to_thread(self.desk.reload)
+        except UpsampleError as error:
+            told = f"{error}\nThe settings of before still hold."
+            self.notify(paragraphs(told), title="Settings", severity="error", markup=False)
+            return
+        if settings != self.settings:
+            self.change_settings(settings)
+            self.notify("The config has changed, and holds from now on.", markup=False)
+
+    def change_settings(self, settings: Settings) -> None:
+        """Use these settings from now on."""
+        raise NotImplementedError
 
     def remember(self, name: str, fact: str) -> None:
         """Remember how the app was left."""

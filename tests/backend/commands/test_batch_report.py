@@ -387,3 +387,11 @@ def test_before_a_job_has_ended_the_earlier_answers_of_the_box_say_how_long_it_t
     assert str(column.render(task)) == "0:02:00"
     report.hear(STATUS)  # of an older box, which tells no slots
     assert str(column.render(task)) == "0:02:00"
+
+
+def test_a_batch_that_sketch_wrote_says_so_at_its_end(capsys: Capsys) -> None:
+    report = BatchReport(as_json=False)
+    report.hear(DONE)
+    report.hear(replace(DONE, job=2, engine="vllm 0.32.0"))
+    report.conclude(jobs(State.DONE, State.DONE))
+    assert "The engine sketch wrote 1 from what it measured" in capsys.readouterr().err

@@ -123,6 +123,14 @@ def spec(name: str, **changes: Json) -> Callable[[Path], None]:
     return lambda out: change(out / name, lambda content: content.update(changes))
 
 
+def spec_copied(name: str, copy: str, **changes: Json) -> Callable[[Path], None]:
+    def make(out: Path) -> None:
+        (out / copy).write_bytes((out / name).read_bytes())
+        change(out / copy, lambda content: content.update(changes))
+
+    return make
+
+
 @pytest.mark.parametrize(
     ("damage", "wrong"),
     [
@@ -166,6 +174,11 @@ def test_what_is_wrong_is_found_where_it_is(
     damage(out)
     assert faults(out) == wrong
     assert run(["results", "outputs", "--verify"]) == ExitCode.SOME_FAILED
+
+
+def test_two_controls_of_one_prompt_are_no_duplicates(out: Path) -> None:
+    spec_copied("dusk.json", "dusk2.json", control_inputs={"edge": "e.mp4"})(out)
+    assert faults(out) == {}
 
 
 @pytest.mark.parametrize("place", ["../outputs", "../elsewhere/../outputs", "../linked"])
