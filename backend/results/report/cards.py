@@ -134,7 +134,8 @@ def _words(several: Iterable[str]) -> str:
 
 def _brief(made: HowMade) -> list[str]:
     return [
-        short_model(made.model),
+        # Without a model, the words say that none wrote it.
+        short_model(made.model) or made.written_by.rstrip("."),
         f"on {made.box}" if made.box else "",
         "" if made.seed is None else f"seed {made.seed}",
         "" if made.answer_tokens is None else _amount(made.answer_tokens, "token"),

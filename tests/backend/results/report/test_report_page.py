@@ -115,6 +115,13 @@ def test_rating_note_and_what_is_known_of_a_result_are_told() -> None:
     assert "limit 3,796" in page
 
 
+def test_a_text_that_no_model_wrote_says_so() -> None:
+    words = "Written by the sketch engine; no language model wrote it."
+    result = reported_result("A dusk.", model="", written_by=words)
+    page = page_of(Reported((reported_prompt("dusk", "dusk", result),)))
+    assert "<summary>Written by the sketch engine; no language model wrote it · on h200" in page
+
+
 def test_a_prompt_that_is_an_object_is_an_outline() -> None:
     text = (
         '{"subjects": [{"pose": null, "what": "a red car"}], "fps": 24, "tones": ["red", "blue"]}'
