@@ -5,6 +5,8 @@ check CHECKUP   report on stdout what keeps this box from working; CHECKUP is JS
 look            report on stdout what this machine could answer with, and the models that it has
 clean ROOT      remove runners that no process uses any more, and report on stdout which
 sweep ROOT      end what a killed daemon left, and report on stdout what stays
+ray-driver …    keep the replicas of a daemon on a Ray cluster; the daemon starts it
+ray-guard ROOT  end the model server of a replica when the replica has ended, which starts it
 daemon          serve; the setup comes on stdin, and one line on stdout says how starting went
 """
 
@@ -51,6 +53,14 @@ def main() -> int:
         from remote.daemon.start import become_daemon
 
         return become_daemon(runner)
+    if command == "ray-driver" and len(arguments) == 2:
+        from remote.engines.ray.entry import drive
+
+        return drive(runner, *arguments)
+    if command == "ray-guard" and len(arguments) == 1:
+        from remote.engines.ray.guard import guard
+
+        return guard(arguments[0])
     print(__doc__, file=sys.stderr)  # noqa: T201 - the box's own command line
     return 2
 

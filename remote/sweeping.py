@@ -6,6 +6,9 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from remote.engines.ray import end_leftover_driver
+from remote.engines.ray.link import driver_note
+from remote.engines.ray.places import end_left_replicas
 from remote.engines.vllm import end_leftover_server
 from remote.engines.vllm.process import ServerIdentity, pid_file, read_pid_file
 from remote.locks import TakenError, hold_locks
@@ -33,7 +36,10 @@ def sweep_root(root: str, tell: Callable[[Finding], None]) -> None:
         # While we hold the locks, no daemon starts a server.
         with hold_locks(paths, _JOURNAL_SECONDS):
             asyncio.run(end_leftover_server(paths))
-            left = read_pid_file(pid_file(paths))
+            asyncio.run(end_leftover_driver(paths))
+            places = [paths, *end_left_replicas(root)]
+            servers = [read_pid_file(pid_file(place)) for place in places]
+            driver = read_pid_file(driver_note(paths))
     except TakenError:
         if not paths.socket.exists():
             complain("daemon", "it has not ended yet")
@@ -41,8 +47,11 @@ def sweep_root(root: str, tell: Callable[[Finding], None]) -> None:
     except FolderError as error:
         complain("daemon", str(error))
         return
-    if left is not None:
-        complain("vLLM", _describe(left))
+    for server in servers:
+        if server is not None:
+            complain("vLLM", _describe(server))
+    if driver is not None:
+        complain("Ray", _describe(driver))
 
 
 def _describe(left: ServerIdentity) -> str:

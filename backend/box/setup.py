@@ -17,7 +17,7 @@ from backend.config import (
 )
 from backend.config.profiles import AUTO
 from backend.errors import ConfigError
-from remote.protocol import OpenAISetup, Patience, Setup, VllmSetup
+from remote.protocol import OpenAISetup, Patience, RaySetup, Setup, VllmSetup
 
 
 def make_box(name: str, box: BoxSettings, settings: Settings, queued: Iterable[str] = ()) -> Box:
@@ -29,16 +29,18 @@ def make_box(name: str, box: BoxSettings, settings: Settings, queued: Iterable[s
     An idle daemon with another setup is replaced. So a setting that the engine does not use must not be part
     of the setup, or a change of it would restart the model.
     """
+    answering = box.answering
     setup = Setup(
         # The embedded box has no login, so its SFTP starts in the working directory and not at home.
         root=box.root if box.host else str(Path(box.root).expanduser()),
         engine=box.engine,
         model=box.model,
         idle_timeout=box.idle_timeout,
-        vllm=_vllm_setup(name, box, settings, queued) if box.engine is EngineName.VLLM else None,
-        openai=_openai_setup(box) if box.engine is EngineName.OPENAI else None,
-        patience=_patience(box) if box.engine is not EngineName.SKETCH else None,
+        vllm=_vllm_setup(name, box, settings, queued) if answering is EngineName.VLLM else None,
+        openai=_openai_setup(box) if answering is EngineName.OPENAI else None,
+        patience=_patience(box) if answering is not EngineName.SKETCH else None,
         keep_days=box.keep_days,
+        ray=_ray_setup(box) if box.engine is EngineName.RAY else None,
     )
     return Box(name, box.host, setup)
 
@@ -100,4 +102,11 @@ def _openai_setup(box: BoxSettings) -> OpenAISetup:
         price_in=openai.price_in,
         price_out=openai.price_out,
         spend_limit=openai.spend_limit,
+    )
+
+
+def _ray_setup(box: BoxSettings) -> RaySetup:
+    ray = box.ray
+    return RaySetup(
+        address=ray.address, replicas=ray.replicas, replica=ray.replica, python=ray.python
     )

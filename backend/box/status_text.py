@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backend.events import BoxStatus, DispatcherChanged, HandedOver, HandingOver, LinkState
-from remote.protocol import AWAY, EngineLoad, Gpu
+from remote.protocol import AWAY, SERVING, EngineLoad, Gpu
 
 _GB = 1 << 30
 """Bytes of a GB as sellers of GPUs count: "80 GB" are 80 times this."""
@@ -54,13 +54,24 @@ def away_words(stage: str) -> str:
     return stage.removeprefix(AWAY) if stage.startswith(AWAY) else ""
 
 
+def is_ready(stage: str) -> bool:
+    """Return whether an engine with this stage answers, or a part of it."""
+    return stage == READY or stage.startswith(SERVING)
+
+
+def stage_words(stage: str) -> str:
+    """Return a stage as it is shown: "6 of 8 replicas · 3 nodes" for one of which a part answers."""
+    return stage.removeprefix(SERVING)
+
+
 def status_parts(status: BoxStatus, *, jobs: bool = True) -> list[str]:
     """Describe a status in parts, most important first: "GPU 71 % 62/80 GB", "3 of 8 running 12 waiting", …
 
     With `jobs`, the parts include the number of jobs. The text comes from the box: sanitise it before
     showing.
     """
-    parts = [status.stage if status.stage not in _UNREMARKABLE else "", gpus_text(status.gpus)]
+    stage = "" if status.stage in _UNREMARKABLE else stage_words(status.stage)
+    parts = [stage, gpus_text(status.gpus)]
     if jobs:
         parts.append(jobs_text(status))
     parts.append(rate_text(status.load))

@@ -26,6 +26,7 @@ from backend.box.status_text import (
     away_words,
     hand_over_words,
     link_words,
+    stage_words,
     status_parts,
     work_text,
 )
@@ -285,9 +286,10 @@ class BatchReport:
             self._running.clear()
         if away and (trouble := explain_away(away, event.box)):
             self._warn_once(f"{event.box}: {trouble.what} {trouble.why}\n  {trouble.do}")
-        self._describe(event.box, event.stage)
+        words = stage_words(event.stage)
+        self._describe(event.box, words)
         if self.bar.disable:
-            say(f"{event.box} · {event.stage}")
+            say(f"{event.box} · {words}")
 
     def _tell_status(self, event: BoxStatus) -> None:
         self._status[event.box] = [safe(part) for part in status_parts(event, jobs=False)]

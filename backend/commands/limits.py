@@ -75,7 +75,7 @@ def show_limits(options: LimitsOptions) -> ExitCode:
     prompt = PROMPT if options.prompt is None else options.prompt
     lab = LimitsLab(planner, prompt, _contexts(options, settings))
     name, box = settings.box_named(None)
-    if options.measure and box.engine is EngineName.SKETCH:
+    if options.measure and box.answering is EngineName.SKETCH:
         raise InputError(
             f"the box {name} has no model that could be measured: its engine is sketch",
             "Name another one with --box; `upsample config show` lists them.",

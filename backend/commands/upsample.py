@@ -275,7 +275,7 @@ def _make_batch(options: UpsampleOptions, settings: Settings) -> Batch:
         raise InputError(
             f"--candidates {options.candidates} cannot be", f"Ask for 1 to {MOST_CANDIDATES}."
         )
-    for sketch in (each for each in fleet if fleet[each].engine is EngineName.SKETCH):
+    for sketch in (each for each in fleet if fleet[each].answering is EngineName.SKETCH):
         if options.num_gpu is not None:
             warn(f"the engine of {sketch} (sketch) uses no GPU; --num-gpu changes nothing")
         try:

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from backend.config.config_table import LEAST_MAX_TOKENS, MOST_MAX_TOKENS, ConfigTable
 
+_RAY_ADDRESS = re.compile(r"[\w.\-]+:[0-9]{1,5}|\[[0-9A-Fa-f:.]+\]:[0-9]{1,5}")
 _NO_HOST = re.compile(r"""[\s\x00-\x1f\x7f$`'"\\;&|<>(){}*?!#]""")
 
 
@@ -18,6 +19,7 @@ class EngineName(StrEnum):
     VLLM = "vllm"
     OPENAI = "openai"
     SKETCH = "sketch"
+    RAY = "ray"
 
 
 class Vllm(ConfigTable):
@@ -51,6 +53,29 @@ class OpenAI(ConfigTable):
         return value
 
 
+class Ray(ConfigTable):
+    """[boxes.NAME.ray]: a Ray cluster, on whose nodes replicas of another engine answer."""
+
+    address: str
+    replicas: int = Field(ge=0, le=1024)
+    replica: EngineName
+    python: str = Field(min_length=1)
+
+    @field_validator("address")
+    @classmethod
+    def _check_address(cls, value: str) -> str:
+        if value not in ("", "auto") and not _RAY_ADDRESS.fullmatch(value):
+            raise ValueError('an address is "auto", HOST:PORT as in "head:6379", or ""')
+        return value
+
+    @field_validator("replica")
+    @classmethod
+    def _check_replica(cls, value: EngineName) -> EngineName:
+        if value is EngineName.RAY:
+            raise ValueError("a replica cannot be a cluster: use vllm, openai or sketch")
+        return value
+
+
 class BoxSettings(ConfigTable):
     """[boxes.NAME]: one box. Keys that it does not set are filled in from [box_defaults]."""
 
@@ -65,6 +90,12 @@ class BoxSettings(ConfigTable):
     next_token_timeout: float = Field(gt=0, allow_inf_nan=False)
     vllm: Vllm
     openai: OpenAI
+    ray: Ray
+
+    @property
+    def answering(self) -> EngineName:
+        """The engine that answers: that of the replicas, or the box's own."""
+        return self.ray.replica if self.engine is EngineName.RAY else self.engine
 
     @field_validator("host")
     @classmethod

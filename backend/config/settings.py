@@ -324,7 +324,7 @@ class Settings(ConfigTable):
 
     def _kinds_on(self, box: str) -> dict[str, Upsampling]:
         """Return the settings on this box for specs of each kind that a profile names, with AUTO."""
-        if box not in self.boxes or self.boxes[box].engine is EngineName.SKETCH:
+        if box not in self.boxes or self.boxes[box].answering is EngineName.SKETCH:
             return {}  # the engine sketch writes prose, whatever it is asked for
         known = self.upsampling._by_kind
         return {
@@ -339,7 +339,7 @@ class Settings(ConfigTable):
 
         It counts where the user says none. Only the engine openai asks its server.
         """
-        return self.boxes[box].engine is EngineName.OPENAI and box in self._without_max_tokens
+        return self.boxes[box].answering is EngineName.OPENAI and box in self._without_max_tokens
 
     @property
     def profile(self) -> Profile:

@@ -106,6 +106,9 @@ KEYS: Mapping[str, Trust] = MappingProxyType(
             f"{BOX}.openai.base_url",
             f"{BOX}.openai.api_key_env",
             f"{BOX}.openai.ca_file",
+            f"{BOX}.ray.address",
+            f"{BOX}.ray.replica",
+            f"{BOX}.ray.python",
         ),
         **_keys(
             Decider.USER,
@@ -136,6 +139,7 @@ KEYS: Mapping[str, Trust] = MappingProxyType(
             f"{BOX}.vllm.max_num_seqs",
             f"{BOX}.vllm.cuda_visible_devices",
             f"{BOX}.openai.slots",
+            f"{BOX}.ray.replicas",
         ),
     }
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from backend.box.status_text import READY, away_words
+from backend.box.status_text import away_words, is_ready
 from backend.errors import BoxUnreachable
 from backend.events import (
     BoxStatus,
@@ -48,7 +48,7 @@ class GiveUpTimer:
                 if away:
                     self._is_away = True
                     self._note_trouble(away)
-                elif isinstance(event, BoxStatus) or not self._is_away or event.stage == READY:
+                elif isinstance(event, BoxStatus) or not self._is_away or is_ready(event.stage):
                     self.stop()
                 # A start of a server that did not start before is no progress yet.
             case TextWritten() | JobDone():

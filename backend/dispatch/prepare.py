@@ -140,8 +140,8 @@ class Preparer:
             welcome,
             counts,
             asks_server=setup.openai is not None,
-            writes_prose=setup.engine == EngineName.SKETCH,
-            engine=setup.engine,
+            writes_prose=setup.answering == EngineName.SKETCH,
+            engine=setup.answering,
             is_near=not box.host,
             probe=probe,
         )

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import asyncssh
 
 from backend.box.link import FROM_NOW_ON, Box, Link, open_link_over
-from backend.box.status_text import READY, away_words
+from backend.box.status_text import away_words, is_ready
 from backend.config import Settings
 from backend.dispatch.courier import Courier, End, Recipient
 from backend.dispatch.flight import Flight, Flights, Parcel
@@ -155,7 +155,7 @@ def _describe_start(seconds: float, stages: list[EngineStage], ahead: int) -> st
         f"{stage.stage} {after.time - stage.time:.0f} s"
         for stage, after in itertools.pairwise(stages)
     ]
-    if any(stage.stage == READY for stage in stages):
+    if any(is_ready(stage.stage) for stage in stages):
         return f"{told}: {', '.join(steps)}"
     return f"{told}; nothing had to be started"
 

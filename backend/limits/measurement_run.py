@@ -90,7 +90,7 @@ class MeasurementRun:
         watchers: MeasurementWatchers,
     ) -> Measurement:
         """Ask all questions. Raises BoxError, ConfigError, MediaError and ResultError."""
-        if self._box.setup.engine == EngineName.OPENAI and not self._box.setup.model:
+        if self._box.setup.answering == EngineName.OPENAI and not self._box.setup.model:
             raise ConfigError(
                 f"a measurement is one of a model, and {self._box.name} names none",
                 f"Set `model` of the box to the name that `upsample doctor {self._box.name}` shows.",

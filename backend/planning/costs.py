@@ -38,7 +38,7 @@ class MostCost:
 
 def token_cost(box: BoxSettings, prompt_tokens: int, answer_tokens: int) -> float | None:
     """Return what so many tokens cost on this box; None when its settings have no prices."""
-    if box.engine is not EngineName.OPENAI:
+    if box.answering is not EngineName.OPENAI:
         return None
     prices = box.openai
     return cost_of(prices.price_in, prices.price_out, prompt_tokens, answer_tokens)

@@ -38,7 +38,7 @@ def _difference(what: str, settings: Settings, value: Callable[[Settings, str], 
 
 
 def _kind(settings: Settings, name: str) -> str:
-    is_sketch = settings.fleet[name].engine is EngineName.SKETCH
+    is_sketch = settings.fleet[name].answering is EngineName.SKETCH
     return "a sketch" if is_sketch else "a model's"
 
 

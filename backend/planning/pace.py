@@ -51,8 +51,13 @@ def measured_pace(store: Store, name: str, box: BoxSettings) -> Pace:
 
 def _slots(box: BoxSettings) -> int:
     """Return how many answers the box's engine writes at the same time with its settings."""
-    match box.engine:
-        case EngineName.VLLM:
+    replicas = max(1, box.ray.replicas) if box.engine is EngineName.RAY else 1
+    return _slots_each(box) * replicas
+
+
+def _slots_each(box: BoxSettings) -> int:
+    match box.answering:
+        case EngineName.VLLM | EngineName.RAY:
             # How many engines the GPUs allow, the box knows alone; it tells when it works.
             return box.vllm.max_num_seqs * max(1, box.vllm.data_parallel_size)
         case EngineName.OPENAI:

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from remote.daemon.gpus import NvidiaSmi, visible_devices
-from remote.daemon.peer_credentials import is_another_user
 from remote.daemon.telemetry import Telemetry
 from remote.daemon.visitor import Visitor
 from remote.engines import EngineAway, EngineError
@@ -29,6 +28,7 @@ from remote.jobs.records import Damage
 from remote.jobs.slots import Scheduler
 from remote.jobs.spending import Spending
 from remote.paths import DaemonPaths
+from remote.peer_credentials import is_another_user
 from remote.protocol import (
     NEWEST_PROTOCOL,
     EngineStage,

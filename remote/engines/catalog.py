@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 from remote.engines import Engine
 from remote.engines.http import Server
 from remote.engines.openai import Limits, OpenAIEngine
+from remote.engines.ray import RayEngine, end_leftover_driver
 from remote.engines.sketch import SketchEngine
 from remote.engines.vllm import BadCommandError, VllmEngine, end_leftover_server
 from remote.paths import DaemonPaths
@@ -33,9 +35,11 @@ def make_engine(setup: Setup, paths: DaemonPaths, tell: Tell) -> Engine:
 
 
 async def end_other_engines(setup: Setup, paths: DaemonPaths) -> None:
-    """End what a killed daemon with another engine has left. The engine vllm does so itself."""
+    """End what a killed daemon with another engine has left. Each engine does so itself for its own."""
     if setup.engine != "vllm":
         await end_leftover_server(paths)
+    if setup.engine != "ray":
+        await end_leftover_driver(paths)
 
 
 def engine_names() -> tuple[str, ...]:
@@ -54,6 +58,21 @@ def _make_vllm(setup: Setup, paths: DaemonPaths, tell: Tell) -> Engine:
         return VllmEngine(setup.vllm, setup.model, setup.idle_timeout, paths, tell, _limits(setup))
     except BadCommandError as error:
         raise NoEngineError(f"vllm.command of the box: {error}") from None
+
+
+def _make_ray(setup: Setup, paths: DaemonPaths, tell: Tell) -> Engine:
+    if setup.ray is None:
+        raise NoEngineError("the engine ray needs the box's settings of `ray`")
+    if setup.ray.replica not in _ENGINES or setup.ray.replica == "ray":
+        raise NoEngineError(f"ray.replica of the box is {setup.ray.replica!r}, which is no engine")
+    if setup.ray.replica == "vllm" and (setup.vllm is None or not setup.model):
+        raise NoEngineError("replicas with the engine vllm need the box's setting `model`")
+    return RayEngine(setup, _runner(), paths, tell)
+
+
+def _runner() -> Path:
+    """The file that this code comes from."""
+    return Path(__file__).parents[2]
 
 
 def _make_openai(setup: Setup, _paths: DaemonPaths, _tell: Tell) -> Engine:
@@ -79,6 +98,7 @@ def _limits(setup: Setup) -> Limits:
 
 _ENGINES: dict[str, Callable[[Setup, DaemonPaths, Tell], Engine]] = {
     "openai": _make_openai,
+    "ray": _make_ray,
     "sketch": _make_sketch,
     "vllm": _make_vllm,
 }

@@ -55,22 +55,27 @@ def encode(message: Message) -> bytes:
     body = json.dumps(to_json(message), separators=(",", ":")).encode()
     if len(body) > MAX_MESSAGE:
         raise ProtocolError(f"a message of {len(body):,} bytes is over {MAX_MESSAGE:,}")
+    return frame(body)
+
+
+def frame(body: bytes) -> bytes:
+    """Put a body's length before it."""
     return len(body).to_bytes(_LENGTH, "big") + body
 
 
-class Decoder:
-    """Cuts a byte stream into messages, however the bytes arrive.
+class Frames:
+    """Cuts a byte stream into the bodies of frames, however the bytes arrive.
 
-    It holds at most one incomplete message. After a ProtocolError the stream cannot be read on.
+    It holds at most one incomplete frame. After a ProtocolError the stream cannot be read on.
     """
 
     def __init__(self, most: int = MAX_MESSAGE) -> None:
-        """`most` is the number of bytes that a message may have."""
+        """`most` is the number of bytes that a body may have."""
         self._most = most
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[Message]:
-        """Add received bytes, and yield the messages that are complete now. Raises ProtocolError."""
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Add received bytes, and yield the bodies that are complete now. Raises ProtocolError."""
         self._buffer += data
         while len(self._buffer) >= _LENGTH:
             length = int.from_bytes(self._buffer[:_LENGTH], "big")
@@ -81,12 +86,29 @@ class Decoder:
                 return
             body = bytes(self._buffer[_LENGTH:end])
             del self._buffer[:end]
-            yield _decode(body)
+            yield body
+
+    @property
+    def pending(self) -> int:
+        """The number of bytes of an incomplete frame. Above 0 at the end of a stream, a message was cut."""
+        return len(self._buffer)
+
+
+class Decoder:
+    """Reads messages from a byte stream, however the bytes arrive."""
+
+    def __init__(self, most: int = MAX_MESSAGE) -> None:
+        """`most` is the number of bytes that a message may have."""
+        self._frames = Frames(most)
+
+    def feed(self, data: bytes) -> Iterator[Message]:
+        """Add received bytes, and yield the messages that are complete now. Raises ProtocolError."""
+        return map(_decode, self._frames.feed(data))
 
     @property
     def pending(self) -> int:
         """The number of bytes of an incomplete message. Above 0 at the end of a stream, a message was cut."""
-        return len(self._buffer)
+        return self._frames.pending
 
 
 def _decode(body: bytes) -> Message:

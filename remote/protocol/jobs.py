@@ -199,6 +199,21 @@ class OpenAISetup:
 
 
 @dataclass(frozen=True)
+class RaySetup:
+    """A Ray cluster, on whose nodes replicas of another engine answer."""
+
+    address: str
+    """"auto" for the Ray that runs on the box's machine, "host:6379" for the one with this head, or empty
+    for a Ray that is started on the box's machine, and ended."""
+    replicas: int
+    """The number of replicas; 0 for as many as the cluster has GPUs for, and one a node without a model."""
+    replica: str
+    """The engine of each replica: "vllm", "openai" or "sketch"."""
+    python: str
+    """The Python of the box that has Ray."""
+
+
+@dataclass(frozen=True)
 class Patience:
     """How long a model server may send nothing before it counts as hung."""
 
@@ -232,6 +247,13 @@ class Setup:
     """For the engines with a model server; None for the engine's own defaults."""
     keep_days: float = 0.0
     """Days for which the box keeps a job that has ended; 0 keeps it for ever."""
+    ray: RaySetup | None = None
+    """For the engine "ray". Its replicas have their settings in `vllm` or `openai`."""
+
+    @property
+    def answering(self) -> str:
+        """The engine that answers: that of the replicas, or the box's own."""
+        return self.engine if self.ray is None else self.ray.replica
 
     def __post_init__(self) -> None:
         # As in FrameInfo: the fingerprint must be the same on both sides of the wire.
@@ -248,5 +270,8 @@ class Setup:
         # A setting that came later is left out at its default, so that a new version ends no daemon.
         if self.vllm is not None and self.vllm.data_parallel_size == 1:
             del settings["vllm"]["data_parallel_size"]
+        # It came after the first version: a setup without it keeps its fingerprint.
+        if self.ray is None:
+            del settings["ray"]
         canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]

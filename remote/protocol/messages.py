@@ -25,6 +25,8 @@ JPEG, and an app may send Tokenize."""
 
 AWAY = "away: "
 """The beginning of a stage that says why the engine's server is away, and when it is tried again."""
+SERVING = "ready: "
+"""The beginning of a stage that says which part of the engine answers: "ready: 6 of 8 replicas · 3 nodes"."""
 
 
 # --- from the app to the box ---------------------------------------------------------------------
@@ -276,7 +278,7 @@ class EngineStage:
     type: ClassVar[str] = "stage"
     time: float
     stage: str
-    """"starting", "loading weights", …, "ready"; or AWAY and words."""
+    """"starting", "loading weights", …, "ready"; or SERVING and words, or AWAY and words."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backend.box.status_text import READY, away_words
+from backend.box.status_text import away_words, is_ready
 from backend.events import LinkState
 from backend.store import State
 from tui.state.live import LiveBox, LiveJob
@@ -56,7 +56,9 @@ _STARTING = StateSign("◐", "starting", "going")
 
 def is_starting(box: LiveBox | None) -> bool:
     """Return whether the engine on the box is starting, or its server is away."""
-    return box is not None and box.link is LinkState.LIVE and box.stage not in ("", READY)
+    if box is None or box.link is not LinkState.LIVE:
+        return False
+    return bool(box.stage) and not is_ready(box.stage)
 
 
 def waits_for_model(job: LiveJob, box: LiveBox | None) -> bool:

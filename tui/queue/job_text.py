@@ -6,7 +6,15 @@ from pathlib import Path
 
 from textual.content import Content
 
-from backend.box.status_text import READY, away_words, gpus_text, hand_over_words, jobs_text
+from backend.box.status_text import (
+    READY,
+    away_words,
+    gpus_text,
+    hand_over_words,
+    is_ready,
+    jobs_text,
+    stage_words,
+)
 from backend.events import BoxStatus, LinkState
 from backend.specs.json_prompts import answer_lines
 from backend.store import State
@@ -71,7 +79,9 @@ def box_words(box: LiveBox, now: float) -> Content:
     words = [Content.assemble((glyph, colour), " ", (one_line(box.name), "bold"))]
     words.append(Content.styled(state or "not connected", colour))
     if box.link is LinkState.LIVE and box.stage not in ("", READY):
-        words.append(Content.styled(f"◐ {short_stage(box.stage)}", "$text-warning"))
+        stage = short_stage(stage_words(box.stage))
+        is_whole = is_ready(box.stage)
+        words.append(Content(stage) if is_whole else Content.styled(f"◐ {stage}", "$text-warning"))
     if box.hand_over is not None:
         words.append(Content.styled(hand_over_words(box.hand_over), "$text-accent"))
     if box.detail:

@@ -104,7 +104,7 @@ def make_batch(options: SendOptions, settings: Settings, cwd: Path) -> Batch:
     if not options.save_dir.strip():
         raise InputError("the results need a folder", "Type one after `results in`.")
     own = settings.upsampling_on(name)
-    if box.engine is EngineName.SKETCH:
+    if box.answering is EngineName.SKETCH:
         refuse_json_of_sketch(settings.profile, name)
     # What is left as it was stays what each profile says, where the profile is chosen by format.
     changes = {key: value for key, value in wanted.items() if value != getattr(own, key)}

@@ -199,8 +199,8 @@ class AddBoxDialog(ModalScreen[NewBox | None]):
             return "The box needs a name."
         if box.name in self._taken:
             return f"There is a box named {one_line(box.name)} already."
-        if box.engine == EngineName.VLLM and not box.model:
-            return "vllm needs a model: a folder on the box, or a name of the Hugging Face Hub."
+        if box.engine in (EngineName.VLLM, EngineName.RAY) and not box.model:
+            return f"{box.engine} needs a model: a folder on the box, or a name of the Hugging Face Hub."
         if box.engine == EngineName.OPENAI and not box.server:
             return "openai needs the address of its server, as in http://127.0.0.1:8000/v1."
         try:

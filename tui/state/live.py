@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from backend.box.status_text import FIRST_STAGE, READY, away_words
+from backend.box.status_text import FIRST_STAGE, READY, away_words, is_ready
 from backend.events import (
     BoxStatus,
     EngineStarting,
@@ -268,7 +268,7 @@ class Live:
             box.stages = {}
         box.stage = stage
         if len(box.stages) < _MOST_STAGES:
-            box.stages.setdefault(stage, self.clock())
+            box.stages.setdefault(READY if is_ready(stage) else stage, self.clock())
         is_away = bool(away_words(stage))
         if is_away or stage == FIRST_STAGE:
             for job in self.jobs.values():
@@ -283,9 +283,9 @@ class Live:
         is_away, was_away = bool(away_words(status.stage)), bool(away_words(box.stage))
         if is_away:
             # A start that was heard of goes on although the outage lasts until it has succeeded.
-            if was_away or box.stage in ("", READY):
+            if was_away or not box.stage or is_ready(box.stage):
                 self._note_stage(status.box, status.stage)
-        elif status.stage in START_STAGES:
+        elif status.stage in START_STAGES or is_ready(status.stage):
             if status.stage != box.stage:
                 self._note_stage(status.box, status.stage)
         elif was_away:

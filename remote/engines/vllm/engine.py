@@ -178,6 +178,10 @@ class VllmEngine:
             self._busy -= 1
             self._idle_since = time.monotonic()
 
+    async def prepare(self) -> None:
+        """Start the server, unless one runs, and wait until it is ready. Raises EngineAway."""
+        await self._ensure_server()
+
     async def close(self) -> None:
         """End the server and its whole process group, or the group that an earlier daemon left.
 

@@ -41,6 +41,11 @@ _TORCHRUN = (
 )  # fmt: skip
 
 _COUNTERS = "PROMETHEUS_MULTIPROC_DIR"
+_RAY_WORKER = "RAY_RAYLET_PID"
+"""A process has this variable if Ray has started it."""
+_OF_RAY = ("OMP_NUM_THREADS", "RAY_")
+"""The beginnings of what Ray gives to such a process, for its own work."""
+
 _VARIABLE = re.compile(r"^(--env=[^=]*=).*", re.DOTALL)
 
 
@@ -80,7 +85,8 @@ class Launcher:
         return self._setup.command
 
     def environment(self) -> dict[str, str]:
-        """The daemon's environment without torchrun's variables, and with those of the box's config.
+        """Our environment without the variables of torchrun and of Ray's workers, and with those of the box's
+        config.
 
         For a container it is the environment of Docker's client, not of the server.
         """
@@ -89,6 +95,8 @@ class Launcher:
             for name, value in os.environ.items()
             if name not in _TORCHRUN and not name.startswith("TORCHELASTIC_")
         }
+        if _RAY_WORKER in kept:
+            kept = {name: it for name, it in kept.items() if not name.startswith(_OF_RAY)}
         if self._setup.cuda_visible_devices:
             kept["CUDA_VISIBLE_DEVICES"] = self._setup.cuda_visible_devices
         if self._line is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from remote.daemon.daemon import MOST_VISITORS
-from remote.daemon.peer_credentials import is_another_user
+from remote.peer_credentials import is_another_user
 from remote.protocol import Fatal
 from tests.remote.attached import Box, ask
 

@@ -1,0 +1,251 @@
+"""Ray's side of a driver: joins or starts a cluster, and starts replicas there as actors.
+
+This file alone imports Ray, which is in the Python that the box's settings name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import platform
+import socket
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from hashlib import sha256
+from typing import cast
+
+import ray
+from ray import cloudpickle
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from remote.engines.ray import replica as replica_module
+from remote.engines.ray.cluster import CannotJoin, ClusterNode, Lost, Replica
+from remote.engines.ray.join_failures import explain
+from remote.engines.ray.messages import (
+    Done,
+    DriverSetup,
+    Generate,
+    Held,
+    Joined,
+    Load,
+    Message,
+    News,
+    Piece,
+    Text,
+    Trouble,
+    from_text,
+    to_text,
+)
+from remote.engines.ray.replica_set import gpus_of_replica
+from remote.protocol import EngineLoad, Request, Setup
+
+_JOIN_SECONDS = 120.0
+_PROBE_SECONDS = 5.0
+_LEAVE_SECONDS = 10.0
+_NODES_SECONDS = 5.0
+_STORE_BYTES = 512 * 1024 * 1024
+"""Memory for the pictures on their way, where we start Ray."""
+_KEPT_PICTURES = 128 * 1024 * 1024
+"""Bytes of pictures that stay in the object store, because another request may show them, too."""
+_CALLS = 4096
+"""Calls that a replica takes at once: requests, and questions about it."""
+_HEALTH = {
+    "health_check_initial_delay_ms": 2000,
+    "health_check_period_ms": 1000,
+    "health_check_timeout_ms": 3000,
+    "health_check_failure_threshold": 5,
+}
+"""By these a node that is frozen is seen after some ten seconds, where we start Ray."""
+
+
+class RayCluster:
+    """The cluster of one setup."""
+
+    def __init__(self, setup: Setup, runner: bytes) -> None:
+        """`runner` is the file from which the replicas import our code."""
+        assert setup.ray is not None  # noqa: S101 - for mypy
+        self._setup = setup
+        self._address = setup.ray.address
+        self._runner = runner
+        self._pictures = _Pictures()
+        self._source: object = None
+        self._kind: object = None
+
+    async def join(self) -> Joined:
+        """As in `Cluster`."""
+        await asyncio.to_thread(self._probe)
+        try:
+            await asyncio.wait_for(asyncio.to_thread(self._init), _JOIN_SECONDS)
+        except asyncio.TimeoutError:
+            words = f"Ray has not answered for {_JOIN_SECONDS:.0f} s"
+            raise CannotJoin(f"{words}. {explain('', self._address)[0]}", for_good=False) from None
+        except Exception as error:
+            words, for_good = explain(f"{type(error).__name__}: {error}", self._address)
+            raise CannotJoin(words, for_good=for_good) from error
+        is_token = os.environ.get("RAY_AUTH_MODE", "").lower() == "token"
+        return Joined(ray.__version__, platform.python_version(), not is_token)
+
+    async def nodes(self) -> tuple[ClusterNode, ...]:
+        """As in `Cluster`."""
+        try:
+            told = await asyncio.wait_for(asyncio.to_thread(ray.nodes), _NODES_SECONDS)
+        except Exception as error:
+            raise OSError(str(error)) from error
+        return tuple(
+            ClusterNode(
+                it["NodeID"], it["NodeManagerHostname"], float(it["Resources"].get("GPU", 0))
+            )
+            for it in told
+            if it["Alive"]
+        )
+
+    async def start(self, node: ClusterNode | None) -> Replica:
+        """As in `Cluster`."""
+        where: object = "SPREAD"
+        if node is not None:
+            where = NodeAffinitySchedulingStrategy(node.key, soft=False)
+        try:
+            return _RayReplica(await asyncio.to_thread(self._start, where), self._pictures)
+        except Exception as error:
+            raise Lost(_first_line(error)) from error
+
+    async def leave(self) -> None:
+        """As in `Cluster`."""
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(asyncio.to_thread(ray.shutdown), _LEAVE_SECONDS)
+
+    def _probe(self) -> None:
+        """Find out quickly whether anybody listens at the address; Ray itself takes a minute."""
+        host, colon, port = self._address.rpartition(":")
+        if not colon:
+            return
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), _PROBE_SECONDS).close()
+        except (OSError, ValueError, OverflowError) as error:
+            words, for_good = explain(f"cannot connect: {error}", self._address)
+            raise CannotJoin(words, for_good=for_good) from error
+
+    def _init(self) -> None:
+        if self._address:
+            ray.init(address=self._address, namespace="upsample", log_to_driver=False)
+        else:
+            ray.init(
+                address="local",
+                namespace="upsample",
+                include_dashboard=False,
+                num_cpus=0,  # or Ray starts a process for each core ahead of time
+                object_store_memory=_STORE_BYTES,
+                log_to_driver=False,
+                _system_config=_HEALTH,
+            )
+        # The class goes to the nodes by value: they have no module of ours until it has imported them.
+        cloudpickle.register_pickle_by_value(replica_module)
+        self._source = ray.put(self._runner)
+        self._kind = ray.remote(replica_module.ReplicaActor)
+
+    def _start(self, where: object) -> object:
+        assert self._kind is not None  # noqa: S101 - for mypy
+        options = self._kind.options(  # type: ignore[attr-defined]
+            num_cpus=0,
+            num_gpus=gpus_of_replica(self._setup),
+            # A replica that is lost is started again by the driver, which knows what it worked on.
+            max_restarts=0,
+            max_task_retries=0,
+            max_concurrency=_CALLS,
+            scheduling_strategy=where,
+        )
+        return options.remote(self._source, to_text(DriverSetup(self._setup)))
+
+
+class _Pictures:
+    """The pictures in the object store, from where each node fetches each of them once."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, tuple[object, int]] = OrderedDict()
+        self._bytes = 0
+
+    def put(self, picture: bytes) -> object:
+        """Put a picture there, unless it is there. Returns Ray's reference. Blocks."""
+        key = sha256(picture).hexdigest()
+        kept = self._kept.pop(key, None)
+        if kept is None:
+            kept = (ray.put(picture), len(picture))
+            self._bytes += len(picture)
+        self._kept[key] = kept
+        while self._bytes > _KEPT_PICTURES and len(self._kept) > 1:
+            _, (_, size) = self._kept.popitem(last=False)
+            self._bytes -= size
+        return kept[0]
+
+
+class _RayReplica:
+    """An actor, as the driver sees a replica."""
+
+    def __init__(self, actor: object, pictures: _Pictures) -> None:
+        self._actor = actor
+        self._pictures = pictures
+
+    async def look(self) -> News:
+        news = await self._ask("look")
+        assert isinstance(news, News)  # noqa: S101 - for mypy
+        return news
+
+    async def generate(
+        self, number: int, request: Request, pictures: Sequence[bytes]
+    ) -> AsyncIterator[Piece]:
+        try:
+            put = self._pictures.put
+            references = [await asyncio.to_thread(put, picture) for picture in pictures]
+            method = self._actor.generate  # type: ignore[attr-defined]
+            text = to_text(Generate(number, request, ()))
+            stream = method.options(num_returns="streaming").remote(text, references)
+            async for reference in stream:
+                message = from_text(await reference)
+                assert isinstance(message, (Text, Held, Done, Trouble))  # noqa: S101 - for mypy
+                yield message
+        except ray.exceptions.RayError as error:
+            raise Lost(_first_line(error)) from error
+
+    async def drop(self, number: int) -> None:
+        await self._call("drop", number)
+
+    async def load(self) -> EngineLoad | None:
+        load = await self._ask("load")
+        assert isinstance(load, Load)  # noqa: S101 - for mypy
+        return load.load
+
+    async def count_tokens(self, system: str, prompt: str) -> int | None:
+        return cast("int | None", await self._call("count_tokens", system, prompt))
+
+    async def close(self) -> None:
+        await self._call("close")
+
+    def kill(self) -> None:
+        # In a thread: it waits for the head, which may be gone.
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(None, _kill, self._actor)
+
+    async def _ask(self, method: str) -> Message:
+        return from_text(cast(str, await self._call(method)))
+
+    async def _call(self, method: str, *arguments: object) -> object:
+        try:
+            return await getattr(self._actor, method).remote(*arguments)
+        except ray.exceptions.RayError as error:
+            raise Lost(_first_line(error)) from error
+
+
+def _kill(actor: object) -> None:
+    with contextlib.suppress(Exception):
+        ray.kill(actor)
+
+
+def _first_line(error: Exception) -> str:
+    """What has happened to an actor, without what Ray says about itself around it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [
+        line for line in lines if line.startswith(("The actor is dead because", "The node "))
+    ]
+    words = (telling or lines or [type(error).__name__])[0]
+    return words.partition(". Worker exit type")[0][:300]

@@ -1,0 +1,321 @@
+"""The engine `ray`: a driver process keeps replicas of another engine on the nodes of a Ray cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from remote.engines import EngineAway, Piece, require_engine
+from remote.engines.ray.link import DriverLink, driver_note, driver_socket
+from remote.engines.ray.messages import ReplicaSetState
+from remote.engines.sketch.engine import NOTICE
+from remote.engines.vllm.container import ContainerStaysError
+from remote.engines.vllm.process import sweep
+from remote.engines.vllm.unbroken import run_unbroken
+from remote.files import write_whole
+from remote.paths import DaemonPaths
+from remote.protocol import SERVING, EngineLoad, EngineStage, ProtocolError, Request, Setup, parse
+
+_log = logging.getLogger("ray")
+
+_LEARN_SECONDS = 45.0
+"""Seconds to wait for the first replica when an app wants to know what the box serves."""
+_SKETCH_SLOTS = 4
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """What the replicas of a setup have told last, for an app that attaches while none runs."""
+
+    setup: str
+    serves: str
+    name: str
+    model: str
+    context: int
+
+
+class RayEngine:
+    """Answers requests through the replicas of a cluster. Make one inside its event loop.
+
+    Driver and replicas are started by the first request, and ended after `idle_timeout` without any.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        runner: Path,
+        paths: DaemonPaths,
+        tell: Callable[[EngineStage], None],
+    ) -> None:
+        """`runner` is the file that a driver runs; `tell` gets the stages, and so learns of other slots."""
+        self._setup = setup
+        self._runner = runner
+        self._paths = paths
+        self._tell = tell
+        self._loop = asyncio.get_running_loop()
+        self._file = paths.state / "ray-served.json"
+        self._memory = _read_memory(self._file, setup)
+        self._starting: asyncio.Task[DriverLink] | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+        self._busy = 0
+        self._idle_since = time.monotonic()
+        self._gave_back = False
+        self._has_failed = False
+        self._told: tuple[str, int] | None = None
+        """The stage and the slots that were told last."""
+
+    @property
+    def name(self) -> str:
+        """ "ray 2.60.0 · vllm 0.32.0", once both are known."""
+        link, memory = self._link, self._memory
+        if link is not None and link.joined is not None and link.replicas and link.replicas.name:
+            return f"ray {link.joined.ray} · {link.replicas.name}"
+        return memory.name if memory else "ray"
+
+    def serves(self) -> str:
+        """What the replicas agree on, or did when they ran last. Raises EngineAway when nobody knows."""
+        return asyncio.run_coroutine_threadsafe(self._learn(), self._loop).result()
+
+    @property
+    def model(self) -> str:
+        """The model that the servers of the replicas had when they were asked last."""
+        replicas = self._known
+        if replicas is not None and replicas.serves:
+            return replicas.model
+        return self._memory.model if self._memory else ""
+
+    @property
+    def notice(self) -> str:
+        """That of the engine sketch; nothing for a language model."""
+        return NOTICE if self._setup.answering == "sketch" else ""
+
+    @property
+    def slots(self) -> int:
+        """Those of the replicas that answer; those of one, while none does."""
+        replicas = self._known
+        return (replicas.slots if replicas else 0) or self._slots_each
+
+    @property
+    def stage(self) -> str:
+        """How many replicas answer, or the stage of the first one that starts."""
+        link = self._link
+        if link is None or link.failure is not None:
+            if self._starting is not None and not self._starting.done():
+                return "starting"
+            return "failed" if self._has_failed else "idle" if self._gave_back else "not started"
+        replicas = link.replicas
+        if replicas is None:
+            return "starting"
+        ready = sum(it.state == "ready" for it in replicas.each)
+        if not ready:
+            return replicas.stage or "starting"
+        nodes = "1 node" if replicas.nodes == 1 else f"{replicas.nodes} nodes"
+        return f"{SERVING}{ready} of {len(replicas.each)} replicas · {nodes}"
+
+    async def load(self) -> EngineLoad | None:
+        """The load of all replicas together; None before one answers."""
+        link = self._link
+        if link is None or link.failure is not None or not link.replicas or not link.replicas.slots:
+            return None
+        return await link.load()
+
+    async def context(self) -> int:
+        """What the servers of the replicas tell, or told last; 0 when they never did."""
+        replicas = self._known
+        if replicas is not None and replicas.context:
+            return replicas.context
+        return self._memory.context if self._memory else 0
+
+    async def count_tokens(self, system: str, prompt: str) -> int | None:
+        """As a replica counts them; None while none answers."""
+        link = self._link
+        if link is None or link.failure is not None or not link.replicas or not link.replicas.slots:
+            return None
+        return await link.count_tokens(system, prompt)
+
+    async def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
+        """Answer one request by a replica; start the driver first if none runs. Raises as `Engine` says."""
+        self._busy += 1
+        try:
+            link = await self._ensure_driver()
+            if link.replicas is not None and link.replicas.serves:
+                require_engine(request, link.replicas.serves)
+            async for piece in link.generate(request, images):
+                yield piece
+        finally:
+            self._busy -= 1
+            self._idle_since = time.monotonic()
+
+    async def close(self) -> None:
+        """End the replicas and the driver, or what an earlier daemon left of them.
+
+        A cancel does not break it off, and a second call waits for the first one.
+        """
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await run_unbroken(self._closing)
+
+    async def _close(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        await self._end("the runner ends")
+        if self._ending is not None:
+            await self._ending
+        await end_leftover_driver(self._paths)
+        self._changed.set()
+
+    @property
+    def _link(self) -> DriverLink | None:
+        starting = self._starting
+        if starting is None or not starting.done() or starting.cancelled() or starting.exception():
+            return None
+        return starting.result()
+
+    @property
+    def _known(self) -> ReplicaSetState | None:
+        link = self._link
+        return None if link is None or link.failure is not None else link.replicas
+
+    @property
+    def _slots_each(self) -> int:
+        setup = self._setup
+        if setup.answering == "vllm" and setup.vllm is not None:
+            return setup.vllm.max_num_seqs
+        if setup.answering == "openai" and setup.openai is not None:
+            return setup.openai.slots
+        return _SKETCH_SLOTS
+
+    async def _learn(self) -> str:
+        replicas = self._known
+        if replicas is not None and replicas.serves:
+            return replicas.serves
+        if self._memory is not None:
+            return self._memory.serves
+        deadline = time.monotonic() + _LEARN_SECONDS
+        link = await self._ensure_driver()
+        while time.monotonic() < deadline:
+            if link.failure is not None:
+                raise EngineAway(
+                    str(link.failure), link.failure.retry_after, for_good=link.failure.for_good
+                )
+            if link.replicas is not None and link.replicas.serves:
+                return link.replicas.serves
+            self._changed.clear()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), 1.0)
+        details = [it.detail for it in link.replicas.each if it.detail] if link.replicas else []
+        raise EngineAway(f"no replica has started yet{f': {details[0]}' if details else ''}", 5.0)
+
+    async def _ensure_driver(self) -> DriverLink:
+        """Return the driver that works, and start one if there is none. Raises EngineAway."""
+        if self._starting is not None and self._starting.done():
+            link = self._link
+            if link is not None and link.failure is None:
+                return link
+            self._has_failed = True
+            await self._end("the driver of Ray has gone")
+        if self._closing is not None:
+            raise EngineAway("the runner ends")
+        if self._starting is None:
+            self._gave_back = False
+            self._starting = asyncio.create_task(self._start(after=self._ending))
+        # A request that is cancelled while it waits must not end the start that others wait for.
+        return await asyncio.shield(self._starting)
+
+    async def _start(self, after: asyncio.Task[None] | None) -> DriverLink:
+        if after is not None:
+            await asyncio.wait([after])
+        await end_leftover_driver(self._paths)
+        self._tell_stage("starting")
+        link = await DriverLink.start(self._setup, self._runner, self._paths, self._hear_change)
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watch())
+        return link
+
+    def _hear_change(self) -> None:
+        """Something of the driver has changed: tell it, and keep what the replicas serve."""
+        self._changed.set()
+        link = self._link
+        if link is None:
+            return
+        replicas = link.replicas
+        if replicas is not None and replicas.slots:
+            self._has_failed = False
+            self._remember(replicas)
+        self._tell_stage(self.stage)
+
+    def _tell_stage(self, stage: str) -> None:
+        told = (stage, self.slots)
+        if told != self._told:
+            self._told = told
+            self._tell(EngineStage(time.time(), stage))
+
+    def _remember(self, replicas: ReplicaSetState) -> None:
+        memory = _Memory(
+            self._setup.fingerprint(), replicas.serves, self.name, replicas.model, replicas.context
+        )
+        if memory == self._memory:
+            return
+        self._memory = memory
+        with contextlib.suppress(OSError):  # without it, an app that attaches waits for a replica
+            write_whole(self._file, [json.dumps(asdict(memory)).encode()])
+
+    async def _watch(self) -> None:
+        """End replicas and driver when no request has come for `idle_timeout` seconds."""
+        limit = self._setup.idle_timeout
+        while True:
+            await asyncio.sleep(min(1.0, limit / 4))
+            idle = time.monotonic() - self._idle_since
+            if self._starting is not None and not self._busy and idle > limit:
+                self._gave_back = True
+                await self._end(f"idle for {limit:.0f} s; giving all replicas back")
+                self._tell_stage("idle")
+
+    async def _end(self, why: str) -> None:
+        starting, self._starting = self._starting, None
+        if starting is None:
+            return
+        _log.info("%s", why)
+        # A separate task: a request that is cancelled while it waits must not leave half a driver.
+        self._ending = asyncio.create_task(self._finish(starting, after=self._ending))
+        await asyncio.shield(self._ending)
+
+    async def _finish(
+        self, starting: asyncio.Task[DriverLink], after: asyncio.Task[None] | None
+    ) -> None:
+        if after is not None:
+            await asyncio.wait([after])
+        starting.cancel()
+        await asyncio.wait([starting])
+        if not starting.cancelled() and starting.exception() is None:
+            await starting.result().end()
+
+
+async def end_leftover_driver(paths: DaemonPaths) -> None:
+    """End the driver that a killed daemon left; its replicas end by themselves. A cancel does not break it
+    off.
+    """
+    try:
+        if await run_unbroken(sweep(driver_note(paths))):
+            _log.warning("an earlier driver of Ray was left over; it was ended")
+        driver_socket(paths).unlink(missing_ok=True)
+    except (ContainerStaysError, OSError) as error:
+        _log.error("an earlier driver of Ray may be left over: %s", error)
+
+
+def _read_memory(file: Path, setup: Setup) -> _Memory | None:
+    try:
+        memory = parse(_Memory, json.loads(file.read_text()))
+    except (OSError, ValueError, ProtocolError):
+        return None
+    return memory if memory.setup == setup.fingerprint() else None

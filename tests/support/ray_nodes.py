@@ -1,0 +1,50 @@
+"""A program that makes a Ray cluster of several nodes here, run by the Python of `.ci/install-ray`:
+
+    python ray_nodes.py NODES GPUS
+
+It prints the head's address, then, for each node, the process number of its raylet. A line on its standard
+input adds a node, whose raylet is printed too. At the end of its input the cluster ends.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import ray
+from ray.cluster_utils import Cluster
+
+_STORE_BYTES = 80_000_000
+_HEALTH = {
+    "health_check_initial_delay_ms": 1000,
+    "health_check_period_ms": 500,
+    "health_check_timeout_ms": 2000,
+    "health_check_failure_threshold": 3,
+}
+
+
+def _make(nodes: int, gpus: int) -> None:
+    cluster = Cluster()
+
+    def add(**more: object) -> None:
+        node = cluster.add_node(
+            num_cpus=0,
+            num_gpus=gpus,
+            object_store_memory=_STORE_BYTES,
+            include_dashboard=False,
+            **more,
+        )
+        processes = node.all_processes[ray._private.ray_constants.PROCESS_TYPE_RAYLET]
+        print(processes[0].process.pid, flush=True)  # noqa: T201 - that is what it is for
+
+    add(_system_config=_HEALTH)
+    print(cluster.address, flush=True)  # noqa: T201 - that is what it is for
+    for _ in range(nodes - 1):
+        add()
+    print("ready", flush=True)  # noqa: T201 - that is what it is for
+    for _ in sys.stdin:
+        add()
+    cluster.shutdown()
+
+
+if __name__ == "__main__":
+    _make(int(sys.argv[1]), int(sys.argv[2]))
