@@ -70,6 +70,8 @@ def pace(live: Live) -> Content:
     parts = [f"{rate:,.0f} tok/s"] if rate else []
     if left is not None:
         parts.append(f"{about(left)} left")
+    elif rate:
+        parts.append("time left unknown until the first is done")
     return Content.styled("  ·  ".join(parts), MUTED)
 
 

@@ -123,15 +123,22 @@ def count_without_model(live: Live) -> int:
 
 
 def seconds_left(live: Live) -> float | None:
-    """Estimate the seconds until all jobs that are not paused are done; None when there is nothing to go
-    by.
+    """Estimate the seconds until all jobs that are not paused are done, by what each box took with its engine
+    in this session; None when there is nothing to go by.
     """
-    states = count_states(live.jobs.values())
-    left = sum(states[s] for s in (State.QUEUED, State.PREPARING, State.SENT, State.RUNNING))
-    if not live.recent or not left:
+    left = Counter(job.job.box for job in live.jobs.values() if job.state in _GO_ON)
+    running = Counter(job.job.box for job in live.jobs.values() if job.state is State.RUNNING)
+    boxes = [live.boxes[name] for name in left if name in live.boxes]
+    if not left or len(boxes) < len(left) or not all(box.recent for box in boxes):
         return None
-    took = sum(live.recent) / len(live.recent)
-    return took * left / max(1, states[State.RUNNING])
+    took = {box.name: sum(box.recent) / len(box.recent) for box in boxes}
+    if any(job.state in _GO_ON and len(job.job.boxes) > 1 for job in live.jobs.values()):
+        # The boxes share what is left.
+        return left.total() / sum(max(1, running[name]) / took[name] for name in left)
+    return max(took[name] * left[name] / max(1, running[name]) for name in left)
+
+
+_GO_ON = frozenset({State.QUEUED, State.PREPARING, State.SENT, State.RUNNING})
 
 
 def total_rate(live: Live) -> float:

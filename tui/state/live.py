@@ -125,8 +125,19 @@ class LiveBox:
     """The last status that it reported; None when that is unknown."""
     hand_over: HandingOver | HandedOver | None = None
     """How far its jobs are handed over to it; None while that is not done, and when new jobs wait here."""
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    """How many seconds its engine took for each of the last jobs."""
+    engine: str = ""
+    """The engine of these jobs."""
     stages: dict[str, float] = field(default_factory=dict)
     """When each stage of this start was first heard of, by the clock of `Live`."""
+
+    def note_answer(self, engine: str, seconds: float) -> None:
+        """Note how long an answer took. What another engine took before says nothing of this one."""
+        if engine != self.engine:
+            self.engine = engine
+            self.recent.clear()
+        self.recent.append(seconds)
 
     def seconds(self, now: float) -> float | None:
         """Return the seconds until the next try, or since the last sign, whichever the state of the link
@@ -151,8 +162,6 @@ class Live:
     """The version of the last news of each job, by its number; the newest come last."""
     order_version: int = 0
     """A counter that grows when jobs come, go, or change their state."""
-    recent: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
-    """How many seconds the engine took for each of the last jobs."""
 
     def take_up(self, jobs: Iterable[Job]) -> None:
         """Add jobs that are in the queue already, or were put into it."""
@@ -310,7 +319,7 @@ class Live:
                 job.completion_tokens = event.completion_tokens
                 job.reported_tokens = event.prompt_tokens
                 job.finish_reason = event.finish_reason
-                self.recent.append(event.seconds)
+                self.box(job.job.box).note_answer(event.engine, event.seconds)
             case JobFailed():
                 self._end(job, State.FAILED)
                 job.error = event.error

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from tui.host import AppHost, host_of
 from tui.widgets.plain_text import PlainText
 from tui.widgets.status_text import box_line, limit_line, pages_line
+
+_ROOM_FOR_NAMES = 76
+"""The width from which the pages are named beside a box."""
 
 
 class StatusBar(Horizontal):
@@ -31,6 +35,13 @@ class StatusBar(Horizontal):
         line = box_line(host.settings, live.boxes.get(name), live.clock())
         self.query_one("#box", PlainText).update(line)
         self.query_one("#limit", PlainText).update(limit_line(host.settings))
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Name only the current page where there is no room for the names of all."""
+        host = host_of(self)
+        slim = event.size.width < _ROOM_FOR_NAMES
+        line = pages_line(self.app.current_mode, host.pages, slim=slim)
+        self.query_one("#pages", PlainText).update(line)
 
     def _count(self, host: AppHost) -> None:
         """Draw the seconds of countdowns."""

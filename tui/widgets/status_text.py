@@ -68,9 +68,14 @@ def _hand_over_text(live: LiveBox | None) -> str:
     return "" if live is None or live.hand_over is None else short_hand_over(live.hand_over)
 
 
-def pages_line(current: str, pages: Sequence[str]) -> Content:
-    """Return the pages and their keys. A click on a page goes there."""
-    names = [f"{number} {page}" for number, page in enumerate(pages, start=1)]
+def pages_line(current: str, pages: Sequence[str], *, slim: bool = False) -> Content:
+    """Return the pages and their keys; with `slim`, only the current page has a name. A click on a page goes
+    there.
+    """
+    names = [
+        str(number) if slim and page != current else f"{number} {page}"
+        for number, page in enumerate(pages, start=1)
+    ]
     return Content("  ").join(
         Content.styled(name, "bold $primary")
         if page == current
