@@ -25,6 +25,8 @@ class WayToAnswer:
     """More settings of the box, as TOML: "openai.base_url"."""
     models: tuple[str, ...] = ()
     """The models to choose from."""
+    address: str = ""
+    """The address of a Ray cluster that runs."""
 
     @property
     def is_server(self) -> bool:
@@ -34,17 +36,21 @@ class WayToAnswer:
     @property
     def asks_for_model(self) -> bool:
         """Whether the box needs to be told its model. A server that has one model needs no name."""
-        if self.engine is EngineName.VLLM:
+        if self.engine in (EngineName.VLLM, EngineName.RAY):
             return True
         return self.is_server and len(self.models) > 1
 
 
 def choices_from(offers: Sequence[Offer]) -> list[WayToAnswer]:
-    """Return the choices, the likeliest first: servers that run, vLLM, images, and the engine sketch."""
+    """Return the choices, the likeliest first: servers that run, Ray, vLLM, images, and the engine sketch."""
     models = tuple(offer.value for offer in offers if offer.kind == OfferKind.MODEL)
+    by_vllm = [_vllm(offer, models) for offer in _of(offers, OfferKind.VLLM)]
+    command = by_vllm[0].settings if by_vllm else {}
+    clusters = _of(offers, OfferKind.RAY)
     return [
         *(_server(offer.value, offer.models) for offer in _of(offers, OfferKind.SERVER)),
-        *(_vllm(offer, models) for offer in _of(offers, OfferKind.VLLM)),
+        *(_ray(offer, command, models, is_only=len(clusters) == 1) for offer in clusters),
+        *by_vllm,
         *(
             _container([offer.detail, "run", "--gpus", "all", offer.value], models)
             for offer in _of(offers, OfferKind.IMAGE)
@@ -56,12 +62,15 @@ def choices_from(offers: Sequence[Offer]) -> list[WayToAnswer]:
 def read_choice(typed: str, choices: Sequence[WayToAnswer]) -> WayToAnswer:
     """Return the choice with this label or engine, or the one that the user describes. Raises InputError.
 
-    A user may give the URL of a server, the path of a vllm, or a `docker run` line.
+    A user may give the URL of a server, the address of a Ray that was found, the path of a vllm, or a
+    `docker run` line.
     """
     for choice in choices:
-        if typed in (choice.label, choice.engine):
+        if typed in (choice.label, choice.engine, choice.address):
             return choice
     models = next((choice.models for choice in choices if not choice.is_server), ())
+    if typed == EngineName.RAY:
+        return WayToAnswer("a Ray of its own", EngineName.RAY, models=models)
     if typed.startswith(("http://", "https://")):
         return _server(typed, ())
     try:
@@ -86,6 +95,17 @@ def _server(url: str, models: tuple[str, ...]) -> WayToAnswer:
     names = f", which has {', '.join(models)}" if models else ""
     label = f"the server at {url}{names}"
     return WayToAnswer(label, EngineName.OPENAI, {"openai.base_url": json.dumps(url)}, models)
+
+
+def _ray(
+    offer: Offer, command: Mapping[str, str], models: tuple[str, ...], *, is_only: bool
+) -> WayToAnswer:
+    """Join a Ray that runs there, with the Python that it runs by, and start vLLM as it lies on the box."""
+    label = f"vLLM on each node of the Ray cluster {offer.value}, started by upsample"
+    settings = {"ray.address": json.dumps("auto" if is_only else offer.value), **command}
+    if offer.detail:
+        settings["ray.python"] = json.dumps(offer.detail)
+    return WayToAnswer(label, EngineName.RAY, settings, models, offer.value)
 
 
 def _vllm(offer: Offer, models: tuple[str, ...]) -> WayToAnswer:

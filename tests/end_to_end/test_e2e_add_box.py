@@ -13,7 +13,7 @@ from tests.remote.engines import vllm_stand_in
 from tests.support.laptop import Laptop
 from tests.support.safetensors_files import write_safetensors
 from tests.support.sshd import LOOPBACK, USER, Sshd, free_port
-from tests.support.stand_in_programs import StandInGpu, put_nvidia_smi
+from tests.support.stand_in_programs import StandInGpu, put_nvidia_smi, put_vllm
 from tests.support.terminal import terminal_of
 
 pytestmark = pytest.mark.campaign
@@ -25,11 +25,7 @@ def machine(start_sshd: StartSshd, tmp_path: Path) -> Sshd:
     programs = tmp_path / "programs"
     programs.mkdir()
     put_nvidia_smi(programs, StandInGpu())
-    vllm = programs / "vllm"
-    vllm.write_text(
-        f"#!{sys.executable}\nimport runpy\nrunpy.run_path({vllm_stand_in.__file__!r}, run_name='__main__')\n"
-    )
-    vllm.chmod(0o755)
+    put_vllm(programs)
     (tmp_path / "notes").mkdir()
     path = f"{programs}:{Path(sys.executable).parent}:/usr/bin:/bin"
     made = start_sshd(path=path, more_environment={vllm_stand_in.FOLDER: str(tmp_path / "notes")})

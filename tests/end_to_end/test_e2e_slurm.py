@@ -1,4 +1,4 @@
-"""A box in an allocation of Slurm: it is reached through the login node, and ends with the allocation."""
+"""A Ray in an allocation of Slurm is a box: reached through the login node, it ends with the allocation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def ray_files() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _write_script(folder: Path, ray_files: Path, sshd: list[str]) -> Path:
+def _write_script(folder: Path, ray_files: Path, address: str, sshd: list[str]) -> Path:
     """A batch script that starts Ray on all nodes of its allocation, and an sshd on the first one.
 
     It has a process namespace of its own: `ray symmetric-run` does not start beside another Ray of the
@@ -36,7 +36,7 @@ def _write_script(folder: Path, ray_files: Path, sshd: list[str]) -> Path:
     ray = RAY.program("ray")
     script = folder / "box.sh"
     start = [
-        "ray", "symmetric-run", "--address", f"{LOOPBACK}:{free_port()}", "--min-nodes", "1",
+        "ray", "symmetric-run", "--address", address, "--min-nodes", "1",
         "--temp-dir", str(ray_files), "--num-cpus", "1", "--object-store-memory", "80000000",
         "--include-dashboard", "false",
         "--", *sshd,
@@ -57,15 +57,17 @@ def test_an_allocation_that_ends_costs_no_job_and_the_next_one_goes_on(
     ray_files: Path,
     tmp_path: Path,
 ) -> None:
-    login, port = start_sshd(), free_port()
+    login, port, address = start_sshd(), free_port(), f"{LOOPBACK}:{free_port()}"
     node = prepare_sshd(tmp_path / "node", laptop.public_key)
-    script = _write_script(tmp_path, ray_files, [*node.command, "-p", str(port)])
+    script = _write_script(tmp_path, ray_files, address, [*node.command, "-p", str(port)])
     laptop.add_host("login", login.port)
     laptop.add_host("node", port, more="ProxyJump login")
     laptop.trust(login.port, login.host_key)
     laptop.trust(port, node.host_key)
     laptop.configure(
-        f'box = "test"\n[boxes.test]\nhost = "node"\nroot = "{box_root}"\n{server.engine(2)}'
+        f'box = "test"\n[boxes.test]\nhost = "node"\nroot = "{box_root}"\nengine = "ray"\nmodel = "m"\n'
+        f'ray = {{ address = "{address}", replica = "openai", python = "{RAY.program("python")}" }}\n'
+        f'openai = {{ base_url = "{server.url}", slots = 2 }}\n'
     )
     prompts = laptop.cwd / "prompts.txt"
     prompts.write_text("one\ntwo\nthree\nfour\n")
@@ -82,6 +84,7 @@ def test_an_allocation_that_ends_costs_no_job_and_the_next_one_goes_on(
             run.until("link", state="live")
             server.let_all()
             assert run.end() == 0, run.errors
+            assert laptop.run("box", "stop").returncode == 0
     assert laptop.states() == {"done": 4}
     assert [event for event in run.events if event["type"] == "failed"] == []
     finished = journal_records(box_root, "finished")

@@ -1,12 +1,15 @@
-"""Stand-ins for programs that cannot run here: nvidia-smi (no GPU) and docker.
+"""Stand-ins for programs that cannot run here: nvidia-smi (no GPU), docker and vllm.
 
 They are shell scripts that print what the real ones would. Nothing of what they say is true of this machine.
 """
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.remote.engines import vllm_stand_in
 
 GIB = 1024
 """In nvidia-smi's MiB."""
@@ -66,6 +69,15 @@ image) for last; do :; done
 esac
 """,
     )
+
+
+def put_vllm(folder: Path) -> Path:
+    """The stand-in for vLLM as a program of this folder, run by the Python of the tests."""
+    script = f"runpy.run_path({vllm_stand_in.__file__!r}, run_name='__main__')"
+    file = folder / "vllm"
+    file.write_text(f"#!{sys.executable}\nimport runpy\n{script}\n")
+    file.chmod(0o755)
+    return file
 
 
 def _put(file: Path, body: str) -> Path:
