@@ -39,10 +39,14 @@ class LoginKeys:
         self._batches = self._load()
         self.passed_over: list[str] = []
         """What could not be used so far, and why."""
+        self.tried: list[str] = []
+        """The keys that were given out so far: what each is called, and its kind."""
 
     async def next_keys(self) -> Sequence[asyncssh.SSHKeyPair] | None:
         """Return the keys to try next; None after the last ones."""
-        return await anext(self._batches, None)
+        keys = await anext(self._batches, None)
+        self.tried += [_described(key) for key in keys or ()]
+        return keys
 
     async def close(self) -> None:
         """Withdraw open questions, and close the connection to the agent."""
@@ -185,3 +189,10 @@ def _with_certificates(
 
 def _reason(error: Exception) -> str:
     return error.strerror or str(error) if isinstance(error, OSError) else str(error)
+
+
+def _described(key: asyncssh.SSHKeyPair) -> str:
+    """Return what a key is called, for the user."""
+    comment = key.get_comment() or ""
+    kind = key.get_algorithm()
+    return f"{comment} ({kind})" if comment else kind

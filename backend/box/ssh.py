@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import asyncssh
 from backend.box import algorithms
 from backend.box.asker import Asker
 from backend.box.host_keys import HostKeyCheck, KnownHosts, known_hosts_of, settle_host_key
+from backend.box.login_keys import LoginKeys
 from backend.box.login_timeout import limit_login_time
 from backend.box.proxy_command import ProxyCommand
 from backend.box.ssh_config.destination import Destination, parse_destination
@@ -116,7 +118,7 @@ async def _connect_hop(
                 stack.push_async_callback(check.keys.close)
                 connection = await _connect_trusted(hop, known, check, patient)
         except asyncssh.PermissionDenied as error:
-            raise _refused(settings.destination, error, check.keys.passed_over) from error
+            raise _refused(settings, error, check.keys) from error
         except (asyncssh.Error, OSError, TimeoutError, ValueError) as error:
             raise _explain_error(hop, error) from error
         try:
@@ -217,13 +219,28 @@ def login_options(settings: HostSettings) -> dict[str, object]:
     }
 
 
-def _refused(destination: Destination, error: asyncssh.Error, passed_over: list[str]) -> Exception:
-    remedy = (
-        f"Check that `ssh {destination.host}` works; add your key there or to the agent (ssh-add)."
+def _refused(settings: HostSettings, error: asyncssh.Error, keys: LoginKeys) -> Exception:
+    """Say as whom and with which keys it was tried, and what shows and mends it."""
+    name, port, user = settings.destination.host, settings.port, settings.user
+    who = f"{name} refused the login of {user} at port {port}: {error.reason}"
+    tried = f"Tried: {'; '.join(keys.tried)}." if keys.tried else "There was no key to try."
+    passed = f" Passed over: {'; '.join(keys.passed_over)}." if keys.passed_over else ""
+    line = shlex.join(["ssh", "-p", str(port), f"{user}@{settings.host}"])
+    return BoxRefusedLogin(
+        who,
+        f"{tried}{passed} See what this says: {line}\n"
+        "  If the key, the user or the port is another, write it into ~/.ssh/config, and name that Host:\n"
+        f"    Host {_short_name(name)}\n"
+        f"      HostName {settings.host}\n"
+        f"      Port {port}\n"
+        f"      User {user}\n"
+        "      IdentityFile ~/.ssh/YOUR_KEY",
     )
-    if passed_over:
-        remedy += f" Passed over: {'; '.join(passed_over)}."
-    return BoxRefusedLogin(f"{destination.host} refused the login: {error.reason}", remedy)
+
+
+def _short_name(host: str) -> str:
+    """Return a name for a host in the ssh config; numbers make a poor one."""
+    return "gpu" if host.replace(".", "").replace(":", "").isdigit() else host.partition(".")[0]
 
 
 def _explain_error(hop: _Hop, error: Exception) -> Exception:

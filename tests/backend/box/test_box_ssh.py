@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import asyncssh
@@ -209,3 +210,13 @@ async def test_a_wrong_password_is_a_refused_login_after_some_tries(
     with pytest.raises(BoxRefusedLogin, match="testbox refused the login"):
         await _with_password(laptop, person)
     assert 1 <= len(person.prompts) <= 6
+
+
+async def test_a_refused_login_says_what_was_tried_and_how_to_see_more(laptop: Laptop) -> None:
+    with pytest.raises(BoxRefusedLogin) as refused:
+        await _with_password(laptop, Person(password="wrong"))  # noqa: S106
+    told = str(refused.value)
+    assert f"testbox refused the login of {USER} at port " in told
+    assert re.search(rf"See what this says: ssh -p \d+ {USER}@127\.0\.0\.1", told)
+    assert "Host testbox\n      HostName 127.0.0.1\n      Port " in told
+    assert f"      User {USER}\n      IdentityFile" in told

@@ -22,7 +22,7 @@ from remote.jobs.board import Board, JobState
 from remote.jobs.journal import Journal
 from remote.jobs.pictures import Pictures
 from remote.jobs.slots import Scheduler
-from remote.protocol import AWAY, EngineStage, FromBox, Started, Submit
+from remote.protocol import AWAY, MOST_LOSSES, EngineStage, FromBox, Started, Submit
 from tests.remote.attached import BOUND, ask
 from tests.remote.engines.openai_stand_in import (
     DONE,
@@ -268,7 +268,7 @@ async def test_a_request_that_is_refused_fails_alone_and_at_once(site: Site, sta
     assert site.stages == []
 
 
-async def test_an_answer_that_breaks_off_while_others_go_on_is_that_jobs_attempt(
+async def test_an_answer_that_breaks_off_while_others_go_on_fails_that_job_in_the_end(
     site: Site,
 ) -> None:
     async def answering(visit: Visit, prompt: str) -> None:
@@ -285,7 +285,8 @@ async def test_an_answer_that_breaks_off_while_others_go_on_is_that_jobs_attempt
     await site.until_ended()
     assert site.states(bad) == {JobState.FAILED: 1}
     assert site.states(good) == {JobState.FINISHED: 8}
-    assert site.server.asked.count("bad") == 2
+    # Behind one address there may be replicas, of which one has gone.
+    assert site.server.asked.count("bad") == 1 + MOST_LOSSES
     assert site.stages == []
 
 
