@@ -6,6 +6,7 @@ look            report on stdout what this machine could answer with, and the mo
 clean ROOT      remove runners that no process uses any more, and report on stdout which
 sweep ROOT      end what a killed daemon left, and report on stdout what stays
 ray-driver …    keep the replicas of a daemon on a Ray cluster; the daemon starts it
+ray-survey …    look at a cluster, for `check`
 ray-guard ROOT  end the model server of a replica when the replica has ended, which starts it
 daemon          serve; the setup comes on stdin, and one line on stdout says how starting went
 """
@@ -57,6 +58,10 @@ def main() -> int:
         from remote.engines.ray.entry import drive
 
         return drive(runner, *arguments)
+    if command == "ray-survey" and len(arguments) == 1:
+        from remote.engines.ray.entry import survey
+
+        return survey(runner, arguments[0])
     if command == "ray-guard" and len(arguments) == 1:
         from remote.engines.ray.guard import guard
 

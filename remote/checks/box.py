@@ -5,8 +5,16 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TypeVar
 
+from remote.checks.cluster import (
+    find_cluster,
+    find_disks,
+    find_models,
+    find_places,
+    find_token,
+)
 from remote.checks.container import ContainerCommand, find_container
 from remote.checks.examination import Examination, Good, NotCheckedError, Wrong, in_thread
 from remote.checks.gpu import (
@@ -36,6 +44,9 @@ from remote.protocol import Checkup, Finding, OpenAISetup, Setup, VllmSetup
 T = TypeVar("T")
 
 _BOX, _GPU, _VLLM, _MODEL, _SERVER, _START = "box", "GPU", "vLLM", "model", "server", "start"
+_CLUSTER = "cluster"
+_CLUSTER_SECONDS = 110.0
+"""Seconds for a look at a cluster; the app gives up after 120 s without a finding."""
 
 
 def examine_box(checkup: Checkup, tell: Callable[[Finding], None]) -> None:
@@ -49,6 +60,8 @@ async def _examine(checkup: Checkup, examination: Examination) -> None:
     await examination.check(_BOX, "engine", _blocking(_find_engine, setup))
     if setup.engine == "vllm" and setup.vllm is not None:
         await _examine_vllm(setup.vllm, setup.model, paths, examination)
+    elif setup.engine == "ray":
+        await _examine_cluster(setup, examination)
     elif setup.engine == "openai" and setup.openai is not None:
         await _examine_server(setup.openai, checkup, examination)
 
@@ -213,6 +226,24 @@ async def _examine_server(setup: OpenAISetup, checkup: Checkup, examination: Exa
         examination.skip(_SERVER, "because model failed", "context")
         return
     await examination.check(_SERVER, "context", functools.partial(find_context, engine, checkup))
+
+
+# --- the engine ray -------------------------------------------------------------------------------
+
+
+async def _examine_cluster(setup: Setup, examination: Examination) -> None:
+    runner = Path(__file__).parents[2]
+    survey = await examination.check(
+        _CLUSTER, "Ray", functools.partial(find_cluster, setup, runner), _CLUSTER_SECONDS
+    )
+    if survey is None:
+        skipped = ("token", "replicas", "model", "disks")
+        examination.skip(_CLUSTER, "because Ray failed", *skipped)
+        return
+    await examination.check(_CLUSTER, "token", functools.partial(find_token, setup, survey))
+    await examination.check(_CLUSTER, "replicas", functools.partial(find_places, setup, survey))
+    await examination.check(_CLUSTER, "model", functools.partial(find_models, setup, survey))
+    await examination.check(_CLUSTER, "disks", functools.partial(find_disks, survey))
 
 
 def _blocking(

@@ -10,6 +10,7 @@ import contextlib
 import os
 import platform
 import socket
+import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
@@ -23,6 +24,7 @@ from remote.engines.ray import replica as replica_module
 from remote.engines.ray.cluster import CannotJoin, ClusterNode, Lost, Replica
 from remote.engines.ray.join_failures import explain
 from remote.engines.ray.messages import (
+    ClusterSurvey,
     Done,
     DriverSetup,
     Generate,
@@ -31,6 +33,7 @@ from remote.engines.ray.messages import (
     Load,
     Message,
     News,
+    NodeFacts,
     Piece,
     Text,
     Trouble,
@@ -44,6 +47,7 @@ _JOIN_SECONDS = 120.0
 _PROBE_SECONDS = 5.0
 _LEAVE_SECONDS = 10.0
 _NODES_SECONDS = 5.0
+_FACTS_SECONDS = 20.0
 _STORE_BYTES = 512 * 1024 * 1024
 """Memory for the pictures on their way, where we start Ray."""
 _KEPT_PICTURES = 128 * 1024 * 1024
@@ -110,6 +114,30 @@ class RayCluster:
         except Exception as error:
             raise Lost(_first_line(error)) from error
 
+    async def survey(self) -> ClusterSurvey:
+        """Join the cluster, and look at each of its nodes. Raises CannotJoin and OSError."""
+        began = time.monotonic()
+        joined = await self.join()
+        seconds = time.monotonic() - began
+        nodes = await self.nodes()
+        facts = await asyncio.gather(*map(self._facts, nodes))
+        return ClusterSurvey(
+            joined.ray, joined.python, joined.is_open, seconds, facts_of(nodes, facts)
+        )
+
+    async def _facts(self, node: ClusterNode) -> tuple[bool | None, int | None]:
+        where = NodeAffinitySchedulingStrategy(node.key, soft=False)
+        look = ray.remote(replica_module.look_at_node)
+        try:
+            asking = look.options(num_cpus=0, scheduling_strategy=where, max_retries=0).remote(
+                self._setup.model, self._setup.root
+            )
+            return cast(
+                "tuple[bool | None, int | None]", await asyncio.wait_for(asking, _FACTS_SECONDS)
+            )
+        except (ray.exceptions.RayError, asyncio.TimeoutError):
+            return None, None
+
     async def leave(self) -> None:
         """As in `Cluster`."""
         with contextlib.suppress(Exception):
@@ -156,6 +184,15 @@ class RayCluster:
             scheduling_strategy=where,
         )
         return options.remote(self._source, to_text(DriverSetup(self._setup)))
+
+
+def facts_of(
+    nodes: Sequence[ClusterNode], facts: Sequence[tuple[bool | None, int | None]]
+) -> tuple[NodeFacts, ...]:
+    """The facts of each node, with its name and its GPUs."""
+    return tuple(
+        NodeFacts(node.name, node.gpus, *each) for node, each in zip(nodes, facts, strict=True)
+    )
 
 
 class _Pictures:

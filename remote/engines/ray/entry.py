@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import secrets
 import signal
@@ -11,10 +12,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from remote.engines.ray.cluster import Cluster
+from remote.engines.ray.cluster import CannotJoin, Cluster
 from remote.engines.ray.driving import Driver
 from remote.engines.ray.join_failures import explain
 from remote.engines.ray.messages import (
+    ClusterSurvey,
     DriverSetup,
     FromDriver,
     Greeting,
@@ -23,8 +25,9 @@ from remote.engines.ray.messages import (
     ToDriver,
     Unable,
     encode,
+    to_text,
 )
-from remote.protocol import ProtocolError, Setup
+from remote.protocol import ProtocolError, Setup, parse
 
 _CHUNK = 1 << 18
 _BEGIN_SECONDS = 20.0
@@ -44,16 +47,46 @@ def drive(runner: str, socket: str, mark: str) -> int:
     os._exit(code)
 
 
+def survey(runner: str, setup: str) -> int:
+    """Look at the cluster of this setup, which is JSON, and print what was found. Returns an exit code."""
+    wanted = parse(Setup, json.loads(setup))
+    print(to_text(asyncio.run(_survey(wanted, Path(runner).read_bytes()))), flush=True)  # noqa: T201
+    os._exit(0)
+
+
+async def _survey(setup: Setup, runner: bytes) -> ClusterSurvey | Unable:
+    try:
+        prepare_environment(setup)
+        from remote.engines.ray.driver import RayCluster
+
+        cluster = RayCluster(setup, runner)
+        try:
+            return await cluster.survey()
+        finally:
+            await cluster.leave()
+    except ImportError as error:
+        return Unable(*explain(str(error), ""))
+    except CannotJoin as error:
+        return Unable(str(error), error.for_good)
+    except OSError as error:
+        return Unable(f"the cluster does not say what nodes it has: {error}", for_good=False)
+
+
 def _make_cluster(setup: Setup, runner: bytes) -> Cluster:
+    prepare_environment(setup)
+    from remote.engines.ray.driver import RayCluster
+
+    return RayCluster(setup, runner)
+
+
+def prepare_environment(setup: Setup) -> None:
+    """Set what Ray reads when it is imported."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if setup.ray is not None and not setup.ray.address:
         # A Ray of our own listens at all addresses of the machine; without a token, whoever reaches it may
         # run anything as this user. Ray reads these when it is imported.
         os.environ["RAY_AUTH_MODE"] = "token"
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-    from remote.engines.ray.driver import RayCluster
-
-    return RayCluster(setup, runner)
 
 
 async def _drive(runner: Path, socket: str, mark: str, make: MakeCluster) -> int:

@@ -25,6 +25,8 @@ from remote.protocol import (
 
 DRIVER_COMMAND = "ray-driver"
 """The command of the runner that a driver runs."""
+SURVEY_COMMAND = "ray-survey"
+"""The command that looks at a cluster."""
 
 # --- from the daemon to the driver ---------------------------------------------------------------
 
@@ -247,6 +249,32 @@ class Said:
     text: str
 
 
+@dataclass(frozen=True)
+class NodeFacts:
+    """What was found on a node of the cluster."""
+
+    name: str
+    gpus: float
+    has_model: bool | None
+    """Whether the model's folder is there; None for a model that is no folder, and where nobody answered."""
+    free: int | None
+    """Bytes that are free where the box's root is; None where nobody answered."""
+
+
+@dataclass(frozen=True)
+class ClusterSurvey:
+    """What a look at the cluster has found. Nothing is started for it but the look itself."""
+
+    type: ClassVar[str] = "survey"
+    ray: str
+    python: str
+    is_open: bool
+    """All three as in `Joined`."""
+    seconds: float
+    """How long it took to join."""
+    nodes: tuple[NodeFacts, ...]
+
+
 # --- from a replica to the driver ----------------------------------------------------------------
 
 
@@ -276,7 +304,7 @@ Piece = Text | Held | Done | Trouble
 FromDriver = (
     Greeting | Joined | Unable | Beat | ReplicaSetState | Given | Piece | Load | Counted | Said
 )
-Message = ToDriver | FromDriver | News
+Message = ToDriver | FromDriver | News | ClusterSurvey
 
 _BY_TYPE: dict[str, type[Message]] = {kind.type: kind for kind in get_args(Message)}
 

@@ -10,6 +10,8 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import io
+import pathlib
+import shutil
 import sys
 import threading
 import types
@@ -70,6 +72,17 @@ class ReplicaActor:
         """As `ReplicaHost.close`."""
         if self._host is not None:
             await self._host.close()  # type: ignore[attr-defined]
+
+
+def look_at_node(model: str, root: str) -> tuple[bool | None, int | None]:
+    """Whether this node has the model's folder, and the bytes that are free where the box's root is."""
+    found: bool | None = None
+    if model.startswith(("/", "~", ".")):
+        found = pathlib.Path(model).expanduser().exists()
+    where = pathlib.Path(root).expanduser()
+    while not where.exists() and where != where.parent:
+        where = where.parent
+    return found, shutil.disk_usage(where).free
 
 
 class _Sources(importlib.abc.MetaPathFinder, importlib.abc.Loader):

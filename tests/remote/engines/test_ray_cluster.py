@@ -10,15 +10,24 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from remote.paths import make_daemon_paths
 from remote.protocol import (
+    FAILED,
+    MAGIC,
+    OK,
+    WARNING,
+    Checkup,
+    Decoder,
     Failed,
+    Finding,
     Finished,
     Patience,
     RaySetup,
@@ -190,6 +199,21 @@ async def test_what_was_in_flight_on_a_lost_replica_alone_is_done_again(
     answers = await run_batch(bench, disturb)
     check(bench, answers, lost_slots=_SLOTS)
     await stop(bench)
+
+
+async def test_doctor_looks_at_all_nodes(bench: Bench, cluster: RayNodes) -> None:
+    setup = replace(bench.box.setup, model="/no/such/model")
+    checkup = json.dumps(asdict(Checkup(setup, 4096)))
+    command = [sys.executable, str(bench.box.runner), "check", checkup]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=True)
+    told = list(Decoder().feed(done.stdout.removeprefix(MAGIC)))
+    found = {it.name: it for it in told if isinstance(it, Finding) and it.area == "cluster"}
+    assert found["Ray"].verdict == OK
+    assert found["Ray"].detail.startswith("Ray 2.60.0 with Python 3.")
+    assert found["token"].verdict == WARNING
+    assert found["replicas"].detail == "3 nodes with 3 GPUs: 3 replicas"
+    assert found["model"].verdict == FAILED
+    assert found["disks"].verdict == OK
 
 
 async def test_a_killed_driver_is_replaced_and_its_replicas_end(bench: Bench) -> None:
