@@ -124,6 +124,8 @@ class _Adding:
         self._questioner.until_right(
             question, self._options.engine, lambda typed: self._take(typed, choices)
         )
+        if not self._questioner.asks:
+            say(f"What answers there: {self._choice.label}")
         if self._choice.asks_for_model or self._options.model:
             self._choose_model(self._options.model)
 

@@ -52,7 +52,7 @@ def choices_from(offers: Sequence[Offer]) -> list[WayToAnswer]:
         *(_ray(offer, command, models, is_only=len(clusters) == 1) for offer in clusters),
         *by_vllm,
         *(
-            _container([offer.detail, "run", "--gpus", "all", offer.value], models)
+            _container([offer.program, "run", "--gpus", "all", offer.value], models)
             for offer in _of(offers, OfferKind.IMAGE)
         ),
         WayToAnswer(_TRYING, EngineName.SKETCH),
@@ -101,10 +101,11 @@ def _ray(
     offer: Offer, command: Mapping[str, str], models: tuple[str, ...], *, is_only: bool
 ) -> WayToAnswer:
     """Join a Ray that runs there, with the Python that it runs by, and start vLLM as it lies on the box."""
-    label = f"vLLM on each node of the Ray cluster {offer.value}, started by upsample"
+    size = f" ({offer.detail})" if offer.detail else ""
+    label = f"vLLM on each node of the Ray cluster {offer.value}{size}, started by upsample"
     settings = {"ray.address": json.dumps("auto" if is_only else offer.value), **command}
-    if offer.detail:
-        settings["ray.python"] = json.dumps(offer.detail)
+    if offer.program:
+        settings["ray.python"] = json.dumps(offer.program)
     return WayToAnswer(label, EngineName.RAY, settings, models, offer.value)
 
 

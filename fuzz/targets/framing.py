@@ -105,5 +105,5 @@ def _examples() -> Iterator[Message]:
     yield EngineStage(0.5, "loading weights")
     yield Status(0.5, "ready", 1, 2, load, (gpu,))
     yield Finding(0.5, "box", "disk", "failed", "full", "make room")
-    yield Offer("server", "http://127.0.0.1:8000/v1", "", ("m",))
+    yield Offer("server", "http://127.0.0.1:8000/v1", models=("m",))
     yield Pong(1)

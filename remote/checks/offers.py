@@ -15,7 +15,7 @@ from typing import TypeVar
 from remote.checks.examination import NotCheckedError, Wrong, gib, in_thread, run_program
 from remote.checks.gpu import find_gpus
 from remote.checks.models_on_disk import find_models
-from remote.checks.ray_cluster import find_ray
+from remote.checks.ray_cluster import find_ray, measure_ray
 from remote.engines import EngineError
 from remote.engines.http import Server
 from remote.engines.openai import Limits, OpenAIEngine
@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 _SECONDS = 20.0
 """The most that each look takes."""
+_RAY_SECONDS = 15.0
+"""The most for a Ray to tell its size: a Python that imports Ray starts in seconds."""
 USUAL_PORTS = (8000, 8001, 8080, 8081, 30000, 11434, 1234, 4000, 5000, 23333)
 """Where vLLM, llama.cpp, SGLang, Ollama, LM Studio, LiteLLM and LMDeploy listen unless told otherwise. Others
 are not asked: who listens there may not expect it."""
@@ -45,7 +47,14 @@ def find_offers(tell: Callable[[Offer], None]) -> None:
 
 
 async def _find(tell: Callable[[Offer], None]) -> None:
-    looks = (_find_gpus(), _find_servers(), _find_vllm(), _find_images(), _find_on_disk())
+    looks = (
+        _find_gpus(),
+        _find_servers(),
+        _find_vllm(),
+        _find_images(),
+        _find_rays(),
+        _find_on_disk(),
+    )
     await asyncio.gather(*(_tell_all(look, tell) for look in looks))
 
 
@@ -130,7 +139,7 @@ async def _find_images() -> AsyncIterator[Offer]:
         names = listed.output.split() if listed.code == 0 else []
         for image in names:
             if "vllm" in image and not image.endswith(":<none>"):
-                yield Offer(OfferKind.IMAGE, image, program)
+                yield Offer(OfferKind.IMAGE, image, program=program)
         if names:
             return  # docker may be podman by another name
 
@@ -138,7 +147,14 @@ async def _find_images() -> AsyncIterator[Offer]:
 # --- the disk, and Ray ----------------------------------------------------------------------------
 
 
+async def _find_rays() -> AsyncIterator[Offer]:
+    for found in await in_thread(find_ray):
+        try:
+            yield await asyncio.wait_for(measure_ray(found), _RAY_SECONDS)
+        except (asyncio.TimeoutError, OSError):
+            yield found
+
+
 async def _find_on_disk() -> AsyncIterator[Offer]:
-    for find in (find_ray, find_models):
-        for offer in await in_thread(find):
-            yield offer
+    for offer in await in_thread(find_models):
+        yield offer

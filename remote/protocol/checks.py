@@ -65,6 +65,8 @@ class Offer:
     """What the settings of a box need: a server's base_url, the path of a vllm, an image, the address of a
     Ray cluster, a model's folder or name. The name of a GPU."""
     detail: str = ""
-    """More for the user: a version, a size."""
+    """More for the user: a version, a size, how many nodes there are."""
+    program: str = ""
+    """What runs it: docker or podman for an image, the Python of a Ray."""
     models: tuple[str, ...] = ()
     """The models of a server."""

@@ -57,6 +57,7 @@ def test_a_ray_that_runs_is_found_and_a_batch_is_done_on_its_nodes(
         )
         added = laptop.run("box", "add", "lab", "--host", "lab-head", *found)
         assert added.returncode == 0, added.stderr
+        assert "Ray 2.60.0, 2 nodes, 2 GPUs" in added.stderr
         done = laptop.batch(prompts)
         assert done.returncode == 0, done.stderr
         assert laptop.run("box", "stop").returncode == 0

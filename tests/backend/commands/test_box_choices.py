@@ -13,8 +13,8 @@ from remote.protocol import Offer, OfferKind
 _OFFERS = (
     Offer(OfferKind.GPU, "NVIDIA H100 80GB HBM3", "79.5 GiB of 80.0 GiB free"),
     Offer(OfferKind.MODEL, "/models/Cosmos", "24.0 GiB, sees pictures"),
-    Offer(OfferKind.RAY, "10.0.0.1:6379", "/home/me/ray/bin/python"),
-    Offer(OfferKind.IMAGE, "vllm/vllm-openai:v0.9.2", "docker"),
+    Offer(OfferKind.RAY, "10.0.0.1:6379", program="/home/me/ray/bin/python"),
+    Offer(OfferKind.IMAGE, "vllm/vllm-openai:v0.9.2", program="docker"),
     Offer(OfferKind.VLLM, "/opt/vllm/bin/vllm", "0.11.0"),
     Offer(OfferKind.VLLM, "vllm", "0.32.0"),
     Offer(OfferKind.SERVER, "http://127.0.0.1:8000/v1", models=("m",)),

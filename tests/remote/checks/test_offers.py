@@ -10,7 +10,7 @@ import pytest
 
 from remote.checks import offers
 from remote.checks.models_on_disk import find_models
-from remote.checks.ray_cluster import find_ray
+from remote.checks.ray_cluster import find_ray, measure_ray
 from remote.protocol import Offer, OfferKind
 from tests.remote.engines.openai_stand_in import Visit, standing_in, whole
 from tests.support.safetensors_files import write_safetensors
@@ -65,7 +65,24 @@ def test_a_ray_is_found_by_its_raylet(tmp_path: Path) -> None:
     ):
         (tmp_path / pid).mkdir()
         (tmp_path / pid / "cmdline").write_text(line)
-    assert find_ray(tmp_path) == [Offer(OfferKind.RAY, "10.0.0.1:6379", "/r/bin/python")]
+    assert find_ray(tmp_path) == [Offer(OfferKind.RAY, "10.0.0.1:6379", program="/r/bin/python")]
+
+
+@pytest.mark.parametrize(
+    ("printed", "detail"),
+    [
+        ('noise\n[2, 16, "2.60.0"]', "Ray 2.60.0, 2 nodes, 16 GPUs"),
+        ('[1, 1, "2.54.1"]', "Ray 2.54.1, 1 node, 1 GPU"),
+        ("Traceback", ""),
+        ("", ""),
+    ],
+)
+async def test_a_ray_tells_its_size_where_it_can(tmp_path: Path, printed: str, detail: str) -> None:
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\ncat <<'END'\n{printed}\nEND\n".replace("cat", "/bin/cat"))
+    python.chmod(0o755)
+    found = Offer(OfferKind.RAY, "10.0.0.1:6379", program=str(python))
+    assert (await measure_ray(found)).detail == detail
 
 
 async def _offered() -> list[Offer]:
