@@ -65,4 +65,4 @@ def _check_metrics(data: bytes) -> None:
     # What is counted must fit into a message.
     load = EngineLoad(metrics.running, metrics.waiting, cache_usage=metrics.cache_usage)
     status = Status(0.0, "ready", 0, 0, load, ())
-    assert from_json(to_json(status) | {"load": vars(load), "gpus": []}) == status
+    assert from_json(to_json(status) | {"load": vars(load) | {"parts": []}, "gpus": []}) == status
