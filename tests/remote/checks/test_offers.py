@@ -95,6 +95,7 @@ async def test_gpus_vllm_and_servers_on_the_usual_ports_are_offered(
     bare: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_nvidia_smi(bare, StandInGpu())
+    monkeypatch.setattr(offers, "find_ray", list)  # other tests may have a Ray on this machine
     (bare / "cat").symlink_to("/bin/cat")
     vllm = own_home / "venv" / "bin" / "vllm"
     vllm.parent.mkdir(parents=True)
