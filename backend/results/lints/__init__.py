@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from backend.results.lints.duplicates import near_duplicates
+from backend.results.lints.empty_fields import empty_fields
 from backend.results.lints.finding import Answered, Lint, LintKind, Span
 from backend.results.lints.length import cut_off, too_long
 from backend.results.lints.lost_words import lost_words
@@ -31,7 +32,7 @@ _LINTS: tuple[Callable[[Answered], Iterator[Lint]], ...] = (
 def lint(answered: Answered) -> list[Lint]:
     """Return what may be wrong with this answer, the gravest first.
 
-    Of a JSON object, the values are looked at. Their lints have no spans.
+    Of a JSON object, the values are looked at, and whether there are any. Their lints have no spans.
     """
     said = said_in(answered.answer)
     if said == [answered.answer]:
@@ -42,4 +43,5 @@ def lint(answered: Answered) -> list[Lint]:
         parts = said if look is repetition else [] if look is too_long else ["\n".join(said)]
         lints = [it for part in parts for it in look(replace(answered, answer=part))]
         found += lints[:1] if look is repetition else lints
+    found += empty_fields(answered)
     return [replace(it, spans=()) for it in found]

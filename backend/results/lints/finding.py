@@ -18,6 +18,7 @@ class LintKind(StrEnum):
     REFUSAL = "refusal"
     LONG = "too long"
     DUPLICATE = "near-duplicate"
+    EMPTY = "empty field"
 
 
 class Span(NamedTuple):
