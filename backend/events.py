@@ -177,6 +177,19 @@ class JobDone:
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredTwice:
+    """A second box has answered a job that was given to another one. The first answer counts."""
+
+    type: ClassVar[str] = "answered twice"
+    job: int
+    name: str
+    box: str
+    """The second box."""
+    candidate: int
+    """The job as which its answer is kept, for a review."""
+
+
+@dataclass(frozen=True, slots=True)
 class EstimateCorrected:
     """What a box counts has changed the estimates of tokens: a profile does not fit its model."""
 
@@ -353,6 +366,7 @@ Event = (
     | JobStarted
     | TextWritten
     | JobDone
+    | AnsweredTwice
     | EstimateCorrected
     | JobFailed
     | JobPostponed

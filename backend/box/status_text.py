@@ -6,7 +6,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backend.events import BoxStatus, DispatcherChanged, HandedOver, HandingOver, LinkState
+from backend.events import (
+    AnsweredTwice,
+    BoxStatus,
+    DispatcherChanged,
+    HandedOver,
+    HandingOver,
+    LinkState,
+)
 from remote.protocol import AWAY, SERVING, EngineLoad, Gpu
 
 _GB = 1 << 30
@@ -47,6 +54,11 @@ def link_words(state: LinkState, seconds: float | None = None) -> str:
         case LinkState.STALE if seconds is not None:
             return f"{word} for {seconds:.0f} s"
     return word
+
+
+def answered_twice_words(event: AnsweredTwice) -> str:
+    """Return a sentence on the answer of a second box."""
+    return f"{event.name}: {event.box} has answered, too; that is kept as job {event.candidate}, for a review"
 
 
 def away_words(stage: str) -> str:

@@ -77,6 +77,24 @@ def move(
 
 
 @app.command
+def reassign(
+    *jobs: JobNumber,
+    box: Annotated[str, Parameter(help="The box that is to do them.")],
+    from_: Annotated[
+        str, Parameter(name="--from", help="Every job that this box has, or is to have.")
+    ] = "",
+    mixed: Annotated[
+        bool, Parameter(help="Although the boxes would answer differently.", negative="")
+    ] = False,
+    json: Annotated[bool, Parameter(help="One JSON object a line.")] = False,
+) -> ExitCode:
+    """Give jobs to another box; the first answer counts, and a second one is kept for a review."""
+    from backend.commands.queue.reassign import reassign_jobs
+
+    return reassign_jobs(jobs, box, of_box=from_, mixed=mixed, as_json=json)
+
+
+@app.command
 def retry(
     *jobs: JobNumber,
     failed: Annotated[bool, Parameter(help="Every job that failed.")] = False,

@@ -23,6 +23,7 @@ from rich.text import Text
 
 from backend.box.status_text import (
     FIRST_STAGE,
+    answered_twice_words,
     away_words,
     hand_over_words,
     link_words,
@@ -30,11 +31,12 @@ from backend.box.status_text import (
     status_parts,
     work_text,
 )
-from backend.commands.fleet_report import FleetReport, done_by_box
+from backend.commands.fleet_report import FleetReport, done_by_box, reassign_words
 from backend.commands.progress_bar import Bar
 from backend.config import EngineName
 from backend.console import safe, say, told, write_json, write_line
 from backend.events import (
+    AnsweredTwice,
     BoxLog,
     BoxStatus,
     DispatcherChanged,
@@ -159,7 +161,7 @@ class BatchReport:
             case WritingFailed():
                 self._troubles += 1
                 self._complain(event.error)
-            case JobPrepared() | BoxLog() | EstimateCorrected():
+            case JobPrepared() | BoxLog() | EstimateCorrected() | AnsweredTwice():
                 self._note_warning(event)
 
     def conclude(self, jobs: Sequence[Job]) -> None:
@@ -190,6 +192,8 @@ class BatchReport:
             boxes = dict.fromkeys(box for job in left for box in job.boxes)
             again = f"`upsample --no-ui --box {safe(','.join(boxes))}`"
             say(f"{len(left)} {stay} in the queue{there}. {again} goes on with that.")
+            if give_away := reassign_words(left, tuple(self._paces)):
+                say(give_away)
 
     def _add_cost(self, event: Event) -> None:
         if isinstance(event, JobDone | JobFailed | JobDrawnAgain) and event.cost is not None:
@@ -236,8 +240,12 @@ class BatchReport:
                 self._complain(f"{event.name} stays in the queue: {event.reason}")
         self._draw()
 
-    def _note_warning(self, event: JobPrepared | BoxLog | EstimateCorrected) -> None:
+    def _note_warning(
+        self, event: JobPrepared | BoxLog | EstimateCorrected | AnsweredTwice
+    ) -> None:
         match event:
+            case AnsweredTwice():
+                self._complain(answered_twice_words(event))
             case EstimateCorrected() if event.text:
                 self._complain(event.text)
             case JobPrepared() if event.warning:

@@ -49,7 +49,23 @@ class FleetReport:
         ]
 
 
+def reassign_words(left: Iterable[Job], boxes: Sequence[str]) -> str:
+    """Return how to give away what one of these boxes has of the jobs that are left; empty for one box."""
+    of_boxes = Counter(job.box for job in left if not job.is_untaken)
+    if len(boxes) < 2 or not of_boxes:
+        return ""
+    box = of_boxes.most_common(1)[0][0]
+    other = next(name for name in boxes if name != box)
+    return (
+        f"Should {safe(box)} not come back, `upsample queue reassign --from {safe(box)} --box {safe(other)}` "
+        f"gives what it has to {safe(other)}."
+    )
+
+
 def done_by_box(jobs: Iterable[Job]) -> str:
-    """Return how many of these jobs each box of a fleet has done, in words; empty where there is none."""
-    done = Counter(job.box for job in jobs if job.fleet and job.state is State.DONE)
+    """Return how many of these jobs each box has done, in words; empty where they are no fleet's."""
+    jobs = tuple(jobs)
+    if not any(job.fleet for job in jobs):
+        return ""
+    done = Counter(job.box for job in jobs if job.state is State.DONE)
     return ", ".join(f"{safe(box)} {count}" for box, count in sorted(done.items()))

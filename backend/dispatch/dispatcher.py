@@ -11,6 +11,7 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from functools import partial
 
 from backend.box.asker import Asker
 from backend.box.link import Box, JournalCursor, Link
@@ -23,6 +24,7 @@ from backend.dispatch.flight import Flight, Flights, FlightState
 from backend.dispatch.hand_over import HandOver
 from backend.dispatch.last_welcome import LastWelcome
 from backend.dispatch.ledger import Ledger
+from backend.dispatch.left_behind import LeftBehind
 from backend.dispatch.moments import MomentReporter
 from backend.dispatch.picture_cache import trim_kept
 from backend.dispatch.preparation import Preparation
@@ -98,6 +100,10 @@ class Dispatcher(Recipient[Ready]):
             box, self._flights, self._ledger, self._waiting, self._last_welcome, watch
         )
         self._hand_over.is_wanted = hand_over
+        others = partial(member.fleet.let_go, box.name) if member is not None else None
+        self._left_behind = LeftBehind(store, box.name, self._ledger, self._flights, watch, others)
+        if member is not None:
+            member.let_go = self._left_behind.lose
         self._user_requests = UserRequests(
             store, self._ledger, box.name, self._flights, alone=alone
         )
@@ -122,6 +128,7 @@ class Dispatcher(Recipient[Ready]):
         try:
             self._taker.begin(self._ledger)
             await self._enqueue(await self._ledger.begin(jobs))
+            await self._left_behind.look()
             await self._user_requests.cancel_asked()
             if self._ledger.all_ended.is_set():
                 return
@@ -186,7 +193,10 @@ class Dispatcher(Recipient[Ready]):
         await self._user_requests.pause(numbers)
 
     async def apply_requests(self, places: Mapping[int, float]) -> None:
-        """Apply what other processes requested: cancels and pauses of jobs, and their places in the queue."""
+        """Apply what other processes requested: cancels and pauses of jobs, other boxes for them, and their
+        places in the queue.
+        """
+        await self._left_behind.look()
         await self._user_requests.cancel_asked()
         await self._user_requests.pause_asked()
         self.reorder(places)
@@ -233,6 +243,7 @@ class Dispatcher(Recipient[Ready]):
         await self._ledger.wait_for_endings()
         of_others = await asyncio.to_thread(self._store.identities_on, self._box.name)
         self._last_welcome.take(link)
+        self._taker.note_welcome()
         if not self._last_welcome.can_ask and link.welcome.journal != seen.journal:
             await self._begin_journal(link.welcome.journal)
         await self._courier.visit(link, of_others)
@@ -314,9 +325,15 @@ class Dispatcher(Recipient[Ready]):
         await self._ledger.fail_unsendable(flight.jobs, self._unsendable)
         await self._ledger.note_unsent(self._ledger.active(flight.jobs))
         self._prepare_again(flight)
+        await self._left_behind.forget(flight.identity)
 
     async def hear_end(self, flight: Flight[Ready], end: End) -> None:
         """End the jobs of a request, or send it again if the box could not keep it."""
+        await self._end_flight(flight, end)
+        if not isinstance(end, Refused):
+            await self._left_behind.hear(end)
+
+    async def _end_flight(self, flight: Flight[Ready], end: End) -> None:
         match end:
             case Finished():
                 keep = self._store.keep_answer  # an equal request finds it, or the flight
@@ -324,6 +341,7 @@ class Dispatcher(Recipient[Ready]):
                 self._release(flight)
                 await self._counts.hear(flight.jobs, end.answer)
                 await self._ledger.finish(flight, end.answer)
+                await self._left_behind.tell_others(tuple(flight.jobs))
             case Failed(kind="pictures" | "replaced") if (
                 self._resent[flight.identity] < MOST_RESENT
             ):
@@ -371,6 +389,7 @@ class Dispatcher(Recipient[Ready]):
     async def hear_of_others(self, message: Durable) -> None:
         """Note how a request of an earlier run, or of a job that waits here, has ended."""
         await self._ledger.note_end_elsewhere(message)
+        await self._left_behind.hear(message)
 
     async def hear_of_moment(self, message: FromBox) -> None:
         """Report what the box says of the present moment."""

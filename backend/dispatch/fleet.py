@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from dataclasses import replace
 
 from backend.planning.pace import Pace
@@ -43,6 +43,8 @@ class Fleet:
         self._untaken: dict[_Group, deque[tuple[int, int]]] = {}
         """Position and number of each untaken job, in sending order."""
         self._members: dict[str, FleetMember] = {}
+        self._met: set[str] = set()
+        """The boxes that have had a run. None of them is awaited again."""
 
     async def look(self) -> None:
         """Read which jobs can be taken: some were queued, given back, or moved."""
@@ -70,14 +72,22 @@ class Fleet:
         with these settings, as it is set up now.
         """
         self._members[box] = FleetMember(self, box, pace, can_do)
+        self._members[box].is_awaited = box not in self._met
         asyncio.get_running_loop().call_later(_AWAITED_SECONDS, self.wake)
         return self._members[box]
 
     def leave(self, member: FleetMember) -> None:
         """Let a box take no more jobs, because its run has ended."""
+        self._met.add(member.box)
         if self._members.get(member.box) is member:
             del self._members[member.box]
             self.wake()
+
+    async def let_go(self, box: str, number: int) -> None:
+        """Let the other boxes let go of a job that this one has answered."""
+        for member in tuple(self._members.values()):
+            if member.box != box and member.let_go is not None:
+                await member.let_go(number)
 
     def others(self, box: str) -> list[BoxLoad]:
         """Return what the other boxes have to do which can take a job of this box now, or in a moment."""
@@ -117,6 +127,8 @@ class FleetMember:
         """How long an answer takes; None while that is not known."""
         self.load: BoxLoad | None = None
         """What the box has to do; None while it cannot take a job."""
+        self.let_go: Callable[[int], Awaitable[None]] | None = None
+        """Lets the run on this box let go of a job."""
         self.is_awaited = True
         """Whether its link may be live in a moment, for the first time."""
         self._slots = pace.slots

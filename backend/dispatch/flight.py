@@ -127,11 +127,17 @@ class Flights(Generic[C]):
             flight.jobs.add(job)
         return flight is not None
 
-    def believe(self, identity: str, job: int) -> None:
-        """Add a request that was sent for this job in an earlier run, unless it is in flight already."""
+    def believe(self, identity: str, *jobs: int) -> None:
+        """Add a request that was sent for these jobs in an earlier run, unless it is in flight already."""
         flight = self._flights.setdefault(identity, Flight(identity, None, FlightState.BELIEVED))
-        flight.jobs.add(job)
+        flight.jobs.update(jobs)
         self.signal(flight)
+
+    def ask_instead(self, flight: Flight[C]) -> None:
+        """Let the box be asked about a request, and not be sent it any more."""
+        if flight.state is FlightState.UNSENT:
+            flight.cargo, flight.state = None, FlightState.BELIEVED
+            self.signal(flight)
 
     def remove(self, flight: Flight[C]) -> None:
         """Remove a request that is no longer in flight."""

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from backend.dispatch.done_event import done_event
 from backend.errors import ConfigError, UpsampleError
 from backend.events import (
     Event,
     JobCancelled,
-    JobDone,
     JobDrawnAgain,
     JobFailed,
     JobPaused,
@@ -43,7 +43,8 @@ class JobChange:
     job: Job
     """As it is now."""
     is_queued_anew: bool
-    """Whether somebody has queued or resumed it. A run that ends puts jobs back into the queue, too."""
+    """Whether somebody has queued or resumed it, or given it to another box. A run that ends puts jobs back
+    into the queue, too."""
 
 
 class JobChanges:
@@ -53,8 +54,8 @@ class JobChanges:
         self._store = store
         self._since = time.time()
         self._known: dict[int, tuple[float, State]] = {}
-        self._asked: dict[int, int] = {}
-        """The batch with which each job was queued last."""
+        self._asked: dict[int, tuple[int, str]] = {}
+        """The batch with which each job was queued last, and its box."""
         self._polls = itertools.count(1)
 
     def poll(self) -> list[JobChange]:
@@ -66,13 +67,13 @@ class JobChanges:
         self._since = max([self._since, *(changed for changed, _ in new.values())])
         jobs = sorted(self._store.jobs(new), key=lambda job: job.changed) if new else []
         changed = [JobChange(job, self._is_queued_anew(job, before)) for job in jobs]
-        self._asked |= {job.number: job.asked for job in jobs}
+        self._asked |= {job.number: (job.asked, job.box) for job in jobs}
         return changed
 
     def _is_queued_anew(self, job: Job, before: Mapping[int, tuple[float, State]]) -> bool:
         if job.state is not State.QUEUED:
             return False
-        if job.number not in before or self._asked.get(job.number) != job.asked:
+        if job.number not in before or self._asked.get(job.number) != (job.asked, job.box):
             return True
         state = before[job.number][1]
         return state.ended or state is State.PAUSED
@@ -81,7 +82,7 @@ class JobChanges:
         """Do not report the current states of these jobs."""
         jobs = tuple(jobs)
         self._known |= {job.number: (job.changed, job.state) for job in jobs}
-        self._asked |= {job.number: job.asked for job in jobs}
+        self._asked |= {job.number: (job.asked, job.box) for job in jobs}
 
 
 class Follower:
@@ -155,17 +156,7 @@ class Follower:
             prompt = taken_prompt(answer, job).text
         except UpsampleError as error:
             return JobFailed(job.number, job.name, str(error))
-        return JobDone(
-            job=job.number,
-            name=job.name,
-            prompt=prompt,
-            finish_reason=answer.finish_reason,
-            engine=answer.engine,
-            seconds=answer.ended - answer.started,
-            prompt_tokens=answer.prompt_tokens,
-            completion_tokens=answer.completion_tokens,
-            cost=answer.cost,
-        )
+        return done_event(job, prompt, answer, answer.cost)
 
     async def _write_files(self) -> None:
         """Write the results of files whose jobs have all ended.

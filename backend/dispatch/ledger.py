@@ -10,16 +10,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 
+from backend.dispatch.done_event import done_event
 from backend.dispatch.draws import DrawAgain, judge
 from backend.dispatch.flight import Flight
 from backend.dispatch.prepare import Ready
 from backend.dispatch.result_files import ResultFiles
+from backend.dispatch.second_answers import keep_second_answer
 from backend.dispatch.told_costs import with_told_costs
 from backend.errors import UpsampleError
 from backend.events import (
     Event,
     JobCancelled,
-    JobDone,
     JobDrawnAgain,
     JobFailed,
     JobPaused,
@@ -52,7 +53,7 @@ class Ledger:
         self._store = store
         self._box = box
         self._watch = watch
-        self._files = ResultFiles(store, watch, force=force)
+        self.files = ResultFiles(store, watch, force=force)
         self._remaining: dict[int, Job] = {}
         self.is_kept_open = False
         """Whether the run goes on without a job, because others may join it. Set by `keep_open`."""
@@ -76,14 +77,14 @@ class Ledger:
             self.all_ended.set()
         named = {job.destination: None for job in jobs}
         for destination in named:
-            if self._files.is_complete(destination):
-                await self._files.deliver(destination)
+            if self.files.is_complete(destination):
+                await self.files.deliver(destination)
         # Earlier runs may have been killed after they stored an answer and before they wrote its file.
         numbers = {job.number for job in jobs}
         for due in await asyncio.to_thread(undelivered, self._store, self._box):
             if due.file not in named:
                 named[due.file] = None
-                await self._files.deliver(due.file, is_of_other_run=due.job.number not in numbers)
+                await self.files.deliver(due.file, is_of_other_run=due.job.number not in numbers)
         return unended
 
     def add(self, jobs: Sequence[Job]) -> list[Job]:
@@ -100,7 +101,7 @@ class Ledger:
         self._postponed.discard(job.number)
         self._remaining[job.number] = job
         self._claimed.discard(job.number)
-        self._files.expect(job)
+        self.files.expect(job)
         self.all_ended.clear()
 
     def keep_open(self, wanted: bool) -> None:
@@ -216,13 +217,14 @@ class Ledger:
         answer = await asyncio.to_thread(self._store.answer, identity, self._box)
         if answer is not None:
             is_paid = not self._untold.pop(identity, False)
-            await self.run_shielded(self._finish(self._claim(jobs), answer, is_paid=is_paid))
+            claimed = self._claim(jobs)
+            await self.run_shielded(self._finish(claimed, answer, identity, is_paid=is_paid))
         return answer is not None
 
     async def finish(self, flight: Flight[Ready], answer: Answer) -> None:
         """End the jobs that an answer is for, which is stored."""
         jobs = self._claim(self.active(flight.jobs))
-        await self.run_shielded(self._finish(jobs, answer, flight.heard))
+        await self.run_shielded(self._finish(jobs, answer, flight.identity, flight.heard))
 
     async def note_end_elsewhere(self, message: Durable) -> None:
         """Note how the box ended a request for which no job of this run waits."""
@@ -230,9 +232,11 @@ class Ledger:
             case Finished():
                 await self._keep_answer(message.job, message.answer)
             case Failed():
-                await self._note_of_earlier_runs(message.job, State.FAILED, message.message)
+                await self.run_shielded(
+                    self._end_earlier(message.job, State.FAILED, message.message)
+                )
             case Cancelled():
-                await self._note_of_earlier_runs(message.job, State.CANCELLED)
+                await self.run_shielded(self._end_earlier(message.job, State.CANCELLED))
 
     async def _keep_answer(self, identity: str, answer: Answer) -> None:
         """Store an answer, unless nobody asked for it."""
@@ -266,10 +270,6 @@ class Ledger:
         """Mark the jobs as cancelled, except those whose ending has begun."""
         await self.run_shielded(self._cancel(self._claim(jobs)))
 
-    async def _note_of_earlier_runs(self, identity: str, state: State, reason: str = "") -> None:
-        """Note how the box ended jobs that an earlier run sent; the box does not report it again."""
-        await self.run_shielded(self._end_jobs_of_earlier_runs(identity, state, reason))
-
     async def postpone(self, jobs: Iterable[Job], reason: str) -> None:
         """Put jobs that the box cannot take now back into the queue; they leave this run."""
         await self.run_shielded(self._postpone(self._claim(jobs), reason))
@@ -299,7 +299,13 @@ class Ledger:
             self._broken = self._broken or error
 
     async def _finish(
-        self, jobs: Sequence[Job], answer: Answer, heard: int = 0, *, is_paid: bool = False
+        self,
+        jobs: Sequence[Job],
+        answer: Answer,
+        identity: str,
+        heard: int = 0,
+        *,
+        is_paid: bool = False,
     ) -> None:
         ended = []
         for job, cost in with_told_costs(jobs, answer.cost, is_paid=is_paid):
@@ -316,20 +322,10 @@ class Ledger:
                 await self._note_failed(job, str(error), cost)
                 continue
             ended.append(job)
-            await asyncio.to_thread(self._store.finish, job.number, answer)
-            self._watch(
-                JobDone(
-                    job=job.number,
-                    name=job.name,
-                    prompt=cleaned.text,
-                    finish_reason=answer.finish_reason,
-                    engine=answer.engine,
-                    seconds=answer.ended - answer.started,
-                    prompt_tokens=answer.prompt_tokens,
-                    completion_tokens=answer.completion_tokens,
-                    cost=cost,
-                )
-            )
+            if await asyncio.to_thread(self._store.finish, job.number, answer, self._box, identity):
+                self._watch(done_event(job, cleaned.text, answer, cost))
+            else:
+                await keep_second_answer(self._store, self._watch, job, self._box, identity)
         await self._end(ended)
 
     def _draw_again(self, again: DrawAgain, cost: float | None) -> None:
@@ -357,12 +353,13 @@ class Ledger:
             self._watch(JobCancelled(job.number, job.name))
         await self._end(jobs)
 
-    async def _end_jobs_of_earlier_runs(self, identity: str, state: State, reason: str) -> None:
+    async def _end_earlier(self, identity: str, state: State, reason: str = "") -> None:
+        """End jobs that an earlier run sent; the box does not report it again."""
         for job in await asyncio.to_thread(self._store.sent, self._box, identity):
             if not self.knows(job.number):
                 error = explain(self._store, job, reason) if reason else ""
                 await self._set_state(job, state, error)
-                await self._files.deliver(job.destination, is_of_other_run=True)
+                await self.files.deliver(job.destination, is_of_other_run=True)
 
     async def _postpone(self, jobs: Sequence[Job], reason: str) -> None:
         for job in jobs:
@@ -371,11 +368,17 @@ class Ledger:
             self._watch(JobPostponed(job.number, job.name, reason))
         await self._end(jobs)
 
+    async def drop(self, jobs: Iterable[Job]) -> None:
+        """Let these jobs leave the run as they are in the queue's file: another box has them now."""
+        await self.run_shielded(self._drop(self._claim(jobs)))
+
+    async def _drop(self, jobs: Sequence[Job]) -> None:
+        await self._end(jobs)
+        self._claimed.difference_update(job.number for job in jobs)
+
     async def _give_back(self, jobs: Sequence[Job]) -> None:
         await asyncio.to_thread(self._store.give_back, [job.number for job in jobs])
-        await self._end(jobs)
-        # This box may take them again.
-        self._claimed.difference_update(job.number for job in jobs)
+        await self._drop(jobs)  # this box may take them again
 
     async def _pause(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
@@ -387,7 +390,7 @@ class Ledger:
 
     async def _end(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
-            await self._files.end(job)
+            await self.files.end(job)
         for job in jobs:
             self._remaining.pop(job.number, None)
         if not self._remaining and not self.is_kept_open:

@@ -114,6 +114,8 @@ class _FleetRun:
         self._woken = {box: asyncio.Event() for box in self.boxes}
         self._fleet = Fleet(self.store, numbers, self._wake)
         await self._fleet.look()
+        for box, made in self.boxes.items():
+            self._fleet.join(box, made.pace)  # each is awaited, whose link is live first
         with writing_news(self.store, holder) as news:
             async with (
                 beside(poll_queue_changes(self.store, self._obey), news.write()),

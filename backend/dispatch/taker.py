@@ -58,7 +58,7 @@ class Taker:
         match event:
             case LinkChanged():
                 self._link = event.state
-                self._member.is_awaited &= event.state is LinkState.CONNECTING
+                self._member.is_awaited &= event.state in (LinkState.CONNECTING, LinkState.LIVE)
             case EngineStarting() | BoxStatus():
                 self._is_away = bool(away_words(event.stage))
             case JobDone():
@@ -71,6 +71,11 @@ class Taker:
             case _:
                 return
         self._member.fleet.wake()
+
+    def note_welcome(self) -> None:
+        """Note that the box has greeted over a new link, with its slots."""
+        if self._member is not None:
+            self._member.fleet.wake()
 
     def begin(self, ledger: Ledger) -> None:
         """Keep the run open if there are jobs to take. To be called before the run begins."""
@@ -118,11 +123,12 @@ class Taker:
             self._taken.add(job.number)
             self._watch(JobTaken(job.number, job.name, member.box))
         await add(jobs)
+        member.fleet.wake()  # another box may have left these to this one
 
     def _load(self, member: FleetMember, ledger: Ledger) -> BoxLoad | None:
         """Return what the box has to do; None while it cannot take a job."""
         can_take = self._link is LinkState.LIVE and not self._is_away and not ledger.postponed
-        if not can_take or not self._waiting.may_send:
+        if not can_take or not self._waiting.may_send or not self._last_welcome.slots:
             return None
         return BoxLoad(self._last_welcome.slots, ledger.active_count, member.seconds)
 

@@ -12,6 +12,7 @@ from backend.store.attempts import Attempt, attempts_at, begin_attempt, end_atte
 from backend.store.database import EACH, Database, array
 from backend.store.job import Draw, Job, Order, State
 from backend.store.job_rows import COLUMNS, draws_column, insert_job, job_of
+from backend.store.left_behind import give_to, note_left_behind
 from backend.store.paths import path_of
 from remote.protocol import Answer
 
@@ -178,16 +179,27 @@ class Jobs(Database):
             self._set_state(db, number, State.RUNNING)
             begin_attempt(db, number, attempt, ended_before)
 
-    def finish(self, number: int, answer: Answer) -> None:
-        """Store that a job is done with this answer, and the end of its attempt."""
+    def finish(self, number: int, answer: Answer, box: str = "", identity: str = "") -> bool:
+        """Store that a job is done with this answer, and the end of its attempt.
+
+        `box` has given it to the request with this identity; where they are empty, it is the job's own
+        request. The first answer counts: when the job is done with that of another box, nothing changes, and
+        False is returned.
+        """
         with self._transaction() as db:
-            was_sent = db.execute(
-                "SELECT 1 FROM jobs WHERE number = ? AND state IN (?, ?)",
-                (number, State.SENT, State.RUNNING),
+            row = db.execute(
+                "SELECT state, box, identity FROM jobs WHERE number = ?", (number,)
             ).fetchone()
-            if was_sent:
+            if row and box and (row["box"], row["identity"]) != (box, identity):
+                if row["state"] == State.DONE:
+                    return False
+                if row["identity"]:  # the box that has the job now may answer it, too
+                    note_left_behind(db, row["box"], row["identity"], number)
+                give_to(db, number, box, identity)
+            if row and State(row["state"]).on_box:
                 ensure_attempt(db, number, answer.attempt, max(0.0, answer.ended - answer.started))
             self._set_state(db, number, State.DONE)
+            return True
 
     def note_draw(self, job: Job, draw: Draw, *, again: bool) -> None:
         """Store that an answer to a job was not as it must be; with `again`, the job waits for another one.

@@ -249,6 +249,10 @@ CREATE TABLE left_behind (
     PRIMARY KEY (box, identity, job)
 );
 """,
+    # 17: the request of each of these, as its box answers it.
+    """
+ALTER TABLE left_behind ADD COLUMN request TEXT;
+""",
 )
 """SQL that makes each version of the schema from the one before. New steps go at the end; none is changed."""
 

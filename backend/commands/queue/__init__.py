@@ -48,7 +48,7 @@ def jobs_numbered(store: Store, numbers: Sequence[int]) -> list[Job]:
 
 def say_who_does_them(jobs: Iterable[Job]) -> None:
     """Tell the user which process sends the given jobs, which wait again."""
-    for box in sorted({job.box for job in jobs}):
+    for box in sorted({",".join(job.boxes) for job in jobs}):
         say(
             f"An open upsample takes up what waits for {box}; else `upsample --no-ui --box {box}` does."
         )

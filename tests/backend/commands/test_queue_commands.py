@@ -13,6 +13,7 @@ import pytest
 from backend.cli import run
 from backend.commands.queue import cancel as cancel_command
 from backend.commands.queue import pause as pause_command
+from backend.config import user_file
 from backend.dispatch.lock import dispatcher_lock
 from backend.exit_codes import ExitCode
 from backend.results.review import decide
@@ -333,3 +334,68 @@ def test_the_queue_is_cleared_while_another_process_works_on_it(
     written(store, *queue(store, State.DONE, State.RUNNING))
     with dispatcher_lock(store):
         assert outcomes(capsys, "clear") == (ExitCode.OK, {1: "forgotten"})
+
+
+# --- another box ---------------------------------------------------------------------------------
+
+
+def two_boxes(model: str = "pixtral") -> None:
+    """A config with the boxes h100 and a100, of which the second has this model."""
+    user_file().parent.mkdir(parents=True, exist_ok=True)
+    user_file().write_text(
+        "[boxes.h100]\nhost = 'one'\nengine = 'vllm'\nmodel = 'pixtral'\n"
+        f"[boxes.a100]\nhost = 'two'\nengine = 'vllm'\nmodel = '{model}'\n"
+    )
+
+
+def of_h100(store: Store, *states: State) -> list[Job]:
+    jobs = queue(store, *[State.QUEUED] * len(states))
+    store.reassign([job.number for job in jobs], "h100")
+    for job, state in zip(jobs, states, strict=True):
+        store.set_state(job.number, state)
+    return jobs
+
+
+def test_jobs_are_given_to_another_box(store: Store, capsys: Capsys) -> None:
+    two_boxes()
+    waiting, sent, done = of_h100(store, State.QUEUED, State.SENT, State.DONE)
+    code, told = outcomes(
+        capsys, "reassign", *(str(job.number) for job in (waiting, sent, done)), "--box", "a100"
+    )
+    assert code == ExitCode.SOME_FAILED
+    assert told == {
+        waiting.number: "given to a100, from h100",
+        sent.number: "given to a100, from h100",
+        done.number: "was done already",
+    }
+    assert [job.number for job in store.to_do("a100")] == [waiting.number, sent.number]
+    code, told = outcomes(capsys, "reassign", str(sent.number), "--box", "a100")
+    assert told == {sent.number: "is a job of a100 already"}
+
+
+def test_all_that_a_box_has_is_given_to_another_one(store: Store, capsys: Capsys) -> None:
+    two_boxes()
+    (here,) = queue(store, State.QUEUED)
+    jobs = of_h100(store, State.QUEUED, State.RUNNING, State.FAILED)
+    code, told = outcomes(capsys, "reassign", "--from", "h100", "--box", "a100")
+    assert (code, list(told)) == (ExitCode.OK, [job.number for job in jobs[:2]])
+    assert store.jobs([here.number])[0].box == "local"
+
+
+def test_a_box_with_another_model_gets_jobs_only_when_that_is_asked_for(
+    store: Store, capsys: Capsys
+) -> None:
+    two_boxes("qwen")
+    (job,) = of_h100(store, State.SENT)
+    wanted = ["queue", "reassign", str(job.number), "--box", "a100"]
+    assert run(wanted) == ExitCode.USAGE
+    assert "the model is pixtral on h100, qwen on a100" in capsys.readouterr().err
+    assert store.jobs([job.number])[0].state is State.SENT
+    assert run([*wanted, "--mixed"]) == ExitCode.OK
+    assert store.jobs([job.number])[0].box == "a100"
+
+
+def test_jobs_are_given_to_a_box_that_there_is(store: Store, capsys: Capsys) -> None:
+    (job,) = queue(store, State.QUEUED)
+    assert run(["queue", "reassign", str(job.number), "--box", "a100"]) == ExitCode.USAGE
+    assert "no box is named 'a100'" in capsys.readouterr().err

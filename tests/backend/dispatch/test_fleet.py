@@ -19,10 +19,11 @@ from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.fleet import FleetMember
 from backend.dispatch.run_fleet import FleetBox, run_fleet
 from backend.errors import BoxUntrusted
-from backend.events import Event, JobTaken, LinkChanged, LinkState
+from backend.events import AnsweredTwice, Event, JobDone, JobTaken, LinkChanged, LinkState
 from backend.planning import sharing
 from backend.planning.orders import Batch, make_jobs
 from backend.planning.pace import Pace
+from backend.results.writing import load_result
 from backend.specs.scan import scan
 from backend.store import Job, State, Store
 from tests.support.near_box import BOX, NearBox, NearLink, serving_near
@@ -197,3 +198,82 @@ async def test_a_run_after_a_broken_off_one_repeats_nothing(scene: Scene) -> Non
         pass
     assert {job.state for job in scene.now(jobs)} == {State.DONE}
     assert sorted(scene.begun(), key=int) == [str(number) for number in range(12)]
+
+
+# --- another box ---------------------------------------------------------------------------------
+
+
+def reassign(scene: Scene, jobs: list[Job], box: str) -> None:
+    """As another process does it."""
+    with closing(Store(scene.store.path)) as other:
+        other.reassign([job.number for job in jobs], box)
+
+
+async def with_slow_box_away(scene: Scene, jobs: list[Job]) -> list[Job]:
+    """Everything is done that the fast box can do; returns what the slow one has."""
+    await until(lambda: len(scene.begins("slow")) == 2)
+    scene.boxes["slow"].is_down = True
+    scene.boxes["slow"].cut()
+    scene.boxes["fast"].engine.let()
+
+    def left() -> list[Job]:
+        return [job for job in scene.now(jobs) if job.state is not State.DONE]
+
+    await until(lambda: len(left()) <= 4)
+    return left()
+
+
+async def test_what_a_dead_box_had_is_done_by_the_one_that_it_is_given_to(scene: Scene) -> None:
+    jobs = scene.queue(20)
+    async with scene.running(jobs):
+        left = await with_slow_box_away(scene, jobs)
+        assert left
+        reassign(scene, left, "fast")
+    assert {(job.box, job.state) for job in scene.now(jobs)} == {("fast", State.DONE)}
+    again = {prompt for prompt in scene.begun() if scene.begun().count(prompt) > 1}
+    assert again <= set(scene.begins("slow"))
+    written = (scene.folder / "out" / "batch.txt").read_text()
+    assert written.count("\n") == 20
+
+
+async def test_the_answer_of_the_first_box_counts_when_it_is_back_before_the_other_has_answered(
+    scene: Scene,
+) -> None:
+    jobs = scene.queue(4)
+    slow, fast = scene.boxes["slow"], scene.boxes["fast"]
+    async with scene.running(jobs):
+        await until(lambda: len(scene.begun()) == 4)
+        of_slow = [job for job in scene.now(jobs) if job.box == "slow"]
+        slow.is_down = True
+        slow.cut()
+        reassign(scene, of_slow[:1], "fast")
+        number = of_slow[0].number
+        await until(lambda: scene.store.jobs([number])[0].box == "fast")
+        slow.is_down = False
+        slow.engine.let()
+        await until(lambda: scene.store.jobs([number])[0].state is State.DONE)
+        (job,) = scene.store.jobs([number])
+        assert job.box == "slow"
+        fast.engine.let()
+    assert {job.state for job in scene.now(jobs)} == {State.DONE}
+    assert sum(isinstance(event, JobDone) for event in scene.events) == 4
+    assert len(scene.store.jobs()) == 4
+
+
+async def test_a_second_answer_is_kept_as_a_candidate_and_said(scene: Scene) -> None:
+    jobs = scene.queue(20)
+    async with scene.running(jobs):
+        left = await with_slow_box_away(scene, jobs)
+        given = left[0]
+        reassign(scene, [given], "fast")
+        await until(lambda: scene.store.jobs([given.number])[0].state is State.DONE)
+        scene.boxes["slow"].is_down = False
+        scene.boxes["slow"].engine.let()
+        await until(lambda: any(isinstance(event, AnsweredTwice) for event in scene.events))
+    (twice,) = [event for event in scene.events if isinstance(event, AnsweredTwice)]
+    assert (twice.job, twice.box) == (given.number, "slow")
+    (kept,) = scene.store.jobs([twice.candidate])
+    assert (kept.box, kept.state, kept.held, kept.entry) == ("slow", State.DONE, True, given.entry)
+    assert scene.store.jobs([given.number])[0].box == "fast"
+    assert scene.store.left_behind("slow") == []
+    assert load_result(scene.store, kept).prompt

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,82 @@ def test_the_box_that_answered_is_the_jobs_box(store: Store) -> None:
     store.finish(number, ANSWER)
     (job,) = store.jobs([number])
     assert (job.box, job.boxes, job.state) == ("a100", ("a100",), State.DONE)
+
+
+# --- another box ---------------------------------------------------------------------------------
+
+
+def sent(store: Store, box: str = "h100") -> int:
+    """A job that this box has accepted."""
+    (number,) = queue(store, "a")
+    store.take(box, [number])
+    store.set_request(number, REQUEST, 10)
+    store.count_attempt(number)
+    store.set_state(number, State.SENT)
+    return number
+
+
+def test_a_job_that_is_given_to_another_box_is_its_own_and_may_be_answered_by_both(
+    store: Store,
+) -> None:
+    number = sent(store)
+    (before,) = store.reassign([number], "a100")
+    assert (before.box, before.state) == ("h100", State.SENT)
+    (job,) = store.to_do("a100")
+    assert (job.number, job.state, job.fleet, job.identity) == (number, State.QUEUED, "", None)
+    assert store.to_do("h100") == []
+    assert store.left_behind("h100") == [(REQUEST.job_id(), number)]
+
+
+def test_what_was_never_sent_is_only_let_go_of(store: Store) -> None:
+    untaken, taken = queue(store, "a", "b")
+    store.take("h100", [taken])
+    assert [job.number for job in store.reassign([untaken, taken], "a100")] == [untaken, taken]
+    assert store.left_behind("h100") == [("", taken)]
+
+
+def test_ended_jobs_and_those_of_the_box_itself_stay_as_they_are(store: Store) -> None:
+    ended, own = queue(store, "a", "b")
+    store.take("a100", [ended, own])
+    store.set_state(ended, State.FAILED, "no")
+    assert store.reassign([ended, own], "a100") == []
+    assert store.reassign([ended], "h100") == []
+
+
+def test_a_paused_job_stays_paused(store: Store) -> None:
+    (number,) = queue(store, "a")
+    store.set_state(number, State.PAUSED)
+    store.reassign([number], "a100")
+    (job,) = store.jobs([number])
+    assert (job.box, job.state) == ("a100", State.PAUSED)
+
+
+def test_the_first_answer_counts_whichever_box_gives_it(store: Store) -> None:
+    number = sent(store)
+    store.reassign([number], "a100")
+    other = replace(REQUEST, engine="another build")
+    store.set_request(number, other, 10)
+    identity = REQUEST.job_id()
+    store.keep_answer(identity, "h100", ANSWER)
+    assert store.finish(number, ANSWER, "h100", identity)
+    (job,) = store.jobs([number])
+    assert (job.box, job.identity, job.state) == ("h100", identity, State.DONE)
+    assert store.request(number) == REQUEST
+    assert not store.finish(number, ANSWER, "a100", other.job_id())
+
+    store.keep_answer(other.job_id(), "a100", ANSWER)
+    kept = store.keep_second_answer(number, "a100", other.job_id())
+    assert kept is not None
+    assert kept == store.keep_second_answer(number, "a100", other.job_id())
+    (candidate,) = store.jobs([kept])
+    assert (candidate.box, candidate.state, candidate.held) == ("a100", State.DONE, True)
+    assert store.request(kept) == other
+    assert [job.number for job in store.with_destination(candidate.destination)] == [number]
+
+
+def test_an_answer_that_counts_already_is_no_second_one(store: Store) -> None:
+    number = sent(store)
+    identity = REQUEST.job_id()
+    store.finish(number, ANSWER, "h100", identity)
+    assert store.finish(number, ANSWER, "h100", identity)
+    assert store.keep_second_answer(number, "h100", identity) is None
