@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from backend.compose.pattern import MOST_NAME_BYTES
-from backend.compose.record import Recorder
+from backend.compose.record import Recorder, RecordKind
 from backend.errors import InputError, ResultError
 from backend.files import write_whole
 from backend.files.new_files import put_new
@@ -60,7 +60,7 @@ def edit_prompt(spec: Spec, prompt: str, cwd: Path) -> Changed:
     try:
         before = place.read_bytes()
         with open_folder(place.parent) as folder:
-            recorder = Recorder(place.parent, cwd, makes_folder=False)
+            recorder = Recorder(place.parent, cwd, RecordKind.EDITED)
             try:
                 recorder.note(place.name, made.data, before)
                 write_whole(place, made.data, folder=folder)
@@ -99,7 +99,7 @@ def duplicate(spec: Spec, cwd: Path) -> Changed:
         with open_folder(Path(os.path.realpath(file.parent))) as folder:
             name = _free_name(stem, file.suffix, folder)
             data = _copied(contents, entry, Path(name).stem).encode()
-            recorder = Recorder(Path(os.path.realpath(file.parent)), cwd, makes_folder=False)
+            recorder = Recorder(Path(os.path.realpath(file.parent)), cwd, RecordKind.EDITED)
             try:
                 recorder.note(name, data)
                 put_new(name, data, folder)

@@ -1,7 +1,7 @@
-"""The record of what a composition wrote, by which it can be undone.
+"""The record of what a composition or an edit wrote, by which it can be undone.
 
 Each record is a file of JSON lines in the user's data folder. A file is noted before it is written, so that
-the record is complete however the program ends. Only the newest records are kept.
+the record is complete however the program ends. Only the newest records of each kind are kept.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 
@@ -31,6 +32,14 @@ MOST_REPLACED_BYTES = 64 * 1024 * 1024
 _KEPT = 20
 """How many records are kept."""
 _SUFFIX = ".jsonl"
+
+
+class RecordKind(StrEnum):
+    """What a record is about. The value is the name of the folder with such records."""
+
+    COMPOSED = "composed"
+    EDITED = "edited"
+    """A change of one file, which only the app that did it undoes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +65,20 @@ class Undone:
 
 
 class Recorder:
-    """Writes the record of one composition."""
+    """Writes one record."""
 
-    def __init__(self, folder: Path, cwd: Path, *, makes_folder: bool) -> None:
-        """Begin a record. `makes_folder` says that the composition makes the folder. Raises OSError."""
-        make_private_folder(records_folder())
-        self.file = records_folder() / f"{time.time_ns()}{_SUFFIX}"
+    def __init__(
+        self,
+        folder: Path,
+        cwd: Path,
+        kind: RecordKind = RecordKind.COMPOSED,
+        *,
+        makes_folder: bool = False,
+    ) -> None:
+        """Begin a record of files in `folder`, which the composition may make. Raises OSError."""
+        self._kind = kind
+        make_private_folder(records_folder(kind))
+        self.file = records_folder(kind) / f"{time.time_ns()}{_SUFFIX}"
         self._descriptor = open_private(self.file, os.O_EXCL | os.O_APPEND)
         self._write({"folder": str(folder), "cwd": str(cwd), "makes_folder": makes_folder})
 
@@ -77,7 +94,7 @@ class Recorder:
         os.close(self._descriptor)
         if is_empty:
             self.file.unlink(missing_ok=True)
-        for old in _records()[_KEPT:]:
+        for old in _records(self._kind)[_KEPT:]:
             old.unlink(missing_ok=True)
 
     def _write(self, line: dict[str, Json]) -> None:
@@ -86,14 +103,15 @@ class Recorder:
             data = data[os.write(self._descriptor, data) :]
 
 
-def records_folder() -> Path:
-    """Return the folder of the records, which need not exist."""
-    return platformdirs.user_data_path("upsample") / "composed"
+def records_folder(kind: RecordKind = RecordKind.COMPOSED) -> Path:
+    """Return the folder of such records, which need not exist."""
+    return platformdirs.user_data_path("upsample") / kind.value
 
 
 def latest_record(cwd: Path) -> Path | None:
     """Return the newest record of a composition that was made in this working directory."""
-    return next((file for file in _records() if _start_of(file).get("cwd") == str(cwd)), None)
+    records = _records(RecordKind.COMPOSED)
+    return next((file for file in records if _start_of(file).get("cwd") == str(cwd)), None)
 
 
 def undo(record: Path) -> Undone:
@@ -137,9 +155,11 @@ def undo(record: Path) -> Undone:
     return Undone(folder, removed, restored, tuple(changed))
 
 
-def _records() -> list[Path]:
-    """Return the records, the newest first."""
-    return sorted(records_folder().glob(f"*{_SUFFIX}"), key=lambda file: file.name, reverse=True)
+def _records(kind: RecordKind) -> list[Path]:
+    """Return the records of a kind, the newest first."""
+    return sorted(
+        records_folder(kind).glob(f"*{_SUFFIX}"), key=lambda file: file.name, reverse=True
+    )
 
 
 def _start_of(record: Path) -> dict[str, object]:

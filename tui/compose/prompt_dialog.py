@@ -18,6 +18,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.reactive import reactive
 from textual.screen import ModalScreen
 from textual.widgets import Input, TextArea
 
@@ -39,6 +40,8 @@ from tui.tokens.verdicts import standing
 from tui.widgets.choice import Choice
 from tui.widgets.plain_text import PlainText
 from tui.widgets.typed_line import LineInput
+
+_USUAL_WIDTH = 72
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,12 @@ class PromptSaved(Message):
     """The file is written."""
 
     written: FileWritten
+
+
+class PromptArea(TextArea):
+    """An input of several lines, whose cursor does not blink."""
+
+    cursor_blink = reactive(False, init=False)
 
 
 class PromptDialog(TellsDefects, ModalScreen[FileWritten | None]):
@@ -109,7 +118,7 @@ class PromptDialog(TellsDefects, ModalScreen[FileWritten | None]):
             panel.border_title = Content(self.TITLE_TEXT)
             panel.border_subtitle = "Ctrl+S saves · Esc closes"
             yield from self.compose_fields()
-            yield TextArea(
+            yield PromptArea(
                 self._spec.prompt, soft_wrap=True, compact=True, highlight_cursor_line=False
             )
             yield PlainText(id="tokens")
@@ -155,16 +164,26 @@ class PromptDialog(TellsDefects, ModalScreen[FileWritten | None]):
 
     @on(PromptCounted)
     def _show_tokens(self, message: PromptCounted) -> None:
-        if message.draft != self._draft:
+        if message.draft == self._draft:
+            self.plan = message.plan
+            self._draw_tokens()
+
+    def on_resize(self) -> None:
+        self._draw_tokens()
+
+    def _draw_tokens(self) -> None:
+        plan = self.plan
+        if plan is None:
             return
-        self.plan = plan = message.plan
         stands = standing(plan)
         if plan.budget is None:
             lines = [Content.styled(stands.text, stands.colour)]
             if plan.refusal is not None:
                 lines.append(Content.styled(one_line(plan.refusal.problem), MUTED))
         else:
-            lines = budget_lines(plan.budget, stands, max(20, self.query_one("#tokens").size.width))
+            # Before the first layout there is no width.
+            width = self.query_one("#tokens").size.width or _USUAL_WIDTH
+            lines = budget_lines(plan.budget, stands, width)
         self.query_one("#tokens", PlainText).update(Content("\n").join(lines))
 
     @on(PromptRefused)

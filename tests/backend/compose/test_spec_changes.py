@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backend.compose.changes import Changed, duplicate, edit_prompt, why_not_edited
-from backend.compose.record import undo
+from backend.compose.record import latest_record, undo
 from backend.errors import InputError
 from backend.specs.model import Spec
 from backend.specs.reading import read_file
@@ -95,6 +95,7 @@ def test_what_was_changed_meanwhile_is_not_written_over(folder: Path) -> None:
 
 def test_an_edit_that_was_edited_again_is_not_undone(folder: Path) -> None:
     changed = edit_prompt(spec_in(folder, "cosmos.json"), "mine", folder)
+    assert latest_record(folder) is None  # `upsample compose --undo` is not about edits
     (folder / "cosmos.json").write_text("theirs")
     assert undo(changed.record).changed == ("cosmos.json",)
     assert (folder / "cosmos.json").read_text() == "theirs"

@@ -128,6 +128,7 @@ async def test_enter_writes_and_a_key_undoes(
         assert last_note(app) == "Nothing was done that could be undone."
 
 
+@pytest.mark.campaign  # what is written is tested without the app
 async def test_what_exists_is_told_and_stays(
     app: UpsampleApp, settle: Settle, tmp_path: Path
 ) -> None:

@@ -144,6 +144,7 @@ def test_the_dialogs_look(snap_compare: SnapCompare, app: UpsampleApp, settle: S
     assert snap_compare(app, terminal_size=(80, 24), run_before=show)
 
 
+@pytest.mark.looks
 def test_a_new_spec_looks(snap_compare: SnapCompare, app: UpsampleApp, settle: Settle) -> None:
     async def show(pilot: Pilot[None]) -> None:
         await settle(pilot)
