@@ -8,6 +8,7 @@ sweep ROOT      end what a killed daemon left, and report on stdout what stays
 ray-driver …    keep the replicas of a daemon on a Ray cluster; the daemon starts it
 ray-survey …    look at a cluster, for `check`
 ray-guard ROOT  end the model server of a replica when the replica has ended, which starts it
+ray-group-guard GROUP   the same for a driver and the Ray that it has started
 daemon          serve; the setup comes on stdin, and one line on stdout says how starting went
 """
 
@@ -54,6 +55,14 @@ def main() -> int:
         from remote.daemon.start import become_daemon
 
         return become_daemon(runner)
+    if command.startswith("ray-") and (code := _do_for_ray(command, runner, arguments)) is not None:
+        return code
+    print(__doc__, file=sys.stderr)  # noqa: T201 - the box's own command line
+    return 2
+
+
+def _do_for_ray(command: str, runner: str, arguments: list[str]) -> int | None:
+    """Do what a part of the engine `ray` asks for. Returns an exit code; None for an unknown command."""
     if command == "ray-driver" and len(arguments) == 2:
         from remote.engines.ray.entry import drive
 
@@ -62,12 +71,15 @@ def main() -> int:
         from remote.engines.ray.entry import survey
 
         return survey(runner, arguments[0])
+    if command == "ray-group-guard" and len(arguments) == 1:
+        from remote.engines.ray.guard import guard_group
+
+        return guard_group(int(arguments[0]))
     if command == "ray-guard" and len(arguments) == 1:
         from remote.engines.ray.guard import guard
 
         return guard(arguments[0])
-    print(__doc__, file=sys.stderr)  # noqa: T201 - the box's own command line
-    return 2
+    return None
 
 
 def _send_messages(work: Callable[[Callable[[Finding | Offer], None]], None]) -> int:

@@ -93,7 +93,13 @@ def check_done_once(bench: VllmBox, run: Running, spec: Path) -> None:
 
 @contextlib.contextmanager
 def serving_vllm(
-    folder: Path, tiny: TinyPixtral, command: Sequence[str], *, box: str = "", vllm: str = ""
+    folder: Path,
+    tiny: TinyPixtral,
+    command: Sequence[str],
+    *,
+    engine: str = "vllm",
+    box: str = "",
+    vllm: str = "",
 ) -> Iterator[VllmBox]:
     """A user with this box as the only one. `box` and `vllm` are more lines of its two tables.
 
@@ -105,7 +111,7 @@ def serving_vllm(
         laptop.add_host("gpu-box", server.port)
         # JSON's strings and lists are TOML's.
         laptop.configure(
-            f'box = "tiny"\n[boxes.tiny]\nhost = "gpu-box"\nroot = "{root}"\nengine = "vllm"\n'
+            f'box = "tiny"\n[boxes.tiny]\nhost = "gpu-box"\nroot = "{root}"\nengine = "{engine}"\n'
             f'model = "{tiny.model}"\n{box}\n'
             f"[boxes.tiny.vllm]\ncommand = {json.dumps(command)}\n{vllm}\n"
             f'env = {{ PYTHONPATH = "{tiny.site}", HF_HUB_OFFLINE = "1" }}\n'

@@ -201,6 +201,14 @@ class RayEngine:
             return replicas.serves
         if self._memory is not None:
             return self._memory.serves
+        self._busy += 1  # a start that somebody waits for is no idle time
+        try:
+            return await self._learn_of_driver()
+        finally:
+            self._busy -= 1
+            self._idle_since = time.monotonic()
+
+    async def _learn_of_driver(self) -> str:
         deadline = time.monotonic() + _LEARN_SECONDS
         link = await self._ensure_driver()
         while time.monotonic() < deadline:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from remote.engines.ray.cluster import CannotJoin, Cluster
 from remote.engines.ray.driving import Driver
+from remote.engines.ray.guard import start_group_guard
 from remote.engines.ray.join_failures import explain
 from remote.engines.ray.messages import (
     ClusterSurvey,
@@ -153,9 +154,15 @@ class _Process:
 
     def _begin(self, setup: Setup) -> None:
         try:
+            if setup.ray is not None and not setup.ray.address:
+                start_group_guard(self._runner)
             cluster = self._make(setup, self._runner.read_bytes())
         except ImportError as error:
             self.tell(Unable(*explain(str(error), "")))
+            self._ended.set()
+            return
+        except OSError as error:
+            self.tell(Unable(str(error), for_good=False))
             self._ended.set()
             return
         self._driver = Driver(cluster, setup, self.tell)
