@@ -51,7 +51,9 @@ class DecidingPage(FilteredPage):
         self._edits: dict[int, str] = {}
         """What users made of results in their editor, by job."""
         self._pending: set[int] = set()
-        """Jobs for which a decision is on its way."""
+        """Jobs for which a decision is on its way, or is made and not read yet."""
+        self._decided: set[int] = set()
+        """Those of them for which it is made."""
 
     def show_listing(self) -> None:
         """Show the listing as it is now."""

@@ -120,6 +120,9 @@ class ReviewPage(DecidingPage):
     @on(ReviewRead)
     def _take_review(self, message: ReviewRead) -> None:
         self._trouble = ""
+        # Only now does the listing know of the decisions that were made.
+        self._pending -= self._decided
+        self._decided.clear()
         self.listing.take(message.review)
         self._go_to_asked()
         self.show_listing()
@@ -148,7 +151,7 @@ class ReviewPage(DecidingPage):
     @on(ReviewTold)
     def _tell(self, message: ReviewTold) -> None:
         if message.job is not None:
-            self._pending.discard(message.job)
+            self._decided.add(message.job)
         if message.text:
             self.notify(message.text, markup=False)
         self._read()

@@ -14,24 +14,21 @@ _MOST_NAMED = 3
 
 
 def empty_fields(answered: Answered) -> Iterator[Lint]:
-    """A field has no value, or one that is empty: the model that reads the object learns nothing from it."""
+    """A field of the object has no value, or an empty one, which tells a model nothing."""
     whole = json_object_in(answered.answer)
-    empty = [] if whole is None else list(_empty(whole))
+    empty = [] if whole is None else _empty(whole)
     if empty:
-        named = ", ".join(printable(place) for place in empty[:_MOST_NAMED])
+        named = ", ".join(printable(key) for key in empty[:_MOST_NAMED])
         more = f" and {len(empty) - _MOST_NAMED} more" if len(empty) > _MOST_NAMED else ""
         yield Lint(LintKind.EMPTY, f"Empty: {named}{more}")
 
 
-def _empty(whole: Json) -> Iterator[str]:
-    """Yield the places of empty values, as in "subjects/0/pose"."""
-    # A model may nest its answer as deeply as Python can read, which leaves nothing for a recursion.
-    left: list[tuple[str, Json]] = [("", whole)]
-    while left:
-        place, value = left.pop()
-        if value is None or (isinstance(value, str) and not value.strip()) or value in ([], {}):
-            yield place or "the object"
-        elif isinstance(value, dict):
-            left += [(f"{place}/{key}".lstrip("/"), value[key]) for key in reversed(value)]
-        elif isinstance(value, list):
-            left += [(f"{place}/{n}", value[n]) for n in reversed(range(len(value)))]
+def _empty(whole: dict[str, Json]) -> list[str]:
+    """Return the keys of the object itself that have no value. Deeper down, an empty one may well be meant:
+    a crane has no clothing.
+    """
+    return [key for key, value in whole.items() if _says_nothing(value)]
+
+
+def _says_nothing(value: Json) -> bool:
+    return value is None or value in ([], {}) or (isinstance(value, str) and not value.strip())
