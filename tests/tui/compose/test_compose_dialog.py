@@ -153,9 +153,8 @@ async def test_what_exists_is_told_and_stays(
 def test_the_dialog_looks(
     snap_compare: SnapCompare, app: UpsampleApp, settle: Settle, look: Look
 ) -> None:
-    app.theme = look.theme
-
     async def show(pilot: Pilot[None]) -> None:
+        pilot.app.theme = look.theme
         await settle(pilot)
         await pilot.press("a", "C")
         await fill(pilot, await shown(pilot), style="all")
