@@ -116,7 +116,7 @@ class _Adding:
         choices = choices_from(self._offers)
         labels = tuple(choice.label for choice in choices)
         question = Question(
-            "What is to answer? One of these, a server's URL, the path of a vllm, or a `docker run` line:",
+            "What is to answer? A number, a server's URL, the path of a vllm, or a `docker run` line:",
             "--engine",
             labels[0],
             labels,
@@ -136,9 +136,12 @@ class _Adding:
 
     def _choose_model(self, given: str = "") -> None:
         models = self._choice.models
-        ways = ["one of these"] if models else []
-        ways += [] if self._choice.is_server else ["a folder there", "a name on the Hub"]
-        text = f"Which model? {', or '.join(ways)}:"
+        if self._choice.is_server:
+            text = "Which model? A number, or its name:"
+        elif models:
+            text = "Which model? A number, a folder there, or a name on the Hub:"
+        else:
+            text = "Which model? A folder there, or a name on the Hub:"
         question = Question(text, "--model", models[0] if models else "", models)
         self._questioner.until_right(question, given, self._take_model)
 
@@ -198,8 +201,8 @@ class _Adding:
             self._choose_model()
             change_values({dotted(("boxes", self._name, "model")): json.dumps(self._model)})
             failed = self._examine()
-        model = f" with {self._model}" if self._model else ""
-        say(f"{self._name} is added, with the engine {self._choice.engine}{model}, in {file}.")
+        model = f", model {self._model}" if self._model else ""
+        say(f"{self._name} is added to {file}: engine {self._choice.engine}{model}.")
         if failed:
             warn(f"It cannot answer yet; mend that, and look again: upsample doctor {self._name}")
             return ExitCode.SOME_FAILED

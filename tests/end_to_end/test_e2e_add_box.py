@@ -63,7 +63,7 @@ def test_from_an_ssh_line_to_the_first_result_in_six_answers(laptop: Laptop, mac
         app.until(r"How will you call it", r"\[gpu\] >")
         app.type("h100")
         app.press("Enter")
-        app.until(r"h100 is added, with the engine vllm with \S+Cosmos", r"^ended with 0")
+        app.until(r"h100 is added to \S+: engine vllm, model /", r"^ended with 0")
     added = _added(laptop)
     assert added["host"] == f"{USER}@{LOOPBACK}:{machine.port}"
 
@@ -113,7 +113,7 @@ def test_each_wrong_answer_is_told_at_once_and_can_be_mended_on_the_spot(
         app.until(r"model, place: /models/elsewhere is not there", r"Which model")
         app.type("1")
         app.press("Enter")
-        app.until(r"rented is added, with the engine vllm with \S+Cosmos", r"^ended with 0")
+        app.until(r"rented is added to \S+: engine vllm, model /", r"^ended with 0")
     assert _added(laptop)["host"] == "rented"
 
 
