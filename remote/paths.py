@@ -122,6 +122,12 @@ def make_daemon_paths(root: str, run: Path | None = None) -> DaemonPaths:
     return DaemonPaths(state=state, run=run, key=key)
 
 
+def find_daemon_paths(root: str) -> DaemonPaths | None:
+    """Return the paths for `root`; None where this machine keeps nothing there. Raises FolderError."""
+    is_there = (Path(root).expanduser() / _machine_key()).is_dir()
+    return make_daemon_paths(root) if is_there else None
+
+
 def _machine_key() -> str:
     try:
         identity = _MACHINE_ID.read_text().strip()

@@ -21,9 +21,13 @@ from backend.box.login_keys import LoginKeys
 from backend.box.ssh_config.host_settings import HostSettings, known_hosts_pattern
 from backend.box.ssh_config.reading import DEFAULT_PORT
 from backend.errors import BoxUntrusted
+from backend.files import write_whole
 
 Match = tuple[Sequence[object], ...]
 """The result of a look-up in asyncssh: host keys, authorities, revoked keys, and the same for X.509."""
+
+ADDED_BY = "added-by-upsample"
+"""The comment of each line that is added to a known_hosts file, by which it is found again."""
 
 _KEY_LIST = b"SSHKRL\n\0"
 """The beginning of OpenSSH's binary lists of revoked keys."""
@@ -98,11 +102,37 @@ class KnownHosts:
 
         The key counts as known in this session even where the file cannot be written or is /dev/null.
         """
-        line = f"{known_hosts_pattern(host, port)} {key.export_public_key('openssh').decode().strip()}\n"
+        public = " ".join(key.export_public_key("openssh").decode().split()[:2])
+        line = f"{known_hosts_pattern(host, port)} {public} {ADDED_BY}\n"
         if self.own_file is not None:
             with contextlib.suppress(OSError):
                 _append(self.own_file, line)
         return replace(self, more=f"{self.more}\n{line}")
+
+
+def count_added(file: Path) -> int:
+    """Count the lines of a known_hosts file that this program added; 0 where it cannot be read."""
+    with contextlib.suppress(OSError):
+        return sum(map(_is_added, file.read_bytes().splitlines()))
+    return 0
+
+
+def remove_added(file: Path) -> None:
+    """Remove the lines that this program added to a known_hosts file; an empty file goes, too.
+
+    Raises OSError. A link stays, and what it leads to is changed.
+    """
+    target = file.resolve()
+    lines = target.read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if not _is_added(line)]
+    if kept:
+        write_whole(target, b"".join(kept))
+    else:
+        target.unlink()
+
+
+def _is_added(line: bytes) -> bool:
+    return line.split()[-1:] == [ADDED_BY.encode()]
 
 
 def _append(file: Path, line: str) -> None:

@@ -26,9 +26,9 @@ import asyncssh
 from backend.box.channel import Channel
 from backend.box.without_sftp import put_file, read_log
 from backend.errors import BoxUnreachable, BoxUnusable
-from remote.protocol import Finding, Offer
+from remote.protocol import Finding, Offer, Trace
 
-Told = TypeVar("Told", Finding, Offer)
+Told = TypeVar("Told", Finding, Offer, Trace)
 
 _ENTRY_POINT = "from remote.__main__ import main\nimport sys\nsys.exit(main())\n"
 LOG_NAME = "runner.log"
@@ -270,6 +270,13 @@ def stream_offers(
 ) -> AsyncGenerator[Offer, None]:
     """Have the runner at this path look around; see `_stream`."""
     return _stream(connection, [runner, "look"], Offer)
+
+
+def stream_traces(
+    connection: asyncssh.SSHClientConnection, command: Sequence[str]
+) -> AsyncGenerator[Trace, None]:
+    """Run a command of the runner that tells what is kept on the box; see `_stream`."""
+    return _stream(connection, command, Trace)
 
 
 async def _stream(

@@ -13,6 +13,7 @@ import shlex
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncssh
 
@@ -66,6 +67,15 @@ async def connect(host: str, asker: Asker) -> AsyncIterator[asyncssh.SSHClientCo
             tunnel = await stack.enter_async_context(_connect_hop(settings, tunnel, asker))
         assert tunnel is not None  # noqa: S101 - the last hop is always there
         yield tunnel
+
+
+async def find_known_hosts_files(host: str) -> list[Path]:
+    """Return the user's files of known hosts for a host and for those on the way to it. Raises BoxError."""
+    way = await _find_way(host)
+    try:
+        return [file for settings in way for file in settings.users_known_hosts]
+    except ValueError as error:
+        raise _misconfigured(way[-1].destination, error) from error
 
 
 async def _find_way(host: str) -> list[HostSettings]:

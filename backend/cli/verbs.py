@@ -19,6 +19,7 @@ from backend.cli.estimate import estimate
 from backend.cli.fit import fit
 from backend.cli.hint import hint
 from backend.cli.limits import limits
+from backend.cli.uninstall import uninstall
 from backend.cli.upsample import upsample
 
 # Each paragraph is one line; cyclopts wraps it to the width of the terminal.
@@ -39,7 +40,7 @@ app = App(
 )
 app.default(upsample)
 app.command(doctor, help=DOCTOR_HELP)
-for verb in (compose, estimate, fit, hint, limits, deploy, demo):
+for verb in (compose, estimate, fit, hint, limits, deploy, demo, uninstall):
     app.command(verb)
 add_completion(app)
 for group in (config, queue, box, results, cache):

@@ -184,17 +184,23 @@ async def _read_status(link: Link) -> Status | None:
 
 async def _stop(box: Box, asker: Asker) -> int:
     async with open_connection(box, asker) as connection:
-        try:
-            async with (
-                asyncio.timeout(_STOP_SECONDS),
-                open_link_over(connection, box, FROM_NOW_ON, look=True) as link,
-            ):
-                await link.send(Stop(only_idle=False))
-                async for _ in link.messages():
-                    pass
-        except TimeoutError:
-            raise BoxUnusable(f"the daemon on {box.name} does not end") from None
+        unfinished = await end_daemon(connection, box)
         await _sweep(connection, box)
+    return unfinished
+
+
+async def end_daemon(connection: asyncssh.SSHClientConnection, box: Box) -> int:
+    """End the box's daemon in order, and return how many jobs it has not finished. Raises BoxError."""
+    try:
+        async with (
+            asyncio.timeout(_STOP_SECONDS),
+            open_link_over(connection, box, FROM_NOW_ON, look=True) as link,
+        ):
+            await link.send(Stop(only_idle=False))
+            async for _ in link.messages():
+                pass
+    except TimeoutError:
+        raise BoxUnusable(f"the daemon on {box.name} does not end") from None
     return link.welcome.unfinished
 
 

@@ -179,7 +179,11 @@ def _bytes(kept: Sequence[KeptPictures | KeptMedium]) -> int:
 
 
 def _size_text(kept: Sequence[KeptPictures | KeptMedium]) -> str:
-    count = _bytes(kept)
+    return bytes_text(_bytes(kept))
+
+
+def bytes_text(count: int) -> str:
+    """Write a number of bytes in the unit that fits: "1.5 GB", "0.3 kB"."""
     for unit, size in (("GB", 1e9), ("MB", 1e6)):
         if count >= size:
             return f"{count / size:,.1f} {unit}"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from backend.addresses import address_of
 from backend.config import load_settings
-from backend.errors import LinkError, UpsampleError
+from backend.errors import ConfigError, LinkError, UpsampleError
 from backend.planning.orders import resolve_hint_video_dir
 from backend.store import Job, Store
 from backend.video.kept_media import (
@@ -41,9 +41,8 @@ def needed_media(store: Store) -> set[str]:
 def picture_folders(jobs: Iterable[Job]) -> list[Path]:
     """Return the folders for hint videos of these jobs and of the settings, each once."""
     folders = {_folder_in(text) for text in {job.settings for job in jobs}}
-    with suppress(
-        LinkError, OSError
-    ):  # nothing is ever written there, or from a folder that is gone
+    # Nothing is ever written there, or from a folder that is gone, or with settings that do not hold.
+    with suppress(ConfigError, LinkError, OSError):
         folders.add(resolve_hint_video_dir(load_settings().upsampling))
     return sorted(folder for folder in folders if folder is not None)
 

@@ -16,6 +16,7 @@ from remote.protocol.checks import (
     Finding,
     Offer,
     OfferKind,
+    Trace,
 )
 from remote.protocol.costs import cost_of, money
 from remote.protocol.framing import (
@@ -140,6 +141,7 @@ __all__ = [
     "Submit",
     "Tokenize",
     "Tokenized",
+    "Trace",
     "Unknown",
     "VllmSetup",
     "Welcome",

@@ -1,4 +1,4 @@
-"""The request for a checkup of the box, and its findings."""
+"""The request for a checkup of the box, its findings, and what else a command of the runner reports."""
 
 from __future__ import annotations
 
@@ -70,3 +70,21 @@ class Offer:
     """What runs it: docker or podman for an image, the Python of a Ray."""
     models: tuple[str, ...] = ()
     """The models of a server."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Something that this program keeps on a box, or what became of it when it was to be removed."""
+
+    type: ClassVar[str] = "trace"
+    path: str
+    size: int
+    """Bytes, with all that is in it."""
+    verdict: str
+    """OK: it was removed, or would be. SKIPPED: it stays. FAILED: it cannot be removed."""
+    detail: str = ""
+    """Why it stays or cannot be removed; empty for OK."""
+    jobs: int = 0
+    """How many jobs in it have not ended."""
+    is_served: bool = False
+    """Whether a daemon of this machine serves it."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from remote.protocol.checks import Finding, Offer
+from remote.protocol.checks import Finding, Offer, Trace
 from remote.protocol.jobs import Answer, Request
 from remote.protocol.telemetry import EngineLoad, Gpu
 
@@ -339,6 +339,7 @@ FromBox = (
     | Status
     | Finding
     | Offer
+    | Trace
     | Pong
     | Tokenized
 )

@@ -9,6 +9,8 @@ import pytest
 
 from backend.box.host_keys import (
     KnownHosts,
+    count_added,
+    remove_added,
     settle_host_key,
 )
 from backend.errors import BoxUntrusted
@@ -63,6 +65,29 @@ async def test_a_key_that_is_accepted_is_remembered_in_a_private_file(
     assert question.fingerprint == KEY.get_fingerprint("sha256")
 
 
+def test_lines_that_were_added_are_found_again_and_removed_alone(
+    file: Path, known: KnownHosts, tmp_path: Path
+) -> None:
+    users = f"gpu2 {_public(OTHER)} added-by-upsample-not\n# caf\u00e9 added by me\n\n"
+    _write(file, users)
+    file.chmod(0o640)
+    for host in ("gpu", "gpu3"):
+        known.remember(host, 22, KEY.convert_to_public())
+    link = tmp_path / "link"
+    link.symlink_to(file)
+    assert count_added(link) == 2
+    remove_added(link)
+    assert (file.read_text(), _mode(file), count_added(file)) == (users, 0o640, 0)
+    assert link.is_symlink()
+
+
+def test_a_file_that_has_only_lines_that_were_added_goes(file: Path, known: KnownHosts) -> None:
+    known.remember("gpu", 22, KEY.convert_to_public())
+    remove_added(file)
+    assert not file.exists()
+    assert count_added(file) == 0
+
+
 async def test_a_key_that_is_not_accepted_stops_and_leaves_no_trace(
     file: Path, known: KnownHosts
 ) -> None:
@@ -105,7 +130,7 @@ async def test_the_same_host_on_another_port_is_another_host(file: Path, known: 
     person = Person(accepts=True)
     await settle_host_key("gpu", 2222, KEY.convert_to_public(), known, person)
     assert person.questions[0].host == "gpu:2222"
-    assert _lines(file)[-1] == f"[gpu]:2222 {_public(KEY)}"
+    assert _lines(file)[-1] == f"[gpu]:2222 {_public(KEY)} added-by-upsample"
     assert not _trusted(known, "gpu")
 
 
@@ -114,7 +139,8 @@ async def test_a_file_without_a_last_newline_keeps_its_last_line(
 ) -> None:
     _write(file, f"other {_public(OTHER)}")
     await settle_host_key("gpu", 22, KEY.convert_to_public(), known, Person(accepts=True))
-    assert _lines(file) == [f"other {_public(OTHER)}", f"gpu {_public(KEY)}"]
+    added = f"gpu {_public(KEY)} added-by-upsample"
+    assert _lines(file) == [f"other {_public(OTHER)}", added]
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"@nonsense gpu ssh-ed25519 AAAA\n"])
