@@ -12,6 +12,7 @@ ray-driver …    keep the replicas of a daemon on a Ray cluster; the daemon sta
 ray-survey …    look at a cluster, for `check`
 ray-guard ROOT  end the model server of a replica when the replica has ended, which starts it
 ray-group-guard GROUP   the same for a driver and the Ray that it has started
+llama-serve …   be llama.cpp's server, in a Python that has it; the daemon starts it
 daemon          serve; the setup comes on stdin, and one line on stdout says how starting went
 """
 
@@ -44,6 +45,10 @@ def main() -> int:
         from remote.daemon.start import become_daemon
 
         return become_daemon(runner)
+    if command == "llama-serve":
+        from remote.engines.llama.serving import serve
+
+        return serve(arguments)
     if command.startswith("ray-") and (code := _do_for_ray(command, runner, arguments)) is not None:
         return code
     report = _find_report(command, arguments, Path(runner))

@@ -49,7 +49,7 @@ def sweep_root(root: str, tell: Callable[[Finding], None]) -> None:
         return
     for server in servers:
         if server is not None:
-            complain("vLLM", _describe(server))
+            complain("model server", _describe(server))
     if driver is not None:
         complain("Ray", _describe(driver))
 

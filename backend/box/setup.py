@@ -17,7 +17,7 @@ from backend.config import (
 )
 from backend.config.profiles import AUTO
 from backend.errors import ConfigError
-from remote.protocol import OpenAISetup, Patience, RaySetup, Setup, VllmSetup
+from remote.protocol import LlamaSetup, OpenAISetup, Patience, RaySetup, Setup, VllmSetup
 
 
 def make_box(name: str, box: BoxSettings, settings: Settings, queued: Iterable[str] = ()) -> Box:
@@ -41,6 +41,7 @@ def make_box(name: str, box: BoxSettings, settings: Settings, queued: Iterable[s
         patience=_patience(box) if answering is not EngineName.SKETCH else None,
         keep_days=box.keep_days,
         ray=_ray_setup(box) if box.engine is EngineName.RAY else None,
+        llama=_llama_setup(name, box, settings, queued) if box.engine is EngineName.LLAMA else None,
     )
     return Box(name, box.host, setup)
 
@@ -49,7 +50,7 @@ def _vllm_setup(
     name: str, box: BoxSettings, settings: Settings, queued: Iterable[str]
 ) -> VllmSetup:
     vllm = box.vllm
-    wanted = list(_load_usable(set(queued))) or [settings.upsampling_on(name)]
+    wanted = _wanted(name, settings, queued)
     return VllmSetup(
         command=tuple(vllm.command),
         format=_format_of(wanted, is_chosen=settings.upsampling.profile != AUTO),
@@ -62,6 +63,23 @@ def _vllm_setup(
         env=tuple(f"{variable}={value}" for variable, value in sorted(vllm.env.items())),
         data_parallel_size=vllm.data_parallel_size,
     )
+
+
+def _llama_setup(
+    name: str, box: BoxSettings, settings: Settings, queued: Iterable[str]
+) -> LlamaSetup:
+    llama = box.llama
+    return LlamaSetup(
+        python=llama.python,
+        mmproj=llama.mmproj,
+        slots=llama.slots,
+        context=llama.context or max(each.max_tokens for each in _wanted(name, settings, queued)),
+    )
+
+
+def _wanted(name: str, settings: Settings, queued: Iterable[str]) -> list[Upsampling]:
+    """Return the settings of the queued jobs that can be sent, or else today's."""
+    return list(_load_usable(set(queued))) or [settings.upsampling_on(name)]
 
 
 def _format_of(wanted: Iterable[Upsampling], *, is_chosen: bool) -> str:

@@ -17,7 +17,7 @@ from backend.box.asker import TerminalAsker
 from backend.box.setup import make_box
 from backend.commands.limits_tables import show_report
 from backend.commands.progress_bar import Bar
-from backend.config import EngineName, Settings, Table, load_settings
+from backend.config import Settings, Table, load_settings
 from backend.console import say, warn, write_json
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
@@ -75,9 +75,9 @@ def show_limits(options: LimitsOptions) -> ExitCode:
     prompt = PROMPT if options.prompt is None else options.prompt
     lab = LimitsLab(planner, prompt, _contexts(options, settings))
     name, box = settings.box_named(None)
-    if options.measure and box.answering is EngineName.SKETCH:
+    if options.measure and not box.sees:
         raise InputError(
-            f"the box {name} has no model that could be measured: its engine is sketch",
+            f"the box {name} has no model that sees, which could be measured: its engine is {box.answering}",
             "Name another one with --box; `upsample config show` lists them.",
         )
     screen = _Screen()

@@ -5,7 +5,7 @@ which settings a ./config.toml may decide. `survey` lists every setting with its
 changes the user's file. `profiles` holds what belongs to one model.
 """
 
-from backend.config.box_settings import BoxSettings, EngineName, OpenAI, Ray, Vllm
+from backend.config.box_settings import BoxSettings, EngineName, Llama, OpenAI, Ray, Vllm
 from backend.config.config_table import LEAST_MAX_TOKENS, MOST_MAX_TOKENS
 from backend.config.layers import (
     LOCAL_FILE,
@@ -46,6 +46,7 @@ __all__ = [
     "Estimator",
     "Fit",
     "Layer",
+    "Llama",
     "OpenAI",
     "Origin",
     "Profile",

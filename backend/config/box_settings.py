@@ -19,6 +19,7 @@ class EngineName(StrEnum):
     VLLM = "vllm"
     OPENAI = "openai"
     SKETCH = "sketch"
+    LLAMA = "llama"
     RAY = "ray"
 
 
@@ -53,6 +54,15 @@ class OpenAI(ConfigTable):
         return value
 
 
+class Llama(ConfigTable):
+    """[boxes.NAME.llama]: how llama.cpp's server is started on the box."""
+
+    python: str
+    mmproj: str
+    slots: int = Field(ge=1, le=256)
+    context: int = Field(ge=0, le=MOST_MAX_TOKENS)
+
+
 class Ray(ConfigTable):
     """[boxes.NAME.ray]: a Ray cluster, on whose nodes replicas of another engine answer."""
 
@@ -71,8 +81,8 @@ class Ray(ConfigTable):
     @field_validator("replica")
     @classmethod
     def _check_replica(cls, value: EngineName) -> EngineName:
-        if value is EngineName.RAY:
-            raise ValueError("a replica cannot be a cluster: use vllm, openai or sketch")
+        if value in (EngineName.RAY, EngineName.LLAMA):
+            raise ValueError(f"a replica cannot be {value}: use vllm, openai or sketch")
         return value
 
 
@@ -90,12 +100,20 @@ class BoxSettings(ConfigTable):
     next_token_timeout: float = Field(gt=0, allow_inf_nan=False)
     vllm: Vllm
     openai: OpenAI
+    llama: Llama
     ray: Ray
 
     @property
     def answering(self) -> EngineName:
         """The engine that answers: that of the replicas, or the box's own."""
         return self.ray.replica if self.engine is EngineName.RAY else self.engine
+
+    @property
+    def sees(self) -> bool:
+        """Whether a model gets the frames as pictures."""
+        if self.engine is EngineName.LLAMA:
+            return bool(self.llama.mmproj)
+        return self.answering is not EngineName.SKETCH
 
     @field_validator("host")
     @classmethod

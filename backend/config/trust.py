@@ -106,6 +106,8 @@ KEYS: Mapping[str, Trust] = MappingProxyType(
             f"{BOX}.openai.base_url",
             f"{BOX}.openai.api_key_env",
             f"{BOX}.openai.ca_file",
+            f"{BOX}.llama.python",
+            f"{BOX}.llama.mmproj",
             f"{BOX}.ray.address",
             f"{BOX}.ray.replica",
             f"{BOX}.ray.python",
@@ -139,6 +141,8 @@ KEYS: Mapping[str, Trust] = MappingProxyType(
             f"{BOX}.vllm.max_num_seqs",
             f"{BOX}.vllm.cuda_visible_devices",
             f"{BOX}.openai.slots",
+            f"{BOX}.llama.slots",
+            f"{BOX}.llama.context",
             f"{BOX}.ray.replicas",
         ),
     }

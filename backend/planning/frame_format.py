@@ -16,9 +16,10 @@ def sent_format(
     """Return PNG, WEBP or JPEG. `is_near` says that the box is this machine, where bytes cost nothing.
 
     vLLM reads pictures with Pillow, which knows WebP. Of what runs behind `openai`, llama.cpp, LM Studio and
-    older Ollama do not, and some answer without the picture; `sketch` reads PNG alone.
+    older Ollama do not, and some answer without the picture. `sketch`, which looks at
+    frames for `llama`, too, reads PNG alone.
     """
-    if engine == EngineName.SKETCH or protocol < WEBP_SINCE:
+    if engine in (EngineName.SKETCH, EngineName.LLAMA) or protocol < WEBP_SINCE:
         return FrameFormat.PNG
     if wanted is not FrameFormat.AUTO:
         return wanted

@@ -62,5 +62,7 @@ def _slots_each(box: BoxSettings) -> int:
             return box.vllm.max_num_seqs * max(1, box.vllm.data_parallel_size)
         case EngineName.OPENAI:
             return box.openai.slots
+        case EngineName.LLAMA:
+            return box.llama.slots
         case EngineName.SKETCH:
             return _SKETCH_SLOTS

@@ -27,6 +27,7 @@ from remote.checks.gpu import (
     find_room,
     find_visible,
 )
+from remote.checks.llama import find_served_files
 from remote.checks.logout import find_logout
 from remote.checks.machine import find_daemon, find_python, find_root, find_run_folder
 from remote.checks.model import find_config, find_model, find_weights
@@ -64,6 +65,9 @@ async def _examine(checkup: Checkup, examination: Examination) -> None:
         await _examine_cluster(setup, examination)
     elif setup.engine == "openai" and setup.openai is not None:
         await _examine_server(setup.openai, checkup, examination)
+    elif setup.engine == "llama" and setup.llama is not None:
+        look = _blocking(find_served_files, setup.llama, setup.model)
+        await examination.check(_SERVER, "llama.cpp", look)
 
 
 async def _examine_machine(setup: Setup, examination: Examination) -> DaemonPaths | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from remote.engines import Engine
 from remote.engines.http import Server
+from remote.engines.llama import LlamaEngine, MissingError
 from remote.engines.openai import Limits, OpenAIEngine
 from remote.engines.ray import RayEngine, end_leftover_driver
 from remote.engines.sketch import SketchEngine
@@ -36,7 +37,7 @@ def make_engine(setup: Setup, paths: DaemonPaths, tell: Tell) -> Engine:
 
 async def end_other_engines(setup: Setup, paths: DaemonPaths) -> None:
     """End what a killed daemon with another engine has left. Each engine does so itself for its own."""
-    if setup.engine != "vllm":
+    if setup.engine not in ("vllm", "llama"):
         await end_leftover_server(paths)
     if setup.engine != "ray":
         await end_leftover_driver(paths)
@@ -60,10 +61,21 @@ def _make_vllm(setup: Setup, paths: DaemonPaths, tell: Tell) -> Engine:
         raise NoEngineError(f"vllm.command of the box: {error}") from None
 
 
+def _make_llama(setup: Setup, paths: DaemonPaths, tell: Tell) -> Engine:
+    if setup.llama is None:
+        raise NoEngineError("the engine llama needs the box's settings of `llama`")
+    try:
+        return LlamaEngine(
+            setup.llama, setup.model, setup.idle_timeout, _runner(), paths, tell, _limits(setup)
+        )
+    except MissingError as error:
+        raise NoEngineError(str(error)) from None
+
+
 def _make_ray(setup: Setup, paths: DaemonPaths, tell: Tell) -> Engine:
     if setup.ray is None:
         raise NoEngineError("the engine ray needs the box's settings of `ray`")
-    if setup.ray.replica not in _ENGINES or setup.ray.replica == "ray":
+    if setup.ray.replica not in _ENGINES or setup.ray.replica in ("llama", "ray"):
         raise NoEngineError(f"ray.replica of the box is {setup.ray.replica!r}, which is no engine")
     if setup.ray.replica == "vllm" and (setup.vllm is None or not setup.model):
         raise NoEngineError("replicas with the engine vllm need the box's setting `model`")
@@ -97,6 +109,7 @@ def _limits(setup: Setup) -> Limits:
 
 
 _ENGINES: dict[str, Callable[[Setup, DaemonPaths, Tell], Engine]] = {
+    "llama": _make_llama,
     "openai": _make_openai,
     "ray": _make_ray,
     "sketch": _make_sketch,

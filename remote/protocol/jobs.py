@@ -214,6 +214,20 @@ class RaySetup:
 
 
 @dataclass(frozen=True)
+class LlamaSetup:
+    """The settings with which llama.cpp's server is started on the box."""
+
+    python: str
+    """The Python of the box that has xllamacpp; empty for the one that runs the runner."""
+    mmproj: str
+    """The GGUF file by which the model sees pictures; empty for a model that reads text alone."""
+    slots: int
+    """Requests answered at once."""
+    context: int
+    """Tokens of the context of each."""
+
+
+@dataclass(frozen=True)
 class Patience:
     """How long a model server may send nothing before it counts as hung."""
 
@@ -249,6 +263,8 @@ class Setup:
     """Days for which the box keeps a job that has ended; 0 keeps it for ever."""
     ray: RaySetup | None = None
     """For the engine "ray". Its replicas have their settings in `vllm` or `openai`."""
+    llama: LlamaSetup | None = None
+    """For the engine "llama"."""
 
     @property
     def answering(self) -> str:
@@ -270,8 +286,9 @@ class Setup:
         # A setting that came later is left out at its default, so that a new version ends no daemon.
         if self.vllm is not None and self.vllm.data_parallel_size == 1:
             del settings["vllm"]["data_parallel_size"]
-        # It came after the first version: a setup without it keeps its fingerprint.
-        if self.ray is None:
-            del settings["ray"]
+        # They came after the first version: a setup without one keeps its fingerprint.
+        for later in ("ray", "llama"):
+            if settings[later] is None:
+                del settings[later]
         canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]

@@ -79,7 +79,7 @@ def test_a_server_that_cannot_be_killed_is_told(
     monkeypatch.setattr(process, "_KILL_SECONDS", 0.1)
     monkeypatch.setattr(process, "_lives", lambda group: True)
     (told,) = sweep(tmp_path)
-    assert (told.name, told.verdict) == ("vLLM", FAILED)
+    assert (told.name, told.verdict) == ("model server", FAILED)
     assert told.detail == f"its process group {server.pid} cannot be killed"
     assert told.remedy
 

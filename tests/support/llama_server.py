@@ -30,6 +30,12 @@ _SERVERS = Environment(
     os.environ.get("UPSAMPLE_SERVERS_ENV"),
 )
 
+
+def llama_python() -> Path:
+    """The Python that has llama.cpp and the small model."""
+    return _SERVERS.program("python")
+
+
 MODEL = "smollm2"
 CONTEXT = 1024
 """Tokens of each slot."""
@@ -109,8 +115,7 @@ def _is_stopped(task: Path) -> bool:
 def llama_server(folder: Path, port: int | None = None) -> Iterator[LlamaServer]:
     """A server that was not started yet; it has ended when the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
-    python = _SERVERS.program("python")
-    made = LlamaServer(python, folder / "llama.log", port=port or free_port())
+    made = LlamaServer(llama_python(), folder / "llama.log", port=port or free_port())
     try:
         yield made
     finally:

@@ -16,6 +16,6 @@ It knows no objects and no people, and says nothing that it did not measure.
 
 from __future__ import annotations
 
-from remote.engines.sketch.engine import NOTICE, SketchEngine
+from remote.engines.sketch.engine import NOTICE, SketchEngine, describe_frames
 
-__all__ = ["NOTICE", "SketchEngine"]
+__all__ = ["NOTICE", "SketchEngine", "describe_frames"]

@@ -91,6 +91,15 @@ class SketchEngine:
         """Nothing is held."""
 
 
+async def describe_frames(request: Request, images: Sequence[bytes], most_words: int) -> str:
+    """Say what the frames of a request show, without its prompt, in the same words for the same frames.
+
+    Raises BadRequest when a frame cannot be read.
+    """
+    seen = await _look(request, images)
+    return write_paragraph("", seen, Voice("the frames"), most_words)
+
+
 async def _look(request: Request, images: Sequence[bytes]) -> Measurements:
     """Measure the frames beside the event loop, one thread call a frame, so that a cancel is heard."""
     pictures: list[GridPicture] = []

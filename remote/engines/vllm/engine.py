@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
 
-from remote.engines import BadRequest, EngineAway, EngineError, Piece, require_engine
-from remote.engines.http import Silent
+from remote.engines import BadRequest, EngineAway, EngineError, Piece
 from remote.engines.openai import Limits, OpenAIEngine
 from remote.engines.vllm.container import ContainerStaysError
 from remote.engines.vllm.data_parallel import TooOldError
-from remote.engines.vllm.hangs import is_lost
 from remote.engines.vllm.installation import NEWEST_KNOWN, Version, find_version
+from remote.engines.vllm.keeper import Handling, RunningServer, ServerKeeper
 from remote.engines.vllm.last_start import LastStart, last_start_file, save_last_start
 from remote.engines.vllm.launch import Launcher
 from remote.engines.vllm.listeners import find_foreign_listener
@@ -23,7 +20,6 @@ from remote.engines.vllm.model_fingerprint import model_fingerprint
 from remote.engines.vllm.process import ServerProcess, pid_file, sweep
 from remote.engines.vllm.stages import Stage, stage_of
 from remote.engines.vllm.start_log import StartLog
-from remote.engines.vllm.unbroken import run_unbroken
 from remote.engines.vllm.verdict import cause_of, is_for_good
 from remote.paths import DaemonPaths
 from remote.protocol import EngineLoad, EngineStage, Request, VllmSetup
@@ -39,16 +35,6 @@ _PAUSE_SECONDS = 30.0
 """Seconds from a failed start to the next one: another process may have freed the GPU by then."""
 _LONG_PAUSE_SECONDS = 300.0
 """Seconds to the next start when no start can succeed until somebody mends the box."""
-
-
-@dataclass(frozen=True)
-class _Running:
-    """A server that answers."""
-
-    process: ServerProcess
-    client: OpenAIEngine
-    serves: str
-    """The fingerprint of the model's files when the server began to read them."""
 
 
 class VllmEngine:
@@ -70,7 +56,6 @@ class VllmEngine:
         self._limits = limits
         self._setup = setup
         self._model = model
-        self._idle_timeout = idle_timeout
         self._note = pid_file(paths)
         self._history = last_start_file(paths)
         self._launcher = Launcher(setup, model, paths)
@@ -78,18 +63,11 @@ class VllmEngine:
         self._version: Version | None = None
         self._engines = setup.data_parallel_size or 1
         """Engines behind the server; where the GPUs decide, 1 until the first start has counted them."""
-        self._starting: asyncio.Task[_Running] | None = None
-        self._ending: asyncio.Task[None] | None = None
-        self._watching: asyncio.Task[None] | None = None
-        self._closing: asyncio.Task[None] | None = None
-        self._busy = 0
-        self._idle_since = time.monotonic()
-        self._has_failed = False
-        """Whether the last start failed."""
         self._stage: Stage | None = None
         self._log = StartLog()
         """The log of the last start, and of the server that it has led to."""
-        self._gave_back = False
+        handling = Handling(self._start, self._forget, self._sweep, self._launcher.clear)
+        self._keeper = ServerKeeper("vLLM", handling, idle_timeout)
 
     @property
     def name(self) -> str:
@@ -101,10 +79,8 @@ class VllmEngine:
 
         A server goes on with the files that it has read, whatever is put in their place.
         """
-        running = self._running
-        if running is not None and running.process.returncode is None:
-            return running.serves
-        return self._fingerprint()
+        living = self._keeper.living
+        return self._fingerprint() if living is None else living.serves
 
     @property
     def model(self) -> str:
@@ -129,18 +105,11 @@ class VllmEngine:
         """The server's stage; "idle" after the engine freed the GPU, "failed" after a start or server
         failed.
         """
-        if self._starting is not None and not self._starting.done():
-            return (self._stage or Stage.STARTING).value
-        running = self._running
-        if running is not None and running.process.returncode is None:
-            return Stage.READY.value
-        if running is not None or self._has_failed:
-            return "failed"
-        return "idle" if self._gave_back else "not started"
+        return self._keeper.stage((self._stage or Stage.STARTING).value)
 
     async def load(self) -> EngineLoad | None:
         """The server's load; None before it is ready."""
-        running = self._running
+        running = self._keeper.running
         return None if running is None else await running.client.load()
 
     async def context(self) -> int:
@@ -149,93 +118,40 @@ class VllmEngine:
 
     async def count_tokens(self, system: str, prompt: str) -> int | None:
         """What the server counts; None before it is ready."""
-        running = self._running
+        running = self._keeper.running
         return None if running is None else await running.client.count_tokens(system, prompt)
 
-    async def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
+    def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
         """Answer one request; start the server first if none runs.
 
         Raises BadRequest with the server's words, EngineAway when the server does not start or has died, and
         EngineError when it hangs at this request or fails at it. Of a server that was there, the end of its
         log stands in both.
         """
-        self._busy += 1
-        try:
-            running = await self._ensure_server()
-            require_engine(request, running.serves)
-            try:
-                async for piece in running.client.generate(request, images):
-                    yield piece
-            except EngineError as error:
-                if await is_lost(running.client, error):
-                    await self._discard(running, f"vLLM is given up: {error}")
-                    message = f"{error}\n{running.process.last_lines}"
-                    if isinstance(error, Silent):
-                        raise EngineError(message) from error
-                    raise EngineAway(f"vLLM has died: {message}", died=True) from error
-                raise
-        finally:
-            self._busy -= 1
-            self._idle_since = time.monotonic()
+        return self._keeper.answer(request, images)
 
     async def prepare(self) -> None:
         """Start the server, unless one runs, and wait until it is ready. Raises EngineAway."""
-        await self._ensure_server()
+        await self._keeper.ensure()
 
     async def close(self) -> None:
         """End the server and its whole process group, or the group that an earlier daemon left.
 
         A cancel does not break it off, and a second call waits for the first one. No server starts after it.
         """
-        if self._closing is None:
-            self._closing = asyncio.create_task(self._close())
-        await run_unbroken(self._closing)
+        await self._keeper.close()
 
-    async def _close(self) -> None:
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
-        await self._end("the runner ends")
-        # A task that was cancelled may have begun to end a server, and that may still go on.
-        if self._ending is not None:
-            await self._ending
-        # If no request came, a server that a killed daemon left still holds the GPU.
-        with contextlib.suppress(ContainerStaysError):
-            await sweep(self._note, self._launcher.environment())
-            self._launcher.clear()
+    async def _sweep(self) -> bool:
+        return await sweep(self._note, self._launcher.environment())
 
-    @property
-    def _running(self) -> _Running | None:
-        return None if self._starting is None else _result_of(self._starting)
+    def _forget(self) -> None:
+        self._stage = None
 
-    async def _ensure_server(self) -> _Running:
-        """Return the server that answers, and start one if there is none. Raises EngineAway."""
-        if self._starting is not None and self._starting.done():
-            running = _result_of(self._starting)
-            if running is not None and running.process.returncode is None:
-                return running
-            await self._end("vLLM has ended")
-        if self._closing is not None:
-            raise EngineAway("the runner ends")
-        if self._starting is None:
-            self._gave_back = False
-            self._starting = asyncio.create_task(self._start(after=self._ending))
-        # A request that is cancelled while it waits must not end the start that others wait for.
-        return await asyncio.shield(self._starting)
-
-    async def _discard(self, running: _Running, why: str) -> None:
-        """End this server, unless another request has ended it already and a new one is starting."""
-        if self._starting is not None and _result_of(self._starting) is running:
-            await self._end(why)
-
-    async def _start(self, after: asyncio.Task[None] | None) -> _Running:
-        if after is not None:
-            # Until then the old server holds the GPU, the pid file and the socket.
-            await asyncio.wait([after])
+    async def _start(self) -> RunningServer:
         try:
-            swept = await sweep(self._note, self._launcher.environment())
+            swept = await self._sweep()
         except ContainerStaysError as error:
-            raise self._failed(str(error), _PAUSE_SECONDS) from error
+            raise _failed(str(error), _PAUSE_SECONDS) from error
         if swept:
             _log.warning("an earlier vLLM was left over; it was ended")
         self._enter(Stage.STARTING)
@@ -253,17 +169,16 @@ class VllmEngine:
                 launch.command, launch.environment, self._note, self._hear, launch.container
             )
         except TooOldError as error:
-            raise self._failed(str(error), _PAUSE_SECONDS, for_good=True) from error
+            raise _failed(str(error), _PAUSE_SECONDS, for_good=True) from error
         except OSError as error:
             program = self._launcher.command[0]
             where = f" ({error.filename})" if error.filename not in (None, program) else ""
             message = f"cannot start {program}: {error.strerror}{where}"
             for_good = isinstance(error, (FileNotFoundError, PermissionError))
-            raise self._failed(message, _PAUSE_SECONDS, for_good=for_good) from error
+            raise _failed(message, _PAUSE_SECONDS, for_good=for_good) from error
         try:
             client = OpenAIEngine(launch.server, self._model, self.slots, self._limits)
             await self._until_ready(process, client, launch.port)
-            self._has_failed = False
             self._log.release()
             self._enter(Stage.READY)
             seconds = time.monotonic() - began
@@ -282,7 +197,7 @@ class VllmEngine:
                 else f"{error} {cause_of(lines) or unsaid}"
             )
             self._log.conclude(verdict)
-            raise self._failed(
+            raise _failed(
                 verdict,
                 None if was_killed else _PAUSE_SECONDS,
                 for_good=refused or is_for_good(lines),
@@ -291,9 +206,7 @@ class VllmEngine:
             await process.stop()
             self._log.release()
             raise
-        if self._watching is None:
-            self._watching = asyncio.create_task(self._watch())
-        return _Running(process, client, serves)
+        return RunningServer(process, client, serves)
 
     async def _until_ready(
         self, process: ServerProcess, client: OpenAIEngine, port: int | None
@@ -312,11 +225,6 @@ class VllmEngine:
         await client.probe()
         await _refuse_foreign_listener(port)
 
-    def _failed(self, message: str, pause: float | None, *, for_good: bool = False) -> EngineAway:
-        """Note that a start has failed, and return the error. `pause` is the time until the next one."""
-        self._has_failed = True
-        return EngineAway(message, _LONG_PAUSE_SECONDS if for_good else pause, for_good=for_good)
-
     def _hear(self, line: str) -> None:
         self._log.hear(line)
         stage = stage_of(line)
@@ -330,37 +238,6 @@ class VllmEngine:
             self._stage = stage
             self._tell(EngineStage(time.time(), stage.value))
 
-    async def _watch(self) -> None:
-        """End the server when no request has come for `idle_timeout` seconds, so that the GPU is free."""
-        while True:
-            await asyncio.sleep(min(1.0, self._idle_timeout / 4))
-            idle = time.monotonic() - self._idle_since
-            if self._starting is not None and not self._busy and idle > self._idle_timeout:
-                self._gave_back = True
-                await self._end(f"idle for {self._idle_timeout:.0f} s; giving the GPU back")
-
-    async def _end(self, why: str) -> None:
-        starting, self._starting = self._starting, None
-        if starting is None:
-            return
-        _log.info("%s", why)
-        self._stage = None
-        # A separate task: a request that is cancelled while it waits must not leave half a process group.
-        self._ending = asyncio.create_task(self._finish(starting, after=self._ending))
-        await asyncio.shield(self._ending)
-
-    async def _finish(
-        self, starting: asyncio.Task[_Running], after: asyncio.Task[None] | None
-    ) -> None:
-        if after is not None:
-            await asyncio.wait([after])
-        starting.cancel()
-        await asyncio.wait([starting])
-        running = _result_of(starting)
-        if running is not None:
-            await running.process.stop()
-        self._launcher.clear()
-
 
 async def _refuse_foreign_listener(port: int | None) -> None:
     """Raise EngineError if another user has taken the server's port and answers in its place."""
@@ -372,8 +249,6 @@ async def _refuse_foreign_listener(port: int | None) -> None:
         )
 
 
-def _result_of(starting: asyncio.Task[_Running]) -> _Running | None:
-    """The server that was started; None while it starts, and when the start failed."""
-    if not starting.done() or starting.cancelled() or starting.exception() is not None:
-        return None
-    return starting.result()
+def _failed(message: str, pause: float | None, *, for_good: bool = False) -> EngineAway:
+    """Return the error of a failed start. `pause` is the time until the next one."""
+    return EngineAway(message, _LONG_PAUSE_SECONDS if for_good else pause, for_good=for_good)

@@ -210,10 +210,10 @@ async def end_leftover_server(paths: DaemonPaths) -> None:
     """
     try:
         if await run_unbroken(sweep(pid_file(paths))):
-            _log.warning("an earlier vLLM was left over; it was ended")
+            _log.warning("an earlier model server was left over; it was ended")
         clear_run_files(paths)
     except (ContainerStaysError, OSError) as error:
-        _log.error("an earlier vLLM may be left over: %s", error)
+        _log.error("an earlier model server may be left over: %s", error)
 
 
 async def sweep(note: Path, environment: Mapping[str, str] = os.environ) -> bool:

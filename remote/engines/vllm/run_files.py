@@ -1,4 +1,4 @@
-"""The files of a vLLM server that runs, on a local disk of the box."""
+"""The files of a model server that runs, on a local disk of the box."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from remote.paths import DaemonPaths
 
 
 def server_socket(paths: DaemonPaths) -> Path:
-    """The path of the Unix socket on which the server listens."""
+    """The path of the Unix socket on which a vLLM listens."""
     return paths.run / f"{paths.key}.vllm"
+
+
+def llama_socket(paths: DaemonPaths) -> Path:
+    """The path of the Unix socket on which a llama.cpp listens, which knows one by its ending."""
+    return paths.run / f"{paths.key}.llama.sock"
 
 
 def counters_folder(paths: DaemonPaths) -> Path:
@@ -23,5 +28,6 @@ def counters_folder(paths: DaemonPaths) -> Path:
 
 def clear_run_files(paths: DaemonPaths) -> None:
     """Remove what a server that has ended left of these."""
-    server_socket(paths).unlink(missing_ok=True)
+    for socket in (server_socket(paths), llama_socket(paths)):
+        socket.unlink(missing_ok=True)
     shutil.rmtree(counters_folder(paths), ignore_errors=True)

@@ -14,7 +14,7 @@ from backend.planning.orders import Batch, make_jobs
 from backend.specs.model import Spec, SpecFormat
 from backend.store import Store
 from remote.engines.vllm.flags import Address, serve_command
-from remote.protocol import OpenAISetup, Patience, Setup, VllmSetup
+from remote.protocol import LlamaSetup, OpenAISetup, Patience, Setup, VllmSetup
 
 _BOXES: Table = {
     "boxes": {
@@ -172,3 +172,17 @@ def test_the_order_of_the_environment_does_not_matter() -> None:
     turned: Table = {"boxes": {"gpu": {"vllm": {"env": {"A": "1=2", "HF_HOME": "/data/hf"}}}}}
     settings = check_layers([Layer("here", _BOXES), Layer("turned", turned)])
     assert setup_of("gpu", settings) == setup_of("gpu")
+
+
+def test_a_box_with_llama_gets_a_context_and_other_setups_keep_their_fingerprint() -> None:
+    model: Table = {"boxes": {"local": {"engine": "llama", "llama": {"slots": 3}}}}
+    longer: Table = {"upsampling": {"max_tokens": 8192}}
+    settings = check_layers([Layer("here", _BOXES), Layer("model", model), Layer("long", longer)])
+    setup = setup_of("local", settings)
+    assert setup.llama == LlamaSetup(python="", mmproj="", slots=3, context=8192)
+    assert setup.patience is not None
+    told: Table = {"boxes": {"local": {"llama": {"context": 2048}}}}
+    settings = check_layers([Layer("here", _BOXES), Layer("model", model), Layer("told", told)])
+    assert setup_of("local", settings).llama == LlamaSetup("", "", 3, 2048)
+    # As every version before this engine has computed it.
+    assert Setup("/r", "sketch", "", 60.0).fingerprint() == "420f02bd589c"

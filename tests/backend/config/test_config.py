@@ -145,7 +145,7 @@ def test_an_unknown_engine_is_told_with_its_layer_and_the_known_ones() -> None:
     with pytest.raises(ConfigError) as caught:
         load_settings()
     assert caught.value.problem.startswith(f"{file}: boxes.h100.engine = 'vlm': ")
-    assert "'vllm', 'openai', 'sketch' or 'ray'" in caught.value.problem
+    assert "'vllm', 'openai', 'sketch', 'llama' or 'ray'" in caught.value.problem
 
 
 def test_an_unknown_profile_is_told_with_its_layer_and_the_known_ones() -> None:
@@ -371,6 +371,7 @@ def test_the_shipped_defaults_are_those_of_the_design() -> None:
             "price_out": 0.0,
             "spend_limit": 0.0,
         },
+        "llama": {"python": "", "mmproj": "", "slots": 2, "context": 0},
         "ray": {"address": "", "replicas": 0, "replica": "vllm", "python": "python3"},
     }
 

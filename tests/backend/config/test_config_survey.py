@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from backend.cli import run
-from backend.config import LOCAL_FILE, BoxSettings, OpenAI, Origin, Ray, Upsampling, Vllm, user_file
+from backend.config import (
+    LOCAL_FILE,
+    BoxSettings,
+    Llama,
+    OpenAI,
+    Origin,
+    Ray,
+    Upsampling,
+    Vllm,
+    user_file,
+)
 from backend.config.edit import key_parts
 from backend.config.survey import SettingEntry, ValueKind, dotted, help_texts, survey_settings
 
@@ -87,9 +97,10 @@ def test_every_key_of_the_models_is_listed() -> None:
     own("[boxes.h100]\nhost = 'gpu'\n")
     listed = {e.key for e in survey_settings().entries()}
     assert {f"upsampling.{key}" for key in Upsampling.model_fields} <= listed
-    plain = BoxSettings.model_fields.keys() - {"vllm", "openai", "ray"}
+    plain = BoxSettings.model_fields.keys() - {"vllm", "openai", "llama", "ray"}
     of_box = plain | {f"vllm.{k}" for k in Vllm.model_fields}
     of_box |= {f"openai.{k}" for k in OpenAI.model_fields}
+    of_box |= {f"llama.{k}" for k in Llama.model_fields}
     of_box |= {f"ray.{k}" for k in Ray.model_fields}
     for table in ("box_defaults", "boxes.local", "boxes.h100"):
         assert {f"{table}.{key}" for key in of_box} <= listed
@@ -115,7 +126,7 @@ def test_what_a_value_may_be_is_known() -> None:
     assert kinds["upsampling.max_tokens"] is ValueKind.NUMBER
     assert kinds["box_defaults.vllm.command"] is ValueKind.TOML
     assert entry("upsampling.fit").choices == ("largest", "safe")
-    assert entry("box_defaults.engine").choices == ("vllm", "openai", "sketch", "ray")
+    assert entry("box_defaults.engine").choices == ("vllm", "openai", "sketch", "llama", "ray")
     assert "transfer1" in entry("upsampling.profile").choices
 
 

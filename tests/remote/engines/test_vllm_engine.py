@@ -131,7 +131,7 @@ async def test_a_crashed_server_is_ended_whole_though_its_start_is_given_up_mean
     await until(lambda: bench.starts)
     (started,) = bench.starts
     await until(lambda: not is_alive(started["pid"]))
-    await made._end("the test ends it")
+    await made._keeper.end("the test ends it")
     await asyncio.gather(asking, return_exceptions=True)
     assert bench.alive == []
     await made.close()
