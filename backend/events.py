@@ -95,6 +95,7 @@ class JobTaken:
     job: int
     name: str
     box: str
+    """Empty when the box has given the job back, so that any box of its fleet may take it."""
 
 
 @dataclass(frozen=True, slots=True)

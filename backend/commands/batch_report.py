@@ -63,7 +63,7 @@ from backend.events import (
 )
 from backend.exit_codes import ExitCode
 from backend.planning.costs import cost_text
-from backend.planning.pace import Pace, seconds_for_all
+from backend.planning.pace import Pace, together
 from backend.store import Job, State
 from backend.troubles.explain import explain_away
 from remote.protocol import money
@@ -380,7 +380,7 @@ class _TimeLeftColumn(TimeRemainingColumn):
     def render(self, task: Task) -> Text:
         paces = task.fields.get("paces")
         if task.time_remaining is None and task.remaining and paces:
-            seconds = seconds_for_all(paces, round(task.remaining))
+            seconds = together(paces).seconds_for(round(task.remaining))
             if seconds is not None:
                 return Text(str(timedelta(seconds=round(seconds))), "progress.remaining")
         return super().render(task)

@@ -5,6 +5,7 @@ which settings a ./config.toml may decide. `survey` lists every setting with its
 changes the user's file. `profiles` holds what belongs to one model.
 """
 
+from backend.config.box_names import ALL_BOXES
 from backend.config.box_settings import BoxSettings, EngineName, Llama, OpenAI, Ray, Vllm
 from backend.config.config_table import LEAST_MAX_TOKENS, MOST_MAX_TOKENS
 from backend.config.layers import (
@@ -35,6 +36,7 @@ from backend.config.settings import (
 )
 
 __all__ = [
+    "ALL_BOXES",
     "LEAST_MAX_TOKENS",
     "LOCAL_FILE",
     "MOST_MAX_TOKENS",

@@ -279,11 +279,14 @@ class Settings(ConfigTable):
         names = names_in(value["box"])
         made = handler({**value, "box": names[0]} if names else value)
         if names == (ALL_BOXES,):
-            everywhere = tuple(made.boxes)
-            names = tuple(name for name in everywhere if made.boxes[name].host) or everywhere
+            names = made._all_boxes()
             made = made.model_copy(update={"box": names[0]})
         made._fleet = names
         return made
+
+    def _all_boxes(self) -> tuple[str, ...]:
+        """Return the names that ALL_BOXES stands for: those with a host, or all where none has one."""
+        return tuple(name for name, box in self.boxes.items() if box.host) or tuple(self.boxes)
 
     @field_validator("box", mode="before")
     @classmethod
@@ -308,6 +311,11 @@ class Settings(ConfigTable):
     def fleet(self) -> dict[str, BoxSettings]:
         """The chosen boxes by name. Raises ConfigError where one does not exist."""
         return dict(map(self.box_named, self.chosen))
+
+    def fleet_named(self, text: str) -> dict[str, BoxSettings]:
+        """Return the boxes that a text names, as the setting `box` does. Raises ConfigError."""
+        names = self._all_boxes() if text == ALL_BOXES else names_in(text)
+        return dict(map(self.box_named, names or (text,)))
 
     def max_tokens_on(self, box: str) -> int:
         """Return the context length of a box. `upsampling.max_tokens` is that of the chosen box."""

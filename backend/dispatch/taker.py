@@ -138,4 +138,6 @@ class Taker:
         if jobs:
             self._taken.difference_update(job.number for job in jobs)
             await ledger.give_back(jobs)
+            for job in jobs:
+                self._watch(JobTaken(job.number, job.name, ""))
             await member.fleet.look()

@@ -29,18 +29,14 @@ class Pace:
         return self.seconds_an_answer * jobs / min(self.slots, jobs)
 
 
-def seconds_for_all(paces: Iterable[Pace], jobs: int) -> float | None:
-    """Return about how long the boxes with these paces will take for so many jobs that they share.
-
-    Returns None while the pace of one is not known.
-    """
+def together(paces: Iterable[Pace]) -> Pace:
+    """Return the pace of several boxes that share jobs; it is unknown while that of one is."""
     paces = tuple(paces)
-    if len(paces) == 1:
-        return paces[0].seconds_for(jobs)
-    if not jobs or not all(pace.seconds_an_answer for pace in paces):
-        return None
+    slots = sum(pace.slots for pace in paces)
+    if not all(pace.seconds_an_answer for pace in paces):
+        return Pace(None, slots)
     answers_a_second = sum(pace.slots / (pace.seconds_an_answer or 1.0) for pace in paces)
-    return max(jobs / answers_a_second, min(pace.seconds_an_answer or 0.0 for pace in paces))
+    return Pace(slots / answers_a_second, slots) if answers_a_second else Pace(None, slots)
 
 
 def measured_pace(store: Store, name: str, box: BoxSettings) -> Pace:

@@ -112,7 +112,7 @@ def summarise(
         weighed(count)
     is_by_spec = batch.settings.profile == AUTO
     return Summary(
-        box=batch.box,
+        box=", ".join(batch.fleet) or batch.box,
         engine=batch.box_settings.engine,
         orders=tuple(sums.orders),
         prompts=sums.prompts,

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from time import time
 
-from backend.box.status_text import link_words, work_text
+from backend.box.status_text import answered_twice_words, link_words, work_text
 from backend.events import (
+    AnsweredTwice,
     BoxLog,
     DispatcherChanged,
     EngineStarting,
@@ -117,8 +118,8 @@ def line_of(event: Event, box: str, now: float) -> LogLine | None:
             if not event.text:
                 return None
             return LogLine(event.box, now, "warning", "estimate", event.text)
-        case HandedOver():
-            return LogLine(event.box, now, "info", "queue", work_text(event))
+        case HandedOver() | AnsweredTwice():
+            return _line_of_work(event, now)
         case WritingFailed():
             text = f"not written for {event.file}: {event.error}"
             return LogLine("", now, "error", "results", text)
@@ -175,3 +176,9 @@ def _job_text(event: JobEvent) -> tuple[str, str]:
 def job_of(event: Event) -> int | None:
     """Return the number of the job that `event` is about; None when it is about none."""
     return event.job if isinstance(event, JobEvent) else None
+
+
+def _line_of_work(event: HandedOver | AnsweredTwice, now: float) -> LogLine:
+    if isinstance(event, AnsweredTwice):
+        return LogLine(event.box, now, "warning", "queue", answered_twice_words(event))
+    return LogLine(event.box, now, "info", "queue", work_text(event))

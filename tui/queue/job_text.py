@@ -193,7 +193,7 @@ def _facts(job: LiveJob, now: float, cwd: Path) -> list[tuple[str, str]]:
         found.append(
             ("attempt", f"{job.attempt}; the one before: {why}" if why else str(job.attempt))
         )
-    found.append(("box", one_line(job.job.box)))
+    found.append(("box", one_line(" or ".join(job.job.boxes))))
     found.append(("result", short_path(job.job.destination, cwd)))
     return found
 

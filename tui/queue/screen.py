@@ -22,7 +22,7 @@ from tui.queue.listing import JobListing
 from tui.queue.live_view import LiveView
 from tui.shell.desk import Desk
 from tui.shell.steady_app import CHANGES
-from tui.state.live import LiveJob
+from tui.state.live import Live, LiveJob
 from tui.text import one_line, paragraphs
 from tui.widgets.amounts import counted
 from tui.widgets.own_keys import named_keys
@@ -147,7 +147,7 @@ class QueuePage(Page):
 
     def _boxes(self) -> Content:
         live = self.host.live
-        with_work = {job.job.box for job in live.jobs.values() if not job.state.ended}
+        with_work = _boxes_of(live)
         heard_of = [box for name, box in live.boxes.items() if name in with_work or box.link]
         lines = [box_words(box, live.clock()) for box in heard_of[:_MOST_BOXES]]
         if self.host.holder:
@@ -272,7 +272,7 @@ class QueuePage(Page):
         """Reach the boxes with work now, without waiting for the next try."""
         runner = self._runner()
         if runner is not None:
-            for box in {job.job.box for job in self.host.live.jobs.values() if not job.state.ended}:
+            for box in _boxes_of(self.host.live):
                 runner.try_again(box)
 
     def _runner(self) -> QueueRunner | None:
@@ -322,3 +322,9 @@ class QueuePage(Page):
             live.take_up(jobs)
         elif jobs is not None:
             live.note_changed(jobs)
+
+
+def _boxes_of(live: Live) -> set[str]:
+    """Return the boxes that have jobs which have not ended, or may take such jobs."""
+    going = (job.job for job in live.jobs.values() if not job.state.ended)
+    return {box for job in going for box in job.boxes}

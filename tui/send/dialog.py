@@ -28,6 +28,7 @@ from tui.send.draft import (
     Chosen,
     SendOptions,
     ToSend,
+    box_choices,
     first_options,
     make_batch,
     weigh,
@@ -130,7 +131,7 @@ class UpsampleDialog(TellsDefects, ModalScreen[ToSend | None]):
     def _field(self, name: str, first: SendOptions) -> Choice | Input:
         match name:
             case "box":
-                return Choice(sorted(self.host.settings.boxes), first.box, id=name)
+                return Choice(box_choices(self.host.settings), first.box, id=name)
             case "resize":
                 return Choice(RESIZES, first.resize, id=name)
             case "review" | "force":
@@ -191,7 +192,7 @@ class UpsampleDialog(TellsDefects, ModalScreen[ToSend | None]):
             return
         self.query_one("#engine", PlainText).update(
             Content.assemble(
-                (one_line(batch.box), "bold"),
+                (one_line(", ".join(batch.fleet) or batch.box), "bold"),
                 (f"  {engine_text(batch.box_settings)}", "$foreground-muted"),
             )
         )

@@ -9,12 +9,13 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from backend.config import Ahead, EngineName, Fit, Settings
+from backend.config import ALL_BOXES, Ahead, EngineName, Fit, Settings
 from backend.errors import InputError
 from backend.files.without_links import resolve_folder
 from backend.planning.admission import assess, refuse_json_of_sketch, require_writable
+from backend.planning.mixed_fleet import refuse_mixed, shared_upsampling
 from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch
-from backend.planning.pace import measured_pace
+from backend.planning.pace import measured_pace, together
 from backend.planning.plan import Plan, Planner
 from backend.planning.summary import Summary, summarise
 from backend.results import DEFAULT_SAVE_DIR
@@ -77,7 +78,7 @@ def first_options(settings: Settings, save_dir: Path) -> SendOptions:
     own = settings.upsampling
     resize = "off" if not own.auto_resize else "safe" if own.fit is Fit.SAFE else "auto"
     return SendOptions(
-        box=settings.box,
+        box=",".join(settings.chosen),
         candidates="1",
         seed="0",
         frames=str(own.frames_to_extract),
@@ -90,11 +91,23 @@ def first_options(settings: Settings, save_dir: Path) -> SendOptions:
     )
 
 
+def box_choices(settings: Settings) -> list[str]:
+    """Return what the dialog offers for the box: each one, the chosen fleet, and all that have a host."""
+    choices = sorted(settings.boxes)
+    if len(settings.chosen) > 1:
+        choices.append(",".join(settings.chosen))
+    if sum(bool(box.host) for box in settings.boxes.values()) > 1:
+        choices.append(ALL_BOXES)
+    return choices
+
+
 def make_batch(options: SendOptions, settings: Settings, cwd: Path) -> Batch:
     """Return the batch that the options describe. Raises InputError and ConfigError when an option is
     wrong, and LinkError when the default folder for results leads out of `cwd`.
     """
-    name, box = settings.box_named(options.box)
+    fleet = settings.fleet_named(options.box)
+    name, box = next(iter(fleet.items()))
+    refuse_mixed(settings, fleet)
     wanted: dict[str, object] = {
         "frames_to_extract": _number(options.frames, "frames", 1, MOST_FRAMES),
         "max_upsample_resolution": str(Bound.parse(options.max_resolution.strip())),
@@ -103,7 +116,7 @@ def make_batch(options: SendOptions, settings: Settings, cwd: Path) -> Batch:
     }
     if not options.save_dir.strip():
         raise InputError("the results need a folder", "Type one after `results in`.")
-    own = settings.upsampling_on(name)
+    own = shared_upsampling(settings, fleet)
     if box.answering is EngineName.SKETCH:
         refuse_json_of_sketch(settings.profile, name)
     # What is left as it was stays what each profile says, where the profile is chosen by format.
@@ -119,7 +132,8 @@ def make_batch(options: SendOptions, settings: Settings, cwd: Path) -> Batch:
         force=options.force,
         review=options.review,
         upsampled_words=settings.specs.upsampled_words,
-        follows_server=settings.follows_server_on(name),
+        follows_server=all(map(settings.follows_server_on, fleet)),
+        fleet=fleet if len(fleet) > 1 else {},
     )
 
 
@@ -156,7 +170,8 @@ def weigh(
             told = monotonic()
             tell(count)
 
-    pace = measured_pace(store, batch.box, batch.box_settings)
+    fleet = batch.fleet or {batch.box: batch.box_settings}
+    pace = together(measured_pace(store, name, box) for name, box in fleet.items())
     return summarise(assessment, plan, batch, pace, weighed)
 
 

@@ -46,6 +46,8 @@ def ahead_text(batch: Batch, ahead: Ahead, holder: str) -> Content:
     """
     if holder:
         words = "The other upsample, which works on the queue, decides what its box is given."
+    elif batch.fleet:
+        words = "Each box takes as much as keeps it busy; the rest waits here."
     elif ahead.hands_over(batch.box_settings.host):
         words = "The box is given all of it at once; then this machine may be closed."
     else:

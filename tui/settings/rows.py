@@ -133,7 +133,7 @@ def _rows(survey: Survey, unfolded: set[str]) -> Iterator[SettingRow]:
 
 def _group(section: Section, name: str, survey: Survey, unfolded: set[str]) -> Iterator[SettingRow]:
     box = survey.settings.boxes.get(section.box)
-    yield BoxGroup(name, box, section.box == survey.settings.box, name not in unfolded)
+    yield BoxGroup(name, box, section.box in survey.settings.chosen, name not in unfolded)
     if name in unfolded:
         yield from (Setting(entry, name) for entry in section.entries)
 

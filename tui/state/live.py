@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 from backend.box.status_text import FIRST_STAGE, READY, away_words, is_ready
@@ -28,6 +28,7 @@ from backend.events import (
     JobPrepared,
     JobSent,
     JobStarted,
+    JobTaken,
     LinkChanged,
     LinkState,
     TextWritten,
@@ -231,6 +232,8 @@ class Live:
                 self._note_status(event)
             case HandingOver() | HandedOver():
                 self.box(event.box).hand_over = event
+            case JobTaken():
+                self._note_taken(event)
             case (
                 JobPrepared()
                 | JobSent()
@@ -249,6 +252,14 @@ class Live:
                     self._note_job(job, event)
                     self._note_change(event.job)
                     self.order_version += job.state is not before
+
+    def _note_taken(self, event: JobTaken) -> None:
+        job = self.jobs.get(event.job)
+        if job is not None:
+            job.state = State.PREPARING if event.box else State.QUEUED
+            job.job = replace(job.job, box=event.box or job.job.box, state=job.state)
+            self._note_change(event.job)
+            self.order_version += 1
 
     def _forget_hand_over(self, box: str) -> None:
         """Forget how far the jobs of this box are handed over, until that is told anew."""

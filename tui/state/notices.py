@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from backend.box.status_text import work_text
-from backend.events import DispatcherChanged, EstimateCorrected, Event, HandedOver
+from backend.box.status_text import answered_twice_words, work_text
+from backend.events import AnsweredTwice, DispatcherChanged, EstimateCorrected, Event, HandedOver
 from tui.text import one_line, paragraphs
 
 
@@ -32,6 +32,8 @@ def notice_of(event: Event) -> Notice | None:
             return Notice("The queue", one_line(f"{event.holder} works on the queue. {follows}"))
         case HandedOver():
             return Notice("Handed over", one_line(work_text(event)))
+        case AnsweredTwice():
+            return Notice("A second answer", one_line(answered_twice_words(event)))
         case EstimateCorrected() if event.text:
             return Notice("The profile", paragraphs(event.text), "warning", 30.0)
     return None

@@ -10,7 +10,7 @@ import pytest
 from backend.commands.batch_report import BatchReport
 from backend.commands.fleet_report import FleetReport, done_by_box, reassign_words
 from backend.events import AnsweredTwice, JobDone, JobTaken
-from backend.planning.pace import Pace, seconds_for_all
+from backend.planning.pace import Pace, together
 from backend.store import Job, State
 from tests.support.made_up_jobs import made_up_job
 
@@ -71,6 +71,6 @@ def test_a_second_answer_is_said(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_boxes_together_take_less_time() -> None:
     fast, slow = Pace(1.0, 4), Pace(4.0, 4)
-    assert seconds_for_all([fast, slow], 100) == 100 / 5
-    assert seconds_for_all([fast, Pace(None, 4)], 100) is None
-    assert seconds_for_all([fast], 2) == fast.seconds_for(2)
+    assert together([fast, slow]).seconds_for(100) == 100 / 5
+    assert together([fast, Pace(None, 4)]).seconds_for(100) is None
+    assert together([fast]).seconds_for(2) == fast.seconds_for(2)

@@ -14,10 +14,11 @@ import pytest
 from backend.box import backoff, reconnect
 from backend.box.asker import Asker, UnattendedAsker
 from backend.box.link import Box, JournalCursor, OnStale
-from backend.config import load_settings
+from backend.config import load_settings, user_file
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.fleet import FleetMember
 from backend.dispatch.run_fleet import FleetBox, run_fleet
+from backend.dispatch.runner import QueueRunner
 from backend.errors import BoxUntrusted
 from backend.events import AnsweredTwice, Event, JobDone, JobTaken, LinkChanged, LinkState
 from backend.planning import sharing
@@ -277,3 +278,34 @@ async def test_a_second_answer_is_kept_as_a_candidate_and_said(scene: Scene) -> 
     assert scene.store.jobs([given.number])[0].box == "fast"
     assert scene.store.left_behind("slow") == []
     assert load_result(scene.store, kept).prompt
+
+
+# --- in the app ----------------------------------------------------------------------------------
+
+
+async def test_the_app_shares_a_batch_among_its_boxes(scene: Scene) -> None:
+    fleet = "[boxes.fast]\nhost = 'one'\nengine = 'sketch'\n[boxes.slow]\nhost = 'two'\nengine = 'sketch'\n"
+    user_file().parent.mkdir(parents=True, exist_ok=True)
+    user_file().write_text(fleet)
+    runner = QueueRunner(scene.store, load_settings, UnattendedAsker(), scene.events.append)
+    running = asyncio.create_task(runner.run())
+    try:
+        jobs = scene.queue(12)
+        with closing(Store(scene.store.path)) as other:
+            other.queue(jobs)  # as another process does it
+        await until(lambda: len(scene.begun()) == 4)
+        assert len(scene.begins("fast")) == len(scene.begins("slow")) == 2
+        untaken = [job.number for job in scene.now(jobs) if job.is_untaken]
+        await runner.pause(untaken[:1])
+        await runner.cancel(untaken[1:2])
+        scene.boxes["fast"].engine.let()
+        await until(lambda: sum(job.state is State.DONE for job in scene.now(jobs)) >= 6)
+        scene.boxes["slow"].engine.let()
+        await until(lambda: sum(job.state is State.DONE for job in scene.now(jobs)) == 10)
+        await runner.resume(untaken[:1])
+        await until(lambda: sum(job.state is State.DONE for job in scene.now(jobs)) == 11)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert len(scene.begun()) == 11
+    assert {job.box for job in scene.now(jobs)} == {"fast", "slow"}

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from backend.box.asker import UnattendedAsker
-from backend.config import Ahead, Fit, Settings, load_settings
+from backend.config import Ahead, Fit, Settings, Table, load_settings
 from backend.dispatch.runner import QueueRunner
 from backend.errors import ConfigError, InputError, UpsampleError
 from backend.planning.admission import assess
@@ -26,8 +26,8 @@ from backend.tokens import TextCounter
 from tests.support.pilots import until, until_screen
 from tui.app import UpsampleApp
 from tui.send.dialog import UpsampleDialog
-from tui.send.draft import first_options, make_batch
-from tui.send.summary_text import summary_text
+from tui.send.draft import box_choices, first_options, make_batch
+from tui.send.summary_text import ahead_text, summary_text
 from tui.specs.screen import SpecsScreen
 from tui.widgets.choice import Choice
 
@@ -279,6 +279,23 @@ def test_another_box_of_the_dialog_has_its_own_context_and_is_asked_for_what_it_
     here = load_settings({**AUTO, "boxes": boxes, "box": "local"})
     batch = make_batch(replace(first_options(here, CWD), box="far"), here, CWD)
     assert batch.settings.for_spec("cosmos3", None).profile == "cosmos3"
+
+
+def test_several_boxes_are_offered_together_and_share_a_batch_if_they_are_alike() -> None:
+    alike: Table = {"engine": "vllm", "model": "pixtral"}
+    boxes: Table = {"h100": alike | {"host": "one"}, "a100": alike | {"host": "two"}}
+    own = load_settings({"box": ["h100", "a100"], "boxes": boxes})
+    assert box_choices(own) == ["a100", "h100", "local", "h100,a100", "all"]
+    first = first_options(own, Path("out"))
+    assert first.box == "h100,a100"
+    batch = make_batch(first, own, CWD)
+    assert (batch.box, list(batch.fleet)) == ("h100", ["h100", "a100"])
+    assert list(make_batch(replace(first, box="all"), own, CWD).fleet) == ["h100", "a100"]
+    assert not make_batch(replace(first, box="a100"), own, CWD).fleet
+    assert "Each box takes as much" in str(ahead_text(batch, Ahead.BATCH, ""))
+    other = load_settings({"boxes": {**boxes, "a100": {"host": "two", "engine": "sketch"}}})
+    with pytest.raises(InputError, match="h100 and a100 would answer differently"):
+        make_batch(replace(first, box="all"), other, CWD)
 
 
 def test_a_batch_for_json_cannot_go_to_the_engine_sketch() -> None:

@@ -15,6 +15,7 @@ from backend.events import (
     JobDone,
     JobFailed,
     JobStarted,
+    JobTaken,
     LinkChanged,
     LinkState,
     TextWritten,
@@ -265,3 +266,12 @@ def test_an_app_that_comes_later_learns_the_stage_from_the_status(live: Live) ->
     live.hear(status(AWAY))
     live.hear(status("idle"))
     assert live.box("h100").stage == ""
+
+
+def test_a_job_of_a_fleet_is_the_one_of_the_box_that_takes_it(live: Live) -> None:
+    live.take_up([replace(make_job(7), fleet="h100,a100")])
+    assert the(live).job.boxes == ("h100", "a100")
+    live.hear(JobTaken(7, "job 7", "a100"))
+    assert (the(live).job.boxes, the(live).state) == (("a100",), State.PREPARING)
+    live.hear(JobTaken(7, "job 7", ""))
+    assert (the(live).job.boxes, the(live).state) == (("h100", "a100"), State.QUEUED)

@@ -1,0 +1,184 @@
+"""How well two boxes of different pace share one batch, against what their paces allow.
+
+    python -m benchmarks.fleet [--jobs 320] [--slots 8] [--seconds 1 3] [--laps 1]
+
+Each box is reached over a real sshd of its own, and asks a stand-in for a model server that writes every
+answer in the same time, so that a box answers slots ÷ seconds a second and no faster. The jobs are prompts
+of a text file. The figure is the time from the first answer's beginning to the last answer's end, as the
+command told them, divided by jobs ÷ (sum of slots ÷ seconds). What comes before that, two logins and two
+daemons that start, is shown beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from backend.console import say
+from tests.support.daemons import end_daemons
+from tests.support.laptop import UPSAMPLE, Laptop
+from tests.support.sshd import LOOPBACK, running_sshd
+
+_NAMES = ("first", "second")
+_SECONDS = 1800.0
+_PIECES = 5
+"""In how many pieces an answer comes."""
+
+
+class _Paced(BaseHTTPRequestHandler):
+    """A model server that takes its time. Each server has a class of its own, with its seconds."""
+
+    seconds = 1.0
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Tell nothing of itself."""
+        self._send("404 Not Found", "application/json", b"{}")
+
+    def do_POST(self) -> None:
+        """Answer a prompt, a piece after each part of the time."""
+        begun = time.monotonic()
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for piece in range(1, _PIECES + 1):
+            time.sleep(max(0.0, begun + self.seconds * piece / _PIECES - time.monotonic()))
+            choice = {"index": 0, "delta": {"content": f"piece {piece} "}, "finish_reason": None}
+            self._event(json.dumps({"choices": [choice]}))
+        last = {"index": 0, "delta": {}, "finish_reason": "stop"}
+        self._event(json.dumps({"choices": [last]}))
+        usage = {"prompt_tokens": 20, "completion_tokens": _PIECES}
+        self._event(json.dumps({"choices": [], "usage": usage}))
+        self._event("[DONE]")
+        self.wfile.write(b"0\r\n\r\n")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Say nothing."""
+
+    def _event(self, data: str) -> None:
+        chunk = f"data: {data}\n\n".encode()
+        self.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
+
+    def _send(self, status: str, kind: str, body: bytes) -> None:
+        code, _, reason = status.partition(" ")
+        self.send_response(int(code), reason)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@contextlib.contextmanager
+def _model_server(seconds: float) -> Iterator[str]:
+    """A server whose answers take so long; yields its base_url."""
+    server = ThreadingHTTPServer((LOOPBACK, 0), type("_Own", (_Paced,), {"seconds": seconds}))
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://{LOOPBACK}:{server.server_address[1]}/v1"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@dataclass(frozen=True, slots=True)
+class Lap:
+    """One batch."""
+
+    before: float
+    """Seconds until the first answer was begun."""
+    seconds: float
+    """Seconds from there to the end of the last answer."""
+    jobs_by_box: Counter[str]
+
+
+def run_lap(laptop: Laptop, jobs: int, lap: int) -> Lap:
+    """Upsample a batch on both boxes."""
+    specs = laptop.cwd / f"prompts{lap}.txt"
+    specs.write_text("".join(f"scene number {number} of lap {lap}\n" for number in range(jobs)))
+    started = time.monotonic()
+    ended = subprocess.Popen(
+        [UPSAMPLE, "--no-ui", "--json", "--box", ",".join(_NAMES), specs],
+        cwd=laptop.cwd,
+        env=laptop.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    first = last = 0.0
+    taken: dict[int, str] = {}
+    done: Counter[str] = Counter()
+    assert ended.stdout is not None  # noqa: S101 - it is a pipe
+    for line in ended.stdout:
+        event = json.loads(line)
+        if event["type"] == "taken":
+            taken[event["job"]] = event["box"]
+        elif event["type"] == "started":
+            first = first or time.monotonic()
+        elif event["type"] == "done":
+            last = time.monotonic()
+            done[taken[event["job"]]] += 1
+    if ended.wait(_SECONDS) or sum(done.values()) != jobs:
+        raise SystemExit(f"{sum(done.values())} of {jobs} were done, exit code {ended.returncode}")
+    return Lap(first - started, last - first, done)
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--jobs", type=int, default=320)
+    parser.add_argument("--slots", type=int, default=8, help="of each box")
+    parser.add_argument(
+        "--seconds", type=float, nargs=2, default=(1.0, 3.0), help="an answer takes"
+    )
+    parser.add_argument("--laps", type=int, default=1)
+    given = parser.parse_args()
+    ideal = given.jobs / sum(given.slots / seconds for seconds in given.seconds)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="upsample-bench-")))
+        laptop = Laptop(folder / "home", folder / "work")
+        stack.callback(end_daemons, folder)
+        config = ['[upsampling]\nprofile = "transfer1"']
+        for name, seconds in zip(_NAMES, given.seconds, strict=True):
+            server = stack.enter_context(running_sshd(folder / f"sshd-{name}", laptop.public_key))
+            laptop.add_host(name, server.port)
+            laptop.trust(server.port, server.host_key)
+            url = stack.enter_context(_model_server(seconds))
+            config.append(
+                f'[boxes.{name}]\nhost = "{name}"\nroot = "{folder / name}"\nengine = "openai"\n'
+                f'model = "paced"\nopenai = {{ base_url = "{url}", slots = {given.slots} }}'
+            )
+        laptop.configure("\n".join(config))
+        laps = []
+        for number in range(given.laps):
+            lap = run_lap(laptop, given.jobs, number)
+            laps.append(lap.seconds / ideal)
+            shared = ", ".join(f"{name} {lap.jobs_by_box[name]}" for name in _NAMES)
+            say(
+                f"lap {number + 1}: {lap.seconds:.1f} s, allowed {ideal:.1f} s: {laps[-1]:.3f}; "
+                f"{shared}; {lap.before:.1f} s before; load {os.getloadavg()[0]:.1f}"
+            )
+    say(f"total ÷ what the paces allow: {statistics.median(laps):.3f}")
+
+
+if __name__ == "__main__":
+    main()
