@@ -58,7 +58,7 @@ bench: $(VENV)/.installed-dev
 # build/faults. SEED chooses the same faults again; FAULTS="--only link --keep-going" and the like.
 N ?= 1000
 faults: $(VENV)/.installed-dev
-	$(BIN)/python -m tests.faults --count $(N) $(if $(SEED),--seed $(SEED)) $(FAULTS)
+	$(BIN)/python -m tests.faults --count $(N) $(if $(SEED),--seed $(SEED)) $(if $(ENGINE),--engine $(ENGINE)) $(FAULTS)
 
 # One long batch with faults on: is everything right, and does memory stay flat?
 JOBS ?= 20000

@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 
 from tests.faults.campaign import Campaign
+from tests.faults.cluster import ClusterCampaign
 from tests.faults.handed_over import compare
 from tests.faults.soak import soak
 
@@ -33,6 +34,9 @@ def main() -> int:
         "--hand-over", type=int, default=0, help="so many jobs, handed over or not, instead"
     )
     parser.add_argument("--laps", type=int, default=1, help="of --hand-over")
+    parser.add_argument(
+        "--engine", choices=["", "ray"], default="", help="a Ray cluster whose parts die and freeze"
+    )
     told = parser.parse_args()
     seed = random.randrange(1 << 31) if told.seed is None else told.seed
     if told.soak:
@@ -42,6 +46,9 @@ def main() -> int:
     if told.hand_over:
         comparing = compare(told.hand_over, told.laps, seed, told.folder.resolve(), say)
         return asyncio.run(_interruptible(comparing))
+    if told.engine:
+        on_cluster = ClusterCampaign(told.count, seed, told.folder.resolve(), say)
+        return asyncio.run(_interruptible(on_cluster.run()))
     campaign = Campaign(
         told.count, seed, told.folder.resolve(), fields=told.fields, only=told.only,
         keep_going=told.keep_going, say=say,

@@ -33,7 +33,7 @@ EXIT_STATUS = 70
 """pytest's exit status for a session that left something. CI does not take it for a flaky test."""
 
 _PROC = Path("/proc/self")
-_MARK = "TESTS_SESSION"
+MARK = "TESTS_SESSION"
 """The environment variable that holds the mark."""
 _TEST = "PYTEST_CURRENT_TEST"
 """The environment variable in which pytest tells the name of the test."""
@@ -114,7 +114,7 @@ class Session:
         self._mark = secrets.token_hex(8)
         # A short name: the path of a socket may be below it.
         self._temporary = Path(tempfile.mkdtemp(prefix="tests-"))
-        os.environ[_MARK] = self._mark
+        os.environ[MARK] = self._mark
         os.environ["TMPDIR"] = str(self._temporary)
         tempfile.tempdir = None  # it was looked up before
 
@@ -162,7 +162,7 @@ class Session:
         if words == [""]:
             return None  # a zombie, or a thread of the kernel
         environment = _environment(process)
-        is_marked = environment.get(_MARK) == self._mark
+        is_marked = environment.get(MARK) == self._mark
         is_contained = bool(watchers) and not watchers.isdisjoint(_ancestors(int(process.name)))
         is_sshd = (process / "comm").read_text().startswith("sshd")
         paths = [*words, str((process / "cwd").readlink())]
@@ -180,7 +180,7 @@ class Session:
 
 def hand_on() -> dict[str, str]:
     """The variables that mark a process, for a program that clears its environment."""
-    return {name: os.environ[name] for name in (_MARK, "TMPDIR") if name in os.environ}
+    return {name: os.environ[name] for name in (MARK, "TMPDIR") if name in os.environ}
 
 
 def files_of(folders: Iterable[Path]) -> Iterator[Path]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.leftovers import MARK
 from tests.support.ray_environment import RAY
 from tests.support.sshd import BOUND
 from tests.support.waiting import wait_until
@@ -127,7 +128,7 @@ def is_alive(pid: int) -> bool:
 
 def replicas() -> list[int]:
     """All processes of replicas on this machine that are of this session of tests."""
-    mark = f"TESTS_SESSION={os.environ.get('TESTS_SESSION', '')}".encode()
+    mark = f"{MARK}={os.environ[MARK]}".encode()
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):

@@ -16,6 +16,7 @@ join_failures  why a cluster cannot be joined, in words
 replica        the actor, with Ray
 hosting        the inside of an actor, without Ray
 places         the folder of a replica on its node
+bounded        waits that never lose a cancel
 guard          ends a replica's model server when the replica is killed
 """
 

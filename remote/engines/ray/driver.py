@@ -21,6 +21,7 @@ from ray import cloudpickle
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from remote.engines.ray import replica as replica_module
+from remote.engines.ray.bounded import bounded
 from remote.engines.ray.cluster import CannotJoin, ClusterNode, Lost, Replica
 from remote.engines.ray.join_failures import explain
 from remote.engines.ray.messages import (
@@ -80,7 +81,7 @@ class RayCluster:
         """As in `Cluster`."""
         await asyncio.to_thread(self._probe)
         try:
-            await asyncio.wait_for(asyncio.to_thread(self._init), _JOIN_SECONDS)
+            await bounded(asyncio.to_thread(self._init), _JOIN_SECONDS)
         except asyncio.TimeoutError:
             words = f"Ray has not answered for {_JOIN_SECONDS:.0f} s"
             raise CannotJoin(f"{words}. {explain('', self._address)[0]}", for_good=False) from None
@@ -93,7 +94,7 @@ class RayCluster:
     async def nodes(self) -> tuple[ClusterNode, ...]:
         """As in `Cluster`."""
         try:
-            told = await asyncio.wait_for(asyncio.to_thread(ray.nodes), _NODES_SECONDS)
+            told = await bounded(asyncio.to_thread(ray.nodes), _NODES_SECONDS)
         except Exception as error:
             raise OSError(str(error)) from error
         return tuple(
@@ -132,16 +133,14 @@ class RayCluster:
             asking = look.options(num_cpus=0, scheduling_strategy=where, max_retries=0).remote(
                 self._setup.model, self._setup.root
             )
-            return cast(
-                "tuple[bool | None, int | None]", await asyncio.wait_for(asking, _FACTS_SECONDS)
-            )
+            return cast("tuple[bool | None, int | None]", await bounded(asking, _FACTS_SECONDS))
         except (ray.exceptions.RayError, asyncio.TimeoutError):
             return None, None
 
     async def leave(self) -> None:
         """As in `Cluster`."""
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(asyncio.to_thread(ray.shutdown), _LEAVE_SECONDS)
+            await bounded(asyncio.to_thread(ray.shutdown), _LEAVE_SECONDS)
 
     def _probe(self) -> None:
         """Find out quickly whether anybody listens at the address; Ray itself takes a minute."""

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TypeVar
 
+from remote.engines.ray.bounded import bounded
 from remote.engines.ray.cluster import CannotJoin, Cluster, Lost, Replica
 from remote.engines.ray.keeping import Keeper, Kept
 from remote.engines.ray.messages import (
@@ -178,7 +179,7 @@ class Driver:
         for life in list(self._keeper.lives.values())[:1]:
             with contextlib.suppress(Lost, asyncio.TimeoutError):
                 counting = life.replica.count_tokens(asked.system, asked.prompt)
-                tokens = await asyncio.wait_for(counting, _TOKENS_SECONDS)
+                tokens = await bounded(counting, _TOKENS_SECONDS)
         self._tell(Counted(asked.number, tokens))
 
 

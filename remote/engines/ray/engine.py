@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from remote.engines import EngineAway, Piece, require_engine
+from remote.engines.ray.bounded import bounded
 from remote.engines.ray.link import DriverLink, driver_note, driver_socket
 from remote.engines.ray.messages import ReplicaSetState
 from remote.engines.sketch.engine import NOTICE
@@ -220,7 +221,7 @@ class RayEngine:
                 return link.replicas.serves
             self._changed.clear()
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), 1.0)
+                await bounded(self._changed.wait(), 1.0)
         details = [it.detail for it in link.replicas.each if it.detail] if link.replicas else []
         raise EngineAway(f"no replica has started yet{f': {details[0]}' if details else ''}", 5.0)
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from remote.engines.ray.bounded import bounded
 from remote.engines.ray.cluster import CannotJoin, Cluster
 from remote.engines.ray.driving import Driver
 from remote.engines.ray.guard import start_group_guard
@@ -134,7 +135,7 @@ class _Process:
         messages = Reader()
         while not self._ended.is_set():
             limit = _BEGIN_SECONDS if self._driver is None else None
-            data = await asyncio.wait_for(reader.read(_CHUNK), limit)
+            data = await bounded(reader.read(_CHUNK), limit)
             if not data:
                 return
             for message, pictures in messages.feed(data):
@@ -150,7 +151,7 @@ class _Process:
             await asyncio.wait([self._driving], timeout=_END_SECONDS)
         with contextlib.suppress(OSError, asyncio.TimeoutError):
             self._writer.close()
-            await asyncio.wait_for(self._writer.wait_closed(), 1.0)
+            await bounded(self._writer.wait_closed(), 1.0)
 
     def _begin(self, setup: Setup) -> None:
         try:

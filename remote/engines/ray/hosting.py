@@ -29,6 +29,7 @@ from remote.engines import (
 )
 from remote.engines.catalog import NoEngineError, make_engine
 from remote.engines.fingerprint import fingerprint
+from remote.engines.ray.bounded import bounded
 from remote.engines.ray.guard import start_guard
 from remote.engines.ray.messages import (
     AWAY,
@@ -311,7 +312,7 @@ class _Bunch:
                 yield end
                 return
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), BUNCH_SECONDS)
+                await bounded(self._ended.wait(), BUNCH_SECONDS)
 
 
 async def _generator(pieces: AsyncIterator[Piece]) -> AsyncGenerator[Piece, None]:

@@ -33,6 +33,14 @@ def explain(told: str, address: str) -> tuple[str, bool]:
             "the cluster's token into ~/.ray/auth_token there",
             True,
         )
+    if "failed to connect to ray cluster" in lower:
+        # That something listens there was found out before.
+        return (
+            f"something listens at {address} and does not let {here} in. If the cluster wants a token, set "
+            f"RAY_AUTH_MODE=token and RAY_AUTH_TOKEN on {here}, or put it into ~/.ray/auth_token there; "
+            "otherwise that is no head of a Ray",
+            False,
+        )
     if "could not find any running ray instance" in lower:
         return (
             f'no Ray runs on {here}, and ray.address is "auto". Start Ray there (ray start --head), or '

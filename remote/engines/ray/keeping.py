@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from remote.engines.ray.bounded import bounded
 from remote.engines.ray.cluster import Cluster, ClusterNode, Lost, Replica
 from remote.engines.ray.messages import News, ReplicaSetState, Said, Trouble
 from remote.engines.ray.replica_set import (
@@ -101,7 +102,7 @@ class Keeper:
             if trouble := self._set.hopeless(number, self._place_words):
                 return trouble
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), _LOOK_SECONDS)
+                await bounded(self._changed.wait(), _LOOK_SECONDS)
 
     def free_slot(self, kept: Kept, number: int, away: str = "") -> None:
         """A replica does not work on this request any more; `away` is why it takes no further one."""
@@ -184,9 +185,9 @@ class Keeper:
                 done, _ = await asyncio.wait([life.lost], timeout=pause)
                 if done:
                     raise Lost(life.lost.result())
-                news = await asyncio.wait_for(replica.look(), _SILENCE_SECONDS)
+                news = await bounded(replica.look(), _SILENCE_SECONDS)
             self._say("info", f"replica {member.number} is given back")
-            await asyncio.wait_for(replica.close(), _CLOSE_SECONDS)
+            await bounded(replica.close(), _CLOSE_SECONDS)
             why = ""
         except Lost as error:
             why = str(error) or "it has died"

@@ -23,6 +23,7 @@ from remote.engines import (
     Usage,
 )
 from remote.engines.ray import messages as told
+from remote.engines.ray.bounded import bounded
 from remote.engines.ray.messages import (
     AskLoad,
     AskTokens,
@@ -233,7 +234,7 @@ class DriverLink:
         words = "the driver of Ray has died"
         try:
             while True:
-                data = await asyncio.wait_for(reader.read(_CHUNK), _SILENCE_SECONDS)
+                data = await bounded(reader.read(_CHUNK), _SILENCE_SECONDS)
                 if not data:
                     break
                 self._heard = time.monotonic()
@@ -284,7 +285,7 @@ async def _greets(
     if is_another_user(writer.get_extra_info("socket")):
         return False
     try:
-        data = await asyncio.wait_for(reader.read(_CHUNK), _GREETING_SECONDS)
+        data = await bounded(reader.read(_CHUNK), _GREETING_SECONDS)
         heard = [message for message, _ in messages.feed(data)]
     except (OSError, ProtocolError, asyncio.TimeoutError):
         return False

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from remote.engines.ray import keeping
+from remote.engines.ray.bounded import bounded
 from remote.engines.ray.cluster import CannotJoin, ClusterNode, Lost
 from remote.engines.ray.driving import Driver, sum_of_loads
 from remote.engines.ray.messages import (
@@ -284,3 +285,17 @@ async def test_tokens_are_counted_by_a_replica(bench: Bench) -> None:
     await bench.ready()
     bench.driver.hear(AskTokens(9, "be brief", "a dog"), ())
     assert await bench.until_told(9, Counted) == Counted(9, 15)
+
+
+async def test_a_cancel_is_never_lost_when_what_was_awaited_is_done_at_that_moment() -> None:
+    async def forever() -> None:
+        while True:
+            await bounded(asyncio.sleep(0), 1.0)
+
+    for steps in range(20):
+        task = asyncio.create_task(forever())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task], timeout=1.0)
+        assert task.cancelled()

@@ -18,6 +18,12 @@ from remote.engines.ray.join_failures import explain
             "Python 3.12.1",
             True,
         ),
+        (
+            "ConnectionError: Failed to connect to Ray cluster at head:6379",
+            "head:6379",
+            "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN on",
+            False,
+        ),
         ("AuthenticationError: Invalid auth token", "auto", "refuses the token of", True),
         (
             "ConnectionError: Could not find any running Ray instance. Please specify",
