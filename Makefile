@@ -10,10 +10,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test test-rest test-all test-again check format faults soak fuzz bench bench-tui bench-replay lock clean
+.PHONY: demo wheel test test-rest test-all test-again check format faults soak fuzz bench bench-tui bench-replay lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/upsample demo
+
+# dist/cosmos_upsample-….whl, which `pipx install` and `uv tool install` take.
+wheel: $(VENV)/bin/python
+	$(PIP) wheel --quiet --no-deps --wheel-dir dist .
 
 # The first tier, four at a time, since many tests wait: every room on real parts, in minutes. pyproject.toml says
 # what the markers are.

@@ -36,6 +36,7 @@ class Laptop:
     home: Path
     cwd: Path
     more_environment: dict[str, str] = field(default_factory=dict)
+    program: Path = UPSAMPLE
     key: Path = field(init=False)
     """The user's private key."""
 
@@ -102,7 +103,7 @@ class Laptop:
     ) -> subprocess.CompletedProcess[str]:
         """Run the command to its end. Whatever that is, Python itself has nothing to complain about."""
         ended = subprocess.run(
-            [UPSAMPLE, *map(str, arguments)],
+            [self.program, *map(str, arguments)],
             cwd=self.cwd,
             env=self.environment(),
             stdin=subprocess.DEVNULL,
@@ -126,7 +127,7 @@ class Laptop:
     def running(self, *arguments: str | Path) -> Iterator[Running]:
         """A command that writes JSON lines, going on while the test does."""
         process = subprocess.Popen(
-            [UPSAMPLE, *map(str, arguments)],
+            [self.program, *map(str, arguments)],
             cwd=self.cwd,
             env=self.environment(),
             stdin=subprocess.DEVNULL,
