@@ -16,8 +16,15 @@ def demo(
         Path | None,
         Parameter(help="Only draw the clips that the specs in examples/ name, into this folder."),
     ] = None,
+    model: Annotated[
+        bool,
+        Parameter(
+            help="Have a small language model write, by the engine llama; needs the extra local-model.",
+            negative="",
+        ),
+    ] = False,
 ) -> ExitCode:
     """Upsample three small clips of our own; needs no GPU."""
     from backend.commands.demo import draw_clips_into, run_demo
 
-    return run_demo() if draw is None else draw_clips_into(draw)
+    return run_demo(with_model=model) if draw is None else draw_clips_into(draw)

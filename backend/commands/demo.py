@@ -7,6 +7,7 @@ import contextlib
 import json
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.box import ROUNDED
@@ -15,9 +16,10 @@ from rich.text import Text
 
 from backend.box.asker import UnattendedAsker
 from backend.box.link import Box, JournalCursor, open_link
+from backend.box.setup import make_box
 from backend.commands.demo_clips import CLIPS, EXAMPLE_CLIPS
 from backend.commands.verdict_text import verdict_text
-from backend.config import Settings, load_settings
+from backend.config import EngineName, Settings, load_settings
 from backend.console import out, safe, say, write_line
 from backend.dispatch.dispatcher import Dispatcher
 from backend.errors import BoxError
@@ -28,13 +30,15 @@ from backend.planning.plan import Planner
 from backend.results.writing import Result, load_result
 from backend.specs.media import ShownMedia
 from backend.specs.scan import scan
-from backend.store import Job, State, Store
+from backend.store import State, Store
 from backend.tokens import TextCounter
 from backend.video.clips import draw_clips
-from remote.protocol import Setup, Stop
+from remote.protocol import Stop
 
 _BOX = "local"
 _STOP_SECONDS = 60.0
+_MODEL_RESERVE = 160
+"""Tokens of an answer: the small model soon repeats itself, and takes long without a GPU."""
 
 
 def draw_clips_into(folder: Path) -> ExitCode:
@@ -44,19 +48,22 @@ def draw_clips_into(folder: Path) -> ExitCode:
     return ExitCode.OK
 
 
-def run_demo() -> ExitCode:
-    """Draw clips, upsample their prompts and show the results, in a temporary folder."""
+def run_demo(*, with_model: bool = False) -> ExitCode:
+    """Draw clips, upsample their prompts and show the results, in a temporary folder.
+
+    With a model, the engine `llama` writes them, as the embedded box is set up for it.
+    """
     with tempfile.TemporaryDirectory(prefix="upsample-demo-") as name:
-        return asyncio.run(_demo(Path(name).resolve()))
+        return asyncio.run(_demo(Path(name).resolve(), with_model))
 
 
-async def _demo(folder: Path) -> ExitCode:
+async def _demo(folder: Path, with_model: bool) -> ExitCode:
     say("Drawing three clips with ffmpeg …")
     await asyncio.to_thread(draw_clips, CLIPS, folder)
     specs = write_specs(folder)
-    settings = _settings(folder)
+    settings = _settings(folder, with_model)
     store = Store(folder / "queue.db")
-    box = Box(_BOX, "", _setup(settings, folder))
+    box = _embedded_box(settings, folder)
     try:
         found = scan(specs, folder)
         batch = Batch(_BOX, settings.boxes[_BOX], settings.upsampling, folder / "outputs")
@@ -64,10 +71,10 @@ async def _demo(folder: Path) -> ExitCode:
         say("Deploying the runner to the embedded box, over SSH on loopback …")
         await Dispatcher(store, box, UnattendedAsker(), _narrator()).run(jobs)
         ended = store.jobs(job.number for job in jobs)
-        for job in ended:
-            if job.state is State.DONE:
-                _show(load_result(store, job), settings)
-        _explain(ended)
+        results = [load_result(store, job) for job in ended if job.state is State.DONE]
+        for result in results:
+            _show(result, settings)
+        say(f"{len(results)} of {len(ended)} prompts upsampled. {_explain(results, with_model)}")
         return ExitCode.OK if all(j.state is State.DONE for j in ended) else ExitCode.SOME_FAILED
     finally:
         store.close()
@@ -112,15 +119,22 @@ def write_specs(folder: Path) -> list[Path]:
     return paths
 
 
-def _settings(folder: Path) -> Settings:
+def _settings(folder: Path, with_model: bool) -> Settings:
     """Return the user's settings, changed so that the demo uses only the embedded box and its folder."""
-    settings = load_settings({"boxes": {_BOX: {"host": "", "engine": "sketch", "model": ""}}})
-    upsampling = settings.upsampling.model_copy(update={"hint_video_dir": folder / "hint_videos"})
+    engine = EngineName.LLAMA if with_model else EngineName.SKETCH
+    own = load_settings().boxes[_BOX]
+    model = own.model if with_model and own.engine is engine else ""
+    settings = load_settings({"boxes": {_BOX: {"host": "", "engine": engine, "model": model}}})
+    changes: dict[str, object] = {"hint_video_dir": folder / "hint_videos"}
+    if with_model:
+        changes["reserve"] = _MODEL_RESERVE
+    upsampling = settings.upsampling.model_copy(update=changes)
     return settings.model_copy(update={"upsampling": upsampling})
 
 
-def _setup(settings: Settings, folder: Path) -> Setup:
-    return Setup(str(folder / "box"), "sketch", "", settings.boxes[_BOX].idle_timeout)
+def _embedded_box(settings: Settings, folder: Path) -> Box:
+    box = make_box(_BOX, settings.boxes[_BOX], settings)
+    return replace(box, setup=replace(box.setup, root=str(folder / "box")))
 
 
 async def _stop(box: Box) -> None:
@@ -167,7 +181,7 @@ def _show(result: Result, settings: Settings) -> None:
     facts.add_row("prompt", f"{budget.prompt_tokens:,} of {budget.limit:,}")
     facts.add_row("answer", f"{budget.reserve:,} kept free")
     facts.add_row("verdict", verdict_text(budget.verdict))
-    beside = Table(box=ROUNDED, expand=True, title=result.job.name, title_style="bold")
+    beside = Table(box=ROUNDED, expand=True, title=_title(result), title_style="bold")
     beside.add_column("prompt", ratio=2)
     beside.add_column("upsampled prompt", ratio=5)
     beside.add_column("budget", width=24)
@@ -175,10 +189,19 @@ def _show(result: Result, settings: Settings) -> None:
     out().print(beside)
 
 
-def _explain(jobs: Sequence[Job]) -> None:
-    done = sum(job.state is State.DONE for job in jobs)
-    say(
-        f"{done} of {len(jobs)} prompts upsampled. No language model wrote these texts: the embedded "
-        "box runs `sketch`, which describes what it measures in the frames. For a model, set up a GPU "
-        "box: upsample config set boxes.NAME.host HOST"
-    )
+def _title(result: Result) -> Text:
+    """Return the title of a result's table: its name, and who wrote the prompt."""
+    writer = result.provenance["model"] or f"{result.answer.engine}, without a model"
+    return Text(safe(f"{result.job.name}, by {writer}"))
+
+
+def _explain(results: Sequence[Result], with_model: bool) -> str:
+    """Say who wrote the prompts, and how to go on."""
+    if not with_model:
+        return (
+            "No language model wrote these texts: the embedded box runs `sketch`, which describes what it "
+            "measures in the frames. For a model, set up a GPU box: upsample config set boxes.NAME.host HOST"
+        )
+    written = {safe(str(result.provenance["written_by"])) for result in results}
+    go_on = f"It writes for you, too: upsample config set boxes.{_BOX}.engine {EngineName.LLAMA}"
+    return " ".join([*sorted(written), *([go_on] if written else [])])

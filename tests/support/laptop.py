@@ -99,7 +99,10 @@ class Laptop:
         return {**kept, "HOME": str(self.home), "PYTHONWARNINGS": "default"} | self.more_environment
 
     def run(
-        self, *arguments: str | Path, stdout: int | IO[bytes] = subprocess.PIPE
+        self,
+        *arguments: str | Path,
+        stdout: int | IO[bytes] = subprocess.PIPE,
+        seconds: float = BOUND,
     ) -> subprocess.CompletedProcess[str]:
         """Run the command to its end. Whatever that is, Python itself has nothing to complain about."""
         ended = subprocess.run(
@@ -110,7 +113,7 @@ class Laptop:
             stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=BOUND,
+            timeout=seconds,
         )
         _check_that_nothing_broke(ended.stderr)
         return ended
