@@ -233,7 +233,11 @@ def _refused(settings: HostSettings, error: asyncssh.Error, keys: LoginKeys) -> 
     """Say as whom and with which keys it was tried, and what shows and mends it."""
     name, port, user = settings.destination.host, settings.port, settings.user
     who = f"{name} refused the login of {user} at port {port}: {error.reason}"
-    tried = f"Tried: {'; '.join(keys.tried)}." if keys.tried else "There was no key to try."
+    tried = (
+        f"Tried: {'; '.join(keys.tried)}."
+        if keys.tried
+        else "There was no key to try: ssh-add loads one."
+    )
     passed = f" Passed over: {'; '.join(keys.passed_over)}." if keys.passed_over else ""
     line = shlex.join(["ssh", "-p", str(port), f"{user}@{settings.host}"])
     return BoxRefusedLogin(

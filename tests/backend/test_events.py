@@ -11,6 +11,7 @@ from typing import get_args
 import pytest
 
 from backend.events import (
+    AnsweredTwice,
     BoxLog,
     BoxStatus,
     DispatcherChanged,
@@ -28,6 +29,7 @@ from backend.events import (
     JobPrepared,
     JobSent,
     JobStarted,
+    JobTaken,
     LinkChanged,
     LinkState,
     QueueChanged,
@@ -42,12 +44,14 @@ EVENTS: tuple[Event, ...] = (
     LinkChanged("h100", LinkState.RETRYING, "no route", 2.5),
     EngineStarting("h100", "loading weights"),
     JobPrepared(1, "dusk", "910x512", 2, 3731, 40_000),
+    JobTaken(1, "dusk", "h100"),
     JobSent(1, "dusk"),
     HandingOver("h100", 187, 200),
     HandedOver("h100", 200),
     JobStarted(1, "dusk", 2),
     TextWritten(1, 10, "half a pair \ud83d"),
     JobDone(1, "dusk", "A long dusk.", "stop", "vllm 0.32.0", 2.5, None, 80),
+    AnsweredTwice(1, "dusk", "a100", 2),
     EstimateCorrected("h100", "m", "transfer1", ("reason1",), "The profile does not fit."),
     JobDrawnAgain(1, "dusk", 2, 3, "it is no JSON object"),
     JobFailed(1, "dusk", "the video is gone"),

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from remote.jobs.records import scan
 from remote.paths import DaemonPaths, make_daemon_paths
@@ -102,7 +102,8 @@ class Box:
 
     def with_setup(self, **changes: object) -> Box:
         """The same runner and root as an app with other settings sees them."""
-        return replace(self, setup=Setup(**{**asdict(self.setup), **changes}))
+        changed: dict[str, Any] = dict(changes)
+        return replace(self, setup=replace(self.setup, **changed))
 
     def hello(self, journal: str = "", after: int = -1, newest: int = NEWEST_PROTOCOL) -> Hello:
         return Hello(OLDEST_PROTOCOL, newest, journal, after, self.hash, self.setup.fingerprint())
