@@ -7,6 +7,7 @@ Each message says what happened to which file, job or box; `remedy` says what to
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
 
 class UpsampleError(Exception):
@@ -21,6 +22,11 @@ class UpsampleError(Exception):
 
     def __str__(self) -> str:
         return f"{self.problem}\n  {self.remedy}" if self.remedy else self.problem
+
+    def without_trace(self) -> Self:
+        """Return the error without the calls that it came through, which take 4 kB where it is kept."""
+        self.__cause__ = self.__context__ = None
+        return self.with_traceback(None)
 
 
 class ConfigError(UpsampleError):

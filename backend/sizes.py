@@ -46,6 +46,11 @@ class Size:
         """Pixels."""
         return self.width * self.height
 
+    @property
+    def even(self) -> Size:
+        """The size with odd sides made a pixel shorter, but at least 2, as most videos need it."""
+        return Size(max(2, self.width & ~1), max(2, self.height & ~1))
+
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"
 

@@ -56,12 +56,13 @@ def _vllm_setup(
         format=_format_of(wanted, is_chosen=settings.upsampling.profile != AUTO),
         max_model_len=max(each.max_tokens for each in wanted),
         max_num_seqs=vllm.max_num_seqs,
-        images=max(each.most_frames for each in wanted),
+        images=max(each.most_images for each in wanted),
         tensor_parallel_size=vllm.tensor_parallel_size,
         gpu_memory_utilization=vllm.gpu_memory_utilization,
         cuda_visible_devices=vllm.cuda_visible_devices,
         env=tuple(f"{variable}={value}" for variable, value in sorted(vllm.env.items())),
         data_parallel_size=vllm.data_parallel_size,
+        videos=max(each.most_clips for each in wanted),
     )
 
 

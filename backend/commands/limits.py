@@ -144,7 +144,7 @@ def _write_files(report: LimitsReport, folder: Path) -> list[Path]:
 
 def _changes(options: LimitsOptions) -> Table:
     # The report shows both estimates; the exact one decides what fits.
-    changes: Table = {"upsampling": {"estimator": "exact"}}
+    changes: Table = {"upsampling": {"estimator": "exact", "send": "frames"}}
     return changes if options.box is None else changes | {"box": options.box}
 
 

@@ -41,6 +41,7 @@ from backend.planning.admission import (
     require_writable,
 )
 from backend.planning.box_planner import make_planner
+from backend.planning.clips import refuse_clip_on
 from backend.planning.costs import cost_text, most_cost, token_cost
 from backend.planning.mixed_fleet import refuse_mixed, shared_upsampling
 from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch, same_frames_together
@@ -264,6 +265,24 @@ async def _run_jobs(
     return report.exit_code
 
 
+def _check_engine(
+    options: UpsampleOptions, settings: Settings, box: str, engine: EngineName
+) -> None:
+    """Refuse what the engine of a box cannot answer. A dry run only warns of it."""
+    is_sketch = engine is EngineName.SKETCH
+    if is_sketch and options.num_gpu is not None:
+        warn(f"the engine of {box} (sketch) uses no GPU; --num-gpu changes nothing")
+    try:
+        if options.paths:
+            refuse_clip_on(settings.upsampling, engine, box)
+        if options.paths and is_sketch:
+            refuse_json_of_sketch(settings.profile, box)
+    except InputError as error:
+        if not options.dry_run:
+            raise
+        warn(str(error))
+
+
 def _make_batch(options: UpsampleOptions, settings: Settings) -> Batch:
     fleet = settings.fleet
     name, box = next(iter(fleet.items()))
@@ -275,16 +294,8 @@ def _make_batch(options: UpsampleOptions, settings: Settings) -> Batch:
         raise InputError(
             f"--candidates {options.candidates} cannot be", f"Ask for 1 to {MOST_CANDIDATES}."
         )
-    for sketch in (each for each in fleet if fleet[each].answering is EngineName.SKETCH):
-        if options.num_gpu is not None:
-            warn(f"the engine of {sketch} (sketch) uses no GPU; --num-gpu changes nothing")
-        try:
-            if options.paths:
-                refuse_json_of_sketch(settings.profile, sketch)
-        except InputError as error:
-            if not options.dry_run:
-                raise
-            warn(str(error))
+    for each, its in fleet.items():
+        _check_engine(options, settings, each, its.answering)
     return Batch(
         box=name,
         box_settings=box,

@@ -31,6 +31,7 @@ from backend.config.settings import (
     Estimator,
     Fit,
     Queue,
+    Send,
     Settings,
     Upsampling,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "Profile",
     "Queue",
     "Ray",
+    "Send",
     "Settings",
     "Table",
     "Upsampling",

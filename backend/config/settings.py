@@ -50,6 +50,15 @@ class Estimator(StrEnum):
     LINEAR = "linear"
 
 
+class Send(StrEnum):
+    """What the model server is sent of a video."""
+
+    FRAMES = "frames"
+    """Each frame as a picture."""
+    CLIP = "clip"
+    """A clip of the frames."""
+
+
 class Upsampling(ConfigTable):
     """[upsampling]: how prompts are upsampled, on every box."""
 
@@ -57,6 +66,7 @@ class Upsampling(ConfigTable):
     reserve: int = Field(ge=1)
     frames_to_extract: int = Field(ge=1, le=64)
     frame_sampling: FrameSampling
+    send: Send
     frame_format: FrameFormat
     jpeg_quality: int = Field(ge=1, le=100)
     safe_resolution: str
@@ -135,6 +145,8 @@ class Upsampling(ConfigTable):
             unused.add("jpeg_quality")
         if self.frame_format is FrameFormat.AUTO:
             unused.add("frame_format")
+        if self.send is Send.FRAMES:
+            unused.add("send")
         return self.model_dump_json(exclude=unused.union(without))
 
     def changed(self, changes: Mapping[str, object]) -> Upsampling:
@@ -151,6 +163,16 @@ class Upsampling(ConfigTable):
     def most_frames(self) -> int:
         """The most frames that one request can have; 0 for a model that is shown none."""
         return self.frames_to_extract * _MOST_SHOWN[self.media]
+
+    @property
+    def most_images(self) -> int:
+        """The most pictures that one request can have, without its clips."""
+        return self.most_frames if self.send is Send.FRAMES else _MOST_SHOWN[self.media]
+
+    @property
+    def most_clips(self) -> int:
+        """The most clips that one request can have."""
+        return 0 if self.send is Send.FRAMES else _MOST_SHOWN[self.media]
 
     @property
     def safe_bound(self) -> Bound:

@@ -51,6 +51,7 @@ KEYS: Mapping[str, Trust] = MappingProxyType(
             "upsampling.reserve",
             "upsampling.frames_to_extract",
             "upsampling.frame_sampling",
+            "upsampling.send",
             "upsampling.frame_format",
             "upsampling.jpeg_quality",
             "upsampling.safe_resolution",

@@ -17,6 +17,7 @@ from backend.errors import BoxOutdated, MediaError
 from backend.planning.admission import refuse_json_of_sketch
 from backend.planning.box_context import keep_context
 from backend.planning.box_counts import BoxCounts
+from backend.planning.clips import is_clip, refuse_clip_on
 from backend.planning.frame_format import sent_format
 from backend.planning.orders import seed_of_draw
 from backend.planning.plan import Plan, Planner
@@ -36,6 +37,7 @@ from backend.video import (
     read_frame,
 )
 from backend.video.packing import pack_frames
+from backend.video.sent_clips import make_clip
 from remote.protocol import Request, Submit, Welcome
 
 
@@ -156,6 +158,7 @@ class Preparer:
         planner = self._planner(job.settings, told, await self._confirmed_counts())
         if self._writes_prose:
             refuse_json_of_sketch(planner.profile, job.box)
+        refuse_clip_on(planner.settings, self._engine, job.box)
         shown = ShownMedia(job.video, job.controls, job.media)
         plan = await asyncio.to_thread(planner.plan, job.prompt, shown, job.target)
         if plan.refusal is not None:
@@ -200,9 +203,11 @@ class Preparer:
     async def _pack(
         self, video: Video, drawn: tuple[Frame, ...], form: FrameFormat, planner: Planner
     ) -> tuple[Frame, ...]:
-        if form is FrameFormat.PNG:
-            return drawn
         async with self._drawing[video.path]:
+            if is_clip(planner.settings, len(drawn)):
+                return (await make_clip(drawn, video.path),)
+            if form is FrameFormat.PNG:
+                return drawn
             quality = planner.settings.jpeg_quality
             return await asyncio.to_thread(pack_frames, drawn, form, quality)
 

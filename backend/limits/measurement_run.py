@@ -45,7 +45,7 @@ SHORT_ANSWER = 1
 _DRAWN_AT_ONCE = 2
 
 
-_OF_NO_MATTER = {"hint_video_dir", "frame_format", "jpeg_quality"}
+_OF_NO_MATTER = {"hint_video_dir", "send", "frame_format", "jpeg_quality"}
 """Settings that change nothing here: frames are kept in a folder of the measurement, and sent as PNG."""
 _Ask = Callable[[Size | None, int, int], Awaitable[tuple[Budget, Reply]]]
 """Asks about a size, a number of frames and a length of the answer; returns our count and the reply."""

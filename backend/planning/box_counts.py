@@ -105,12 +105,12 @@ class BoxCounts(BaseModel):
 
 
 def count_request(request: Request, tokens: int, counter: TextCounter) -> CountedRequest | None:
-    """Return the request as a count of it is kept; None when its pictures differ in size.
+    """Return the request as a count of it is kept; None when its pictures differ in size, or are clips.
 
     Raises ConfigError without a vocabulary.
     """
     sizes = {Size(frame.width, frame.height) for frame in request.frames}
-    if len(sizes) > 1:
+    if len(sizes) > 1 or any(frame.times for frame in request.frames):
         return None
     return CountedRequest(
         system=counter.count(request.system) if request.system else 0,

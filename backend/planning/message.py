@@ -40,6 +40,8 @@ class ShownFrames:
     frames: int
     is_still: bool = False
     """Whether it is one picture, and no video."""
+    is_clip: bool = False
+    """Whether the frames are sent as one clip."""
 
 
 def plain_message(profile: Profile, prompt: str, language: str = "") -> str:
@@ -123,20 +125,31 @@ def _called(control: ShownFrames, profile: Profile) -> str:
 
 
 def _media_lines(shown: Sequence[ShownFrames], profile: Profile) -> list[str]:
-    """Say for each medium which pictures are its frames: "Pictures 1 to 4: frames of the source video"."""
-    lines, first = [], 1
+    """Say for each medium which pictures are its frames: "Pictures 1 to 4: frames of the source video".
+
+    Of a clip: "Video 1: the source video". Videos are counted by themselves.
+    """
+    lines, first, clips = [], 1, 0
     for it in shown:
+        if it.is_clip:
+            clips += 1
+            lines.append(f"Video {clips}: {_what_is_shown(it, profile)}.")
+            continue
         last = first + it.frames - 1
         pictures = f"Picture {first}" if first == last else f"Pictures {first} to {last}"
         frames = "the frame" if first == last else "frames, in order,"
-        what = "the source video" if it.name == _RGB else f"the {_called(it, profile)}"
         if it.is_still and it.name == _RGB:
             lines.append(f"{pictures}: the source image.")
         else:
-            meaning = f" ({_KINDS[it.name]})" if it.name in _KINDS else ""
-            lines.append(f"{pictures}: {frames} of {what}{meaning}.")
+            lines.append(f"{pictures}: {frames} of {_what_is_shown(it, profile)}.")
         first = last + 1
     return lines
+
+
+def _what_is_shown(it: ShownFrames, profile: Profile) -> str:
+    """Return what a video shows: "the edge control (outlines of what is to be seen)"."""
+    what = "the source video" if it.name == _RGB else f"the {_called(it, profile)}"
+    return f"{what} ({_KINDS[it.name]})" if it.name in _KINDS else what
 
 
 @lru_cache(maxsize=64)  # thousands of specs have the same

@@ -16,24 +16,17 @@ from backend.config.profiles.template import PLAIN
 from backend.errors import MediaError, UpsampleError
 from backend.generation import Generation
 from backend.planning.box_counts import BoxCounts
+from backend.planning.clips import is_clip, own_rule, why_no_clip
 from backend.planning.generation import generation_of
 from backend.planning.message import ShownFrames, plain_message, user_message
-from backend.planning.plan_words import above_bound, too_long, too_thin, unnamed_hdr, with_gaps
+from backend.planning.plan_words import above_bound, doubts_about, timeless, too_long, too_thin
 from backend.sizes import Bound, Size
 from backend.specs.media import ShownMedia, choose_media
 from backend.specs.misplaced_media import where_media_is, with_place
 from backend.specs.model import UNSAID, Mode, Spec, Target
-from backend.tokens import (
-    LINEAR,
-    PIXTRAL,
-    Budget,
-    Family,
-    TextCounter,
-    VisionRule,
-    fit,
-)
+from backend.tokens import LINEAR, PIXTRAL, Budget, Family, TextCounter, VisionRule, fit
+from backend.tokens.clip_tokens import ShownRule
 from backend.video import FrameSampling, MediaKind, Video, probe
-from backend.video.frame_choice import without_rate
 from backend.video.kept_media import NotFetched
 
 _ANY_LENGTH = 1 << 40
@@ -78,6 +71,11 @@ class Plan:
     """The model's own rule for pictures, corrected where its counts are measured."""
 
     @property
+    def frames_of_each(self) -> tuple[int, ...]:
+        """How many frames are sent of each video."""
+        return tuple(frames for _, frames in self.shown)
+
+    @property
     def shown(self) -> tuple[tuple[Video, int], ...]:
         """The videos that are shown, each with the number of its frames."""
         if self.video is None:
@@ -98,12 +96,7 @@ class Plan:
     @property
     def warning(self) -> str:
         """What may be wrong with the frames, though they can be sent; empty when nothing is."""
-        for video, _ in self.shown:
-            if video.is_perhaps_hdr:
-                return unnamed_hdr(video.called)
-            if video.gaps:
-                return with_gaps(video)
-        return ""
+        return doubts_about(video for video, _ in self.shown)
 
 
 class Planner:
@@ -153,8 +146,12 @@ class Planner:
     @property
     def rule(self) -> VisionRule:
         """The rule that counts vision tokens: the model's own, or the rule of thumb."""
+        return self._rule_for(())
+
+    def _rule_for(self, shown: tuple[int, ...]) -> VisionRule:
+        """Return the rule for so many frames of each video; () are all frames of one video."""
         linear = self.settings.estimator is Estimator.LINEAR
-        return LINEAR if linear else self.family.rule
+        return LINEAR if linear else own_rule(self.settings, self.family, shown)
 
     def for_spec(self, format_name: str, mode: Mode | None) -> Planner:
         """Return the planner for specs of this format and mode; this one, unless the profile is AUTO."""
@@ -205,7 +202,7 @@ class Planner:
                 videos.append(self._probe(path))
             except UpsampleError as error:
                 if not (self._fetch_media and isinstance(error, NotFetched)):
-                    return replace(unread, refusal=_without_trace(error))
+                    return replace(unread, refusal=error.without_trace())
                 to_fetch.append(error.address)
         if to_fetch:
             return replace(unread, to_fetch=tuple(to_fetch))
@@ -262,7 +259,7 @@ class Planner:
             return plain_message(self.profile, plan.prompt, language)
         names = plan.names.split("+")
         shown = [
-            ShownFrames(name, frames, video.kind is MediaKind.IMAGE)
+            ShownFrames(name, frames, video.kind is MediaKind.IMAGE, is_clip(self.settings, frames))
             for name, (video, frames) in zip(names, plan.shown, strict=False)
         ]
         return user_message(self.profile, plan.prompt, plan.generation, shown, language)
@@ -296,15 +293,26 @@ class Planner:
         """Return how many frames of a video are sent; `wanted` replaces frames_to_extract."""
         return min(wanted or self.settings.frames_to_extract, video.frames)
 
-    def weigh(self, text: int, size: Size | None, frames: int, limit: int | None = None) -> Budget:
-        """Compute the budget of `text` tokens and frames of this size; `limit` replaces max_tokens."""
+    def weigh(
+        self,
+        text: int,
+        size: Size | None,
+        frames: int,
+        limit: int | None = None,
+        shown: tuple[int, ...] = (),
+    ) -> Budget:
+        """Compute the budget of `text` tokens and frames of this size; `limit` replaces max_tokens.
+
+        `shown` are the frames of each video, where they are not all of one.
+        """
+        rule = self._rule_for(shown)
         return Budget(
             limit=limit or self.settings.max_tokens,
             reserve=self.settings.reserve,
             text=text,
-            vision=self.rule.vision_tokens(size, frames) if size else 0,
+            vision=rule.vision_tokens(size, frames) if size else 0,
             overhead=self.family.overhead_around(self.system),
-            estimated=self.family.estimated,
+            estimated=self.family.estimated or (isinstance(rule, ShownRule) and rule.is_estimated),
             measured=self.family.measured,
         )
 
@@ -316,10 +324,11 @@ class Planner:
         *,
         bound: Bound | None = None,
         limit: int | None = None,
+        shown: tuple[int, ...] = (),
     ) -> Size | None:
         """Find the largest size that fits and that the model looks at.
 
-        `bound` and `limit` replace those of the settings.
+        `bound` and `limit` replace those of the settings; `shown` is as in `weigh`.
         """
         best = fit(
             source,
@@ -327,19 +336,19 @@ class Planner:
             limit=limit or self.settings.max_tokens,
             reserve=self.settings.reserve,
             frames=frames,
-            rule=self.rule,
+            rule=self._rule_for(shown),
             bound=bound or self.settings.bound,
             overhead=self.family.overhead_around(self.system),
         )
-        return self.seen_size(best) if best else None
+        return self.seen_size(best, shown) if best else None
 
-    def seen_size(self, size: Size) -> Size:
+    def seen_size(self, size: Size, shown: tuple[int, ...] = ()) -> Size:
         """Return the size to send a picture at that is not made smaller to fit.
 
         The model would make a larger picture smaller itself, so the tokens are the same. A photograph of
         48 million pixels is 100 MB as a PNG, which no message holds.
         """
-        return self.family.rule.seen_size(size)
+        return own_rule(self.settings, self.family, shown).seen_size(size)
 
     def _without_video(self, plan: Plan, text: int) -> Plan:
         budget = self.weigh(text, None, 0)
@@ -350,46 +359,41 @@ class Planner:
 
     def _weighed(self, plan: Plan, first: Video, text: int) -> Plan:
         """Return the plan with the size at which its frames are sent, and what that costs."""
-        size, refusal = self._choose_size(first, text, plan.frames)
+        shown = plan.frames_of_each
+        size, refusal = self._choose_size(first, text, shown)
+        refusal = why_no_clip(self.settings, self.profile, shown) or refusal
         if self.settings.frame_sampling is FrameSampling.FPS and refusal is None:
-            timeless = [
-                video
-                for video, _ in plan.shown
-                if video.kind is MediaKind.SEQUENCE and not video.fps
-            ]
-            refusal = without_rate(timeless[0]) if timeless else None
+            refusal = timeless(video for video, _ in plan.shown)
         seen = size or first.size
         return replace(
             plan,
             size=size,
-            budget=self.weigh(text, seen, plan.frames),
+            budget=self.weigh(text, seen, plan.frames, shown=shown),
             linear=LINEAR.vision_tokens(seen, plan.frames),
             refusal=refusal,
         )
 
     def _choose_size(
-        self, video: Video, text: int, frames: int
+        self, video: Video, text: int, shown: tuple[int, ...]
     ) -> tuple[Size | None, UpsampleError | None]:
-        settings = self.settings
+        settings, frames = self.settings, sum(shown)
         bound = settings.bound
         if settings.auto_resize and settings.fit is Fit.SAFE:
             bound = bound.and_within(settings.safe_bound)
         if not self.family.rule.accepts(video.size):
             return None, too_thin(video)
-        best = self.largest(video.size, text, frames, bound=bound)
+        best = self.largest(video.size, text, frames, bound=bound, shown=shown)
         if settings.auto_resize:
             if best is None and not settings.enforce_budget:
-                best = self.largest(video.size, text, frames, bound=bound, limit=_ANY_LENGTH)
+                best = self.largest(
+                    video.size, text, frames, bound=bound, limit=_ANY_LENGTH, shown=shown
+                )
         elif not bound.allows(video.size):
             return None, above_bound(video, bound)
-        elif best == self.seen_size(video.size) or not settings.enforce_budget:
-            return self.seen_size(video.size), None
+        elif best == self.seen_size(video.size, shown) or not settings.enforce_budget:
+            return self.seen_size(video.size, shown), None
         if best is None or not settings.auto_resize:
-            return None, too_long(self.weigh(text, video.size, frames), video.size, best)
+            return None, too_long(
+                self.weigh(text, video.size, frames, shown=shown), video.size, best
+            )
         return best, None
-
-
-def _without_trace(error: UpsampleError) -> UpsampleError:
-    """Return the error without the calls that it came through: a plan would keep them, 4 kB each."""
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from backend.errors import InputError
 from backend.sizes import Bound, Size
 from backend.tokens import Budget
-from backend.video import Video
+from backend.video import MediaKind, Video
+from backend.video.frame_choice import without_rate
+
+
+def doubts_about(videos: Iterable[Video]) -> str:
+    """Return what may be wrong with the frames of the first of these videos of which that is known."""
+    for video in videos:
+        if video.is_perhaps_hdr:
+            return unnamed_hdr(video.called)
+        if video.gaps:
+            return with_gaps(video)
+    return ""
+
+
+def timeless(videos: Iterable[Video]) -> InputError | None:
+    """Return the refusal of the first sequence of pictures whose frame rate is not known."""
+    for video in videos:
+        if video.kind is MediaKind.SEQUENCE and not video.fps:
+            return without_rate(video)
+    return None
 
 
 def unnamed_hdr(video: str) -> str:

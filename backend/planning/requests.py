@@ -25,7 +25,9 @@ def make_request(
         model=model,
         system=planner.system,
         prompt=planner.message(plan),
-        frames=tuple(FrameInfo(f.sha256, f.width, f.height, f.time, f.webp) for f in frames),
+        frames=tuple(
+            FrameInfo(f.sha256, f.width, f.height, f.time, f.webp, f.times) for f in frames
+        ),
         sampling=Sampling(
             max_tokens=planner.settings.reserve,
             seed=seed + candidate,

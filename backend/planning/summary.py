@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from backend.config import Send
 from backend.config.profiles import AUTO, OTHERWISE
 from backend.planning.admission import (
     AdmittedSpec,
@@ -13,6 +14,7 @@ from backend.planning.admission import (
     RefusedSpec,
     refused_by_plan,
 )
+from backend.planning.clips import is_clip
 from backend.planning.costs import most_draws, token_cost
 from backend.planning.frame_format import planned_format
 from backend.planning.orders import Batch
@@ -23,10 +25,13 @@ from backend.specs.model import Spec
 from backend.store import Order
 from backend.video import DrawnFrames, FrameFormat, Video
 from backend.video.packing import packed_bytes
+from backend.video.sent_clips import clip_bytes
 
 BYTES_PER_PIXEL = {FrameFormat.PNG: 1.1, FrameFormat.WEBP: 0.7, FrameFormat.JPEG: 0.25}
 """Bytes for each pixel, for a street or workshop video; measured 0.9 to 1.5 of a PNG, and 0.4 for a
 segmentation."""
+_CLIP_BYTES_PER_PIXEL = 0.15
+"""The same for a clip, by estimate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +107,20 @@ def summarise(
     sums = _Sums(refused=list(assessment.refused))
     settings = batch.settings
     form = planned_format(settings, batch.box_settings)
+    per_pixel = BYTES_PER_PIXEL[form]
+    if settings.send is Send.CLIP:
+        per_pixel = _CLIP_BYTES_PER_PIXEL
     drawn = DrawnFrames(
         settings.hint_video_dir,
         settings.frame_sampling,
-        lambda folder, count: packed_bytes(folder, count, form, settings.jpeg_quality),
+        lambda folder, count: (
+            clip_bytes(folder)
+            if is_clip(settings, count)
+            else packed_bytes(folder, count, form, settings.jpeg_quality)
+        ),
     )
     for count, accepted in enumerate(assessment.accepted, 1):
-        _add(sums, accepted, plan(accepted.spec), drawn, form)
+        _add(sums, accepted, plan(accepted.spec), drawn, per_pixel)
         weighed(count)
     is_by_spec = batch.settings.profile == AUTO
     return Summary(
@@ -130,7 +142,7 @@ def summarise(
 
 
 def _add(
-    sums: _Sums, accepted: AdmittedSpec, plan: Plan, drawn: DrawnFrames, form: FrameFormat
+    sums: _Sums, accepted: AdmittedSpec, plan: Plan, drawn: DrawnFrames, per_pixel: float
 ) -> None:
     if refused := refused_by_plan(accepted.spec, plan):
         sums.refused.append(refused)
@@ -153,7 +165,7 @@ def _add(
     if image_bytes is None:
         sums.bytes_are_exact = False
         pixels = plan.size.width * plan.size.height * plan.frames
-        image_bytes = round(pixels * BYTES_PER_PIXEL[form])
+        image_bytes = round(pixels * per_pixel)
     sums.bytes += -(-image_bytes // 3) * 4
 
 

@@ -269,7 +269,12 @@ def _provenance(store: Store, job: Job, answer: Answer, cleaned: Cleaned) -> dic
         "model": request.model,
         "box": job.box,
         "media": job.media or None,
-        "frames": [{"time": f.time, "sha256": f.sha256} for f in request.frames],
+        "frames": [
+            {"time": time, "sha256": f.sha256}
+            for f in request.frames
+            for time in f.times or (f.time,)
+        ],
+        **({"sent": "clip"} if any(f.times for f in request.frames) else {}),
         "size_sent": f"{first.width}x{first.height}" if first else None,
         "tokens": {
             "prompt_estimated": job.estimate,

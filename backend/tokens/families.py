@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from backend.tokens.budget import OVERHEAD
+from backend.tokens.clip_tokens import QWEN2_VL_CLIPS, QWEN3_VL_CLIPS, ClipRule
 from backend.tokens.text_tokens import TextCounter
 from backend.tokens.vision_tokens import (
     MISTRAL_SMALL,
@@ -46,6 +47,8 @@ class Family:
     """Whether the rules were corrected by what a server counted: see `measured`."""
     text_rate: float = 1.0
     """The server's tokens for each of ours in a text; for measured rules alone."""
+    clips: ClipRule | None = None
+    """The rule that counts clips; None for models that take none, or whose rule is not known."""
 
     def overhead_around(self, system: str) -> int:
         """Return the tokens of the chat template for a message with this system prompt; "" means none."""
@@ -111,8 +114,8 @@ _KNOWN = (
     # <|im_start|>user\n … <|im_end|>\n<|im_start|>assistant\n is 3 + 2 + 3 tokens. The system prompt,
     # with <|im_start|>system\n and <|im_end|>\n, is 5 more and its text: 6 for "You are a helpful
     # assistant.", the template's default.
-    Family("qwen2-vl", QWEN2_VL, 8 + 5 + 6, 8 + 5),
-    Family("qwen3-vl", QWEN3_VL, 8, 8 + 5),
+    Family("qwen2-vl", QWEN2_VL, 8 + 5 + 6, 8 + 5, clips=QWEN2_VL_CLIPS),
+    Family("qwen3-vl", QWEN3_VL, 8, 8 + 5, clips=QWEN3_VL_CLIPS),
     # An unknown template: we know none that is much longer than 32 tokens.
     Family("other", GreatestRule((PIXTRAL, MISTRAL_SMALL, QWEN2_VL, QWEN3_VL)), 32, 32),
 )  # fmt: skip

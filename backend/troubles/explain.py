@@ -8,7 +8,8 @@ from backend.config import load_profile, queued_settings
 from backend.errors import ConfigError
 from backend.sizes import Size
 from backend.store import Job, Store
-from backend.tokens import Budget
+from backend.tokens import Budget, VisionRule
+from backend.tokens.clip_tokens import ShownRule
 from backend.troubles import ExplainedTrouble, Facts, translate
 
 _MOST_RAW = 600
@@ -38,16 +39,20 @@ def explain_away(words: str, box: str) -> ExplainedTrouble | None:
 
 def _collect_facts(store: Store, job: Job) -> Facts:
     settings = queued_settings(job.settings)
-    rule = load_profile(settings.profile).family.rule
+    family = load_profile(settings.profile).family
     request = store.request(job.number)
     first = request.frames[0] if request.frames else None
+    of_each = tuple(len(frame.times) or 1 for frame in request.frames)
+    rule: VisionRule = family.rule
+    if family.clips is not None and any(each > 1 for each in of_each):
+        rule = ShownRule(family.clips, family.rule, of_each)
     size = Size(first.width, first.height) if first else None
-    vision = rule.vision_tokens(size, len(request.frames)) if size else 0
+    vision = rule.vision_tokens(size, sum(of_each)) if size else 0
     # The tokens of a system prompt and of the chat template count as text, so that the sum is right.
     overhead = Budget(settings.max_tokens, settings.reserve, 0, vision).prompt_tokens
     return Facts(
         source=size,
-        frames=len(request.frames) or None,
+        frames=sum(of_each) or None,
         text_tokens=max(0, job.estimate - overhead),
         limit=settings.max_tokens,
         reserve=settings.reserve,

@@ -4,8 +4,9 @@
 photographs of phones. `picture_sequences` finds the pictures of a numbered sequence. `frame_choice` chooses
 frames by their timestamps. `ffmpeg` runs ffmpeg, the only program that draws. `colours` says how HDR becomes
 what a person sees. `draw` makes frames and hint videos. `frame_cache` stores them by content, and looks up
-the sizes of stored frames; `packing` packs them to be sent. `recent_videos` caches what was read of recent
-videos, and `video_index` keeps on disk what was probed. `thumbnails` decodes small pictures for the screen.
+the sizes of stored frames; `packing` packs them to be sent, and `sent_clips` makes clips of them.
+`recent_videos` caches what was read of recent videos, and `video_index` keeps on disk what was probed.
+`thumbnails` decodes small pictures for the screen.
 `clips` draws clips of our own.
 """
 

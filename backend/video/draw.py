@@ -21,7 +21,6 @@ from backend.video.frame_cache import (
     content_key,
     copy_kept,
     drawing_folder,
-    even,
     frame_name,
     frames_path,
     hint_path,
@@ -88,7 +87,7 @@ async def prepare_frames(
         video.stream,
         frames=names if kept is None else (),
         frame_size=size if size != video.size or video.is_stretched else None,
-        hint=(even(size), HINT) if missing_hint is not None else None,
+        hint=(size.even, HINT) if missing_hint is not None else None,
         colours=video.colours,
         threads=threads,
     )
@@ -158,7 +157,7 @@ async def create_hint_video(
     """
     source, target = Path(input), Path(output)
     video = await asyncio.to_thread(_probe_hint_source, source, target)
-    size = even(size or video.size)
+    size = (size or video.size).even
     kept = None
     if hint_video_dir is not None:
         content = await asyncio.to_thread(content_key, source)

@@ -1,4 +1,5 @@
-"""Runs ffmpeg to draw frames and hint videos. `tiles` runs it, too, to look at a photograph.
+"""Runs ffmpeg to draw frames and hint videos, and to make clips of frames. `tiles` runs it, too, to look at a
+photograph.
 
 ffmpeg runs in its own folder, where its input is a link and this program chose the names of its outputs. So
 ffmpeg cannot take a file name for an option, a pattern or an address.
@@ -13,6 +14,7 @@ import re
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -76,6 +78,31 @@ async def draw(drawing: Drawing, folder: Path, *, ffmpeg: Path, time_limit: floa
         await _run(_arguments(drawing, link.name, ffmpeg), folder, drawing.source, time_limit)
     finally:
         link.unlink(missing_ok=True)
+
+
+async def encode_pictures(
+    folder: Path,
+    name: str,
+    rate: Fraction,
+    size: Size,
+    *,
+    source: Path,
+    ffmpeg: Path,
+    time_limit: float,
+) -> None:
+    """Make a video without sound of the pictures 0.png, 1.png, … in `folder`, which lie there alone.
+
+    What is beyond `size`, on the right and below, is cut off. Equal pictures make an equal file. `source` is
+    named in errors, which are those of `draw`.
+    """
+    import ffmpeg as graph
+
+    pictures = graph.input("%d.png", format="image2", framerate=str(rate), start_number=0)
+    pictures = pictures.filter("crop", size.width, size.height, 0, 0)
+    pictures = pictures.filter("scale", out_color_matrix="bt601", out_range="tv")
+    output = graph.output(pictures, name, **(_H264 | _SAME_EACH_TIME | _BT601))
+    command = output.global_args("-nostdin", "-hide_banner", "-v", "error")
+    await _run(command.compile(cmd=str(ffmpeg), overwrite_output=True), folder, source, time_limit)
 
 
 def _arguments(drawing: Drawing, source: str, ffmpeg: Path) -> list[str]:
@@ -160,6 +187,9 @@ _H264 = {
     "map_metadata": -1,
     "format": "mp4",
 }
+# Without B-frames, the first frame is at 0 for each program that reads the file.
+_SAME_EACH_TIME = {"bf": 0, "threads": 1, "fflags": "+bitexact", "flags": "+bitexact"}
+_BT601 = {"colorspace": "smpte170m", "color_range": "tv"}
 
 
 def _scaled(branch: Stream, size: Size) -> Stream:

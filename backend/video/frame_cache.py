@@ -52,7 +52,8 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture that can be sent: an RGB PNG with 8 bits in each channel, or what it was packed as."""
+    """One picture that can be sent: an RGB PNG with 8 bits in each channel, or what it was packed as. Also a
+    clip of several."""
 
     path: Path
     sha256: str
@@ -65,6 +66,8 @@ class Frame:
     """Bytes."""
     webp: str = ""
     """The SHA-256 of the WebP file at `path` that holds the PNG's pixels; empty where `path` is no WebP."""
+    times: tuple[float, ...] = ()
+    """The times of the frames of a clip, which `path` is then; empty for a picture."""
 
 
 # --- names and files of the cache ----------------------------------------------------------------
@@ -101,7 +104,7 @@ def choice_key(chosen: Sequence[ChosenFrame]) -> str:
 
 
 def hint_path(hint_video_dir: Path, content: str, size: Size, colours: Colours | None) -> Path:
-    return hint_video_dir / f"{content}-{even(size)}{_suffix(colours)}.mp4"
+    return hint_video_dir / f"{content}-{size.even}{_suffix(colours)}.mp4"
 
 
 def frames_path(
@@ -120,11 +123,6 @@ def _suffix(colours: Colours | None) -> str:
 
 def frame_name(position: int) -> str:
     return f"frame-{position}.png"
-
-
-def even(size: Size) -> Size:
-    """Return the size with odd sides made a pixel shorter, but at least 2."""
-    return Size(max(2, size.width & ~1), max(2, size.height & ~1))
 
 
 @contextmanager

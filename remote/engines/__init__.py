@@ -168,7 +168,7 @@ class Engine(Protocol):
         ...
 
     def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
-        """Answer one request; `images` are PNG, WebP or JPEG files in the order of `request.frames`.
+        """Answer one request; `images` are PNG, WebP, JPEG or MP4 files in the order of `request.frames`.
 
         Raises BadRequest, EngineAway, EngineGone, EngineReplaced or EngineError.
         """

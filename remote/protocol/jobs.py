@@ -21,22 +21,25 @@ _LATER = {"engine": "", "schema": ""}
 
 @dataclass(frozen=True)
 class FrameInfo:
-    """One still picture that the model looks at, without its pixels."""
+    """One still picture, or one clip, that the model looks at, without its pixels."""
 
     sha256: str
     """The hash of the picture's file, as 64 hex digits: of the PNG that was drawn, or of a JPEG, whose pixels
-    are others."""
+    are others. Of a clip, the hash of the MP4."""
     width: int
     height: int
     time: float
-    """Seconds from the start of the video; 0 for an image."""
+    """Seconds from the start of the video; 0 for an image. Of a clip, the time of its first frame."""
     webp: str = ""
     """The hash of a WebP file of the PNG's very pixels that is sent in its place; empty for the picture's own
     file. The job's id does not depend on it. From protocol 7 on."""
+    times: tuple[float, ...] = ()
+    """The times of the frames that a clip is made of; empty for a still picture. From protocol 8 on."""
 
     def __post_init__(self) -> None:
         # 0 and 0.0 are equal, but their JSON differs, and so would the job's id, which is its hash.
         object.__setattr__(self, "time", float(self.time))
+        object.__setattr__(self, "times", tuple(map(float, self.times)))
 
     @property
     def file(self) -> str:
@@ -99,6 +102,8 @@ class Request:
     @property
     def least_protocol(self) -> int:
         """The oldest protocol in which this request can be sent."""
+        if any(frame.times for frame in self.frames):
+            return 8
         values = asdict(self.sampling)
         is_new = any(values[name] is not None for name in values if name in _SAMPLING_SINCE_6)
         return 6 if is_new or self.schema else 1
@@ -115,6 +120,8 @@ class Request:
         }
         for frame in values["frames"]:
             del frame["webp"]
+            if not frame["times"]:
+                del frame["times"]
         values["sampling"] = {name: it for name, it in values["sampling"].items() if it is not None}
         canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
@@ -172,6 +179,8 @@ class VllmSetup:
     data_parallel_size: int = 1
     """Engines behind the one server, each with the whole model on `tensor_parallel_size` GPUs of its own, and
     each of which answers `max_num_seqs` requests at once. 0: as many as the GPUs allow."""
+    videos: int = 0
+    """Most clips a request may have; 0 leaves it to vLLM."""
 
 
 @dataclass(frozen=True)
@@ -284,8 +293,10 @@ class Setup:
         # A new number of days is no reason to end a daemon; the next daemon will use it.
         del settings["keep_days"]
         # A setting that came later is left out at its default, so that a new version ends no daemon.
-        if self.vllm is not None and self.vllm.data_parallel_size == 1:
-            del settings["vllm"]["data_parallel_size"]
+        if self.vllm is not None:
+            for name, default in (("data_parallel_size", 1), ("videos", 0)):
+                if settings["vllm"][name] == default:
+                    del settings["vllm"][name]
         # They came after the first version: a setup without one keeps its fingerprint.
         for later in ("ray", "llama"):
             if settings[later] is None:

@@ -12,7 +12,7 @@ from remote.protocol.jobs import Answer, Request
 from remote.protocol.telemetry import EngineLoad, Gpu
 
 OLDEST_PROTOCOL = 1
-NEWEST_PROTOCOL = 7
+NEWEST_PROTOCOL = 8
 """The range of protocol versions that this code speaks. 2 added Status; the box sends none to an app of
 protocol 1. From 3 on, an app sends a message (a Ping, if nothing else) every few seconds, and the box
 closes the connection after a minute of silence. From 4 on, Submit may leave out a picture that the
@@ -20,7 +20,7 @@ box has. From 5 on, the box sends durable messages that are newer than its Welco
 it has missed by Ask; before, the box sends all that come after the app's cursor, whoever's they are. 5 added
 Arrange and Submit's `app`, too. From 6 on, a request may have a schema and more sampling parameters. From 7
 on, Status tells the slots, because they may change while the daemon runs, a picture may be a WebP or a
-JPEG, and an app may send Tokenize."""
+JPEG, and an app may send Tokenize. From 8 on, a picture may be a clip."""
 
 
 AWAY = "away: "
@@ -60,9 +60,9 @@ class Submit:
     job: str
     request: Request
     images: tuple[str, ...]
-    """The pictures' files in base64, in the order of `request.frames`: PNG, and from protocol 7 on WebP and
-    JPEG, too. From protocol 4 on, an entry may be empty if the box has the picture for another job that has
-    not ended; if it does not have it, it answers Refused."""
+    """The pictures' files in base64, in the order of `request.frames`: PNG, from protocol 7 on WebP and JPEG,
+    too, and from protocol 8 on MP4. From protocol 4 on, an entry may be empty if the box has the picture for
+    another job that has not ended; if it does not have it, it answers Refused."""
     app: str = ""
     """The queue that the job belongs to: a random id of the app's queue. The box gives fair turns to queues.
     Empty for an older app."""

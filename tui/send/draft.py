@@ -13,6 +13,7 @@ from backend.config import ALL_BOXES, Ahead, EngineName, Fit, Settings
 from backend.errors import InputError
 from backend.files.without_links import resolve_folder
 from backend.planning.admission import assess, refuse_json_of_sketch, require_writable
+from backend.planning.clips import refuse_clip_on
 from backend.planning.mixed_fleet import refuse_mixed, shared_upsampling
 from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch
 from backend.planning.pace import measured_pace, together
@@ -119,6 +120,7 @@ def make_batch(options: SendOptions, settings: Settings, cwd: Path) -> Batch:
     own = shared_upsampling(settings, fleet)
     if box.answering is EngineName.SKETCH:
         refuse_json_of_sketch(settings.profile, name)
+    refuse_clip_on(own, box.answering, name)
     # What is left as it was stays what each profile says, where the profile is chosen by format.
     changes = {key: value for key, value in wanted.items() if value != getattr(own, key)}
     typed = Path(options.save_dir.strip()).expanduser()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from backend.config.profiles.cleaning import AnswerRules
 from backend.config.profiles.template import PLAIN, Template, checked_template
@@ -137,6 +137,14 @@ class Profile(_Section):
         if "profile" in value:
             raise ValueError("a profile cannot choose another one")
         return value
+
+    @model_validator(mode="after")
+    def _check_send(self) -> Self:
+        if self.upsampling.get("send") == "clip" and self.family.clips is None:
+            raise ValueError(
+                f'upsampling.send is "clip", and the family {self.family.name} takes no clips'
+            )
+        return self
 
     @property
     def family(self) -> Family:

@@ -25,6 +25,7 @@ _SHUTDOWN_SECONDS = 15.0
 another request that nobody answers any more."""
 _THOUGHTS = ("reasoning", "reasoning_content")
 """Fields beside `content`: of vLLM since 0.12 and Ollama; of older vLLM, SGLang and llama.cpp."""
+_CLIP = "video/mp4"
 _FINGERPRINT = re.compile(r"[\w.:+-]{1,64}", re.ASCII)
 
 
@@ -126,7 +127,7 @@ class Ending:
 
 
 def chat_body(model: str, request: Request, images: Sequence[bytes]) -> dict[str, Json]:
-    """The body for this request: system prompt, then the images and the text in one message."""
+    """The body for this request: system prompt, then the images, clips and text in one message."""
     body = _body(model, chat_messages(request.system, request.prompt, images), request.sampling)
     if request.schema:
         schema = cast(Json, json.loads(request.schema))
@@ -212,20 +213,23 @@ def _content(prompt: str, images: Sequence[bytes]) -> Json:
     """Plain text where there is no image: some servers take parts only for models that see."""
     if not images:
         return prompt
-    parts: list[Json] = [
-        {
-            "type": "image_url",
-            "image_url": {"url": f"data:{_type_of(image)};base64,{_base64(image)}"},
-        }
-        for image in images
-    ]
+    parts: list[Json] = [_part(image) for image in images]
     if prompt:
         parts.append({"type": "text", "text": prompt})
     return parts
 
 
+def _part(image: bytes) -> Json:
+    """Return the part of a message that holds a picture, or a clip, which vLLM and SGLang take."""
+    media_type = _type_of(image)
+    kind = "video_url" if media_type == _CLIP else "image_url"
+    return {"type": kind, kind: {"url": f"data:{media_type};base64,{_base64(image)}"}}
+
+
 def _type_of(image: bytes) -> str:
-    """Return the media type of a picture's file, by its first bytes."""
+    """Return the media type of a picture's or a clip's file, by its first bytes."""
+    if image[4:8] == b"ftyp":
+        return _CLIP
     if image.startswith(b"\xff\xd8\xff"):
         return "image/jpeg"
     return "image/webp" if image[:4] == b"RIFF" and image[8:12] == b"WEBP" else "image/png"

@@ -12,7 +12,7 @@ from remote.engines.vllm.model_files import MISTRAL
 from remote.protocol import VllmSetup
 
 _JSON_LIMITS_SINCE: Version = (0, 8, 5)
-"""The first version in which `--limit-mm-per-prompt` is JSON; before, it is `image=2`."""
+"""The first version in which `--limit-mm-per-prompt` is JSON; before, it is `image=2,video=1`."""
 _UNIX_SOCKET_SINCE: Version = (0, 10, 2)
 _STREAM_INTERVAL_SINCE: Version = (0, 12, 0)
 _STREAM_INTERVAL = "8"
@@ -118,9 +118,13 @@ def _flags(setup: VllmSetup, version: Version) -> Iterator[tuple[str, ...]]:
     yield "--gpu-memory-utilization", str(setup.gpu_memory_utilization)
     if version >= _STREAM_INTERVAL_SINCE:
         yield "--stream-interval", _STREAM_INTERVAL
-    if setup.images:
-        yield "--limit-mm-per-prompt", _image_limit(setup.images, version)
+    if setup.images or setup.videos:
+        yield "--limit-mm-per-prompt", _media_limits(setup, version)
 
 
-def _image_limit(images: int, version: Version) -> str:
-    return json.dumps({"image": images}) if version >= _JSON_LIMITS_SINCE else f"image={images}"
+def _media_limits(setup: VllmSetup, version: Version) -> str:
+    limits = {"image": setup.images, "video": setup.videos}
+    limits = {kind: most for kind, most in limits.items() if most}
+    if version >= _JSON_LIMITS_SINCE:
+        return json.dumps(limits)
+    return ",".join(f"{kind}={most}" for kind, most in limits.items())

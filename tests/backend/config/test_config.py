@@ -329,6 +329,7 @@ def test_the_shipped_defaults_are_those_of_the_design() -> None:
         "reserve": 300,
         "frames_to_extract": 2,
         "frame_sampling": "uniform",
+        "send": "frames",
         "frame_format": "auto",
         "jpeg_quality": 90,
         "safe_resolution": "320x180",

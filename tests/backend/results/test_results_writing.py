@@ -291,6 +291,22 @@ def test_a_result_says_everything_about_how_it_was_made(
     }
 
 
+def test_a_result_says_that_a_clip_was_sent_and_of_which_frames(
+    store: Store, finish: Finish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = FrameInfo("ab" * 32, 640, 480, 1.25, times=(1.25, 3.75))
+    plain = _request
+
+    def with_clip(prompt: str, seed: int) -> Request:
+        return replace(plain(prompt, seed), frames=(clip,))
+
+    monkeypatch.setitem(globals(), "_request", with_clip)
+    (job,) = finish(put(tmp_path / "dusk.json", PROMPT_SPEC))
+    provenance = load_result(store, job).provenance
+    frames = [{"time": time, "sha256": "ab" * 32} for time in (1.25, 3.75)]
+    assert (provenance["sent"], provenance["frames"]) == ("clip", frames)
+
+
 def test_what_was_taken_off_the_answer_is_told(
     store: Store, finish: Finish, tmp_path: Path
 ) -> None:

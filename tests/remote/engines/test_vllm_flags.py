@@ -9,7 +9,7 @@ import pytest
 
 from remote.engines.vllm.flags import Address, has_unix_socket, serve_command
 from remote.engines.vllm.installation import Version
-from remote.protocol import VllmSetup
+from remote.protocol import Setup, VllmSetup
 
 SETUP = VllmSetup(
     command=("vllm", "serve"),
@@ -60,6 +60,17 @@ def test_each_version_gets_its_own_spelling(
     assert values_of(command, "--uds") == (["/run/vllm.sock"] if socket else [])
     assert values_of(command, "--host") == ([] if socket else ["127.0.0.1"])
     assert values_of(command, "--port") == ([] if socket else ["8123"])
+
+
+def test_clips_are_allowed_where_a_box_is_for_them() -> None:
+    setup = replace(SETUP, images=1, videos=2)
+    for version, limits in (((0, 8, 4), "image=1,video=2"), (NEW, '{"image": 1, "video": 2}')):
+        command = list(serve_command(setup, "/m", version, SOCKET))
+        assert values_of(command, "--limit-mm-per-prompt") == [limits]
+    # A setup without clips has the fingerprint that it had before there were any.
+    whole = Setup("~/x", "vllm", "/m", 900.0, replace(SETUP, format="auto"))
+    assert whole.fingerprint() == "50c5eb4f56a8"
+    assert replace(whole, vllm=setup).fingerprint() != whole.fingerprint()
 
 
 def test_the_whole_command() -> None:

@@ -78,6 +78,9 @@ def test_a_picture_that_is_packed_otherwise_makes_no_other_job() -> None:
     # As it was before pictures could be packed otherwise: what was asked then is not asked again.
     assert one.job_id()[:16] == "1e22e8cd7a3258cc"
     assert (frame.file, packed.file) == ("a" * 64, "b" * 64)
+    clip = replace(one, frames=(replace(frame, times=(0, 1)),))
+    assert clip.job_id() != one.job_id()
+    assert (clip.frames[0].times, clip.least_protocol, one.least_protocol) == ((0.0, 1.0), 8, 1)
 
 
 @given(st.binary())
