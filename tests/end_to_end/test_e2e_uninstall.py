@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.support.daemons import daemons_below
 from tests.support.laptop import JsonObject, Laptop
 from tests.support.sshd import Sshd, free_port
+
+pytestmark = pytest.mark.campaign
 
 
 def told(text: str) -> list[JsonObject]:
