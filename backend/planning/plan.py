@@ -246,6 +246,7 @@ class Planner:
             names=names,
             target=target,
             profile=self.profile.name,
+            rule=self.family.rule,
         )
         text = self._count(self.message(plan)) if text is None else text
         return (

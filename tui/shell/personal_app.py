@@ -52,6 +52,7 @@ class PersonalApp(AnnouncingApp):
             return
         try:
             settings = await asyncio.to_thread(self.desk.reload)
+            settings.box_named(None)  # one that is not there cannot be used
         except UpsampleError as error:
             told = f"{error}\nThe settings of before still hold."
             self.notify(paragraphs(told), title="Settings", severity="error", markup=False)

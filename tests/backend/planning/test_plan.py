@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.config import Layer, Upsampling, check_layers
+from backend.config import Layer, Upsampling, check_layers, load_profile
 from backend.errors import InputError, MediaError
 from backend.planning.plan import Plan, Planner
 from backend.planning.requests import make_request
@@ -213,6 +213,9 @@ def test_a_qwen_is_weighed_by_its_own_rule_and_template(plan: MakePlan, wide: Pa
     assert found.budget is not None
     assert (found.budget.vision, found.budget.overhead) == (2 * (46 * 25 + 2), 13)
     assert found.budget.estimated
+    # By it, the app's table of sizes counts.
+    assert found.rule == load_profile("reason1").family.rule
+    assert hash(found)
 
 
 def test_pixtrals_budget_is_no_estimate(plan: MakePlan) -> None:
