@@ -134,6 +134,7 @@ class _FleetRun:
             self._woken[box].clear()
             if not first:
                 jobs = await asyncio.to_thread(self._to_do, box)
+            first = False
             if not jobs and not self._fleet.untaken_for(box):
                 self._note_idle(box)
                 await self._woken[box].wait()
@@ -141,7 +142,6 @@ class _FleetRun:
             self._busy.add(box)
             try:
                 has_postponed = await self._run(box, jobs, news)
-                first = False
             except BoxUnreachable as error:
                 self._errors[box] = error
                 if not self._has_reached and len(self._errors) == len(self.boxes):
@@ -186,6 +186,11 @@ class _FleetRun:
     def _note_idle(self, box: str) -> None:
         """Note that a box has nothing to do now. When none has, the run is over."""
         self._busy.discard(box)
+        if not self._busy:
+            # What another process has given to a box a moment ago is not seen by its poll yet.
+            for other in self.boxes:
+                if self._to_do(other):
+                    self._wake(other)
         if not self._busy:
             self._is_over.set()
             for event in self._woken.values():

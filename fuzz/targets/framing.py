@@ -37,6 +37,7 @@ from remote.protocol import (
     Submit,
     Tokenize,
     Tokenized,
+    Trace,
     Unknown,
     Welcome,
     encode,
@@ -89,6 +90,7 @@ def _examples() -> Iterator[Message]:
     yield Arrange(("k", "j"))
     yield Tokenize(1, "", "dusk")
     yield Tokenized(1, 9)
+    yield Trace("/root/of/box", 4096, "ok")
     yield Unknown("j")
     yield Ping(1)
     yield Stop(only_idle=True)

@@ -16,6 +16,7 @@ from backend.specs.model import Spec
 from tui.shell.terminal import copy
 from tui.text import one_line, paragraphs
 from tui.widgets.amounts import counted
+from tui.widgets.own_keys import named_keys
 from tui.widgets.page import FilteredPage
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ Undo = Callable[[], str]
 class SpecFilesPage(FilteredPage):
     """A page that knows which specs are chosen."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named_keys(
+        "specs",
         Binding("y", "copy", "copy", show=False),
         Binding("E", "edit", "edit", show=False),
         Binding("p", "edit_prompt", "edit the prompt", show=False),
@@ -40,7 +42,7 @@ class SpecFilesPage(FilteredPage):
         Binding("R", "rename", "rename", show=False),
         Binding("X,delete", "bin", "move to the bin", show=False),
         Binding("Z", "undo_files", "undo what was done to files", show=False),
-    ]
+    )
     FILE_ACTIONS = frozenset(
         (
             *("copy", "edit", "edit_prompt", "compose_specs", "new_spec", "duplicate"),

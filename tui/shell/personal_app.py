@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 
 from textual.app import SystemCommand
 from textual.screen import Screen
+from textual.worker import Worker
 
 from backend.config import LOCAL_FILE, Settings, user_file
 from backend.errors import ConfigError, UpsampleError
@@ -45,7 +47,12 @@ class PersonalApp(AnnouncingApp):
     def watch_config(self) -> None:
         """Take up what changes in the config files while the app is open."""
         watch = ConfigWatch((user_file(), LOCAL_FILE.absolute()))
-        self.set_interval(_LOOK_SECONDS, lambda: self.run_worker(self._look_at_config(watch)))
+        # A function and not a coroutine: one that is not begun before the app ends would never be awaited.
+        look: Callable[[], Coroutine[None, None, None]] = partial(self._look_at_config, watch)
+        self.set_interval(_LOOK_SECONDS, lambda: self._start_look(look))
+
+    def _start_look(self, look: Callable[[], Coroutine[None, None, None]]) -> Worker[None]:
+        return self.run_worker(look, group="config", exclusive=True, exit_on_error=False)
 
     async def _look_at_config(self, watch: ConfigWatch) -> None:
         if not await asyncio.to_thread(watch.has_changed):

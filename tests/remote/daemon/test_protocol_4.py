@@ -65,7 +65,7 @@ def running(
 
 @pytest.fixture
 def laptop(tmp_path: Path, running: Box) -> Laptop:
-    laptop = Laptop(tmp_path / "home", tmp_path / "work")
+    laptop = Laptop(tmp_path / "home", tmp_path / "work", program=laptops.UPSAMPLE)
     laptop.configure(
         f'box = "local"\n[boxes.local]\nroot = "{running.setup.root}"\nengine = "sketch"\n'
         f"idle_timeout = {running.setup.idle_timeout}\n"
