@@ -95,10 +95,9 @@ def accept_the_first(app: Terminal, server: PatientServer) -> None:
     app.until(r"✓ accepted")
 
 
+@pytest.mark.campaign
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize(
-    ("columns", "lines"), [(80, 24), pytest.param(200, 50, marks=pytest.mark.looks)]
-)
+@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (200, 50)])
 def test_a_batch_by_keys_alone_over_two_sessions(
     laptop: Laptop, server: PatientServer, small_clips: list[Path], columns: int, lines: int
 ) -> None:

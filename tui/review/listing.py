@@ -45,6 +45,8 @@ class ReviewListing:
         self.is_loaded = False
         self.lint = 0
         """The index of the current lint among those of the current candidate."""
+        self.has_tokens = True
+        """Whether any engine has counted the tokens of its answer."""
         self.marks: set[Place] = set()
         """The prompts that the user has marked."""
         self._candidates: dict[Place, int] = {}
@@ -57,6 +59,11 @@ class ReviewListing:
     def take(self, review: Review) -> None:
         """Take over new results. The cursor keeps its prompt, or its position when the prompt is gone."""
         self.prompts, self.troubles, self.is_loaded = review.prompts, review.troubles, True
+        self.has_tokens = any(
+            candidate.result.answer.completion_tokens is not None
+            for prompt in review.prompts
+            for candidate in prompt.candidates
+        )
         self.marks &= {_place(prompt) for prompt in review.prompts}
         self._refilter()
 

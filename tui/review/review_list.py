@@ -15,8 +15,12 @@ from tui.widgets.row_list import Piece, RowList
 class ReviewHeadings(Widget):
     """Shows the names of the columns above the list, as wide as its rows."""
 
+    def __init__(self, listing: ReviewListing) -> None:
+        super().__init__()
+        self._listing = listing
+
     def render(self) -> str:
-        return headings(lay_out(self.size.width))
+        return headings(lay_out(self.size.width, tokens=self._listing.has_tokens))
 
 
 class ReviewList(RowList[ReviewListing]):
@@ -40,7 +44,7 @@ class ReviewList(RowList[ReviewListing]):
         return cells(
             prompt,
             self._listing.candidate_of(prompt),
-            lay_out(width),
+            lay_out(width, tokens=self._listing.has_tokens),
             current=current,
             marked=self._listing.is_marked(prompt),
         )

@@ -80,7 +80,7 @@ class ReviewPage(DecidingPage):
             yield PlainText(id="empty")
             with Horizontal(id="panes"):
                 with Vertical(id="results"):
-                    yield ReviewHeadings()
+                    yield ReviewHeadings(self.listing)
                     yield ReviewList(self.listing, id="list")
                 yield ReviewPane(self.listing, self._desk.pictures, self._desk.graphics)
 
@@ -167,6 +167,7 @@ class ReviewPage(DecidingPage):
             text = empty_text(self.listing, self._trouble)
             self.query_one("#empty", PlainText).update(text)
         self.query_one("#title", PlainText).update(title(self.listing))
+        self.query_one(ReviewHeadings).refresh()
         self.review_list.show_rows()
         self.pane.show()
 

@@ -39,7 +39,7 @@ _STATE = 12
 _CANDIDATES = 4
 _LINTS = 5
 _TOKENS = 7
-_RATING = 6
+_RATING = 8
 _OPTIONAL = (
     ("lints", _LINTS),
     ("candidates", _CANDIDATES),
@@ -73,12 +73,12 @@ class ReviewColumns:
     rating: int
 
 
-def lay_out(width: int) -> ReviewColumns:
-    """Return the columns for a list of this width."""
+def lay_out(width: int, *, tokens: bool = True) -> ReviewColumns:
+    """Return the columns for a list of this width. `tokens` says whether any engine has counted some."""
     spare = width - _CURSOR - _STATE - _NAME
     given = {}
     for column, cells in _OPTIONAL:
-        given[column] = cells if cells <= spare else 0
+        given[column] = cells if cells <= spare and (tokens or column != "tokens") else 0
         spare -= given[column]
     return ReviewColumns(state=_STATE, name=_NAME + spare, **given)
 
@@ -92,8 +92,8 @@ def headings(columns: ReviewColumns) -> str:
             left("name", columns.name),
             right("×", columns.candidates),
             right("lint", columns.lints),
-            right("tokens", columns.tokens),
-            right("rating", columns.rating),
+            right("tokens" if columns.tokens else "", columns.tokens),
+            right("rating" if columns.rating else "", columns.rating),
         )
     )
 
