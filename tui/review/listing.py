@@ -181,6 +181,8 @@ class ReviewListing:
     @property
     def compared(self) -> Candidate | None:
         """The other result that the current one is compared with; None for the original prompt."""
+        if self._compared is None:
+            return None  # others are looked for among all results
         return next((other for other in self.others if other.number == self._compared), None)
 
     def step_compared(self) -> bool:

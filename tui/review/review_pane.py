@@ -111,18 +111,19 @@ class ReviewPane(TellsDefects, Vertical):
         before = self._shown
         if before is None or before.number != candidate.number:
             self.texts.scroll_home(animate=False)
-        if before is None or before.result is not candidate.result:
+        is_other = before is None or before.result is not candidate.result
+        if is_other:
             original, result = candidate.result.job.prompt, candidate.result.prompt
             # Of a short prompt and an object of a hundred keys, a comparison by words shows nothing.
             self._diff = None if is_json_object(result) else _compare(original, result)
         compared = self._listing.compared or (
             self._next_candidate(candidate) if self._is_roomy else None
         )
-        if compared is not self._compared or before is not candidate:
-            self._between = (
-                None
-                if compared is None
-                else _compare(_lines(compared.result.prompt), _lines(candidate.result.prompt))
+        if compared is None:
+            self._between = None
+        elif is_other or self._compared is None or self._compared.result is not compared.result:
+            self._between = _compare(
+                _lines(compared.result.prompt), _lines(candidate.result.prompt)
             )
         self._shown, self._compared = candidate, compared
         width = max(20, self.size.width - 2)
