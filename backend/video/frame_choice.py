@@ -58,6 +58,17 @@ class ChosenFrame:
     frame, and where the file has no timestamps."""
 
 
+def frame_label(kind: MediaKind, frame: ChosenFrame) -> str:
+    """Return how a frame is called below its picture: when it appears, or which of the pictures it is."""
+    match kind:
+        case MediaKind.IMAGE:
+            return "picture"
+        case MediaKind.SEQUENCE:
+            return f"picture {frame.index + 1}"
+        case MediaKind.VIDEO:
+            return f"{frame.time:.2f} s"
+
+
 def choose_frames(
     video: Video, count: int, sampling: FrameSampling = FrameSampling.UNIFORM
 ) -> tuple[ChosenFrame, ...]:

@@ -44,8 +44,8 @@ from tui.host import AppHost, host_of
 from tui.shell.defects import TellsDefects
 from tui.text import MUTED, paragraphs
 from tui.widgets.choice import Choice
+from tui.widgets.form import choice_in, form_line, text_in
 from tui.widgets.plain_text import PlainText
-from tui.widgets.typed_line import LineInput
 
 _LABELS = {
     "prompts": "prompts",
@@ -144,11 +144,11 @@ class ComposeDialog(TellsDefects, ModalScreen[Made | None]):
             case "prompts":
                 return Choice(chosen.prompt_choices, chosen.prompt_choices[0], id=name)
             case "prompt_text":
-                return _line(name, "a car drives through the rain; or the path of a file")
+                return form_line(name, "", "a car drives through the rain; or the path of a file")
             case "clips":
                 return Choice(chosen.clip_choices, chosen.clip_choices[0], id=name)
             case "clip_path":
-                return _line(name, "a folder, a video, or a list of files")
+                return form_line(name, "", "a folder, a video, or a list of files")
             case "style":
                 styles = named_styles(self.host.settings.compose.styles)
                 return Choice(style_choices([style.name for style in styles]), PLAIN, id=name)
@@ -158,22 +158,16 @@ class ComposeDialog(TellsDefects, ModalScreen[Made | None]):
             case "control":
                 return Choice(CONTROLS, CONTROLS[0], id=name)
             case "pattern":
-                return _line(name, default_pattern(has_videos=True, has_styles=False))
+                return form_line(name, "", default_pattern(has_videos=True, has_styles=False))
             case "folder":
-                return _line(name, str(DEFAULT_FOLDER))
+                return form_line(name, "", str(DEFAULT_FOLDER))
             case _:
                 return Choice(("no", "yes"), "no", id=name)
 
     @property
     def form(self) -> ComposeForm:
         """What is filled in now."""
-
-        def choice(name: str) -> str:
-            return self.query_one(f"#{name}", Choice).value
-
-        def text(name: str) -> str:
-            return self.query_one(f"#{name}", Input).value
-
+        choice, text = partial(choice_in, self), partial(text_in, self)
         return ComposeForm(
             prompts=choice("prompts"),
             prompt_text=text("prompt_text"),
@@ -315,7 +309,3 @@ class ComposeDialog(TellsDefects, ModalScreen[Made | None]):
     def on_unmount(self) -> None:
         if self._stop is not None:
             self._stop.set()
-
-
-def _line(name: str, example: str) -> Input:
-    return LineInput(placeholder=example, compact=True, id=name)

@@ -10,7 +10,8 @@ from threading import Lock
 
 from backend.planning.plan import Plan
 from backend.sizes import Size
-from backend.video import ChosenFrame, FrameSampling, MediaKind, Video, choose_frames
+from backend.video import FrameSampling, Video, choose_frames
+from backend.video.frame_choice import frame_label
 from backend.video.thumbnails import Thumbnail, ThumbnailsCancelled, fit_within, read_thumbnails
 
 KEPT = 256
@@ -162,7 +163,7 @@ class PictureBook:
         fresh = read_thumbnails(video, missing, size, cancelled)
         for frame, key, found in zip(chosen, keys, kept, strict=True):
             thumbnail = found or self._keep(key, next(fresh))
-            yield Picture(whose + _label(video.kind, frame), thumbnail)
+            yield Picture(whose + frame_label(video.kind, frame), thumbnail)
 
     def _find(self, key: _Key) -> Thumbnail | None:
         with self._lock:
@@ -186,16 +187,6 @@ def _key(path: Path, size: Size, index: int) -> _Key:
         # Reading it will say what is wrong, in words.
         return _Key(path, 0, 0, size, index)
     return _Key(path, stat.st_mtime_ns, stat.st_size, size, index)
-
-
-def _label(kind: MediaKind, frame: ChosenFrame) -> str:
-    match kind:
-        case MediaKind.IMAGE:
-            return "picture"
-        case MediaKind.SEQUENCE:
-            return f"picture {frame.index + 1}"
-        case MediaKind.VIDEO:
-            return f"{frame.time:.2f} s"
 
 
 def _even(size: Size) -> Size:

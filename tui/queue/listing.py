@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from backend.planning.pace import together
 from backend.store import State
 from tui.queue.job_states import is_starting, waits_for_model
 from tui.state.live import Live, LiveJob
@@ -126,16 +127,20 @@ def seconds_left(live: Live) -> float | None:
     """Estimate the seconds until all jobs that are not paused are done, by what each box took with its engine
     in this session; None when there is nothing to go by.
     """
-    left = Counter(job.job.box for job in live.jobs.values() if job.state in _GO_ON)
-    running = Counter(job.job.box for job in live.jobs.values() if job.state is State.RUNNING)
-    boxes = [live.boxes[name] for name in left if name in live.boxes]
-    if not left or len(boxes) < len(left) or not all(box.recent for box in boxes):
-        return None
-    took = {box.name: sum(box.recent) / len(box.recent) for box in boxes}
-    if any(job.state in _GO_ON and len(job.job.boxes) > 1 for job in live.jobs.values()):
-        # The boxes share what is left.
-        return left.total() / sum(max(1, running[name]) / took[name] for name in left)
-    return max(took[name] * left[name] / max(1, running[name]) for name in left)
+    left, running, is_shared = Counter[str](), Counter[str](), False
+    for job in live.jobs.values():
+        if job.state in _GO_ON:
+            left[job.job.box] += 1
+            running[job.job.box] += job.state is State.RUNNING
+            is_shared = is_shared or job.job.is_untaken
+    if not left.keys() <= live.boxes.keys():
+        return None  # nothing was heard of a box yet
+    paces = {name: live.boxes[name].pace(max(1, running[name])) for name in left}
+    if is_shared:
+        return together(paces.values()).seconds_for(left.total())
+    seconds = [paces[name].seconds_for(left[name]) for name in left]
+    known = [each for each in seconds if each is not None]
+    return max(known) if known and len(known) == len(seconds) else None
 
 
 _GO_ON = frozenset({State.QUEUED, State.PREPARING, State.SENT, State.RUNNING})

@@ -38,9 +38,9 @@ from tui.shell.defects import TellsDefects
 from tui.text import one_line, paragraphs
 from tui.widgets.amounts import counted
 from tui.widgets.choice import Choice
+from tui.widgets.form import choice_in, form_line, text_in
 from tui.widgets.plain_text import PlainText
 from tui.widgets.status_text import engine_text
-from tui.widgets.typed_line import LineInput
 
 _LABELS = {
     "box": "box",
@@ -139,26 +139,20 @@ class UpsampleDialog(TellsDefects, ModalScreen[ToSend | None]):
             case "ahead":
                 return Choice([each.value for each in Ahead], first.ahead.value, id=name)
             case "max_resolution":
-                return _line(name, first.max_resolution, "854x480, or 480")
+                return form_line(name, first.max_resolution, "854x480, or 480")
             case "save_dir":
-                return _line(name, first.save_dir, "a folder")
+                return form_line(name, first.save_dir, "a folder")
             case "candidates":
-                return _line(name, first.candidates, "1", integer=True)
+                return form_line(name, first.candidates, "1", integer=True)
             case "seed":
-                return _line(name, first.seed, "0", integer=True)
+                return form_line(name, first.seed, "0", integer=True)
             case _:
-                return _line(name, first.frames, "2", integer=True)
+                return form_line(name, first.frames, "2", integer=True)
 
     @property
     def options(self) -> SendOptions:
         """The options as they are filled in now."""
-
-        def choice(name: str) -> str:
-            return self.query_one(f"#{name}", Choice).value
-
-        def text(name: str) -> str:
-            return self.query_one(f"#{name}", Input).value
-
+        choice, text = partial(choice_in, self), partial(text_in, self)
         return SendOptions(
             box=choice("box"),
             candidates=text("candidates"),
@@ -274,9 +268,3 @@ class UpsampleDialog(TellsDefects, ModalScreen[ToSend | None]):
 
 class _Void(Exception):
     """The draft is out of date."""
-
-
-def _line(name: str, value: str, example: str, *, integer: bool = False) -> Input:
-    return LineInput(
-        value, placeholder=example, type="integer" if integer else "text", compact=True, id=name
-    )

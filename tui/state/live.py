@@ -33,6 +33,7 @@ from backend.events import (
     LinkState,
     TextWritten,
 )
+from backend.planning.pace import Pace
 from backend.store import Job, State
 
 START_STAGES = (
@@ -139,6 +140,11 @@ class LiveBox:
             self.engine = engine
             self.recent.clear()
         self.recent.append(seconds)
+
+    def pace(self, slots: int) -> Pace:
+        """Return how fast its engine has answered in this session, with so many answers at the same time."""
+        took = sum(self.recent) / len(self.recent) if self.recent else None
+        return Pace(took, slots)
 
     def seconds(self, now: float) -> float | None:
         """Return the seconds until the next try, or since the last sign, whichever the state of the link

@@ -20,6 +20,7 @@ from backend.errors import UpsampleError
 from backend.results.report.reported import ReportedPrompt
 from backend.sizes import Size
 from backend.video import ChosenFrame, FrameSampling, MediaKind, RecentVideos, Video, choose_frames
+from backend.video.frame_choice import frame_label
 from backend.video.picture_sequences import find_sequence
 from backend.video.thumbnails import Thumbnail, read_thumbnails
 
@@ -116,7 +117,7 @@ class PictureMaker:
         frames = _chosen(video, times, key.sampling)
         thumbnails = read_thumbnails(video, frames, _picture_size(video.size, count))
         for frame, thumbnail in zip(frames, thumbnails, strict=True):
-            label = f"{name} {_label(video.kind, frame)}".strip()
+            label = f"{name} {frame_label(video.kind, frame)}".strip()
             yield _picture(thumbnail, label, MOST_BYTES // count)
 
 
@@ -179,16 +180,6 @@ def _picture_size(source: Size, count: int) -> Size:
 
 def _even(width: float, height: float) -> Size:
     return Size(max(2, round(width / 2) * 2), max(2, round(height / 2) * 2))
-
-
-def _label(kind: MediaKind, frame: ChosenFrame) -> str:
-    match kind:
-        case MediaKind.IMAGE:
-            return "picture"
-        case MediaKind.SEQUENCE:
-            return f"picture {frame.index + 1}"
-        case MediaKind.VIDEO:
-            return f"{frame.time:.2f} s"
 
 
 # --- encoding ------------------------------------------------------------------------------------
