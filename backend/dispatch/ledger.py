@@ -157,7 +157,7 @@ class Ledger:
 
     async def prepare(self, job: Job) -> None:
         """Note that the job's frames are about to be drawn."""
-        await self._set_state(job, State.PREPARING)
+        await self.note_unsent([job])
 
     async def note_prepared(self, ready: Ready) -> None:
         """Note that the job's frames are drawn, and store its request and identity."""
@@ -192,6 +192,10 @@ class Ledger:
 
     async def note_unsent(self, jobs: Iterable[Job]) -> None:
         """Note that the box does not have the request of these jobs, or has ended it before."""
+        # Shielded, because a thread that writes it goes on after a cancel, and `close` puts the jobs back.
+        await self.run_shielded(self._note_preparing(jobs))
+
+    async def _note_preparing(self, jobs: Iterable[Job]) -> None:
         for job in jobs:
             await self._set_state(job, State.PREPARING)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from backend.dispatch.ledger import Ledger
 from backend.errors import QueueError
 from backend.events import Event, ResultsWritten
-from backend.store import Store
+from backend.store import State, Store
 from tests.support.finished_jobs import Finisher
 
 
@@ -86,3 +87,32 @@ async def test_a_run_forces_its_own_files_and_leaves_those_of_earlier_runs(tmp_p
     # Only the run's own troubles are its to tell.
     assert all(isinstance(event, ResultsWritten) for event in events)
     assert len(events) == 2
+
+
+async def test_a_preparation_that_is_cancelled_while_it_is_written_does_not_outlive_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dusk.txt").write_text("dusk\n")
+    with closing(Store(tmp_path / "queue.db")) as store:
+        jobs = Finisher(store, tmp_path / "out").queue(tmp_path / "dusk.txt")
+        ledger = Ledger(store, "local", lambda _: None, force=False)
+        await ledger.begin(jobs)
+        begun, go_on, written = threading.Event(), threading.Event(), threading.Event()
+        write = store.set_state
+
+        def write_slowly(number: int, state: State, error: str = "") -> bool:
+            begun.set()
+            go_on.wait(30)
+            changed = write(number, state, error)
+            written.set()
+            return changed
+
+        monkeypatch.setattr(store, "set_state", write_slowly)
+        preparing = asyncio.create_task(ledger.prepare(jobs[0]))
+        await asyncio.to_thread(begun.wait, 30)
+        preparing.cancel()  # the box cannot be used
+        await asyncio.gather(preparing, return_exceptions=True)
+        asyncio.get_running_loop().call_later(0.05, go_on.set)
+        await ledger.close()
+        assert await asyncio.to_thread(written.wait, 30)
+        assert [job.state for job in store.jobs()] == [State.QUEUED]
