@@ -12,13 +12,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from remote.engines import EngineAway, Piece, require_engine
+from remote.engines.on_demand import Lifecycle, OnDemand
 from remote.engines.ray.bounded import bounded
 from remote.engines.ray.link import DriverLink, driver_note, driver_socket
 from remote.engines.ray.messages import ReplicaSetState
 from remote.engines.sketch.engine import NOTICE
+from remote.engines.unbroken import run_unbroken
 from remote.engines.vllm.container import ContainerStaysError
 from remote.engines.vllm.process import sweep
-from remote.engines.vllm.unbroken import run_unbroken
 from remote.files import write_whole
 from remote.paths import DaemonPaths
 from remote.protocol import SERVING, EngineLoad, EngineStage, ProtocolError, Request, Setup, parse
@@ -62,14 +63,17 @@ class RayEngine:
         self._loop = asyncio.get_running_loop()
         self._file = paths.state / "ray-served.json"
         self._memory = _read_memory(self._file, setup)
-        self._starting: asyncio.Task[DriverLink] | None = None
-        self._ending: asyncio.Task[None] | None = None
-        self._watching: asyncio.Task[None] | None = None
-        self._closing: asyncio.Task[None] | None = None
+        life = Lifecycle(
+            self._start,
+            _is_alive,
+            _end,
+            self._end_leftovers,
+            note_given_back=lambda: self._tell_stage("idle"),
+        )
+        self._driver = OnDemand(
+            life, setup.idle_timeout, _log, "the driver of Ray has gone", "all replicas"
+        )
         self._changed = asyncio.Event()
-        self._busy = 0
-        self._idle_since = time.monotonic()
-        self._gave_back = False
         self._has_failed = False
         self._told: tuple[str, int] | None = None
         """The stage and the slots that were told last."""
@@ -77,7 +81,7 @@ class RayEngine:
     @property
     def name(self) -> str:
         """ "ray 2.60.0 · vllm 0.32.0", once both are known."""
-        link, memory = self._link, self._memory
+        link, memory = self._driver.running, self._memory
         if link is not None and link.joined is not None and link.replicas and link.replicas.name:
             return f"ray {link.joined.ray} · {link.replicas.name}"
         return memory.name if memory else "ray"
@@ -108,11 +112,12 @@ class RayEngine:
     @property
     def stage(self) -> str:
         """How many replicas answer, or the stage of the first one that starts."""
-        link = self._link
-        if link is None or link.failure is not None:
-            if self._starting is not None and not self._starting.done():
+        link = self._driver.living
+        if link is None:
+            if self._driver.is_starting:
                 return "starting"
-            return "failed" if self._has_failed else "idle" if self._gave_back else "not started"
+            given_back = "idle" if self._driver.was_given_back else "not started"
+            return "failed" if self._has_failed else given_back
         replicas = link.replicas
         if replicas is None:
             return "starting"
@@ -124,8 +129,8 @@ class RayEngine:
 
     async def load(self) -> EngineLoad | None:
         """The load of all replicas together; None before one answers."""
-        link = self._link
-        if link is None or link.failure is not None or not link.replicas or not link.replicas.slots:
+        link = self._driver.living
+        if link is None or not link.replicas or not link.replicas.slots:
             return None
         return await link.load()
 
@@ -138,54 +143,28 @@ class RayEngine:
 
     async def count_tokens(self, system: str, prompt: str) -> int | None:
         """As a replica counts them; None while none answers."""
-        link = self._link
-        if link is None or link.failure is not None or not link.replicas or not link.replicas.slots:
+        link = self._driver.living
+        if link is None or not link.replicas or not link.replicas.slots:
             return None
         return await link.count_tokens(system, prompt)
 
     async def generate(self, request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
         """Answer one request by a replica; start the driver first if none runs. Raises as `Engine` says."""
-        self._busy += 1
-        try:
+        with self._driver.in_use():
             link = await self._ensure_driver()
             if link.replicas is not None and link.replicas.serves:
                 require_engine(request, link.replicas.serves)
             async for piece in link.generate(request, images):
                 yield piece
-        finally:
-            self._busy -= 1
-            self._idle_since = time.monotonic()
 
     async def close(self) -> None:
-        """End the replicas and the driver, or what an earlier daemon left of them.
-
-        A cancel does not break it off, and a second call waits for the first one.
-        """
-        if self._closing is None:
-            self._closing = asyncio.create_task(self._close())
-        await run_unbroken(self._closing)
-
-    async def _close(self) -> None:
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
-        await self._end("the runner ends")
-        if self._ending is not None:
-            await self._ending
-        await end_leftover_driver(self._paths)
-        self._changed.set()
-
-    @property
-    def _link(self) -> DriverLink | None:
-        starting = self._starting
-        if starting is None or not starting.done() or starting.cancelled() or starting.exception():
-            return None
-        return starting.result()
+        """End the replicas and the driver, or what an earlier daemon left of them, as `OnDemand.close`."""
+        await self._driver.close()
 
     @property
     def _known(self) -> ReplicaSetState | None:
-        link = self._link
-        return None if link is None or link.failure is not None else link.replicas
+        link = self._driver.living
+        return None if link is None else link.replicas
 
     @property
     def _slots_each(self) -> int:
@@ -202,12 +181,8 @@ class RayEngine:
             return replicas.serves
         if self._memory is not None:
             return self._memory.serves
-        self._busy += 1  # a start that somebody waits for is no idle time
-        try:
+        with self._driver.in_use():  # a start that somebody waits for is no idle time
             return await self._learn_of_driver()
-        finally:
-            self._busy -= 1
-            self._idle_since = time.monotonic()
 
     async def _learn_of_driver(self) -> str:
         deadline = time.monotonic() + _LEARN_SECONDS
@@ -227,34 +202,23 @@ class RayEngine:
 
     async def _ensure_driver(self) -> DriverLink:
         """Return the driver that works, and start one if there is none. Raises EngineAway."""
-        if self._starting is not None and self._starting.done():
-            link = self._link
-            if link is not None and link.failure is None:
-                return link
+        if self._driver.has_gone:
             self._has_failed = True
-            await self._end("the driver of Ray has gone")
-        if self._closing is not None:
-            raise EngineAway("the runner ends")
-        if self._starting is None:
-            self._gave_back = False
-            self._starting = asyncio.create_task(self._start(after=self._ending))
-        # A request that is cancelled while it waits must not end the start that others wait for.
-        return await asyncio.shield(self._starting)
+        return await self._driver.ensure()
 
-    async def _start(self, after: asyncio.Task[None] | None) -> DriverLink:
-        if after is not None:
-            await asyncio.wait([after])
+    async def _start(self) -> DriverLink:
         await end_leftover_driver(self._paths)
         self._tell_stage("starting")
-        link = await DriverLink.start(self._setup, self._runner, self._paths, self._hear_change)
-        if self._watching is None:
-            self._watching = asyncio.create_task(self._watch())
-        return link
+        return await DriverLink.start(self._setup, self._runner, self._paths, self._hear_change)
+
+    async def _end_leftovers(self) -> None:
+        await end_leftover_driver(self._paths)
+        self._changed.set()
 
     def _hear_change(self) -> None:
         """Something of the driver has changed: tell it, and keep what the replicas serve."""
         self._changed.set()
-        link = self._link
+        link = self._driver.running
         if link is None:
             return
         replicas = link.replicas
@@ -279,35 +243,14 @@ class RayEngine:
         with contextlib.suppress(OSError):  # without it, an app that attaches waits for a replica
             write_whole(self._file, [json.dumps(asdict(memory)).encode()])
 
-    async def _watch(self) -> None:
-        """End replicas and driver when no request has come for `idle_timeout` seconds."""
-        limit = self._setup.idle_timeout
-        while True:
-            await asyncio.sleep(min(1.0, limit / 4))
-            idle = time.monotonic() - self._idle_since
-            if self._starting is not None and not self._busy and idle > limit:
-                self._gave_back = True
-                await self._end(f"idle for {limit:.0f} s; giving all replicas back")
-                self._tell_stage("idle")
 
-    async def _end(self, why: str) -> None:
-        starting, self._starting = self._starting, None
-        if starting is None:
-            return
-        _log.info("%s", why)
-        # A separate task: a request that is cancelled while it waits must not leave half a driver.
-        self._ending = asyncio.create_task(self._finish(starting, after=self._ending))
-        await asyncio.shield(self._ending)
+def _is_alive(link: DriverLink) -> bool:
+    return link.failure is None
 
-    async def _finish(
-        self, starting: asyncio.Task[DriverLink], after: asyncio.Task[None] | None
-    ) -> None:
-        if after is not None:
-            await asyncio.wait([after])
-        starting.cancel()
-        await asyncio.wait([starting])
-        if not starting.cancelled() and starting.exception() is None:
-            await starting.result().end()
+
+async def _end(link: DriverLink | None) -> None:
+    if link is not None:
+        await link.end()
 
 
 async def end_leftover_driver(paths: DaemonPaths) -> None:

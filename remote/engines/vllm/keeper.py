@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from remote.engines import EngineAway, EngineError, Piece, require_engine
 from remote.engines.http import Silent
+from remote.engines.on_demand import Lifecycle, OnDemand
 from remote.engines.openai import OpenAIEngine
 from remote.engines.vllm.container import ContainerStaysError
 from remote.engines.vllm.hangs import is_lost
 from remote.engines.vllm.process import ServerProcess
-from remote.engines.vllm.unbroken import run_unbroken
 from remote.protocol import Request
 
 READY = "ready"
@@ -45,47 +43,32 @@ class Handling:
     """Removes the files of a server that has ended."""
 
 
-class ServerKeeper:
+class ServerKeeper(OnDemand[RunningServer]):
     """Has at most one server, which all requests share."""
 
     def __init__(self, what: str, handling: Handling, idle_timeout: float) -> None:
         """`what` is the server's name in messages: "vLLM"."""
+        life = Lifecycle(
+            self._start_server, _is_alive, self._stop_server, self._sweep, handling.forget
+        )
+        log = logging.getLogger(what.lower())
+        super().__init__(life, idle_timeout, log, f"{what} has ended", "the GPU")
         self._what = what
-        self._log = logging.getLogger(what.lower())
         self._handling = handling
-        self._idle_timeout = idle_timeout
-        self._starting: asyncio.Task[RunningServer] | None = None
-        self._ending: asyncio.Task[None] | None = None
-        self._watching: asyncio.Task[None] | None = None
-        self._closing: asyncio.Task[None] | None = None
-        self._busy = 0
-        self._idle_since = time.monotonic()
         self._has_failed = False
         """Whether the last start failed."""
-        self._gave_back = False
-
-    @property
-    def running(self) -> RunningServer | None:
-        """The server that was started, which may have ended by itself; None before it answers."""
-        return None if self._starting is None else _result_of(self._starting)
-
-    @property
-    def living(self) -> RunningServer | None:
-        """The server, if it runs."""
-        running = self.running
-        return running if running is not None and running.process.returncode is None else None
 
     def stage(self, starting: str) -> str:
         """The server's stage: `starting` while it starts, "idle" after it was given back, "failed" after a
         start or the server failed.
         """
-        if self._starting is not None and not self._starting.done():
+        if self.is_starting:
             return starting
         if self.living is not None:
             return READY
         if self.running is not None or self._has_failed:
             return "failed"
-        return "idle" if self._gave_back else "not started"
+        return "idle" if self.was_given_back else "not started"
 
     async def answer(
         self, request: Request, images: Sequence[bytes]
@@ -96,8 +79,7 @@ class ServerKeeper:
         EngineError when it hangs at this request or fails at it. Of a server that was there, the end of its
         log stands in both.
         """
-        self._busy += 1
-        try:
+        with self.in_use():
             running = await self.ensure()
             require_engine(request, running.serves)
             try:
@@ -111,101 +93,31 @@ class ServerKeeper:
                         raise EngineError(message) from error
                     raise EngineAway(f"{self._what} has died: {message}", died=True) from error
                 raise
-        finally:
-            self._busy -= 1
-            self._idle_since = time.monotonic()
-
-    async def ensure(self) -> RunningServer:
-        """Return the server that answers, and start one if there is none. Raises EngineAway."""
-        if self._starting is not None and self._starting.done():
-            living = self.living
-            if living is not None:
-                return living
-            await self.end(f"{self._what} has ended")
-        if self._closing is not None:
-            raise EngineAway("the runner ends")
-        if self._starting is None:
-            self._gave_back = False
-            self._starting = asyncio.create_task(self._start(after=self._ending))
-        # A request that is cancelled while it waits must not end the start that others wait for.
-        return await asyncio.shield(self._starting)
-
-    async def close(self) -> None:
-        """End the server and its whole process group, or the group that an earlier daemon left.
-
-        A cancel does not break it off, and a second call waits for the first one. No server starts after it.
-        """
-        if self._closing is None:
-            self._closing = asyncio.create_task(self._close())
-        await run_unbroken(self._closing)
-
-    async def end(self, why: str) -> None:
-        """End the server, if there is one."""
-        starting, self._starting = self._starting, None
-        if starting is None:
-            return
-        self._log.info("%s", why)
-        self._handling.forget()
-        # A separate task: a request that is cancelled while it waits must not leave half a process group.
-        self._ending = asyncio.create_task(self._finish(starting, after=self._ending))
-        await asyncio.shield(self._ending)
-
-    async def _close(self) -> None:
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
-        await self.end("the runner ends")
-        # A task that was cancelled may have begun to end a server, and that may still go on.
-        if self._ending is not None:
-            await self._ending
-        # If no request came, a server that a killed daemon left still holds the GPU.
-        with contextlib.suppress(ContainerStaysError):
-            await self._handling.sweep()
-            self._handling.clear()
 
     async def _discard(self, running: RunningServer, why: str) -> None:
         """End this server, unless another request has ended it already and a new one is starting."""
-        if self._starting is not None and _result_of(self._starting) is running:
+        if self.running is running:
             await self.end(why)
 
-    async def _start(self, after: asyncio.Task[None] | None) -> RunningServer:
-        if after is not None:
-            # Until then the old server holds the GPU, the pid file and the socket.
-            await asyncio.wait([after])
+    async def _start_server(self) -> RunningServer:
         try:
             running = await self._handling.start()
         except EngineAway:
             self._has_failed = True
             raise
         self._has_failed = False
-        if self._watching is None:
-            self._watching = asyncio.create_task(self._watch())
         return running
 
-    async def _watch(self) -> None:
-        """End the server when no request has come for `idle_timeout` seconds, so that the GPU is free."""
-        while True:
-            await asyncio.sleep(min(1.0, self._idle_timeout / 4))
-            idle = time.monotonic() - self._idle_since
-            if self._starting is not None and not self._busy and idle > self._idle_timeout:
-                self._gave_back = True
-                await self.end(f"idle for {self._idle_timeout:.0f} s; giving the GPU back")
-
-    async def _finish(
-        self, starting: asyncio.Task[RunningServer], after: asyncio.Task[None] | None
-    ) -> None:
-        if after is not None:
-            await asyncio.wait([after])
-        starting.cancel()
-        await asyncio.wait([starting])
-        running = _result_of(starting)
+    async def _stop_server(self, running: RunningServer | None) -> None:
         if running is not None:
             await running.process.stop()
         self._handling.clear()
 
+    async def _sweep(self) -> None:
+        with contextlib.suppress(ContainerStaysError):
+            await self._handling.sweep()
+            self._handling.clear()
 
-def _result_of(starting: asyncio.Task[RunningServer]) -> RunningServer | None:
-    """The server that was started; None while it starts, and when the start failed."""
-    if not starting.done() or starting.cancelled() or starting.exception() is not None:
-        return None
-    return starting.result()
+
+def _is_alive(running: RunningServer) -> bool:
+    return running.process.returncode is None

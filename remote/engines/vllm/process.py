@@ -21,9 +21,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from remote.engines.unbroken import run_unbroken
 from remote.engines.vllm.container import Container, ContainerStaysError
 from remote.engines.vllm.run_files import clear_run_files
-from remote.engines.vllm.unbroken import run_unbroken
 from remote.files import write_whole
 from remote.paths import DaemonPaths
 

@@ -240,7 +240,7 @@ async def test_a_node_that_goes_takes_its_replica_and_one_that_comes_gets_one(be
     bench.cluster.alive = NODES[:1]
     bench.cluster.replicas[1].lost = "its node is dead"
     await bench.ready(slots=2)
-    assert bench.replicas.nodes == 1
+    await until(lambda: bench.replicas.nodes == 1)
     bench.cluster.alive = NODES
     await bench.ready(slots=4)
 
