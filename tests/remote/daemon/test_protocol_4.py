@@ -23,6 +23,8 @@ from tests.support.laptop import Laptop
 from tests.support.plain_clips import draw_plain_clip
 from tests.support.specs import write_batch
 
+pytestmark = pytest.mark.campaign
+
 _APP = (
     f"#!{sys.executable}\nimport backend.box.link\nbackend.box.link.NEWEST_PROTOCOL = 4\n"
     "from backend.cli import main\nmain()\n"
