@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,7 +22,7 @@ from mistral_common.tokens.tokenizers.image import ImageConfig, ImageEncoder, Sp
 from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 from PIL import Image
 
-from backend.errors import ConfigError, InputError
+from backend.errors import InputError
 from backend.sizes import Size
 from backend.tokens import (
     MISTRAL_SMALL,
@@ -179,16 +178,6 @@ def test_threads_share_one_loading() -> None:
     for thread in threads:
         thread.join()
     assert counts == [16] * 4
-
-
-@pytest.mark.parametrize("content", [None, "not json", "{}", '{"config": {}, "vocab": []}'])
-def test_a_vocabulary_that_cannot_be_read_is_explained(tmp_path: Path, content: str | None) -> None:
-    file = tmp_path / "tekken.json"
-    if content is not None:
-        file.write_text(content)
-    with pytest.raises(ConfigError, match=r"tekken\.json") as caught:
-        TextCounter(file).count("x")
-    assert caught.value.remedy
 
 
 # --- the budget ----------------------------------------------------------------------------------
