@@ -62,6 +62,8 @@ class Flight(Generic[C]):
     """Numbers of the jobs that the answer is for; mostly one job."""
     kept_pictures: Set[str] = frozenset()
     """SHA-256 of the pictures that the box keeps on its disk because of this request."""
+    lost_pictures: Set[str] = frozenset()
+    """SHA-256 of pictures that the box has said it does not have; an earlier word of it may arrive later."""
     heard: int = 0
     """How many characters of the answer arrived without a gap."""
     is_asked: bool = False
@@ -85,7 +87,7 @@ class Flight(Generic[C]):
     def begin_link(self) -> None:
         """Note that a new link begins, over which nothing was sent yet."""
         self.state = FlightState.BELIEVED if self.cargo is None else FlightState.UNSENT
-        self.kept_pictures = frozenset()
+        self.kept_pictures = self.lost_pictures = frozenset()
         self.is_asked = False
         self.is_replayed = False
         self.is_cancel_sent = False
@@ -163,6 +165,7 @@ class Flights(Generic[C]):
         if flight.state is not FlightState.UNSENT or not self._has(flight):
             return  # the box's word that it has the request, or its end, was quicker
         flight.state = FlightState.SENT
+        flight.lost_pictures -= pictures
         self._keep(flight, pictures)
         self.signal(flight)
 
@@ -187,12 +190,14 @@ class Flights(Generic[C]):
     def forget_pictures(self, lost: Set[str]) -> None:
         """Let no request rely on these pictures: the box does not have them."""
         for flight in self:
-            self._keep(flight, flight.kept_pictures - lost)
+            flight.lost_pictures |= lost
+            self._keep(flight, flight.kept_pictures)
 
     def _has(self, flight: Flight[C]) -> bool:
         return self._flights.get(flight.identity) is flight
 
     def _keep(self, flight: Flight[C], pictures: Set[str]) -> None:
+        pictures = pictures - flight.lost_pictures
         self._pictures.subtract(flight.kept_pictures)
         self._pictures.update(pictures)
         for picture in flight.kept_pictures - pictures:

@@ -45,6 +45,21 @@ def test_a_request_that_ended_while_it_was_being_sent_leaves_no_picture_behind()
     assert flights.missing_on_box({PICTURE}) == {PICTURE}
 
 
+def test_a_picture_that_the_box_has_lost_is_not_there_by_an_earlier_word_that_arrives_later() -> (
+    None
+):
+    """The box refuses a request at once, and tells of its journal by another way."""
+    flights: Flights[OnePicture] = Flights()
+    flight = flying(flights, "one")
+    flights.note_sent(flight, frozenset({PICTURE}))
+    flights.forget_pictures({PICTURE})
+    flights.note_accepted(flight)
+    assert flights.missing_on_box({PICTURE}) == {PICTURE}
+    flights.begin_link()
+    flights.note_sent(flight, frozenset({PICTURE}))
+    assert not flights.missing_on_box({PICTURE})
+
+
 async def test_a_cancel_is_due_also_when_the_box_says_that_it_has_the_request_early() -> None:
     flights: Flights[OnePicture] = Flights()
     flight = flying(flights, "one")
