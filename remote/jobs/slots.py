@@ -329,7 +329,10 @@ class Scheduler:
         self._setbacks.note_loss(job, error)
         cost = self._spending.cost(error.usage)
         if not await self._disk.persist(self._board.wait_after_loss, job, cost):
-            whole = f"{error}\n{MOST_LOSSES + 1} replicas have gone while they worked on this job"
+            ended = (
+                f"{MOST_LOSSES + 1} replicas have gone or broken down while they worked on this job"
+            )
+            whole = f"{error}\n{ended}"
             await self._fail(job, "engine", whole, cost)
 
     async def _answer(self, attempt: EngineAttempt) -> Answer:

@@ -1,5 +1,5 @@
 """Decides what a server's refusal means: BadRequest if no attempt can succeed, EngineAway if the server is
-not ready for any request, EngineError for the rest.
+not ready for any request, EngineGone if a replica behind it broke down, EngineError for the rest.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 import re
 from typing import cast
 
-from remote.engines import BadRequest, EngineAway, EngineError
+from remote.engines import BadRequest, EngineAway, EngineError, EngineGone
 from remote.engines.http import Server
 from remote.protocol import Json
 
@@ -35,6 +35,14 @@ _AWAY_WORDS = re.compile(
 )
 """Words with which some servers say the same under another 5xx; the last are of LiteLLM's proxy, which
 does not reach the server behind it."""
+_BROKEN_DOWN = re.compile(
+    r"\s*(?:Internal Server Error)?\s*$"
+    r"|.*\b(?:The actor (?:died|is unavailable)|Actor(?:Died|Unavailable)Error)\b",
+    re.S,
+)
+"""What stands under a 500 when the replica that was to answer broke down: the bare name of the status, of
+uvicorn and Starlette, which tells nothing of the request, or Ray Serve's words. A model server that finds
+fault with a request says what it is."""
 _UNROUTED_WORDS = "Ping http://.../-/routes for available routes"
 """Words with which Ray Serve refuses every path, under 404, until it has a model to route requests to."""
 
@@ -140,9 +148,16 @@ def refusal_error(
     if is_page and status in _OF_A_PROXY:
         told = f"{status} {words}".rstrip()
         return EngineAway(f"{_OF_A_PROXY[status].format(server.label)} ({told})", wait)
+    return _fault_of_server(f"{server.label} answered {status}{said}", status, words, wait)
+
+
+def _fault_of_server(told: str, status: int, words: str, wait: float | None) -> EngineError:
+    """The error for a status that tells of the server, or of a replica behind it."""
     if status in _AWAY or (status >= 500 and _AWAY_WORDS.search(words)):
-        return EngineAway(f"{server.label} answered {status}{said}", wait)
-    return EngineError(f"{server.label} answered {status}{said}")
+        return EngineAway(told, wait)
+    if status == 500 and _BROKEN_DOWN.match(words):
+        return EngineGone(told)
+    return EngineError(told)
 
 
 def _not_found(told: str, words: str, wait: float | None) -> EngineError:

@@ -375,6 +375,24 @@ async def test_an_answer_that_breaks_off_alone_is_a_replica_that_has_gone(others
     assert "before its answer was whole" in str(error)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"Internal Server Error",
+        b"The actor died unexpectedly before finishing this task.\n\tclass_name: ServeReplica:a\n",
+        b"ray.exceptions.ActorUnavailableError: The actor 1f is unavailable: the connection was reset.",
+    ],
+)
+async def test_a_500_that_says_nothing_of_the_request_is_a_replica_that_broke_down(
+    said: bytes,
+) -> None:
+    """Ray Serve answers like this when the replica dies before its answer has begun."""
+    error = await failure(refuses(500, said, "text/plain"))
+    assert isinstance(error, EngineGone)
+    assert "answered 500" in str(error)
+
+
 async def hang_up(visit: Visit) -> None:
     visit.hang_up()
 

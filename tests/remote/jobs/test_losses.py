@@ -44,7 +44,8 @@ async def test_a_job_that_loses_replica_after_replica_fails_and_the_next_one_doe
         (failed,) = (m for m in site.board.messages_of(ONE.job) if isinstance(m, Failed))
         assert failed.kind == "engine"
         assert failed.message == (
-            "replica 5 on node b has gone\n6 replicas have gone while they worked on this job"
+            "replica 5 on node b has gone\n"
+            "6 replicas have gone or broken down while they worked on this job"
         )
         assert len(reasons(site)) == MOST_LOSSES + 2
 
