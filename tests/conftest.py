@@ -14,6 +14,8 @@ from hypothesis import settings
 from tests.support.leftovers import EXIT_STATUS, Leftovers, Session
 from tests.support.litellm_proxy import LiteLLM, litellm_proxy
 
+pytest_plugins = ["tests.support.plain_node_ids"]
+
 # No deadline: a shared machine is slow now and then. In CI the examples are the same in every run.
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
