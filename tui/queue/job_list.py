@@ -10,6 +10,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
@@ -17,7 +18,7 @@ from tui.queue.columns import cells, headings, lay_out
 from tui.queue.job_states import COLOURS
 from tui.queue.job_text import queue_title
 from tui.queue.listing import JobListing
-from tui.state.live import Live
+from tui.text import MUTED
 from tui.widgets.own_keys import named_keys
 from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import GUTTER, Piece, RowList
@@ -52,14 +53,13 @@ class JobLines(RowList[JobListing], can_focus=False):
     def count(self) -> int:
         return len(self._listing.shown)
 
-    def show_jobs(self) -> bool:
-        """Draw the list again; return whether jobs came, went or changed places."""
-        changed = self._listing.refresh()
-        if changed:
+    def show_jobs(self) -> None:
+        """Draw the list again. The cursor is brought into sight if jobs came, went or changed places."""
+        # A list without a cursor may share its listing with one that has taken over the changes already.
+        if self._listing.refresh() or not self.HAS_CURSOR:
             self.show_rows()
         else:
             self.refresh()
-        return changed
 
     def _pieces(self, position: int, width: int, *, current: bool) -> Sequence[Piece]:
         job = self._listing.live.jobs.get(self._listing.shown[position])
@@ -76,21 +76,28 @@ class JobLines(RowList[JobListing], can_focus=False):
 
 
 class QueuePane(Vertical):
-    """Lists the jobs that run or wait. It is visible only while there are any."""
+    """Lists the jobs that run or wait. Below the specs, it is visible only while there are any."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, going: JobListing) -> None:
+        """`going` lists the jobs that have not ended. Two panes may share it."""
         super().__init__()
-        self._going = JobListing(live, only_going=True)
+        self._going = going
 
     def compose(self) -> ComposeResult:
         yield PlainText(id="going")
         yield JobLines(self._going)
 
+    def on_mount(self) -> None:
+        self.show_jobs()
+
     def show_jobs(self) -> None:
         """Draw the jobs again."""
         self.query_one(JobLines).show_jobs()
         self.set_class(bool(self._going.shown), "-going")
-        self.query_one("#going", PlainText).update(queue_title(self._going, held=False))
+        title = queue_title(self._going, held=False)
+        if not self._going.live.jobs:
+            title += Content.styled("nothing waits or runs", MUTED)
+        self.query_one("#going", PlainText).update(title)
 
 
 class JobList(JobLines, can_focus=True):

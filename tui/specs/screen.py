@@ -22,11 +22,13 @@ from backend.specs.model import Spec
 from tui.compose.page import SpecFilesPage
 from tui.log.tail import LogTail
 from tui.queue.job_list import QueuePane
+from tui.queue.listing import JobListing
 from tui.shell.desk import Desk
 from tui.specs.help import HELP
 from tui.specs.listing import Listing
 from tui.specs.rows import Row, SortOrder
 from tui.specs.scanning import FilesRead
+from tui.specs.side_column import WIDTHS, SideColumn
 from tui.specs.spec_detail import SpecDetail
 from tui.specs.spec_list import (
     ColumnHeadings,
@@ -68,6 +70,7 @@ class SpecsScreen(SpecFilesPage):
     AUTO_FOCUS = "SpecList"
     HELP_GROUPS = HELP
     LIST = SpecList
+    HORIZONTAL_BREAKPOINTS = WIDTHS
     BINDINGS: ClassVar[list[BindingType]] = named_keys(
         "specs",
         Binding("slash", "filter", "filter", key_display="/"),
@@ -97,6 +100,7 @@ class SpecsScreen(SpecFilesPage):
         self._next_renewal = 0.0
 
     def compose_body(self) -> ComposeResult:
+        going = JobListing(self.host.live, only_going=True)
         with Horizontal(id="body", classes="body"):
             with Vertical(id="specs"):
                 yield PlainText(id="title")
@@ -105,8 +109,9 @@ class SpecsScreen(SpecFilesPage):
                 yield PlainText(id="empty")
                 yield ColumnHeadings(self.listing)
                 yield SpecList(self.listing, id="list")
-                yield QueuePane(self.host.live)
+                yield QueuePane(going)
             yield SpecDetail(self._source.cwd, self._desk.pictures, self._desk.graphics)
+            yield SideColumn(going)
         yield LogTail()
 
     @property
@@ -147,7 +152,8 @@ class SpecsScreen(SpecFilesPage):
         if store is not None and not self._asked_history:
             self._asked_history = True
             self._threads.read_history(store, None)
-        self.query_one(QueuePane).show_jobs()
+        for pane in self.query(QueuePane):
+            pane.show_jobs()
         live = self.host.live
         jobs = live.changed_since(self._heard)
         self._heard = live.version
@@ -252,6 +258,7 @@ class SpecsScreen(SpecFilesPage):
     @on(CurrentChanged)
     def _show_current(self) -> None:
         self.detail.show(self.listing.current)
+        self.query_one(SideColumn).show(self.listing.current)
         if self.listing.choosing:
             self._show_title()
         if self.progress.ended and self.listing.current is not None:

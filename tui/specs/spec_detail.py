@@ -18,6 +18,7 @@ from tui.frames.pictures import PictureBook, look_at
 from tui.host import host_of
 from tui.specs.detail_text import describe_facts, describe_prompt, describe_sizes, describe_verdict
 from tui.specs.rows import Row
+from tui.specs.side_column import HAS_ROOM
 from tui.widgets.plain_text import PlainText
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _LEAST_PICTURES = 8
 _MOST_PICTURES = 32
 """The least and the greatest height of the pictures in lines, labels included."""
 _TALL = 30
-"""The height from which a pane has room for the sizes of Cosmos."""
+"""The height from which a pane has room for the sizes of Cosmos, where no third column shows them."""
 
 
 class SpecDetail(VerticalScroll, can_focus=True):
@@ -88,7 +89,7 @@ class SpecDetail(VerticalScroll, can_focus=True):
         if row is None:
             texts = [Content()] * 4
         else:
-            tall = region.height >= _TALL
+            shows_sizes = region.height >= _TALL and not self.screen.has_class(HAS_ROOM)
             texts = [
                 describe_verdict(row, region.width),
                 describe_prompt(row),
@@ -98,7 +99,7 @@ class SpecDetail(VerticalScroll, can_focus=True):
                     settings.for_spec(row.spec.format.value, row.spec.target.mode),
                     region.width,
                 )
-                if tall
+                if shows_sizes
                 else Content(),
             ]
         taken = 0

@@ -24,7 +24,8 @@ from tui.widgets.typed_line import TypedLine
 SMALLEST = (60, 16)
 """The least columns and lines of a window; in a smaller one, a page only says that it is too small."""
 
-_WIDTHS = [(0, "-too-narrow"), (SMALLEST[0], "-narrow"), (110, "-wide")]
+WIDTHS = [(0, "-too-narrow"), (SMALLEST[0], "-narrow"), (110, "-wide")]
+"""The class of a page from each width on. A page may have one more of its own."""
 _HEIGHTS = [(0, "-too-short"), (SMALLEST[1], "-tall-enough"), (36, "-tall")]
 
 
@@ -56,7 +57,7 @@ class PageFooter(Footer):
 class Page(TellsDefects, Screen[None]):
     """A page. Each page adds what stands between the status bar and the footer in `compose_body`."""
 
-    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    HORIZONTAL_BREAKPOINTS = WIDTHS
     VERTICAL_BREAKPOINTS = _HEIGHTS
     HELP_GROUPS: ClassVar[HelpGroups]
     """What the help says about the keys of the page."""

@@ -91,16 +91,25 @@ def test_a_failed_job(snap_compare: SnapCompare, make_app: MakeApp, settle: Sett
     assert snap_compare(make_app(), terminal_size=MEDIUM, run_before=run)
 
 
-def test_specs_with_the_queue_below(
-    snap_compare: SnapCompare, make_app: MakeApp, settle: Settle, street: tuple[Spec, ...]
+@pytest.mark.parametrize(
+    "size",
+    [MEDIUM, pytest.param((200, 50), marks=pytest.mark.looks)],
+    ids=("below", "beside"),
+)
+def test_specs_with_the_queue(
+    size: tuple[int, int],
+    snap_compare: SnapCompare,
+    make_app: MakeApp,
+    settle: Settle,
+    street: tuple[Spec, ...],
 ) -> None:
     async def run(pilot: Pilot[None]) -> None:
         assert isinstance(pilot.app, UpsampleApp)
         screen = await settle(pilot)
         made_up_jobs.running(pilot.app)
-        await until(pilot, lambda: screen.query_one(QueuePane).has_class("-going"))
+        await until(pilot, lambda: screen.query(QueuePane).first().has_class("-going"))
 
-    assert snap_compare(make_app(street), terminal_size=MEDIUM, run_before=run)
+    assert snap_compare(make_app(street), terminal_size=size, run_before=run)
 
 
 def test_dialog(
