@@ -7,12 +7,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar
 
-from remote.protocol import EngineLoad, Gpu, Json, Status
+from remote.protocol import EngineLoad, Gpu, Json, ReplicaStatus, Status
 
 LONGEST_STAGE = 1_000
 """Characters of an engine's stage that are told. A box's honest one has at most some 300."""
 MOST_GPUS = 64
-"""GPUs of a box that are told, and engines of its model server."""
+"""GPUs of a box that are told."""
+MOST_REPLICAS = 1024
+"""Replicas of a box that are told, or engines of its model server."""
+_LONGEST_WORDS = 300
+"""Characters of what is told about a replica."""
 
 
 class LinkState(StrEnum):
@@ -330,6 +334,7 @@ class BoxStatus:
     load: EngineLoad | None
     gpus: tuple[Gpu, ...]
     slots: int = 0
+    replicas: tuple[ReplicaStatus, ...] = ()
 
     @classmethod
     def of(cls, box: str, status: Status) -> BoxStatus:
@@ -345,6 +350,7 @@ class BoxStatus:
                 replace(gpu, name=gpu.name[:LONGEST_STAGE]) for gpu in status.gpus[:MOST_GPUS]
             ),
             slots=max(0, status.slots),
+            replicas=tuple(map(_bounded_replica, status.replicas[:MOST_REPLICAS])),
         )
 
 
@@ -352,8 +358,15 @@ def _bounded(load: EngineLoad | None) -> EngineLoad | None:
     """Return the load without what no honest box tells."""
     if load is None or not load.parts:
         return load
-    parts = [replace(part, name=part.name[:LONGEST_STAGE]) for part in load.parts[:MOST_GPUS]]
+    parts = [replace(part, name=part.name[:LONGEST_STAGE]) for part in load.parts[:MOST_REPLICAS]]
     return replace(load, parts=tuple(parts))
+
+
+def _bounded_replica(replica: ReplicaStatus) -> ReplicaStatus:
+    texts = ("name", "state", "detail", "node", "gpus")
+    short = {name: getattr(replica, name)[:_LONGEST_WORDS] for name in texts}
+    counts = {name: max(0, getattr(replica, name)) for name in ("slots", "in_flight", "restarts")}
+    return replace(replica, **short, **counts)
 
 
 Event = (

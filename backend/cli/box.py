@@ -75,6 +75,30 @@ def logs(
 
 
 @app.command
+def replicas(
+    name: BoxName = None,
+    /,
+    *,
+    drain: Annotated[
+        tuple[str, ...],
+        Parameter(help="Give this replica no further request, and give it back once it has ended."),
+    ] = (),
+    restart: Annotated[
+        tuple[str, ...],
+        Parameter(help="Start this replica anew; what it works on is done by others."),
+    ] = (),
+    accept_host_key: Fingerprint = None,
+    json: Annotated[bool, Parameter(help="One JSON object a line.")] = False,
+) -> ExitCode:
+    """List the replicas of a box, or the engines of its vLLM; or drain some, or start some anew."""
+    from backend.commands.replicas import show_or_change_replicas
+
+    return show_or_change_replicas(
+        name, accept_host_key or "", drain=drain, restart=restart, as_json=json
+    )
+
+
+@app.command
 def stop(name: BoxName = None, /, *, accept_host_key: Fingerprint = None) -> ExitCode:
     """End the daemon on a box, and its engine; jobs that it accepted are kept there."""
     from backend.commands.box import stop_daemon

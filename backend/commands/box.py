@@ -28,9 +28,11 @@ from backend.box.link import (
     read_log,
 )
 from backend.box.reconnect import LinkKeeper
+from backend.box.replicas import replica_rows
 from backend.box.runner import build_runner, deploy, stream_findings
 from backend.box.setup import make_box
 from backend.box.status_text import link_words, local_time, memory_text, rate_text
+from backend.commands.replica_table import UNKNOWN, replica_table
 from backend.config import load_settings
 from backend.console import out as stdout
 from backend.console import safe, say, table, warn, write_json, write_line
@@ -38,18 +40,17 @@ from backend.errors import BoxUnreachable, BoxUnusable
 from backend.events import BoxLog, LinkChanged, LinkState, event_json
 from backend.exit_codes import ExitCode
 from backend.planning.box_context import keep_context
-from remote.protocol import Gpu, Json, Log, PartLoad, Status, Stop, Welcome, log_text
+from remote.protocol import Gpu, Json, Log, Status, Stop, Welcome, log_text
 
 _STOP_SECONDS = 60.0
 _STATUS_SECONDS = 15.0
 """How long to wait for a status. A daemon of an older version sends none."""
-_UNKNOWN = "–"
 
 
 def show_status(name: str | None, fingerprint: str, *, as_json: bool) -> ExitCode:
     """Print the status of the box's daemon. Starts a daemon if none runs."""
     box = _box(name)
-    welcome, status = asyncio.run(_ask_status(box, _asker(fingerprint)))
+    welcome, status = asyncio.run(ask_status(box, _asker(fingerprint)))
     if welcome.context:
         keep_context(box.name, welcome.context)  # the server may have been started with another one
     if as_json:
@@ -75,20 +76,20 @@ def show_status(name: str | None, fingerprint: str, *, as_json: bool) -> ExitCod
         safe(box.name),
         safe(box.host) or "embedded",
         safe(f"{welcome.engine}, {welcome.model}" if welcome.model else welcome.engine),
-        (safe(status.stage) if status else "") or _UNKNOWN,
-        str(status.jobs_running) if status else _UNKNOWN,
+        (safe(status.stage) if status else "") or UNKNOWN,
+        str(status.jobs_running) if status else UNKNOWN,
         str(status.jobs_waiting if status else welcome.unfinished),
         str(welcome.slots),
-        (rate_text(status.load).removesuffix(" tok/s") if status else "") or _UNKNOWN,
+        (rate_text(status.load).removesuffix(" tok/s") if status else "") or UNKNOWN,
         safe(welcome.runner),
     )
     stdout().print(shown)
     if status and status.gpus:
         stdout().print()
         stdout().print(_gpu_table(status.gpus))
-    if status and status.load and status.load.parts:
+    if status and (rows := replica_rows(status)):
         stdout().print()
-        stdout().print(_part_table(status.load.parts))
+        stdout().print(replica_table(rows))
     return ExitCode.OK
 
 
@@ -120,13 +121,14 @@ def stop_daemon(name: str | None, fingerprint: str) -> ExitCode:
 
 def _status_json(status: Status | None) -> dict[str, Json]:
     if status is None:
-        return dict.fromkeys(("stage", "jobs_waiting", "jobs_running", "load", "gpus"))
+        return dict.fromkeys(("stage", "jobs_waiting", "jobs_running", "load", "gpus", "replicas"))
     return {
         "stage": status.stage,
         "jobs_waiting": status.jobs_waiting,
         "jobs_running": status.jobs_running,
         "load": asdict(status.load) if status.load else None,
         "gpus": [asdict(gpu) for gpu in status.gpus],
+        "replicas": [asdict(replica) for replica in status.replicas],
     }
 
 
@@ -137,25 +139,14 @@ def _gpu_table(gpus: Sequence[Gpu]) -> Table:
         shown.add_row(
             str(gpu.index),
             safe(gpu.name),
-            memory_text(gpu.memory_used or 0, gpu.memory_total or 0) if known else _UNKNOWN,
-            _UNKNOWN if gpu.utilisation is None else f"{gpu.utilisation:.0f} %",
+            memory_text(gpu.memory_used or 0, gpu.memory_total or 0) if known else UNKNOWN,
+            UNKNOWN if gpu.utilisation is None else f"{gpu.utilisation:.0f} %",
         )
     return shown
 
 
-def _part_table(parts: Sequence[PartLoad]) -> Table:
-    shown = table("engine", "running", "waiting", "cache", right=("running", "waiting", "cache"))
-    for part in parts:
-        shown.add_row(
-            safe(part.name),
-            _UNKNOWN if part.running is None else str(part.running),
-            _UNKNOWN if part.waiting is None else str(part.waiting),
-            _UNKNOWN if part.cache_usage is None else f"{part.cache_usage:.0%}".replace("%", " %"),
-        )
-    return shown
-
-
-async def _ask_status(box: Box, asker: Asker) -> tuple[Welcome, Status | None]:
+async def ask_status(box: Box, asker: Asker) -> tuple[Welcome, Status | None]:
+    """Ask the daemon how the box does; None for one that sends no status. Raises BoxError."""
     async with open_link(box, asker, FROM_NOW_ON, look=True) as link:
         try:
             async with asyncio.timeout(_STATUS_SECONDS):

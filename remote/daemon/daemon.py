@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from remote.daemon.gpus import NvidiaSmi, visible_devices
 from remote.daemon.telemetry import Telemetry
 from remote.daemon.visitor import Visitor
-from remote.engines import EngineAway, EngineError
+from remote.engines import EngineAway, EngineError, Replicated
 from remote.engines.catalog import end_other_engines, make_engine
 from remote.jobs.board import Board
 from remote.jobs.journal import Journal, JournalError
@@ -195,6 +195,14 @@ class Daemon:
     async def count_tokens(self, system: str, prompt: str) -> int | None:
         """Return the tokens of a message without pictures; None where the engine does not count."""
         return await self._engine.count_tokens(system, prompt)
+
+    async def change_replica(self, name: str, change: str) -> str:
+        """Do what a `ChangeReplica` asks for, and let the apps hear of it. Returns why that is not done."""
+        if not isinstance(self._engine, Replicated):
+            return f"the engine {self._setup.engine} has no replicas that can be changed"
+        refusal = await self._engine.change_replica(name, change)
+        self._telemetry.poll_now()
+        return refusal
 
     async def stop(self, visitor: Visitor, only_idle: bool) -> None:
         """End the daemon for an app that asked. With `only_idle`, do so only without work and other apps.

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from remote.daemon.gpus import NvidiaSmi
-from remote.engines import Engine
+from remote.engines import Engine, Replicated
 from remote.protocol import Status
 
 _log = logging.getLogger(__name__)
@@ -77,4 +77,5 @@ class Telemetry:
             load=load,
             gpus=gpus,
             slots=self._engine.slots,
+            replicas=self._engine.replicas if isinstance(self._engine, Replicated) else (),
         )

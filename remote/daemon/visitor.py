@@ -21,6 +21,7 @@ from remote.protocol import (
     Arrange,
     Ask,
     Cancel,
+    ChangeReplica,
     Decoder,
     Durable,
     Fatal,
@@ -31,6 +32,7 @@ from remote.protocol import (
     Pong,
     ProtocolError,
     Refused,
+    ReplicaChanged,
     Status,
     Stop,
     Submit,
@@ -73,6 +75,8 @@ class VisitorHost(Protocol):
     async def stop(self, visitor: Visitor, only_idle: bool) -> None: ...
 
     async def count_tokens(self, system: str, prompt: str) -> int | None: ...
+
+    async def change_replica(self, name: str, change: str) -> str: ...
 
 
 class Visitor:
@@ -174,6 +178,9 @@ class Visitor:
         elif isinstance(message, Tokenize):
             tokens = await self._host.count_tokens(message.system, message.prompt)
             await self._write(Tokenized(message.number, tokens))
+        elif isinstance(message, ChangeReplica):
+            refusal = await self._host.change_replica(message.replica, message.change)
+            await self._write(ReplicaChanged(message.number, refusal))
         elif isinstance(message, Stop):
             await self._host.stop(self, message.only_idle)
         else:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from remote.protocol import EngineLoad, Request
+from remote.protocol import EngineLoad, ReplicaStatus, Request
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,11 @@ class EngineGone(EngineError):
     The scheduler lets the job wait again, at most MOST_LOSSES times, and goes on with all the other jobs. An
     engine that has nobody left to answer, and waits for a replica, raises EngineAway instead.
     """
+
+    def __init__(self, message: str, *, was_asked: bool = False) -> None:
+        super().__init__(message)
+        self.was_asked = was_asked
+        """Whether somebody asked for the end of the replica; then it is counted against no job."""
 
 
 class BadRequest(_WithoutAnswer):
@@ -176,4 +181,21 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """End its processes, and free its memory and the GPU."""
+        ...
+
+
+@runtime_checkable
+class Replicated(Protocol):
+    """What an engine has, too, that consists of replicas."""
+
+    @property
+    def replicas(self) -> tuple[ReplicaStatus, ...]:
+        """Its replicas now; none while it does not run."""
+        ...
+
+    async def change_replica(self, name: str, change: str) -> str:
+        """Do what a `ChangeReplica` asks for. Returns why that is not done; nothing when it is.
+
+        Returns within seconds and raises nothing.
+        """
         ...

@@ -328,7 +328,9 @@ class Scheduler:
         self._intake.note_gone(job)
         self._setbacks.note_loss(job, error)
         cost = self._spending.cost(error.usage)
-        if not await self._disk.persist(self._board.wait_after_loss, job, cost):
+        if error.was_asked:
+            await self._disk.persist(self._board.wait_again, job, cost)
+        elif not await self._disk.persist(self._board.wait_after_loss, job, cost):
             ended = (
                 f"{MOST_LOSSES + 1} replicas have gone or broken down while they worked on this job"
             )

@@ -48,14 +48,17 @@ from remote.protocol.jobs import (
 from remote.protocol.log_lines import log_text
 from remote.protocol.messages import (
     AWAY,
+    DRAIN,
     NEWEST_PROTOCOL,
     OLDEST_PROTOCOL,
+    RESTART,
     SERVING,
     Accepted,
     Arrange,
     Ask,
     Cancel,
     Cancelled,
+    ChangeReplica,
     Delta,
     Durable,
     EngineStage,
@@ -70,6 +73,7 @@ from remote.protocol.messages import (
     Ping,
     Pong,
     Refused,
+    ReplicaChanged,
     Started,
     Status,
     Stop,
@@ -79,12 +83,13 @@ from remote.protocol.messages import (
     Unknown,
     Welcome,
 )
-from remote.protocol.telemetry import EngineLoad, Gpu, PartLoad
+from remote.protocol.telemetry import EngineLoad, Gpu, PartLoad, ReplicaStatus
 from remote.protocol.typed_json import BEYOND_NUMBERS, Json, ProtocolError, parse, well_formed
 
 __all__ = [
     "AWAY",
     "BEYOND_NUMBERS",
+    "DRAIN",
     "ENGINE_ATTEMPTS",
     "FAILED",
     "MAGIC",
@@ -95,6 +100,7 @@ __all__ = [
     "NEWEST_PROTOCOL",
     "OK",
     "OLDEST_PROTOCOL",
+    "RESTART",
     "SERVING",
     "SKIPPED",
     "WARNING",
@@ -104,6 +110,7 @@ __all__ = [
     "Ask",
     "Cancel",
     "Cancelled",
+    "ChangeReplica",
     "Checkup",
     "Decoder",
     "Delta",
@@ -134,6 +141,8 @@ __all__ = [
     "ProtocolError",
     "RaySetup",
     "Refused",
+    "ReplicaChanged",
+    "ReplicaStatus",
     "Request",
     "Sampling",
     "Setup",

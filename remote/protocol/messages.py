@@ -9,10 +9,10 @@ from typing import ClassVar
 
 from remote.protocol.checks import Finding, Offer, Trace
 from remote.protocol.jobs import Answer, Request
-from remote.protocol.telemetry import EngineLoad, Gpu
+from remote.protocol.telemetry import EngineLoad, Gpu, ReplicaStatus
 
 OLDEST_PROTOCOL = 1
-NEWEST_PROTOCOL = 8
+NEWEST_PROTOCOL = 9
 """The range of protocol versions that this code speaks. 2 added Status; the box sends none to an app of
 protocol 1. From 3 on, an app sends a message (a Ping, if nothing else) every few seconds, and the box
 closes the connection after a minute of silence. From 4 on, Submit may leave out a picture that the
@@ -20,7 +20,11 @@ box has. From 5 on, the box sends durable messages that are newer than its Welco
 it has missed by Ask; before, the box sends all that come after the app's cursor, whoever's they are. 5 added
 Arrange and Submit's `app`, too. From 6 on, a request may have a schema and more sampling parameters. From 7
 on, Status tells the slots, because they may change while the daemon runs, a picture may be a WebP or a
-JPEG, and an app may send Tokenize. From 8 on, a picture may be a clip."""
+JPEG, and an app may send Tokenize. From 8 on, a picture may be a clip. From 9 on, Status tells the replicas,
+and an app may send ChangeReplica."""
+
+DRAIN, RESTART = "drain", "restart"
+"""What an app may ask of a replica: see `ChangeReplica`."""
 
 
 AWAY = "away: "
@@ -96,6 +100,20 @@ class Tokenize:
     system: str
     """The system prompt; empty for none."""
     prompt: str
+
+
+@dataclass(frozen=True)
+class ChangeReplica:
+    """Asks the engine to drain one of its replicas, or to start it anew. From protocol 9 on."""
+
+    type: ClassVar[str] = "change replica"
+    number: int
+    """Comes back in ReplicaChanged."""
+    replica: str
+    """Its name, as in `Status.replicas`."""
+    change: str
+    """DRAIN: it gets no further request, answers those that it has, and is given back. RESTART: it is ended
+    and started anew, and other replicas begin anew with what it worked on; a drained one is only started."""
 
 
 @dataclass(frozen=True)
@@ -302,6 +320,8 @@ class Status:
     slots: int = 0
     """The number of requests that the engine works on at once now, which may be another one than in Welcome.
     0 before protocol 7."""
+    replicas: tuple[ReplicaStatus, ...] = ()
+    """The replicas of the engine; empty when it has none, while it does not run, and before protocol 9."""
 
 
 @dataclass(frozen=True)
@@ -322,7 +342,17 @@ class Tokenized:
     """The tokens with the chat template around them; None when the engine cannot count now, or ever."""
 
 
-FromApp = Hello | Submit | Ask | Arrange | Tokenize | Cancel | Ping | Stop
+@dataclass(frozen=True)
+class ReplicaChanged:
+    """The answer to ChangeReplica."""
+
+    type: ClassVar[str] = "replica changed"
+    number: int
+    refusal: str
+    """Why it is not done; empty when it is done, or has begun."""
+
+
+FromApp = Hello | Submit | Ask | Arrange | Tokenize | ChangeReplica | Cancel | Ping | Stop
 FromBox = (
     Welcome
     | Fatal
@@ -342,6 +372,7 @@ FromBox = (
     | Trace
     | Pong
     | Tokenized
+    | ReplicaChanged
 )
 Durable = Accepted | Finished | Failed | Cancelled
 Message = FromApp | FromBox

@@ -29,6 +29,30 @@ class PartLoad:
     waiting: int | None = None
     cache_usage: float | None = None
     """Share of its own KV cache that is in use, 0 to 1."""
+    generation_rate: float | None = None
+    """Answer tokens that it wrote in a second, since the last poll."""
+
+
+@dataclass(frozen=True)
+class ReplicaStatus:
+    """One of the replicas that answer as one engine. Its load is the part of `EngineLoad` with its name."""
+
+    name: str
+    """"0", "1", …"""
+    state: str
+    """"placing" (it has no place yet), "starting", "ready", "away" or "failed" (it tries again by itself),
+    "refused" (it serves something else than the others), "draining" (it gets no further request, and is given
+    back when it has answered those that it has), or "drained" (it was given back)."""
+    detail: str = ""
+    """What it does at the moment, or why it does not answer."""
+    node: str = ""
+    """The name of its node; empty while it has none."""
+    gpus: str = ""
+    """The numbers of its GPUs on that node, "0,1"; empty when it has none, or does not know them."""
+    slots: int = 0
+    in_flight: int = 0
+    """The requests that it works on."""
+    restarts: int = 0
 
 
 @dataclass(frozen=True)

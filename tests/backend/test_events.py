@@ -38,7 +38,7 @@ from backend.events import (
     WritingFailed,
     event_json,
 )
-from remote.protocol import EngineLoad, Gpu, PartLoad, Status
+from remote.protocol import EngineLoad, Gpu, PartLoad, ReplicaStatus, Status
 
 EVENTS: tuple[Event, ...] = (
     LinkChanged("h100", LinkState.RETRYING, "no route", 2.5),
@@ -94,8 +94,11 @@ def test_paths_are_text_and_tuples_are_lists() -> None:
 
 def test_a_status_is_told_with_all_its_numbers() -> None:
     gpus = (Gpu(0, "H100", 4, 8, 71.0), Gpu(1, "H100"))
-    parts = (PartLoad("0", 2, 9, 0.25), PartLoad("1", 1, 0))
-    told = Status(1.5, "ready", 12, 3, EngineLoad(3, 9, 900.0, 312.4, 0.25, parts), gpus, 8)
+    parts = (PartLoad("0", 2, 9, 0.25), PartLoad("1", 1, 0, None, 80.5))
+    replicas = (ReplicaStatus("0", "ready", "", "a", "0,1", 8, 3, 1),)
+    told = Status(
+        1.5, "ready", 12, 3, EngineLoad(3, 9, 900.0, 312.4, 0.25, parts), gpus, 8, replicas
+    )
     assert event_json(BoxStatus.of("h100", told)) == {
         "type": "status",
         "box": "h100",
@@ -110,8 +113,10 @@ def test_a_status_is_told_with_all_its_numbers() -> None:
             "generation_rate": 312.4,
             "cache_usage": 0.25,
             "parts": [
-                {"name": "0", "running": 2, "waiting": 9, "cache_usage": 0.25},
-                {"name": "1", "running": 1, "waiting": 0, "cache_usage": None},
+                {"name": "0", "running": 2, "waiting": 9, "cache_usage": 0.25}
+                | {"generation_rate": None},
+                {"name": "1", "running": 1, "waiting": 0, "cache_usage": None}
+                | {"generation_rate": 80.5},
             ],
         },
         "gpus": [
@@ -120,4 +125,8 @@ def test_a_status_is_told_with_all_its_numbers() -> None:
             | {"utilisation": None},
         ],
         "slots": 8,
+        "replicas": [
+            {"name": "0", "state": "ready", "detail": "", "node": "a", "gpus": "0,1"}
+            | {"slots": 8, "in_flight": 3, "restarts": 1}
+        ],
     }

@@ -125,6 +125,8 @@ class NearBox:
         self.socket = folder / "socket"
         self.protocol = NEWEST_PROTOCOL
         """The newest one that it speaks."""
+        self.refusal = ""
+        """Why it changes no replica; empty when it does."""
         self.is_down = False
         self.hears = asyncio.Event()
         """Cleared: what the box says does not arrive."""
@@ -148,6 +150,9 @@ class NearBox:
 
     async def count_tokens(self, system: str, prompt: str) -> int | None:
         return await self.engine.count_tokens(system, prompt)
+
+    async def change_replica(self, name: str, change: str) -> str:
+        return self.refusal
 
     async def stop(self, visitor: Visitor, only_idle: bool) -> None:
         """It ends with the test."""

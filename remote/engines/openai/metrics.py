@@ -9,7 +9,7 @@ import asyncio
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from remote.engines import EngineError
 from remote.engines.http import Client, Server
@@ -51,6 +51,8 @@ class Metrics:
     """A share, whatever the metric's own name says."""
     parts: tuple[PartLoad, ...] = ()
     """The load of each engine; none for a server with one."""
+    generated: tuple[float | None, ...] = ()
+    """The answer tokens of each of these engines since the server started."""
 
 
 def read_metrics(page: str) -> Metrics | None:
@@ -68,13 +70,15 @@ def read_metrics(page: str) -> Metrics | None:
         return None
     total = {name: sum(values) for name, values in found.items()}
     fullest = {name: max(values) for name, values in found.items()}
+    parts = _parts(engines) if len(engines) > 1 else ()
     return Metrics(
         running=_count(total.get(_RUNNING)),
         waiting=_count(total.get(_WAITING)),
         prompt_tokens=total.get(_PROMPT),
         generation_tokens=total.get(_GENERATION),
         cache_usage=_cache_usage(fullest),
-        parts=_parts(engines) if len(engines) > 1 else (),
+        parts=parts,
+        generated=tuple(engines[part.name].get(_GENERATION) for part in parts),
     )
 
 
@@ -140,13 +144,18 @@ def _load(metrics: Metrics, before: tuple[float, Metrics] | None, now: float) ->
         # A server that was started again counts from 0.
         return (count - earlier) / seconds if count >= earlier else None
 
+    names = [part.name for part in last.parts]
+    earlier = dict(zip(names, last.generated, strict=True))
     return EngineLoad(
         running=metrics.running,
         waiting=metrics.waiting,
         prompt_rate=rate(metrics.prompt_tokens, last.prompt_tokens),
         generation_rate=rate(metrics.generation_tokens, last.generation_tokens),
         cache_usage=metrics.cache_usage,
-        parts=metrics.parts,
+        parts=tuple(
+            replace(part, generation_rate=rate(count, earlier.get(part.name)))
+            for part, count in zip(metrics.parts, metrics.generated, strict=True)
+        ),
     )
 
 

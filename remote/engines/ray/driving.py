@@ -12,11 +12,13 @@ from typing import TypeVar
 
 from remote.engines.ray.bounded import bounded
 from remote.engines.ray.cluster import CannotJoin, Cluster, Lost, Replica
-from remote.engines.ray.keeping import Keeper, Kept
+from remote.engines.ray.keeping import Keeper, Kept, Life
 from remote.engines.ray.messages import (
     AWAY,
+    ENDED,
     GONE,
     REPLACED,
+    AskChange,
     AskLoad,
     AskTokens,
     Beat,
@@ -27,6 +29,7 @@ from remote.engines.ray.messages import (
     FromDriver,
     Generate,
     Given,
+    Heeded,
     Load,
     Text,
     ToDriver,
@@ -83,6 +86,9 @@ class Driver:
             self._do_beside(self._tell_load(message.number))
         elif isinstance(message, AskTokens):
             self._do_beside(self._tell_tokens(message))
+        elif isinstance(message, AskChange):
+            refusal = self._keeper.change(message.replica, message.change)
+            self._tell(Heeded(message.number, refusal))
         return not isinstance(message, (End, DriverSetup))
 
     def _do_beside(self, work: Coroutine[None, None, None]) -> None:
@@ -146,11 +152,11 @@ class Driver:
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if not relaying.done():
-                return Trouble(number, GONE, f"{where} is lost: {life.lost.result()}")
+                return _gone(number, where, life)
             end = relaying.result()
         except Lost as error:
             life.lose(str(error))
-            return Trouble(number, GONE, f"{where} is lost: {error}")
+            return _gone(number, where, life)
         except asyncio.CancelledError:
             self._do_beside(_drop(life.replica, number))
             raise
@@ -172,6 +178,7 @@ class Driver:
         for task in asking.values():
             task.cancel()
         loads = {str(n): load for n, load in told.items() if load is not None}
+        self._keeper.tell()
         self._tell(Load(number, sum_of_loads(loads)))
 
     async def _tell_tokens(self, asked: AskTokens) -> None:
@@ -196,7 +203,7 @@ def sum_of_loads(loads: Mapping[str, EngineLoad]) -> EngineLoad | None:
             (it.cache_usage for it in loads.values() if it.cache_usage is not None), default=None
         ),
         parts=tuple(
-            PartLoad(name, load.running, load.waiting, load.cache_usage)
+            PartLoad(name, load.running, load.waiting, load.cache_usage, load.generation_rate)
             for name, load in loads.items()
         ),
     )
@@ -206,6 +213,11 @@ def _sum(values: Sequence[N | None]) -> N | None:
     """The sum of those that are known; None when none is."""
     known = [value for value in values if value is not None]
     return sum(known[1:], known[0]) if known else None
+
+
+def _gone(number: int, where: str, life: Life) -> Trouble:
+    kind, words = (ENDED, where) if life.was_asked else (GONE, f"{where} is lost")
+    return Trouble(number, kind, f"{words}: {life.lost.result()}")
 
 
 async def _drop(replica: Replica, number: int) -> None:

@@ -22,7 +22,16 @@ from remote.engines.vllm.container import ContainerStaysError
 from remote.engines.vllm.process import sweep
 from remote.files import write_whole
 from remote.paths import DaemonPaths
-from remote.protocol import SERVING, EngineLoad, EngineStage, ProtocolError, Request, Setup, parse
+from remote.protocol import (
+    SERVING,
+    EngineLoad,
+    EngineStage,
+    ProtocolError,
+    ReplicaStatus,
+    Request,
+    Setup,
+    parse,
+)
 
 _log = logging.getLogger("ray")
 
@@ -126,6 +135,30 @@ class RayEngine:
             return replicas.stage or "starting"
         nodes = "1 node" if replicas.nodes == 1 else f"{replicas.nodes} nodes"
         return f"{SERVING}{ready} of {len(replicas.each)} replicas · {nodes}"
+
+    @property
+    def replicas(self) -> tuple[ReplicaStatus, ...]:
+        """All of them, as the driver told them last."""
+        return tuple(
+            ReplicaStatus(
+                str(it.number),
+                it.state,
+                it.detail,
+                it.node,
+                it.gpus,
+                it.slots,
+                it.in_flight,
+                it.restarts,
+            )
+            for it in (self._known.each if self._known else ())
+        )
+
+    async def change_replica(self, name: str, change: str) -> str:
+        """Ask the driver for that."""
+        link = self._driver.living
+        if link is None or link.replicas is None:
+            return "no replica runs: they start when there is work"
+        return await link.change_replica(name, change)
 
     async def load(self) -> EngineLoad | None:
         """The load of all replicas together; None before one answers."""

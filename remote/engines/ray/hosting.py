@@ -46,7 +46,7 @@ from remote.engines.ray.messages import (
     to_text,
 )
 from remote.engines.ray.places import Place, take_place
-from remote.engines.ray.replica_set import Phase
+from remote.engines.ray.replica_set import Phase, gpus_of_replica
 from remote.engines.vllm import VllmEngine
 from remote.files import write_whole
 from remote.paths import FolderError
@@ -72,6 +72,7 @@ class ReplicaHost:
         """`setup` is that of the box; `runner` is the file that the guard runs."""
         assert setup.ray is not None  # noqa: S101 - for mypy
         self._setup = _setup_of_replica(setup)
+        self._has_gpus = gpus_of_replica(setup) > 0
         self._runner = runner
         self._place: Place | None = None
         self._guard: int | None = None
@@ -104,6 +105,7 @@ class ReplicaHost:
             stage=engine.stage if engine else "",
             retry_after=max(self._retry_at - time.monotonic(), 0.0),
             for_good=self._for_good,
+            gpus=os.environ.get("CUDA_VISIBLE_DEVICES", "") if self._has_gpus else "",
         )
         return to_text(news)
 

@@ -19,7 +19,7 @@ from remote.engines.ray.replica_set import (
     replicas_wanted,
     why_no_place,
 )
-from remote.protocol import Setup
+from remote.protocol import DRAIN, RESTART, Setup
 
 _NODES_SECONDS = 2.0
 """Seconds between two looks at the cluster's nodes."""
@@ -33,6 +33,8 @@ _PLACE_SECONDS = 60.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 """Seconds until a replica is started again that was lost before it answered; each time twice as long."""
 _CLOSE_SECONDS = 20.0
+_RESTART_SECONDS = 10.0
+"""Seconds in which a replica that is to be started anew ends its model server itself."""
 
 
 @dataclass
@@ -42,10 +44,17 @@ class Life:
     replica: Replica
     lost: asyncio.Future[str]
     """Why it is lost, once it is."""
+    was_asked: bool = False
+    """Whether somebody has asked for its end."""
 
     def lose(self, why: str) -> None:
         if not self.lost.done():
             self.lost.set_result(why)
+
+    def raise_if_lost(self) -> None:
+        """Raise Lost if it is."""
+        if self.lost.done():
+            raise Lost(self.lost.result())
 
 
 @dataclass
@@ -57,6 +66,8 @@ class Kept:
     life: Life | None = None
     node: ClusterNode | None = None
     placing_since: float = field(default_factory=time.monotonic)
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    """Is set when something else is wanted of it than before."""
 
 
 class Keeper:
@@ -113,6 +124,50 @@ class Keeper:
             member.state, member.detail = Phase.AWAY, away
         self._change()
 
+    def change(self, name: str, change: str) -> str:
+        """Do what a `ChangeReplica` asks for. Returns why that is not done; nothing when it is."""
+        kept = next((it for it in self._kept.values() if str(it.member.number) == name), None)
+        if kept is None:
+            numbers = ", ".join(str(it.number) for it in self._set.members) or "none yet"
+            return f"there is no replica {name}; there are {numbers}"
+        if change == DRAIN:
+            refusal = self._drain(kept)
+        elif change == RESTART:
+            refusal = self._restart(kept)
+        else:
+            refusal = f"the box does not know how to {change} a replica"
+        kept.woken.set()
+        self._change()
+        return refusal
+
+    def _drain(self, kept: Kept) -> str:
+        member = kept.member
+        if member.is_drained:
+            return f"replica {member.number} is {member.phase.value} already"
+        if not any(it is not member and not it.is_drained for it in self._set.members):
+            return "it is the last one that is not drained; `upsample box stop` gives all back"
+        member.drain()
+        self._say("info", f"replica {member.number} is drained, as was asked")
+        return ""
+
+    def _restart(self, kept: Kept) -> str:
+        member, words = kept.member, "it is started anew, as was asked"
+        self._say("info", f"replica {member.number}: {words}")
+        if member.phase is not Phase.DRAINED:
+            member.lose(words)
+        member.start_again()
+        if kept.life is not None:
+            kept.life.was_asked = True
+            kept.life.lose(words)
+        return ""
+
+    def tell(self) -> None:
+        """Tell the daemon how all replicas are, if it was told otherwise before."""
+        state = self._set.describe()
+        if state != self._told:
+            self._told = state
+            self._tell(state)
+
     async def end(self) -> None:
         """End all replicas and the cluster, as far as they answer in time."""
         closing = [asyncio.ensure_future(_close(life.replica)) for life in self.lives.values()]
@@ -131,16 +186,21 @@ class Keeper:
         self._set.nodes = len(self._nodes)
         gpus = [node.gpus for node in self._nodes]
         wanted = replicas_wanted(self._replicas, self._gpus, gpus)
-        # Those without a place go first, then the newest.
-        members = sorted(self._set.members, key=lambda it: (it.news is None, it.number))
-        for member in members[wanted:]:
-            member.is_unwanted = True
-        for member in members[:wanted]:
-            member.is_unwanted = False
-        numbers = {member.number for member in members}
-        free = (number for number in range(len(members) + wanted) if number not in numbers)
-        for _ in range(wanted - len(members)):
-            kept = Kept(ReplicaMember(next(free)))
+        left = {it.number for it in self._set.members if self._has_left_drained(it)}
+        # Those without a place go first, then the newest. A drained one keeps the place that it has left, or
+        # another one would take it.
+        members = sorted(
+            (it for it in self._set.members if it.number not in left),
+            key=lambda it: (not (it.is_drained and it.left_node), it.news is None, it.number),
+        )
+        unwanted = left.union(it.number for it in members[wanted:])
+        for kept in self._kept.values():
+            kept.member.is_unwanted = kept.member.number in unwanted
+            kept.woken.set()
+        numbers = self._kept.keys()
+        free = [number for number in range(len(numbers) + wanted) if number not in numbers]
+        for number in free[: max(0, wanted - len(members))]:
+            kept = Kept(ReplicaMember(number))
             self._set.members.append(kept.member)
             self._kept[kept.member.number] = kept
             kept.keeping = asyncio.create_task(self._keep(kept))
@@ -151,6 +211,10 @@ class Keeper:
         member, pause = kept.member, _FIRST_PAUSE
         try:
             while not member.is_unwanted:
+                if member.is_drained:
+                    kept.woken.clear()
+                    await kept.woken.wait()
+                    continue
                 kept.placing_since = time.monotonic()
                 kept.node = self._choose_node(member)
                 was_ready, why = await self._live(kept)
@@ -162,35 +226,50 @@ class Keeper:
                 if was_ready:
                     pause = _FIRST_PAUSE
                     continue
-                await asyncio.sleep(pause)
+                await self._rest(kept, pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
         finally:
             self._set.members.remove(member)
             del self._kept[member.number]
             self._change()
 
+    async def _rest(self, kept: Kept, seconds: float) -> None:
+        """Wait so long, or until somebody asks for this replica."""
+        restarts, until = kept.member.restarts, time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and kept.member.restarts == restarts:
+            kept.woken.clear()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await bounded(kept.woken.wait(), left)
+
     async def _live(self, kept: Kept) -> tuple[bool, str]:
-        """Keep the replica from one start to its end. Returns whether it has answered, and why it is lost."""
+        """Keep the replica from one start to its end. Returns whether it has answered, and why it is lost;
+        nothing when its end was wanted.
+        """
         member, was_ready, why = kept.member, False, "it was ended"
         life: Life | None = None
+        news: News | None = None
         try:
             replica = await self._cluster.start(kept.node)
             life = kept.life = Life(replica, asyncio.get_running_loop().create_future())
             news = await self._until_placed(kept, life)
             self._say("info", f"replica {member.number} starts on {news.node}")
-            while not (member.is_unwanted and not member.in_flight):
-                was_ready = was_ready or member.state is Phase.READY
+            while not (member.is_unwanted or member.is_drained) or member.in_flight:
                 await self._hear_news(member, news)
+                was_ready = was_ready or member.state is Phase.READY
                 pause = _LOOK_SECONDS if member.state is Phase.READY else _QUICK_LOOK_SECONDS
-                done, _ = await asyncio.wait([life.lost], timeout=pause)
-                if done:
-                    raise Lost(life.lost.result())
-                news = await bounded(replica.look(), _SILENCE_SECONDS)
+                await asyncio.wait([life.lost], timeout=pause)
+                news = await _look(life)
             self._say("info", f"replica {member.number} is given back")
             await bounded(replica.close(), _CLOSE_SECONDS)
+            member.give_back()
             why = ""
         except Lost as error:
             why = str(error) or "it has died"
+            if life is not None and life.was_asked:
+                why = ""
+                if news is not None:
+                    with contextlib.suppress(Lost, asyncio.TimeoutError):
+                        await bounded(life.replica.close(), _RESTART_SECONDS)
         except asyncio.TimeoutError:
             why = f"it has not answered for {_SILENCE_SECONDS:.0f} s"
         finally:
@@ -206,12 +285,20 @@ class Keeper:
         try:
             while not looking.done():
                 await asyncio.wait([looking], timeout=_QUICK_LOOK_SECONDS)
-                if kept.member.is_unwanted or self._has_left(kept.node):
+                life.raise_if_lost()
+                if kept.member.is_drained:
+                    life.was_asked = True
+                if kept.member.is_unwanted or kept.member.is_drained or self._has_left(kept.node):
                     raise Lost("its place is gone")
                 self._change_if_hopeless(kept)
             return looking.result()
         finally:
             looking.cancel()
+
+    def _has_left_drained(self, member: ReplicaMember) -> bool:
+        """Whether a replica is drained, and the node that it was on has left the cluster."""
+        names = {node.name for node in self._nodes}
+        return member.phase is Phase.DRAINED and member.left_node not in {"", *names}
 
     def _has_left(self, node: ClusterNode | None) -> bool:
         return node is not None and all(node.key != it.key for it in self._nodes)
@@ -246,7 +333,8 @@ class Keeper:
     def _place_words(self) -> str:
         """Why no replica gets a place; empty while one may still get it."""
         now = time.monotonic()
-        since = [it.placing_since for it in self._kept.values() if it.member.news is None]
+        placing = [it for it in self._kept.values() if it.member.phase is Phase.PLACING]
+        since = [it.placing_since for it in placing]
         if since and now - min(since) <= _PLACE_SECONDS:
             return ""
         if not since and (self._kept or not self._told):
@@ -268,6 +356,20 @@ class Keeper:
 
 def _without_load(state: ReplicaSetState) -> ReplicaSetState:
     return replace(state, each=tuple(replace(it, in_flight=0) for it in state.each))
+
+
+async def _look(life: Life) -> News:
+    """Ask the replica how it is. Raises Lost as soon as it is lost, and TimeoutError when it is silent."""
+    looking = asyncio.ensure_future(life.replica.look())
+    try:
+        waiting: list[asyncio.Future[News] | asyncio.Future[str]] = [looking, life.lost]
+        await asyncio.wait(waiting, timeout=_SILENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        life.raise_if_lost()
+        if not looking.done():
+            raise asyncio.TimeoutError
+        return looking.result()
+    finally:
+        looking.cancel()
 
 
 async def _close(replica: Replica) -> None:

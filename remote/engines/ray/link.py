@@ -25,6 +25,7 @@ from remote.engines import (
 from remote.engines.ray import messages as told
 from remote.engines.ray.bounded import bounded
 from remote.engines.ray.messages import (
+    AskChange,
     AskLoad,
     AskTokens,
     Counted,
@@ -35,6 +36,7 @@ from remote.engines.ray.messages import (
     Generate,
     Given,
     Greeting,
+    Heeded,
     Held,
     Joined,
     Load,
@@ -63,6 +65,7 @@ _END_SECONDS = 45.0
 """Seconds in which a driver ends its replicas and itself."""
 _LOAD_SECONDS = 2.0
 _TOKENS_SECONDS = 6.0
+_CHANGE_SECONDS = 5.0
 _PAUSE = 5.0
 """Seconds from the loss of a driver to the next one."""
 _LONG_PAUSE = 300.0
@@ -79,7 +82,7 @@ class DriverLink:
         self._reading: asyncio.Task[None] | None = None
         self._numbers = itertools.count(1)
         self._answers: dict[int, asyncio.Queue[told.Message]] = {}
-        self._replies: dict[int, asyncio.Future[Load | Counted]] = {}
+        self._replies: dict[int, asyncio.Future[Load | Counted | Heeded]] = {}
         self._heard = time.monotonic()
         self.joined: Joined | None = None
         self.replicas: ReplicaSetState | None = None
@@ -187,7 +190,14 @@ class DriverLink:
         reply = await self._ask(AskTokens(next(self._numbers), system, prompt), _TOKENS_SECONDS)
         return reply.tokens if isinstance(reply, Counted) else None
 
-    async def _ask(self, question: AskLoad | AskTokens, seconds: float) -> Load | Counted | None:
+    async def change_replica(self, name: str, change: str) -> str:
+        """As `Replicated.change_replica`."""
+        reply = await self._ask(AskChange(next(self._numbers), name, change), _CHANGE_SECONDS)
+        return reply.refusal if isinstance(reply, Heeded) else "the driver of Ray does not answer"
+
+    async def _ask(
+        self, question: AskLoad | AskTokens | AskChange, seconds: float
+    ) -> Load | Counted | Heeded | None:
         """Ask the driver; None when no answer comes in time."""
         reply = self._replies[question.number] = asyncio.get_running_loop().create_future()
         try:
@@ -250,7 +260,7 @@ class DriverLink:
         if isinstance(message, (Given, Text, Held, Done, Trouble)):
             if queue := self._answers.get(message.number):
                 queue.put_nowait(message)
-        elif isinstance(message, (Load, Counted)):
+        elif isinstance(message, (Load, Counted, Heeded)):
             reply = self._replies.get(message.number)
             if reply is not None and not reply.done():
                 reply.set_result(message)
@@ -298,8 +308,8 @@ def _error_of(trouble: Trouble) -> Exception:
         return EngineReplaced(trouble.message)
     if trouble.kind == told.BAD:
         error = BadRequest(trouble.message)
-    elif trouble.kind == told.GONE:
-        error = EngineGone(trouble.message)
+    elif trouble.kind in (told.GONE, told.ENDED):
+        error = EngineGone(trouble.message, was_asked=trouble.kind == told.ENDED)
     elif trouble.kind == told.AWAY:
         error = EngineAway(trouble.message, trouble.retry_after, for_good=trouble.for_good)
     else:

@@ -77,6 +77,16 @@ class AskTokens:
 
 
 @dataclass(frozen=True)
+class AskChange:
+    """Asks for a change of one replica, as `ChangeReplica`."""
+
+    type: ClassVar[str] = "change"
+    number: int
+    replica: str
+    change: str
+
+
+@dataclass(frozen=True)
 class End:
     """Asks the driver to end its replicas and itself. The end of the connection means the same."""
 
@@ -138,11 +148,13 @@ class ReplicaState:
     slots: int
     in_flight: int
     restarts: int
+    gpus: str = ""
+    """The numbers of its GPUs there."""
 
 
 @dataclass(frozen=True)
 class ReplicaSetState:
-    """All replicas. It comes when one of them changes."""
+    """All replicas. It comes when one of them changes, and before each Load."""
 
     type: ClassVar[str] = "replicas"
     each: tuple[ReplicaState, ...]
@@ -200,7 +212,8 @@ class Done:
     completion_tokens: int | None
 
 
-GONE, AWAY, BAD, REPLACED, FAILED = "gone", "away", "bad", "replaced", "failed"
+GONE, ENDED, AWAY = "gone", "ended", "away"
+BAD, REPLACED, FAILED = "bad", "replaced", "failed"
 
 
 @dataclass(frozen=True)
@@ -210,8 +223,9 @@ class Trouble:
     type: ClassVar[str] = "trouble"
     number: int
     kind: str
-    """GONE (the replica that had it is lost), AWAY (no replica can answer), BAD (the request can never be
-    answered), REPLACED (the replicas serve something else), or FAILED."""
+    """GONE (the replica that had it is lost), ENDED (it was ended, as was asked), AWAY (no replica can
+    answer), BAD (the request can never be answered), REPLACED (the replicas serve something else), or FAILED.
+    """
     message: str
     retry_after: float | None = None
     for_good: bool = False
@@ -237,6 +251,16 @@ class Counted:
     type: ClassVar[str] = "counted"
     number: int
     tokens: int | None
+
+
+@dataclass(frozen=True)
+class Heeded:
+    """The answer to AskChange."""
+
+    type: ClassVar[str] = "changed"
+    number: int
+    refusal: str
+    """Why it is not done; empty when it is."""
 
 
 @dataclass(frozen=True)
@@ -296,13 +320,25 @@ class News:
     retry_after: float = 0.0
     """Seconds until it tries again by itself, when it does not answer."""
     for_good: bool = False
+    gpus: str = ""
+    """The numbers of its GPUs on its node, as Ray gave them; empty when it has none."""
 
 
-ToDriver = DriverSetup | Generate | Drop | AskLoad | AskTokens | End
+ToDriver = DriverSetup | Generate | Drop | AskLoad | AskTokens | AskChange | End
 Piece = Text | Held | Done | Trouble
 """What a replica says of a request."""
 FromDriver = (
-    Greeting | Joined | Unable | Beat | ReplicaSetState | Given | Piece | Load | Counted | Said
+    Greeting
+    | Joined
+    | Unable
+    | Beat
+    | ReplicaSetState
+    | Given
+    | Piece
+    | Load
+    | Counted
+    | Heeded
+    | Said
 )
 Message = ToDriver | FromDriver | News | ClusterSurvey
 

@@ -28,6 +28,10 @@ class Phase(str, Enum):
     """It did not start; it tries again by itself."""
     REFUSED = "refused"
     """It serves something else than the others."""
+    DRAINING = "draining"
+    """It gets no further request, and is given back when it has answered those that it has."""
+    DRAINED = "drained"
+    """It was given back, and is started again when somebody asks for that."""
 
 
 @dataclass
@@ -44,6 +48,22 @@ class ReplicaMember:
     """The numbers of the requests that it works on."""
     is_unwanted: bool = False
     """Whether it gets no further request, because there are to be fewer replicas."""
+    is_drained: bool = False
+    """Whether it gets no further request, because somebody asked for that."""
+    left_node: str = ""
+    """The name of the node that a drained one is, or was, on."""
+
+    @property
+    def phase(self) -> Phase:
+        """What it does, as others are told."""
+        if self.is_drained:
+            return Phase.DRAINING if self.news else Phase.DRAINED
+        return self.state
+
+    @property
+    def answers(self) -> bool:
+        """Whether it may get a request."""
+        return self.phase is Phase.READY and not self.is_unwanted
 
     @property
     def serves(self) -> str:
@@ -60,9 +80,24 @@ class ReplicaMember:
 
     def lose(self, why: str) -> None:
         """The replica is lost, and is to be started again."""
-        self.news = None
-        self.state, self.detail = Phase.PLACING, why
+        self.give_back()
+        self.detail = why
         self.restarts += 1
+
+    def give_back(self) -> None:
+        """The replica has ended in order."""
+        self.news = None
+        self.state, self.detail = Phase.PLACING, ""
+
+    def start_again(self) -> None:
+        """It is started again, if it was drained."""
+        self.is_drained = False
+        self.left_node = ""
+
+    def drain(self) -> None:
+        """It gets no further request from now on."""
+        self.is_drained = True
+        self.left_node = self.news.node if self.news else ""
 
 
 class ReplicaSet:
@@ -98,9 +133,7 @@ class ReplicaSet:
         free = [
             member
             for member in self.members
-            if member.state is Phase.READY
-            and not member.is_unwanted
-            and len(member.in_flight) < member.slots
+            if member.answers and len(member.in_flight) < member.slots
         ]
         return min(free, key=lambda it: len(it.in_flight) / it.slots, default=None)
 
@@ -111,6 +144,8 @@ class ReplicaSet:
         """
         reasons: list[tuple[str, float, bool]] = []
         for member in self.members:
+            if member.is_drained:
+                continue
             if member.state in (Phase.READY, Phase.STARTING):
                 return None
             if member.state is Phase.PLACING:
@@ -128,7 +163,9 @@ class ReplicaSet:
                     )
                 )
         if not reasons:
-            return Trouble(number, AWAY, place_words) if place_words else None
+            drained = any(member.is_drained for member in self.members)
+            words = "all replicas are drained: start one anew" if drained else place_words
+            return Trouble(number, AWAY, words) if words else None
         # One that nobody has to mend comes first; its words say what the others wait for.
         words, after, _ = min(reasons, key=lambda it: it[2])
         for_good = all(it[2] for it in reasons)
@@ -141,7 +178,7 @@ class ReplicaSet:
 
     @property
     def _ready(self) -> list[ReplicaMember]:
-        return [it for it in self.members if it.state is Phase.READY and not it.is_unwanted]
+        return [it for it in self.members if it.answers]
 
     def describe(self) -> ReplicaSetState:
         """The whole set as the daemon is told it."""
@@ -152,12 +189,13 @@ class ReplicaSet:
             each=tuple(
                 ReplicaState(
                     it.number,
-                    it.news.node if it.news else "",
-                    it.state.value,
+                    it.news.node if it.news else it.left_node,
+                    it.phase.value,
                     it.detail,
                     it.slots,
                     len(it.in_flight),
                     it.restarts,
+                    it.news.gpus if it.news else "",
                 )
                 for it in self.members
             ),

@@ -59,12 +59,12 @@ class Site:
         writer.write(encode(Hello(1, newest, "", 0, "", "")))
         try:
             async with asyncio.timeout(BOUND):
-                yield _messages(reader)
+                yield messages_of(reader)
         finally:
             writer.close()
 
 
-async def _messages(reader: asyncio.StreamReader) -> AsyncIterator[Message]:
+async def messages_of(reader: asyncio.StreamReader) -> AsyncIterator[Message]:
     decoder = Decoder()
     while data := await reader.read(1 << 16):
         for message in decoder.feed(data):

@@ -62,6 +62,9 @@ class House:
     async def count_tokens(self, system: str, prompt: str) -> int | None:
         return len(f"{system} {prompt}".split())
 
+    async def change_replica(self, name: str, change: str) -> str:
+        raise NotImplementedError
+
     async def stop(self, visitor: Visitor, only_idle: bool) -> None:
         raise NotImplementedError
 

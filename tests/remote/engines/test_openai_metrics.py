@@ -76,7 +76,7 @@ llamacpp:requests_processing 1
     ("page", "read"),
     [
         (PAGE_08_V0, Metrics(3, 12, 41120.0, 2964.0, 0.0413)),
-        (PAGE_BOTH, Metrics(5, 1, 2e6, 150.0, 0.5, TWO)),
+        (PAGE_BOTH, Metrics(5, 1, 2e6, 150.0, 0.5, TWO, (100.0, 50.0))),
         (PAGE_032, Metrics(0, 0, 4.0, 40.0, 0.0)),
         ("vllm:num_requests_running 2.0 1700000000000\n", Metrics(2, None, None, None, None)),
         (
@@ -137,6 +137,26 @@ async def test_two_readings_make_a_rate_and_a_new_start_makes_none() -> None:
         assert second.prompt_rate == pytest.approx(4 * second.generation_rate)
         assert await reader.read() == EngineLoad(0, 0, None, None, 0.5)
         assert await reader.read() == EngineLoad(0, 0, 0.0, 0.0, 0.5)
+
+
+async def test_each_of_several_engines_has_a_rate_of_its_own() -> None:
+    later = PAGE_BOTH.replace(" 100.0", " 160.0").replace(" 50.0", " 80.0")
+    pages = iter([PAGE_BOTH, later])
+
+    async def script(visit: Visit) -> None:
+        await visit.send(whole(next(pages).encode()))
+
+    async with standing_in(script) as vllm:
+        reader = LoadReader(vllm.server)
+        first = await reader.read()
+        assert first is not None
+        assert [part.generation_rate for part in first.parts] == [None, None]
+        await asyncio.sleep(0.02)
+        second = await reader.read()
+        assert second is not None
+        one, other = (part.generation_rate for part in second.parts)
+        assert one == pytest.approx(2 * (other or 0.0))
+        assert second.generation_rate == pytest.approx(1.5 * (one or 0.0))
 
 
 async def test_readings_that_lie_far_apart_make_no_rate(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,10 @@ from remote.engines.ray.cluster import CannotJoin, ClusterNode, Lost
 from remote.engines.ray.driving import Driver, sum_of_loads
 from remote.engines.ray.messages import (
     AWAY,
+    ENDED,
     GONE,
     REPLACED,
+    AskChange,
     AskLoad,
     AskTokens,
     Beat,
@@ -27,6 +29,7 @@ from remote.engines.ray.messages import (
     FromDriver,
     Generate,
     Given,
+    Heeded,
     Joined,
     Load,
     News,
@@ -38,7 +41,7 @@ from remote.engines.ray.messages import (
     Unable,
 )
 from remote.engines.ray.replica_set import Phase
-from remote.protocol import EngineLoad, PartLoad, RaySetup, Setup
+from remote.protocol import DRAIN, RESTART, EngineLoad, PartLoad, RaySetup, Setup
 from tests.remote.engines.test_ray_messages import REQUEST
 from tests.remote.engines.test_ray_replica_set import news
 from tests.support.waiting import until
@@ -58,8 +61,12 @@ class Replica:
         self.end: Piece | None = None
         self.ends = asyncio.Event()
         self.is_closed = self.is_killed = False
+        self.is_silent = self.was_asked_in_vain = False
 
     async def look(self) -> News:
+        if self.is_silent:
+            self.was_asked_in_vain = True
+            await asyncio.Event().wait()
         if self.lost:
             raise Lost(self.lost)
         return self.told
@@ -140,6 +147,17 @@ class Bench:
 
     def ask(self, number: int, engine: str = "") -> None:
         self.driver.hear(Generate(number, replace(REQUEST, engine=engine), ()), ())
+
+    async def change(self, replica: str, change: str) -> str:
+        number = 1000 + len(self.told)
+        self.driver.hear(AskChange(number, replica, change), ())
+        told = await self.until_told(number, Heeded)
+        assert isinstance(told, Heeded)
+        return told.refusal
+
+    @property
+    def states(self) -> list[str]:
+        return [it.state for it in self.replicas.each]
 
     async def ready(self, slots: int = 4) -> None:
         await until(lambda: self.of(ReplicaSetState) and self.replicas.slots == slots)
@@ -245,6 +263,89 @@ async def test_a_node_that_goes_takes_its_replica_and_one_that_comes_gets_one(be
     await bench.ready(slots=4)
 
 
+async def test_a_drained_replica_ends_what_it_has_and_is_given_back_until_it_is_started_anew(
+    bench: Bench,
+) -> None:
+    await bench.ready()
+    bench.ask(1)
+    await bench.until_told(1, Text)
+    assert await bench.change("0", DRAIN) == ""
+    assert (bench.states, bench.replicas.slots) == (["draining", "ready"], 2)
+    for number in (2, 3):
+        bench.ask(number)
+        await bench.until_told(number, Text)
+    assert bench.cluster.replicas[0].numbers == [1]
+    bench.cluster.replicas[0].ends.set()
+    await bench.until_told(1, Done)
+    await until(lambda: bench.states == ["drained", "ready"])
+    await until(lambda: bench.cluster.replicas[0].is_killed)
+    assert bench.cluster.replicas[0].is_closed
+    assert await bench.change("0", DRAIN) == "replica 0 is drained already"
+    assert "the last one that is not drained" in await bench.change("1", DRAIN)
+    assert await bench.change("0", RESTART) == ""
+    await bench.ready()
+    assert len(bench.cluster.replicas) == 3
+    assert [it.restarts for it in bench.replicas.each] == [0, 0]
+
+
+async def test_what_runs_on_a_replica_that_is_started_anew_has_ended_and_is_no_loss(
+    bench: Bench,
+) -> None:
+    await bench.ready()
+    bench.ask(1)
+    await bench.until_told(1, Text)
+    assert await bench.change("0", RESTART) == ""
+    ended = await bench.until_told(1, Trouble)
+    assert isinstance(ended, Trouble)
+    assert ended.kind == ENDED
+    assert ended.message == "replica 0 on a: it is started anew, as was asked"
+    await bench.ready()
+    assert bench.cluster.replicas[0].is_closed
+    assert [it.restarts for it in bench.replicas.each] == [1, 0]
+    assert not [it for it in bench.of(Said) if isinstance(it, Said) and it.level == "warning"]
+
+
+async def test_a_replica_that_is_silent_is_started_anew_at_once(bench: Bench) -> None:
+    await bench.ready()
+    bench.cluster.replicas[0].is_silent = True
+    await until(lambda: bench.cluster.replicas[0].was_asked_in_vain)
+    assert await bench.change("0", RESTART) == ""
+    await bench.ready()
+    assert len(bench.cluster.replicas) == 3
+
+
+async def test_a_change_that_cannot_be_made_is_refused_with_a_reason(bench: Bench) -> None:
+    await bench.ready()
+    assert await bench.change("7", DRAIN) == "there is no replica 7; there are 0, 1"
+    assert await bench.change("0", "fly") == "the box does not know how to fly a replica"
+
+
+async def test_a_drained_replica_whose_node_leaves_is_forgotten_and_its_return_gets_one(
+    bench: Bench,
+) -> None:
+    await bench.ready()
+    assert await bench.change("1", DRAIN) == ""
+    await until(lambda: bench.states == ["ready", "drained"])
+    bench.cluster.alive = NODES[:1]
+    await until(lambda: bench.states == ["ready"])
+    bench.cluster.alive = NODES
+    await bench.ready()
+    assert bench.states == ["ready", "ready"]
+
+
+async def test_a_node_that_goes_does_not_take_the_place_of_a_drained_replica(bench: Bench) -> None:
+    await bench.ready()
+    assert await bench.change("1", DRAIN) == ""
+    await until(lambda: bench.states == ["ready", "drained"])
+    bench.cluster.alive = NODES[1:]
+    bench.cluster.replicas[0].lost = "its node is dead"
+    await until(lambda: bench.states == ["drained"])
+    bench.ask(1)
+    trouble = await bench.until_told(1, Trouble)
+    assert isinstance(trouble, Trouble)
+    assert (trouble.kind, trouble.message) == (AWAY, "all replicas are drained: start one anew")
+
+
 async def test_a_cluster_that_cannot_be_joined_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench()
     bench.cluster.failure = CannotJoin("no Ray answers", for_good=False)
@@ -276,7 +377,7 @@ async def test_the_load_is_that_of_all_replicas_together(bench: Bench) -> None:
 def test_loads_are_added_as_far_as_they_are_known() -> None:
     one = EngineLoad(3, 1, None, 100.0, 0.5)
     other = EngineLoad(2, None, None, 50.0, 0.1)
-    parts = (PartLoad("0", 3, 1, 0.5), PartLoad("1", 2, None, 0.1))
+    parts = (PartLoad("0", 3, 1, 0.5, 100.0), PartLoad("1", 2, None, 0.1, 50.0))
     assert sum_of_loads({"0": one, "1": other}) == EngineLoad(5, 1, None, 150.0, 0.5, parts)
     assert sum_of_loads({}) is None
 

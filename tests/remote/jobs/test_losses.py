@@ -50,6 +50,16 @@ async def test_a_job_that_loses_replica_after_replica_fails_and_the_next_one_doe
         assert len(reasons(site)) == MOST_LOSSES + 2
 
 
+async def test_a_replica_that_was_ended_by_request_is_no_loss(tmp_path: Path) -> None:
+    ended = EngineGone("replica 1 on node b: it is started anew, as was asked", was_asked=True)
+    async with opened(tmp_path) as site:
+        site.engine.errors = [ended] * (MOST_LOSSES + 3)
+        site.engine.open.set()
+        await site.work.submit(ONE)
+        await site.stands(ONE.job, JobState.FINISHED)
+        assert reasons(site)[-1] == str(ended)
+
+
 async def test_a_job_that_tries_a_server_and_loses_its_replica_lets_another_one_try(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
