@@ -63,6 +63,7 @@ ASK_AGAIN_SECONDS = 300.0
 _LOOKS: list[str | PurePath] = [
     "widgets/page.tcss",
     "widgets/status_bar.tcss",
+    "outline/outline_view.tcss",
     "specs/screen.tcss",
     "specs/spec_list.tcss",
     "specs/spec_detail.tcss",

@@ -77,6 +77,28 @@ def show(
 
 
 @app.command
+def diff(
+    job: JobNumber,
+    other: Annotated[
+        int | None,
+        Parameter(
+            name="OTHER", help="A second job; without one, the prompt is compared with its result."
+        ),
+    ] = None,
+    /,
+    *,
+    json: Annotated[bool, Parameter(help="One JSON object for each difference.")] = False,
+) -> ExitCode:
+    """Compare two results, or a prompt with its result; JSON objects key by key.
+
+    Lines with "-" are of the first of the two, lines with "+" of the second.
+    """
+    from backend.commands.results.diff import diff_results
+
+    return diff_results(job, other, as_json=json)
+
+
+@app.command
 def accept(
     *jobs: JobNumber,
     clean: Annotated[bool, Parameter(help="All that are undecided and have no lint.")] = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -9,22 +10,25 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 
+from backend.results.key_diff import ComparedPart
 from backend.results.lints import Lint
 from backend.results.review import Candidate
 from backend.results.word_diff import WordDiff, diff_words
 from backend.specs.json_prompts import prompt_lines
-from backend.specs.upsampled import is_json_object
+from backend.specs.outline import outline_in
 from tui.frames.frames_view import FramesView
 from tui.frames.pictures import PictureBook
+from tui.outline.outline_view import OutlineView
 from tui.review.listing import ReviewListing
 from tui.review.media import MediaFinder
+from tui.review.object_text import compared_keys, object_heading, plain_original, shown_object
 from tui.review.text import (
     facts,
     heading,
     lint_lines,
     note_text,
-    object_texts,
     original_text,
+    other_name,
     other_text,
     result_text,
     tabs,
@@ -61,7 +65,9 @@ class Texts(VerticalScroll, can_focus=True):
     def compose(self) -> ComposeResult:
         with Container(id="both"):
             yield PlainText(id="original")
-            yield PlainText(id="result")
+            with Vertical(id="made"):
+                yield PlainText(id="result")
+                yield OutlineView()
             yield PlainText(id="other")
 
 
@@ -85,6 +91,8 @@ class ReviewPane(TellsDefects, Vertical):
         """The other result that is shown, too."""
         self._diff: WordDiff | None = None
         """How the shown result differs from its prompt; None for a JSON object."""
+        self._keys: Sequence[ComparedPart] = ()
+        """How a result that is a JSON object differs from the other one, or from such a prompt."""
         self._between: WordDiff | None = None
         """How the shown result differs from the other one; None without one."""
 
@@ -115,16 +123,15 @@ class ReviewPane(TellsDefects, Vertical):
         if is_other:
             original, result = candidate.result.job.prompt, candidate.result.prompt
             # Of a short prompt and an object of a hundred keys, a comparison by words shows nothing.
-            self._diff = None if is_json_object(result) else _compare(original, result)
+            self._diff = None if outline_in(result) else _compare(original, result)
         compared = self._listing.compared or (
-            self._next_candidate(candidate) if self._is_roomy else None
+            self._next_candidate(candidate) if self._is_roomy and self._diff is not None else None
         )
-        if compared is None:
-            self._between = None
-        elif is_other or self._compared is None or self._compared.result is not compared.result:
-            self._between = _compare(
-                _lines(compared.result.prompt), _lines(candidate.result.prompt)
-            )
+        # What was found before holds for as long as both results are the same.
+        if is_other or (compared and compared.result) is not (
+            self._compared and self._compared.result
+        ):
+            self._compare(candidate, compared)
         self._shown, self._compared = candidate, compared
         width = max(20, self.size.width - 2)
         self.query_one("#heading", PlainText).update(heading(prompt, candidate, width))
@@ -144,6 +151,24 @@ class ReviewPane(TellsDefects, Vertical):
         self.query_one("#lints").display = bool(candidate.lints) or not small
         self._draw_texts(candidate)
         self._show_frames()
+
+    def _compare(self, candidate: Candidate, compared: Candidate | None) -> None:
+        """Compare the result with another one, if there is one: key by key where both are objects."""
+        original, result = candidate.result.job.prompt, candidate.result.prompt
+        other = None if compared is None else compared.result.prompt
+        self._keys = () if self._diff is not None else compared_keys(original, result, other)
+        self._between = None
+        if other is not None and not self._keys:
+            self._between = _compare(prompt_lines(other), prompt_lines(result))
+        is_outlined = self._diff is None and self._between is None
+        parts = shown_object(original, result, self._keys) if is_outlined else []
+        outline = self.query_one(OutlineView)
+        had_focus = outline.has_focus or self.texts.has_focus
+        outline.show(parts)
+        # Tab goes to what has keys of its own.
+        self.texts.can_focus = not parts
+        if had_focus:
+            (outline if parts else self.texts).focus(scroll_visible=False)
 
     @property
     def _is_roomy(self) -> bool:
@@ -203,7 +228,7 @@ class ReviewPane(TellsDefects, Vertical):
         result = self.query_one("#result", PlainText)
         if place is not None and result.size.width > 0:
             lines = Content(text.plain[:place]).wrap(result.content_size.width)
-            above = result.virtual_region.y + len(lines) - 1
+            above = self.query_one("#made").virtual_region.y + len(lines) - 1
             height = self.texts.size.height
             self.texts.scroll_to(y=max(0, above - height // 3), animate=False)
 
@@ -213,13 +238,15 @@ class ReviewPane(TellsDefects, Vertical):
     def _draw_texts(self, candidate: Candidate) -> None:
         compared, lint = self._compared, self._listing.lint
         # Without room for a third text, the other result takes the place of the original.
-        replaces = compared is not None and not self._is_roomy
+        replaces = self._between is not None and not self._is_roomy
         if self._between is not None and compared is not None:
             other = other_text(self._between, compared, candidate)
         else:
             other = Content()
         if self._diff is None:
-            original, text = object_texts(candidate.result.job.prompt, candidate.result.prompt)
+            original = plain_original(candidate.result.job.prompt)
+            against = other_name(compared, candidate) if compared else "the prompt"
+            text = object_heading(candidate.result.prompt, self._keys, against)
         else:
             original = original_text(self._diff)
             text, _ = result_text(self._diff, candidate.lints, lint)
@@ -229,17 +256,12 @@ class ReviewPane(TellsDefects, Vertical):
         self.query_one("#original", PlainText).update(original)
         self.query_one("#result", PlainText).update(text)
         third = self.query_one("#other", PlainText)
-        third.display = compared is not None and not replaces
+        third.display = self._between is not None and not replaces
         third.update(other)
 
     def _lints_in_text(self, candidate: Candidate) -> tuple[Lint, ...]:
         """Return the lints whose places are known in the text that is shown."""
         return () if self._diff is None else candidate.lints
-
-
-def _lines(result: str) -> str:
-    """Return a result as it is compared with others: a JSON object in lines."""
-    return prompt_lines(result) if is_json_object(result) else result
 
 
 def _compare(one: str, other: str) -> WordDiff:

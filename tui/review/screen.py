@@ -244,7 +244,7 @@ class ReviewPage(DecidingPage):
 
     def action_back(self) -> None:
         """Focus the list; from there, show all results."""
-        if not self.pane.texts.has_focus:
+        if not self.pane.texts.has_focus_within:
             self._show_all()
         self.close_filter()
 

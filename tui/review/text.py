@@ -14,7 +14,6 @@ from backend.planning.costs import cost_text
 from backend.results.lints import Lint, Span
 from backend.results.review import Candidate, Reviewed
 from backend.results.word_diff import DiffKind, DiffPiece, WordDiff, says_something, words
-from backend.specs.json_prompts import prompt_lines
 from backend.store.decision import Decision
 from tui.review.listing import ReviewListing, Show
 from tui.text import DOT, MUTED, cut, cut_middle, left, one_line, paragraphs, right
@@ -342,19 +341,6 @@ def result_text(
         start += len(text)
         length += len(shown)
     return Content.assemble(made, *parts), place
-
-
-def object_texts(original: str, result: str) -> tuple[Content, Content]:
-    """Return the original prompt and a result that is a JSON object, in lines."""
-    before = Content.assemble(
-        ("Original", "bold"),
-        (f"  {len(words(original)):,} words", MUTED),
-        "\n\n",
-        paragraphs(original),
-    )
-    size = f"  JSON, {len(result):,} characters in the file"
-    shown = paragraphs(prompt_lines(result))
-    return before, Content.assemble(("Result", "bold"), (size, MUTED), "\n\n", shown)
 
 
 def _cut_at(

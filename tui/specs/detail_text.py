@@ -10,10 +10,13 @@ from backend.addresses import path_of_address
 from backend.config import Upsampling
 from backend.planning.plan import Plan
 from backend.planning.size_costs import category_matrix, sizes_for
+from backend.results.marked_outline import mark_outline
 from backend.sizes import CATEGORIES
 from backend.specs.json_prompts import prompt_lines
-from backend.specs.model import SpecFormat
+from backend.specs.model import Spec, SpecFormat
+from backend.specs.outline import outline_in
 from backend.video import MediaKind, Video
+from tui.outline.shown_parts import ShownPart, shown_outline
 from tui.specs.rows import Row
 from tui.text import one_line, paragraphs, short_path
 from tui.tokens.budget_text import budget_lines, fact_lines, frames_text
@@ -27,11 +30,23 @@ def describe_verdict(row: Row, width: int) -> Content:
     return Content("\n").join([*name, *_verdict(row.plan, width)])
 
 
-def describe_prompt(row: Row) -> Content:
-    """Return the whole prompt."""
-    if row.spec.prompt:
-        return Content(paragraphs(prompt_lines(row.spec.prompt)))
-    return Content.styled("(empty)", "$foreground-muted")
+def describe_prompt(spec: Spec, *, has_outline: bool) -> Content:
+    """Return the whole prompt; where an outline shows a JSON object, what that is."""
+    if spec.prompt and not has_outline:
+        return Content(paragraphs(prompt_lines(spec.prompt)))
+    if not spec.prompt:
+        return Content.styled("(empty)", "$foreground-muted")
+    if spec.written_prompt is None:
+        return Content.styled("JSON prompt; Enter and space fold its parts", "$foreground-muted")
+    title = "What its file has been upsampled to:"
+    return Content.assemble(paragraphs(spec.prompt), "\n\n", (title, "$foreground-muted"))
+
+
+def outline_of(spec: Spec) -> list[ShownPart]:
+    """Return the outline of the JSON prompt that the spec's file holds; nothing where it holds none."""
+    parts = outline_in(spec.prompt if spec.written_prompt is None else spec.written_prompt)
+    short = "" if spec.written_prompt is None else spec.prompt
+    return shown_outline(mark_outline(parts, short)) if parts else []
 
 
 def describe_facts(row: Row, cwd: Path, width: int) -> Content:

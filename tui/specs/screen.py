@@ -316,7 +316,7 @@ class SpecsScreen(SpecFilesPage):
             self.spec_list.refresh()
             self._show_title()
             return
-        if not self.detail.has_focus:
+        if not self.detail.has_focus_within:
             # Setting the value is what clears the filter, by way of Input.Changed.
             self.filter_input.value = ""
         self.close_filter()
@@ -328,7 +328,7 @@ class SpecsScreen(SpecFilesPage):
             self.spec_list.action_fold(not group.folded)
             return
         self.remove_class("-no-detail")
-        self.detail.focus()
+        self.detail.read()
 
     def action_toggle_detail(self) -> None:
         """Show or hide the detail."""

@@ -16,7 +16,14 @@ from backend.specs.model import Spec
 from tui.frames.frames_view import FramesView
 from tui.frames.pictures import PictureBook, look_at
 from tui.host import host_of
-from tui.specs.detail_text import describe_facts, describe_prompt, describe_sizes, describe_verdict
+from tui.outline.outline_view import OutlineView
+from tui.specs.detail_text import (
+    describe_facts,
+    describe_prompt,
+    describe_sizes,
+    describe_verdict,
+    outline_of,
+)
 from tui.specs.rows import Row
 from tui.specs.side_column import HAS_ROOM
 from tui.widgets.plain_text import PlainText
@@ -54,6 +61,7 @@ class SpecDetail(VerticalScroll, can_focus=True):
     def compose(self) -> ComposeResult:
         yield PlainText(id="verdict")
         yield PlainText(id="prompt")
+        yield OutlineView()
         yield FramesView(self._pictures, self._graphics)
         yield PlainText(id="facts")
         yield PlainText(id="sizes")
@@ -74,6 +82,11 @@ class SpecDetail(VerticalScroll, can_focus=True):
         self._row, self._shown = row, shown
         self._draw()
 
+    def read(self) -> None:
+        """Take the focus: the outline of a JSON prompt where there is one, else the whole pane."""
+        outline = self.query_one(OutlineView)
+        (outline if outline.display else self).focus(scroll_visible=False)
+
     def on_resize(self) -> None:
         self._draw()
 
@@ -86,13 +99,16 @@ class SpecDetail(VerticalScroll, can_focus=True):
         if region.width <= 0:
             return
         row, settings = self._row, host_of(self).settings.upsampling
+        outline = self.query_one(OutlineView)
+        parts = outline_of(row.spec) if row else []
+        outline.show(parts)
         if row is None:
             texts = [Content()] * 4
         else:
             shows_sizes = region.height >= _TALL and not self.screen.has_class(HAS_ROOM)
             texts = [
                 describe_verdict(row, region.width),
-                describe_prompt(row),
+                describe_prompt(row.spec, has_outline=bool(parts)),
                 describe_facts(row, self._cwd, region.width),
                 describe_sizes(
                     row.plan,
@@ -102,7 +118,7 @@ class SpecDetail(VerticalScroll, can_focus=True):
                 if shows_sizes
                 else Content(),
             ]
-        taken = 0
+        taken = len(outline.lines_for(region.width).lines)
         for name, text in zip(("verdict", "prompt", "facts", "sizes"), texts, strict=True):
             part = self.query_one(f"#{name}", PlainText)
             part.update(text)

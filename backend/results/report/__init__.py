@@ -2,6 +2,5 @@
 
 `reported` says what is told of a prompt and its results, `from_queue` and `from_folder` collect it, and
 `how_made` reads the provenance. `page` writes the page from `page.html`, `page.css` and `page.js`; `pictures`
-makes the small pictures in it, `marked_text` and `outline` mark what a result kept, and `plots` draws the
-summary. `result_table` writes CSV and Parquet.
+makes the small pictures in it, and `plots` draws the summary. `result_table` writes CSV and Parquet.
 """

@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from backend.results.lints import Span
-from backend.results.report.how_made import RATINGS, HowMade
-from backend.results.report.marked_text import (
+from backend.results.marked_outline import OutlineNode, mark_outline
+from backend.results.marked_text import (
     MOST_CHARACTERS,
     MarkedPiece,
     marked_original,
     marked_result,
 )
-from backend.results.report.outline import OutlineNode, outline_of
+from backend.results.report.how_made import RATINGS, HowMade
 from backend.results.report.pictures import PromptPictures
 from backend.results.report.reported import ReportedPrompt, ReportedResult
 from backend.results.word_diff import diff_words, words
 from backend.specs.json_prompts import said_in
-from backend.specs.upsampled import json_object_in
+from backend.specs.outline import outline_in
 
 Fact = tuple[str, str]
 """What is told, and the value in words."""
@@ -106,7 +106,7 @@ def _result_card(
     prompt: ReportedPrompt, original: str, n: int, result: ReportedResult
 ) -> ResultCard:
     text = result.text[:MOST_CHARACTERS]
-    found = json_object_in(result.text) if text == result.text else None
+    found = outline_in(result.text) if text == result.text else ()
     several = len(prompt.results) > 1
     said = "\n".join(said_in(text))
     diff = diff_words(original, said)
@@ -116,7 +116,7 @@ def _result_card(
         heading=f"Candidate {n} of {len(prompt.results)}" if several else "Result",
         result=result,
         pieces=() if found else tuple(marked_result(diff.result, _within(spans, len(text)))),
-        outline=outline_of(found, original) if found else (),
+        outline=mark_outline(found, original),
         hidden=len(result.text) - len(text),
         count=_amount(len(words(said)), "word") + kept,
         brief=tuple(filter(None, _brief(result.made))),

@@ -67,6 +67,34 @@ def test_results_are_shown_beside_their_prompts_and_objects_in_lines(
     assert run(["results", "show", "99"]) == ExitCode.USAGE
 
 
+def test_two_results_are_compared_key_by_key_and_a_prompt_with_its_result(
+    jobs: list[Job], tmp_path: Path, capsys: Capsys
+) -> None:
+    texts = (
+        '{"lighting": {"conditions": "fog"}, "fps": 24, "mood": "calm"}',
+        '{"lighting": {"conditions": "\\u001brain"}, "fps": 24}',
+    )
+    with closing(Store(default_path())) as store:
+        spec = write_spec(tmp_path / "noon.json", {"id": "ps_3", "prompt": "noon"})
+        found = Finisher(store, tmp_path / "out").finish(spec, *texts, candidates=2)
+    numbers = [str(job.number) for job in found]
+    assert run(["results", "diff", *numbers]) == ExitCode.OK
+    told = capsys.readouterr()
+    assert told.out == "lighting/conditions\n  - fog\n  + \\x1brain\n\nmood\n  - calm\n\n"
+    assert "2 values are different, 1 the same: 1 changed, 1 removed, 0 added." in told.err
+    changed, removed = objects(capsys, "diff", *numbers)
+    assert changed == {
+        "path": ["lighting", "conditions"],
+        "change": "changed",
+        "before": "fog",
+        "after": "\x1brain",
+    }
+    assert (removed["change"], removed["after"]) == ("removed", None)
+    assert run(["results", "diff", str(jobs[0].number)]) == ExitCode.OK
+    assert "prompt\n  - dusk\n  + A long, warm dusk over the docks.\n" in capsys.readouterr().out
+    assert run(["results", "diff", numbers[0], "99"]) == ExitCode.USAGE
+
+
 def test_accepting_writes_and_undo_takes_it_back(
     jobs: list[Job], tmp_path: Path, capsys: Capsys
 ) -> None:

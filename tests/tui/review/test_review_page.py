@@ -24,8 +24,10 @@ from tests.support.json_profile import NAME, RIGHT, write_json_profile
 from tests.support.made_up_results import HARBOUR, OFFICE, fill_review
 from tests.support.pilots import until, until_screen
 from tests.support.specs import write_spec
+from tests.tui.outline.scene import OTHER_SCENE, SCENE
 from tui.app import UpsampleApp
 from tui.dialogs.question import QuestionDialog
+from tui.outline.outline_view import OutlineView
 from tui.review.screen import ReviewPage
 from tui.shell.desk import Desk
 from tui.specs.scanning import SpecSource
@@ -64,6 +66,13 @@ def current(page: ReviewPage) -> str:
 
 def text_of(page: ReviewPage, selector: str) -> str:
     return str(page.query_one(selector, Static).render())
+
+
+def outline_of(page: ReviewPage) -> list[str]:
+    """The lines of the outline of a JSON object; none where it is not shown."""
+    view = page.query_one(OutlineView)
+    lines = view.lines_for(view.size.width).lines if view.display else ()
+    return ["".join(text for text, _ in line).rstrip() for line in lines]
 
 
 def said(pilot: Pilot[None]) -> str:
@@ -282,12 +291,12 @@ def object_app(make_desk: Callable[..., Desk], planner: object, tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("lent")
-async def test_an_object_is_shown_in_lines_and_a_wrong_edit_of_it_is_kept_until_it_is_right(
+async def test_an_object_is_shown_as_an_outline_and_a_wrong_edit_of_it_is_kept_until_it_is_right(
     object_app: UpsampleApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with object_app.run_test(size=(120, 40)) as pilot:
         page = await review(pilot)
-        assert '\n{\n  "scene": "a long dusk",\n  "fps": 16\n}' in text_of(page, "#result")
+        assert outline_of(page) == ["  scene  a long dusk", "  fps  16"]
         assert "lost" not in text_of(page, "#original")
         set_editor(monkeypatch, "t.replace('long dusk', 'short dusk').replace(',', '')")
         await pilot.press("e")
@@ -302,6 +311,47 @@ async def test_an_object_is_shown_in_lines_and_a_wrong_edit_of_it_is_kept_until_
         await until(pilot, lambda: decisions(page) == {"dusk": "edited"})
         prompt = await written(pilot, tmp_path, "dusk")
         assert prompt == '{"scene": "a short dusk", "fps": 16}'
+
+
+async def test_objects_are_compared_key_by_key_and_their_parts_are_folded(
+    make_desk: Callable[..., Desk], planner: object, tmp_path: Path
+) -> None:
+    with closing(Store(tmp_path / "queue.db")) as store:
+        finisher = Finisher(store, tmp_path / "out")
+        for name, texts in {"a": (SCENE, OTHER_SCENE), "b": (SCENE,), "c": ("Prose.",)}.items():
+            prompt = OTHER_SCENE if name == "b" else f"{name} crane"
+            spec = write_spec(tmp_path / f"{name}.json", {"id": "ps_1", "prompt": prompt})
+            finisher.finish(spec, *texts, candidates=len(texts))
+    desk = make_desk(SpecSource((), tmp_path, list), planner)
+    app = UpsampleApp(replace(desk, queue=tmp_path / "queue.db"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await review(pilot)
+        view = page.query_one(OutlineView)
+        assert text_of(page, "#original").endswith("a crane")
+        assert "    conditions  overcast, soft" in outline_of(page)
+        await pilot.press("d")
+        assert "3 of 12 values different: − Job 2 · seed 1, + this one" in text_of(page, "#result")
+        assert "    conditions  − hard noon sun, soft" in outline_of(page)
+        # Tab goes to the outline, whose keys are its own; with another result, too.
+        await pilot.press("tab")
+        assert view.has_focus
+        before = len(outline_of(page))
+        await pilot.press("space")
+        assert outline_of(page)[0] == "▶ subjects  the same  A yellow tower crane"
+        await pilot.press("j", "right", "left", "z")
+        assert len(outline_of(page)) == 5 < before
+        await pilot.press("z", "down", "down", "left", "left")
+        assert outline_of(page)[1].startswith("  ▶ 1")
+        assert decisions(page)["a"] == "undecided"
+        await pilot.press("x")
+        await until(pilot, lambda: view.has_focus)
+        await pilot.press("escape", "j")
+        assert current(page) == "b"
+        # Its prompt is an object, too.
+        assert "3 of 12 values different: − the prompt" in text_of(page, "#result")
+        await pilot.press("j")
+        assert (current(page), outline_of(page)) == ("c", [])
+        assert "Prose." in text_of(page, "#result")
 
 
 async def test_an_editor_that_is_not_there_is_told(

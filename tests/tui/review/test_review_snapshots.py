@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
+from backend.store import Store
+from tests.support.finished_jobs import Finisher
 from tests.support.made_up_results import fill_review
 from tests.support.pilots import until, until_screen
+from tests.support.specs import write_spec
 from tests.tui.looks import MEDIUM, Look
+from tests.tui.outline.scene import OTHER_SCENE, SCENE
 from tests.tui.review.pictures import until_pictures
 from tests.tui.specs.detail_apps import colourful
 from tui.app import UpsampleApp
@@ -69,6 +74,17 @@ def test_review_of_an_answer_with_lints(
 ) -> None:
     fill_review(tmp_path / "queue.db", tmp_path)
     run_before = then("j", "j", "n")
+    assert snap_compare(app, terminal_size=MEDIUM, run_before=run_before)
+
+
+def test_review_of_objects_that_are_compared(
+    snap_compare: SnapCompare, app: UpsampleApp, tmp_path: Path
+) -> None:
+    with closing(Store(tmp_path / "queue.db")) as store:
+        spec = write_spec(tmp_path / "crane.json", {"id": "ps_1", "prompt": "a crane at noon"})
+        finisher = Finisher(store, tmp_path / "out")
+        finisher.finish(spec, SCENE, OTHER_SCENE, candidates=2)
+    run_before = then("d", "tab", "j", "space")
     assert snap_compare(app, terminal_size=MEDIUM, run_before=run_before)
 
 

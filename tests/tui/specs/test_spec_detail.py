@@ -11,7 +11,7 @@ from backend.config import load_settings
 from backend.planning.plan import Plan, Planner
 from backend.specs.model import Mode, Spec, SpecFormat, Target
 from backend.tokens import TextCounter
-from tui.specs.detail_text import describe_facts, describe_prompt, describe_verdict
+from tui.specs.detail_text import describe_facts, describe_prompt, describe_verdict, outline_of
 from tui.specs.planning import PromptPlanner
 from tui.specs.rows import HeldRow
 
@@ -20,7 +20,11 @@ CWD = Path("/made/up")
 
 def describe(row: HeldRow, width: int = 70) -> str:
     """Everything that is said in words, in its order."""
-    parts = (describe_verdict(row, width), describe_prompt(row), describe_facts(row, CWD, width))
+    parts = (
+        describe_verdict(row, width),
+        describe_prompt(row.spec, has_outline=False),
+        describe_facts(row, CWD, width),
+    )
     return "\n".join(part.plain for part in parts)
 
 
@@ -82,9 +86,17 @@ def test_the_whole_prompt_is_there_as_data(
     assert "[/x] [red]\\x1b[31m \\u202eesrever" in described(street[6], planner)
 
 
-def test_a_prompt_that_is_an_object_is_shown_in_lines(make_spec: Callable[..., Spec]) -> None:
-    text = describe_prompt(HeldRow(make_spec("a", '{"fps": 24, "note": "\\u001b"}'))).plain
-    assert text == '{\n  "fps": 24,\n  "note": "\\u001b"\n}'
+def test_a_prompt_that_is_an_object_is_shown_as_an_outline(make_spec: Callable[..., Spec]) -> None:
+    spec = make_spec("a", '{"fps": 24, "note": "\\u001b"}')
+    assert describe_prompt(spec, has_outline=True).plain.startswith("JSON prompt; Enter")
+    assert [part.values for part in outline_of(spec)] == [
+        ((("24", "value"),),),
+        ((("\\x1b", "value"),),),
+    ]
+    kept = replace(spec, prompt="24 cars", written_prompt=spec.prompt)
+    assert describe_prompt(kept, has_outline=True).plain.startswith("24 cars\n\nWhat its file")
+    assert outline_of(kept)[0].values == ((("24", "kept"),),)
+    assert outline_of(replace(spec, prompt="{}")) == []
 
 
 def test_an_empty_prompt_and_an_upsampled_one_are_told(

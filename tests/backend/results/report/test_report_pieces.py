@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.results.lints import Span
+from backend.results.marked_outline import OutlineNode, mark_outline
+from backend.results.marked_text import marked_result
 from backend.results.report.how_made import read_provenance
-from backend.results.report.marked_text import marked_result
-from backend.results.report.outline import MOST_NODES, OutlineNode, outline_of
 from backend.results.report.plots import HEIGHT, WIDTH, plots_of
 from backend.results.report.reported import Reported
 from backend.results.word_diff import diff_words
+from backend.specs.outline import MOST_PARTS, outline_object
 from remote.protocol import Json
 from tests.support.reported_results import provenance_of, reported_prompt, reported_result
 
@@ -67,7 +66,7 @@ def leaves(nodes: tuple[OutlineNode, ...]) -> list[str]:
 @settings(max_examples=30)
 @given(value=st.dictionaries(st.text(max_size=5), VALUES, max_size=4))
 def test_every_object_has_an_outline(value: dict[str, Json]) -> None:
-    told = " ".join(leaves(outline_of(value, "a red car")))
+    told = " ".join(leaves(mark_outline(outline_object(value), "a red car")))
     for leaf in value.values():
         if isinstance(leaf, str):
             assert leaf in told
@@ -77,10 +76,10 @@ def test_an_outline_is_bounded_in_depth_and_number() -> None:
     deep: Json = "end"
     for _ in range(200):
         deep = [deep, {}]
-    deepest = json.dumps(outline_of({"a": deep}, ""), default=lambda node: node.key)
+    deepest = str(outline_object({"a": deep}))
     assert len(deepest) < 10_000
-    many = outline_of({str(n): n for n in range(3 * MOST_NODES)}, "")
-    assert len(many) == MOST_NODES + 1
+    many = outline_object({str(n): n for n in range(3 * MOST_PARTS)})
+    assert len(many) == MOST_PARTS + 1
     assert many[-1].key == "…"
 
 

@@ -1,0 +1,1 @@
+"""JSON prompts as outlines whose parts can be folded."""
