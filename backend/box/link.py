@@ -16,6 +16,7 @@ from backend.box.embedded import embedded_connection
 from backend.box.heartbeat import LOOK_SECONDS, Heartbeat
 from backend.box.runner import build_runner, deploy, read_newest_log
 from backend.box.ssh import connect
+from backend.config.survey import dotted
 from backend.errors import BoxError, BoxUnreachable, BoxUnusable
 from remote.protocol import (
     NEWEST_PROTOCOL,
@@ -33,6 +34,8 @@ from remote.protocol import (
 _GREETING_SECONDS = 70.0
 """Seconds for the greeting: a little more than the runner needs to report that no daemon starts."""
 _LOG_BYTES = 64 * 1024
+_EXAMPLES = {"openai.base_url": "http://127.0.0.1:8000/v1", "model": "/models/NAME"}
+"""Values for the settings of a box that an engine may complain of."""
 _MOST_GREETINGS = 5
 """The most attempts to greet a daemon, since it may end or be replaced each time."""
 
@@ -288,6 +291,14 @@ def _explain_start(box: str, reason: str) -> str:
     return f"{trouble.what} {trouble.why}\n  {trouble.do}\n  " if trouble else ""
 
 
+def _mend_setting(box: str, complaint: str) -> str:
+    """Say how the setting that an engine complains of is given."""
+    for setting, value in _EXAMPLES.items():
+        if setting in complaint:
+            return f"Give it: upsample config set {dotted(('boxes', box, *setting.split('.')))} {value}"
+    return f"Mend the settings of {box}, as by upsample config edit; `upsample doctor {box}` checks them."
+
+
 def _refusal(box: str, fatal: Fatal) -> BoxError:
     if fatal.kind == "hung":
         return _no_answer(box)
@@ -313,6 +324,10 @@ def _refusal(box: str, fatal: Fatal) -> BoxError:
             "Nothing is lost: the jobs wait, and go on by themselves once less was spent in 24 hours. "
             f"To go on now, raise openai.spend_limit of {box}; then `upsample --no-ui`, or `R` on the queue "
             "page. `upsample queue cancel` gives them up.",
+        )
+    if fatal.kind == "engine":
+        return BoxUnusable(
+            f"the engine of {box} cannot start: {fatal.message}", _mend_setting(box, fatal.message)
         )
     remedies = {
         "disk": "Make room on the box's disk, or set another `root` for it.",

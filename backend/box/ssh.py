@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import shlex
 import socket
 from collections.abc import AsyncIterator
@@ -274,9 +275,22 @@ def _explain_error(hop: _Hop, error: Exception) -> Exception:
             f"the ProxyCommand for {host} cannot be run: {reason}",
             f"Look at ProxyCommand in ~/.ssh/config. Its program is {hop.proxy.program}.",
         )
+    if _is_refused(error):
+        return BoxUnreachable(
+            f"{host} cannot be reached: nobody listens at port {hop.settings.port} there",
+            said
+            or f"Is its SSH server at another port? Write the port behind the host: {host}:PORT",
+        )
     return BoxUnreachable(
         f"{host} cannot be reached: {reason}", said or "Is the name right, and the box running?"
     )
+
+
+def _is_refused(error: Exception) -> bool:
+    """Say whether a host refused the connection. For a host of several addresses, asyncio writes the numbers
+    of all errors into one message."""
+    number = f"[Errno {errno.ECONNREFUSED}]"
+    return isinstance(error, ConnectionRefusedError) or number in str(error)
 
 
 def _misconfigured(destination: Destination, error: Exception) -> BoxUnreachable:

@@ -55,6 +55,16 @@ def results(
         from backend.commands.results.verify import verify_folder
 
         return verify_folder(folder, as_json=json)
+    if folder is not None and str(folder).isdecimal() and not folder.exists():
+        raise InputError(
+            f"{folder} is the number of a job, and nothing says what to do with its result",
+            f"`upsample results show {folder}` shows it; `results accept` and `reject` decide.",
+        )
+    if folder is not None and not folder.exists():
+        raise InputError(
+            f"{folder} is no verb of `upsample results`, and no folder",
+            "`upsample results --help` lists the verbs.",
+        )
     if folder is not None:
         raise InputError(
             f"{folder} is a place, and nothing says what to do with it",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Iterator, Sequence
 from typing import cast
 
 import tomlkit
 
 from backend.config import LOCAL_FILE, load_settings, user_file
-from backend.config.edit import edit_user_file, key_parts, set_value
+from backend.config.box_names import names_in
+from backend.config.edit import edit_user_file, key_parts, preview_values, set_value
 from backend.config.external_editor import editor_command
 from backend.config.near_misses import meant_setting
 from backend.config.profiles import (
@@ -72,7 +74,10 @@ def get_setting(key: str) -> ExitCode:
 
 
 def set_setting(key: str, value: str) -> ExitCode:
-    """Change one value in the user's file."""
+    """Change one value in the user's file. Boxes can be chosen once they are there."""
+    if key == "box":
+        chosen = names_in(tomllib.loads(preview_values({key: value}))[key])
+        load_settings().fleet_named(",".join(chosen))
     file = set_value(key, value)
     say(f"{key} = {value} in {file}")
     return ExitCode.OK

@@ -200,7 +200,7 @@ def _explain(results: Sequence[Result], with_model: bool) -> str:
     if not with_model:
         return (
             "No language model wrote these texts: the embedded box runs `sketch`, which describes what it "
-            "measures in the frames. For a model, set up a GPU box: upsample config set boxes.NAME.host HOST"
+            "measures in the frames. For a model, set up a GPU box: upsample box add"
         )
     written = {safe(str(result.provenance["written_by"])) for result in results}
     go_on = f"It writes for you, too: upsample config set boxes.{_BOX}.engine {EngineName.LLAMA}"

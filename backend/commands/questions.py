@@ -14,6 +14,8 @@ from backend.errors import InputError, UpsampleError
 
 T = TypeVar("T")
 
+_ANSWERS = {"y": True, "yes": True, "n": False, "no": False}
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -92,7 +94,10 @@ class QuestioningAsker(TerminalAsker):
             f"{question.host} is new here. Its host key is {question.algorithm} {question.fingerprint}; "
             f"the machine itself shows that by `ssh-keygen -lf {question.public_key_file}`."
         )
-        return _read("Trust it from now on? yes or no >").lower() in ("y", "yes")
+        # Whatever is neither is asked again, as by ssh: it may be meant for another question.
+        while (answer := _read("Trust it from now on? yes or no >").lower()) not in _ANSWERS:
+            pass
+        return _ANSWERS[answer]
 
 
 class _NoAnswer(InputError):

@@ -109,7 +109,11 @@ class UpsampleOptions:
         ),
     ] = 0
     force: Annotated[
-        bool, Parameter(help="Replace files that are there already.", group=_WHERE)
+        bool,
+        Parameter(
+            help="Replace files that are there already, and take upsampled prompts, too.",
+            group=_WHERE,
+        ),
     ] = False
     include_upsampled: Annotated[
         bool,

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from backend.config.config_table import LEAST_MAX_TOKENS, MOST_MAX_TOKENS, ConfigTable
 
+_SERVER_ADDRESS = re.compile(r"https?://[^/\s]")
 _RAY_ADDRESS = re.compile(r"[\w.\-]+:[0-9]{1,5}|\[[0-9A-Fa-f:.]+\]:[0-9]{1,5}")
 _NO_HOST = re.compile(r"""[\s\x00-\x1f\x7f$`'"\\;&|<>(){}*?!#]""")
 
@@ -45,6 +46,13 @@ class OpenAI(ConfigTable):
     price_in: float = Field(ge=0, le=1e6, allow_inf_nan=False)
     price_out: float = Field(ge=0, le=1e6, allow_inf_nan=False)
     spend_limit: float = Field(ge=0, le=1e9, allow_inf_nan=False)
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_base_url(cls, value: str) -> str:
+        if value and not _SERVER_ADDRESS.match(value):
+            raise ValueError("the address of a server is like http://127.0.0.1:8000/v1")
+        return value
 
     @field_validator("spend_limit")
     @classmethod

@@ -383,7 +383,7 @@ class Settings(ConfigTable):
             known = ", ".join(sorted(self.boxes))
             raise ConfigError(
                 f"no box is named {name!r}; there are: {known}",
-                f"Add it: upsample config set boxes.{name}.host HOST",
+                f"Choose one of them: upsample config set box NAME. Or add it: upsample box add {name}",
             )
         return name, self.boxes[name]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from contextlib import suppress
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -30,6 +31,8 @@ PICTURE_SUFFIXES = frozenset(
 """Endings of the pictures of a sequence, in lower case."""
 _MOST_LISTED = 100_000
 """The most names of a folder that are compared."""
+_MOST_FOLDERS = 32
+"""The most folders in a folder in which a file is looked for."""
 _NAME_THEM = (
     "The names of a sequence's pictures differ by one number alone: name one, as in frame_%04d.png."
 )
@@ -79,8 +82,12 @@ def missing(path: Path) -> MediaError:
     other = _other_spelling(path)
     if other is not None:
         return MediaError(f"{path} does not exist, but {other[0]} does.", other[1])
+    near = _one_folder_away(path)
     return MediaError(
-        f"{path} does not exist.", "Check the path in the spec, or copy the file there."
+        f"{path} does not exist.",
+        "Check the path in the spec, or copy the file there."
+        if near is None
+        else f"Is it {near}? Write that path into the spec, or copy the file there.",
     )
 
 
@@ -117,6 +124,49 @@ def _other_spelling(path: Path) -> tuple[Path, str] | None:
     if not found.is_file():
         return None
     return found, _difference(str(path), str(found))
+
+
+def _one_folder_away(path: Path) -> Path | None:
+    """Return a file of this name that lies one folder away from where the path leads."""
+    folder = next((above for above in path.parents if above.is_dir()), None)
+    if folder is None:
+        return None
+    try:
+        changed = tuple(each.stat().st_mtime_ns for each in (folder, folder.parent))
+    except OSError:
+        return None
+    place = _folders_by_name(folder, changed).get(path.name)
+    return place / path.name if place is not None and (place / path.name).is_file() else None
+
+
+@lru_cache(maxsize=2)
+def _folders_by_name(folder: Path, _changed: tuple[int, ...]) -> dict[str, Path]:
+    """Return where files of each name lie: here, one folder below, above, or beside. The first place counts.
+
+    It is kept as `_names_by_folded` is.
+    """
+    names, below = _list_folder(folder)
+    names_above, beside = _list_folder(folder.parent)
+    places = dict.fromkeys(names, folder)
+    for place in below:
+        places = dict.fromkeys(_list_folder(place)[0], place) | places
+    places = dict.fromkeys(names_above, folder.parent) | places
+    for place in beside:
+        if place != folder and len(places) < _MOST_LISTED:
+            places = dict.fromkeys(_list_folder(place)[0], place) | places
+    return places
+
+
+def _list_folder(folder: Path) -> tuple[list[str], list[Path]]:
+    """Return the names of a folder's files, and some of its folders."""
+    names, folders = list[str](), list[Path]()
+    with suppress(OSError), os.scandir(folder) as listing:
+        for entry in islice(listing, _MOST_LISTED):
+            if not entry.is_dir():
+                names.append(entry.name)
+            elif len(folders) < _MOST_FOLDERS:
+                folders.append(folder / entry.name)
+    return names, folders
 
 
 def _names_like(folder: Path, name: str) -> list[str]:

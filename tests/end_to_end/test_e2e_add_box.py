@@ -83,7 +83,7 @@ def test_each_wrong_answer_is_told_at_once_and_can_be_mended_on_the_spot(
         app.open("box", "add")
         app.until(r"How do you log in\?", r"1  rented")
         for wrong, told in (
-            (f"127.0.0.1:{free_port()}", r"cannot be reached: Connect"),
+            (f"127.0.0.1:{free_port()}", r"nobody listens at port \d+ there"),
             (f"ssh -p {machine.port} {USER}@{LOOPBACK}", r"127.0.0.1 refused the login"),
             (f"ssh -i ~/.ssh/k {USER}@gpu.lab", r"Host gpu\n  HostName gpu.lab"),
             ("ssh -p", r"nothing follows -p"),

@@ -167,6 +167,30 @@ async def test_a_daemon_that_spends_no_more_says_how_to_go_on(box: Box, tmp_path
     place.socket.unlink()
 
 
+@pytest.mark.parametrize(
+    ("setting", "remedy"),
+    [
+        ("openai.base_url", "boxes.h100.openai.base_url http://127.0.0.1:8000/v1"),
+        ("`model`", "boxes.h100.model /models/NAME"),
+        ("api_key_env", "upsample config edit; `upsample doctor h100` checks them"),
+    ],
+)
+async def test_an_engine_that_lacks_a_setting_says_how_it_is_given(
+    box: Box, tmp_path: Path, setting: str, remedy: str
+) -> None:
+    place = make_daemon_paths(str(tmp_path / "root"))
+
+    def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(encode(Fatal("engine", f"the engine needs the box's setting {setting}")))
+        writer.close()
+
+    async with asyncio.timeout(BOUND), await asyncio.start_unix_server(refuse, place.socket):
+        with pytest.raises(BoxUnusable, match="the engine of h100 cannot start: ") as told:
+            await _open_once(box)
+    assert remedy in told.value.remedy
+    place.socket.unlink()
+
+
 async def test_a_relay_that_stands_still_is_noticed(box: Box, tmp_path: Path) -> None:
     async with asyncio.timeout(BOUND), open_link(box, UnattendedAsker(), JournalCursor()) as link:
         await _hear(link, Status)

@@ -14,7 +14,7 @@ from backend.errors import BoxRefusedLogin, BoxUnreachable, BoxUntrusted
 from tests.backend.box.conftest import StartSshd
 from tests.support.askers import Person
 from tests.support.laptop import Laptop
-from tests.support.sshd import LOOPBACK, USER, Sshd, new_key
+from tests.support.sshd import LOOPBACK, USER, Sshd, free_port, new_key
 
 _PASSPHRASE = "open sesame"  # noqa: S105
 
@@ -210,6 +210,17 @@ async def test_a_wrong_password_is_a_refused_login_after_some_tries(
     with pytest.raises(BoxRefusedLogin, match="testbox refused the login"):
         await _with_password(laptop, person)
     assert 1 <= len(person.prompts) <= 6
+
+
+@pytest.mark.parametrize("host", [LOOPBACK, "localhost"])
+async def test_a_port_where_nobody_listens_is_told_with_the_form_that_names_another(
+    host: str, laptop: Laptop
+) -> None:
+    port = free_port()
+    with pytest.raises(BoxUnreachable) as raised:
+        await _reaches(f"{USER}@{host}:{port}", Person())
+    assert raised.value.problem == f"{host} cannot be reached: nobody listens at port {port} there"
+    assert f"Write the port behind the host: {host}:PORT" in raised.value.remedy
 
 
 async def test_a_refused_login_says_what_was_tried_and_how_to_see_more(laptop: Laptop) -> None:

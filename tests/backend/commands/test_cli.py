@@ -153,6 +153,7 @@ def test_help_names_the_commands_and_options(capsys: Capsys) -> None:
         ["hint", "nothing.mp4"],
         ["config", "get", "upsampling.colour"],
         ["config", "set", "upsampling.max_tokens", "few"],
+        ["config", "set", "box", "nowhere"],
         ["--no-ui", "nothing"],
         ["--no-ui", "--box", "nowhere"],
         ["--no-ui", "--candidates", "0"],
@@ -507,6 +508,15 @@ def test_an_image_has_no_hint_video(capsys: Capsys, picture: Path) -> None:
 
 
 # --- config --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("boxes", ["nowhere", '["local", "nowhere"]'])
+def test_a_box_that_is_not_there_is_not_chosen(capsys: Capsys, boxes: str) -> None:
+    assert run(["config", "set", "box", boxes]) == ExitCode.USAGE
+    told = capsys.readouterr().err
+    assert "no box is named 'nowhere'; there are: local" in told
+    assert "config set box NAME. Or add it: upsample box add nowhere" in told
+    assert run(["config", "set", "box", "all"]) == ExitCode.OK
 
 
 def test_what_is_set_is_what_one_gets(capsys: Capsys) -> None:
@@ -1095,8 +1105,8 @@ def test_a_dry_run_tells_what_a_batch_costs_at_most_where_the_box_has_prices(
     assert isinstance(free, dict)
     assert free["most_cost"] is None
     for key, value in (
-        ("box", "net"),
         ("boxes.net.engine", "openai"),
+        ("box", "net"),
         ("boxes.net.openai.price_in", "1"),
         ("boxes.net.openai.price_out", "2.5"),
     ):

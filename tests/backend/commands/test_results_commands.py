@@ -50,6 +50,15 @@ def test_results_are_listed_with_decision_and_lints(jobs: list[Job], capsys: Cap
     assert "lost words" in json.dumps(dawn["lints"])
 
 
+def test_the_number_of_a_job_is_told_how_its_result_is_shown(
+    jobs: list[Job], capsys: Capsys
+) -> None:
+    assert run(["results", str(jobs[0].number)]) == ExitCode.USAGE
+    told = capsys.readouterr().err
+    assert f"`upsample results show {jobs[0].number}` shows it" in told
+    assert "verify" not in told
+
+
 def test_results_are_shown_beside_their_prompts_and_objects_in_lines(
     jobs: list[Job], tmp_path: Path, capsys: Capsys
 ) -> None:

@@ -33,5 +33,7 @@ def test_a_wrong_host_and_a_wrong_list_are_answered_with_the_form_that_works() -
         change_values({"boxes.h100.host": "ssh -p 2222 ada@gpu"})
     with pytest.raises(ConfigError, match=r'it is a list, as in \["one", "two"\]'):
         change_values({"boxes.local.vllm.command": "vllm"})
+    with pytest.raises(ConfigError, match="address of a server is like http"):
+        change_values({"boxes.h100.openai.base_url": "localhost:8000"})
     with pytest.raises(ConfigError, match=r"reserve is no setting\n  Is it upsampling\.reserve\?"):
         change_values({"reserve": "400"})

@@ -54,3 +54,19 @@ def test_a_path_without_a_file_is_told_for_what_it_is(
     with pytest.raises(MediaError) as error:
         probe(path)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize("lies", ["videos/a.mp4", "a.mp4", "specs/clips/a.mp4", "specs/a.mp4"])
+@pytest.mark.parametrize("written", ["specs/a.mp4", "specs/gone/a.mp4"])
+def test_a_video_that_lies_one_folder_away_is_named(
+    tmp_path: Path, written: str, lies: str
+) -> None:
+    if written == lies:
+        return
+    (tmp_path / "specs").mkdir()
+    file = tmp_path / lies
+    file.parent.mkdir(exist_ok=True)
+    file.touch()
+    with pytest.raises(MediaError, match="does not exist") as error:
+        probe(tmp_path / written)
+    assert error.value.remedy.startswith(f"Is it {file}? Write that path into the spec")
