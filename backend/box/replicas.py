@@ -1,32 +1,23 @@
-"""The replicas of a box: what is known of each, and how one of them is drained or started anew."""
+"""What is known of the replicas of a box, and the words about what becomes of one."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from backend.box.asker import Asker
-from backend.box.link import FROM_NOW_ON, Box, open_link
-from backend.errors import BoxUnusable, InputError
 from backend.events import BoxStatus
 from remote.protocol import (
     DRAIN,
     RESTART,
-    ChangeReplica,
     EngineLoad,
-    FromBox,
     PartLoad,
-    ReplicaChanged,
     ReplicaStatus,
     Status,
 )
 
 REPLICAS_SINCE = 9
 """The first protocol version in which a box tells of its replicas, and changes them."""
-_SECONDS = 30.0
-"""How long to wait for the answer to a change."""
 _DONE: Mapping[str, str] = MappingProxyType(
     {
         DRAIN: "gets no further request, ends what it has, and is given back",
@@ -124,33 +115,3 @@ def restart_words(row: ReplicaRow) -> str:
 def change_words(replica: str, change: str) -> str:
     """Say what happens to a replica after this change was asked for."""
     return f"Replica {replica} {_DONE[change]}."
-
-
-async def change_replica(box: Box, asker: Asker, replica: str, change: str) -> None:
-    """Ask the box to drain a replica, or to start it anew. Raises BoxError, and InputError if it refuses."""
-    async with open_link(box, asker, FROM_NOW_ON, look=True) as link:
-        if link.welcome.protocol < REPLICAS_SINCE:
-            raise BoxUnusable(
-                f"{box.name} runs an earlier version, which cannot change replicas",
-                "It is replaced when the box has no work: try again then.",
-            )
-        await link.send(ChangeReplica(1, replica, change))
-        try:
-            async with asyncio.timeout(_SECONDS):
-                answer = await _answer(link.messages())
-        except TimeoutError:
-            answer = None
-    if answer is None:
-        raise BoxUnusable(f"{box.name} does not say whether it does that")
-    if answer.refusal:
-        raise InputError(
-            f"replica {replica} of {box.name} stays as it is: {answer.refusal}",
-            f"`upsample box replicas {box.name}` lists them.",
-        )
-
-
-async def _answer(messages: AsyncIterator[FromBox]) -> ReplicaChanged | None:
-    async for message in messages:
-        if isinstance(message, ReplicaChanged):
-            return message
-    return None

@@ -9,9 +9,9 @@ from dataclasses import asdict
 
 from backend.box.asker import TerminalAsker
 from backend.box.link import Box
+from backend.box.replica_changes import change_replica
 from backend.box.replicas import (
     REPLICAS_SINCE,
-    change_replica,
     change_words,
     replica_rows,
 )

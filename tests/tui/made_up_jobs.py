@@ -18,7 +18,7 @@ from backend.events import (
     TextWritten,
 )
 from backend.store import Job, State
-from remote.protocol import Gpu
+from remote.protocol import EngineLoad, Gpu, PartLoad, ReplicaStatus
 from tui.app import UpsampleApp
 
 NAMES = ("light_drizzle", "dusk_haze", "polished", "city_night", "[/x] 漢字の街", "wet_asphalt")
@@ -115,3 +115,35 @@ def unreachable(app: UpsampleApp) -> None:
         LinkChanged("h100", LinkState.RETRYING, "h100 cannot be reached: no route to host", 12.0)
     )
     clock.now += 3
+
+
+REPLICAS = (
+    ReplicaStatus("0", "ready", "", "gpu-node-a", "0,1", 16, 14),
+    ReplicaStatus("1", "ready", "", "gpu-node-a", "2,3", 16, 3, 1),
+    ReplicaStatus("2", "starting", "loading weights", "gpu-node-b", "0,1", 0, 0, 2),
+    ReplicaStatus("3", "draining", "", "gpu-node-b", "2,3", 16, 2),
+    ReplicaStatus("4", "drained", "", "gpu-node-c"),
+    ReplicaStatus(
+        "5", "refused", "it serves vllm 3f9a, and the others serve vllm 81c0", "gpu-node-c"
+    ),
+    ReplicaStatus(
+        "6", "placing", "no node of the cluster is free for a replica: something else uses its GPUs"
+    ),
+)
+
+
+def replicated(app: UpsampleApp) -> None:
+    """Two boxes, of which one has seven replicas, and the other a vLLM with two engines."""
+    app.live.clock = Clock()
+    app.live.take_up(made_job(number, box="lab") for number in (1, 2))
+    app.hear(LinkChanged("h100", LinkState.LIVE, "vllm 0.32.0"))
+    engines = (PartLoad("0", 5, 0, 0.25, 210.0), PartLoad("1", 4, 0, 0.1))
+    app.hear(BoxStatus("h100", 1.0, "ready", 0, 9, EngineLoad(9, 0, parts=engines), (), 32))
+    app.hear(LinkChanged("lab", LinkState.LIVE, "ray 2.60.0 · vllm 0.32.0"))
+    parts = (
+        PartLoad("0", 14, 0, 0.62, 1_204.4),
+        PartLoad("1", 3, 0, 0.07, 188.0),
+        PartLoad("3", 2),
+    )
+    stage = "ready: 2 of 7 replicas · 3 nodes"
+    app.hear(BoxStatus("lab", 1.0, stage, 2, 19, EngineLoad(19, 0, parts=parts), (), 32, REPLICAS))

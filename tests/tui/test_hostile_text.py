@@ -30,7 +30,7 @@ from backend.specs.model import BrokenSpec, Skipped
 from backend.specs.reading import Finding
 from backend.specs.scan import FileFindings
 from backend.store import Store
-from remote.protocol import BEYOND_NUMBERS, EngineLoad, Gpu
+from remote.protocol import BEYOND_NUMBERS, EngineLoad, Gpu, ReplicaStatus
 from tests.support.finished_jobs import Finisher
 from tests.support.pilots import until
 from tests.support.specs import write_spec
@@ -104,7 +104,8 @@ def say_everything(app: UpsampleApp, text: str) -> None:
     app.hear(EngineStarting(text, text, -1e18))
     load = EngineLoad(LAST, -LAST, 1e18, -1e18, 9e17)
     gpus = (Gpu(LAST, text, LAST, 0, -1e18), Gpu(-1, text))
-    app.hear(BoxStatus(text, 1e18, text, -LAST, LAST, load, gpus))
+    replicas = (ReplicaStatus(text, text, text, text, text, -LAST, LAST, -LAST),)
+    app.hear(BoxStatus(text, 1e18, text, -LAST, LAST, load, gpus, LAST, replicas))
     app.hear(JobSent(one, text, text))
     app.hear(JobStarted(one, text, LAST))
     app.hear(TextWritten(one, -5, text))

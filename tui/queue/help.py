@@ -17,6 +17,7 @@ HELP: HelpGroups = {
     ),
     "Queue": (
         HelpRow("hold it: what runs goes on, nothing new is sent", "hold"),
+        HelpRow("the replicas of a box: drain one, start one anew", "replicas"),
         HelpRow("reach the box now, not at the next try", "try_again"),
         HelpRow("let the cursor follow what runs", "follow"),
         HelpRow("the text, to scroll it", "read"),

@@ -20,10 +20,11 @@ from tui.queue.job_list import JobHeadings, JobList, JobMarksChanged
 from tui.queue.job_text import box_words, pace, queue_title
 from tui.queue.listing import JobListing
 from tui.queue.live_view import LiveView
+from tui.replicas.listing import ReplicaListing, rows_of
 from tui.shell.desk import Desk
 from tui.shell.steady_app import CHANGES
 from tui.state.live import Live, LiveJob
-from tui.text import one_line, paragraphs
+from tui.text import MUTED, one_line, paragraphs
 from tui.widgets.amounts import counted
 from tui.widgets.own_keys import named_keys
 from tui.widgets.page import HELP_KEY, Page
@@ -40,6 +41,9 @@ _LOOKS: list[str | PurePath] = [
 ]
 _MOST_BOXES = 4
 """How many boxes have a line, at most."""
+
+_EACH = Content.styled("  b shows each", MUTED)
+"""Follows a box that has replicas."""
 
 QueueChange = Callable[["QueueRunner", Collection[int]], Awaitable[Iterable[Job] | None]]
 
@@ -64,6 +68,7 @@ class QueuePage(Page):
         Binding("x", "clear", "clear"),
         Binding("f", "follow", "follow", show=False),
         Binding("R", "try_again", "reconnect", show=False),
+        Binding("b", "replicas", "replicas of the box", show=False),
         Binding("escape", "back", "back", show=False),
         HELP_KEY,
     )
@@ -149,7 +154,10 @@ class QueuePage(Page):
         live = self.host.live
         with_work = _boxes_of(live)
         heard_of = [box for name, box in live.boxes.items() if name in with_work or box.link]
-        lines = [box_words(box, live.clock()) for box in heard_of[:_MOST_BOXES]]
+        lines = [
+            box_words(box, live.clock()) + (_EACH if rows_of(box) else "")
+            for box in heard_of[:_MOST_BOXES]
+        ]
         if self.host.holder:
             who = (
                 f"{one_line(self.host.holder)} works on this; what is asked for here is done there"
@@ -274,6 +282,17 @@ class QueuePage(Page):
         if runner is not None:
             for box in _boxes_of(self.host.live):
                 runner.try_again(box)
+
+    def action_replicas(self) -> None:
+        """Show the replicas of a box: that of the current job, if it has some."""
+        from tui.replicas.screen import ReplicasScreen
+
+        live, job = self.host.live, self.jobs.current
+        box = job.job.box if job is not None else next(iter(live.boxes), "")
+        if not box:
+            self.notify("No box is in use at the moment.", markup=False)
+            return
+        self.app.push_screen(ReplicasScreen(ReplicaListing(live, box)))
 
     def _runner(self) -> QueueRunner | None:
         runner = self.host.runner

@@ -45,13 +45,16 @@ def _pages(app: type[App[None]]) -> list[Sequence[type[DOMNode]]]:
     """Return for each page the classes whose keys hold there."""
     from tui.log.screen import LogPage
     from tui.queue.screen import QueuePage
+    from tui.replicas.replica_list import ReplicaList
+    from tui.replicas.screen import ReplicasScreen
     from tui.review.screen import ReviewPage
     from tui.settings.screen import SettingsPage
     from tui.specs.screen import SpecsScreen
     from tui.tokens.screen import TokensScreen
 
     pages = (SpecsScreen, QueuePage, LogPage, ReviewPage, SettingsPage)
-    return [*((page, page.LIST, app) for page in pages), (TokensScreen,)]
+    panels = ((TokensScreen,), (ReplicasScreen, ReplicaList))
+    return [*((page, page.LIST, app) for page in pages), *panels]
 
 
 def _require_known(name: str, known: Set[str]) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from backend.box import replicas as module
+from backend.box import replica_changes as module
 from backend.box.asker import Asker, UnattendedAsker
 from backend.box.link import Box, JournalCursor
+from backend.box.replica_changes import change_replica
 from backend.box.replicas import (
     ReplicaRow,
-    change_replica,
     in_flight_text,
     replica_rows,
     restart_words,
