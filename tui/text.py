@@ -6,6 +6,7 @@ and half surrogates, and about cells, because some characters take two of them, 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.cells import cell_len, set_cell_size, split_text
@@ -24,6 +25,9 @@ LONGEST_LINE = 400
 
 LONGEST_TEXT = 50_000
 """How many characters of a prompt are shown. A tenth of that exceeds every model's context."""
+
+_LEAST_APART = 8
+"""The least cells in which two ends of a name and an … tell more than its ends do."""
 
 _EMOJI_STYLE = "\ufe0f"
 """The selector for the wide picture of a character. Terminals disagree on its width, so it is removed."""
@@ -61,6 +65,26 @@ def cut_middle(text: str, width: int) -> str:
         return text
     end = max(0, width - 1) // 2
     return cut(split_text(text, cells - end)[0], width - end) + split_text(text, cells - end)[1]
+
+
+def cut_apart(text: str, width: int, others: Iterable[str]) -> str:
+    """Cut a name as `cut_middle` does. Where one of the others would look the same, the … stands before the
+    first place where the two differ."""
+    shown = cut_middle(text, width)
+    if shown == text or width < _LEAST_APART:
+        return shown
+    alike = [each for each in others if each != text and cut_middle(each, width) == shown]
+    if not alike:
+        return shown
+    end = text[min(_shared(text, each) for each in alike) :]
+    end = cut(end, width - max(1, width // 3) - 1)
+    return split_text(text, width - 1 - cell_len(end))[0] + "…" + end
+
+
+def _shared(text: str, other: str) -> int:
+    """Return how many characters two texts share from their beginning."""
+    pairs = enumerate(zip(text, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(text), len(other)))
 
 
 def left(text: str, width: int) -> str:

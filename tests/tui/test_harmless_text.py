@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from tui.text import (
     LONGEST_TEXT,
     cut,
+    cut_apart,
     cut_middle,
     left,
     one_line,
@@ -49,6 +50,19 @@ def test_columns_are_exactly_as_wide_as_asked(text: str, width: int) -> None:
     assert cell_len(right(shown, width)) == width
     assert cell_len(cut(shown, width)) <= width
     assert cell_len(cut_middle(shown, width)) <= width
+    assert cell_len(cut_apart(shown, width, [shown + shown])) <= width
+
+
+def test_names_that_would_look_the_same_are_cut_before_the_place_where_they_differ() -> None:
+    names = [f"inference_cosmos_transfer1_single_control_{c}_short_prompt" for c in ("edge", "seg")]
+    assert cut_middle(names[0], 26) == cut_middle(names[1], 26)
+    assert [cut_apart(each, 26, names) for each in names] == [
+        "inferenc…edge_short_prompt",
+        "inference…seg_short_prompt",
+    ]
+    assert cut_apart(names[0], 12, names) == "infe…edge_s…"
+    assert cut_apart(names[0], 26, ["inference", names[0]]) == cut_middle(names[0], 26)
+    assert cut_apart("short", 26, names) == "short"
 
 
 def test_a_long_name_keeps_both_ends() -> None:

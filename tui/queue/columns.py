@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from backend.store import State
 from tui.queue.job_states import shown
 from tui.state.live import LiveBox, LiveJob
-from tui.text import cut_middle, left, one_line, right
+from tui.text import cut_apart, left, one_line, right
 from tui.widgets.amounts import clock
 from tui.widgets.row_list import GUTTER, Piece
 
@@ -71,8 +72,11 @@ def cells(
     *,
     marked: bool,
     current: bool,
+    beside: Iterable[str] = (),
 ) -> list[Piece]:
-    """Return one line of the list, as wide as all its columns. `box` is the job's."""
+    """Return one line of the list, as wide as all its columns. `box` is the job's, and `beside` are the names
+    of rows near it.
+    """
     stands = shown(job, box)
     gutter = ("▸" if current else " ") + ("■ " if marked else "  ")
     rate = job.rate(now) if job.state in (State.RUNNING, State.DONE) else None
@@ -80,7 +84,7 @@ def cells(
         (gutter[0], "cursor-glyph"),
         (gutter[1 : columns.gutter], "mark"),
         (left(stands.text, _STATE), stands.part),
-        (left(cut_middle(name_of(job), columns.name - 1), columns.name), "name"),
+        (left(cut_apart(name_of(job), columns.name - 1, beside), columns.name), "name"),
         (left(remark(job), columns.remark), "failed" if job.error else "remark"),
         (right(f"{job.tokens:,}" if job.tokens else "", columns.tokens), "number"),
         (right(f"{rate:,.0f}" if rate is not None else "", columns.rate), "number"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,14 +14,14 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
-from tui.queue.columns import cells, headings, lay_out
+from tui.queue.columns import cells, headings, lay_out, name_of
 from tui.queue.job_states import COLOURS
 from tui.queue.job_text import queue_title
 from tui.queue.listing import JobListing
 from tui.text import MUTED
 from tui.widgets.own_keys import named_keys
 from tui.widgets.plain_text import PlainText
-from tui.widgets.row_list import GUTTER, Piece, RowList
+from tui.widgets.row_list import GUTTER, Piece, RowList, near
 
 
 @dataclass
@@ -72,7 +72,13 @@ class JobLines(RowList[JobListing], can_focus=False):
             self._listing.live.clock(),
             marked=job.job.number in self._listing.marked,
             current=current,
+            beside=self._names_near(position),
         )
+
+    def _names_near(self, position: int) -> Iterator[str]:
+        for each in near(position, self.count):
+            if (job := self._listing.live.jobs.get(self._listing.shown[each])) is not None:
+                yield name_of(job)
 
 
 class QueuePane(Vertical):

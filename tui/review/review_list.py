@@ -9,7 +9,8 @@ from textual.widget import Widget
 
 from tui.review.listing import ReviewListing
 from tui.review.text import cells, headings, lay_out
-from tui.widgets.row_list import Piece, RowList
+from tui.text import one_line
+from tui.widgets.row_list import Piece, RowList, near
 
 
 class ReviewHeadings(Widget):
@@ -47,4 +48,7 @@ class ReviewList(RowList[ReviewListing]):
             lay_out(width, tokens=self._listing.has_tokens),
             current=current,
             marked=self._listing.is_marked(prompt),
+            beside=(
+                one_line(self._listing.shown[each].name) for each in near(position, self.count)
+            ),
         )

@@ -16,7 +16,7 @@ from backend.results.review import Candidate, Reviewed
 from backend.results.word_diff import DiffKind, DiffPiece, WordDiff, says_something, words
 from backend.store.decision import Decision
 from tui.review.listing import ReviewListing, Show
-from tui.text import DOT, MUTED, cut, cut_middle, left, one_line, paragraphs, right
+from tui.text import DOT, MUTED, cut, cut_apart, cut_middle, left, one_line, paragraphs, right
 
 GLYPHS = {
     Decision.UNDECIDED: "○",
@@ -104,13 +104,16 @@ def cells(
     *,
     current: bool,
     marked: bool = False,
+    beside: Iterable[str] = (),
 ) -> list[tuple[str, str]]:
-    """Return one line of the list: texts, each with the last part of the name of its style."""
+    """Return one line of the list: texts, each with the last part of the name of its style. `beside` are the
+    names of rows near it.
+    """
     decision = prompt.decision
     tokens = candidate.result.answer.completion_tokens
     several = len(prompt.candidates)
     lints = f"{LINT_GLYPH}{len(candidate.lints)}" if candidate.lints else ""
-    name = cut_middle(one_line(prompt.name), columns.name - 1)
+    name = cut_apart(one_line(prompt.name), columns.name - 1, beside)
     return [
         ("▸" if current else " ", "cursor-glyph"),
         ("● " if marked else "  ", "mark"),

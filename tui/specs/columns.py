@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from backend.planning.plan import Plan
 from tui.queue.job_states import shown_state
 from tui.specs.rows import Column, FolderGroup, Row, SortOrder
-from tui.text import cut_middle, left, one_line, right
+from tui.text import cut_apart, cut_middle, left, one_line, right
 from tui.tokens.budget_text import small_bar
 from tui.tokens.verdicts import Standing, standing
 from tui.widgets.row_list import GUTTER, Piece
@@ -122,16 +122,22 @@ def column_at(columns: SpecColumns, x: int) -> Column | None:
 
 
 def cells(
-    row: Row, columns: SpecColumns, *, marked: bool, current: bool, chosen: bool = False
+    row: Row,
+    columns: SpecColumns,
+    *,
+    marked: bool,
+    current: bool,
+    chosen: bool = False,
+    beside: Iterable[str] = (),
 ) -> list[Piece]:
     """Return one line of the list, as wide as all its columns. `chosen` says whether the row is in a range
-    that is not marked yet.
+    that is not marked yet, and `beside` are the names of rows near it.
     """
     plan, stands = row.plan, standing(row.plan)
     return [
         ("▸" if current else " ", "cursor-glyph"),
         ("■ " if marked else "□ " if chosen else "  ", "mark"),
-        (left(cut_middle(one_line(row.spec.name), columns.name - 1), columns.name), "name"),
+        (left(cut_apart(one_line(row.spec.name), columns.name - 1, beside), columns.name), "name"),
         *_text(row.spec.prompt, columns.prompt),
         *_text(row.spec.video.name if row.spec.video else "", columns.video),
         (right(_size(row), columns.size), "size"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -25,8 +26,9 @@ from tui.specs.columns import (
 )
 from tui.specs.listing import Listing
 from tui.specs.rows import Column, heading
+from tui.text import one_line
 from tui.widgets.own_keys import named_keys
-from tui.widgets.row_list import GUTTER, CurrentChanged, Piece, RowList
+from tui.widgets.row_list import GUTTER, CurrentChanged, Piece, RowList, near
 
 _NO_RANGE = (-1, -1)
 
@@ -180,10 +182,17 @@ class SpecList(RowList[Listing]):
                 marked=line in listing.marked,
                 current=current,
                 chosen=chosen,
+                beside=self._names_near(position),
             )
         )
         drawn = [Segment(text, self._style(part, current, chosen)) for text, part in pieces]
         return Strip(drawn).adjust_cell_length(width, self._style("", current, chosen))
+
+    def _names_near(self, position: int) -> Iterator[str]:
+        listing = self._listing
+        for each in near(position, len(listing.lines)):
+            if (line := listing.lines[each]) >= 0:
+                yield one_line(listing.rows[line].spec.name)
 
     def _heading(self, line: int, width: int, *, current: bool) -> list[Piece]:
         group = self._listing.groups[heading(line)]

@@ -7,7 +7,7 @@ classes along the first base alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Protocol, TypeVar
 
@@ -25,8 +25,18 @@ from tui.widgets.own_keys import named_keys
 Piece = tuple[str, str]
 """A text of a row, and the last part of the name of its style, "mark" for "job-list--mark"."""
 
+_NEAR = 4
+"""Rows above, and below."""
+
 GUTTER = 3
 """Cells before the first column, where the mark stands; a click there marks the row."""
+
+
+def near(position: int, count: int) -> Iterator[int]:
+    """Return the positions of the rows just above and below one: their names are not to look the same."""
+    for each in range(max(0, position - _NEAR), min(count, position + _NEAR + 1)):
+        if each != position:
+            yield each
 
 
 @dataclass
