@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from backend.planning.plan import Plan
-from backend.specs.model import Mode, Spec, SpecFormat
+from backend.specs.model import Kind, Mode, Spec, SpecFormat
 from backend.specs.quoting import printable
 from backend.store import State
 from backend.tokens import Verdict
@@ -27,7 +27,8 @@ class FilterSubject(Protocol):
     """A spec with its plan and its history, which a filter tests."""
 
     @property
-    def spec(self) -> Spec: ...
+    def kind(self) -> Kind:
+        """The spec's format and mode."""
 
     @property
     def haystack(self) -> str:
@@ -189,6 +190,7 @@ _STATES: dict[str, frozenset[State | None]] = {
     **{state.value: frozenset({state}) for state in State},
     "running": frozenset({State.PREPARING, State.SENT, State.RUNNING}),
 }
+_MODES: dict[str, Mode] = {name: mode for mode in Mode for name in (mode.value, mode.short)}
 _COMPARISONS: dict[str, Callable[[int, int], bool]] = {
     "": operator.eq,
     "<": operator.lt,
@@ -202,7 +204,7 @@ _RESOLUTION = re.compile(
 TERMS = {
     "fits": "fits:yes, fits:near or fits:no",
     "format": f"format: and one of {', '.join(SpecFormat)}",
-    "mode": f"mode: and one of {', '.join(Mode)}",
+    "mode": f"mode: and one of {', '.join(Mode)}, or t2v, i2v …",
     "res": "res:1280x704 (as it is), res:480 or res:>480 (the shorter side)",
     "state": f"state: and one of {', '.join(_STATES)}",
     "upsampled": "upsampled:yes or upsampled:no",
@@ -240,9 +242,9 @@ def _test(key: str, value: str) -> Test | None:
                 subject.plan is not None and not subject.plan.to_fetch and _verdict(subject) is None
             )
         case "format" if value in set(SpecFormat):
-            return lambda subject: subject.spec.format == value
-        case "mode" if value in set(Mode):
-            return lambda subject: subject.spec.target.mode == value
+            return lambda subject: subject.kind[0] == value
+        case "mode" if value in _MODES:
+            return lambda subject: subject.kind[1] is _MODES[value]
         case "res":
             return _resolution_test(value)
         case "state" if value in _STATES:

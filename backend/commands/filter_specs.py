@@ -14,7 +14,7 @@ from backend.errors import InputError
 from backend.planning.box_planner import make_planner
 from backend.planning.history import LatestJob, SpecKey, latest_jobs, own_results, spec_key
 from backend.planning.plan import Plan
-from backend.specs.model import Scan, Spec
+from backend.specs.model import Kind, Scan, Spec
 from backend.store import State, default_path
 from backend.tokens import TextCounter
 
@@ -24,6 +24,7 @@ class _Found:
     """A spec with the facts that a filter can test."""
 
     spec: Spec
+    kind: Kind
     haystack: str
     plan: Plan | None
     state: State | None
@@ -70,6 +71,7 @@ def _gather_facts(found: Scan, wanted: Filter, settings: Settings, box: str) -> 
         job = jobs.get(spec_key(spec))
         yield _Found(
             spec,
+            spec.kind,
             haystack_of(spec),
             planner.plan_spec(spec) if planner else None,
             job.state if job and job.prompt == spec.prompt else None,

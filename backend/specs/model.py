@@ -38,6 +38,24 @@ class Mode(StrEnum):
     TRANSFER = "transfer"
     """A video that follows controls, with or without a source. The files call it video2video or nothing."""
 
+    @property
+    def short(self) -> str:
+        """The mode as people abbreviate it: "t2v" for text2video. A transfer has no shorter name."""
+        of, _, made = self.value.partition("2")
+        return f"{of[0]}2{made[0]}" if made else self.value
+
+
+Kind = tuple[SpecFormat, Mode | None]
+"""The format of a spec, and what is to be made with it."""
+
+
+def kind_text(kind: Kind) -> str:
+    """Return a kind in few characters: "cosmos3 t2v"; the format alone where the mode adds nothing."""
+    spec_format, mode = kind
+    if mode is None or spec_format.startswith(mode):
+        return spec_format.value
+    return f"{spec_format} {mode.short}"
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -98,6 +116,11 @@ class Spec:
     None. Only Cosmos 3 and tables have both."""
     target: Target = UNSAID
     """The picture or video that is to be made with the prompt."""
+
+    @property
+    def kind(self) -> Kind:
+        """Its format and mode."""
+        return self.format, self.target.mode
 
 
 @dataclass(frozen=True, slots=True)

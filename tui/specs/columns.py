@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from backend.planning.plan import Plan
+from backend.specs.model import kind_text
 from tui.queue.job_states import shown_state
 from tui.specs.rows import Column, FolderGroup, Row, SortOrder
 from tui.text import cut_apart, cut_middle, left, one_line, right
@@ -14,6 +15,7 @@ from tui.tokens.verdicts import Standing, standing
 from tui.widgets.row_list import GUTTER, Piece
 
 _PROMPT = 24
+_FORMAT = 18
 _VIDEO = 18
 _SIZE = 11
 _SEND = 12
@@ -29,17 +31,43 @@ _WIDE_NAME = 36
 """The width of the name beyond which the cells go to the prompt, or make the bar longer."""
 
 
+CHOOSABLE = {
+    "prompt": "its beginning",
+    "format": "and mode, as in cosmos3 t2v",
+    "video": "its file",
+    "size": "of the video",
+    "send": "as which size",
+    "frames": "that are sent, of all",
+    "tokens": "of prompt and frames",
+    "bar": "how much of the context they take",
+    "verdict": "fits, near, exceeds, refused",
+    "state": "of its job",
+}
+"""The columns that users can hide, from the left, each with what it shows. The name is always shown."""
+
+
+@dataclass
+class ColumnChoice:
+    """The columns that the user wants to see."""
+
+    hidden: frozenset[str] = frozenset()
+    """The others, so that a column of a later version is shown."""
+
+
 @dataclass(frozen=True, slots=True)
 class SpecColumns:
     """The width of each column in cells, with the space before it; 0 for a column that is left out."""
 
     name: int
     prompt: int
+    format: int
     video: int
     size: int
     send: int
     frames: int
+    tokens: int
     bar: int
+    verdict: int
     state: int
 
     @property
@@ -48,35 +76,53 @@ class SpecColumns:
         yield GUTTER, None
         yield self.name, Column.NAME
         yield self.prompt, None
+        yield self.format, Column.FORMAT
         yield self.video, Column.VIDEO
         yield self.size, Column.SIZE
         yield self.send, Column.SIZE
         yield self.frames, Column.FRAMES
-        yield _TOKENS + self.bar, Column.TOKENS
-        yield _VERDICT, Column.VERDICT
+        yield self.tokens + self.bar, Column.TOKENS
+        yield self.verdict, Column.VERDICT
         yield self.state, Column.STATE
 
 
-def lay_out(width: int, *, states: bool = False, longest_name: int = 0) -> SpecColumns:
-    """Return the columns for a list of this width.
+def lay_out(
+    width: int,
+    *,
+    states: bool = False,
+    kinds: bool = False,
+    hidden: Collection[str] = (),
+    longest_name: int = 0,
+) -> SpecColumns:
+    """Return the columns for a list of this width, without those that the user has `hidden`.
 
-    `states` says whether any spec has a state to show. Names get the room of `longest_name` characters before
+    `states` says whether any spec has a state to show, and `kinds` whether the specs are of several formats
+    or modes. Names get the room of `longest_name` characters before the columns that matter less, and before
     the prompts get more.
     """
-    spare = width - GUTTER - _TOKENS - _VERDICT - _NAME
+    spare = width - GUTTER - _NAME
     given = {}
+    kind = ("format", _FORMAT)
     for column, cells in (
+        ("tokens", _TOKENS),
+        ("verdict", _VERDICT),
         ("state", _STATE if states else 0),
         ("size", _SIZE),
+        *((kind,) if kinds else ()),
         ("bar", _BAR),
         ("send", _SEND),
+        ("name", min(longest_name + 1, _WIDE_NAME) - _NAME),
         ("frames", _FRAMES),
+        *(() if kinds else (kind,)),
         ("prompt", _PROMPT),
         ("video", _VIDEO),
     ):
-        given[column] = cells if cells <= spare else 0
+        if column == "name":
+            given[column] = max(0, min(cells, spare))
+        else:
+            given[column] = cells if cells <= spare and column not in hidden else 0
         spare -= given[column]
-    name = max(1, _NAME + spare)
+    name = max(1, _NAME + given.pop("name") + spare)
     more = max(0, name - max(_WIDE_NAME, longest_name + 1))
     if given["prompt"]:
         given["prompt"] += more
@@ -100,13 +146,14 @@ def headings(columns: SpecColumns, order: SortOrder) -> str:
             " " * GUTTER,
             left(named(Column.NAME), columns.name),
             left("  prompt", columns.prompt),
+            left(f"  {named(Column.FORMAT)}", columns.format),
             left(f"  {named(Column.VIDEO)}", columns.video),
             right(named(Column.SIZE), columns.size),
             left("   send as", columns.send),
             right(named(Column.FRAMES), columns.frames),
-            right(named(Column.TOKENS), _TOKENS),
+            right(named(Column.TOKENS), columns.tokens),
             " " * columns.bar,
-            left(f"  {named(Column.VERDICT)}", _VERDICT),
+            left(f"  {named(Column.VERDICT)}", columns.verdict),
             left(f"  {named(Column.STATE)}", columns.state),
         )
     )
@@ -139,13 +186,14 @@ def cells(
         ("■ " if marked else "□ " if chosen else "  ", "mark"),
         (left(cut_apart(one_line(row.spec.name), columns.name - 1, beside), columns.name), "name"),
         *_text(row.spec.prompt, columns.prompt),
+        *_text(kind_text(row.kind), columns.format),
         *_text(row.spec.video.name if row.spec.video else "", columns.video),
         (right(_size(row), columns.size), "size"),
         (left(_send(plan), columns.send), "send"),
         (right(_frames(plan), columns.frames), "size"),
-        (right(_tokens(plan), _TOKENS), "tokens"),
+        (right(_tokens(plan), columns.tokens), "tokens"),
         *_bar(plan, columns.bar, stands),
-        (left(f"  {stands.text}", _VERDICT), stands.name.lower()),
+        (left(f"  {stands.text}", columns.verdict), stands.name.lower()),
         *_state(row, columns.state),
     ]
 

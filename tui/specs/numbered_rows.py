@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from backend.specs.model import Spec
+from backend.specs.model import Kind, Spec
 from tui.specs.packed_rows import PackedRow
-from tui.specs.packs import MOST_SPECS, Pack, can_be_packed
+from tui.specs.packs import MOST_SPECS, PACKED_KIND, Pack, can_be_packed
 from tui.specs.rows import HeldRow, Row
 from tui.specs.shared_plans import SharedPlans
 
@@ -22,6 +22,8 @@ class NumberedRows(Mapping[int, Row]):
         self._count = 0
         self.longest_name = 0
         """Characters of the longest name that there ever was."""
+        self.kinds: set[Kind] = set()
+        """The formats and modes that there ever were."""
         self._shared = SharedPlans()
 
     def add(self, specs: Sequence[Spec]) -> list[Row]:
@@ -50,7 +52,9 @@ class NumberedRows(Mapping[int, Row]):
             if file is None:
                 for number, spec in numbered:
                     self._kept[number] = HeldRow(spec, number=number)
+                    self.kinds.add(spec.kind)
                 continue
+            self.kinds.add(PACKED_KIND)
             for start in range(0, len(numbered), MOST_SPECS):
                 part = numbered[start : start + MOST_SPECS]
                 first = part[0][0]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from backend.planning.history import LatestJob
 from backend.planning.plan import Plan
-from backend.specs.model import Spec
-from tui.specs.packs import Pack
+from backend.specs.model import Kind, Spec
+from tui.specs.packs import PACKED_KIND, Pack
 from tui.specs.rows import Row
 
 
@@ -25,6 +25,10 @@ class PackedRow(Row):
     @property
     def spec(self) -> Spec:
         return self._pack.spec(self.number)
+
+    @property
+    def kind(self) -> Kind:
+        return PACKED_KIND
 
     @property
     def prompt(self) -> str:

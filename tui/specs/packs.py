@@ -13,11 +13,13 @@ from pathlib import Path
 
 from backend.planning.history import LatestJob
 from backend.planning.plan import Plan
-from backend.specs.model import UNSAID, Spec, SpecFormat
+from backend.specs.model import UNSAID, Kind, Spec, SpecFormat
 from tui.specs.shared_plans import SharedPlans
 
 MOST_SPECS = 1_000
 """The most specs of a pack."""
+PACKED_KIND: Kind = SpecFormat.TABLE, None
+"""The kind of every spec that can be packed."""
 _HAS_VIDEO, _IS_UPSAMPLED = 1, 2
 _TEXTS = 4
 """The texts of a spec: name, prompt, the end of the video's path, and the upsampled prompt of the file."""

@@ -15,7 +15,7 @@ from typing import cast
 from backend.catalog.filter import haystack_of
 from backend.planning.history import LatestJob
 from backend.planning.plan import Plan
-from backend.specs.model import Spec
+from backend.specs.model import Kind, Spec, kind_text
 from backend.store import State
 from tui.specs.packs import Pack, sortable
 from tui.tokens.verdicts import Standing, standing
@@ -29,6 +29,8 @@ class Column(Enum):
     PLACE = "file"
     """The folder, file and entry: the order in which a scan finds specs."""
     NAME = "name"
+    FORMAT = "format"
+    """The format, and the mode."""
     VIDEO = "video"
     SIZE = "size"
     FRAMES = "frames"
@@ -39,7 +41,7 @@ class Column(Enum):
     @property
     def changes(self) -> bool:
         """Whether its values change while specs are planned and jobs go on."""
-        return self not in (Column.PLACE, Column.NAME, Column.VIDEO)
+        return self not in (Column.PLACE, Column.NAME, Column.FORMAT, Column.VIDEO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,11 @@ class Row(ABC):
     @property
     @abstractmethod
     def spec(self) -> Spec: ...
+
+    @property
+    @abstractmethod
+    def kind(self) -> Kind:
+        """The format and mode of the spec."""
 
     @property
     @abstractmethod
@@ -184,6 +191,10 @@ class HeldRow(Row):
     @property
     def source(self) -> Spec:
         return self.spec
+
+    @property
+    def kind(self) -> Kind:
+        return self.spec.kind
 
     @property
     def prompt(self) -> str:
@@ -313,6 +324,7 @@ _STATES = {
 _KEYS: dict[Column, Callable[[Row], Key | None]] = {
     Column.PLACE: lambda row: row.place,
     Column.NAME: lambda row: row.folded_name,
+    Column.FORMAT: lambda row: kind_text(row.kind),
     Column.VIDEO: lambda row: row.video or None,
     Column.SIZE: _size,
     Column.FRAMES: _frames,

@@ -19,14 +19,13 @@ from textual.widgets import Input
 from backend.config import Settings, Upsampling
 from backend.planning.history import latest_job
 from backend.specs.model import Spec
-from tui.compose.page import SpecFilesPage
 from tui.log.tail import LogTail
 from tui.queue.job_list import QueuePane
 from tui.queue.listing import JobListing
 from tui.shell.desk import Desk
+from tui.specs.arranging import ArrangedPage
 from tui.specs.help import HELP
-from tui.specs.listing import Listing
-from tui.specs.rows import Row, SortOrder
+from tui.specs.rows import Row
 from tui.specs.scanning import FilesRead
 from tui.specs.side_column import WIDTHS, SideColumn
 from tui.specs.spec_detail import SpecDetail
@@ -35,7 +34,6 @@ from tui.specs.spec_list import (
     MarksChanged,
     ReadAsked,
     SightChanged,
-    SortAsked,
     SpecList,
 )
 from tui.specs.threads import (
@@ -64,7 +62,7 @@ _PATIENCE = 10
 """The list is renewed after this multiple of the time that the last renewal took."""
 
 
-class SpecsScreen(SpecFilesPage):
+class SpecsScreen(ArrangedPage):
     """Shows the list and the detail. Handlers own the listing; workers only post messages."""
 
     AUTO_FOCUS = "SpecList"
@@ -81,6 +79,7 @@ class SpecsScreen(SpecFilesPage):
         Binding("s", "sort", "sort"),
         Binding("S", "reverse", "reverse", show=False),
         Binding("o", "group", "by folder", show=False),
+        Binding("c", "columns", "columns", show=False),
         Binding("e", "problems", "problems", show=False),
         Binding("r", "review", "review", show=False),
         Binding("escape", "back", "back", show=False),
@@ -93,7 +92,6 @@ class SpecsScreen(SpecFilesPage):
         self._desk = desk
         self._threads = SpecThreads(self, desk)
         self.progress = Progress(ended=not source.paths)
-        self.listing = Listing()
         self._heard = -1
         """The version of `live` that the list shows."""
         self._asked_history = False
@@ -107,8 +105,8 @@ class SpecsScreen(SpecFilesPage):
                 yield FilterInput(_FILTER_EXAMPLES)
                 yield PlainText(id="hint")
                 yield PlainText(id="empty")
-                yield ColumnHeadings(self.listing)
-                yield SpecList(self.listing, id="list")
+                yield ColumnHeadings(self.listing, self.columns)
+                yield SpecList(self.listing, self.columns, id="list")
                 yield QueuePane(going)
             yield SpecDetail(self._source.cwd, self._desk.pictures, self._desk.graphics)
             yield SideColumn(going)
@@ -138,10 +136,10 @@ class SpecsScreen(SpecFilesPage):
         self.set_interval(_RENEW_EVERY, self._renew)
         if self._source.paths:
             self._show_title()
-            self.set_timer(_EMPTY_AFTER, self._show_listing)
+            self.set_timer(_EMPTY_AFTER, self.show_listing)
             self._threads.start_reading()
         else:
-            self._show_listing()
+            self.show_listing()
 
     def on_unmount(self) -> None:
         self._threads.stop()
@@ -168,7 +166,7 @@ class SpecsScreen(SpecFilesPage):
             self.run_worker(self._go_on_when_drawn())
         self._weigh(self.listing.add(message.findings))
         self.progress.read, self.progress.total = message.read, message.total
-        self._show_listing()
+        self.show_listing()
 
     async def _go_on_when_drawn(self) -> None:
         """Start the other work once the first specs are drawn. The vocabulary, SSH and the other files take
@@ -192,7 +190,7 @@ class SpecsScreen(SpecFilesPage):
         store = self.host.store
         if store is not None and files:
             self._threads.read_history(store, frozenset(file.absolute() for file in files))
-        self._show_listing()
+        self.show_listing()
 
     @on(HistoryRead)
     def _take_history(self, message: HistoryRead) -> None:
@@ -212,7 +210,7 @@ class SpecsScreen(SpecFilesPage):
         """
         began = monotonic()
         if began >= self._next_renewal and self.listing.renew():
-            self._show_listing()
+            self.show_listing()
             self._next_renewal = monotonic() + _PATIENCE * (monotonic() - began)
 
     def _show_states(self) -> None:
@@ -226,7 +224,7 @@ class SpecsScreen(SpecFilesPage):
             # They stay as long as the app; looking through them for garbage again and again costs keys.
             gc.freeze()
         self._return_to_last()
-        self._show_listing()
+        self.show_listing()
 
     def _return_to_last(self) -> None:
         """Go to the spec of the last session, unless the user has moved already."""
@@ -271,7 +269,8 @@ class SpecsScreen(SpecFilesPage):
             title_line(self.listing, self.progress, self._source.columns), layout=False
         )
 
-    def _show_listing(self) -> None:
+    def show_listing(self) -> None:
+        """Show the list, its title and the current spec."""
         self.set_class(not self.listing.shown, "-empty")
         if not self.listing.shown:
             text = empty_text(self.listing, self.progress, self._source.paths)
@@ -286,12 +285,12 @@ class SpecsScreen(SpecFilesPage):
         self.listing.set_filter(event.value)
         self.query_one("#hint", PlainText).update(filter_hint(self.listing.wanted))
         self.set_class(bool(self.listing.wanted.problems), "-hinting")
-        self._show_listing()
+        self.show_listing()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Give the keys of the list to the filter while the user types it."""
-        keys = {"filter", "problems", "help", "read", "sort", "reverse", "group", "upsample"}
-        keys |= {"tokens", "review", *self.FILE_ACTIONS}
+        keys = {"filter", "problems", "help", "read", "sort", "reverse", "group", "columns"}
+        keys |= {"upsample", "tokens", "review", *self.FILE_ACTIONS}
         return not (self.is_filter_typed and action in keys)
 
     def action_upsample(self) -> None:
@@ -336,33 +335,9 @@ class SpecsScreen(SpecFilesPage):
         self.host.memory.remember("specs.detail", not self.has_class("-no-detail"))
         self.spec_list.focus()
 
-    def action_sort(self) -> None:
-        """Ask for the column to sort by."""
-        from tui.specs.sort_chooser import SortChooser
-
-        self.app.push_screen(SortChooser(self.listing.order), self._sort)
-
-    def action_reverse(self) -> None:
-        """Sort the other way round."""
-        self._sort(self.listing.order.by(self.listing.order.column))
-
-    @on(SortAsked)
-    def _sort_by_heading(self, message: SortAsked) -> None:
-        self._sort(self.listing.order.by(message.column))
-
     @on(ReadAsked)
     def _read_clicked(self) -> None:
         self.action_read()
-
-    def _sort(self, order: SortOrder | None) -> None:
-        if order is not None:
-            self.listing.set_order(order)
-            self._show_listing()
-
-    def action_group(self) -> None:
-        """Show folders as headings, or no folders."""
-        self.listing.set_grouped(not self.listing.grouped)
-        self._show_listing()
 
     def action_tokens(self) -> None:
         """Show what the current spec costs, and what it would cost under other settings."""

@@ -18,6 +18,7 @@ from tui.widgets.choice import Choices
 _LETTERS = {
     "o": (Column.PLACE, "folder and file, as they lie on disk"),
     "n": (Column.NAME, ""),
+    "m": (Column.FORMAT, "and mode, as in cosmos3 t2v"),
     "v": (Column.VIDEO, "its path"),
     "s": (Column.SIZE, "pixels of the video"),
     "f": (Column.FRAMES, "of the video"),
@@ -30,7 +31,7 @@ _LETTERS = {
 class SortChooser(ModalScreen[SortOrder | None]):
     """Returns the chosen order, or None."""
 
-    CSS_PATH = "sort_chooser.tcss"
+    CSS_PATH = "choosers.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss", "close", key_display="esc"),
         *(Binding(letter, f"sort('{letter}')", show=False) for letter in _LETTERS),

@@ -17,6 +17,7 @@ from textual.widget import Widget
 
 from tui.queue.job_states import COLOURS
 from tui.specs.columns import (
+    ColumnChoice,
     SpecColumns,
     cells,
     column_at,
@@ -55,18 +56,24 @@ class SightChanged(Message):
     """Other rows of the list are in sight."""
 
 
-def columns_of(listing: Listing, width: int) -> SpecColumns:
+def columns_of(listing: Listing, choice: ColumnChoice, width: int) -> SpecColumns:
     """Return the columns of a listing for a list of this width."""
-    longest = listing.rows.longest_name
-    return lay_out(width, states=listing.has_states, longest_name=longest)
+    return lay_out(
+        width,
+        states=listing.has_states,
+        kinds=len(listing.rows.kinds) > 1,
+        hidden=choice.hidden,
+        longest_name=listing.rows.longest_name,
+    )
 
 
 class ColumnHeadings(Widget):
     """Shows the names of the columns above the list, as wide as its rows. A click on a name sorts."""
 
-    def __init__(self, listing: Listing) -> None:
+    def __init__(self, listing: Listing, choice: ColumnChoice) -> None:
         super().__init__()
         self._listing = listing
+        self._choice = choice
 
     def render(self) -> str:
         return headings(self._columns, self._listing.order)
@@ -79,7 +86,7 @@ class ColumnHeadings(Widget):
 
     @property
     def _columns(self) -> SpecColumns:
-        return columns_of(self._listing, self.size.width)
+        return columns_of(self._listing, self._choice, self.size.width)
 
 
 class SpecList(RowList[Listing]):
@@ -120,8 +127,15 @@ class SpecList(RowList[Listing]):
         Binding("g", "go_first", "first", show=False),
     )
 
-    def __init__(self, listing: Listing, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(
+        self,
+        listing: Listing,
+        choice: ColumnChoice,
+        *,
+        id: str | None = None,  # noqa: A002 - Textual's name
+    ) -> None:
         super().__init__(listing, id=id)
+        self._choice = choice
         self._styles: dict[tuple[str, bool, bool], Style] = {}
         """The styles by part, whether the cursor is there, and whether the row is in the range."""
         self._drawn_position = 0
@@ -178,7 +192,7 @@ class SpecList(RowList[Listing]):
             if line < 0
             else cells(
                 listing.rows[line],
-                columns_of(listing, width),
+                columns_of(listing, self._choice, width),
                 marked=line in listing.marked,
                 current=current,
                 chosen=chosen,

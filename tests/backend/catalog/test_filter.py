@@ -13,7 +13,7 @@ from backend.catalog.filter import TERMS, choose, haystack_of, parse_filter
 from backend.errors import MediaError
 from backend.planning.plan import Plan
 from backend.sizes import Size
-from backend.specs.model import Mode, Spec, SpecFormat, Target
+from backend.specs.model import Kind, Mode, Spec, SpecFormat, Target
 from backend.store import State
 from backend.tokens import Budget
 from backend.video import MediaKind, Video
@@ -29,9 +29,11 @@ class Subject:
     upsampled: bool = False
     is_result: bool = False
     haystack: str = field(init=False)
+    kind: Kind = field(init=False)
 
     def __post_init__(self) -> None:
         self.haystack = haystack_of(self.spec)
+        self.kind = self.spec.kind
 
 
 def spec(
@@ -84,6 +86,8 @@ def names(text: str) -> list[str]:
         ("-fits:no", ["golden_hour", "foggy_morning", "straße"]),
         ("format:transfer1", ["rain"]),
         ("mode:transfer", ["rain"]),
+        ("-mode:t2v mode:transfer", ["rain"]),
+        ("mode:t2v", []),
         ("-mode:transfer street", ["foggy_morning"]),
         ("res:1280x704", ["foggy_morning"]),
         ("res:1280×704", ["foggy_morning"]),

@@ -58,7 +58,7 @@ def then(settle: Settle) -> Then:
                         )
                     }
                 )
-                screen._show_listing()
+                screen.show_listing()
             await pilot.press(*keys)
             # A filter by state is renewed some times a second.
             await until(pilot, lambda: not screen.listing.stale, "the filter is renewed")

@@ -51,6 +51,7 @@ def test_a_packed_spec_comes_out_as_it_was() -> None:
     for row, held in zip(rows, map(HeldRow, SPECS), strict=True):
         assert row.haystack == held.haystack == haystack_of(held.spec)
         assert (row.prompt, row.video, row.place) == (held.prompt, held.video, held.place)
+        assert row.kind == held.kind
         assert (row.bookmark, row.upsampled) == (held.bookmark, held.upsampled)
         assert [row.is_at(other.bookmark) for other in rows].count(True) == 1
 

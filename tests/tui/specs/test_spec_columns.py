@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from rich.cells import cell_len
 
 from backend.planning.plan import Plan
-from backend.specs.model import Spec
-from tui.specs.columns import cells, headings, lay_out
+from backend.specs.model import Mode, Spec, SpecFormat, Target
+from tui.specs.columns import CHOOSABLE, cells, headings, lay_out
 from tui.specs.planning import PromptPlanner
 from tui.specs.rows import HeldRow, SortOrder
 
@@ -31,6 +33,46 @@ def test_a_narrow_list_keeps_name_tokens_and_verdict(
 ) -> None:
     row = HeldRow(street[0], planner.plan_spec(street[0]))
     assert line(row, 56).split() == ["▸■", "golden_hour", "1280×704", "3,784", "~", "near"]
+
+
+def test_the_format_has_a_column_sooner_where_there_are_several() -> None:
+    assert not lay_out(95).format
+    mixed = lay_out(95, kinds=True)
+    assert mixed.format
+    assert lay_out(140).format
+    assert cell_len(headings(mixed, SortOrder())) == 95
+
+
+def test_names_have_their_room_before_the_columns_that_matter_less() -> None:
+    assert lay_out(100).frames
+    long = lay_out(100, longest_name=50)
+    assert (long.name >= 36, long.frames, bool(long.send)) == (True, 0, True)
+
+
+def test_the_format_is_told_with_its_mode(street: tuple[Spec, ...]) -> None:
+    spec = replace(street[0], format=SpecFormat.COSMOS3, target=Target(Mode.IMAGE2VIDEO))
+    assert "  cosmos3 i2v  " in line(HeldRow(spec), 140)
+    transfer = replace(spec, format=SpecFormat.TRANSFER25, target=Target(Mode.TRANSFER))
+    assert "  transfer2.5  " in line(HeldRow(transfer), 140)
+
+
+@pytest.mark.parametrize("column", CHOOSABLE)
+def test_a_hidden_column_leaves_its_room_to_the_others(column: str) -> None:
+    shown = lay_out(160, states=True)
+    hidden = lay_out(160, states=True, hidden={column})
+    assert getattr(shown, column)
+    assert not getattr(hidden, column)
+    assert cell_len(headings(hidden, SortOrder())) == 160
+    assert hidden.name >= shown.name
+
+
+def test_a_name_is_left_when_everything_else_is_hidden(
+    street: tuple[Spec, ...], planner: PromptPlanner
+) -> None:
+    columns = lay_out(60, hidden=CHOOSABLE)
+    row = HeldRow(street[0], planner.plan_spec(street[0]))
+    text = "".join(text for text, _ in cells(row, columns, marked=False, current=False))
+    assert (text.strip(), cell_len(text)) == ("golden_hour", 60)
 
 
 def test_a_wide_list_shows_everything(street: tuple[Spec, ...], planner: PromptPlanner) -> None:
