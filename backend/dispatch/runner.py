@@ -212,9 +212,8 @@ class QueueRunner:
                 if box in self._dispatchers:
                     await self._dispatchers[box].pause(numbers)
                 else:
-                    await pause_unsent(
-                        self._store, self._watch, [job.number for job in jobs if job.box == box]
-                    )
+                    unsent = [job.number for job in jobs if job.box == box]
+                    await pause_unsent(self._store, self._watch, unsent)
         return await self._jobs(numbers)
 
     async def resume(self, numbers: Collection[int]) -> list[Job]:
@@ -236,6 +235,13 @@ class QueueRunner:
         await self._fleet.look()
         return await self._jobs(moved)
 
+    async def reassign(self, numbers: Collection[int], box: str) -> list[Job]:
+        """Give those of these jobs to a box that have not ended; returns all with their new states."""
+        await asyncio.to_thread(self._store.reassign, numbers, box)
+        if self.is_dispatching:
+            await self._apply_requests()
+        return await self._jobs(numbers)
+
     @property
     def may_send(self) -> bool:
         """Whether new requests are sent."""
@@ -253,9 +259,7 @@ class QueueRunner:
             wake_up.set()
 
     def try_again(self, box: str) -> None:
-        """Try the box now instead of after the pause: the user changed something, or asks for it. Another
-        process that works on the queue is asked to do that.
-        """
+        """Try the box now instead of after the pause, or ask the process to do so that works on the queue."""
         if self.is_dispatching:
             self._wake_box(box)
         else:
@@ -274,11 +278,8 @@ class QueueRunner:
             for dispatcher in tuple(self._dispatchers.values()):
                 await dispatcher.apply_requests(places)
             asked = await asyncio.to_thread(self._store.asked_to_pause)
-            await pause_unsent(
-                self._store,
-                self._watch,
-                [j.number for j in asked if j.box not in self._dispatchers],
-            )
+            elsewhere = [job.number for job in asked if job.box not in self._dispatchers]
+            await pause_unsent(self._store, self._watch, elsewhere)
             to_cancel = await asyncio.to_thread(self._store.asked_to_cancel)
             for box in {job.box for job in to_cancel} - self._dispatchers.keys():
                 await cancel_unsent(self._store, self._watch, box, to_cancel)

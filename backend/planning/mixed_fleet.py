@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from backend.config import EngineName, Settings, Upsampling
 from backend.errors import InputError
@@ -11,18 +11,43 @@ from backend.planning.box_context import read_context
 
 def refuse_mixed(settings: Settings, fleet: Collection[str] | None = None) -> None:
     """Raise InputError if these boxes would answer differently, with what differs; by default, the chosen."""
-    names = tuple(settings.fleet if fleet is None else fleet)
+    if words := mixed_words(settings, settings.fleet if fleet is None else fleet):
+        raise InputError(
+            words,
+            "Choose boxes that are alike; or --mixed (in the app, yes after `mixed`) shares the batch among "
+            "them all the same.",
+        )
+
+
+def refuse_unlike(settings: Settings, of_boxes: Iterable[str], box: str) -> None:
+    """Raise InputError if a box would answer the jobs of these boxes differently, with what differs."""
+    if words := unlike_words(settings, of_boxes, box):
+        raise InputError(
+            words, "Choose a box that is alike; or --mixed gives it the jobs all the same."
+        )
+
+
+def unlike_words(settings: Settings, of_boxes: Iterable[str], box: str) -> str:
+    """Say how a box would answer the jobs of these boxes differently; empty when it would not."""
+    told = []
+    for name in sorted(set(of_boxes) - {box}):
+        if name not in settings.boxes:
+            told.append(f"{name} is not in the config any more, so nobody knows how it answered")
+        elif words := mixed_words(settings, (name, box)):
+            told.append(words)
+    return "; ".join(told)
+
+
+def mixed_words(settings: Settings, fleet: Collection[str]) -> str:
+    """Say how these boxes would answer differently; empty when they would not."""
+    names = tuple(fleet)
     differences = [
         _difference("the kind of answer", settings, names, _kind),
         _difference("the model", settings, names, _model),
         _difference("max_tokens", settings, names, _context),
     ]
     told = "; ".join(filter(None, differences))
-    if told:
-        raise InputError(
-            f"{_and(names)} would answer differently: {told}",
-            "Choose boxes that are alike; or --mixed shares the batch among them all the same.",
-        )
+    return told and f"{_and(names)} would answer differently: {told}"
 
 
 def shared_upsampling(settings: Settings, fleet: Collection[str] | None = None) -> Upsampling:

@@ -89,6 +89,10 @@ class FleetJobs(Jobs):
 
     # --- another box ---
 
+    def had_by(self, box: str) -> list[Job]:
+        """Return the jobs that this box has, or is to have, and that have not ended, oldest first."""
+        return [job for job in self.unended(box) if not job.is_untaken]
+
     def reassign(self, numbers: Iterable[int], box: str) -> list[Job]:
         """Give those of these jobs to a box that have not ended and are not its own. Returns them as they
         were. The first answer counts, whichever box gives it.

@@ -13,6 +13,7 @@ HELP: HelpGroups = {
             "send it earlier, later", "arrange('up') arrange('down') arrange('up') arrange('down')"
         ),
         HelpRow("send it before all others", "arrange('top')"),
+        HelpRow("give it to another box, or all that its box has", "reassign"),
         HelpRow("take what has ended off the list", "clear"),
     ),
     "Queue": (

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar
 
@@ -33,6 +34,8 @@ from tui.widgets.row_list import CurrentChanged
 
 if TYPE_CHECKING:
     from backend.dispatch.runner import QueueRunner
+    from backend.store import Store
+    from tui.queue.reassign_dialog import Reassignment
 
 _LOOKS: list[str | PurePath] = [
     "screen.tcss",
@@ -69,6 +72,7 @@ class QueuePage(Page):
         Binding("f", "follow", "follow", show=False),
         Binding("R", "try_again", "reconnect", show=False),
         Binding("b", "replicas", "replicas of the box", show=False),
+        Binding("o", "reassign", "to another box", show=False),
         Binding("escape", "back", "back", show=False),
         HELP_KEY,
     )
@@ -283,6 +287,39 @@ class QueuePage(Page):
             for box in _boxes_of(self.host.live):
                 runner.try_again(box)
 
+    def action_reassign(self) -> None:
+        """Ask which other box is to have the chosen jobs, or all that their box has."""
+        from tui.queue.reassign_dialog import boxes_by_likeness
+
+        chosen = [job.job for job in self.jobs.chosen if not job.state.ended]
+        store = self.host.store
+        if not chosen:
+            self.notify("Only what has not ended can be given to another box.", markup=False)
+        elif not boxes_by_likeness(self.host.settings, chosen):
+            why = "There is no other box: `upsample box add` adds one, and a does on the settings page."
+            self.notify(why, markup=False)
+        elif store is not None and self._runner() is not None:
+            self.app.run_worker(self._ask_for_box(store, chosen), exit_on_error=False)
+
+    async def _ask_for_box(self, store: Store, chosen: Sequence[Job]) -> None:
+        from tui.queue.reassign_dialog import ReassignDialog
+
+        boxes = {job.box for job in chosen}
+        try:
+            had = await asyncio.to_thread(store.had_by, chosen[0].box) if len(boxes) == 1 else []
+        except UpsampleError as error:
+            self.app.notify(one_line(str(error)), severity="error", markup=False)
+            return
+
+        def give(wanted: Reassignment | None) -> None:
+            runner = self._runner() if wanted is not None else None
+            if wanted is not None and runner is not None:
+                self._start(
+                    runner, wanted.numbers, lambda runner, jobs: runner.reassign(jobs, wanted.box)
+                )
+
+        self.app.push_screen(ReassignDialog(self.host.settings, chosen, had), give)
+
     def action_replicas(self) -> None:
         """Show the replicas of a box: that of the current job, if it has some."""
         from tui.replicas.screen import ReplicasScreen
@@ -322,6 +359,17 @@ class QueuePage(Page):
         runner = self._runner()
         if runner is None:
             return
+        self._start(runner, numbers, change, anew=anew, keep_marks=keep_marks)
+
+    def _start(
+        self,
+        runner: QueueRunner,
+        numbers: Collection[int],
+        change: QueueChange,
+        *,
+        anew: bool = False,
+        keep_marks: bool = False,
+    ) -> None:
         if not keep_marks:
             self.jobs.unmark()
         # The app's, so that it goes on whatever page is shown.

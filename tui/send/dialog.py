@@ -30,6 +30,7 @@ from tui.send.draft import (
     ToSend,
     box_choices,
     first_options,
+    is_mixed,
     make_batch,
     weigh,
 )
@@ -44,6 +45,7 @@ from tui.widgets.status_text import engine_text
 
 _LABELS = {
     "box": "box",
+    "mixed": "mixed",
     "candidates": "candidates",
     "seed": "seed",
     "frames": "frames",
@@ -118,7 +120,7 @@ class UpsampleDialog(TellsDefects, ModalScreen[ToSend | None]):
             with Horizontal(id="top"):
                 with Vertical(id="options"):
                     for name, label in _LABELS.items():
-                        with Horizontal(classes="option"):
+                        with Horizontal(classes="option", id=f"{name}-option"):
                             yield PlainText(label, classes="label")
                             yield self._field(name, first)
                 with Vertical(id="outcome"):
@@ -134,7 +136,7 @@ class UpsampleDialog(TellsDefects, ModalScreen[ToSend | None]):
                 return Choice(box_choices(self.host.settings), first.box, id=name)
             case "resize":
                 return Choice(RESIZES, first.resize, id=name)
-            case "review" | "force":
+            case "review" | "force" | "mixed":
                 return Choice(("no", "yes"), "no", id=name)
             case "ahead":
                 return Choice([each.value for each in Ahead], first.ahead.value, id=name)
@@ -164,6 +166,7 @@ class UpsampleDialog(TellsDefects, ModalScreen[ToSend | None]):
             review=choice("review") == "yes",
             force=choice("force") == "yes",
             ahead=Ahead(choice("ahead")),
+            mixed=choice("mixed") == "yes",
         )
 
     def on_mount(self) -> None:
@@ -176,6 +179,7 @@ class UpsampleDialog(TellsDefects, ModalScreen[ToSend | None]):
         self.summary = None
         options = self.options
         try:
+            self.query_one("#mixed-option").display = is_mixed(options, self.host.settings)
             batch = replace(
                 make_batch(options, self.host.settings, self.host.desk.source.cwd),
                 include_upsampled=self._include_upsampled,

@@ -14,7 +14,7 @@ from backend.errors import InputError
 from backend.files.without_links import resolve_folder
 from backend.planning.admission import assess, refuse_json_of_sketch, require_writable
 from backend.planning.clips import refuse_clip_on
-from backend.planning.mixed_fleet import refuse_mixed, shared_upsampling
+from backend.planning.mixed_fleet import mixed_words, refuse_mixed, shared_upsampling
 from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch
 from backend.planning.pace import measured_pace, together
 from backend.planning.plan import Plan, Planner
@@ -54,6 +54,8 @@ class SendOptions:
     force: bool
     ahead: Ahead
     """How many of the jobs the box is given ahead of time."""
+    mixed: bool = False
+    """Whether boxes share the batch although they would answer differently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +104,19 @@ def box_choices(settings: Settings) -> list[str]:
     return choices
 
 
+def is_mixed(options: SendOptions, settings: Settings) -> bool:
+    """Return whether the chosen boxes would answer differently. Raises ConfigError."""
+    return bool(mixed_words(settings, settings.fleet_named(options.box)))
+
+
 def make_batch(options: SendOptions, settings: Settings, cwd: Path) -> Batch:
     """Return the batch that the options describe. Raises InputError and ConfigError when an option is
     wrong, and LinkError when the default folder for results leads out of `cwd`.
     """
     fleet = settings.fleet_named(options.box)
     name, box = next(iter(fleet.items()))
-    refuse_mixed(settings, fleet)
+    if not options.mixed:
+        refuse_mixed(settings, fleet)
     wanted: dict[str, object] = {
         "frames_to_extract": _number(options.frames, "frames", 1, MOST_FRAMES),
         "max_upsample_resolution": str(Bound.parse(options.max_resolution.strip())),

@@ -18,7 +18,7 @@ from backend.commands.queue import (
 )
 from backend.config import load_settings
 from backend.exit_codes import ExitCode
-from backend.planning.mixed_fleet import refuse_mixed
+from backend.planning.mixed_fleet import refuse_unlike
 from backend.store import Job
 
 
@@ -27,15 +27,12 @@ def reassign_jobs(
 ) -> ExitCode:
     """Give these jobs to a box, or all that another box has. Print what happened to each."""
     require_choice(numbers, "--from", is_given=bool(of_box))
-    load_settings().box_named(box)
+    settings = load_settings()
+    settings.box_named(box)
     with open_user_queue() as store:
-        if of_box:
-            before = [job for job in store.unended(of_box) if not job.is_untaken]
-        else:
-            before = jobs_numbered(store, numbers)
+        before = store.had_by(of_box) if of_box else jobs_numbered(store, numbers)
         if not mixed:
-            for old in sorted({job.box for job in before if not job.state.ended} - {box}):
-                refuse_mixed(load_settings({"box": [old, box]}))
+            refuse_unlike(settings, (job.box for job in before if not job.state.ended), box)
         given = {job.number for job in store.reassign((job.number for job in before), box)}
         now = store.jobs(job.number for job in before)
         outcomes = [

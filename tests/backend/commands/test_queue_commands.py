@@ -395,6 +395,20 @@ def test_a_box_with_another_model_gets_jobs_only_when_that_is_asked_for(
     assert store.jobs([job.number])[0].box == "a100"
 
 
+def test_of_a_box_that_is_in_the_config_no_more_nobody_knows_how_it_answered(
+    store: Store, capsys: Capsys
+) -> None:
+    two_boxes()
+    (job,) = of_h100(store, State.SENT)
+    _, table, rest = user_file().read_text().partition("[boxes.a100]")
+    user_file().write_text(f"{table}{rest}")
+    wanted = ["queue", "reassign", "--from", "h100", "--box", "a100"]
+    assert run(wanted) == ExitCode.USAGE
+    assert "h100 is not in the config any more" in capsys.readouterr().err
+    assert run([*wanted, "--mixed"]) == ExitCode.OK
+    assert store.jobs([job.number])[0].box == "a100"
+
+
 def test_jobs_are_given_to_a_box_that_there_is(store: Store, capsys: Capsys) -> None:
     (job,) = queue(store, State.QUEUED)
     assert run(["queue", "reassign", str(job.number), "--box", "a100"]) == ExitCode.USAGE

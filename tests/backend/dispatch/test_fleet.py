@@ -302,8 +302,11 @@ async def test_the_app_shares_a_batch_among_its_boxes(scene: Scene) -> None:
         await until(lambda: sum(job.state is State.DONE for job in scene.now(jobs)) >= 6)
         scene.boxes["slow"].engine.let()
         await until(lambda: sum(job.state is State.DONE for job in scene.now(jobs)) == 10)
+        (given,) = await runner.reassign(untaken[:1], "slow")
+        assert (given.box, given.fleet, given.state) == ("slow", "", State.PAUSED)
         await runner.resume(untaken[:1])
         await until(lambda: sum(job.state is State.DONE for job in scene.now(jobs)) == 11)
+        assert scene.store.jobs(untaken[:1])[0].box == "slow"
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

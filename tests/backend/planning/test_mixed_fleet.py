@@ -30,7 +30,8 @@ def test_what_differs_is_told_in_one_message() -> None:
     assert str(caught.value) == (
         "h100 and a100 would answer differently: the model is pixtral on h100, qwen on a100; max_tokens is "
         "4,096 on h100, 8,192 on a100\n"
-        "  Choose boxes that are alike; or --mixed shares the batch among them all the same."
+        "  Choose boxes that are alike; or --mixed (in the app, yes after `mixed`) shares the batch "
+        "among them all the same."
     )
 
 

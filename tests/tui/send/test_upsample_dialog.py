@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from backend.box.asker import UnattendedAsker
-from backend.config import Ahead, Fit, Settings, Table, load_settings
+from backend.config import Ahead, EngineName, Fit, Settings, Table, load_settings
 from backend.dispatch.runner import QueueRunner
 from backend.errors import ConfigError, InputError, UpsampleError
 from backend.planning.admission import assess
@@ -117,6 +117,28 @@ async def test_an_option_changes_the_sum(
         await until(pilot, lambda: "seed: nothing is no number" in text_of(dialog, "#summary"))
         await pilot.press("enter")
         assert app.screen is dialog
+
+
+async def test_boxes_that_would_answer_differently_share_a_batch_when_that_is_wanted(
+    make_app: MakeApp, settle: Settle, street: Street, tmp_path: Path
+) -> None:
+    app = make_app(street)
+    local = app.settings.boxes["local"]
+    far = {"a": {"host": "one"}, "b": {"host": "two", "engine": EngineName.OPENAI}}
+    boxes = {name: local.model_copy(update=changes) for name, changes in far.items()}
+    app.settings = app.settings.model_copy(update={"boxes": {"local": local, **boxes}})
+    async with app.run_test(size=(80, 24)) as pilot, with_queue(app, tmp_path):
+        await settle(pilot)
+        await pilot.press("u")
+        dialog = await summed(pilot)
+        assert not dialog.query_one("#mixed-option").display
+        await pilot.press("right")  # to all of them
+        await until(pilot, lambda: "would answer differently" in text_of(dialog, "#summary"))
+        assert dialog.query_one("#mixed-option").display
+        await pilot.press("down", "right")
+        summary = (await summed(pilot)).summary
+        assert summary is not None
+        assert {order.fleet for order in summary.orders} == {"a,b"}
 
 
 async def test_enter_queues_and_takes_the_marks_away(
@@ -296,6 +318,8 @@ def test_several_boxes_are_offered_together_and_share_a_batch_if_they_are_alike(
     other = load_settings({"boxes": {**boxes, "a100": {"host": "two", "engine": "sketch"}}})
     with pytest.raises(InputError, match="h100 and a100 would answer differently"):
         make_batch(replace(first, box="all"), other, CWD)
+    mixed = make_batch(replace(first, box="all", mixed=True), other, CWD)
+    assert list(mixed.fleet) == ["h100", "a100"]
 
 
 def test_a_batch_for_json_cannot_go_to_the_engine_sketch() -> None:
