@@ -45,6 +45,7 @@ from backend.planning.clips import refuse_clip_on
 from backend.planning.costs import cost_text, most_cost, token_cost
 from backend.planning.mixed_fleet import refuse_mixed, shared_upsampling
 from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch, same_frames_together
+from backend.results.replaced import results_replaced_by, words_on_replaced
 from backend.results.review import waiting_for_review
 from backend.results.undelivered import undelivered_jobs
 from backend.specs.media import Media
@@ -103,6 +104,8 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
             )
             _warn_of_misplaced(specs, settings.upsampling.media)
             _tell_cost(placed, settings, batch)
+            if replaced := words_on_replaced(results_replaced_by(store, placed.orders)):
+                warn(replaced)
             jobs = store.queue(same_frames_together(placed.orders))
         set_ups = {
             name: BoxSetUp.make(

@@ -64,6 +64,8 @@ class Summary:
     settings name one profile for all, or where none is taken because it fits."""
     draws: int = 1
     """How often an answer is drawn at most, where a profile wants JSON."""
+    replaced: tuple[int, ...] = ()
+    """The jobs whose accepted results make way for these."""
 
     @property
     def seconds(self) -> float | None:

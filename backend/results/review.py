@@ -19,7 +19,7 @@ they would be without them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -146,13 +146,22 @@ def chosen_file(job: Job) -> Path:
 
 def waiting_for_review(store: Store) -> set[int]:
     """Return the numbers of the jobs whose results are held and undecided. Blocks."""
-    decided = store.decisions()
     return {
         job.number
-        for (place, _), jobs in _done_jobs(store).items()
-        for job, decision in zip(jobs, _decisions(place, jobs, decided).values(), strict=True)
+        for _, decisions in decisions_by_place(store)
+        for job, decision in decisions
         if job.held and decision is Decision.UNDECIDED
     }
+
+
+def decisions_by_place(
+    store: Store,
+) -> Iterator[tuple[tuple[Path, int], list[tuple[Job, Decision]]]]:
+    """Yield each file and entry with the jobs whose results are for it, and what is decided. Blocks."""
+    decided = store.decisions()
+    for (place, entry), jobs in _done_jobs(store).items():
+        decisions = _decisions(place, jobs, decided).values()
+        yield (place, entry), list(zip(jobs, decisions, strict=True))
 
 
 def _done_jobs(store: Store) -> dict[tuple[Path, int], list[Job]]:

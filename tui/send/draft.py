@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from backend.planning.pace import measured_pace, together
 from backend.planning.plan import Plan, Planner
 from backend.planning.summary import Summary, summarise
 from backend.results import DEFAULT_SAVE_DIR
+from backend.results.replaced import results_replaced_by
 from backend.sizes import Bound
 from backend.specs.model import Spec
 from backend.store import State, Store
@@ -182,7 +183,8 @@ def weigh(
 
     fleet = batch.fleet or {batch.box: batch.box_settings}
     pace = together(measured_pace(store, name, box) for name, box in fleet.items())
-    return summarise(assessment, plan, batch, pace, weighed)
+    summary = summarise(assessment, plan, batch, pace, weighed)
+    return replace(summary, replaced=tuple(results_replaced_by(store, summary.orders)))
 
 
 async def queue_orders(runner: QueueRunner, live: Live, to_send: ToSend) -> str:

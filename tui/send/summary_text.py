@@ -9,6 +9,7 @@ from backend.planning.admission import Ground, RefusedSpec
 from backend.planning.costs import cost_text, drawn_again
 from backend.planning.orders import Batch
 from backend.planning.summary import Summary
+from backend.results.replaced import words_on_replaced
 from tui.text import MUTED, one_line
 from tui.widgets.amounts import about, counted, size
 
@@ -37,6 +38,8 @@ def summary_text(summary: Summary) -> Content:
         lines.append(Content.styled(as_which, MUTED))
     if summary.cost is not None:
         lines.append(_line(f"≤ {cost_text(summary.cost)}", _cost_words(summary)))
+    if summary.replaced:
+        lines.append(Content.styled(f"! {words_on_replaced(summary.replaced)}", "$text-warning"))
     return Content("\n").join(lines)
 
 

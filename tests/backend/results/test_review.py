@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from backend.errors import InputError, ResultError
 from backend.planning.orders import draw_again
 from backend.results.lints import LintKind
+from backend.results.replaced import results_replaced_by, words_on_replaced
 from backend.results.review import (
     Reviewed,
     decide,
@@ -360,6 +362,20 @@ def test_a_result_drawn_again_replaces_one_that_was_written_at_once_only_when_it
     assert stands(store) == [REJECTED, ACCEPTED]
     decide(store, again.number, REJECTED)
     assert prompt_in(out / "dusk.json") == "One."
+
+
+def test_a_batch_that_takes_the_place_of_accepted_results_is_told_of_them_beforehand(
+    store: Store, finisher: Finisher, dusk: Path
+) -> None:
+    (job,) = finisher.finish(dusk, "One.", review=False)
+    write_at_once(store, [job])
+    elsewhere = replace(job, box="lab", key="lab")
+    assert results_replaced_by(store, [job, replace(elsewhere, held=True)]) == []
+    assert results_replaced_by(store, [elsewhere]) == [job.number]
+    assert words_on_replaced([]) == ""
+    assert words_on_replaced([job.number]).startswith("1 accepted result will be replaced")
+    decide(store, job.number, REJECTED)
+    assert results_replaced_by(store, [elsewhere]) == []
 
 
 # --- many at once --------------------------------------------------------------------------------

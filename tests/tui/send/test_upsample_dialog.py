@@ -377,3 +377,5 @@ def test_the_sum_tells_what_a_batch_costs_and_where_the_box_stops() -> None:
     dear = str(summary_text(replace(summary, spend_limit=1.5)))
     assert "≤ 2.00 is what it costs; the box stops at 1.50 a day" in dear
     assert "costs" not in str(summary_text(replace(summary, cost=None)))
+    replacing = str(summary_text(replace(summary, replaced=(7, 8))))
+    assert "! 2 accepted results will be replaced; `upsample results accept 7`" in replacing
