@@ -65,10 +65,8 @@ async def find_places(setup: Setup, survey: ClusterSurvey) -> Good[None]:
     nodes = "1 node" if len(gpus) == 1 else f"{len(gpus)} nodes"
     has = f"{nodes} with {sum(gpus):g} GPUs"
     if not fitting:
-        raise Wrong(
-            f"{has}: {why_no_place(each, gpus)}",
-            "Set a smaller vllm.tensor_parallel_size, or add nodes to the cluster.",
-        )
+        problem, _, remedy = why_no_place(each, gpus).partition(". ")
+        raise Wrong(f"{has}: {problem}", f"{remedy}.")
     wanted = setup.ray.replicas
     if each and wanted > fitting:
         detail = f"{has}: room for {fitting} of {wanted} replicas"

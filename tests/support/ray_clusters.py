@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -32,12 +33,19 @@ class RayNodes:
     log: Path
     _process: subprocess.Popen[str]
 
-    def add_node(self) -> None:
-        """Add another node."""
+    def add_node(self, **environment: str) -> None:
+        """Add another node, with these variables in its environment."""
         assert self._process.stdin is not None
-        self._process.stdin.write("\n")
+        self._process.stdin.write(f"{json.dumps(environment)}\n")
         self._process.stdin.flush()
         self.raylets.append(int(self.hear()))
+
+    def kill_head(self) -> None:
+        """Kill the server that knows the whole cluster; the nodes' processes stay."""
+        for pid in children_of(self._process.pid):
+            with contextlib.suppress(OSError):
+                if b"gcs_server" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(pid, signal.SIGKILL)
 
     def kill_raylet(self, node: int) -> None:
         """Kill the process of a node by which Ray knows it, and nothing else of the node."""

@@ -3,11 +3,13 @@
     python ray_nodes.py NODES GPUS
 
 It prints the head's address, then, for each node, the process number of its raylet. A line on its standard
-input adds a node, whose raylet is printed too. At the end of its input the cluster ends.
+input adds a node, whose raylet is printed too; the line is a JSON object, the node's own environment. At the
+end of its input the cluster ends.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 
 import ray
@@ -41,8 +43,8 @@ def _make(nodes: int, gpus: int) -> None:
     for _ in range(nodes - 1):
         add()
     print("ready", flush=True)  # noqa: T201 - that is what it is for
-    for _ in sys.stdin:
-        add()
+    for line in sys.stdin:
+        add(env_vars=json.loads(line))
     cluster.shutdown()
 
 

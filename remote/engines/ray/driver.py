@@ -25,6 +25,7 @@ from remote.engines.ray.bounded import bounded
 from remote.engines.ray.cluster import CannotJoin, ClusterNode, Lost, Replica
 from remote.engines.ray.join_failures import explain
 from remote.engines.ray.messages import (
+    AWAY,
     ClusterSurvey,
     Done,
     DriverSetup,
@@ -46,6 +47,7 @@ from remote.protocol import EngineLoad, Request, Setup
 
 _JOIN_SECONDS = 120.0
 _PROBE_SECONDS = 5.0
+_WELCOME_SECONDS = 20.0
 _LEAVE_SECONDS = 10.0
 _NODES_SECONDS = 5.0
 _FACTS_SECONDS = 20.0
@@ -76,11 +78,15 @@ class RayCluster:
         self._pictures = _Pictures()
         self._source: object = None
         self._kind: object = None
+        self._asking: asyncio.Future[tuple[ClusterNode, ...]] | None = None
+        """The question for the nodes that the head has not answered yet."""
 
     async def join(self) -> Joined:
         """As in `Cluster`."""
         await asyncio.to_thread(self._probe)
         try:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await bounded(asyncio.to_thread(_require_welcome, self._address), _WELCOME_SECONDS)
             await bounded(asyncio.to_thread(self._init), _JOIN_SECONDS)
         except asyncio.TimeoutError:
             words = f"Ray has not answered for {_JOIN_SECONDS:.0f} s"
@@ -93,17 +99,18 @@ class RayCluster:
 
     async def nodes(self) -> tuple[ClusterNode, ...]:
         """As in `Cluster`."""
+        # A head that is gone keeps the thread that asks it: one is enough.
+        asking = self._asking or asyncio.ensure_future(asyncio.to_thread(_alive_nodes))
+        self._asking = asking
         try:
-            told = await bounded(asyncio.to_thread(ray.nodes), _NODES_SECONDS)
+            return await bounded(asyncio.shield(asking), _NODES_SECONDS)
+        except asyncio.TimeoutError:
+            raise OSError(f"the head has not answered for {_NODES_SECONDS:.0f} s") from None
         except Exception as error:
             raise OSError(str(error)) from error
-        return tuple(
-            ClusterNode(
-                it["NodeID"], it["NodeManagerHostname"], float(it["Resources"].get("GPU", 0))
-            )
-            for it in told
-            if it["Alive"]
-        )
+        finally:
+            if asking.done():
+                self._asking = None
 
     async def start(self, node: ClusterNode | None) -> Replica:
         """As in `Cluster`."""
@@ -185,6 +192,36 @@ class RayCluster:
         return options.remote(self._source, to_text(DriverSetup(self._setup)))
 
 
+def _alive_nodes() -> tuple[ClusterNode, ...]:
+    """Ask the head for the nodes that are alive. Blocks."""
+    return tuple(
+        ClusterNode(it["NodeID"], it["NodeManagerHostname"], float(it["Resources"].get("GPU", 0)))
+        for it in ray.nodes()
+        if it["Alive"]
+    )
+
+
+def _require_welcome(address: str) -> None:
+    """Raise Ray's AuthenticationError if the head refuses our token.
+
+    `ray.init` would try for half a minute, and not say why it has failed. A Ray that has no such functions is
+    left to `ray.init`, and so is any other trouble.
+    """
+    if not address:
+        return
+    try:
+        from ray._private.authentication import authentication_token_setup as tokens
+        from ray._private.services import canonicalize_bootstrap_address
+        from ray._raylet import GcsClient
+
+        if address == "auto":
+            tokens.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+        GcsClient(address=canonicalize_bootstrap_address(address), cluster_id=None)
+    except Exception as error:
+        if type(error).__name__ == "AuthenticationError":
+            raise
+
+
 def facts_of(
     nodes: Sequence[ClusterNode], facts: Sequence[tuple[bool | None, int | None]]
 ) -> tuple[NodeFacts, ...]:
@@ -231,8 +268,13 @@ class _RayReplica:
         self, number: int, request: Request, pictures: Sequence[bytes]
     ) -> AsyncIterator[Piece]:
         try:
-            put = self._pictures.put
-            references = [await asyncio.to_thread(put, picture) for picture in pictures]
+            references = [await asyncio.to_thread(self._pictures.put, it) for it in pictures]
+        except (ray.exceptions.RayError, OSError, MemoryError) as error:
+            # It is our own node that has no room or memory: no replica is lost for it.
+            words = f"Ray on {socket.gethostname()} cannot keep a picture: {_first_line(error)}"
+            yield Trouble(number, AWAY, words)
+            return
+        try:
             method = self._actor.generate  # type: ignore[attr-defined]
             text = to_text(Generate(number, request, ()))
             stream = method.options(num_returns="streaming").remote(text, references)

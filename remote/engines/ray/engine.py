@@ -227,6 +227,8 @@ class RayEngine:
                 )
             if link.replicas is not None and link.replicas.serves:
                 return link.replicas.serves
+            if link.replicas is not None and link.replicas.trouble:
+                raise EngineAway(link.replicas.trouble, 5.0)
             self._changed.clear()
             with contextlib.suppress(asyncio.TimeoutError):
                 await bounded(self._changed.wait(), 1.0)

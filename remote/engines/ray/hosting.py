@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 import threading
@@ -48,6 +49,7 @@ from remote.engines.ray.messages import (
 from remote.engines.ray.places import Place, take_place
 from remote.engines.ray.replica_set import Phase, gpus_of_replica
 from remote.engines.vllm import VllmEngine
+from remote.engines.vllm.docker_run import is_container
 from remote.files import write_whole
 from remote.paths import FolderError
 from remote.protocol import EngineStage, Request, Setup
@@ -225,7 +227,7 @@ class ReplicaHost:
             except (EngineError, OSError, BadRequest) as error:
                 away = error if isinstance(error, EngineAway) else None
                 pause = (away and away.retry_after) or _PAUSE
-                words = str(error).partition("\n")[0]
+                words = _full_disk_words(error, self._setup.root) or str(error).partition("\n")[0]
                 self._enter(Phase.FAILED, words, pause, bool(away and away.for_good))
             await asyncio.sleep(pause)
 
@@ -233,6 +235,8 @@ class ReplicaHost:
         engine = self._engine
         if engine is None:
             engine = await self._make_engine()
+        if reason := await asyncio.to_thread(_why_no_model, self._setup):
+            raise EngineAway(reason, _PAUSE)
         if not self._serves:
             self._serves = await self._learn(engine)
         if isinstance(engine, VllmEngine):
@@ -344,6 +348,29 @@ def _setup_of_replica(setup: Setup) -> Setup:
         ray=None,
         vllm=vllm and replace(vllm, cuda_visible_devices=""),
         idle_timeout=_FOR_EVER,
+    )
+
+
+def _why_no_model(setup: Setup) -> str:
+    """Say that the model's folder is not on this node; empty where it is there, or is no folder of the node.
+
+    Without this, the node would be refused because it serves something else than the others.
+    """
+    model, vllm = setup.model, setup.vllm
+    if setup.engine != "vllm" or vllm is None or not model.startswith(("/", "~", ".")):
+        return ""
+    # A container has its own folders.
+    if is_container(vllm.command) or Path(model).expanduser().exists():
+        return ""
+    return f"{model} is not there. Put the model at the same path, or let all nodes see one disk"
+
+
+def _full_disk_words(error: Exception, root: str) -> str:
+    """Say that this node has no room, if that is the error; otherwise nothing."""
+    if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return ""
+    return (
+        f"no room on the disk with {root}. Make room on that node; it is looked at again by itself"
     )
 
 

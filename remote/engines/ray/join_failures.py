@@ -17,22 +17,11 @@ def explain(told: str, address: str) -> tuple[str, bool]:
     here = socket.gethostname()
     lower = told.lower()
     if "version mismatch" in lower or "different version" in lower:
-        found = _VERSIONS.findall(told)
-        theirs = f"Ray {found[0][0]} with Python {found[0][1]}" if found else "another version"
-        ours = f"Ray {found[1][0]} with Python {found[1][1]}" if len(found) > 1 else "another one"
-        return (
-            f"the cluster runs {theirs}, and ray.python of the box has {ours}. Set ray.python to a "
-            "Python with the cluster's versions",
-            True,
-        )
+        return _versions_words(_VERSIONS.findall(told), here), True
     if any(
         word in lower for word in ("authenticat", "unauthorized", "auth token", "permission_denied")
     ):
-        return (
-            f"the cluster refuses the token of {here}. Set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN, or put "
-            "the cluster's token into ~/.ray/auth_token there",
-            True,
-        )
+        return _token_words(address, here, is_sent="currently 'disabled'" not in told), True
     if "failed to connect to ray cluster" in lower:
         # That something listens there was found out before.
         return (
@@ -66,6 +55,13 @@ def explain(told: str, address: str) -> tuple[str, bool]:
     cause = " ".join(told.split())[:_LONGEST]
     if not address:
         return f"Ray does not start on {here}: {cause or 'it does not say why'}", False
+    if "refused" in lower and address != "auto":
+        port = address.rpartition(":")[2]
+        return (
+            f"no Ray answers at {address} ({cause}). Start its head there (ray start --head "
+            f"--port={port}), or set ray.address of the box to where it runs",
+            False,
+        )
     place = (
         f"no Ray answers at {address}"
         if address != "auto"
@@ -74,4 +70,35 @@ def explain(told: str, address: str) -> tuple[str, bool]:
     return (
         f"{place}{f' ({cause})' if cause else ''}. Is its head running, and is ray.address of the box right",
         False,
+    )
+
+
+def _versions_words(found: list[tuple[str, str]], here: str) -> str:
+    """Say that versions differ; `found` are those of Ray and Python, the cluster's first and ours second."""
+    if len(found) < 2:
+        return (
+            f"the cluster runs other versions than ray.python of the box on {here}. Set ray.python to a "
+            "Python with the cluster's versions of Ray and Python"
+        )
+    (their_ray, their_python), (our_ray, our_python) = found[:2]
+    return (
+        f"the cluster runs Ray {their_ray} with Python {their_python}, and ray.python of the box has "
+        f"Ray {our_ray} with Python {our_python}. On {here}, install ray=={their_ray} for a Python "
+        f"{their_python}, and set ray.python of the box to that"
+    )
+
+
+def _token_words(address: str, here: str, *, is_sent: bool) -> str:
+    """Say that a token is refused, or missing; Ray sends none to an address unless RAY_AUTH_MODE says so."""
+    file = f"~/.ray/auth_token on {here}, as `ray get-auth-token` on its head tells it"
+    if address == "auto":
+        return f"the Ray of {here} refuses the token of {here}. Put the cluster's token into {file}"
+    if is_sent:
+        return (
+            f"the cluster at {address} refuses the token of {here}. Put the cluster's token into {file}, "
+            "or into RAY_AUTH_TOKEN"
+        )
+    return (
+        f"the cluster at {address} wants a token, and {here} sends none. Set ray.address of the box to "
+        f'"auto", with which Ray takes the token in ~/.ray/auth_token, or RAY_AUTH_MODE=token on {here}'
     )

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, replace
 
 from remote.engines.ray.bounded import bounded
 from remote.engines.ray.cluster import Cluster, ClusterNode, Lost, Replica
+from remote.engines.ray.head_watch import HeadWatch
 from remote.engines.ray.messages import News, ReplicaSetState, Said, Trouble
 from remote.engines.ray.replica_set import (
     Phase,
     ReplicaMember,
     ReplicaSet,
+    fits_nowhere,
     gpus_of_replica,
     replicas_wanted,
     why_no_place,
@@ -81,6 +83,7 @@ class Keeper:
         self._replicas = setup.ray.replicas
         self._gpus = gpus_of_replica(setup)
         self._tell = tell
+        self._head = HeadWatch(setup.ray.address)
         self._set = ReplicaSet()
         self._kept: dict[int, Kept] = {}
         self._nodes: tuple[ClusterNode, ...] = ()
@@ -163,7 +166,7 @@ class Keeper:
 
     def tell(self) -> None:
         """Tell the daemon how all replicas are, if it was told otherwise before."""
-        state = self._set.describe()
+        state = self._describe()
         if state != self._told:
             self._told = state
             self._tell(state)
@@ -181,8 +184,12 @@ class Keeper:
 
     async def _tend(self) -> None:
         """Look at the nodes, and see to it that there are as many replicas as there should be."""
-        with contextlib.suppress(OSError):  # the head may come back
+        try:
             self._nodes = await self._cluster.nodes()
+        except OSError:  # the head may come back
+            self._warn(self._head.note_silence())
+        else:
+            self._warn(self._head.note_answer())
         self._set.nodes = len(self._nodes)
         gpus = [node.gpus for node in self._nodes]
         wanted = replicas_wanted(self._replicas, self._gpus, gpus)
@@ -304,8 +311,10 @@ class Keeper:
         return node is not None and all(node.key != it.key for it in self._nodes)
 
     def _change_if_hopeless(self, kept: Kept) -> None:
-        if time.monotonic() - kept.placing_since > _PLACE_SECONDS:
-            kept.member.detail = self._place_words
+        words = self._place_words
+        if words and kept.member.detail != words:
+            kept.member.detail = words
+            self._warn(f"replica {kept.member.number} has no place: {words}")
             self._change()
 
     async def _hear_news(self, member: ReplicaMember, news: News) -> None:
@@ -332,23 +341,32 @@ class Keeper:
     @property
     def _place_words(self) -> str:
         """Why no replica gets a place; empty while one may still get it."""
-        now = time.monotonic()
+        if self._head.words or not self._told:
+            return self._head.words
+        gpus, now = [node.gpus for node in self._nodes], time.monotonic()
         placing = [it for it in self._kept.values() if it.member.phase is Phase.PLACING]
         since = [it.placing_since for it in placing]
-        if since and now - min(since) <= _PLACE_SECONDS:
+        may_come = since and now - min(since) <= _PLACE_SECONDS
+        if not fits_nowhere(self._gpus, gpus) and (may_come or (self._kept and not since)):
             return ""
-        if not since and (self._kept or not self._told):
-            return ""
-        return why_no_place(self._gpus, [node.gpus for node in self._nodes])
+        return why_no_place(self._gpus, gpus)
+
+    def _describe(self) -> ReplicaSetState:
+        trouble = self._set.hopeless(0, self._place_words)
+        return replace(self._set.describe(), trouble=trouble.message if trouble else "")
 
     def _change(self) -> None:
         """Something has changed: tell the daemon, and wake the requests that wait for a replica."""
-        state = self._set.describe()
+        state = self._describe()
         if self._told is None or _without_load(state) != _without_load(self._told):
             self._told = state
             self._tell(state)
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+    def _warn(self, text: str) -> None:
+        if text:
+            self._say("warning", text)
 
     def _say(self, level: str, text: str) -> None:
         self._tell(Said(level, text))

@@ -171,6 +171,8 @@ class ReplicaSetState:
     """As in `Welcome`."""
     stage: str
     """The stage of the replica that is nearest to answering."""
+    trouble: str = ""
+    """Why none will answer soon; empty while one answers or may."""
 
 
 @dataclass(frozen=True)

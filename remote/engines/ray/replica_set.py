@@ -229,15 +229,30 @@ def replicas_wanted(replicas: int, gpus_each: int, gpus: Iterable[float], most: 
     return min(fitting, most)
 
 
+def fits_nowhere(gpus_each: int, gpus: Collection[float]) -> bool:
+    """Whether no node could hold a replica, even if all its GPUs were free; `gpus` is what each node has."""
+    return bool(gpus) and max(gpus) < gpus_each
+
+
 def why_no_place(gpus_each: int, gpus: Collection[float]) -> str:
-    """Say why a replica gets no place in a cluster whose nodes have so many GPUs each."""
+    """Say why a replica gets no place in a cluster whose nodes have so many GPUs each, and what to do."""
     if not gpus:
-        return "the cluster has no node that is alive"
-    most = max(gpus)
-    if gpus_each and most < gpus_each:
-        has = "no node of the cluster has a GPU" if not most else f"no node has more than {most:g}"
-        return f"a replica takes {gpus_each} GPUs of one node, and {has}"
-    return "no node of the cluster is free for a replica: something else uses its GPUs"
+        return "the cluster has no node that is alive. Start Ray on its nodes (ray start --address)"
+    most, takes = max(gpus), f"a replica takes {gpus_each} GPUs of one node, and"
+    if most < gpus_each and not most:
+        return (
+            f"{takes} no node of the cluster has a GPU. Add nodes that have some; where Ray does not see "
+            "them, start it there with --num-gpus"
+        )
+    if most < gpus_each:
+        return (
+            f"{takes} no node has more than {most:g}. Set a smaller vllm.tensor_parallel_size or "
+            "data_parallel_size, or add nodes to the cluster"
+        )
+    return (
+        "no node of the cluster is free for a replica: something else uses its GPUs, as `ray status` says. "
+        "End that, or set ray.replicas to what is free"
+    )
 
 
 _STAGES = tuple(stage.value for stage in Stage)

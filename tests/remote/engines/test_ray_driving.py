@@ -107,6 +107,9 @@ class Cluster:
         self.replicas: list[Replica] = []
         self.alive: tuple[ClusterNode, ...] = NODES
         self.failure: CannotJoin | None = None
+        self.has_head = True
+        self.room = 99
+        """Replicas that get a place."""
         self.has_left = False
 
     async def join(self) -> Joined:
@@ -115,21 +118,26 @@ class Cluster:
         return Joined("2.60.0", "3.11.7", False)
 
     async def nodes(self) -> tuple[ClusterNode, ...]:
+        if not self.has_head:
+            raise OSError("the head has not answered for 5 s")
         return self.alive
 
     async def start(self, node: ClusterNode | None) -> Replica:
         self.replicas.append(Replica(node))
+        self.replicas[-1].is_silent = not self.has_head or len(self.replicas) > self.room
         return self.replicas[-1]
 
     async def leave(self) -> None:
         self.has_left = True
 
 
+SETUP = Setup("/root", "ray", "", 60.0, ray=RaySetup("auto", 0, "sketch", "python3"))
+
+
 class Bench:
-    def __init__(self) -> None:
+    def __init__(self, setup: Setup = SETUP) -> None:
         self.cluster = Cluster()
         self.told: list[FromDriver] = []
-        setup = Setup("/root", "ray", "", 60.0, ray=RaySetup("auto", 0, "sketch", "python3"))
         self.driver = Driver(self.cluster, setup, self.told.append)
         self.driving = asyncio.create_task(self.driver.run())
 
