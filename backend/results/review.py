@@ -184,7 +184,8 @@ def _candidate(
             return before
     result = load_result(store, job)
     language = said_answer_language(job.settings)
-    answered = Answered(job.prompt, result.prompt, result.answer.finish_reason, language)
+    reason = result.answer.finish_reason
+    answered = Answered(job.prompt, result.prompt, reason, language, job.generation)
     found = lint(answered)
     if text is not None:
         # The user has edited the text, and so has seen its end.

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from backend.generation import Generation
+
 
 class LintKind(StrEnum):
     """What may be wrong; the value is the word that users read and filter by."""
@@ -19,6 +21,9 @@ class LintKind(StrEnum):
     LONG = "too long"
     DUPLICATE = "near-duplicate"
     EMPTY = "empty field"
+    TIME = "time outside"
+    SUBJECTS = "subject count"
+    CONTRADICTION = "contradiction"
 
 
 class Span(NamedTuple):
@@ -39,6 +44,8 @@ class Answered:
     """"length" when it was cut off at max_tokens."""
     language: str = ""
     """The language that was asked for; "" where that was left open."""
+    generation: Generation | None = None
+    """What is to be made of it; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from backend.results.lints.finding import Answered, Lint, LintKind
+from backend.results.lints.number_words import NUMBER_WORDS
 
 _QUOTED = re.compile(r"\"([^\"\n]{1,80})\"|“([^”\n]{1,80})”|«([^»\n]{1,80})»|「([^」\n]{1,80})」")
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?!\w)")
@@ -16,11 +17,6 @@ _NAME = re.compile(
 """A capitalised word within a sentence, or an abbreviation; the first word of a sentence proves nothing."""
 
 _WORD = re.compile(r"[^\W\d_]+")
-_NUMBER_WORDS = (
-    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
-    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
-    *("nineteen", "twenty"),
-)
 _ROUND = {
     30: "thirty",
     40: "forty",
@@ -83,7 +79,7 @@ def _certain(prompt: str) -> Iterator[str]:
         for name in _NAME.findall(prompt):
             yield re.sub(r"['’]s?$", "", name)
     for word in _WORD.findall(prompt.casefold()):
-        if word in _COLOURS or word in _NUMBER_WORDS[2:]:
+        if word in _COLOURS or word in NUMBER_WORDS[2:]:
             yield word
 
 
@@ -102,8 +98,8 @@ def _has(answer: str, words: str) -> bool:
 
 def _spellings_of_number(words: str) -> set[str]:
     """How else a number may be written; nothing for what is none."""
-    if words in _NUMBER_WORDS:
-        number = _NUMBER_WORDS.index(words)
+    if words in NUMBER_WORDS:
+        number = NUMBER_WORDS.index(words)
     elif words.replace(",", "").replace(".", "").isdecimal():
         swapped = words.translate(str.maketrans(",.", ".,"))
         without = re.sub(r"[.,](?=\d{3}\b)", "", words)
@@ -112,7 +108,7 @@ def _spellings_of_number(words: str) -> set[str]:
         number = int(without)
     else:
         return set()
-    word = _NUMBER_WORDS[number] if number < len(_NUMBER_WORDS) else _ROUND.get(number)
+    word = NUMBER_WORDS[number] if number < len(NUMBER_WORDS) else _ROUND.get(number)
     return {str(number), f"{number:,}", *([word] if word else []), *_OTHER_WORDS.get(number, ())}
 
 

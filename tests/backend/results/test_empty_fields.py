@@ -21,8 +21,12 @@ def test_what_is_empty_deeper_down_may_be_meant() -> None:
     assert said({"subjects": [{"name": "a crane", "clothing": ""}]}) == []
 
 
+def test_an_empty_list_says_that_there_is_none() -> None:
+    assert said({"scene": "dusk", "transitions": [], "text_and_signage_elements": []}) == []
+
+
 def test_of_many_some_are_named_and_the_others_counted() -> None:
-    answer: dict[str, object] = {"scene": "dusk", "a": [], "b": None, "c": "", "d": {}, "e": ""}
+    answer: dict[str, object] = {"scene": "dusk", "a": {}, "b": None, "c": "", "d": {}, "e": ""}
     assert said(answer) == ["Empty: a, b, c and 2 more"]
 
 
