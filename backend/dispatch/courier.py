@@ -106,6 +106,8 @@ class Courier(Generic[C]):
         The box is also asked about the requests in `of_others`, which earlier runs have sent.
         """
         self._flights.begin_link()
+        # Those that are in flight are asked about, or sent, anyway.
+        of_others = [it for it in of_others if self._flights.get(it) is None]
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._send(link))

@@ -313,11 +313,15 @@ class Dispatcher(Recipient[Ready]):
         """Note that the box does the jobs, whether this app comes back or not."""
         if flight.state is FlightState.ACCEPTED:
             flight.cargo = None
-        await self._ledger.note_sent(self._ledger.active(flight.jobs), flight.identity)
+        if not flight.is_noted:
+            # Once: after each new link, the box says of everything that it has it.
+            flight.is_noted = True
+            await self._ledger.note_sent(self._ledger.active(flight.jobs), flight.identity)
         self._hand_over.look()
 
     async def hear_void(self, flight: Flight[Ready]) -> None:
         """Note that the jobs are not on the box."""
+        flight.is_noted = False
         await self._ledger.note_unsent(self._ledger.active(flight.jobs))
 
     async def hear_unknown(self, flight: Flight[Ready]) -> None:

@@ -66,6 +66,8 @@ class Flight(Generic[C]):
     """SHA-256 of pictures that the box has said it does not have; an earlier word of it may arrive later."""
     heard: int = 0
     """How many characters of the answer arrived without a gap."""
+    is_noted: bool = False
+    """Whether the queue has noted that the box has it, for each of its jobs."""
     is_asked: bool = False
     """Whether the box was asked about it over the present link."""
     is_replayed: bool = False
@@ -125,14 +127,16 @@ class Flights(Generic[C]):
     def join(self, identity: str, job: int) -> bool:
         """Let a job wait for a request if another job has it in flight; returns whether one has."""
         flight = self._flights.get(identity)
-        if flight is not None:
+        if flight is not None and job not in flight.jobs:
             flight.jobs.add(job)
+            flight.is_noted = False
         return flight is not None
 
     def believe(self, identity: str, *jobs: int) -> None:
         """Add a request that was sent for these jobs in an earlier run, unless it is in flight already."""
         flight = self._flights.setdefault(identity, Flight(identity, None, FlightState.BELIEVED))
         flight.jobs.update(jobs)
+        flight.is_noted = False
         self.signal(flight)
 
     def ask_instead(self, flight: Flight[C]) -> None:

@@ -138,11 +138,13 @@ def write_results(store: Store, destination: Path, jobs: Sequence[Job], force: b
         check_destination(store, file.path, source, force=force, data=file.data)
     written = {file.path: _written(store, file, source, destination) for file in files}
     written[destination] = replace(written[destination], holds=holds)
-    store.note_writing(written)
-    # The spec is written last, so that the files that belong to it exist when it appears.
-    for file in reversed(files):
-        _write(file)
-    store.note_written(written)
+    # Each note waits for the disk, and a batch that is done already has thousands of such results.
+    if not all(_is_there(store, file, written[file.path]) for file in files):
+        store.note_writing(written)
+        # The spec is written last, so that the files that belong to it exist when it appears.
+        for file in reversed(files):
+            _write(file)
+        store.note_written(written)
     earlier = earlier_sidecar_path(destination)
     if is_own_result(store, earlier):
         _take_away(store, earlier)
@@ -331,6 +333,17 @@ def _written(store: Store, file: OutputFile, source: Path, destination: Path) ->
     except OSError as error:
         raise _unwritable(file.path, error) from error
     return Written(hashlib.sha256(data).hexdigest(), source, destination, replaced)
+
+
+def _is_there(store: Store, file: OutputFile, written: Written) -> bool:
+    """Whether the file is as it is to be written, and is noted so. Raises ResultError."""
+    noted = store.written(file.path)
+    if noted is None or replace(noted, replaced=written.replaced, pending="") != written:
+        return False
+    try:
+        return not noted.pending and _holds(file.path, file.data)
+    except OSError as error:
+        raise _unwritable(file.path, error) from error
 
 
 def _write(file: OutputFile) -> None:

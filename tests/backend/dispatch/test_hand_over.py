@@ -15,9 +15,9 @@ from backend.dispatch import dispatcher, hand_over
 from backend.dispatch.courier import SENT_AHEAD
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.reorder import Move, move_jobs
-from backend.events import HandedOver, HandingOver, JobDone, JobPaused, JobPostponed
+from backend.events import HandedOver, HandingOver, JobDone, JobPaused, JobPostponed, JobSent
 from backend.store import Job, State, Store
-from remote.protocol import Request
+from remote.protocol import Accepted, Ask, Request
 from tests.support.near_box import NearBox, serving_near
 from tests.support.near_laptop import NearLaptop
 from tests.support.waiting import until
@@ -62,6 +62,27 @@ async def test_the_box_gets_all_jobs_while_it_works_on_the_first(
         assert box.told("finished") == []
         box.engine.let()
     assert laptop.of_kind(HandedOver) == [HandedOver("h100", _JOBS)]
+    assert len(laptop.of_kind(JobDone)) == _JOBS
+
+
+async def test_after_a_new_link_nothing_is_noted_of_what_the_box_still_has(
+    laptop: NearLaptop, box: NearBox
+) -> None:
+    async with handing_over(laptop, queue_thirty(laptop)):
+        await until(lambda: laptop.of_kind(HandedOver))
+        await until(lambda: len(laptop.store.in_states([State.RUNNING])) == _SLOTS)
+        sent = laptop.store.in_states([State.SENT])
+        box.sent.clear()
+        box.heard.clear()
+        box.cut()
+        await until(lambda: sum(isinstance(it, Accepted) for it in box.heard) >= _JOBS)
+        box.hears.clear()
+        assert laptop.store.in_states([State.SENT]) == sent
+        asked = [job for it in box.sent if isinstance(it, Ask) for job in it.jobs]
+        assert len(asked) == len(set(asked)) == _JOBS
+        box.hears.set()
+        box.engine.let()
+    assert len(laptop.of_kind(JobSent)) <= _JOBS
     assert len(laptop.of_kind(JobDone)) == _JOBS
 
 

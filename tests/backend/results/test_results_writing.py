@@ -443,6 +443,22 @@ def test_writing_the_same_again_is_no_trouble_even_if_the_queue_forgot(
             check_destination(forgetful, out / "dusk.json", source, force=False)
 
 
+def test_writing_the_same_again_changes_nothing_in_the_queue(
+    store: Store, finish: Finish, tmp_path: Path, out: Path
+) -> None:
+    spec = put(tmp_path / "scene.txt", "a tram\n")
+    jobs = finish(spec)
+    files = write_results(store, out / spec.name, jobs, force=False)
+    with closing(Store(store.path)) as other:
+        version = other.others_version()
+        assert write_results(store, out / spec.name, jobs, force=False) == files
+        assert other.others_version() == version
+        files[-1].unlink()
+        assert write_results(store, out / spec.name, jobs, force=False) == files
+        assert files[-1].exists()
+        assert other.others_version() != version
+
+
 def test_a_destination_that_is_not_there_may_be_written(store: Store, out: Path) -> None:
     check_destination(store, out / "deep" / "a.json", Path("a.json"), force=False)
 
