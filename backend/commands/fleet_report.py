@@ -24,7 +24,7 @@ class FleetReport:
     def expect(self, jobs: Iterable[Job], boxes: Sequence[str]) -> None:
         """Begin with the jobs of the run and the names of its boxes."""
         self._does = dict.fromkeys(boxes, "") if len(boxes) > 1 else {}
-        self._taken_by = {job.number: job.box for job in jobs}
+        self._taken_by = {job.number: job.box for job in jobs} if self._does else {}
 
     def hear(self, event: Event) -> None:
         """Note which box takes a job, and which has done one."""
@@ -64,8 +64,12 @@ def reassign_words(left: Iterable[Job], boxes: Sequence[str]) -> str:
 
 def done_by_box(jobs: Iterable[Job]) -> str:
     """Return how many of these jobs each box has done, in words; empty where they are no fleet's."""
-    jobs = tuple(jobs)
-    if not any(job.fleet for job in jobs):
+    done: Counter[str] = Counter()
+    is_of_fleet = False
+    for job in jobs:  # once: they may be read from the queue
+        is_of_fleet = is_of_fleet or bool(job.fleet)
+        if job.state is State.DONE:
+            done[job.box] += 1
+    if not is_of_fleet:
         return ""
-    done = Counter(job.box for job in jobs if job.state is State.DONE)
     return ", ".join(f"{safe(box)} {count}" for box, count in sorted(done.items()))

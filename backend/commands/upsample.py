@@ -19,7 +19,7 @@ from backend.commands.dry_run import show_plans
 from backend.commands.filter_specs import keep_matching
 from backend.commands.queue import open_user_queue
 from backend.commands.upsample_options import UpsampleOptions
-from backend.config import EngineName, Settings
+from backend.config import BoxSettings, EngineName, Settings
 from backend.console import say, to_terminal, warn
 from backend.dispatch.box_set_up import BoxSetUp
 from backend.dispatch.dispatcher import Dispatcher
@@ -54,13 +54,16 @@ from backend.specs.model import Scan, Spec
 from backend.specs.scan import scan
 from backend.specs.tables.columns import parse_columns
 from backend.standard_streams import working
-from backend.store import Job, State, Store, default_path
+from backend.store import State, Store, default_path
+from backend.store.stored_jobs import StoredJobs
 from backend.tokens import TextCounter
 from backend.video import VideoIndex
 
 _TAKES_IT = " (--include-upsampled takes it all the same)"
 _MOST_NAMED = 10
 """How many skipped files are named; the others are only counted."""
+_QUEUED_AT_ONCE = 1_000
+"""How many jobs are in memory while a batch is queued."""
 
 
 def upsample_batch(options: UpsampleOptions) -> ExitCode:
@@ -89,32 +92,49 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
         folder = resolve_folder(options.results_folder, Path.cwd(), named=is_named)
         batch = replace(batch, save_dir=folder)
     with open_user_queue() as store:
-        specs = _choose_specs(found, store, options, batch)
-        if not options.paths:
-            report = BatchReport(as_json=options.json)
-            jobs = [job for box in fleet for job in store.to_do(box) + undelivered_jobs(store, box)]
-            jobs += [job for job in store.untaken_jobs() if not fleet.keys().isdisjoint(job.boxes)]
+        if options.paths:
+            numbers, report = _queue_specs(found, store, options, batch, settings)
         else:
-            require_writable(batch.save_dir)
-            placed = find_places(specs, options.paths, batch, store, force=options.force)
-            for reason in {refused.reason: None for refused in placed.refused}:
-                warn(reason)
-            report = BatchReport(
-                as_json=options.json, refused=len(placed.refused) + len(found.broken)
-            )
-            _warn_of_misplaced(specs, settings.upsampling.media)
-            _tell_cost(placed, settings, batch)
-            if replaced := words_on_replaced(results_replaced_by(store, placed.orders)):
-                warn(replaced)
-            jobs = store.queue(same_frames_together(placed.orders))
-        set_ups = {
-            name: BoxSetUp.make(
-                name, {job.settings for job in jobs if name in job.boxes}, settings, store
-            )
-            for name in fleet
-        }
+            numbers, report = _numbers_left(store, fleet), BatchReport(as_json=options.json)
+        del found  # what a run works with is in the queue, and 100,000 specs take their room
+        jobs = StoredJobs(store, numbers)
+        wanted = {name: set[str]() for name in fleet}
+        for job in jobs:
+            for name in fleet.keys() & set(job.boxes):
+                wanted[name].add(job.settings)
+        set_ups = {name: BoxSetUp.make(name, wanted[name], settings, store) for name in fleet}
         report.expect(jobs, {name: set_up.pace for name, set_up in set_ups.items()})
         return _work(store, jobs, set_ups, options, report, settings)
+
+
+def _numbers_left(store: Store, fleet: Mapping[str, BoxSettings]) -> list[int]:
+    """Return the numbers of the jobs with which a run on these boxes goes on."""
+    jobs = [job for box in fleet for job in store.to_do(box) + undelivered_jobs(store, box)]
+    jobs += [job for job in store.untaken_jobs() if not fleet.keys().isdisjoint(job.boxes)]
+    return [job.number for job in jobs]
+
+
+def _queue_specs(
+    found: Scan, store: Store, options: UpsampleOptions, batch: Batch, settings: Settings
+) -> tuple[list[int], BatchReport]:
+    """Queue what can be queued of these specs, and return the numbers of the jobs."""
+    specs = _choose_specs(found, store, options, batch)
+    require_writable(batch.save_dir)
+    placed = find_places(specs, options.paths, batch, store, force=options.force)
+    for reason in {refused.reason: None for refused in placed.refused}:
+        warn(reason)
+    _warn_of_misplaced(specs, settings.upsampling.media)
+    _tell_cost(placed, settings, batch)
+    if replaced := words_on_replaced(results_replaced_by(store, placed.orders)):
+        warn(replaced)
+    orders = same_frames_together(placed.orders)
+    numbers: list[int] = []
+    with store.at_once():
+        for first in range(0, len(orders), _QUEUED_AT_ONCE):
+            queued = store.queue(orders[first : first + _QUEUED_AT_ONCE])
+            numbers += [job.number for job in queued]
+    report = BatchReport(as_json=options.json, refused=len(placed.refused) + len(found.broken))
+    return numbers, report
 
 
 def _warn_of_misplaced(specs: Sequence[Spec], media: Media) -> None:
@@ -182,7 +202,7 @@ def _refuse_ignored(options: UpsampleOptions) -> None:
 
 def _work(
     store: Store,
-    jobs: Sequence[Job],
+    jobs: StoredJobs,
     boxes: Mapping[str, BoxSetUp],
     options: UpsampleOptions,
     report: BatchReport,
@@ -233,13 +253,12 @@ def _work(
 
 async def _run_jobs(
     store: Store,
-    jobs: Sequence[Job],
+    jobs: StoredJobs,
     run: Callable[[Callable[[Event], None]], Coroutine[None, None, None]],
     report: BatchReport,
     settings: Settings,
 ) -> ExitCode:
     """Run the jobs, or follow the process that holds the lock while it runs them. Prints how they ended."""
-    numbers = [job.number for job in jobs]
     batch, stopped = BatchWatch(settings.announce.after), ""
 
     def hear(event: Event) -> None:
@@ -256,8 +275,8 @@ async def _run_jobs(
         stopped = error.problem
         raise
     finally:
-        report.conclude(store.jobs(numbers))
-        waiting = len(waiting_for_review(store).intersection(numbers))
+        report.conclude(jobs)
+        waiting = len(waiting_for_review(store).intersection(jobs.numbers))
         if waiting:
             wait = "1 result waits" if waiting == 1 else f"{waiting:,} results wait"
             say(f"{wait} for a review: `upsample results`, or key 4 of the app.")

@@ -152,11 +152,11 @@ class Dispatcher(Recipient[Ready]):
     async def add(self, jobs: Sequence[Job]) -> int:
         """Add jobs to the run, except those that it has already. Returns how many were added."""
         new = self._ledger.add(jobs)
-        for job in new:
-            self._waiting.forget_place(job.number)
-            self._unsendable.pop(job.number, None)
+        for number in new:
+            self._waiting.forget_place(number)
+            self._unsendable.pop(number, None)
             self._hand_over.begin_anew()
-        self._user_requests.forget(job.number for job in new)
+        self._user_requests.forget(new)
         await self._enqueue(new)
         return len(new)
 
@@ -211,8 +211,8 @@ class Dispatcher(Recipient[Ready]):
 
     # --- frames ---
 
-    async def _enqueue(self, unended: Sequence[Job]) -> None:
-        for job in unended:
+    async def _enqueue(self, unended: Iterable[int]) -> None:
+        for job in (job for number in unended for job in self._ledger.active([number])):
             if not (job.identity and job.state.on_box):
                 self._waiting.put(job)
             elif not await self._ledger.finish_from_store(job.identity, [job]):

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from pathlib import Path
 
 from backend.dispatch.done_event import done_event
 from backend.dispatch.draws import DrawAgain, judge
 from backend.dispatch.flight import Flight
+from backend.dispatch.packed_jobs import PackedJobs
 from backend.dispatch.prepare import Ready
 from backend.dispatch.result_files import ResultFiles
 from backend.dispatch.second_answers import keep_second_answer
@@ -30,7 +32,6 @@ from backend.events import (
     JobStarted,
     TextWritten,
 )
-from backend.results.undelivered import undelivered
 from backend.store import Job, State, Store
 from backend.troubles.explain import explain
 from remote.protocol import Answer, Cancelled, Durable, Failed, Finished, Refused
@@ -54,7 +55,7 @@ class Ledger:
         self._box = box
         self._watch = watch
         self.files = ResultFiles(store, watch, force=force)
-        self._remaining: dict[int, Job] = {}
+        self._remaining = PackedJobs()
         self.is_kept_open = False
         """Whether the run goes on without a job, because others may join it. Set by `keep_open`."""
         self._claimed: set[int] = set()
@@ -70,31 +71,30 @@ class Ledger:
 
     # --- the jobs of the run ---
 
-    async def begin(self, jobs: Sequence[Job]) -> list[Job]:
-        """Begin the run. Writes the results of jobs that are done already; returns the jobs to be done."""
-        unended = self.add(jobs)
+    async def begin(self, jobs: Iterable[Job]) -> list[int]:
+        """Begin the run. Writes the results of jobs that are done already; returns the numbers of the jobs to
+        be done.
+        """
+        numbers, unended = set(), []
+        ended_in: dict[Path, None] = {}
+        for job in jobs:
+            numbers.add(job.number)
+            if job.state.ended:
+                ended_in[job.destination] = None
+            unended += self.add([job])
         if not unended and not self.is_kept_open:
             self.all_ended.set()
-        named = {job.destination: None for job in jobs}
-        for destination in named:
-            if self.files.is_complete(destination):
-                await self.files.deliver(destination)
-        # Earlier runs may have been killed after they stored an answer and before they wrote its file.
-        numbers = {job.number for job in jobs}
-        for due in await asyncio.to_thread(undelivered, self._store, self._box):
-            if due.file not in named:
-                named[due.file] = None
-                await self.files.deliver(due.file, is_of_other_run=due.job.number not in numbers)
+        await self.files.begin(ended_in, self._box, numbers)
         return unended
 
-    def add(self, jobs: Sequence[Job]) -> list[Job]:
-        """Add jobs to the run, unless it has ended; returns those that were not part of it."""
+    def add(self, jobs: Iterable[Job]) -> list[int]:
+        """Add jobs to the run, unless it has ended; returns the numbers of those that were not part of it."""
         if self.all_ended.is_set():
             return []
         new = [job for job in jobs if not job.state.ended and job.number not in self._remaining]
         for job in new:
             self.adopt(job)
-        return new
+        return [job.number for job in new]
 
     def adopt(self, job: Job) -> None:
         """Make a job part of this run, whether it was in another run or has left this one."""

@@ -46,24 +46,27 @@ class Preparation:
     async def run(self) -> None:
         """Prepare one job after the other, until this task is cancelled. Several may run at once."""
         while True:
-            job = await self._waiting.next()
-            if self._user_requests.asks_to_cancel(job.number):
-                await self._ledger.cancel([job])
-            if not self._ledger.is_active(job.number):
-                continue
-            await self._ledger.prepare(job)
-            self.unsendable.pop(job.number, None)
-            try:
-                if not await fetch_media(self._fetcher, job, self._ledger.is_active):
-                    continue
-                ready = await self._preparer.prepare(job)
-            except UpsampleError as error:
-                await self._fail_unprepared(job, error)
-                continue
-            await self._ledger.note_prepared(ready)
-            if not await self._ledger.finish_from_store(ready.identity, [job]):
-                self._flights.join(ready.identity, job.number)
-                await self._waiting.put_ready(ready)
+            number = await self._waiting.next()
+            if self._user_requests.asks_to_cancel(number):
+                await self._ledger.cancel(self._ledger.active([number]))
+            for job in self._ledger.active([number]):
+                await self._prepare(job)
+
+    async def _prepare(self, job: Job) -> None:
+        """Prepare a job, and put it among those that can be sent."""
+        await self._ledger.prepare(job)
+        self.unsendable.pop(job.number, None)
+        try:
+            if not await fetch_media(self._fetcher, job, self._ledger.is_active):
+                return
+            ready = await self._preparer.prepare(job)
+        except UpsampleError as error:
+            await self._fail_unprepared(job, error)
+            return
+        await self._ledger.note_prepared(ready)
+        if not await self._ledger.finish_from_store(ready.identity, [job]):
+            self._flights.join(ready.identity, job.number)
+            await self._waiting.put_ready(ready)
 
     async def _fail_unprepared(self, job: Job, error: UpsampleError) -> None:
         """Fail a job whose request cannot be made any more, unless its earlier request has an answer.

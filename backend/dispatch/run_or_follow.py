@@ -17,6 +17,7 @@ from backend.dispatch.poll import POLL_SECONDS, poll_queue_changes
 from backend.errors import QueueTaken, UpsampleError, first_of
 from backend.events import DispatcherChanged, Event
 from backend.store import Job, Store
+from backend.store.stored_jobs import StoredJobs
 
 MakeDispatcher = Callable[[Callable[[Event], None]], Dispatcher]
 """Makes a Dispatcher that calls the given function with every event."""
@@ -108,7 +109,7 @@ class _Run:
         this process.
         """
         # Read again: the process that held the lock before may have finished some jobs and removed others.
-        jobs = await asyncio.to_thread(self.store.jobs, numbers)
+        jobs = StoredJobs(self.store, sorted(await asyncio.to_thread(self.store.existing, numbers)))
         if not jobs:
             return
         box = jobs[0].box

@@ -134,7 +134,7 @@ class Taker:
 
     async def _give_back(self, numbers: Sequence[int], member: FleetMember, ledger: Ledger) -> None:
         """Give back these jobs, which were taken and wait here. What may be on the box stays with it."""
-        jobs = self._waiting.withdraw(frozenset(numbers))
+        jobs = ledger.active(self._waiting.withdraw(frozenset(numbers)))
         if jobs:
             self._taken.difference_update(job.number for job in jobs)
             await ledger.give_back(jobs)

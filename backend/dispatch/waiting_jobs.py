@@ -28,9 +28,9 @@ class WaitingJobs:
         """How often a job was added whose frames are to be drawn."""
         self._places: dict[int, float] = {}
         """The place of each job, by its number, as it was heard last."""
-        self._to_prepare: PriorityQueue[Job] = PriorityQueue(self._place)
+        self._to_prepare: PriorityQueue[int] = PriorityQueue(self.place_of)
         self._ready: PriorityQueue[Ready] = PriorityQueue(
-            lambda ready: self._place(ready.job), PREPARED_AHEAD
+            lambda ready: self._places.get(ready.job.number, ready.job.place), PREPARED_AHEAD
         )
 
     def __bool__(self) -> bool:
@@ -40,10 +40,10 @@ class WaitingJobs:
         """Add a job whose frames are to be drawn."""
         self.puts += 1
         self._places.setdefault(job.number, job.place)
-        self._to_prepare.put_nowait(job)
+        self._to_prepare.put_nowait(job.number)
 
-    async def next(self) -> Job:
-        """Wait for the next job whose frames are to be drawn."""
+    async def next(self) -> int:
+        """Wait for the next job whose frames are to be drawn, and return its number."""
         return await self._to_prepare.get()
 
     async def put_ready(self, ready: Ready) -> None:
@@ -53,14 +53,13 @@ class WaitingJobs:
     def numbers(self) -> list[int]:
         """Return the numbers of the jobs that wait here, those first that will be sent first."""
         ready = [it.job.number for it in self._ready.items()]
-        return ready + [job.number for job in self._to_prepare.items()]
+        return ready + self._to_prepare.items()
 
-    def withdraw(self, numbers: Collection[int]) -> list[Job]:
-        """Take those of these jobs away that wait here, and return them."""
-        return [
-            *self._to_prepare.withdraw(lambda job: job.number in numbers),
-            *(it.job for it in self._ready.withdraw(lambda ready: ready.job.number in numbers)),
-        ]
+    def withdraw(self, numbers: Collection[int]) -> list[int]:
+        """Take those of these jobs away that wait here, and return their numbers."""
+        ready = self._ready.withdraw(lambda ready: ready.job.number in numbers)
+        waiting = self._to_prepare.withdraw(lambda number: number in numbers)
+        return [*waiting, *(it.job.number for it in ready)]
 
     @property
     def may_send(self) -> bool:
@@ -95,6 +94,3 @@ class WaitingJobs:
     def place_of(self, number: int) -> float:
         """Return the place of a job; a job of which none was heard comes last."""
         return self._places.get(number, math.inf)
-
-    def _place(self, job: Job) -> float:
-        return self._places.get(job.number, job.place)

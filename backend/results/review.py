@@ -146,6 +146,8 @@ def chosen_file(job: Job) -> Path:
 
 def waiting_for_review(store: Store) -> set[int]:
     """Return the numbers of the jobs whose results are held and undecided. Blocks."""
+    if not store.has_held():
+        return set()
     return {
         job.number
         for _, decisions in decisions_by_place(store)

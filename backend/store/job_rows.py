@@ -111,7 +111,8 @@ def job_of(row: sqlite3.Row) -> Job:
         values["target"] = read_target(values["target"])
         values["generation"] = read_generation(values["generation"])
         values["draws"] = read_draws(values["draws"])
-        values["settings"] = sys.intern(values["settings"])  # the same for thousands of jobs
+        for name in ("box", "settings"):
+            values[name] = sys.intern(values[name])  # the same for thousands of jobs
         return Job(**values)
     except (TypeError, ValueError) as error:
         raise Damaged(f"job {row['number']} is not as it was written: {error}") from error

@@ -120,6 +120,14 @@ class Jobs(Database):
             ).fetchall()
         return [row["settings"] for row in rows]
 
+    def has_held(self) -> bool:
+        """Return whether there is a job that is done and held for review, decided or not."""
+        with self._using() as db:
+            found = db.execute(
+                "SELECT 1 FROM jobs WHERE held AND state = ? LIMIT 1", (State.DONE,)
+            ).fetchone()
+        return found is not None
+
     def boxes_with_work(self) -> list[str]:
         """Return the names of the boxes that have jobs which have not ended, or may take such jobs."""
         with self._using() as db:

@@ -15,7 +15,7 @@ import pytest
 
 from backend.box import backoff, reconnect
 from backend.dispatch import dispatcher as dispatch
-from backend.dispatch import ledger
+from backend.dispatch import result_files
 from backend.dispatch.courier import SENT_AHEAD
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.prepare import Preparer, Ready
@@ -316,7 +316,7 @@ async def test_the_box_is_told_of_a_request_that_is_found_while_the_run_still_be
         assert goes_on.wait(BOUND)
         return undelivered(store, box)
 
-    monkeypatch.setattr(ledger, "undelivered", look_long)
+    monkeypatch.setattr(result_files, "undelivered", look_long)
     dispatcher = scene.dispatcher()
     async with asyncio.timeout(BOUND):
         run = asyncio.create_task(dispatcher.run(scene.store.jobs([job.number])))
