@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from remote.engines.ray.bounded import bounded
 from remote.engines.ray.cluster import CannotJoin, Cluster, Lost, Replica
-from remote.engines.ray.keeping import Keeper, Kept, Life
+from remote.engines.ray.keeping import Keeper, Kept
+from remote.engines.ray.life import Life
 from remote.engines.ray.messages import (
     AWAY,
     ENDED,
@@ -216,6 +217,7 @@ def _sum(values: Sequence[N | None]) -> N | None:
 
 
 def _gone(number: int, where: str, life: Life) -> Trouble:
+    life.repeated.add(number)
     kind, words = (ENDED, where) if life.was_asked else (GONE, f"{where} is lost")
     return Trouble(number, kind, f"{words}: {life.lost.result()}")
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from remote.engines.ray.bounded import bounded
 from remote.engines.ray.cluster import Cluster, ClusterNode, Lost, Replica
 from remote.engines.ray.head_watch import HeadWatch
+from remote.engines.ray.life import SILENCE_SECONDS, Life
+from remote.engines.ray.losses import Loss, Losses
 from remote.engines.ray.messages import News, ReplicaSetState, Said, Trouble
 from remote.engines.ray.replica_set import (
     Phase,
@@ -28,8 +30,6 @@ _NODES_SECONDS = 2.0
 _QUICK_LOOK_SECONDS = 0.5
 _LOOK_SECONDS = 1.5
 """Seconds between two looks at a replica that starts, and at one that answers."""
-_SILENCE_SECONDS = 10.0
-"""Seconds after which a replica that does not answer a look is lost."""
 _PLACE_SECONDS = 60.0
 """Seconds in which a replica should get a place in the cluster."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
@@ -37,26 +37,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _CLOSE_SECONDS = 20.0
 _RESTART_SECONDS = 10.0
 """Seconds in which a replica that is to be started anew ends its model server itself."""
-
-
-@dataclass
-class Life:
-    """A replica from one start to its end."""
-
-    replica: Replica
-    lost: asyncio.Future[str]
-    """Why it is lost, once it is."""
-    was_asked: bool = False
-    """Whether somebody has asked for its end."""
-
-    def lose(self, why: str) -> None:
-        if not self.lost.done():
-            self.lost.set_result(why)
-
-    def raise_if_lost(self) -> None:
-        """Raise Lost if it is."""
-        if self.lost.done():
-            raise Lost(self.lost.result())
 
 
 @dataclass
@@ -89,6 +69,7 @@ class Keeper:
         self._nodes: tuple[ClusterNode, ...] = ()
         self._changed = asyncio.Event()
         self._told: ReplicaSetState | None = None
+        self._losses = Losses()
 
     async def run(self) -> None:
         """Keep them until cancelled. `end` ends them."""
@@ -191,6 +172,8 @@ class Keeper:
         else:
             self._warn(self._head.note_answer())
         self._set.nodes = len(self._nodes)
+        for words in self._losses.tell(node.name for node in self._nodes):
+            self._warn(words)
         gpus = [node.gpus for node in self._nodes]
         wanted = replicas_wanted(self._replicas, self._gpus, gpus)
         left = {it.number for it in self._set.members if self._has_left_drained(it)}
@@ -227,7 +210,6 @@ class Keeper:
                 was_ready, why = await self._live(kept)
                 if not why:
                     continue
-                self._say("warning", f"replica {member.number} is lost: {why}")
                 member.lose(why)
                 self._change()
                 if was_ready:
@@ -265,7 +247,7 @@ class Keeper:
                 was_ready = was_ready or member.state is Phase.READY
                 pause = _LOOK_SECONDS if member.state is Phase.READY else _QUICK_LOOK_SECONDS
                 await asyncio.wait([life.lost], timeout=pause)
-                news = await _look(life)
+                news = await life.look()
             self._say("info", f"replica {member.number} is given back")
             await bounded(replica.close(), _CLOSE_SECONDS)
             member.give_back()
@@ -278,12 +260,17 @@ class Keeper:
                     with contextlib.suppress(Lost, asyncio.TimeoutError):
                         await bounded(life.replica.close(), _RESTART_SECONDS)
         except asyncio.TimeoutError:
-            why = f"it has not answered for {_SILENCE_SECONDS:.0f} s"
+            why = f"it has not answered for {SILENCE_SECONDS:.0f} s"
         finally:
             kept.life = None
             if life is not None:
                 life.lose(why or "it was given back")
                 life.replica.kill()
+        if why:
+            node = news.node if news is not None else ""
+            repeated = set() if life is None else life.repeated
+            repeated.update(member.in_flight)
+            self._losses.note(Loss(member.number, node, why, repeated))
         return was_ready, why
 
     async def _until_placed(self, kept: Kept, life: Life) -> News:
@@ -374,20 +361,6 @@ class Keeper:
 
 def _without_load(state: ReplicaSetState) -> ReplicaSetState:
     return replace(state, each=tuple(replace(it, in_flight=0) for it in state.each))
-
-
-async def _look(life: Life) -> News:
-    """Ask the replica how it is. Raises Lost as soon as it is lost, and TimeoutError when it is silent."""
-    looking = asyncio.ensure_future(life.replica.look())
-    try:
-        waiting: list[asyncio.Future[News] | asyncio.Future[str]] = [looking, life.lost]
-        await asyncio.wait(waiting, timeout=_SILENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        life.raise_if_lost()
-        if not looking.done():
-            raise asyncio.TimeoutError
-        return looking.result()
-    finally:
-        looking.cancel()
 
 
 async def _close(replica: Replica) -> None:

@@ -30,6 +30,7 @@ from tests.remote.engines.ray_bench import (
     stop,
 )
 from tests.support.ray_clusters import RayNodes, ray_cluster
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 
@@ -71,6 +72,10 @@ async def test_what_was_in_flight_on_a_lost_replica_alone_is_done_again(
 
     answers = await run_batch(bench, disturb)
     check(bench, answers, lost_slots=SLOTS)
+    if what == "node":
+        log = bench.box.place.log
+        await until(lambda: "has left the cluster, with replica" in log.read_text())
+        assert log.read_text().count("has left the cluster") == 1
     await stop(bench)
 
 

@@ -164,6 +164,10 @@ class Bench:
         return told.refusal
 
     @property
+    def warnings(self) -> list[str]:
+        return [it.text for it in self.of(Said) if isinstance(it, Said) and it.level == "warning"]
+
+    @property
     def states(self) -> list[str]:
         return [it.state for it in self.replicas.each]
 
@@ -220,8 +224,10 @@ async def test_what_runs_on_a_lost_replica_is_gone_and_the_replica_is_started_ag
     await bench.ready()
     assert len(bench.cluster.replicas) == 3
     assert [it.restarts for it in bench.replicas.each] == [1, 0]
-    lines = [it.text for it in bench.of(Said) if isinstance(it, Said) and it.level == "warning"]
-    assert lines == ["replica 0 is lost: its node is dead"]
+    await until(lambda: bench.warnings)
+    assert bench.warnings == [
+        "replica 0 on a is lost: its node is dead; the request that it worked on begins anew on another one"
+    ]
 
 
 async def test_a_replica_that_could_not_begin_passes_the_request_on(bench: Bench) -> None:
@@ -267,6 +273,7 @@ async def test_a_node_that_goes_takes_its_replica_and_one_that_comes_gets_one(be
     bench.cluster.replicas[1].lost = "its node is dead"
     await bench.ready(slots=2)
     await until(lambda: bench.replicas.nodes == 1)
+    await until(lambda: bench.warnings == ["node b has left the cluster, with replica 1"])
     bench.cluster.alive = NODES
     await bench.ready(slots=4)
 
@@ -310,7 +317,7 @@ async def test_what_runs_on_a_replica_that_is_started_anew_has_ended_and_is_no_l
     await bench.ready()
     assert bench.cluster.replicas[0].is_closed
     assert [it.restarts for it in bench.replicas.each] == [1, 0]
-    assert not [it for it in bench.of(Said) if isinstance(it, Said) and it.level == "warning"]
+    assert not bench.warnings
 
 
 async def test_a_replica_that_is_silent_is_started_anew_at_once(bench: Bench) -> None:
