@@ -267,7 +267,7 @@ async def test_an_edit_is_accepted_as_it_was_left(
         await until(pilot, lambda: decisions(page)["robot_office"] == "undecided")
         # After an undo, the editor begins with what the user made of the text.
         set_editor(monkeypatch, "t.replace('tea cup', 'tea bowl')")
-        await pilot.press("k", "e")
+        await pilot.press("home", "e")
         await until(pilot, lambda: decisions(page)["robot_office"] == "edited")
         assert "tea bowl" in await written(pilot, tmp_path, "robot_office")
 
