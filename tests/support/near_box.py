@@ -12,7 +12,10 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import get_args
+
+import pytest
 
 from backend.box.asker import Asker
 from backend.box.link import Box, JournalCursor, OnStale
@@ -275,3 +278,22 @@ async def serving_near(
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
         box.journal.close()
+
+
+@contextlib.asynccontextmanager
+async def looked_at(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType
+) -> AsyncIterator[NearBox]:
+    """A box to which this module of the backend opens links that only look."""
+    async with serving_near(folder / "box", 1) as near:
+
+        @contextlib.asynccontextmanager
+        async def open_link(
+            box: Box, asker: Asker, seen: JournalCursor, *, look: bool
+        ) -> AsyncIterator[NearLink]:
+            assert look  # no daemon is replaced
+            async with near.open_link(box, asker, seen, look=look, on_stale=lambda _: None) as link:
+                yield link
+
+        monkeypatch.setattr(module, "open_link", open_link)
+        yield near

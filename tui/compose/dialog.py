@@ -44,7 +44,7 @@ from tui.host import AppHost, host_of
 from tui.shell.defects import TellsDefects
 from tui.text import MUTED, paragraphs
 from tui.widgets.choice import Choice
-from tui.widgets.form import choice_in, form_line, text_in
+from tui.widgets.form import FORM_KEYS, choice_in, form_line, text_in
 from tui.widgets.plain_text import PlainText
 
 _LABELS = {
@@ -106,8 +106,7 @@ class ComposeDialog(TellsDefects, ModalScreen[Made | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "make", "make", priority=True),
         Binding("escape", "leave", "close"),
-        Binding("down", "app.focus_next", "next", show=False),
-        Binding("up", "app.focus_previous", "before", show=False),
+        *FORM_KEYS,
     ]
 
     def __init__(self, specs: Sequence[Spec], cwd: Path) -> None:

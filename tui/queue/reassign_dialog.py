@@ -20,7 +20,7 @@ from tui.shell.defects import TellsDefects
 from tui.text import MUTED, one_line
 from tui.widgets.amounts import counted
 from tui.widgets.choice import Choice
-from tui.widgets.form import choice_in
+from tui.widgets.form import FORM_KEYS, choice_in
 from tui.widgets.plain_text import PlainText
 from tui.widgets.status_text import engine_text
 
@@ -44,8 +44,7 @@ class ReassignDialog(TellsDefects, ModalScreen[Reassignment | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "give", "give", priority=True),
         Binding("escape", "dismiss(None)", "close"),
-        Binding("down", "app.focus_next", "next", show=False),
-        Binding("up", "app.focus_previous", "before", show=False),
+        *FORM_KEYS,
     ]
 
     def __init__(self, settings: Settings, chosen: Sequence[Job], had: Sequence[Job]) -> None:

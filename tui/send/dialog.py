@@ -39,7 +39,7 @@ from tui.shell.defects import TellsDefects
 from tui.text import one_line, paragraphs
 from tui.widgets.amounts import counted
 from tui.widgets.choice import Choice
-from tui.widgets.form import choice_in, form_line, text_in
+from tui.widgets.form import FORM_KEYS, choice_in, form_line, text_in
 from tui.widgets.plain_text import PlainText
 from tui.widgets.status_text import engine_text
 
@@ -92,8 +92,7 @@ class UpsampleDialog(TellsDefects, ModalScreen[ToSend | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "send", "send", priority=True),
         Binding("escape", "dismiss(None)", "close"),
-        Binding("down", "app.focus_next", "next", show=False),
-        Binding("up", "app.focus_previous", "before", show=False),
+        *FORM_KEYS,
     ]
 
     def __init__(

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.widgets import Input
 
 from tui.widgets.choice import Choice
 from tui.widgets.typed_line import LineInput
+
+FORM_KEYS = (
+    Binding("down", "app.focus_next", "next", show=False),
+    Binding("up", "app.focus_previous", "before", show=False),
+)
+"""The keys that go from field to field."""
 
 
 def form_line(name: str, value: str, example: str, *, integer: bool = False) -> Input:

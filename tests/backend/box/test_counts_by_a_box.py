@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from backend.box import token_counts
-from backend.box.asker import Asker, UnattendedAsker
-from backend.box.link import Box, JournalCursor
+from backend.box.asker import UnattendedAsker
+from backend.box.link import Box
 from backend.box.token_counts import count_on_box
 from backend.errors import BoxUnusable
 from remote.protocol import Setup
-from tests.support.near_box import NearBox, NearLink, serving_near
+from tests.support.near_box import looked_at
 
 BOX = Box("h100", "gpu", Setup("/root", "sketch", "", 1.0))
-
-
-@contextlib.asynccontextmanager
-async def reachable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[NearBox]:
-    async with serving_near(folder / "box", 1) as near:
-
-        @contextlib.asynccontextmanager
-        async def open_link(
-            box: Box, asker: Asker, seen: JournalCursor, *, look: bool
-        ) -> AsyncIterator[NearLink]:
-            assert look  # a dry run replaces no daemon
-            async with near.open_link(box, asker, seen, look=look, on_stale=lambda _: None) as link:
-                yield link
-
-        monkeypatch.setattr(token_counts, "open_link", open_link)
-        yield near
 
 
 async def test_each_text_is_counted_and_what_cannot_be_counted_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = [("be brief", f"{'dusk ' * number}") for number in range(50)]
-    async with reachable(tmp_path, monkeypatch):
+    async with looked_at(tmp_path, monkeypatch, token_counts):
         asked = [*texts, ("", "long " * 1000)]
         counted = await count_on_box(BOX, UnattendedAsker(), asked)
         assert await count_on_box(BOX, UnattendedAsker(), []) == []
@@ -49,7 +31,7 @@ async def test_each_text_is_counted_and_what_cannot_be_counted_is_none(
 async def test_a_box_of_an_earlier_version_is_not_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with reachable(tmp_path, monkeypatch) as near:
+    async with looked_at(tmp_path, monkeypatch, token_counts) as near:
         near.protocol = 6
         with pytest.raises(BoxUnusable, match="an earlier version"):
             await count_on_box(BOX, UnattendedAsker(), [("", "dusk")])

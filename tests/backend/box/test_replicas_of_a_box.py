@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from backend.box import replica_changes as module
-from backend.box.asker import Asker, UnattendedAsker
-from backend.box.link import Box, JournalCursor
+from backend.box.asker import UnattendedAsker
+from backend.box.link import Box
 from backend.box.replica_changes import change_replica
 from backend.box.replicas import (
     ReplicaRow,
@@ -28,7 +26,7 @@ from remote.protocol import (
     Setup,
     Status,
 )
-from tests.support.near_box import NearBox, NearLink, serving_near
+from tests.support.near_box import looked_at
 
 BOX = Box("lab", "lab-head", Setup("/root", "ray", "", 1.0))
 PARTS = (PartLoad("0", 3, 1, 0.25, 120.0), PartLoad("1", 2, 0, 0.5))
@@ -78,26 +76,10 @@ def test_a_new_start_says_what_it_repeats(row: ReplicaRow, shown: str, repeated:
     assert repeated in restart_words(row)
 
 
-@contextlib.asynccontextmanager
-async def reachable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[NearBox]:
-    async with serving_near(folder / "box", 1) as near:
-
-        @contextlib.asynccontextmanager
-        async def open_link(
-            box: Box, asker: Asker, seen: JournalCursor, *, look: bool
-        ) -> AsyncIterator[NearLink]:
-            assert look  # whatever its setup is
-            async with near.open_link(box, asker, seen, look=look, on_stale=lambda _: None) as link:
-                yield link
-
-        monkeypatch.setattr(module, "open_link", open_link)
-        yield near
-
-
 async def test_a_box_does_it_or_says_why_not_and_one_of_an_earlier_version_is_not_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with reachable(tmp_path, monkeypatch) as near:
+    async with looked_at(tmp_path, monkeypatch, module) as near:
         await change_replica(BOX, UnattendedAsker(), "3", DRAIN)
         asked = [message for message in near.sent if isinstance(message, ChangeReplica)]
         assert asked == [ChangeReplica(1, "3", DRAIN)]
