@@ -17,6 +17,9 @@ from backend.specs.quoting import printable
 MUTED = "$foreground-muted"
 """The theme's colour for what matters less than the text around it."""
 
+CHOSEN = "◉"
+"""The sign of the one of several that is used."""
+
 DOT = ("  ·  ", "$foreground-disabled")
 """Stands between the parts of a title."""
 

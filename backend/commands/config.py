@@ -114,7 +114,7 @@ def show_profiles(*, as_json: bool) -> ExitCode:
         for file, profile in found:
             shown.add_row(
                 safe(file.name),
-                "●" if _is_chosen(file.name, chosen) else "",
+                "chosen" if _is_chosen(file.name, chosen) else "",
                 _fits_text(profile),
                 profile.vision.family,
                 safe(profile.description),

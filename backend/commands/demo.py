@@ -179,7 +179,7 @@ def _show(result: Result, settings: Settings) -> None:
     facts.add_row("text", f"{budget.text:,} tokens")
     facts.add_row("vision", f"{budget.vision:,} tokens")
     facts.add_row("prompt", f"{budget.prompt_tokens:,} of {budget.limit:,}")
-    facts.add_row("answer", f"{budget.reserve:,} kept free")
+    facts.add_row("reserve", f"{budget.reserve:,}, kept free for the answer")
     facts.add_row("verdict", verdict_text(budget.verdict))
     beside = Table(box=ROUNDED, expand=True, title=_title(result), title_style="bold")
     beside.add_column("prompt", ratio=2)

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.text import Text
 
 from backend.commands.fit import frames_wanted
-from backend.commands.verdict_text import tokens_text, verdict_text
+from backend.commands.verdict_text import tokens_text, verdict_legend, verdict_text
 from backend.config import Settings, load_settings
 from backend.console import out, safe, table, warn, write_csv, write_json
 from backend.errors import InputError, MediaError
@@ -280,7 +280,8 @@ def _show_table(rows: Sequence[Estimate], calibration: Calibration | None, box: 
         out().print(
             f"prompt: {first.overhead} + text + vision tokens. "
             "linear: vision tokens by the rule of thumb.\n"
-            f"Verdicts keep {first.reserve} more for the answer; largest is the largest size to fit."
+            f"A reserve of {first.reserve} is kept for the answer; largest: the largest size that fits.\n"
+            f"{verdict_legend()}"
         )
         if any(row.name.startswith(_COSMOS3) for row in rows):
             out().print("C3 is a size of Cosmos 3; the others are those of Transfer1.")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from backend.commands.verdict_text import verdict_text
+from backend.commands.verdict_text import verdict_legend, verdict_text
 from backend.console import out, safe, table, warn
 from backend.limits.markdown_tables import (
     SIGNS,
@@ -60,8 +60,8 @@ def _show_sizes(report: LimitsReport, frames: int) -> None:
         )
     out().print(shown)
     _say(
-        f"The bar is the context of {report.contexts[0]:,}. {_legend()}; {report.reserve} are kept for the "
-        "answer. linear: vision tokens by the rule of thumb."
+        f"The bar is the context of {report.contexts[0]:,}. {verdict_legend()}; the reserve of "
+        f"{report.reserve} is kept for the answer. linear: vision tokens by the rule of thumb."
     )
     if report.estimated:
         _say("≈ is an upper estimate: this model's own tokenizer is not known here.")
@@ -76,10 +76,6 @@ def _say(text: str) -> None:
 def _short(context: int) -> str:
     """Return a context length in short: "4k" for 4,096."""
     return f"{context // 1024}k" if context % 1024 == 0 else f"{context}"
-
-
-def _legend() -> str:
-    return ", ".join(f"{sign} {verdict}" for verdict, sign in SIGNS.items())
 
 
 def _measured(report: LimitsReport, frames: int) -> dict[str, int | None]:

@@ -130,6 +130,13 @@ class Upsampling(ConfigTable):
         return found or self.model_copy(update={"profile": OTHERWISE})
 
     @property
+    def resize(self) -> str:
+        """What `--resize` calls the choice of a size: "auto", "safe" or "off"."""
+        if not self.auto_resize:
+            return "off"
+        return "safe" if self.fit is Fit.SAFE else "auto"
+
+    @property
     def of_fitting_profiles(self) -> tuple[Upsampling, ...]:
         """With the profile AUTO, the settings for each profile that names specs which it fits."""
         return tuple({own.profile: own for own in self._by_kind.values()}.values())

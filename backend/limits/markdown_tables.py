@@ -8,7 +8,7 @@ from backend.limits.estimates import EstimateRow, Largest
 from backend.limits.measurement import Confirmed, MeasuredSize, Measurement
 from backend.limits.report import LimitsReport, gib_text
 from backend.sizes import AspectRatio, Size
-from backend.tokens import Verdict
+from backend.tokens import NEAR_MEANS, Verdict
 
 SIGNS = {Verdict.FITS: "✓", Verdict.NEAR: "~", Verdict.EXCEEDS: "✗"}
 
@@ -175,9 +175,9 @@ def report_page(report: LimitsReport) -> str:
     """Return all tables under headings, for `limits.md`."""
     parts = [
         "# What frames cost, and what fits\n",
-        f"Profile `{report.profile}`; a prompt of {report.text} tokens, and {report.reserve} kept for the "
-        f"answer. The prompt takes {report.overhead} + text + vision tokens. ✓ fits, ~ takes nine tenths or "
-        "more, ✗ does not fit; the number is what is left, or too many.\n",
+        f"Profile `{report.profile}`; a prompt of {report.text} tokens, and a reserve of "
+        f"{report.reserve} for the answer. The prompt takes {report.overhead} + text + vision tokens. "
+        f"✓ fits, ~ fits, {NEAR_MEANS}, ✗ exceeds; the number is what is left, or too many.\n",
     ]
     for frames in report.frame_counts:
         parts += [f"## {frames_text(frames)}\n", size_table(report, frames), ""]

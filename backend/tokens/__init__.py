@@ -6,7 +6,7 @@ their correction by what a server counts, `budget` the sum and its verdict, `fit
 that fits.
 """
 
-from backend.tokens.budget import Budget, Verdict
+from backend.tokens.budget import NEAR_MEANS, Budget, Verdict
 from backend.tokens.families import FAMILIES, Family
 from backend.tokens.fitting_size import fit, next_size, sizes_worth_sending
 from backend.tokens.measured import (
@@ -36,6 +36,7 @@ __all__ = [
     "FAMILIES",
     "LINEAR",
     "MISTRAL_SMALL",
+    "NEAR_MEANS",
     "PIXTRAL",
     "QWEN2_VL",
     "QWEN3_VL",

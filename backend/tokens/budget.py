@@ -19,6 +19,10 @@ class Verdict(StrEnum):
     """It does not fit: the model server would refuse the request, or cut the answer off."""
 
 
+NEAR_MEANS = "a tenth free at most"
+"""What every legend says of `Verdict.NEAR`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """The tokens that one request takes of the context."""

@@ -6,15 +6,17 @@ from textual.content import Content
 
 from backend.events import LinkState
 from backend.store import State
+from backend.tokens import NEAR_MEANS
 from tui.queue.job_states import shown_state
 from tui.settings.rows import OVERRULED
+from tui.text import CHOSEN
 from tui.tokens.verdicts import Standing
 from tui.widgets.status_text import link_text
 
 _WIDTH = 18
 _VERDICTS = {
-    Standing.FITS: "prompt, frames and answer fit the limit",
-    Standing.NEAR: "they fit, and take nine tenths of it or more",
+    Standing.FITS: "prompt, frames and the reserve for the answer fit the limit",
+    Standing.NEAR: f"they fit, with {NEAR_MEANS}",
     Standing.EXCEEDS: "they do not fit, at any size that may be sent",
     Standing.REFUSED: "it cannot be sent for another reason",
 }
@@ -56,6 +58,7 @@ def legend(page: str) -> dict[str, list[Content]]:
     if page == "settings":
         groups["Settings"] = [
             _line(Content.styled("■ □", "bold"), "yes, no"),
+            _line(Content.styled(CHOSEN, "bold $primary"), "the box or the value that is used"),
             _line(Content.styled(OVERRULED, "$text-warning"), "counts more than your own file"),
         ]
     return groups

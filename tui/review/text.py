@@ -116,7 +116,7 @@ def cells(
     name = cut_apart(one_line(prompt.name), columns.name - 1, beside)
     return [
         ("▸" if current else " ", "cursor-glyph"),
-        ("● " if marked else "  ", "mark"),
+        ("■ " if marked else "  ", "mark"),
         (left(f"{GLYPHS[decision]} {decision}", columns.state), decision.value),
         (left(name, columns.name), "name"),
         (right(f"×{several}" if several > 1 else "", columns.candidates), "count"),

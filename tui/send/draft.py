@@ -80,13 +80,12 @@ class Chosen:
 def first_options(settings: Settings, save_dir: Path) -> SendOptions:
     """Return the options that the dialog begins with."""
     own = settings.upsampling
-    resize = "off" if not own.auto_resize else "safe" if own.fit is Fit.SAFE else "auto"
     return SendOptions(
         box=",".join(settings.chosen),
         candidates="1",
         seed="0",
         frames=str(own.frames_to_extract),
-        resize=resize,
+        resize=own.resize,
         max_resolution=own.max_upsample_resolution,
         save_dir=str(save_dir),
         review=False,

@@ -23,7 +23,7 @@ HELP: HelpGroups = {
         HelpRow("add a box", "add_box"),
         HelpRow("remove a box", "remove_box"),
         HelpRow("doctor: look at all that a batch needs there", "doctor(False)"),
-        HelpRow("the same, and start the model", "doctor(True)"),
+        HelpRow("look at a box, and start the model there", "doctor(True)"),
         HelpRow("reach it now, if jobs wait for it", "reach"),
     ),
 }

@@ -20,7 +20,7 @@ from tui.settings.rows import (
 )
 from tui.settings.text import host_text
 from tui.state.live import LiveBox
-from tui.text import cut, left, one_line
+from tui.text import CHOSEN, cut, left, one_line
 from tui.widgets.own_keys import named_keys
 from tui.widgets.row_list import CurrentChanged, Piece, RowList
 from tui.widgets.status_text import engine_text, link_text
@@ -92,7 +92,7 @@ class SettingList(RowList[SettingsListing]):
         engine = max(8, width - 5 - _BOX - _HOST - _LINK)
         return [
             (fold, "muted"),
-            ("● " if row.chosen else "○ ", "glyph" if row.chosen else "muted"),
+            (f"{CHOSEN} " if row.chosen else "  ", "glyph"),
             (name, "name"),
             (left(cut(host_text(row.box), _HOST - 1), _HOST), "value"),
             (left(cut(engine_text(row.box), engine - 1), engine), "muted"),

@@ -9,7 +9,7 @@ from backend.config.survey import SettingEntry, ValueKind
 from backend.events import LinkState
 from tui.settings.rows import DEFAULTS, BoxGroup, shown_value, why_not_here
 from tui.state.live import LiveBox
-from tui.text import MUTED, one_line, paragraphs
+from tui.text import CHOSEN, MUTED, one_line, paragraphs
 from tui.widgets.status_text import engine_text, link_text
 
 _HINTS = {
@@ -47,7 +47,7 @@ def describe_group(group: BoxGroup, live: LiveBox | None) -> Content:
     keys += [
         ("→", "show its settings"),
         ("d", "look at everything that a batch needs there"),
-        ("D", "the same, and start the model"),
+        ("D", "look at it, and start the model there"),
         ("r", "reach it now"),
         ("x", "remove it"),
     ]
@@ -81,8 +81,8 @@ def _value(entry: SettingEntry) -> Content:
 
 def _choice(choice: str, entry: SettingEntry) -> Content:
     if choice == entry.value:
-        return Content.styled(f"● {one_line(choice)}", "bold $primary")
-    return Content(f"○ {one_line(choice)}")
+        return Content.styled(f"{CHOSEN} {one_line(choice)}", "bold $primary")
+    return Content(f"  {one_line(choice)}")
 
 
 def _origin(entry: SettingEntry) -> Content:

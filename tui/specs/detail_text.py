@@ -20,7 +20,7 @@ from tui.outline.shown_parts import ShownPart, shown_outline
 from tui.specs.rows import Row
 from tui.text import one_line, paragraphs, short_path
 from tui.tokens.budget_text import budget_lines, fact_lines, frames_text
-from tui.tokens.matrix_text import matrix_lines
+from tui.tokens.matrix_text import matrix_legend, matrix_lines
 from tui.tokens.verdicts import standing
 
 
@@ -76,7 +76,9 @@ def describe_sizes(plan: Plan | None, settings: Upsampling, width: int) -> Conte
     frames = frames_text(plan.frames or settings.frames_to_extract)
     measured = ", measured" if plan.budget.measured else ""
     title = f"Prompt tokens of Cosmos' sizes with {frames}{measured}; t shows more"
-    return Content("\n").join([Content.styled(title, "$foreground-muted"), *lines])
+    return Content("\n").join(
+        [Content.styled(title, "$foreground-muted"), *lines, *matrix_legend(width)]
+    )
 
 
 def _verdict(plan: Plan | None, width: int) -> list[Content]:

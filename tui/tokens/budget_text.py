@@ -11,13 +11,13 @@ from textual.content import Content
 from backend.tokens import Budget
 from tui.tokens.verdicts import Standing
 
-VISION, TEXT, ANSWER, FREE, BEYOND = "█", "▓", "░", "·", "▶"
+VISION, TEXT, RESERVE, FREE, BEYOND = "█", "▓", "░", "·", "▶"
 _LONGEST_BAR = 96
 _LABEL = 10
 _BAR_COLOURS = {
     VISION: "$primary",
     TEXT: "$accent",
-    ANSWER: "$foreground-muted",
+    RESERVE: "$foreground-muted",
     FREE: "$foreground-disabled",
     BEYOND: "$text-error",
 }
@@ -76,7 +76,7 @@ def _legend(budget: Budget, width: int) -> list[Content]:
     named = [
         (VISION, f"vision {budget.vision:,}"),
         (TEXT, f"text {about(budget.estimated)}{budget.text + budget.overhead:,}"),
-        (ANSWER, f"answer {budget.reserve:,}"),
+        (RESERVE, f"reserve {budget.reserve:,}"),
     ]
     parts = [Content.assemble((glyph, _BAR_COLOURS[glyph]), f" {what}") for glyph, what in named]
     lines, row = [], parts[0]
@@ -104,12 +104,12 @@ def small_bar(budget: Budget, width: int) -> tuple[str, str]:
 def budget_bar(budget: Budget, width: int) -> list[tuple[str, int]]:
     """Return the glyphs of a bar and how often each stands, `width` cells together.
 
-    The parts are vision, text, answer and free. If the budget is exceeded, the bar is as long as the need,
+    The parts are vision, text, reserve and free. If the budget is exceeded, the bar is as long as the need,
     and BEYOND marks what lies over the limit.
     """
     parts = [budget.vision, budget.overhead + budget.text, budget.reserve, max(0, budget.free)]
     cells = _shares(parts, width)
-    bar = list(zip((VISION, TEXT, ANSWER, FREE), cells, strict=True))
+    bar = list(zip((VISION, TEXT, RESERVE, FREE), cells, strict=True))
     return bar if budget.fits else _beyond(bar, round(width * budget.limit / budget.needed))
 
 

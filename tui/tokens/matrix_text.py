@@ -12,6 +12,7 @@ from textual.content import Content
 
 from backend.planning.size_costs import CategoryRow, SizeCheck
 from backend.sizes import AspectRatio, Size, detect_aspect_ratio
+from backend.tokens import NEAR_MEANS
 from tui.tokens.verdicts import Standing
 
 _LABEL = 6
@@ -51,6 +52,16 @@ def matrix_lines(
         if gap >= 2 or (gap >= 1 and style is styles[-1]):
             return _table(rows, style, digits, other, gap, source)
     return []
+
+
+def matrix_legend(width: int) -> list[Content]:
+    """Explain the signs of the table."""
+    signs = [
+        Content.styled(Standing.FITS.text, Standing.FITS.colour),
+        Content.styled(f"{Standing.NEAR.text}: {NEAR_MEANS}", Standing.NEAR.colour),
+        Content.styled(Standing.EXCEEDS.text, Standing.EXCEEDS.colour),
+    ]
+    return Content("  ").join(signs).wrap(width)
 
 
 def _cell_width(style: _Style, digits: int, other: int) -> int:

@@ -18,7 +18,7 @@ from tui.tokens.budget_text import (
     frames_text,
     sum_text,
 )
-from tui.tokens.matrix_text import matrix_lines
+from tui.tokens.matrix_text import matrix_legend, matrix_lines
 from tui.tokens.verdicts import Standing, standing
 from tui.tokens.what_if import WhatIf
 
@@ -26,13 +26,13 @@ _COLUMN = 36
 _ENTRIES = (
     ("frames(1) frames(-1)", "frames", "frames_to_extract"),
     ("limit(1) limit(-1)", "limit", "max_tokens"),
-    ("reserve(1) reserve(-1)", "answer", "reserve"),
+    ("reserve(1) reserve(-1)", "reserve", "reserve"),
     ("profile(1) profile(-1)", "profile", "profile"),
     ("media", "media", "media"),
     ("bound(1) bound(-1)", "at most", "max_upsample_resolution"),
-    ("resize", "resize", "auto_resize"),
+    ("resize", "resize", "resize"),
 )
-"""The actions of the keys, a word for what they change, and the name of the setting."""
+"""The actions of the keys, a word for what they change, and the name in `Upsampling`."""
 
 
 def describe_what_if(what: WhatIf, width: int, panel: type[DOMNode]) -> Content:
@@ -124,17 +124,17 @@ def _sent(what: WhatIf, plan: Plan) -> str:
 
 
 def _settings(what: WhatIf, width: int, panel: type[DOMNode]) -> list[Content]:
-    changed = {change.key: change for change in what.changes}
     entries = []
     for actions, name, setting in _ENTRIES:
-        value = _value(setting, getattr(what.settings, setting))
-        was = changed.get(setting)
-        style = "bold $text-accent" if was else ""
+        value, own = (
+            _value(setting, getattr(settings, setting)) for settings in (what.settings, what.config)
+        )
+        style = "bold $text-accent" if value != own else ""
         entry = Content.assemble(
             (f"{_keys(actions, panel):<4}", "bold $primary"), (f"{name:<9}", MUTED), (value, style)
         )
-        if was:
-            entry += Content.styled(f"  was {_value(setting, was.was)}", MUTED)
+        if value != own:
+            entry += Content.styled(f"  was {own}", MUTED)
         entries.append(entry)
     return _in_columns(entries, width)
 
@@ -156,8 +156,6 @@ def _in_columns(entries: Sequence[Content], width: int) -> list[Content]:
 
 def _value(setting: str, value: object) -> str:
     match setting, value:
-        case "auto_resize", bool():
-            return "to fit" if value else "off"
         case "max_upsample_resolution", str():
             return value or "any size"
         case _, int():
@@ -171,7 +169,9 @@ def _matrix(what: WhatIf, plan: Plan, width: int) -> list[Content]:
     mark = f"{about(what.estimated)} at most, " if what.estimated else ""
     mark = "measured, " if what.is_measured else mark
     title = f"Cosmos' sizes with {frames_text(what.frames)}: prompt tokens, {mark}then the rule of thumb"
-    return [*Content.styled(title, MUTED).wrap(width), *lines] if lines else []
+    if not lines:
+        return []
+    return [*Content.styled(title, MUTED).wrap(width), *lines, *matrix_legend(width)]
 
 
 def _changes(what: WhatIf, width: int, panel: type[DOMNode]) -> list[Content]:

@@ -88,7 +88,7 @@ def limit_line(settings: Settings) -> Content:
     """Return the limit of every budget, or also that of profiles which are taken where they fit."""
     limits = settings.upsampling
     others = [it for it in limits.of_fitting_profiles if it.max_tokens != limits.max_tokens]
-    more = f", {limits.reserve:,} for the answer "
+    more = f", reserve {limits.reserve:,} "
     if len(others) == 1:
         more = f", {one_line(others[0].profile)}: {others[0].max_tokens:,} "
     elif others:

@@ -1,4 +1,4 @@
-"""What to look at twice in an upsampled prompt. Lints point; they change and refuse nothing.
+"""Finds what may be wrong in an upsampled prompt. Lints point; they change and refuse nothing.
 
 Each lint is a function in a file of its own: prompt and answer in, findings out, no other knowledge. Those of
 a JSON prompt are given the object, too.

@@ -110,7 +110,7 @@ def _result_card(
     several = len(prompt.results) > 1
     said = "\n".join(said_in(text))
     diff = diff_words(original, said)
-    kept = f", {diff.taken_up:,} of the prompt" if original else ""
+    kept = f", {diff.taken_up:,} of the prompt's words" if original else ""
     spans = [span for lint in result.lints for span in lint.spans]
     return ResultCard(
         heading=f"Candidate {n} of {len(prompt.results)}" if several else "Result",

@@ -247,7 +247,7 @@ def test_csv_agrees_with_json(capsys: Capsys) -> None:
 def test_the_table_fits_80_columns_and_breaks_no_line(capsys: Capsys) -> None:
     run(["estimate"])
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 1 + 45 + 3
+    assert len(lines) == 1 + 45 + 4
     assert max(map(len, lines)) <= 80
     assert "4,683" in lines[6]
     assert "✗ exceeds" in lines[6]

@@ -89,7 +89,9 @@ def test_every_setting_is_explained_by_the_comment_above_it() -> None:
     own("[boxes.h100]\nhost = 'gpu'\n")
     unexplained = [e.key for e in survey_settings().entries() if not e.help]
     assert unexplained == []
-    assert entry("upsampling.reserve").help.startswith("Tokens kept free for the answer")
+    assert entry("upsampling.reserve").help.startswith(
+        "The reserve: tokens kept free for the answer"
+    )
     assert entry("boxes.h100.vllm.env").help == help_texts()["box_defaults.vllm.env"]
 
 

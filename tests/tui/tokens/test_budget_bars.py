@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.tokens import Budget
-from tui.tokens.budget_text import ANSWER, BEYOND, FREE, TEXT, VISION, budget_bar, small_bar
+from tui.tokens.budget_text import BEYOND, FREE, RESERVE, TEXT, VISION, budget_bar, small_bar
 
 BUDGETS = st.builds(
     Budget,
@@ -35,7 +35,7 @@ def test_a_part_of_few_tokens_is_still_seen() -> None:
     assert dict(budget_bar(Budget(4096, 300, 4, 3776), 40)) == {
         VISION: 36,
         TEXT: 1,
-        ANSWER: 2,
+        RESERVE: 2,
         FREE: 1,
     }
 

@@ -10,7 +10,7 @@ from tui.queue.job_text import box_words
 from tui.state.live import Live
 from tui.widgets.status_text import box_line, limit_line
 
-ROOM_AT_80 = 80 - len("4,096 tokens, 300 for the answer ")
+ROOM_AT_80 = 80 - len("4,096 tokens, reserve 300 ")
 """Columns that the first line has for the box in a window of 80."""
 
 
@@ -54,8 +54,8 @@ def test_a_hand_over_is_told_whole_in_the_first_line_of_a_narrow_window() -> Non
 
 
 def test_the_limits_of_profiles_that_are_taken_where_they_fit_are_told_too() -> None:
-    assert limit_line(load_settings()).plain == "4,096 tokens, 300 for the answer "
+    assert limit_line(load_settings()).plain == "4,096 tokens, reserve 300 "
     remote: Table = {"boxes": {"gpu": {"host": "gpu"}}, "box": "gpu"}
     assert limit_line(load_settings(remote)).plain == "4,096 tokens, cosmos3: 32,768 "
     one = load_settings({**remote, "upsampling": {"profile": "transfer1"}})
-    assert limit_line(one).plain == "4,096 tokens, 300 for the answer "
+    assert limit_line(one).plain == "4,096 tokens, reserve 300 "
