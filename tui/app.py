@@ -40,7 +40,7 @@ from tui.state.live import Live
 from tui.state.memory import Memory
 from tui.state.notices import notice_of
 from tui.text import one_line, paragraphs
-from tui.widgets.own_keys import named_keys
+from tui.widgets.own_keys import key_of, named_keys
 from tui.widgets.page import Page
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class UpsampleApp(TellsDefects, PersonalApp):
 
     def action_help_quit(self) -> None:
         """Explain ctrl+c, which ends nothing because people press it to copy."""
-        self.notify("q quits; ctrl+c does not.", markup=False)
+        self.notify(f"{key_of('app.quit')} quits; ctrl+c does not.", markup=False)
 
     def change_settings(self, settings: Settings) -> None:
         """Use these settings from now on. Jobs in the queue keep those with which they were queued."""

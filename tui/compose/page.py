@@ -13,10 +13,11 @@ from textual.notifications import SeverityLevel
 
 from backend.errors import UpsampleError
 from backend.specs.model import Spec
+from tui.compose.undo_hint import undo_hint
 from tui.shell.terminal import copy
 from tui.text import one_line, paragraphs
 from tui.widgets.amounts import counted
-from tui.widgets.own_keys import named_keys
+from tui.widgets.own_keys import key_of, named_keys
 from tui.widgets.page import FilteredPage
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ class SpecFilesPage(FilteredPage):
 
         if spec := self.current_or_tell():
             if why := why_not_edited(spec):
-                self.notify(f"The prompt {why}: E opens the file itself.", markup=False)
+                edit = key_of("specs.edit")
+                self.notify(f"The prompt {why}: {edit} opens the file itself.", markup=False)
             else:
                 self.app.push_screen(EditPromptDialog(spec, self._cwd), self._tell_written)
 
@@ -137,7 +139,7 @@ class SpecFilesPage(FilteredPage):
         if renamed is not None:
             self._undos.append(partial(_rename_back, renamed))
             after = one_line(renamed.after.name)
-            self.notify(f"Its name is {after} now; Z undoes it", markup=False)
+            self.notify(f"Its name is {after} now; {undo_hint()}", markup=False)
 
     def action_bin(self) -> None:
         """Ask whether the files of the chosen specs are to go to the bin."""
@@ -191,7 +193,7 @@ def _duplicate(spec: Spec, cwd: Path) -> tuple[str, Undo]:
     from backend.compose.changes import duplicate
 
     changed = duplicate(spec, cwd)
-    text = f"{one_line(str(changed.file))} is written; Z undoes it"
+    text = f"{one_line(str(changed.file))} is written; {undo_hint()}"
     return text, partial(_undo_record, changed.record)
 
 
@@ -228,7 +230,7 @@ def _move_to_bin(files: Sequence[Path]) -> tuple[str, Undo]:
             break
     if not binned and trouble is not None:
         raise trouble
-    text = f"{counted(len(binned), 'file')} moved to the bin; Z brings back"
+    text = f"{counted(len(binned), 'file')} moved to the bin; {undo_hint()}"
     if trouble is not None:
         text += f". {one_line(trouble.problem)}"
     return text, partial(_take_from_bin, binned)

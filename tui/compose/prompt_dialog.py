@@ -31,6 +31,7 @@ from backend.errors import UpsampleError
 from backend.planning.plan import Plan
 from backend.specs.model import Spec, SpecFormat
 from tui.compose.form import FITTING
+from tui.compose.undo_hint import undo_hint
 from tui.host import AppHost, host_of
 from tui.shell.defects import TellsDefects
 from tui.specs.planning import PromptPlanner
@@ -228,7 +229,9 @@ class EditPromptDialog(PromptDialog):
         if spec.prompt == self._spec.prompt:
             return FileWritten("The prompt is as it was.", Path())
         changed = edit_prompt(self._spec, spec.prompt, self._cwd)
-        return FileWritten(f"{one_line(changed.file.name)} is written; Z undoes it", changed.record)
+        return FileWritten(
+            f"{one_line(changed.file.name)} is written; {undo_hint()}", changed.record
+        )
 
 
 class NewSpecDialog(PromptDialog):
@@ -276,4 +279,4 @@ class NewSpecDialog(PromptDialog):
         if made.record is None:
             return FileWritten(f"{one_line(name)} is there already, just like that", Path())
         place = one_line(str(made.folder / name))
-        return FileWritten(f"{place} is written; Z undoes it", made.record)
+        return FileWritten(f"{place} is written; {undo_hint()}", made.record)

@@ -9,6 +9,7 @@ from textual.content import Content
 
 from backend.compose.composition import PREVIEWED, Composition, NewSpec
 from backend.compose.making import Made
+from tui.compose.undo_hint import undo_hint
 from tui.text import MUTED, cut, cut_middle, left, one_line, short_path
 from tui.widgets.amounts import counted
 
@@ -65,7 +66,7 @@ def made_text(made: Made) -> str:
     what = f"{counted(made.specs, 'spec')} written{already}"
     if made.is_stopped:
         what = f"Stopped: {what}"
-    return f"{what} in {one_line(str(made.folder))}" + ("; Z undoes it" if made.record else "")
+    return f"{what} in {one_line(str(made.folder))}" + (f"; {undo_hint()}" if made.record else "")
 
 
 def _called(composition: Composition, spec: NewSpec) -> str:

@@ -14,6 +14,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from tui.widgets.choice import Choices
+from tui.widgets.own_keys import key_of
 from tui.widgets.plain_text import PlainText
 
 _WHAT = (
@@ -29,7 +30,7 @@ class Begin(Enum):
     DEMO = ("Try the demo specs", "on the embedded box: no GPU, no SSH, no model")
     BOX = ("Add a box", "a GPU machine that you reach over SSH")
     FOLDER = ("Open a folder", "with prompt specs of yours")
-    LATER = ("Look around", "? shows the keys")
+    LATER = ("Look around", "")
 
 
 class FirstRunScreen(ModalScreen[Begin | None]):
@@ -66,4 +67,6 @@ class FirstRunScreen(ModalScreen[Begin | None]):
 
 def _choice(begin: Begin) -> Content:
     title, what = begin.value
+    if begin is Begin.LATER:
+        what = f"{key_of('specs.help')} shows the keys"
     return Content.assemble((f"{title:<20}", "bold"), (what, "$foreground-muted"))

@@ -9,9 +9,9 @@ from types import MappingProxyType
 
 from textual.binding import Binding
 from textual.dom import DOMNode
-from textual.keys import format_key
 
-_SPELLED = {"escape": "Esc", "end": "End", "pagedown": "PgDn", "pageup": "PgUp"}
+from tui.widgets.own_keys import spelled
+
 _RANGE = "…"
 NO_KEYMAP: Mapping[str, str] = MappingProxyType({})
 
@@ -47,7 +47,7 @@ def spell_keys(
         # Of a user's own there may be fewer than shipped.
         keys.append(bound[min(mentions[action], len(bound) - 1)])
         mentions[action] += 1
-    return " ".join(_SPELLED.get(key) or format_key(key) for key in keys)
+    return " ".join(spelled(key) for key in keys)
 
 
 def _keys_of(action: str, owners: Iterable[type[DOMNode]], keymap: Mapping[str, str]) -> list[str]:

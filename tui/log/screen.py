@@ -25,7 +25,7 @@ from tui.shell.desk import Desk
 from tui.shell.steady_app import CHANGES
 from tui.shell.terminal import copy
 from tui.text import one_line
-from tui.widgets.own_keys import named_keys
+from tui.widgets.own_keys import key_of, named_keys
 from tui.widgets.page import HELP_KEY, Page
 from tui.widgets.plain_text import PlainText
 
@@ -253,7 +253,7 @@ class LogPage(Page):
     def action_next(self, step: int) -> None:
         """Go to the next line that the search has found, or to the one before."""
         if not self.lines.sought:
-            self.notify("Nothing is searched for; / does.", markup=False)
+            self.notify(f"Nothing is searched for; {key_of('log.search')} does.", markup=False)
             return
         view = self.log_view
         start = view.current
@@ -275,7 +275,9 @@ class LogPage(Page):
         if not lines:
             self.notify("There is no line to copy.", markup=False)
         elif len(text) > _MOST_COPIED:
-            self.notify("Too much for a clipboard; s saves it to a file.", markup=False)
+            self.notify(
+                f"Too much for a clipboard; {key_of('log.save')} saves it to a file.", markup=False
+            )
         else:
             copy(self.app, text)
             which = "selected" if chosen else "in sight"

@@ -9,6 +9,7 @@ from textual.content import Content
 from tui.log.line_text import clean
 from tui.log.lines import LogLines
 from tui.text import DOT, one_line
+from tui.widgets.own_keys import key_of
 
 _LEVELS = ("", "warnings", "errors")
 
@@ -80,7 +81,9 @@ def empty_log_text(lines: LogLines, job: str, file: str) -> Content:
         what = "No line is as wanted."
         if job:
             what = f"No line about job {one_line(job)}."
-        then = "Esc shows all lines again." if not job else "tab shows the lines of all jobs again."
+        then = f"{key_of('log.back')} shows all lines again."
+        if job:
+            then = f"{key_of('log.job')} shows the lines of all jobs again."
         return Content.assemble((what, "bold"), "\n\n", then)
     parts: list[str | tuple[str, str]] = [
         ("No log yet: no box was asked for anything.", "bold"),

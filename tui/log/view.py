@@ -24,7 +24,7 @@ from textual.strip import Strip
 from tui.log.book import LogLine
 from tui.log.line_text import Part, Shape, Times, clean, cut_row, gravity, is_marker, label, rows_of
 from tui.log.lines import LogLines
-from tui.widgets.own_keys import named_keys
+from tui.widgets.own_keys import key_of, named_keys
 
 _SIDEWAYS = 16
 """How many cells one key scrolls sideways."""
@@ -280,7 +280,9 @@ class LogView(ScrollView, can_focus=True):
     def action_sideways(self, steps: int) -> None:
         """Scroll sideways, unless lines are wrapped and so all in sight."""
         if self.wraps:
-            self.notify("Lines are wrapped; w shows each on one row.", markup=False)
+            self.notify(
+                f"Lines are wrapped; {key_of('log.wrap')} shows each on one row.", markup=False
+            )
             return
         longest = max((cell_len(clean(line.text)) for line in self.in_sight), default=0)
         room = self.scrollable_content_region.width - self._shape.label_width

@@ -31,6 +31,7 @@ from tui.queue.listing import (
 from tui.state.live import START_STAGES, Live, LiveBox, LiveJob
 from tui.text import MUTED, one_line, paragraphs, short_path
 from tui.widgets.amounts import about, clock, counted, size
+from tui.widgets.own_keys import key_of
 from tui.widgets.status_text import link_parts
 
 _LABEL = 10
@@ -224,27 +225,38 @@ def answer_text(job: LiveJob, box: LiveBox | None, now: float) -> Content:
     if job.text and not (job.state is State.RUNNING and job.is_cut_off):
         return Content(paragraphs(answer_lines(job.text.lstrip())))
     if job.state.ended or job.state is State.PAUSED:
-        return Content.styled(_NO_TEXT.get(job.state, ""), MUTED)
+        return Content.styled(_without_text(job.state), MUTED)
     if box is not None and is_starting(box):
         return stepper(box, now)
     if box is not None and box.link not in (None, LinkState.LIVE):
-        lines = [box_words(box, now)]
+        lines, again = [box_words(box, now)], key_of("queue.reconnect")
         if box.link is LinkState.STOPPED:
-            lines.append(Content.styled("R tries again once that is mended.", MUTED))
+            lines.append(Content.styled(f"{again} tries again once that is mended.", MUTED))
         if box.link is LinkState.RETRYING:
-            lines.append(Content.styled("R tries at once. What the box has goes on there.", MUTED))
+            why = f"{again} tries at once. What the box has goes on there."
+            lines.append(Content.styled(why, MUTED))
         return Content("\n").join(lines)
     state = State.SENT if job.state is State.RUNNING and job.is_cut_off else job.state
-    return Content.styled(_NO_TEXT.get(state, ""), MUTED)
+    return Content.styled(_without_text(state), MUTED)
 
 
-_NO_TEXT = {
-    State.QUEUED: "It waits for its turn.",
-    State.PREPARING: "Its frames are drawn, and sent when the box has room.",
-    State.PAUSED: "It is paused: p lets it go on.",
-    State.SENT: "The box has it and will begin when a slot is free.",
-    State.RUNNING: "The model reads the prompt and the frames …",
-    State.FAILED: "r tries it again.",
-    State.CANCELLED: "It was cancelled; r queues it again.",
-    State.DONE: "It was done before; its file was written.",
-}
+def _without_text(state: State) -> str:
+    """Say why a job in this state has no text, and which key helps."""
+    retry = key_of("queue.retry")
+    match state:
+        case State.QUEUED:
+            return "It waits for its turn."
+        case State.PREPARING:
+            return "Its frames are drawn, and sent when the box has room."
+        case State.PAUSED:
+            return f"It is paused: {key_of('queue.pause')} lets it go on."
+        case State.SENT:
+            return "The box has it and will begin when a slot is free."
+        case State.RUNNING:
+            return "The model reads the prompt and the frames …"
+        case State.FAILED:
+            return f"{retry} tries it again."
+        case State.CANCELLED:
+            return f"It was cancelled; {retry} queues it again."
+        case State.DONE:
+            return "It was done before; its file was written."

@@ -27,7 +27,7 @@ from tui.shell.steady_app import CHANGES
 from tui.state.live import Live, LiveJob
 from tui.text import MUTED, one_line, paragraphs
 from tui.widgets.amounts import counted
-from tui.widgets.own_keys import named_keys
+from tui.widgets.own_keys import key_of, named_keys
 from tui.widgets.page import HELP_KEY, Page
 from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import CurrentChanged
@@ -177,7 +177,8 @@ class QueuePage(Page):
             )
         return Content.assemble(
             ("Nothing is in the queue.", "bold"),
-            "\n\n1 goes to the specs: mark some with space, and press u to upsample them.",
+            f"\n\n{key_of('app.specs')} goes to the specs: mark some with {key_of('specs.mark')}, and press "
+            f"{key_of('specs.send')} to upsample them.",
             "\n",
             (
                 "Jobs go on on their box when the app is closed; they are here again when it is opened.",
@@ -234,7 +235,7 @@ class QueuePage(Page):
         else:
             self._change(
                 lambda job: job.state.waits,
-                "What an engine works on can be cancelled (c), not paused.",
+                f"What an engine works on can be cancelled ({key_of('queue.cancel')}), not paused.",
                 lambda runner, numbers: runner.pause(numbers),
             )
 
@@ -254,14 +255,16 @@ class QueuePage(Page):
         if runner is None:
             return
         if not runner.is_dispatching:
-            self.notify("Another upsample sends the jobs: p pauses them.", markup=False)
+            pause = key_of("queue.pause")
+            self.notify(f"Another upsample sends the jobs: {pause} pauses them.", markup=False)
         elif not runner.may_send:
             runner.resume_sending()
             self.notify("Jobs are sent again.", markup=False)
         else:
             runner.stop_sending()
             self.notify(
-                "Held: what runs goes on, nothing new is sent until P is pressed again.",
+                "Held: what runs goes on, nothing new is sent until "
+                f"{key_of('queue.hold-all')} is pressed again.",
                 markup=False,
             )
         self.show_live()

@@ -21,7 +21,7 @@ from tui.review.workers import ReviewWorkers
 from tui.shell.desk import Desk
 from tui.shell.terminal import lend_terminal
 from tui.widgets.amounts import counted
-from tui.widgets.own_keys import named_keys
+from tui.widgets.own_keys import key_of, named_keys
 from tui.widgets.page import FilteredPage
 
 
@@ -76,7 +76,10 @@ class DecidingPage(FilteredPage):
         if candidate is None:
             return
         if candidate.decision is Decision.REJECTED and not self._is_passed_over(candidate):
-            self.notify("It is rejected already; U takes the last decision back.", markup=False)
+            undo = key_of("review.undo")
+            self.notify(
+                f"It is rejected already; {undo} takes the last decision back.", markup=False
+            )
         else:
             self._decide(candidate, Decision.REJECTED)
 
@@ -113,7 +116,10 @@ class DecidingPage(FilteredPage):
 
     def _take_edited(self, candidate: Candidate, text: str) -> None:
         if not text:
-            self.notify("The text is empty, so nothing was changed; x rejects.", markup=False)
+            reject = key_of("review.reject")
+            self.notify(
+                f"The text is empty, so nothing was changed; {reject} rejects.", markup=False
+            )
         elif text == text_to_edit(candidate.result.prompt).strip():
             self.notify("The text was not changed, so nothing was decided.", markup=False)
         else:
@@ -183,7 +189,8 @@ class DecidingPage(FilteredPage):
         """Ask, and then accept of each shown prompt the candidate that is rated best."""
         numbers = self.listing.best
         if not numbers:
-            text = "No rated result waits to be accepted; + and - rate the result that is shown."
+            keys = f"{key_of('review.rate')} and {key_of('review.rate-lower')}"
+            text = f"No rated result waits to be accepted; {keys} rate the result that is shown."
             self.notify(text, markup=False)
             return
         question = Content.assemble(

@@ -26,6 +26,7 @@ from backend.store import Order, Store
 from backend.store.decision import Decision
 from tui.text import one_line
 from tui.widgets.amounts import counted
+from tui.widgets.own_keys import key_of
 
 
 def read_review(queue: Path, known: Mapping[int, Candidate]) -> Review:
@@ -47,7 +48,7 @@ def decide_many(
     with closing(Store(queue)) as store:
         _, troubles = decide_all(store, numbers, decision)
     decided = counted(len(numbers) - len(troubles), "result")
-    return f"{decided} {decision}; U takes that back.", troubles
+    return f"{decided} {decision}; {key_of('review.undo')} takes that back.", troubles
 
 
 def rate_many(

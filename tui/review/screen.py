@@ -24,7 +24,7 @@ from tui.review.workers import ReviewFailed, ReviewRead, ReviewTold
 from tui.shell.desk import Desk
 from tui.shell.terminal import copy
 from tui.text import paragraphs
-from tui.widgets.own_keys import named_keys
+from tui.widgets.own_keys import key_of, named_keys
 from tui.widgets.page import HELP_KEY, FilterInput
 from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import CurrentChanged
@@ -180,7 +180,10 @@ class ReviewPage(DecidingPage):
     def action_candidate(self, steps: int) -> None:
         """Show another candidate."""
         if self.listing.current and len(self.listing.current.candidates) == 1:
-            self.notify("It is the only candidate; g draws another one.", markup=False)
+            self.notify(
+                f"It is the only candidate; {key_of('review.again')} draws another one.",
+                markup=False,
+            )
         self.listing.step_candidate(steps)
         self.show_listing()
 
@@ -189,7 +192,8 @@ class ReviewPage(DecidingPage):
         if self.needed() is None:
             return
         if not self.listing.step_compared():
-            self.notify("It is the only result for its spec; g draws another one.", markup=False)
+            again = key_of("review.again")
+            self.notify(f"It is the only result for its spec; {again} draws another.", markup=False)
         self.pane.show()
 
     async def action_play(self) -> None:

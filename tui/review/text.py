@@ -17,6 +17,7 @@ from backend.results.word_diff import DiffKind, DiffPiece, WordDiff, says_someth
 from backend.store.decision import Decision
 from tui.review.listing import ReviewListing, Show
 from tui.text import DOT, MUTED, cut, cut_apart, cut_middle, left, one_line, paragraphs, right
+from tui.widgets.own_keys import key_of
 
 GLYPHS = {
     Decision.UNDECIDED: "○",
@@ -158,11 +159,11 @@ def empty_text(listing: ReviewListing, trouble: str) -> Content:
         return Content.assemble(
             ("No result is among what is shown", "bold"),
             "\n\n",
-            ("f shows others, Esc all of them.", MUTED),
+            (f"{key_of('review.show')} shows others, {key_of('review.back')} all of them.", MUTED),
         )
     steps = (
-        ("1", "the specs: upsample some of them"),
-        ("4", "come back here when the first is done"),
+        (key_of("app.specs"), "the specs: upsample some of them"),
+        (key_of("app.review"), "come back here when the first is done"),
     )
     lines = [Content.assemble((f"{key:<3}", "bold $primary"), (does, MUTED)) for key, does in steps]
     why = (

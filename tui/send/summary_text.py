@@ -12,6 +12,7 @@ from backend.planning.summary import Summary
 from backend.results.replaced import words_on_replaced
 from tui.text import MUTED, one_line
 from tui.widgets.amounts import about, counted, size
+from tui.widgets.own_keys import key_of
 
 _MOST_NAMED = 200
 """How many refused specs are listed. Nobody reads more, and they would take long to wrap."""
@@ -82,7 +83,7 @@ def _reason(refused: RefusedSpec) -> Content:
 
 def _what_helps(ground: Ground) -> str:
     if ground is Ground.UPSAMPLED:
-        return "  (x on the list of specs has it sent all the same)"
+        return f"  ({key_of('specs.upsampled-ones-too')} on the list of specs has it sent all the same)"
     return "  (`replace files` takes it all the same)" if ground.helped_by_force else ""
 
 

@@ -36,7 +36,7 @@ from tui.shell.desk import Desk
 from tui.shell.steady_app import CHANGES
 from tui.shell.terminal import lend_terminal
 from tui.text import one_line, paragraphs
-from tui.widgets.own_keys import named_keys
+from tui.widgets.own_keys import key_of, named_keys
 from tui.widgets.page import HELP_KEY, Page
 from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import CurrentChanged
@@ -187,7 +187,11 @@ class SettingsPage(Page):
                 if go_to:
                     self.listing.go_to(go_to)
                     self._show()
-                self.notify(f"{one_line(told)}; u undoes it", markup=False, timeout=3)
+                self.notify(
+                    f"{one_line(told)}; {key_of('settings.undo')} undoes it",
+                    markup=False,
+                    timeout=3,
+                )
 
         self.run_worker(change(), group=CHANGES, exit_on_error=False)
 
@@ -226,7 +230,10 @@ class SettingsPage(Page):
             at = entry.choices.index(entry.text) if entry.text in entry.choices else -1
             self._set(entry, entry.choices[(at + 1) % len(entry.choices)])
         elif "\n" in entry.text:
-            self.notify("It has several lines: e opens the file.", markup=False)
+            self.notify(
+                f"It has several lines: {key_of('settings.open-the-file')} opens the file.",
+                markup=False,
+            )
         else:
             self.add_class("-editing")
             self.editor.edit(entry)

@@ -10,15 +10,9 @@ from backend.events import LinkState
 from tui.settings.rows import DEFAULTS, BoxGroup, shown_value, why_not_here
 from tui.state.live import LiveBox
 from tui.text import CHOSEN, MUTED, one_line, paragraphs
+from tui.widgets.own_keys import key_of
 from tui.widgets.status_text import engine_text, link_text
 
-_HINTS = {
-    ValueKind.FLAG: "Space changes it.",
-    ValueKind.CHOICE: "Space goes to the next one.",
-    ValueKind.NUMBER: "Enter edits it.",
-    ValueKind.TEXT: "Enter edits it.",
-    ValueKind.TOML: "Enter edits it, as TOML.",
-}
 _DEFAULTS_HELP = "What every box has unless its own settings say otherwise."
 
 
@@ -31,7 +25,7 @@ def describe_setting(entry: SettingEntry) -> Content:
     lines += [Content(one_line(entry.help)), Content(), _origin(entry)]
     why = why_not_here(entry.name, entry.source)
     lines.append(
-        Content.styled(f"▲ {one_line(why)}", "$text-warning") if why else _muted(_HINTS[entry.kind])
+        Content.styled(f"▲ {one_line(why)}", "$text-warning") if why else _muted(_hint(entry.kind))
     )
     return Content("\n").join(lines)
 
@@ -40,16 +34,18 @@ def describe_group(group: BoxGroup, live: LiveBox | None) -> Content:
     """Describe a box: its settings, the state of its link, and the keys that act on it."""
     if group.box is None:
         lines = [Content.styled(DEFAULTS, "bold"), Content(), Content(_DEFAULTS_HELP)]
-        return Content("\n").join([*lines, Content(), _muted("→ shows them.")])
+        return Content("\n").join(
+            [*lines, Content(), _muted(f"{key_of('settings.unfold')} shows them.")]
+        )
     lines = [Content.styled(one_line(group.name), "bold"), Content(), *_facts(group.box, live)]
     lines += [Content(), _muted("This box is used when none is named.")] if group.chosen else []
-    keys = [] if group.chosen else [("Enter", "use this box")]
+    keys = [] if group.chosen else [(key_of("settings.edit"), "use this box")]
     keys += [
-        ("→", "show its settings"),
-        ("d", "look at everything that a batch needs there"),
-        ("D", "look at it, and start the model there"),
-        ("r", "reach it now"),
-        ("x", "remove it"),
+        (key_of("settings.unfold"), "show its settings"),
+        (key_of("settings.doctor"), "look at everything that a batch needs there"),
+        (key_of("settings.doctor-and-start-the-model"), "look at it, and start the model there"),
+        (key_of("settings.reach"), "reach it now"),
+        (key_of("settings.remove"), "remove it"),
     ]
     lines.append(Content())
     lines += [Content.assemble((f"{key:<7}", "bold $primary"), what) for key, what in keys]
@@ -92,6 +88,18 @@ def _origin(entry: SettingEntry) -> Content:
     if entry.source.key != entry.key:
         told += f", as {one_line(entry.source.key)}"
     return _muted(told)
+
+
+def _hint(kind: ValueKind) -> str:
+    match kind:
+        case ValueKind.FLAG:
+            return f"{key_of('settings.change')} changes it."
+        case ValueKind.CHOICE:
+            return f"{key_of('settings.change')} goes to the next one."
+        case ValueKind.TOML:
+            return f"{key_of('settings.edit')} edits it, as TOML."
+        case _:
+            return f"{key_of('settings.edit')} edits it."
 
 
 def _muted(text: str) -> Content:

@@ -20,6 +20,7 @@ from tui.shell.user_themes import read_themes
 from tui.state.memory import Memory
 from tui.text import paragraphs
 from tui.themes import DARK, HIGH_CONTRAST
+from tui.widgets.own_keys import use_own_keys
 
 _LOOK_SECONDS = 2.0
 """Seconds between two looks at the config files."""
@@ -34,6 +35,7 @@ class PersonalApp(AnnouncingApp):
     def take_up_habits(self) -> None:
         """Use the keys of the user's config, and the theme that was used last."""
         self.set_keymap(dict(self.desk.keymap))
+        use_own_keys(self.desk.keymap)
         self.register_theme(HIGH_CONTRAST)
         for theme in () if self.desk.themes is None else read_themes(self.desk.themes):
             if isinstance(theme, ConfigError):

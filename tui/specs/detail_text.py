@@ -22,6 +22,7 @@ from tui.text import one_line, paragraphs, short_path
 from tui.tokens.budget_text import budget_lines, fact_lines, frames_text
 from tui.tokens.matrix_text import matrix_legend, matrix_lines
 from tui.tokens.verdicts import standing
+from tui.widgets.own_keys import key_of
 
 
 def describe_verdict(row: Row, width: int) -> Content:
@@ -75,7 +76,7 @@ def describe_sizes(plan: Plan | None, settings: Upsampling, width: int) -> Conte
         return Content()
     frames = frames_text(plan.frames or settings.frames_to_extract)
     measured = ", measured" if plan.budget.measured else ""
-    title = f"Prompt tokens of Cosmos' sizes with {frames}{measured}; t shows more"
+    title = f"Prompt tokens of Cosmos' sizes with {frames}{measured}; {key_of('specs.tokens')} shows more"
     return Content("\n").join(
         [Content.styled(title, "$foreground-muted"), *lines, *matrix_legend(width)]
     )

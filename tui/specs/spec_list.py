@@ -28,7 +28,7 @@ from tui.specs.columns import (
 from tui.specs.listing import Listing
 from tui.specs.rows import Column, heading
 from tui.text import one_line
-from tui.widgets.own_keys import named_keys
+from tui.widgets.own_keys import key_of, named_keys
 from tui.widgets.row_list import GUTTER, CurrentChanged, Piece, RowList, near
 
 _NO_RANGE = (-1, -1)
@@ -257,7 +257,9 @@ class SpecList(RowList[Listing]):
         count = self._listing.clear_marks()
         self._marked()
         self.notify(
-            f"{count:,} unmarked; U brings that back." if count else "Nothing is marked.",
+            f"{count:,} unmarked; {key_of('specs.undo-marks')} brings that back."
+            if count
+            else "Nothing is marked.",
             markup=False,
         )
 

@@ -13,6 +13,7 @@ from backend.specs.tables.columns import ANY_COLUMNS, WantedColumns
 from tui.specs.listing import Listing
 from tui.specs.rows import Column
 from tui.text import DOT, one_line
+from tui.widgets.own_keys import key_of
 
 
 @dataclass(slots=True)
@@ -86,9 +87,14 @@ def empty_text(listing: Listing, progress: Progress, paths: Iterable[Path]) -> C
         return Content.assemble(
             (f"Nothing matches {one_line(listing.filter)}", "bold"),
             "\n\n",
-            ("/ changes the filter, Esc shows all specs again.", "$foreground-muted"),
+            (
+                f"{key_of('specs.filter')} changes the filter, {key_of('specs.back')} shows all specs again.",
+                "$foreground-muted",
+            ),
         )
-    why = f"{troubles(listing)}: press e to see where and why." if troubles(listing) else ""
+    why = troubles(listing)
+    if why:
+        why += f": press {key_of('specs.problems')} to see where and why."
     return Content.assemble(
         (f"No prompt specs in {named}", "bold"), "\n\n", (why, "$foreground-muted")
     )

@@ -27,7 +27,7 @@ from tui.shell.terminal import copy
 from tui.text import one_line
 from tui.tokens.text import describe_what_if
 from tui.tokens.what_if import MeasuredSpec, WhatIf, read_subject
-from tui.widgets.own_keys import named_keys
+from tui.widgets.own_keys import key_of, named_keys
 from tui.widgets.plain_text import PlainText
 
 
@@ -78,7 +78,11 @@ class TokensScreen(TellsDefects, ModalScreen[Upsampling | None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="panel", can_focus=True) as panel:
             panel.border_title = Content(f"Tokens of {one_line(self._spec.name)}")
-            panel.border_subtitle = "⏎ use for this session · x as in the config · Esc drop"
+            use, reset, drop = map(
+                key_of, ("tokens.use", "tokens.as-in-the-config", "tokens.close")
+            )
+            subtitle = f"{use} use for this session · {reset} as in the config · {drop} drop"
+            panel.border_subtitle = Content(subtitle)
             yield PlainText("Counting …")
 
     def on_mount(self) -> None:

@@ -174,6 +174,6 @@ async def test_a_file_is_renamed_and_moved_to_the_bin_and_both_are_undone(
         assert text_in(file)
         await pilot.press("X", "y")
         await until(pilot, lambda: not is_there(file), "it is in the bin")
-        await until(pilot, lambda: last_note(app) == "1 file moved to the bin; Z brings back")
+        await until(pilot, lambda: last_note(app) == "1 file moved to the bin; Z undoes it")
         await pilot.press("Z")
         await until(pilot, lambda: is_there(file), "it is brought back")

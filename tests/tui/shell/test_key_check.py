@@ -78,15 +78,17 @@ def test_two_keys_can_change_their_places() -> None:
     assert make_keymap(swapped, UpsampleApp)["review.reject"] == "y,enter"
 
 
-async def test_a_key_of_ones_own_works_and_is_shown_in_the_help(
+async def test_a_key_of_ones_own_works_and_is_shown_in_texts_and_the_help(
     make_desk: Callable[..., Desk], planner: object, tmp_path: Path
 ) -> None:
-    keymap = make_keymap({"app": {"queue": "ctrl+o"}, "queue": {"cancel": "ctrl+x"}}, UpsampleApp)
+    own = {"app": {"queue": "ctrl+o", "specs": "f6"}, "queue": {"cancel": "ctrl+x"}}
+    keymap = make_keymap(own, UpsampleApp)
     desk = make_desk(SpecSource((), tmp_path, list), planner)
     app = UpsampleApp(replace(desk, keymap=keymap))
     async with app.run_test() as pilot:
         await pilot.press("ctrl+o")
-        await until_screen(pilot, QueuePage)
+        page = await until_screen(pilot, QueuePage)
+        assert "f6 goes to the specs" in str(page.query_one("#empty", PlainText).render())
         await pilot.press("question_mark")
         screen = await until_screen(pilot, HelpScreen)
         assert "ctrl+x" in str(screen.query_one(PlainText).render())
