@@ -10,10 +10,8 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import asdict
 
-import asyncssh
 from rich.table import Table
 
 from backend.box.asker import Asker, TerminalAsker
@@ -22,27 +20,24 @@ from backend.box.link import (
     Box,
     JournalCursor,
     Link,
-    open_connection,
     open_link,
-    open_link_over,
     read_log,
 )
 from backend.box.reconnect import LinkKeeper
 from backend.box.replicas import replica_rows
-from backend.box.runner import build_runner, deploy, stream_findings
 from backend.box.setup import make_box
 from backend.box.status_text import link_words, local_time, memory_text, rate_text
+from backend.box.stopping import stop_box
 from backend.commands.replica_table import UNKNOWN, replica_table
 from backend.config import load_settings
 from backend.console import out as stdout
 from backend.console import safe, say, table, warn, write_json, write_line
-from backend.errors import BoxUnreachable, BoxUnusable
+from backend.errors import BoxUnreachable
 from backend.events import BoxLog, LinkChanged, LinkState, event_json
 from backend.exit_codes import ExitCode
 from backend.planning.box_context import keep_context
-from remote.protocol import Gpu, Json, Log, Status, Stop, Welcome, log_text
+from remote.protocol import Gpu, Json, Log, Status, Welcome, log_text
 
-_STOP_SECONDS = 60.0
 _STATUS_SECONDS = 15.0
 """How long to wait for a status. A daemon of an older version sends none."""
 
@@ -112,7 +107,7 @@ def show_log(name: str | None, fingerprint: str, *, follow: bool, as_json: bool)
 def stop_daemon(name: str | None, fingerprint: str) -> ExitCode:
     """Stop the box's daemon and its engine. Accepted jobs stay on the box and go on at the next start."""
     box = _box(name)
-    unfinished = asyncio.run(_stop(box, _asker(fingerprint)))
+    unfinished = asyncio.run(stop_box(box, _asker(fingerprint)))
     jobs = "1 job waits" if unfinished == 1 else f"{unfinished:,} jobs wait"
     kept = f"; {jobs} there for its next start" if unfinished else ""
     say(f"The daemon on {box.name} has ended{kept}.")
@@ -171,38 +166,6 @@ async def _read_status(link: Link) -> Status | None:
             return message
         first = message
     return first
-
-
-async def _stop(box: Box, asker: Asker) -> int:
-    async with open_connection(box, asker) as connection:
-        unfinished = await end_daemon(connection, box)
-        await _sweep(connection, box)
-    return unfinished
-
-
-async def end_daemon(connection: asyncssh.SSHClientConnection, box: Box) -> int:
-    """End the box's daemon in order, and return how many jobs it has not finished. Raises BoxError."""
-    try:
-        async with (
-            asyncio.timeout(_STOP_SECONDS),
-            open_link_over(connection, box, FROM_NOW_ON, look=True) as link,
-        ):
-            await link.send(Stop(only_idle=False))
-            async for _ in link.messages():
-                pass
-    except TimeoutError:
-        raise BoxUnusable(f"the daemon on {box.name} does not end") from None
-    return link.welcome.unfinished
-
-
-async def _sweep(connection: asyncssh.SSHClientConnection, box: Box) -> None:
-    """End what the daemon left if it did not end in order. Raises BoxUnusable for what stays."""
-    runner = (await deploy(connection, box.setup.root, build_runner())).path
-    async with aclosing(stream_findings(connection, [runner, "sweep", box.setup.root])) as findings:
-        async for finding in findings:
-            raise BoxUnusable(
-                f"on {box.name} something stays: {finding.name}: {finding.detail}", finding.remedy
-            )
 
 
 async def follow_log(box: Box, asker: Asker, *, as_json: bool) -> None:

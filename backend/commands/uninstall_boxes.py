@@ -13,7 +13,7 @@ import asyncssh
 from backend.box.asker import Asker
 from backend.box.link import Box, open_connection
 from backend.box.runner import build_runner, deploy, stream_traces
-from backend.commands.box import end_daemon
+from backend.box.stopping import end_daemon
 from backend.console import say
 from backend.errors import BoxError
 from remote.protocol import Trace

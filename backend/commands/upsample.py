@@ -13,6 +13,7 @@ from pathlib import Path
 
 from backend.announcing import Announcer, BatchWatch
 from backend.box.asker import TerminalAsker
+from backend.box.idle_model import kept_models
 from backend.box.link import Box
 from backend.commands.batch_report import BatchReport
 from backend.commands.dry_run import show_plans
@@ -27,7 +28,7 @@ from backend.dispatch.fleet import FleetMember
 from backend.dispatch.run_fleet import FleetBox, run_fleet
 from backend.dispatch.run_or_follow import run_or_follow
 from backend.errors import InputError, UpsampleError
-from backend.events import Event
+from backend.events import Event, JobStarted
 from backend.exit_codes import ExitCode
 from backend.fetching import Fetcher
 from backend.files.index import default_index
@@ -261,7 +262,11 @@ async def _run_jobs(
     """Run the jobs, or follow the process that holds the lock while it runs them. Prints how they ended."""
     batch, stopped = BatchWatch(settings.announce.after), ""
 
+    begun: set[int] = set()
+
     def hear(event: Event) -> None:
+        if isinstance(event, JobStarted):
+            begun.add(event.job)
         batch.hear(event)
         report.hear(event)
 
@@ -276,6 +281,9 @@ async def _run_jobs(
         raise
     finally:
         report.conclude(jobs)
+        if not report.interrupted:
+            for kept in kept_models(jobs, begun, settings.boxes):
+                say(kept)
         waiting = len(waiting_for_review(store).intersection(jobs.numbers))
         if waiting:
             wait = "1 result waits" if waiting == 1 else f"{waiting:,} results wait"

@@ -20,6 +20,7 @@ HELP: HelpGroups = {
         HelpRow("hold it: what runs goes on, nothing new is sent", "hold"),
         HelpRow("the replicas of a box: drain one, start one anew", "replicas"),
         HelpRow("reach the box now, not at the next try", "try_again"),
+        HelpRow("give back the GPU of a box whose model is idle", "give_back"),
         HelpRow("let the cursor follow what runs", "follow"),
         HelpRow("the text, to scroll it", "read"),
     ),

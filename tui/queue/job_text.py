@@ -98,6 +98,11 @@ def _status_parts(status: BoxStatus) -> list[str]:
     return [part for part in (gpus_text(status.gpus), jobs_text(status)) if part]
 
 
+def replicas_hint() -> Content:
+    """Name the key that shows each replica of a box."""
+    return Content.styled(f"  {key_of('queue.replicas-of-the-box')} shows each", MUTED)
+
+
 def short_stage(stage: str) -> str:
     """Return the short name of a stage."""
     return dict(STAGES).get(stage, one_line(stage))

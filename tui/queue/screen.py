@@ -16,19 +16,20 @@ from textual.content import Content
 from backend.dispatch.reorder import Move
 from backend.errors import UpsampleError
 from backend.store import Job, State
+from tui.queue.giving_back import GivingBackPage, idle_hint
 from tui.queue.help import HELP
 from tui.queue.job_list import JobHeadings, JobList, JobMarksChanged
-from tui.queue.job_text import box_words, pace, queue_title
+from tui.queue.job_text import box_words, pace, queue_title, replicas_hint
 from tui.queue.listing import JobListing
 from tui.queue.live_view import LiveView
 from tui.replicas.listing import ReplicaListing, rows_of
 from tui.shell.desk import Desk
 from tui.shell.steady_app import CHANGES
 from tui.state.live import Live, LiveJob
-from tui.text import MUTED, one_line, paragraphs
+from tui.text import one_line, paragraphs
 from tui.widgets.amounts import counted
 from tui.widgets.own_keys import key_of, named_keys
-from tui.widgets.page import HELP_KEY, Page
+from tui.widgets.page import HELP_KEY
 from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import CurrentChanged
 
@@ -45,13 +46,12 @@ _LOOKS: list[str | PurePath] = [
 _MOST_BOXES = 4
 """How many boxes have a line, at most."""
 
-_EACH = Content.styled("  b shows each", MUTED)
 """Follows a box that has replicas."""
 
 QueueChange = Callable[["QueueRunner", Collection[int]], Awaitable[Iterable[Job] | None]]
 
 
-class QueuePage(Page):
+class QueuePage(GivingBackPage):
     """Shows the list and the live view. Its keys call the app's runner, and events tell of the results."""
 
     AUTO_FOCUS = "JobList"
@@ -73,6 +73,7 @@ class QueuePage(Page):
         Binding("R", "try_again", "reconnect", show=False),
         Binding("b", "replicas", "replicas of the box", show=False),
         Binding("o", "reassign", "to another box", show=False),
+        Binding("S", "give_back", "give the GPU back", show=False),
         Binding("escape", "back", "back", show=False),
         HELP_KEY,
     )
@@ -159,7 +160,9 @@ class QueuePage(Page):
         with_work = _boxes_of(live)
         heard_of = [box for name, box in live.boxes.items() if name in with_work or box.link]
         lines = [
-            box_words(box, live.clock()) + (_EACH if rows_of(box) else "")
+            box_words(box, live.clock())
+            + (replicas_hint() if rows_of(box) else "")
+            + idle_hint(box, self.host.settings.boxes.get(box.name), live.clock())
             for box in heard_of[:_MOST_BOXES]
         ]
         if self.host.holder:
@@ -262,11 +265,8 @@ class QueuePage(Page):
             self.notify("Jobs are sent again.", markup=False)
         else:
             runner.stop_sending()
-            self.notify(
-                "Held: what runs goes on, nothing new is sent until "
-                f"{key_of('queue.hold-all')} is pressed again.",
-                markup=False,
-            )
+            again = f"until {key_of('queue.hold-all')} is pressed again"
+            self.notify(f"Held: what runs goes on, nothing new is sent {again}.", markup=False)
         self.show_live()
 
     def action_clear(self) -> None:
@@ -299,8 +299,7 @@ class QueuePage(Page):
         if not chosen:
             self.notify("Only what has not ended can be given to another box.", markup=False)
         elif not boxes_by_likeness(self.host.settings, chosen):
-            why = "There is no other box: `upsample box add` adds one, and a does on the settings page."
-            self.notify(why, markup=False)
+            self.notify("There is no other box: `upsample box add` adds one.", markup=False)
         elif store is not None and self._runner() is not None:
             self.app.run_worker(self._ask_for_box(store, chosen), exit_on_error=False)
 

@@ -131,6 +131,9 @@ class LiveBox:
     """How many seconds its engine took for each of the last jobs."""
     engine: str = ""
     """The engine of these jobs."""
+    idle_since: float | None = None
+    """Since when its engine is ready and has no job, by the clock of `Live`; it may stay so after the link is
+    closed. None while it works, and when that is unknown."""
     stages: dict[str, float] = field(default_factory=dict)
     """When each stage of this start was first heard of, by the clock of `Live`."""
 
@@ -279,6 +282,11 @@ class Live:
     def _note_link(self, event: LinkChanged) -> None:
         box = self.box(event.box)
         box.link, box.detail = event.state, event.detail
+        # A link is closed when nothing is left to do: a model that was ready is idle from then on.
+        if event.state is not LinkState.CLOSED:
+            box.idle_since = None
+        elif box.idle_since is None and is_ready(box.stage):
+            box.idle_since = self.clock()
         if event.state not in (LinkState.LIVE, LinkState.STALE):
             # Whatever the engine is doing, it is not known any more.
             box.stage, box.stages, box.status = "", {}, None
@@ -306,6 +314,10 @@ class Live:
         """Take over a status, and its stage where that is news: the app may have come later."""
         box = self.box(status.box)
         box.status = status
+        if not is_ready(status.stage) or status.jobs_running or status.jobs_waiting:
+            box.idle_since = None
+        elif box.idle_since is None:
+            box.idle_since = self.clock()
         is_away, was_away = bool(away_words(status.stage)), bool(away_words(box.stage))
         if is_away:
             # A start that was heard of goes on although the outage lasts until it has succeeded.

@@ -44,6 +44,7 @@ class StatusBar(Horizontal):
         self.query_one("#pages", PlainText).update(line)
 
     def _count(self, host: AppHost) -> None:
-        """Draw the seconds of countdowns."""
-        if any(box.seconds(0.0) is not None for box in host.live.boxes.values()):
+        """Draw the seconds of countdowns, and that a box has become idle."""
+        boxes = host.live.boxes.values()
+        if any(box.seconds(0.0) is not None or box.idle_since is not None for box in boxes):
             self._show(host)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual.content import Content
 from textual.style import Style
 
+from backend.box.idle_model import is_idle
 from backend.box.status_text import LINK_SIGNS, link_words, short_hand_over
 from backend.config import BoxSettings, Settings
 from backend.events import LinkState
@@ -60,8 +61,17 @@ def box_line(settings: Settings, live: LiveBox | None, now: float) -> Content:
         " ",
         (one_line(name), "bold"),
         (f" {words}", colour),
-        (f"  {_hand_over_text(live) or engine_text(box)}", "$foreground-muted"),
+        (
+            f"  {_hand_over_text(live) or _idle_text(live, box, now) or engine_text(box)}",
+            "$foreground-muted",
+        ),
     )
+
+
+def _idle_text(live: LiveBox | None, box: BoxSettings, now: float) -> str:
+    if live is None or live.idle_since is None or not is_idle(box, now - live.idle_since):
+        return ""
+    return "holds its GPU, idle"
 
 
 def _hand_over_text(live: LiveBox | None) -> str:

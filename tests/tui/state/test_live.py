@@ -275,3 +275,38 @@ def test_a_job_of_a_fleet_is_the_one_of_the_box_that_takes_it(live: Live) -> Non
     assert (the(live).job.boxes, the(live).state) == (("a100",), State.PREPARING)
     live.hear(JobTaken(7, "job 7", ""))
     assert (the(live).job.boxes, the(live).state) == (("h100", "a100"), State.QUEUED)
+
+
+def idle_since(live: Live) -> float | None:
+    return live.boxes["h100"].idle_since
+
+
+def test_a_model_is_idle_from_the_last_job_on_also_when_the_link_is_closed(
+    live: Live, clock: Clock
+) -> None:
+    live.hear(LinkChanged("h100", LinkState.LIVE, "vllm"))
+    live.hear(BoxStatus("h100", 0.0, "ready", 0, 1, None, ()))
+    assert idle_since(live) is None
+    clock.now = 200.0
+    live.hear(BoxStatus("h100", 0.0, "ready", 0, 0, None, ()))
+    clock.now = 300.0
+    live.hear(BoxStatus("h100", 0.0, "ready", 0, 0, None, ()))
+    live.hear(LinkChanged("h100", LinkState.CLOSED, ""))
+    live.hear(LinkChanged("h100", LinkState.CLOSED, ""))
+    assert idle_since(live) == 200.0
+    live.hear(LinkChanged("h100", LinkState.CONNECTING, ""))
+    assert idle_since(live) is None
+
+
+def test_a_model_that_was_ready_when_the_link_closed_is_idle_from_then_on(
+    live: Live, clock: Clock
+) -> None:
+    live.hear(LinkChanged("h100", LinkState.LIVE, "vllm"))
+    live.hear(EngineStarting("h100", "loading weights"))
+    live.hear(LinkChanged("h100", LinkState.CLOSED, ""))
+    assert idle_since(live) is None
+    live.hear(LinkChanged("h100", LinkState.LIVE, "vllm"))
+    live.hear(EngineStarting("h100", "ready"))
+    clock.now = 400.0
+    live.hear(LinkChanged("h100", LinkState.CLOSED, ""))
+    assert idle_since(live) == 400.0
