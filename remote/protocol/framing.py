@@ -84,7 +84,10 @@ class Frames:
             end = _LENGTH + length
             if len(self._buffer) < end:
                 return
-            body = bytes(self._buffer[_LENGTH:end])
+            with memoryview(
+                self._buffer
+            ) as buffer:  # a slice of the buffer itself would be one more copy
+                body = bytes(buffer[_LENGTH:end])
             del self._buffer[:end]
             yield body
 

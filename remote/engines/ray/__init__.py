@@ -15,6 +15,7 @@ driver         the cluster, with Ray
 join_failures  why a cluster cannot be joined, in words
 replica        the actor, with Ray
 hosting        the inside of an actor, without Ray
+unsaid         what a replica has to say of its answers, and has not said yet
 places         the folder of a replica on its node
 bounded        waits that never lose a cancel
 guard          ends a replica's model server when the replica is killed

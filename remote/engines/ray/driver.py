@@ -10,10 +10,11 @@ import contextlib
 import os
 import platform
 import socket
+import threading
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
-from hashlib import sha256
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import ray
@@ -43,7 +44,7 @@ from remote.engines.ray.messages import (
     to_text,
 )
 from remote.engines.ray.replica_set import gpus_of_replica
-from remote.protocol import EngineLoad, Request, Setup
+from remote.protocol import EngineLoad, ProtocolError, Request, Setup
 
 _JOIN_SECONDS = 120.0
 _PROBE_SECONDS = 5.0
@@ -232,24 +233,38 @@ def facts_of(
 
 
 class _Pictures:
-    """The pictures in the object store, from where each node fetches each of them once."""
+    """Pictures in the object store, from where each node fetches them once."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, tuple[object, int]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, ...], tuple[object, int]] = OrderedDict()
         self._bytes = 0
+        self._lock = threading.Lock()
 
-    def put(self, picture: bytes) -> object:
-        """Put a picture there, unless it is there. Returns Ray's reference. Blocks."""
-        key = sha256(picture).hexdigest()
-        kept = self._kept.pop(key, None)
-        if kept is None:
-            kept = (ray.put(picture), len(picture))
-            self._bytes += len(picture)
-        self._kept[key] = kept
-        while self._bytes > _KEPT_PICTURES and len(self._kept) > 1:
-            _, (_, size) = self._kept.popitem(last=False)
-            self._bytes -= size
-        return kept[0]
+    def put(self, names: tuple[str, ...], pictures: Sequence[bytes]) -> object:
+        """Put the pictures of a request there as one object, unless it is there. Returns Ray's reference.
+
+        `names` are the hashes of their files. Blocks.
+        """
+        with self._lock:
+            kept = self._kept.pop(names, None)
+            if kept is None:
+                data = b"".join(pictures)
+                kept = (ray.put(data), len(data))
+                self._bytes += len(data)
+            self._kept[names] = kept
+            while self._bytes > _KEPT_PICTURES and len(self._kept) > 1:
+                _, (_, size) = self._kept.popitem(last=False)
+                self._bytes -= size
+            return kept[0]
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """What a replica says at the end of an answer."""
+
+    said: int
+    """How many pieces come before, which are heard by themselves."""
+    pieces: tuple[Piece, ...]
 
 
 class _RayReplica:
@@ -258,6 +273,9 @@ class _RayReplica:
     def __init__(self, actor: object, pictures: _Pictures) -> None:
         self._actor = actor
         self._pictures = pictures
+        self._queues: dict[int, asyncio.Queue[Piece | _Rest | Lost]] = {}
+        """What was heard of each answer, by its number."""
+        self._hearing: asyncio.Task[None] | None = None
 
     async def look(self) -> News:
         news = await self._ask("look")
@@ -267,23 +285,62 @@ class _RayReplica:
     async def generate(
         self, number: int, request: Request, pictures: Sequence[bytes]
     ) -> AsyncIterator[Piece]:
+        images: object = b""
         try:
-            references = [await asyncio.to_thread(self._pictures.put, it) for it in pictures]
+            if pictures:
+                names = tuple(frame.file for frame in request.frames)
+                images = await asyncio.to_thread(self._pictures.put, names, pictures)
         except (ray.exceptions.RayError, OSError, MemoryError) as error:
             # It is our own node that has no room or memory: no replica is lost for it.
             words = f"Ray on {socket.gethostname()} cannot keep a picture: {_first_line(error)}"
             yield Trouble(number, AWAY, words)
             return
+        asked = Generate(number, request, tuple(map(len, pictures)))
+        queue = self._queues[number] = asyncio.Queue[Piece | _Rest | Lost]()
+        asking = asyncio.create_task(self._ask_for(asked, images))
+        if self._hearing is None or self._hearing.done():
+            self._hearing = asyncio.create_task(self._hear())
+        rest: _Rest | None = None
+        heard = 0
         try:
-            method = self._actor.generate  # type: ignore[attr-defined]
-            text = to_text(Generate(number, request, ()))
-            stream = method.options(num_returns="streaming").remote(text, references)
-            async for reference in stream:
-                message = from_text(await reference)
-                assert isinstance(message, (Text, Held, Done, Trouble))  # noqa: S101 - for mypy
-                yield message
-        except ray.exceptions.RayError as error:
-            raise Lost(_first_line(error)) from error
+            while rest is None or heard < rest.said:
+                piece = await queue.get()
+                if isinstance(piece, Lost):
+                    raise piece
+                if isinstance(piece, _Rest):
+                    rest = piece
+                else:
+                    heard += 1
+                    yield piece
+            for piece in rest.pieces:
+                yield piece
+        finally:
+            del self._queues[number]
+            asking.cancel()
+
+    async def _ask_for(self, asked: Generate, images: object) -> None:
+        """Have the replica answer, and pass on what it says at the answer's end."""
+        end: _Rest | Lost
+        try:
+            said, lines = cast(
+                "tuple[int, str]", await self._call("generate", to_text(asked), images)
+            )
+            end = _Rest(said, tuple(_pieces(lines)))
+        except (Lost, ProtocolError) as error:
+            end = Lost(str(error))
+        if queue := self._queues.get(asked.number):
+            queue.put_nowait(end)
+
+    async def _hear(self) -> None:
+        """Hear what the replica says of all its answers, until it is lost."""
+        try:
+            while True:
+                for piece in _pieces(cast(str, await self._call("hear"))):
+                    if queue := self._queues.get(piece.number):
+                        queue.put_nowait(piece)
+        except (Lost, ProtocolError) as error:
+            for queue in self._queues.values():
+                queue.put_nowait(Lost(str(error)))
 
     async def drop(self, number: int) -> None:
         await self._call("drop", number)
@@ -300,6 +357,8 @@ class _RayReplica:
         await self._call("close")
 
     def kill(self) -> None:
+        if self._hearing is not None:
+            self._hearing.cancel()
         # In a thread: it waits for the head, which may be gone.
         loop = asyncio.get_running_loop()
         loop.run_in_executor(None, _kill, self._actor)
@@ -312,6 +371,13 @@ class _RayReplica:
             return await getattr(self._actor, method).remote(*arguments)
         except ray.exceptions.RayError as error:
             raise Lost(_first_line(error)) from error
+
+
+def _pieces(lines: str) -> Iterator[Piece]:
+    for line in filter(None, lines.split("\n")):
+        piece = from_text(line)
+        assert isinstance(piece, (Text, Held, Done, Trouble))  # noqa: S101 - for mypy
+        yield piece
 
 
 def _kill(actor: object) -> None:

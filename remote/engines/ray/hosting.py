@@ -30,7 +30,7 @@ from remote.engines import (
 )
 from remote.engines.catalog import NoEngineError, make_engine
 from remote.engines.fingerprint import fingerprint
-from remote.engines.ray.bounded import bounded
+from remote.engines.ray import messages as told
 from remote.engines.ray.guard import start_guard
 from remote.engines.ray.messages import (
     AWAY,
@@ -48,14 +48,15 @@ from remote.engines.ray.messages import (
 )
 from remote.engines.ray.places import Place, take_place
 from remote.engines.ray.replica_set import Phase, gpus_of_replica
+from remote.engines.ray.unsaid import Unsaid
 from remote.engines.vllm import VllmEngine
 from remote.engines.vllm.docker_run import is_container
 from remote.files import write_whole
 from remote.paths import FolderError
 from remote.protocol import EngineStage, Request, Setup
 
-BUNCH_SECONDS = 0.1
-"""Pieces of text that come within this time travel together: each message costs processor time."""
+_HEAR_SECONDS = 20.0
+"""Seconds after which a driver that listens is told that there is nothing new."""
 _LOOK_SECONDS = 1.0
 """Seconds between two looks at the own engine."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
@@ -87,7 +88,8 @@ class ReplicaHost:
         self._for_good = False
         self._pause = _FIRST_PAUSE
         self._asked = time.monotonic()
-        self._answers: dict[int, asyncio.Task[None]] = {}
+        self._answers: dict[int, asyncio.Task[Done | Trouble]] = {}
+        self._unsaid = Unsaid()
         self._is_closing = False
         self._keeping = asyncio.create_task(self._keep())
 
@@ -113,22 +115,29 @@ class ReplicaHost:
 
     async def generate(
         self, number: int, request: Request, images: Sequence[bytes]
-    ) -> AsyncGenerator[str, None]:
-        """Answer a request in a few messages, each as text; the last one is a Done or a Trouble."""
+    ) -> tuple[int, str]:
+        """Answer a request. Returns how many pieces of the answer `hear` has told or is telling, and those
+        that come after them, each a line; a Done or a Trouble is the last.
+        """
         engine = self._engine
         if engine is None or self._is_closing:
-            yield to_text(Trouble(number, AWAY, self._detail))
-            return
-        bunch = _Bunch()
-        task = asyncio.create_task(self._write(engine, number, request, images, bunch))
+            return 0, to_text(Trouble(number, AWAY, self._detail))
+        task = asyncio.create_task(self._write(engine, number, request, images))
         self._answers[number] = task
         try:
-            async for message in bunch.messages(number):
-                yield to_text(message)
+            await asyncio.wait([task])
         finally:
             self._answers.pop(number, None)
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        cancelled = Trouble(number, FAILED, "cancelled")
+        said, pieces = self._unsaid.end(cancelled if task.cancelled() else task.result())
+        return said, _lines(pieces)
+
+    async def hear(self) -> str:
+        """Say what has come of all answers since it was asked last, as soon as there is something: each piece
+        a line. Returns nothing after some time without anything.
+        """
+        return _lines(await self._unsaid.take(_HEAR_SECONDS))
 
     async def drop(self, number: int) -> None:
         """Cancel a request."""
@@ -168,35 +177,35 @@ class ReplicaHost:
                 os._exit(1)
 
     async def _write(
-        self,
-        engine: Engine,
-        number: int,
-        request: Request,
-        images: Sequence[bytes],
-        bunch: _Bunch,
-    ) -> None:
+        self, engine: Engine, number: int, request: Request, images: Sequence[bytes]
+    ) -> Done | Trouble:
+        """Let the engine answer, and return how that has ended."""
+        end: Done | None = None
         try:
             async with aclosing(_generator(engine.generate(request, images))) as pieces:
                 async for piece in pieces:
-                    bunch.put(piece, number)
                     self._pause = _FIRST_PAUSE
-            bunch.end(Trouble(number, FAILED, "the answer broke off"))
-        except asyncio.CancelledError:
-            bunch.end(Trouble(number, FAILED, "cancelled"))
-            raise
+                    if isinstance(piece, Completion):
+                        usage = (piece.prompt_tokens, piece.completion_tokens)
+                        end = Done(number, piece.finish_reason, *usage)
+                    elif isinstance(piece, Hold):
+                        self._unsaid.add(Held(number, piece.seconds, piece.reason))
+                    else:
+                        self._unsaid.add(Text(number, piece))
+            return end or Trouble(number, FAILED, "the answer broke off")
         except EngineReplaced as error:
-            bunch.end(Trouble(number, REPLACED, str(error)))
+            return end or Trouble(number, REPLACED, str(error))
         except BadRequest as error:
-            bunch.end(_with_usage(Trouble(number, BAD, str(error)), error.usage))
+            return end or _with_usage(Trouble(number, BAD, str(error)), error.usage)
         except EngineAway as error:
             self._note_away(error)
             kind = GONE if error.died else AWAY
             trouble = Trouble(number, kind, str(error), error.retry_after, error.for_good)
-            bunch.end(_with_usage(trouble, error.usage))
+            return end or _with_usage(trouble, error.usage)
         except EngineError as error:
-            bunch.end(_with_usage(Trouble(number, FAILED, str(error)), error.usage))
+            return end or _with_usage(Trouble(number, FAILED, str(error)), error.usage)
         except Exception as error:  # noqa: BLE001 - told to the daemon
-            bunch.end(Trouble(number, FAILED, f"{type(error).__name__}: {error}"))
+            return end or Trouble(number, FAILED, f"{type(error).__name__}: {error}")
 
     def _note_away(self, error: EngineAway) -> None:
         """The engine's server is away or has died: take no request until it may be there again."""
@@ -272,53 +281,8 @@ class ReplicaHost:
             self._detail = stage.stage
 
 
-class _Bunch:
-    """The pieces of an answer that have come and were not sent yet."""
-
-    def __init__(self) -> None:
-        self._texts: list[str] = []
-        self._others: list[Held] = []
-        self._end: Done | Trouble | None = None
-        self._changed = asyncio.Event()
-        self._ended = asyncio.Event()
-
-    def put(self, piece: Piece, number: int) -> None:
-        """Take what the engine says; after its end, nothing counts."""
-        if self._end is not None:
-            return
-        if isinstance(piece, Completion):
-            usage = (piece.prompt_tokens, piece.completion_tokens)
-            self.end(Done(number, piece.finish_reason, *usage))
-        elif isinstance(piece, Hold):
-            self._others.append(Held(number, piece.seconds, piece.reason))
-        else:
-            self._texts.append(piece)
-        self._changed.set()
-
-    def end(self, end: Done | Trouble) -> None:
-        """The answer has ended in this way; a later end does not count."""
-        if self._end is None:
-            self._end = end
-            self._ended.set()
-            self._changed.set()
-
-    async def messages(self, number: int) -> AsyncIterator[Text | Held | Done | Trouble]:
-        """The messages about this answer; between two pieces of text lie BUNCH_SECONDS."""
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            end = self._end
-            others, self._others = self._others, []
-            for other in others:
-                yield other
-            text, self._texts = "".join(self._texts), []
-            if text:
-                yield Text(number, text)
-            if end is not None:
-                yield end
-                return
-            with contextlib.suppress(asyncio.TimeoutError):
-                await bounded(self._ended.wait(), BUNCH_SECONDS)
+def _lines(pieces: Sequence[told.Piece]) -> str:
+    return "\n".join(map(to_text, pieces))
 
 
 async def _generator(pieces: AsyncIterator[Piece]) -> AsyncGenerator[Piece, None]:

@@ -366,7 +366,7 @@ def from_text(text: str | bytes) -> Message:
 
 def encode(message: Message, pictures: Sequence[bytes] = ()) -> bytes:
     """The message as the bytes of a frame: a line of JSON, then the pictures one after the other."""
-    return frame(b"\n".join([to_text(message).encode(), b"".join(pictures)]))
+    return frame(b"".join([to_text(message).encode(), b"\n", *pictures]))
 
 
 class Reader:
@@ -381,16 +381,16 @@ class Reader:
         Raises ProtocolError.
         """
         for body in self._frames.feed(data):
-            line, _, rest = body.partition(b"\n")
-            message = from_text(line)
+            begin = body.find(b"\n") + 1 or len(body)
+            message = from_text(body[:begin])
             sizes = message.pictures if isinstance(message, Generate) else ()
-            if sum(sizes) != len(rest) or any(size < 0 for size in sizes):
+            if sum(sizes) != len(body) - begin or any(size < 0 for size in sizes):
                 raise ProtocolError("the pictures of a message do not have the sizes that it says")
-            yield message, tuple(_cut(rest, sizes))
+            yield message, tuple(cut(body, sizes, begin))
 
 
-def _cut(data: bytes, sizes: Sequence[int]) -> Iterator[bytes]:
-    begin = 0
+def cut(data: bytes, sizes: Sequence[int], begin: int = 0) -> Iterator[bytes]:
+    """The pictures of these sizes that lie in the data one after the other, from `begin` on."""
     for size in sizes:
         yield data[begin : begin + size]
         begin += size

@@ -16,7 +16,6 @@ import sys
 import threading
 import types
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Sequence
 
 
 class ReplicaActor:
@@ -44,17 +43,18 @@ class ReplicaActor:
         assert isinstance(self._host, ReplicaHost)  # noqa: S101 - for mypy
         return await self._host.look()
 
-    async def generate(
-        self, message: str, references: Sequence[Awaitable[bytes]]
-    ) -> AsyncIterator[str]:
-        """As `ReplicaHost.generate`, for a `Generate`; the pictures come from the object store."""
-        from remote.engines.ray.messages import Generate, from_text
+    async def generate(self, message: str, images: bytes) -> tuple[int, str]:
+        """As `ReplicaHost.generate`, for a `Generate`; Ray fetches its pictures from the object store."""
+        from remote.engines.ray.messages import Generate, cut, from_text
 
         asked = from_text(message)
         assert isinstance(asked, Generate)  # noqa: S101 - for mypy
-        images = [await reference for reference in references]
-        async for piece in self._host.generate(asked.number, asked.request, images):  # type: ignore[attr-defined]
-            yield piece
+        pictures = tuple(cut(images, asked.pictures))
+        return await self._host.generate(asked.number, asked.request, pictures)  # type: ignore[attr-defined, no-any-return]
+
+    async def hear(self) -> str:
+        """As `ReplicaHost.hear`."""
+        return await self._host.hear()  # type: ignore[attr-defined, no-any-return]
 
     async def drop(self, number: int) -> None:
         """As `ReplicaHost.drop`."""
