@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo wheel test test-rest test-all test-again check format faults soak fuzz bench bench-tui bench-replay lock clean
+.PHONY: demo wheel test test-rest test-all test-again check format faults soak fuzz bench bench-tui bench-replay bench-cluster lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/upsample demo
@@ -76,6 +76,10 @@ bench-tui: $(VENV)/.installed-dev
 # How long a new app waits for one result on a box that has answered many jobs of others.
 bench-replay: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.replay $(BENCH)
+
+# How the engine `ray` scales with its replicas, against the same without Ray; BENCH="--simulated 64" and the like.
+bench-cluster: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.cluster $(BENCH)
 
 # Resolve the newest versions that pyproject.toml admits and pin them.
 lock:

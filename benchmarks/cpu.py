@@ -27,6 +27,12 @@ def of_group(group: int) -> float:
     return sum(_seconds(stat, group) for stat in Path("/proc").glob("[0-9]*/stat"))
 
 
+def of_nobody() -> float:
+    """Seconds that the processors of this machine, all of them together, had nothing to do until now."""
+    idle, waiting = Path("/proc/stat").read_text().split(maxsplit=6)[4:6]
+    return (int(idle) + int(waiting)) / _TICKS
+
+
 def _seconds(stat: Path, group: int | None = None) -> float:
     with contextlib.suppress(OSError):
         # After the name, which may hold anything: state, parent, group, … and at 11, four times in ticks.

@@ -3,10 +3,10 @@
     python -m benchmarks.fleet [--jobs 320] [--slots 8] [--seconds 1 3] [--laps 1]
 
 Each box is reached over a real sshd of its own, and asks a stand-in for a model server that writes every
-answer in the same time, so that a box answers slots ÷ seconds a second and no faster. The jobs are prompts
-of a text file. The figure is the time from the first answer's beginning to the last answer's end, as the
-command told them, divided by jobs ÷ (sum of slots ÷ seconds). What comes before that, two logins and two
-daemons that start, is shown beside it.
+answer in the same time (`paced_server.py`), so that a box answers slots ÷ seconds a second and no faster. The
+jobs are prompts of a text file. The figure is the time from the first answer's beginning to the last answer's
+end, as the command told them, divided by jobs ÷ (sum of slots ÷ seconds). What comes before that, two logins
+and two daemons that start, is shown beside it.
 """
 
 from __future__ import annotations
@@ -18,83 +18,19 @@ import os
 import statistics
 import subprocess
 import tempfile
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from backend.console import say
+from benchmarks.paced_server import MODEL, paced_server
 from tests.support.daemons import end_daemons
 from tests.support.laptop import UPSAMPLE, Laptop
-from tests.support.sshd import LOOPBACK, running_sshd
+from tests.support.sshd import running_sshd
 
 _NAMES = ("first", "second")
 _SECONDS = 1800.0
-_PIECES = 5
-"""In how many pieces an answer comes."""
-
-
-class _Paced(BaseHTTPRequestHandler):
-    """A model server that takes its time. Each server has a class of its own, with its seconds."""
-
-    seconds = 1.0
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        """Tell nothing of itself."""
-        self._send("404 Not Found", "application/json", b"{}")
-
-    def do_POST(self) -> None:
-        """Answer a prompt, a piece after each part of the time."""
-        begun = time.monotonic()
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-        for piece in range(1, _PIECES + 1):
-            time.sleep(max(0.0, begun + self.seconds * piece / _PIECES - time.monotonic()))
-            choice = {"index": 0, "delta": {"content": f"piece {piece} "}, "finish_reason": None}
-            self._event(json.dumps({"choices": [choice]}))
-        last = {"index": 0, "delta": {}, "finish_reason": "stop"}
-        self._event(json.dumps({"choices": [last]}))
-        usage = {"prompt_tokens": 20, "completion_tokens": _PIECES}
-        self._event(json.dumps({"choices": [], "usage": usage}))
-        self._event("[DONE]")
-        self.wfile.write(b"0\r\n\r\n")
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Say nothing."""
-
-    def _event(self, data: str) -> None:
-        chunk = f"data: {data}\n\n".encode()
-        self.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
-
-    def _send(self, status: str, kind: str, body: bytes) -> None:
-        code, _, reason = status.partition(" ")
-        self.send_response(int(code), reason)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
-@contextlib.contextmanager
-def _model_server(seconds: float) -> Iterator[str]:
-    """A server whose answers take so long; yields its base_url."""
-    server = ThreadingHTTPServer((LOOPBACK, 0), type("_Own", (_Paced,), {"seconds": seconds}))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://{LOOPBACK}:{server.server_address[1]}/v1"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +98,10 @@ def main() -> None:
             server = stack.enter_context(running_sshd(folder / f"sshd-{name}", laptop.public_key))
             laptop.add_host(name, server.port)
             laptop.trust(server.port, server.host_key)
-            url = stack.enter_context(_model_server(seconds))
+            url = stack.enter_context(paced_server(seconds)).base_url
             config.append(
                 f'[boxes.{name}]\nhost = "{name}"\nroot = "{folder / name}"\nengine = "openai"\n'
-                f'model = "paced"\nopenai = {{ base_url = "{url}", slots = {given.slots} }}'
+                f'model = "{MODEL}"\nopenai = {{ base_url = "{url}", slots = {given.slots} }}'
             )
         laptop.configure("\n".join(config))
         laps = []

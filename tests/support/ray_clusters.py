@@ -61,6 +61,16 @@ class RayNodes:
         """The processes of our replicas on a node."""
         return [pid for pid in children_of(self.raylets[node]) if is_replica(pid)]
 
+    @property
+    def processes(self) -> list[int]:
+        """All processes of the cluster."""
+        return children_of(self._process.pid)
+
+    @property
+    def replicas(self) -> list[int]:
+        """The processes of our replicas on all nodes."""
+        return [pid for pid in self.processes if is_replica(pid)]
+
     def freeze_node(self, node: int) -> list[int]:
         """Stop all processes of a node. Returns them, so that they can go on."""
         stopped = [self.raylets[node], *children_of(self.raylets[node])]
@@ -79,13 +89,18 @@ class RayNodes:
 
 
 @contextlib.contextmanager
-def ray_cluster(folder: Path, nodes: int = 3, gpus: int = 1) -> Iterator[RayNodes]:
-    """A cluster of so many nodes with so many GPUs each, in name alone. It has ended after the block."""
+def ray_cluster(
+    folder: Path, nodes: int = 3, gpus: int = 1, store_bytes: int = 80_000_000
+) -> Iterator[RayNodes]:
+    """A cluster of so many nodes with so many GPUs each, in name alone, and so much memory for objects.
+
+    It has ended after the block.
+    """
     python, log = RAY.program("python"), folder / "ray_nodes.log"
     files = tempfile.mkdtemp(prefix="ray")  # Ray's sockets need a short path
     with log.open("wb") as written:
         process = subprocess.Popen(
-            [python, _PROGRAM, str(nodes), str(gpus)],
+            [python, _PROGRAM, str(nodes), str(gpus), str(store_bytes)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=written,

@@ -1,10 +1,10 @@
 """A program that makes a Ray cluster of several nodes here, run by the Python of `.ci/install-ray`:
 
-    python ray_nodes.py NODES GPUS
+    python ray_nodes.py NODES GPUS BYTES
 
-It prints the head's address, then, for each node, the process number of its raylet. A line on its standard
-input adds a node, whose raylet is printed too; the line is a JSON object, the node's own environment. At the
-end of its input the cluster ends.
+BYTES is the memory of each node for objects. The program prints the head's address, then, for each node, the
+process number of its raylet. A line on its standard input adds a node, whose raylet is printed too; the line
+is a JSON object, the node's own environment. At the end of its input the cluster ends.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import sys
 import ray
 from ray.cluster_utils import Cluster
 
-_STORE_BYTES = 80_000_000
 _HEALTH = {
     "health_check_initial_delay_ms": 1000,
     "health_check_period_ms": 500,
@@ -24,14 +23,14 @@ _HEALTH = {
 }
 
 
-def _make(nodes: int, gpus: int) -> None:
+def _make(nodes: int, gpus: int, store_bytes: int) -> None:
     cluster = Cluster()
 
     def add(**more: object) -> None:
         node = cluster.add_node(
             num_cpus=0,
             num_gpus=gpus,
-            object_store_memory=_STORE_BYTES,
+            object_store_memory=store_bytes,
             include_dashboard=False,
             **more,
         )
@@ -49,4 +48,4 @@ def _make(nodes: int, gpus: int) -> None:
 
 
 if __name__ == "__main__":
-    _make(int(sys.argv[1]), int(sys.argv[2]))
+    _make(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
