@@ -13,8 +13,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 
 from remote.engines import EngineAway, Hold
 from remote.protocol import AWAY
@@ -61,6 +61,12 @@ class Preference:
     """The jobs that come before all others, if they wait."""
     last: frozenset[str] = frozenset()
     """The jobs that start only if no other waits."""
+
+    def apart(self, suspects: frozenset[str], running: Iterable[str]) -> Preference:
+        """The same with one of these suspects at a time, as long as others wait."""
+        if suspects.isdisjoint(running):
+            return self
+        return replace(self, last=self.last | suspects)
 
 
 StopApps = Callable[[str, str], None]

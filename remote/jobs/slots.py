@@ -233,7 +233,9 @@ class Scheduler:
     async def _fill_slots(self) -> None:
         while self._intake.has_room(len(self._running), self._engine.slots):
             async with self._starting:
-                attempt = await self._disk.persist(self._start_next, self._intake.preference())
+                suspects = self._setbacks.suspects()
+                preference = self._intake.preference().apart(suspects, self._running)
+                attempt = await self._disk.persist(self._start_next, preference)
                 if isinstance(attempt, str):
                     if not self._running:  # an app that is sent away hears of no answer any more
                         self._intake.note_limit(attempt)

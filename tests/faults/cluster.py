@@ -174,7 +174,8 @@ class ClusterCampaign:
                 self.troubles.append(f"WRONG: {self._given[number]} has {text!r}, never completed")
         ends = Counter(bench.box.records("finished"))
         self.troubles += [f"DOUBLED: {it} finished {n} times" for it, n in ends.items() if n > 1]
-        self.troubles += [f"LOST: {self._given[it]}" for it in self._given if it not in ends]
+        ended = {*ends, *bench.box.records("failed")}
+        self.troubles += [f"LOST: {self._given[it]}" for it in self._given if it not in ended]
         repeated = len(bench.noted("begun")) - len(self._given)
         lost = sum(LOST[kind] * times for kind, times in self._injected.items())
         self._say(
@@ -190,7 +191,13 @@ class ClusterCampaign:
         deadline = time.monotonic() + 90
         while any(map(is_alive, left)) and time.monotonic() < deadline:  # noqa: ASYNC110 - of processes
             await asyncio.sleep(0.1)
-        self.troubles += [f"LEFT: process {pid}" for pid in left if is_alive(pid)]
+        self.troubles += [f"LEFT: process {pid}: {_command(pid)}" for pid in left if is_alive(pid)]
+
+
+def _command(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    return ""
 
 
 def _new_box(folder: Path) -> Box:

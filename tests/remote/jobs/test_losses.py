@@ -10,6 +10,7 @@ from remote.engines import EngineAway, EngineError, EngineGone
 from remote.jobs import intake
 from remote.jobs.board import JobState
 from remote.protocol import MOST_LOSSES, Failed, Started
+from tests.remote.attached import ask
 from tests.remote.jobs.test_slots import ONE, TWO, Site, opened
 
 
@@ -58,6 +59,24 @@ async def test_a_replica_that_was_ended_by_request_is_no_loss(tmp_path: Path) ->
         await site.work.submit(ONE)
         await site.stands(ONE.job, JobState.FINISHED)
         assert reasons(site)[-1] == str(ended)
+
+
+async def test_jobs_that_lose_replicas_together_are_tried_apart_while_others_wait(
+    tmp_path: Path,
+) -> None:
+    """Else one request that ends each replica makes its neighbours fail with it."""
+    async with opened(tmp_path) as site:
+        three, four = ask("three"), ask("four")
+        site.engine.slots = 2
+        for job in (ONE, TWO, three, four):
+            await site.work.submit(job)
+        await site.stands(TWO.job, JobState.RUNNING)
+        site.engine.errors = [gone(number) for number in range(4)]
+        site.engine.open.set()
+        await site.stands(four.job, JobState.FINISHED)
+        started = [message.job for message in site.told if isinstance(message, Started)]
+        assert sorted(started[:4]) == sorted(2 * [ONE.job, TWO.job])
+        assert not {ONE.job, TWO.job} <= set(started[4:6])
 
 
 async def test_a_job_that_tries_a_server_and_loses_its_replica_lets_another_one_try(
