@@ -6,7 +6,6 @@ from collections import Counter
 
 from remote.protocol import ENGINE_ATTEMPTS
 
-
 _SUSPICIOUS_LOSSES = 2
 """Losses after which a job is no more started together with another one that had so many."""
 

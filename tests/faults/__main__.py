@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.faults.campaign import Campaign
 from tests.faults.cluster import ClusterCampaign
+from tests.faults.fleet import FleetCampaign
 from tests.faults.handed_over import compare
 from tests.faults.soak import soak
 
@@ -35,7 +36,10 @@ def main() -> int:
     )
     parser.add_argument("--laps", type=int, default=1, help="of --hand-over")
     parser.add_argument(
-        "--engine", choices=["", "ray"], default="", help="a Ray cluster whose parts die and freeze"
+        "--engine",
+        choices=["", "ray", "fleet"],
+        default="",
+        help="a Ray cluster whose parts die and freeze, or two boxes that share each batch",
     )
     told = parser.parse_args()
     seed = random.randrange(1 << 31) if told.seed is None else told.seed
@@ -46,6 +50,9 @@ def main() -> int:
     if told.hand_over:
         comparing = compare(told.hand_over, told.laps, seed, told.folder.resolve(), say)
         return asyncio.run(_interruptible(comparing))
+    if told.engine == "fleet":
+        on_fleet = FleetCampaign(told.count, seed, told.folder.resolve(), say)
+        return asyncio.run(_interruptible(on_fleet.run()))
     if told.engine:
         on_cluster = ClusterCampaign(told.count, seed, told.folder.resolve(), say)
         return asyncio.run(_interruptible(on_cluster.run()))

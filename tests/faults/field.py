@@ -158,20 +158,21 @@ class House:
 
     def _configure(self, laptop: Laptop) -> None:
         engine = "vllm" if self._has_weights else self.engine
-        more = {"vllm": self._vllm, "openai": self._openai}.get(engine, lambda: "")()
+        more = {"vllm": self.vllm_settings, "openai": self._openai}.get(engine, lambda: "")()
         if self.engine == "objects":
             objects.write_profile(laptop.config.parent / "profiles")
             more += f'[upsampling]\nprofile = "{objects.NAME}"\n'
         laptop.add_box("testbox", self.root, engine=engine, more=more)
 
-    def _vllm(self) -> str:
+    def vllm_settings(self, name: str = "test") -> str:
+        """The settings of the box with this name, for the model server below the daemon."""
         command = json.dumps([sys.executable, "-I", stand_in.__file__])
         return (
-            f'model = "{self._model_folder}"\n'
+            f'model = "{self.model_folder}"\n'
             f"first_token_timeout = {PATIENCE}\nnext_token_timeout = {PATIENCE}\n"
-            f"[boxes.test.vllm]\ncommand = {command}\nmax_num_seqs = {SLOTS}\n"
+            f"[boxes.{name}.vllm]\ncommand = {command}\nmax_num_seqs = {SLOTS}\n"
             f'env = {{ {stand_in.LOG} = "{self.engine_log}", '
-            f'{stand_in.WEIGHTS} = "{self._model_folder / _WEIGHTS}" }}\n'
+            f'{stand_in.WEIGHTS} = "{self.model_folder / _WEIGHTS}" }}\n'
         )
 
     def _openai(self) -> str:
@@ -236,8 +237,8 @@ class House:
     def _write_weights(self) -> str:
         """Write the model's folder, on the machine's own disk."""
         label = f"model {self._model}, weights {self._weights}"
-        self._model_folder.mkdir(exist_ok=True)
-        (self._model_folder / _WEIGHTS).write_text(label)
+        self.model_folder.mkdir(exist_ok=True)
+        (self.model_folder / _WEIGHTS).write_text(label)
         return label
 
     @property
@@ -245,7 +246,8 @@ class House:
         return f"{self._servers[-1].port} model-{self._model}"
 
     @property
-    def _model_folder(self) -> Path:
+    def model_folder(self) -> Path:
+        """Where the model lies that is in the config."""
         return self.site.folder / f"{self.root.name}-model{self._model}"
 
     @property

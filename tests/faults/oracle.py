@@ -64,7 +64,7 @@ def _judge_alone(batch: Batch, lives: Sequence[Life]) -> Judgement:
         if line["event"] == "completed":
             completed[line["prompt"]].add(line["text"])
     judge_files(batch, completed, found)
-    _judge_acknowledgements(batch, found)
+    judge_acknowledgements(batch, batch.house.site.box_orders.told("durable"), found)
     _judge_repeats(batch, told, lives, found)
     found.troubles += judge_histories(batch, told)
     if not found.troubles:
@@ -91,7 +91,12 @@ def judge_files(batch: Batch, completed: Mapping[str, set[str]], found: Judgemen
             found.troubles.append(f"WRONG: {prompt!r} has {text!r}, but {told[prompt]!r} was told")
         if not (file.parent / ".upsample" / f"{file.stem}.upsample.json").exists():
             found.troubles.append(f"LOST: the sidecar of {file}")
-    states = Counter(state for prompt, state in _queue(batch).values() if prompt in batch.prompts)
+    second = {event["candidate"] for _, event in _events(batch, "answered twice")}
+    states = Counter(
+        state
+        for number, (prompt, state) in _queue(batch).items()
+        if prompt in batch.prompts and number not in second
+    )
     if states != {"done": len(batch.prompts)}:
         found.troubles.append(f"LOST: the queue says {dict(states)} of {len(batch.prompts)} jobs")
 
@@ -107,10 +112,10 @@ def _told_done(batch: Batch, found: Judgement) -> dict[str, str]:
     return told
 
 
-def _judge_acknowledgements(batch: Batch, found: Judgement) -> None:
-    """What was told to be on the box's disk was there by then."""
+def judge_acknowledgements(batch: Batch, durable: Sequence[JsonObject], found: Judgement) -> None:
+    """What was told to be on the box's disk was there by then; `durable` is what was noted of the disk."""
     accepted: dict[str, float] = {}
-    for line in batch.house.site.box_orders.told("durable"):
+    for line in durable:
         if line["kind"] == "accepted":
             accepted.setdefault(line["job"], line["at"])
     for at, event in _events(batch, "sent"):
@@ -182,13 +187,13 @@ def _events(batch: Batch, kind: str) -> list[tuple[float, JsonObject]]:
 
 async def judge_end(house: House) -> list[str]:
     """What must hold when nobody has asked for anything for a while: nothing is left running or lying."""
-    await _until_quiet(house)
-    if _left(house):
+    await until_quiet(house)
+    if left_on(house):
         # By a daemon that was killed, and no other came after it: the next one sweeps as it starts.
         await asyncio.to_thread(house.laptop.run, "box", "status")
-        await _until_quiet(house)
+        await until_quiet(house)
     troubles = [f"LEFT: process {pid}: {words}" for pid, words in house.processes().items()]
-    troubles += [f"LEFT: {path}" for path in _left(house)]
+    troubles += [f"LEFT: {path}" for path in left_on(house)]
     for file in (house.place.state / "daemon.err", house.place.log):
         text = file.read_text() if file.exists() else ""
         if "Traceback" in text or (file.suffix == ".err" and text):
@@ -200,7 +205,7 @@ async def judge_end(house: House) -> list[str]:
     return troubles
 
 
-def _left(house: House) -> list[Path]:
+def left_on(house: House) -> list[Path]:
     """Sockets, pictures that nobody needs, and files that were about to be renamed."""
     place = house.place
     sockets = [place.socket, place.run / f"{place.key}.vllm"]
@@ -211,7 +216,8 @@ def _left(house: House) -> list[Path]:
     ]
 
 
-async def _until_quiet(house: House) -> None:
+async def until_quiet(house: House) -> None:
+    """Wait until nothing of the house runs any more, for as long as that may take."""
     deadline = time.monotonic() + IDLE_SECONDS + _END_SECONDS
     while house.processes() and time.monotonic() < deadline:  # noqa: ASYNC110 - of processes
         await asyncio.sleep(0.1)

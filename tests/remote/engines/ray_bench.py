@@ -90,11 +90,13 @@ def ray_bench(
         patience=Patience(30.0, 30.0),
         ray=RaySetup(address, replicas, engine, str(RAY.program("python"))),
     )
-    yield Bench(made, account)
-    made.kill()
-    wait_until(lambda: not replicas_left())
-    for place in (Path(made.setup.root) / "replicas").glob("*"):
-        make_daemon_paths(str(place)).lock.unlink()
+    try:
+        yield Bench(made, account)
+    finally:
+        made.kill()
+        wait_until(lambda: not replicas_left())
+        for place in (Path(made.setup.root) / "replicas").glob("*"):
+            make_daemon_paths(str(place)).lock.unlink(missing_ok=True)
 
 
 def job(name: str, serves: str) -> Submit:
