@@ -31,7 +31,7 @@ NAMES = ("test", "second")
 """The boxes, by their names in the config."""
 _A_BATCH = 5
 """Faults that come over one batch."""
-_SIZE = Size(files=4, most_events=12, most_seconds=1.0)
+_SIZE = Size(files=8, most_events=12, most_seconds=1.0)
 
 
 @dataclass
