@@ -242,7 +242,7 @@ class FleetCampaign:
         return fleet, batch
 
     async def _end(self, batch: Batch, fleet: Fleet, troubles: list[str]) -> None:
-        found = troubles or await judge_fleet_end(fleet.houses)
+        found = troubles or await judge_fleet_end(fleet.houses, NAMES)
         self.troubles += found
         if found:
             self._say(keep_evidence(self._folder, self._seed, batch, found))

@@ -112,15 +112,18 @@ def _finished(house: House) -> dict[str, list[float]]:
     return found
 
 
-async def judge_fleet_end(houses: Sequence[House]) -> list[str]:
-    """What must hold when nobody has asked for anything for a while: nothing is left running or lying."""
+async def judge_fleet_end(houses: Sequence[House], names: Sequence[str]) -> list[str]:
+    """What must hold when nobody has asked for anything for a while: nothing is left running or lying.
+
+    `names` are those of the boxes in the config.
+    """
     troubles = []
     for house in houses:
         await until_quiet(house)
-    if any(map(left_on, houses)):
-        # By a daemon that was killed, and no other came after it: the next one sweeps as it starts.
-        await asyncio.to_thread(houses[0].laptop.run, "box", "status")
-        for house in houses:
+    for house, name in zip(houses, names, strict=True):
+        if left_on(house):
+            # By a daemon that was killed, and no other came after it: the next one sweeps as it starts.
+            await asyncio.to_thread(houses[0].laptop.run, "box", "status", name)
             await until_quiet(house)
     for house in houses:
         troubles += [f"LEFT: process {pid}: {it}" for pid, it in house.processes().items()]
