@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo wheel test test-rest test-all test-again check format faults soak fuzz bench bench-tui bench-replay bench-cluster lock clean
+.PHONY: demo wheel test test-rest test-all test-again check format faults soak fuzz bench bench-tui bench-replay bench-cluster bench-scale lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/upsample demo
@@ -80,6 +80,10 @@ bench-replay: $(VENV)/.installed-dev
 # How the engine `ray` scales with its replicas, against the same without Ray; BENCH="--simulated 64" and the like.
 bench-cluster: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.cluster $(BENCH)
+
+# What 100,000 text jobs cost, and whether the last cost more than the first: an hour, or BENCH="--jobs 10000".
+bench-scale: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.scale $(BENCH)
 
 # Resolve the newest versions that pyproject.toml admits and pin them.
 lock:

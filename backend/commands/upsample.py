@@ -55,7 +55,7 @@ from backend.specs.model import Scan, Spec
 from backend.specs.scan import scan
 from backend.specs.tables.columns import parse_columns
 from backend.standard_streams import working
-from backend.store import State, Store, default_path
+from backend.store import Order, State, Store, default_path
 from backend.store.stored_jobs import StoredJobs
 from backend.tokens import TextCounter
 from backend.video import VideoIndex
@@ -94,10 +94,12 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
         batch = replace(batch, save_dir=folder)
     with open_user_queue() as store:
         if options.paths:
-            numbers, report = _queue_specs(found, store, options, batch, settings)
+            orders, report = _make_orders(found, store, options, batch, settings)
+            del found  # 100,000 specs take their room, and nobody needs them any more
+            numbers = _queue_in_portions(store, orders)
+            del orders
         else:
             numbers, report = _numbers_left(store, fleet), BatchReport(as_json=options.json)
-        del found  # what a run works with is in the queue, and 100,000 specs take their room
         jobs = StoredJobs(store, numbers)
         wanted = {name: set[str]() for name in fleet}
         for job in jobs:
@@ -115,10 +117,10 @@ def _numbers_left(store: Store, fleet: Mapping[str, BoxSettings]) -> list[int]:
     return [job.number for job in jobs]
 
 
-def _queue_specs(
+def _make_orders(
     found: Scan, store: Store, options: UpsampleOptions, batch: Batch, settings: Settings
-) -> tuple[list[int], BatchReport]:
-    """Queue what can be queued of these specs, and return the numbers of the jobs."""
+) -> tuple[list[Order], BatchReport]:
+    """Make the orders for what can be queued of these specs."""
     specs = _choose_specs(found, store, options, batch)
     require_writable(batch.save_dir)
     placed = find_places(specs, options.paths, batch, store, force=options.force)
@@ -128,14 +130,19 @@ def _queue_specs(
     _tell_cost(placed, settings, batch)
     if replaced := words_on_replaced(results_replaced_by(store, placed.orders)):
         warn(replaced)
-    orders = same_frames_together(placed.orders)
+    report = BatchReport(as_json=options.json, refused=len(placed.refused) + len(found.broken))
+    return placed.orders, report
+
+
+def _queue_in_portions(store: Store, orders: Sequence[Order]) -> list[int]:
+    """Queue all of these or none, and return the numbers of the jobs."""
+    together = same_frames_together(orders)
     numbers: list[int] = []
     with store.at_once():
-        for first in range(0, len(orders), _QUEUED_AT_ONCE):
-            queued = store.queue(orders[first : first + _QUEUED_AT_ONCE])
+        for first in range(0, len(together), _QUEUED_AT_ONCE):
+            queued = store.queue(together[first : first + _QUEUED_AT_ONCE])
             numbers += [job.number for job in queued]
-    report = BatchReport(as_json=options.json, refused=len(placed.refused) + len(found.broken))
-    return numbers, report
+    return numbers
 
 
 def _warn_of_misplaced(specs: Sequence[Spec], media: Media) -> None:
@@ -243,7 +250,7 @@ def _work(
             for name, set_up in boxes.items()
         }
         give_up_after = settings.queue.give_up_after
-        if len(made) > 1 or any(job.fleet for job in jobs):
+        if len(made) > 1 or store.has_fleet_jobs(jobs.numbers):
             return run_fleet(store, jobs, watch, made, give_up_after)
         (set_up,) = boxes.values()
         dispatcher = partial(make_dispatcher, set_up.box)

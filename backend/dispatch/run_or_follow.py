@@ -17,7 +17,7 @@ from backend.dispatch.poll import POLL_SECONDS, poll_queue_changes
 from backend.errors import QueueTaken, UpsampleError, first_of
 from backend.events import DispatcherChanged, Event
 from backend.store import Job, Store
-from backend.store.stored_jobs import StoredJobs
+from backend.store.stored_jobs import StoredJobs, numbers_of
 
 MakeDispatcher = Callable[[Callable[[Event], None]], Dispatcher]
 """Makes a Dispatcher that calls the given function with every event."""
@@ -67,7 +67,7 @@ async def work_or_follow(run: Work, jobs: Sequence[Job], boxes: Sequence[str]) -
     store, watch = run.store, run.watch
     try:
         with dispatcher_lock(store) as own:
-            await run.work_on([job.number for job in jobs], own.mark)
+            await run.work_on(numbers_of(jobs), own.mark)
             return
     except QueueTaken as taken:
         holder = taken.holder

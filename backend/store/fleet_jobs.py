@@ -47,6 +47,15 @@ class FleetJobs(Jobs):
         """Return the jobs that no box of their fleet has taken, in sending order."""
         return self._select(_UNTAKEN, order="place, number")
 
+    def has_fleet_jobs(self, numbers: Iterable[int]) -> bool:
+        """Return whether one of these jobs is a fleet's."""
+        with self._using() as db:
+            found = db.execute(
+                f"SELECT 1 FROM jobs WHERE fleet <> '' AND number IN {EACH} LIMIT 1",  # noqa: S608
+                (array(numbers),),
+            ).fetchone()
+        return found is not None
+
     def settings_untaken(self, box: str) -> list[str]:
         """Return the different `Job.settings` of the jobs that this box may take."""
         with self._using() as db:

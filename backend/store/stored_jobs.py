@@ -12,6 +12,11 @@ from backend.store.jobs import Jobs
 _READ_AT_ONCE = 500
 
 
+def numbers_of(jobs: Sequence[Job]) -> Sequence[int]:
+    """Return the numbers of these jobs, without reading them where that is not needed."""
+    return jobs.numbers if isinstance(jobs, StoredJobs) else [job.number for job in jobs]
+
+
 class StoredJobs(Sequence[Job]):
     """Jobs that are read when they are asked for, each time as they are then. They block as the store does.
 

@@ -16,7 +16,7 @@ from backend.generation import Generation
 from backend.sizes import Size
 from backend.specs.model import Mode, Target
 from backend.store import Draw, Job, State, Store, stored_jobs
-from backend.store.stored_jobs import StoredJobs
+from backend.store.stored_jobs import StoredJobs, numbers_of
 from tests.support.queued_jobs import new_job
 
 _MOST_BYTES = 1_000
@@ -83,6 +83,7 @@ def test_stored_jobs_are_read_as_they_are_now_in_the_order_that_was_asked_for(
     assert jobs[1].state is State.CANCELLED
     assert [job.number for job in jobs[3:]] == numbers[3:]
     assert len(jobs) == 5
+    assert list(numbers_of(jobs)) == numbers_of(list(jobs)) == numbers
     store.forget([numbers[1]])
     assert [job.number for job in jobs] == [numbers[0], *numbers[2:]]
     with pytest.raises(IndexError):
