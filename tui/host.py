@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, Protocol, cast
 from textual.message_pump import MessagePump
 from textual.signal import Signal
 
-from backend.config import Settings
-from tui.log.recorder import LogRecorder
-from tui.shell.desk import Desk
-from tui.state.live import Live
-from tui.state.memory import Memory
-
 if TYPE_CHECKING:
     from backend.box.asker import Asker
+    from backend.config import Settings
     from backend.dispatch.runner import QueueRunner
     from backend.store import Store
+    from tui.log.recorder import LogRecorder
     from tui.send.draft import Chosen
+    from tui.shell.desk import Desk
+    from tui.state.live import Live
+    from tui.state.memory import Memory
 
 
 class AppHost(Protocol):

@@ -9,11 +9,14 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backend.files import read_regular
-from backend.results.writing import MOST_BYTES
-from backend.specs.model import Spec
-from backend.store import Job, State, Store
+from backend.results import MOST_BYTES
+
+if TYPE_CHECKING:
+    from backend.specs.model import Spec
+    from backend.store import Job, State, Store
 
 SpecKey = tuple[Path, int]
 """An absolute spec file and an entry in it, by which a job names its spec."""

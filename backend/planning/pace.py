@@ -5,9 +5,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from backend.config import BoxSettings, EngineName
-from backend.store import Store
+
+if TYPE_CHECKING:
+    from backend.store import Store
 
 _SKETCH_SLOTS = 4
 """How many answers the engine `sketch` writes at the same time."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.files import read_regular
+from backend.results import MOST_BYTES
 from backend.results.sidecars import find_sidecars, result_beside
-from backend.results.writing import MOST_BYTES
 from backend.specs.model import Scan, Spec, SpecFormat
 from backend.specs.scan import scan
 from remote.protocol import Json

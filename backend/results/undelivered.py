@@ -15,8 +15,9 @@ import json
 from pathlib import Path
 
 from backend.files import read_regular
+from backend.results import MOST_BYTES
 from backend.results.sidecars import earlier_sidecar_path, sidecar_path
-from backend.results.writing import MOST_BYTES, is_own_result
+from backend.results.writing import is_own_result
 from backend.store import Due, Job, State, Store, answer_fingerprint
 
 

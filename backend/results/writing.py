@@ -22,21 +22,17 @@ from backend.config.profiles.json_answer import json_prompt
 from backend.errors import AnswerError, ResultError
 from backend.files import read_regular, write_whole
 from backend.files.without_links import LinkInTheWay, is_link_free, open_folder
+from backend.results import MOST_BYTES
 from backend.results.sidecars import SIDECAR_FOLDER, earlier_sidecar_path, sidecar_path
 from backend.specs.model import Spec
 from backend.specs.quoting import json_spelled
 from backend.specs.reading import read_file
 from backend.specs.render import OutputFile, Replacement, embeds_provenance, render
-from backend.specs.source import MAX_SPEC_BYTES
 from backend.specs.tables import is_table
 from backend.specs.tables.rendering import rows_that_hold
 from backend.store import Job, State, Store, Written, answer_fingerprint
 from backend.store.rating import UNRATED
 from remote.protocol import Answer, Json
-
-MOST_BYTES = 16 * MAX_SPEC_BYTES
-"""The most bytes that are read of a file to compare it with what we wrote, or to keep it before it is
-replaced. Results are smaller."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from backend.config import load_profile, queued_settings
 from backend.errors import ConfigError
 from backend.sizes import Size
-from backend.store import Job, Store
 from backend.tokens import Budget, VisionRule
 from backend.tokens.clip_tokens import ShownRule
 from backend.troubles import ExplainedTrouble, Facts, translate
+
+if TYPE_CHECKING:
+    from backend.store import Job, Store
 
 _MOST_RAW = 600
 """Characters of an unknown error message that are shown."""

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from time import time
+from typing import TYPE_CHECKING
 
 from backend.box.status_text import answered_twice_words, link_words, work_text
 from backend.events import (
@@ -32,7 +33,9 @@ from backend.events import (
 )
 from tui.log.book import JOB, LINK, LogBook, LogLine
 from tui.log.file import LogFile
-from tui.state.live import Live
+
+if TYPE_CHECKING:
+    from tui.state.live import Live
 
 _LINK_LEVELS = {
     LinkState.WAITING: "warning",

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from tui.outline.shown_parts import ShownPart
 from tui.text import cut
-from tui.widgets.row_list import Piece
+
+if TYPE_CHECKING:
+    from tui.outline.shown_parts import ShownPart
+    from tui.widgets.row_list import Piece
 
 _INDENT = 2
 _DEEPEST = 6

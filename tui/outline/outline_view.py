@@ -7,7 +7,7 @@ It does not scroll: a scrolling pane holds it, with other texts above and below 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -19,7 +19,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.outline.outline_lines import OutlineLines, lay_out_outline
-from tui.outline.shown_parts import ShownPart
+
+if TYPE_CHECKING:
+    from tui.outline.shown_parts import ShownPart
 
 _STYLES = ("glyph", "label", "count", "value", "kept", "same", "removed", "added", "time", "track")
 

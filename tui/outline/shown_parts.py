@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from backend.results.key_diff import ComparedPart, KeyChange
-from backend.results.marked_outline import OutlineNode
 from backend.results.word_diff import DiffKind, DiffPiece, says_something
 from backend.specs.outline import OutlinePart, TimeSpan, length_of
 from tui.text import one_line, paragraphs
 from tui.widgets.row_list import Piece
+
+if TYPE_CHECKING:
+    from backend.results.marked_outline import OutlineNode
 
 Value = tuple[Piece, ...]
 """A value in pieces, each with the name of its style."""

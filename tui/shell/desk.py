@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from backend.config import Settings, Table
 from backend.tokens import TextCounter
-from tui.frames.pictures import PictureBook
-from tui.frames.pixel_graphics import PixelGraphics
-from tui.specs.planning import PromptPlanner
-from tui.specs.scanning import SpecSource
+
+if TYPE_CHECKING:
+    from backend.config import Settings, Table
+    from tui.frames.pictures import PictureBook
+    from tui.frames.pixel_graphics import PixelGraphics
+    from tui.specs.planning import PromptPlanner
+    from tui.specs.scanning import SpecSource
 
 
 @dataclass(frozen=True, slots=True)

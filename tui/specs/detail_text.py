@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 
@@ -10,19 +11,20 @@ from backend.addresses import path_of_address
 from backend.config import Upsampling
 from backend.planning.plan import Plan
 from backend.planning.size_costs import category_matrix, sizes_for
-from backend.results.marked_outline import mark_outline
 from backend.sizes import CATEGORIES
 from backend.specs.json_prompts import prompt_lines
 from backend.specs.model import Spec, SpecFormat
 from backend.specs.outline import outline_in
 from backend.video import MediaKind, Video
-from tui.outline.shown_parts import ShownPart, shown_outline
 from tui.specs.rows import Row
 from tui.text import one_line, paragraphs, short_path
 from tui.tokens.budget_text import budget_lines, fact_lines, frames_text
 from tui.tokens.matrix_text import matrix_legend, matrix_lines
 from tui.tokens.verdicts import standing
 from tui.widgets.own_keys import key_of
+
+if TYPE_CHECKING:
+    from tui.outline.shown_parts import ShownPart
 
 
 def describe_verdict(row: Row, width: int) -> Content:
@@ -46,8 +48,13 @@ def describe_prompt(spec: Spec, *, has_outline: bool) -> Content:
 def outline_of(spec: Spec) -> list[ShownPart]:
     """Return the outline of the JSON prompt that the spec's file holds; nothing where it holds none."""
     parts = outline_in(spec.prompt if spec.written_prompt is None else spec.written_prompt)
-    short = "" if spec.written_prompt is None else spec.prompt
-    return shown_outline(mark_outline(parts, short)) if parts else []
+    if not parts:
+        return []
+    # Late: the app's start would wait for the lints, and most prompts have no outline.
+    from backend.results.marked_outline import mark_outline
+    from tui.outline.shown_parts import shown_outline
+
+    return shown_outline(mark_outline(parts, "" if spec.written_prompt is None else spec.prompt))
 
 
 def describe_facts(row: Row, cwd: Path, width: int) -> Content:

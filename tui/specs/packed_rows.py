@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from backend.planning.history import LatestJob
-from backend.planning.plan import Plan
-from backend.specs.model import Kind, Spec
+from typing import TYPE_CHECKING
+
 from tui.specs.packs import PACKED_KIND, Pack
 from tui.specs.rows import Row
+
+if TYPE_CHECKING:
+    from backend.planning.history import LatestJob
+    from backend.planning.plan import Plan
+    from backend.specs.model import Kind, Spec
 
 
 class PackedRow(Row):

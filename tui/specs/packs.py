@@ -10,11 +10,14 @@ from array import array
 from collections.abc import Sequence
 from os.path import commonprefix
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from backend.planning.history import LatestJob
-from backend.planning.plan import Plan
 from backend.specs.model import UNSAID, Kind, Spec, SpecFormat
-from tui.specs.shared_plans import SharedPlans
+
+if TYPE_CHECKING:
+    from backend.planning.history import LatestJob
+    from backend.planning.plan import Plan
+    from tui.specs.shared_plans import SharedPlans
 
 MOST_SPECS = 1_000
 """The most specs of a pack."""

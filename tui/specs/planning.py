@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from threading import Condition
 from time import monotonic
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from backend.planning.plan import Plan
-from backend.specs.model import Spec
 from tui.specs.packs import Pack
+
+if TYPE_CHECKING:
+    from backend.planning.plan import Plan
+    from backend.specs.model import Spec
 
 POST_EVERY = 0.1
 """Seconds between two batches of plans for specs out of sight."""

@@ -10,15 +10,17 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from backend.catalog.filter import haystack_of
-from backend.planning.history import LatestJob
-from backend.planning.plan import Plan
 from backend.specs.model import Kind, Spec, kind_text
-from backend.store import State
 from tui.specs.packs import Pack, sortable
 from tui.tokens.verdicts import Standing, standing
+
+if TYPE_CHECKING:
+    from backend.planning.history import LatestJob
+    from backend.planning.plan import Plan
+    from backend.store import State
 
 Key = tuple[int | str, ...] | int | str
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from backend.planning.plan import Plan
+if TYPE_CHECKING:
+    from backend.planning.plan import Plan
 
 _MOST_KNOWN = 4_096
 """How many different plans are looked among. Where each row has a video of its own, all are different."""

@@ -1080,6 +1080,27 @@ def test_version_and_help_import_nothing_slow(option: str) -> None:
     assert done.stderr == "[]\n"
 
 
+NOT_FOR_SPECS = [
+    "asyncssh",
+    "av",
+    "jsonschema",
+    "PIL",
+    "tiktoken",
+    "backend.dispatch",
+    "backend.results.lints",
+]
+NOT_FOR_SPECS += ["backend.results.writing", "backend.store.tables", "tui.review", "tui.settings"]
+
+
+def test_the_page_of_specs_is_drawn_without_what_other_pages_and_runs_need() -> None:
+    done = python(
+        "import sys; sys.modules['textual_image'] = None\n"
+        "import backend.commands.open_app, tui.shell.opening, tui.specs.screen\n"
+        f"print([name for name in {NOT_FOR_SPECS} if name in sys.modules])"
+    )
+    assert done.stdout == "[]\n"
+
+
 NOT_IMPORTED = ("__main__", "ray.driver", "ray.replica")
 """Programs of their own; the last two run where Ray is installed."""
 
