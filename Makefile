@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo wheel test test-rest test-all test-again check format faults soak fuzz bench bench-tui bench-replay bench-cluster bench-scale lock clean
+.PHONY: demo wheel test test-rest test-all test-again check format faults soak fuzz bench bench-tui bench-replay bench-cluster bench-scale pictures lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/upsample demo
@@ -84,6 +84,10 @@ bench-cluster: $(VENV)/.installed-dev
 # What 100,000 text jobs cost, and whether the last cost more than the first: an hour, or BENCH="--jobs 10000".
 bench-scale: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.scale $(BENCH)
+
+# The pictures of the app in docs/, from the examples.
+pictures: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.pictures
 
 # Resolve the newest versions that pyproject.toml admits and pin them.
 lock:
