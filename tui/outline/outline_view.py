@@ -131,9 +131,9 @@ class OutlineView(Widget, can_focus=True):
     def action_turn(self) -> None:
         """Fold a part that is unfolded, and the other way round."""
         laid_out = self.lines_for(self.size.width)
-        if laid_out.parts:
-            part = laid_out.parts[self._cursor].part
-            self.action_fold(part.path not in self._folded)
+        part = laid_out.parts[self._cursor].part if laid_out.parts else None
+        if part is not None and part.below:
+            self._set_folded(part, part.path not in self._folded)
 
     def action_fold_all(self) -> None:
         """Fold the parts at the top; if all of them are folded, unfold everything."""
@@ -151,8 +151,7 @@ class OutlineView(Widget, can_focus=True):
         for n, placed in enumerate(self.lines_for(self.size.width).parts):
             if placed.first <= event.y < placed.first + placed.count:
                 self._go_to(n)
-                if placed.part.below:
-                    self.action_turn()
+                self.action_turn()
                 return
 
     def _set_folded(self, part: ShownPart, is_folded: bool) -> None:

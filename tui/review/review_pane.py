@@ -250,8 +250,10 @@ class ReviewPane(TellsDefects, Vertical):
         else:
             original = original_text(self._diff)
             text, _ = result_text(self._diff, candidate.lints, lint)
-        if replaces and self._between is not None:
+        if replaces:
             original = other
+        if self._between is not None and (replaces or self._diff is None):
+            # An object stands beside prose as lines, and has no outline then.
             text, _ = result_text(self._between, self._lints_in_text(candidate), lint, only=True)
         self.query_one("#original", PlainText).update(original)
         self.query_one("#result", PlainText).update(text)

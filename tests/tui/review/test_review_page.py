@@ -361,6 +361,24 @@ async def test_objects_are_compared_key_by_key_and_their_parts_are_folded(
         assert "Prose." in text_of(page, "#result")
 
 
+@pytest.mark.parametrize("width", [120, 260])
+async def test_an_object_and_prose_are_compared_word_by_word(
+    make_desk: Callable[..., Desk], planner: object, tmp_path: Path, width: int
+) -> None:
+    with closing(Store(tmp_path / "queue.db")) as store:
+        spec = write_spec(tmp_path / "a.json", {"id": "ps_1", "prompt": "a crane"})
+        Finisher(store, tmp_path / "out").finish(spec, SCENE, "Prose of a crane.", candidates=2)
+    desk = make_desk(SpecSource((), tmp_path, list), planner)
+    app = UpsampleApp(replace(desk, queue=tmp_path / "queue.db"))
+    async with app.run_test(size=(width, 40)) as pilot:
+        page = await review(pilot)
+        assert outline_of(page)
+        await pilot.press("d")
+        assert outline_of(page) == []
+        assert '"conditions": "overcast, soft"' in text_of(page, "#result")
+        assert "Prose of a crane." in text_of(page, "#other" if width > 200 else "#original")
+
+
 async def test_an_editor_that_is_not_there_is_told(
     app: UpsampleApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
