@@ -61,6 +61,8 @@ _VLLM_TOKENS = 128
 _VLLM_LAPS = 3
 _SCALES = 0.9
 """The least share of what the paces allow with which replicas still scale."""
+_BUSY = 0.1
+"""The share of the processors' time that is idle at most where that time is what bounds a pace."""
 _WIDTH = 100
 """Columns of the table, wherever it is printed."""
 
@@ -219,10 +221,13 @@ async def simulate(course: Course, server: PacedServer, counts: Sequence[int]) -
     for replicas in counts:
         lap = await with_replicas(course, server, replicas)
         if lap.pace < _SCALES * replicas * course.allowed:
+            cores = os.cpu_count() or 1
+            ours = sum(lap.costs.values()) / lap.seconds / cores
+            bound = "processor time" if lap.idle < _BUSY else "something other than processor time"
             say(
                 f"the limit of this machine: {lap.pace:.1f} answers/s, where {replicas} replicas could give "
-                f"{replicas * course.allowed:.1f}. Its {os.cpu_count()} processors had nothing to do for "
-                f"{100 * lap.idle:.0f} % of the time"
+                f"{replicas * course.allowed:.1f}. What bounds it is {bound}: its {cores} processors were "
+                f"idle for {100 * lap.idle:.0f} % of the time, and this box had {100 * ours:.0f} % of them"
             )
             return
     say(f"no limit was met with up to {counts[-1]} replicas")
@@ -300,6 +305,8 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="upsample-bench-") as name:
         ratios = asyncio.run(measure(given, Path(name)))
+    if not ratios:
+        return
     made = table("ratio", "value", "wanted", right=["value"], long=())
     for ratio in ratios:
         made.add_row(ratio.what, f"{ratio.value:.2f}", ratio.wanted)
