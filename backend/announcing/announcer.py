@@ -1,4 +1,4 @@
-"""Announces a sentence by the terminal's own notification, its bell, and a command of the user's."""
+"""Announces a sentence by the terminal, the desktop, the bell, and a command of the user's."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from asyncio.subprocess import DEVNULL
 from collections.abc import Callable, Mapping
 
+from backend.announcing.desktop import notify_desktop
 from backend.config import Announce
 from backend.specs.quoting import printable
 
@@ -27,13 +28,17 @@ class Announcer:
         self._environment = environment
 
     async def announce(self, sentence: str) -> str:
-        """Announce a sentence. Returns why the user's command did not work; nothing where it did."""
+        """Announce a sentence. Returns why the desktop or the user's command did not work, if so."""
         told = printable(sentence)
         if self._settings.terminal:
             self._write(_notification(told, self._environment.get("TERM", "")))
         if self._settings.bell:
             self._write("\a")
-        return await _run([*self._settings.command, told]) if self._settings.command else ""
+        troubles = [
+            await notify_desktop(told) if self._settings.desktop else "",
+            await _run([*self._settings.command, told]) if self._settings.command else "",
+        ]
+        return "\n".join(filter(None, troubles))
 
 
 def _notification(text: str, terminal: str) -> str:

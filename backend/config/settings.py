@@ -252,6 +252,7 @@ class Announce(ConfigTable):
 
     after: float = Field(ge=0, allow_inf_nan=False)
     terminal: bool
+    desktop: bool
     bell: bool
     command: list[str]
 

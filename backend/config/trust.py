@@ -90,6 +90,7 @@ KEYS: Mapping[str, Trust] = MappingProxyType(
             "is about the terminal that you work in",
             "announce.after",
             "announce.terminal",
+            "announce.desktop",
             "announce.bell",
             "keys",
         ),
