@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 from backend.dispatch.done_event import done_event
@@ -35,6 +36,9 @@ from backend.events import (
 from backend.store import Job, State, Store
 from backend.troubles.explain import explain
 from remote.protocol import Answer, Cancelled, Durable, Failed, Finished, Refused
+
+_TAKEN_AT_ONCE = 500
+"""How many jobs are read, in a thread, before they are added to the run."""
 
 
 class Ledger:
@@ -75,13 +79,14 @@ class Ledger:
         """Begin the run. Writes the results of jobs that are done already; returns the numbers of the jobs to
         be done.
         """
-        numbers, unended = set(), []
+        numbers: set[int] = set()
+        unended: list[int] = []
         ended_in: dict[Path, None] = {}
-        for job in jobs:
-            numbers.add(job.number)
-            if job.state.ended:
-                ended_in[job.destination] = None
-            unended += self.add([job])
+        left = iter(jobs)
+        while some := await asyncio.to_thread(lambda: tuple(islice(left, _TAKEN_AT_ONCE))):
+            numbers.update(job.number for job in some)
+            ended_in |= {job.destination: None for job in some if job.state.ended}
+            unended += self.add(some)
         if not unended and not self.is_kept_open:
             self.all_ended.set()
         await self.files.begin(ended_in, self._box, numbers)
