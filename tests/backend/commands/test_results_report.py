@@ -114,6 +114,7 @@ def test_what_does_not_go_together_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capsys
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("out").mkdir()
     for arguments, told in (
         ("nowhere --html a.html", "there is no nowhere"),
         (". --csv a.csv --undecided", "do not tell what is undecided"),
@@ -125,7 +126,7 @@ def test_what_does_not_go_together_is_refused(
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     assert run(["results", "--parquet", "a.parquet", "--csv", "a.csv"]) == ExitCode.USAGE
     assert "cosmos-upsample[tables]" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [tmp_path / "out"]
 
 
 def test_an_interrupted_page_leaves_the_file_as_it_was(

@@ -233,6 +233,7 @@ def test_usage_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     monkeypatch.chdir(tmp_path)
     assert run(["results", "--verify"]) == ExitCode.USAGE
     assert "there is no outputs" in capsys.readouterr().err
+    Path("outputs").mkdir()
     assert run(["results", "outputs"]) == ExitCode.USAGE
     assert "--verify" in capsys.readouterr().err
 
