@@ -11,6 +11,7 @@ from remote.protocol import (
     Ask,
     Cancel,
     Cancelled,
+    ChangeReplica,
     Decoder,
     Delta,
     EngineLoad,
@@ -29,6 +30,8 @@ from remote.protocol import (
     Pong,
     ProtocolError,
     Refused,
+    ReplicaChanged,
+    ReplicaStatus,
     Request,
     Sampling,
     Started,
@@ -86,6 +89,8 @@ def _examples() -> Iterator[Message]:
     yield Hello(1, 2, "j", -1, "r", "s")
     yield Submit(request.job_id(), request, ("iVBO",))
     yield Cancel("j")
+    yield ChangeReplica(1, "0", "drain")
+    yield ReplicaChanged(1, "the last one")
     yield Ask(("j", "k"))
     yield Arrange(("k", "j"))
     yield Tokenize(1, "", "dusk")
@@ -105,7 +110,8 @@ def _examples() -> Iterator[Message]:
     yield Cancelled(4, "j")
     yield Log(0.5, "info", "vllm", "line")
     yield EngineStage(0.5, "loading weights")
-    yield Status(0.5, "ready", 1, 2, load, (gpu,))
+    replica = ReplicaStatus("0", "ready", "", "node-a", "0,1", 8, 2, 1)
+    yield Status(0.5, "ready", 1, 2, load, (gpu,), 8, (replica,))
     yield Finding(0.5, "box", "disk", "failed", "full", "make room")
     yield Offer("server", "http://127.0.0.1:8000/v1", models=("m",))
     yield Pong(1)

@@ -11,7 +11,7 @@ from remote.engines.http import Server
 from remote.engines.openai.chat import Ending, read_chunk, read_models
 from remote.engines.openai.metrics import read_metrics
 from remote.engines.openai.refusal import AnsweredError, broken_off_error, refusal_error
-from remote.protocol import EngineLoad, Status, from_json, to_json
+from remote.protocol import EngineLoad, Json, Status, from_json, to_json
 
 _SERVER = Server("http://127.0.0.1:8000", api_key="sk-secret")
 _STATUSES = (400, 401, 404, 302, 413, 500, 502, 503)
@@ -65,4 +65,5 @@ def _check_metrics(data: bytes) -> None:
     # What is counted must fit into a message.
     load = EngineLoad(metrics.running, metrics.waiting, cache_usage=metrics.cache_usage)
     status = Status(0.0, "ready", 0, 0, load, ())
-    assert from_json(to_json(status) | {"load": vars(load) | {"parts": []}, "gpus": []}) == status
+    lists: dict[str, Json] = {"load": vars(load) | {"parts": []}, "gpus": [], "replicas": []}
+    assert from_json(to_json(status) | lists) == status
