@@ -116,7 +116,7 @@ async def test_help_is_about_the_page_that_it_was_asked_on(
         await pilot.press("escape", "1", "question_mark")
         await until_screen(pilot, HelpScreen)
         assert "add a box" not in _text(app)
-        assert "prompt, frames and answer fit the limit" in _text(app)
+        assert "filter by words of the name or prompt" in _text(app)
 
 
 def _text(app: App[None]) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
-from typing import Never
 
 from textual.app import SystemCommand
 from textual.screen import Screen
+from textual.worker import Worker
 
 from backend.config import LOCAL_FILE, Settings, user_file
 from backend.errors import ConfigError, UpsampleError
@@ -50,14 +50,19 @@ class PersonalApp(AnnouncingApp):
         """Take up what changes in the config files while the app is open."""
         watch = ConfigWatch((user_file(), LOCAL_FILE.absolute()))
         # A function and not a coroutine: one that is not begun before the app ends would never be awaited.
-        looking: Callable[[], Coroutine[None, None, Never]] = partial(self._keep_looking, watch)
-        self.run_worker(looking, group="config", exit_on_error=False)
+        look: Callable[[], Coroutine[None, None, None]] = partial(self._look_at_config, watch)
+        self._look_later(look)
 
-    async def _keep_looking(self, watch: ConfigWatch) -> Never:
-        """Look again and again; one look after the other, because a change is seen by one look alone."""
-        while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            await self._look_at_config(watch)
+    def _look_later(self, look: Callable[[], Coroutine[None, None, None]]) -> None:
+        self.set_timer(_LOOK_SECONDS, lambda: self._start_look(look))
+
+    def _start_look(self, look: Callable[[], Coroutine[None, None, None]]) -> Worker[None]:
+        # One look after the other, and none that is cut short: each change is seen by one look alone.
+        async def look_again_later() -> None:
+            await look()
+            self._look_later(look)
+
+        return self.run_worker(look_again_later, group="config", exit_on_error=False)
 
     async def _look_at_config(self, watch: ConfigWatch) -> None:
         if not await asyncio.to_thread(watch.has_changed):

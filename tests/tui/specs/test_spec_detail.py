@@ -36,7 +36,7 @@ def test_verdict_sum_and_parts_come_first(street: tuple[Spec, ...], planner: Pro
     lines = described(street[0], planner).splitlines()
     assert lines[0] == "golden_hour"
     assert lines[1] == "~ near  4,084 of 4,096 tokens, 12 free"
-    assert lines[3] == "█ vision 3,776  ▓ text 8  ░ answer 300"
+    assert lines[3] == "█ vision 3,776  ▓ text 8  ░ reserve 300"
 
 
 def test_video_size_to_send_and_place_are_told(
