@@ -108,12 +108,18 @@ class Courier(Generic[C]):
         self._flights.begin_link()
         # Those that are in flight are asked about, or sent, anyway.
         of_others = [it for it in of_others if self._flights.get(it) is None]
+        task = asyncio.current_task()
+        cancels = task.cancelling() if task else 0
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._send(link))
                 group.create_task(self._send_signals(link, of_others))
-                group.create_task(self._listen(link))
+                await self._listen(link)
         except BaseExceptionGroup as errors:
+            if task and task.cancelling() > cancels:
+                # It came while the others ended with an error. A TaskGroup tells the error alone, and who
+                # makes the link again after that would never end.
+                raise asyncio.CancelledError from None
             raise first_of(errors) from None
 
     # --- to the box ---

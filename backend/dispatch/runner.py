@@ -105,15 +105,20 @@ class QueueRunner:
         """Run jobs until this task is cancelled. `holder` is the mark of this process."""
         async with asyncio.TaskGroup() as box_tasks:
             self._box_tasks = box_tasks
-            with writing_news(self._store, holder) as self._news:
-                box_tasks.create_task(self._news.write())
-                # Earlier runs may have been killed before they wrote a result, also of a box that has no
-                # work now.
-                await self._write_results(await asyncio.to_thread(undelivered_jobs, self._store))
-                await asyncio.to_thread(self._store.give_back_unsent)
-                await self._fleet.look()
-                await self._wake_boxes_with_work()
-                await poll_queue_changes(self._store, self._apply_requests)
+            try:
+                await self._work_until_cancelled(box_tasks, holder)
+            finally:
+                self._box_tasks = None
+
+    async def _work_until_cancelled(self, box_tasks: asyncio.TaskGroup, holder: str) -> None:
+        with writing_news(self._store, holder) as self._news:
+            box_tasks.create_task(self._news.write())
+            # Earlier runs may have been killed before they wrote a result, also of a box without work.
+            await self._write_results(await asyncio.to_thread(undelivered_jobs, self._store))
+            await asyncio.to_thread(self._store.give_back_unsent)
+            await self._fleet.look()
+            await self._wake_boxes_with_work()
+            await poll_queue_changes(self._store, self._apply_requests)
 
     def _watch(self, event: Event, stopped_by: UpsampleError | None = None) -> None:
         """Tell the front end of an event, and the processes that follow this one. `stopped_by` is why a box
@@ -324,6 +329,10 @@ class QueueRunner:
                 has_postponed = await self._run_dispatcher(name)
                 backoff.reset()
             except UpsampleError as error:
+                if self._box_tasks is None:
+                    # The run ends. A TaskGroup that is cancelled while it ends with an error tells the error
+                    # alone.
+                    raise asyncio.CancelledError from None
                 if RETRIES[trouble_of(error)].attempts is not None:
                     # For example a refused host key, or a box that is gone from the config: a retry alone
                     # does not help.

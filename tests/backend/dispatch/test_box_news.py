@@ -101,6 +101,7 @@ class Scene:
         self.heard: list[Event] = []
         """The events of the follower."""
         self.runner = QueueRunner(store, load_settings, UnattendedAsker(), self.told.append)
+        self.running = asyncio.create_task(self.runner.run())
         self._folder = folder
 
     def queue(self, prompt: str) -> list[Job]:
@@ -132,12 +133,11 @@ async def scene(
     async with serving_near(tmp_path / "box", slots=1) as box:
         monkeypatch.setattr(reconnect, "open_link", box.open_link)
         scene = Scene(tmp_path, store, other, box)
-        running = asyncio.create_task(scene.runner.run())
         await until(lambda: store.path.with_suffix(".lock").exists())
         yield scene
-        running.cancel()
+        scene.running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await running
+            await scene.running
 
 
 def refuse_with(error: UpsampleError) -> object:
@@ -170,6 +170,28 @@ async def test_a_follower_whose_box_is_stopped_ends_as_if_it_had_been_alone(
     assert exit_code_of(ended) is code
     assert scene.links(scene.heard)[-1] is LinkState.STOPPED
     assert [job.state for job in scene.store.jobs()] == [State.QUEUED]
+
+
+async def test_a_run_that_is_cancelled_while_its_box_fails_ends(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_tried = asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def fail_when_cancelled(*_: object, **__: object) -> AsyncIterator[None]:
+        is_tried.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise BoxUnusable("it failed just then") from None
+        yield
+
+    monkeypatch.setattr(reconnect, "open_link", fail_when_cancelled)
+    scene.queue("one")
+    await asyncio.wait_for(is_tried.wait(), 30)
+    scene.running.cancel()
+    await asyncio.wait([scene.running], timeout=30)
+    assert scene.running.cancelled()
 
 
 async def test_a_box_that_was_stopped_before_is_tried_again_for_a_follower(
