@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 
 from backend.dispatch.done_event import done_event
@@ -36,9 +35,6 @@ from backend.events import (
 from backend.store import Job, State, Store
 from backend.troubles.explain import explain
 from remote.protocol import Answer, Cancelled, Durable, Failed, Finished, Refused
-
-_TAKEN_AT_ONCE = 500
-"""How many jobs are read, in a thread, before they are added to the run."""
 
 
 class Ledger:
@@ -82,11 +78,12 @@ class Ledger:
         numbers: set[int] = set()
         unended: list[int] = []
         ended_in: dict[Path, None] = {}
-        left = iter(jobs)
-        while some := await asyncio.to_thread(lambda: tuple(islice(left, _TAKEN_AT_ONCE))):
-            numbers.update(job.number for job in some)
-            ended_in |= {job.destination: None for job in some if job.state.ended}
-            unended += self.add(some)
+        # Not in a thread: a job that ends during the query would look as if it were still to be done.
+        for job in jobs:
+            numbers.add(job.number)
+            if job.state.ended:
+                ended_in[job.destination] = None
+            unended += self.add([job])
         if not unended and not self.is_kept_open:
             self.all_ended.set()
         await self.files.begin(ended_in, self._box, numbers)

@@ -14,8 +14,6 @@ _RECENT = 500
 """How many jobs are kept unpacked, because each is asked for several times while it is in flight."""
 _SHARED = (type, State, Target, Generation)
 """What thousands of jobs share, besides the settings."""
-_LONG = 200
-"""Characters of a text from which on it is taken for settings, which jobs share."""
 
 
 class PackedJobs(MutableMapping[int, Job]):
@@ -62,7 +60,7 @@ class _Shared:
 
     def pack(self, job: Job) -> bytes:
         packed = io.BytesIO()
-        _Packer(packed, self).dump(job)
+        _Packer(packed, self, job.settings).dump(job)
         return packed.getvalue()
 
     def unpack(self, packed: bytes) -> Job:
@@ -79,12 +77,13 @@ class _Shared:
 
 
 class _Packer(pickle.Pickler):
-    def __init__(self, file: io.BytesIO, shared: _Shared) -> None:
+    def __init__(self, file: io.BytesIO, shared: _Shared, settings: str) -> None:
         super().__init__(file, pickle.HIGHEST_PROTOCOL)
         self._shared = shared
+        self._settings = settings
 
     def persistent_id(self, part: object) -> int | None:
-        is_shared = isinstance(part, _SHARED) or (isinstance(part, str) and len(part) > _LONG)
+        is_shared = isinstance(part, _SHARED) or part is self._settings
         return self._shared.place_of(part) if is_shared else None
 
 

@@ -72,7 +72,9 @@ async def work_or_follow(run: Work, jobs: Sequence[Job], boxes: Sequence[str]) -
     except QueueTaken as taken:
         holder = taken.holder
     watch(DispatcherChanged(holder))
-    follower = Follower(store, jobs, watch)
+    # All in one state of the queue: a job that ends between two readings would never be told.
+    current = await asyncio.to_thread(store.jobs, numbers_of(jobs))
+    follower = Follower(store, current, watch)
     news = [NewsReader(store, box, watch) for box in boxes]
     while not await follower.report_changes():
         try:
