@@ -61,12 +61,14 @@ class Preference:
     """The jobs that come before all others, if they wait."""
     last: frozenset[str] = frozenset()
     """The jobs that start only if no other waits."""
+    held: frozenset[str] = frozenset()
+    """The jobs that do not start now."""
 
     def apart(self, suspects: frozenset[str], running: Iterable[str]) -> Preference:
-        """The same with one of these suspects at a time, as long as others wait."""
+        """The same with one of these suspects at a time."""
         if suspects.isdisjoint(running):
             return self
-        return replace(self, last=self.last | suspects)
+        return replace(self, last=self.last | suspects, held=suspects)
 
 
 StopApps = Callable[[str, str], None]

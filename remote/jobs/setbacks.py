@@ -30,10 +30,12 @@ class Setbacks:
         self._engine_errors[job] += 1
         return self._engine_errors[job] < ENGINE_ATTEMPTS
 
-    def note_loss(self, job: str, error: Exception) -> None:
-        """Note an attempt whose replica has gone. The board counts these, too, across restarts."""
+    def note_loss(self, job: str, error: Exception, *, counts: bool = True) -> None:
+        """Note an attempt whose replica has gone. The board counts these, too, across restarts. One that
+        somebody has ended on purpose does not count.
+        """
         self._reasons[job] = str(error)
-        self._losses[job] += 1
+        self._losses[job] += counts
 
     def suspects(self) -> frozenset[str]:
         """The jobs that may be the cause of losses, because they had so many.

@@ -252,10 +252,12 @@ class Scheduler:
         self._tell(None)
 
     def _start_next(self, preference: Preference) -> EngineAttempt | str | None:
-        """Start the next waiting job; None when none waits. A job that has crashed the runner too often fails
-        instead. Returns the reason when the limit of what may be spent lets none start.
+        """Start the next waiting job; None when none waits that may start now. A job that has crashed the
+        runner too often fails instead. Returns the reason when no more may be spent.
         """
         while (job := self._board.next_waiting(preference.first, preference.last)) is not None:
+            if job in preference.held:
+                return None
             if reason := self._spending.reason_to_stop(self._board.spent):
                 return reason
             if not self._board.has_crashed_runner(job):
@@ -328,7 +330,7 @@ class Scheduler:
     async def _note_loss(self, job: str, error: EngineGone) -> None:
         """Let a job whose replica has gone wait again. One that has lost too many fails as the cause."""
         self._intake.note_gone(job)
-        self._setbacks.note_loss(job, error)
+        self._setbacks.note_loss(job, error, counts=not error.was_asked)
         cost = self._spending.cost(error.usage)
         if error.was_asked:
             await self._disk.persist(self._board.wait_again, job, cost)

@@ -18,7 +18,8 @@ class HeadWatch:
     def __init__(self, address: str) -> None:
         """`address` is the setting; empty for a Ray that the box has started itself."""
         self._address = address
-        self._answered = time.monotonic()
+        self._answered: float | None = None
+        """When it answered last; None until it was joined."""
         self._is_told = False
 
     def note_answer(self) -> str:
@@ -35,8 +36,8 @@ class HeadWatch:
 
     @property
     def words(self) -> str:
-        """That the head is gone, and what to do; empty while it answers."""
-        if time.monotonic() - self._answered <= _SILENCE_SECONDS:
+        """That the head is gone, and what to do; empty while it answers, and before it was joined."""
+        if self._answered is None or time.monotonic() - self._answered <= _SILENCE_SECONDS:
             return ""
         if not self._address:
             return f"the Ray that the box has started on {socket.gethostname()} does not answer"

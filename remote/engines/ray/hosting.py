@@ -23,6 +23,7 @@ from remote.engines import (
     Engine,
     EngineAway,
     EngineError,
+    EngineGone,
     EngineReplaced,
     Hold,
     Piece,
@@ -202,6 +203,8 @@ class ReplicaHost:
             kind = GONE if error.died else AWAY
             trouble = Trouble(number, kind, str(error), error.retry_after, error.for_good)
             return end or _with_usage(trouble, error.usage)
+        except EngineGone as error:
+            return end or _with_usage(Trouble(number, GONE, str(error)), error.usage)
         except EngineError as error:
             return end or _with_usage(Trouble(number, FAILED, str(error)), error.usage)
         except Exception as error:  # noqa: BLE001 - told to the daemon

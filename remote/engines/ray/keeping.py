@@ -73,6 +73,7 @@ class Keeper:
 
     async def run(self) -> None:
         """Keep them until cancelled. `end` ends them."""
+        self._head.note_answer()  # the cluster was joined just now, which may have taken minutes
         while True:
             await self._tend()
             await asyncio.sleep(_NODES_SECONDS)
@@ -224,8 +225,8 @@ class Keeper:
 
     async def _rest(self, kept: Kept, seconds: float) -> None:
         """Wait so long, or until somebody asks for this replica."""
-        restarts, until = kept.member.restarts, time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and kept.member.restarts == restarts:
+        asked, until = kept.member.times_asked_for, time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and kept.member.times_asked_for == asked:
             kept.woken.clear()
             with contextlib.suppress(asyncio.TimeoutError):
                 await bounded(kept.woken.wait(), left)
@@ -249,7 +250,8 @@ class Keeper:
                 await asyncio.wait([life.lost], timeout=pause)
                 news = await life.look()
             self._say("info", f"replica {member.number} is given back")
-            await bounded(replica.close(), _CLOSE_SECONDS)
+            with contextlib.suppress(asyncio.TimeoutError):  # it is killed then
+                await bounded(replica.close(), _CLOSE_SECONDS)
             member.give_back()
             why = ""
         except Lost as error:

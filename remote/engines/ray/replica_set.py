@@ -44,6 +44,8 @@ class ReplicaMember:
     news: News | None = None
     """What it said last; None since it was lost."""
     restarts: int = 0
+    times_asked_for: int = 0
+    """How often somebody asked for its start."""
     in_flight: set[int] = field(default_factory=set)
     """The numbers of the requests that it works on."""
     is_unwanted: bool = False
@@ -90,7 +92,8 @@ class ReplicaMember:
         self.state, self.detail = Phase.PLACING, ""
 
     def start_again(self) -> None:
-        """It is started again, if it was drained."""
+        """It is started again, if it was drained, and does not wait until it is tried again."""
+        self.times_asked_for += 1
         self.is_drained = False
         self.left_node = ""
 

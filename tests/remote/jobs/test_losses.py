@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from remote.engines import EngineAway, EngineError, EngineGone
+from remote.engines import Completion, EngineAway, EngineError, EngineGone, Piece
 from remote.jobs import intake
 from remote.jobs.board import JobState
-from remote.protocol import MOST_LOSSES, Failed, Started
+from remote.jobs.setbacks import Setbacks
+from remote.protocol import MOST_LOSSES, Failed, Request, Started
 from tests.remote.attached import ask
 from tests.remote.jobs.test_slots import ONE, TWO, Site, opened
 
@@ -77,6 +80,42 @@ async def test_jobs_that_lose_replicas_together_are_tried_apart_while_others_wai
         started = [message.job for message in site.told if isinstance(message, Started)]
         assert sorted(started[:4]) == sorted(2 * [ONE.job, TWO.job])
         assert not {ONE.job, TWO.job} <= set(started[4:6])
+
+
+async def test_jobs_that_lose_replicas_together_are_tried_apart_when_no_other_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered: list[str] = []
+    async with opened(tmp_path) as site:
+
+        async def answer(request: Request, images: Sequence[bytes]) -> AsyncIterator[Piece]:
+            await site.engine.open.wait()
+            if site.engine.errors:
+                raise site.engine.errors.pop(0)
+            answered.append("begun")
+            await asyncio.sleep(0.05)
+            answered.append("ended")
+            yield Completion("stop")
+
+        monkeypatch.setattr(site.engine, "generate", answer)
+        site.engine.slots = 2
+        for job in (ONE, TWO):
+            await site.work.submit(job)
+        await site.stands(TWO.job, JobState.RUNNING)
+        site.engine.errors = [gone(number) for number in range(4)]
+        site.engine.open.set()
+        for job in (ONE, TWO):
+            await site.stands(job.job, JobState.FINISHED)
+    assert answered == ["begun", "ended"] * 2
+
+
+def test_losses_that_somebody_asked_for_make_no_suspects() -> None:
+    setbacks = Setbacks()
+    for counts in (False, False, True):
+        setbacks.note_loss(ONE.job, gone(1), counts=counts)
+    assert not setbacks.suspects()
+    setbacks.note_loss(ONE.job, gone(1))
+    assert setbacks.suspects() == {ONE.job}
 
 
 async def test_a_job_that_tries_a_server_and_loses_its_replica_lets_another_one_try(
