@@ -271,12 +271,12 @@ async def test_a_second_answer_is_kept_as_a_candidate_and_said(scene: Scene) -> 
         scene.boxes["slow"].is_down = False
         scene.boxes["slow"].engine.let()
         await until(lambda: any(isinstance(event, AnsweredTwice) for event in scene.events))
+        await until(lambda: scene.store.left_behind("slow") == [])
     (twice,) = [event for event in scene.events if isinstance(event, AnsweredTwice)]
     assert (twice.job, twice.box) == (given.number, "slow")
     (kept,) = scene.store.jobs([twice.candidate])
     assert (kept.box, kept.state, kept.held, kept.entry) == ("slow", State.DONE, True, given.entry)
     assert scene.store.jobs([given.number])[0].box == "fast"
-    assert scene.store.left_behind("slow") == []
     assert load_result(scene.store, kept).prompt
 
 

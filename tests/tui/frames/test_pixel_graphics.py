@@ -103,8 +103,9 @@ async def test_pictures_are_read_in_the_terminals_pixels_and_stand_below_their_l
         await until(pilot, lambda: len(view.query(widget.SixelImage)) == 2)
         first, second = view.query(widget.SixelImage)
         await until(pilot, lambda: bool(first.region.width and second.region.width))
-        assert first.region.y == second.region.y == view.region.y + 1
-        assert second.region.x == first.region.right + 2
+        assert first.region.y == view.region.y + 1
+        assert second.region.x == first.region.x
+        assert second.region.y == first.region.bottom + 1  # the label stands between them
         columns, lines = first.region.size
         assert read[-1].width == pytest.approx(columns * 10, abs=20)
         assert read[-1].height == pytest.approx(lines * 20, abs=20)
