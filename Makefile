@@ -81,7 +81,7 @@ bench-replay: $(VENV)/.installed-dev
 bench-cluster: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.cluster $(BENCH)
 
-# What 100,000 text jobs cost, and whether the last cost more than the first: an hour, or BENCH="--jobs 10000".
+# What 100,000 text jobs cost, and whether the last cost more than the first: half an hour or more, or BENCH="--jobs 10000".
 bench-scale: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.scale $(BENCH)
 

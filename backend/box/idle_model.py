@@ -9,8 +9,9 @@ from backend.store import Job
 
 IDLE_AFTER = 180.0
 """Seconds without work after which a loaded model is worth a word."""
-_HOLDING = frozenset({EngineName.VLLM, EngineName.LLAMA, EngineName.RAY})
-"""The engines whose model is loaded by the box. The others need none, or ask a server that is not ours."""
+_HOLDING = frozenset({EngineName.VLLM, EngineName.RAY})
+"""The engines whose model the box loads into a GPU. The others need none, as a rule, or ask a server that is
+not ours."""
 
 
 def _holds_model(box: BoxSettings) -> bool:

@@ -114,10 +114,12 @@ def _lines_of(
     indent = _INDENT * min(depth, _DEEPEST)
     glyph = ("▶ " if is_folded else "▼ ") if part.below else "  "
     room = max(1, width - indent - len(glyph))
-    head: list[Piece] = [(" " * indent + glyph, "glyph")]
-    label = wrap_pieces(part.label, room)[0]
+    *above, label = wrap_pieces(part.label, room)
+    for line in above:
+        yield ((" " * indent + glyph, "glyph"), *line)
+        glyph = " " * len(glyph)
+    head: list[Piece] = [(" " * indent + glyph, "glyph"), *label]
     taken = sum(cell_len(text) for text, _ in label)
-    head += label
     if part.below:
         summary = cut(part.summary, max(0, room - taken - 2)) if is_folded else ""
         yield (*head, *([("  ", ""), (summary, "count")] if summary else []))

@@ -100,7 +100,9 @@ def _status_parts(status: BoxStatus) -> list[str]:
 
 def replicas_hint() -> Content:
     """Name the key that shows each replica of a box."""
-    return Content.styled(f"  {key_of('queue.replicas-of-the-box')} shows each", MUTED)
+    return Content.styled(
+        f"  {key_of('queue.replicas-of-the-box')} shows each of its engines", MUTED
+    )
 
 
 def short_stage(stage: str) -> str:

@@ -46,8 +46,6 @@ _LOOKS: list[str | PurePath] = [
 _MOST_BOXES = 4
 """How many boxes have a line, at most."""
 
-"""Follows a box that has replicas."""
-
 QueueChange = Callable[["QueueRunner", Collection[int]], Awaitable[Iterable[Job] | None]]
 
 

@@ -23,9 +23,12 @@ from tui.replicas.text import box_text, remark_text, why_unchangeable
 from tui.shell.defects import TellsDefects
 from tui.shell.steady_app import CHANGES
 from tui.text import one_line, paragraphs
-from tui.widgets.own_keys import named_keys
+from tui.widgets.own_keys import key_of, named_keys
 from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import CurrentChanged
+
+_NAMED = ("replicas.drain", "replicas.start-anew", "replicas.next-box", "replicas.close")
+"""The keys below the panel."""
 
 
 class ReplicasScreen(TellsDefects, ModalScreen[None]):
@@ -48,7 +51,9 @@ class ReplicasScreen(TellsDefects, ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="panel") as panel:
-            panel.border_subtitle = "d drain · r start anew · Tab next box · Esc closes"
+            drain, anew, box, close = map(key_of, _NAMED)
+            subtitle = f"{drain} drain · {anew} start anew · {box} next box · {close} closes"
+            panel.border_subtitle = Content(subtitle)
             yield PlainText(id="box")
             yield ReplicaHeadings()
             yield ReplicaList(self.listing, id="list")

@@ -11,6 +11,7 @@ from backend.events import LinkState
 from tui.queue.job_text import box_words
 from tui.replicas.listing import ReplicaListing
 from tui.text import cut_middle, left, one_line, right
+from tui.widgets.own_keys import key_of
 from tui.widgets.row_list import Piece
 
 _GUTTER = 2
@@ -116,8 +117,9 @@ def remark_text(listing: ReplicaListing, *, has_replicas: bool) -> Content:
         detail = f"{row.name}: {one_line(row.detail)}" if row.detail else ""
         return Content.styled(detail, "$text-warning" if row.state != "ready" else "")
     if box is None or box.link is not LinkState.LIVE:
+        again = key_of("queue.reconnect")
         words = (
-            "It is not connected. It is reached while it has work; R on the queue page tries again."
+            f"It is not connected. It is reached while it has work; {again} on page 2 tries again."
         )
     elif has_replicas:
         words = "No replica is told yet: they start when there is work."

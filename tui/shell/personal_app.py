@@ -59,8 +59,10 @@ class PersonalApp(AnnouncingApp):
     def _start_look(self, look: Callable[[], Coroutine[None, None, None]]) -> Worker[None]:
         # One look after the other, and none that is cut short: each change is seen by one look alone.
         async def look_again_later() -> None:
-            await look()
-            self._look_later(look)
+            try:
+                await look()
+            finally:
+                self._look_later(look)
 
         return self.run_worker(look_again_later, group="config", exit_on_error=False)
 

@@ -23,7 +23,8 @@ def box_with(engine: EngineName) -> BoxSettings:
     [
         (EngineName.VLLM, 179.0, False),
         (EngineName.VLLM, 180.0, True),
-        (EngineName.LLAMA, 899.0, True),
+        (EngineName.LLAMA, 400.0, False),
+        (EngineName.RAY, 899.0, True),
         (EngineName.RAY, 900.0, False),
         (EngineName.OPENAI, 400.0, False),
         (EngineName.SKETCH, 400.0, False),
