@@ -99,9 +99,9 @@ def _status_parts(status: BoxStatus) -> list[str]:
 
 
 def replicas_hint() -> Content:
-    """Name the key that shows each replica of a box."""
+    """Name the key that opens a box into its replicas."""
     return Content.styled(
-        f"  {key_of('queue.replicas-of-the-box')} shows each of its engines", MUTED
+        f"  {key_of('queue.replicas-of-the-box')} opens it", MUTED
     )
 
 
