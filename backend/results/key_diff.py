@@ -132,14 +132,25 @@ def _untaken(
 
 def _both(before: OutlinePart, after: OutlinePart) -> ComparedPart:
     if not (before.below and after.below):
-        is_same = _said(before) == _said(after) and before.clock == after.clock
+        is_same = _value(before) == _value(after)
         return ComparedPart(KeyChange.SAME if is_same else KeyChange.CHANGED, before, after)
     if before.kind is after.kind is PartKind.LIST:
         below = tuple(_merged(before.below, after.below, _paired(before.below, after.below)))
     else:
         below = compare_outlines(before.below, after.below)
-    is_same = all(part.change is KeyChange.SAME for part in below) and before.clock == after.clock
+    if before.clock != after.clock:
+        below = (_both(_clock(before), _clock(after)), *below)
+    is_same = all(part.change is KeyChange.SAME for part in below)
     return ComparedPart(KeyChange.SAME if is_same else KeyChange.CHANGED, before, after, below)
+
+
+def _clock(part: OutlinePart) -> OutlinePart:
+    return OutlinePart("time", PartKind.TEXT if part.clock else PartKind.EMPTY, part.clock)
+
+
+def _value(part: OutlinePart) -> tuple[PartKind, str, str]:
+    """Return what two values that are the same have in common: 5 is another value than "5"."""
+    return part.kind, _said(part), part.clock
 
 
 def _alone(part: OutlinePart, change: KeyChange) -> ComparedPart:

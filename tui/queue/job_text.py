@@ -100,9 +100,7 @@ def _status_parts(status: BoxStatus) -> list[str]:
 
 def replicas_hint() -> Content:
     """Name the key that opens a box into its replicas."""
-    return Content.styled(
-        f"  {key_of('queue.replicas-of-the-box')} opens it", MUTED
-    )
+    return Content.styled(f"  {key_of('queue.replicas-of-the-box')} opens it", MUTED)
 
 
 def short_stage(stage: str) -> str:

@@ -79,6 +79,20 @@ def test_another_time_of_the_same_action_is_a_change() -> None:
     assert (part.before and part.before.clock, part.part.clock) == ("0:00-0:03", "0:00-0:05")
 
 
+def test_another_time_is_a_change_of_an_entry_that_says_more_than_one_thing_too() -> None:
+    before: Json = [{"time": "0:00-0:02", "description": "It turns.", "actor": "the car"}]
+    after: Json = [{"time": "0:00-0:04", "description": "It turns.", "actor": "the car"}]
+    assert told({"actions": before}, {"actions": after}) == [
+        ("actions/1/time", KeyChange.CHANGED, ("0:00-0:02", "0:00-0:04"))
+    ]
+
+
+@pytest.mark.parametrize("after", ["5", [5], {"b": 5}, None])
+def test_a_value_of_another_kind_is_a_change_though_it_says_the_same(after: Json) -> None:
+    ((path, change, _),) = told({"a": 5}, {"a": after})
+    assert (path, change) == ("a", KeyChange.CHANGED)
+
+
 def test_a_value_that_becomes_an_object_is_a_change_of_its_key() -> None:
     assert told({"a": "fog"}, {"a": {"b": "fog", "c": "rain"}}) == [
         ("a", KeyChange.CHANGED, ("fog", "fog; rain"))
