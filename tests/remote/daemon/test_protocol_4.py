@@ -45,7 +45,7 @@ _TELLING = {
 }
 _OLDER = {
     f"NEWEST_PROTOCOL = {NEWEST_PROTOCOL}": "NEWEST_PROTOCOL = 4",
-    "Submit | Ask | Arrange | Tokenize | Cancel": "Submit | Cancel",
+    "Submit | Ask | Arrange | Tokenize | ChangeReplica | Cancel": "Submit | Cancel",
     "            serves=serves,\n": "",
 }
 _JOBS = 4
