@@ -19,7 +19,8 @@ from tests.support.laptop import Laptop
 from tests.support.leftovers import files_of
 from tests.support.patient_server import PatientServer
 from tests.support.specs import write_spec
-from tests.support.sshd import Sshd
+from tests.support.sshd import BOUND, Sshd
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.campaign, pytest.mark.timeout(600)]
 
@@ -103,7 +104,8 @@ def test_installed_upgraded_in_the_middle_of_a_batch_downgraded_and_gone(
 
     with laptop.started(*batch, "--accept-host-key", sshd.fingerprint) as run:
         run.until("handed over")
-        server.let("scene 0")
+        wait_until(lambda: bool(server.begun), BOUND)  # which one comes first is not promised
+        server.let(server.begun[0])
         run.until("done")
         run.interrupt()
         assert run.end() == 130
