@@ -26,7 +26,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -34,11 +33,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-import pytest
 from rich.console import Console
 
 from backend.console import say, table
 from benchmarks.cluster_box import BenchBox, Costs, Lap, bench_box
+from benchmarks.command import run_command
 from benchmarks.paced_server import MODEL, PacedServer, paced_server
 from remote.protocol import OpenAISetup, RaySetup, Setup, VllmSetup
 from tests.support.ray_clusters import RayNodes, ray_cluster
@@ -314,9 +313,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # As Ctrl-C: the cluster and the daemon end with us.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        main()
-    except pytest.skip.Exception as missing:  # a part of tests/support is not installed here
-        raise SystemExit(str(missing)) from None
+    run_command(main)

@@ -21,7 +21,6 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -31,12 +30,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-import pytest
 from rich.console import Console
 from rich.table import Table
 
 from backend.box.runner import build_runner
 from backend.console import say, table
+from benchmarks.command import run_command
 from benchmarks.long_journal import write_long_journal
 from remote.paths import make_daemon_paths
 from remote.protocol import Setup
@@ -265,9 +264,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # As Ctrl-C: sshd and the daemons end with us.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        main()
-    except pytest.skip.Exception as missing:  # a part of tests/support is not installed here
-        raise SystemExit(str(missing)) from None
+    run_command(main)

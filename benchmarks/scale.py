@@ -15,7 +15,6 @@ import argparse
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -25,12 +24,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
-import pytest
 from rich.console import Console
 from rich.table import Table
 
 from backend.console import say, table
 from benchmarks import cpu
+from benchmarks.command import run_command
 from tests.support.daemons import daemons_below, end_daemons
 from tests.support.laptop import UPSAMPLE, Laptop
 
@@ -239,9 +238,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # As Ctrl-C: the daemon ends with us.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        main()
-    except pytest.skip.Exception as missing:  # a part of tests/support is not installed here
-        raise SystemExit(str(missing)) from None
+    run_command(main)

@@ -16,17 +16,16 @@ import contextlib
 import json
 import os
 import platform
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 from rich.console import Console
 
 from backend.console import say
+from benchmarks.command import run_command
 from benchmarks.contestants import OURS, PLAIN, WAYS, Run, Track, run
 from benchmarks.figures import as_json, cost_table, costs, rate_table, rates, ratio_table, ratios
 from benchmarks.model_server import ModelServer, vllm_with, vllm_with_tiny_pixtral
@@ -155,9 +154,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # As Ctrl-C: the server and the daemon end with us.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        main()
-    except pytest.skip.Exception as missing:  # a part of tests/support is not installed here
-        raise SystemExit(str(missing)) from None
+    run_command(main)
