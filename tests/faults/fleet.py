@@ -7,9 +7,7 @@ only what was given to the other box may be done twice, and then the second answ
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
 import signal
 import tempfile
 import time
@@ -25,6 +23,7 @@ from tests.faults.evidence import keep_evidence
 from tests.faults.field import IDLE_SECONDS, Field, House, open_field
 from tests.faults.fleet_oracle import judge_fleet, judge_fleet_end
 from tests.faults.kind import Act, Hit, Kind, Side
+from tests.faults.kinds import Kill, Swallow, signal_all
 from tests.faults.seen import Planned
 
 NAMES = ("test", "second")
@@ -54,64 +53,10 @@ class Fleet:
             with house.site.refusing():
                 house.site.wire.reset()
                 for role in ("relay", "daemon", "engine"):
-                    kill(house, role)
+                    signal_all(house.pids(role), signal.SIGKILL)
                 yield
         finally:
             self.gone.discard(box)
-
-
-def kill(house: House, role: str) -> bool:
-    """Kill the processes of a role on a box. Returns whether there was one."""
-    pids = house.pids(role)
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    return bool(pids)
-
-
-@dataclass(frozen=True)
-class KillOn:
-    """What runs in this role on one of the boxes is killed."""
-
-    fleet: Fleet
-    box: int
-    role: str
-
-    async def do(self, hit: Hit, number: int) -> bool:
-        return kill(self.fleet.houses[self.box], self.role)
-
-
-@dataclass(frozen=True)
-class KillApp:
-    """The app is killed."""
-
-    async def do(self, hit: Hit, number: int) -> bool:
-        if hit.app is None:
-            return False
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(hit.app, signal.SIGKILL)
-        return True
-
-
-@dataclass(frozen=True)
-class CutLink:
-    """The link to one of the boxes is silent for so long, and then all its connections are void."""
-
-    fleet: Fleet
-    box: int
-    seconds: float
-
-    async def do(self, hit: Hit, number: int) -> bool:
-        wire = self.fleet.houses[self.box].site.wire
-        if not wire.is_used:
-            return False
-
-        async def cut() -> None:
-            await wire.swallow(self.seconds)
-            wire.reset()
-
-        hit.owe(asyncio.create_task(cut()))
-        return True
 
 
 @dataclass(frozen=True)
@@ -164,9 +109,13 @@ def kinds_of(fleet: Fleet) -> tuple[Kind, ...]:
         return lambda random: make(random, random.randrange(len(NAMES)))
 
     return (
-        Kind("fleet: link cut", Side.LINK, on(lambda r, n: CutLink(fleet, n, r.uniform(0, 2)))),
-        Kind("fleet: daemon killed", Side.BOX, on(lambda _, n: KillOn(fleet, n, "daemon"))),
-        Kind("fleet: app killed", Side.LAPTOP, lambda _: KillApp()),
+        Kind(
+            "fleet: link cut",
+            Side.LINK,
+            on(lambda r, n: Swallow(r.uniform(0, 2), reset=True, house=fleet.houses[n])),
+        ),
+        Kind("fleet: daemon killed", Side.BOX, on(lambda _, n: Kill("daemon", fleet.houses[n]))),
+        Kind("fleet: app killed", Side.LAPTOP, lambda _: Kill("app")),
         Kind(
             "fleet: box gone and back",
             Side.BOX,

@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 
 from tests.faults.draws import KillBetweenDraws
+from tests.faults.field import House
 from tests.faults.histories import HISTORIES
 from tests.faults.kind import Act, Hit, Kind, Side
 from tests.faults.order import Obey
@@ -20,9 +21,11 @@ from tests.support.wire import Direction
 @dataclass(frozen=True)
 class Kill:
     role: str
+    house: House | None = None
+    """Where; None for the box of the batch."""
 
     async def do(self, hit: Hit, number: int) -> bool:
-        return bool(_signal(hit, self.role, signal.SIGKILL))
+        return bool(_signal(hit, self.role, signal.SIGKILL, self.house))
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,11 @@ class Swallow:
 
     seconds: float
     reset: bool
+    house: House | None = None
+    """Whose link; None for the box of the batch."""
 
     async def do(self, hit: Hit, number: int) -> bool:
-        wire = hit.house.site.wire
+        wire = (self.house or hit.house).site.wire
         used = wire.is_used
 
         async def heal() -> None:
@@ -138,10 +143,15 @@ class KillMending:
         return await self.mending.do(hit, number)
 
 
-def _signal(hit: Hit, role: str, number: signal.Signals) -> list[int]:
+def _signal(hit: Hit, role: str, number: signal.Signals, house: House | None = None) -> list[int]:
     pids = [hit.app] if role == "app" and hit.app else []
     if role != "app":
-        pids = hit.house.pids(role)
+        pids = (house or hit.house).pids(role)
+    return signal_all(pids, number)
+
+
+def signal_all(pids: Iterable[int], number: signal.Signals) -> list[int]:
+    """Send a signal to these processes; return those that were there."""
     hit_now = []
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):

@@ -22,15 +22,7 @@ from tests.support.waiting import until
 
 __all__ = ["quick"]
 
-_VLLM = VllmSetup(
-    command=("vllm", "serve"),
-    format="auto",
-    max_model_len=4096,
-    max_num_seqs=4,
-    images=2,
-    tensor_parallel_size=1,
-    gpu_memory_utilization=0.9,
-)
+_VLLM = VllmSetup(("vllm", "serve"), "auto", 4096, 4, 2, 1, 0.9)
 _HEAD_GONE = (
     "the head of the Ray cluster at head:6379 does not answer. Start it there again (ray start --head), or "
     "set ray.address of the box to another cluster; the jobs wait for it"
