@@ -53,7 +53,7 @@ class ComparedPart:
     @property
     def values(self) -> tuple[str, str]:
         """The values in words; empty where a prompt does not have the key, or says nothing there."""
-        return _said(self.before), _said(self.after)
+        return self.before.said if self.before else "", self.after.said if self.after else ""
 
     @property
     def words(self) -> WordDiff:
@@ -150,7 +150,7 @@ def _clock(part: OutlinePart) -> OutlinePart:
 
 def _value(part: OutlinePart) -> tuple[PartKind, str, str]:
     """Return what two values that are the same have in common: 5 is another value than "5"."""
-    return part.kind, _said(part), part.clock
+    return part.kind, part.said, part.clock
 
 
 def _alone(part: OutlinePart, change: KeyChange) -> ComparedPart:
@@ -163,7 +163,7 @@ def _paired(before: Sequence[OutlinePart], after: Sequence[OutlinePart]) -> dict
     """Return for entries of the second list the one of the first list that is most like it."""
     if len(before) * len(after) > _MOST_PAIRS:
         return {n: n for n in range(min(len(before), len(after)))}
-    bags = [[Counter(words(_said(part))) for part in parts] for parts in (before, after)]
+    bags = [[Counter(words(part.said)) for part in parts] for parts in (before, after)]
     alike = sorted(
         (-likeness, abs(one - other), other, one)
         for one, first in enumerate(bags[0])
@@ -183,10 +183,3 @@ def _likeness(one: Counter[str], other: Counter[str]) -> float:
     """Return the share of words that two entries have in common, from 0 to 1."""
     together = one.total() + other.total()
     return 2 * (one & other).total() / together if together else 1.0
-
-
-def _said(part: OutlinePart | None) -> str:
-    """Return all that a part says, in one text."""
-    if part is None:
-        return ""
-    return "; ".join(leaf.text for leaf in part.leaves() if leaf.text)

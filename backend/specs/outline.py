@@ -79,6 +79,11 @@ class OutlinePart:
         """A value that tells what the part is about: its own, or the first text below it."""
         return self.text or next((said for part in self.below if (said := part.summary)), "")
 
+    @property
+    def said(self) -> str:
+        """All that it says, in one text; empty where nothing is said."""
+        return "; ".join(leaf.text for leaf in self.leaves() if leaf.text)
+
     def leaves(self) -> Iterator[OutlinePart]:
         """Yield the parts with values: this one, or those below it, in their order."""
         if not self.below:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from backend.results.key_diff import ComparedPart, KeyChange
+from backend.results.key_diff import ComparedPart, KeyChange, different_values
 from backend.results.word_diff import DiffKind, DiffPiece, says_something
 from backend.specs.outline import OutlinePart, TimeSpan, length_of
 from tui.text import one_line, paragraphs
@@ -93,7 +93,7 @@ def _compared(compared: ComparedPart, path: tuple[str, ...]) -> ShownPart:
     here = (*path, f"{'−' if compared.after is None else ''}{part.key}")
     label: list[Piece] = [(one_line(part.label), _STYLES.get(compared.change, "label"))]
     if compared.below:
-        different = sum(1 for _ in _differences(compared))
+        different = sum(1 for _ in different_values((compared,)))
         label.append((f"  {different} different" if different else "  the same", "count"))
     return ShownPart(
         here,
@@ -102,13 +102,6 @@ def _compared(compared: ComparedPart, path: tuple[str, ...]) -> ShownPart:
         tuple(_compared(one, here) for one in compared.below),
         one_line(part.summary) if compared.below else "",
     )
-
-
-def _differences(compared: ComparedPart) -> Iterator[ComparedPart]:
-    if not compared.below and compared.change is not KeyChange.SAME:
-        yield compared
-    for part in compared.below:
-        yield from _differences(part)
 
 
 def _values(compared: ComparedPart) -> Iterator[Value]:

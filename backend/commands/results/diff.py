@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backend.commands.queue import open_user_queue
-from backend.console import safe, say, write_json, write_line
+from backend.console import say, write_json, write_line
 from backend.exit_codes import ExitCode
 from backend.results.key_diff import (
     ComparedPart,
@@ -49,7 +49,7 @@ def diff_results(number: int, other: int | None, *, as_json: bool) -> ExitCode:
 
 
 def _show(path: tuple[str, ...], part: ComparedPart) -> None:
-    write_line(safe("/".join(path)))
+    write_line("/".join(path))
     for sign, side in (("-", part.before), ("+", part.after)):
         for line in (_text(side) or "").splitlines():
             write_line(f"  {sign} {line}")
@@ -60,8 +60,7 @@ def _text(side: OutlinePart | None) -> str | None:
     """Return a value with its time, if it has one; None where a prompt does not have the key."""
     if side is None:
         return None
-    said = "; ".join(leaf.text for leaf in side.leaves() if leaf.text)
-    return f"{side.clock}  {said}" if side.clock else said
+    return f"{side.clock}  {side.said}" if side.clock else side.said
 
 
 def _amount(count: int) -> str:
