@@ -104,11 +104,9 @@ def restart_words(row: ReplicaRow) -> str:
     requests = row.in_flight or 0
     if not requests:
         return "It works on nothing at the moment, so nothing is repeated."
-    which = (
-        "The request that it works on begins"
-        if requests == 1
-        else (f"The {requests} requests that it works on begin")
-    )
+    which = "The request that it works on begins"
+    if requests > 1:
+        which = f"The {requests} requests that it works on begin"
     return f"{which} anew, on other replicas or on this one; nothing else is repeated, and no job fails."
 
 

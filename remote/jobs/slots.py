@@ -335,10 +335,8 @@ class Scheduler:
         if error.was_asked:
             await self._disk.persist(self._board.wait_again, job, cost)
         elif not await self._disk.persist(self._board.wait_after_loss, job, cost):
-            ended = (
-                f"{MOST_LOSSES + 1} replicas have gone or broken down while they worked on this job"
-            )
-            whole = f"{error}\n{ended}"
+            gone = f"{MOST_LOSSES + 1} replicas have gone or broken down"
+            whole = f"{error}\n{gone} while they worked on this job"
             await self._fail(job, "engine", whole, cost)
 
     async def _answer(self, attempt: EngineAttempt) -> Answer:

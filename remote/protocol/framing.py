@@ -84,9 +84,8 @@ class Frames:
             end = _LENGTH + length
             if len(self._buffer) < end:
                 return
-            with memoryview(
-                self._buffer
-            ) as buffer:  # a slice of the buffer itself would be one more copy
+            # A slice of the buffer itself would be one more copy.
+            with memoryview(self._buffer) as buffer:
                 body = bytes(buffer[_LENGTH:end])
             del self._buffer[:end]
             yield body

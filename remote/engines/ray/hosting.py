@@ -193,22 +193,29 @@ class ReplicaHost:
                         self._unsaid.add(Held(number, piece.seconds, piece.reason))
                     else:
                         self._unsaid.add(Text(number, piece))
-            return end or Trouble(number, FAILED, "the answer broke off")
-        except EngineReplaced as error:
-            return end or Trouble(number, REPLACED, str(error))
-        except BadRequest as error:
-            return end or _with_usage(Trouble(number, BAD, str(error)), error.usage)
-        except EngineAway as error:
-            self._note_away(error)
-            kind = GONE if error.died else AWAY
-            trouble = Trouble(number, kind, str(error), error.retry_after, error.for_good)
-            return end or _with_usage(trouble, error.usage)
-        except EngineGone as error:
-            return end or _with_usage(Trouble(number, GONE, str(error)), error.usage)
-        except EngineError as error:
-            return end or _with_usage(Trouble(number, FAILED, str(error)), error.usage)
+            trouble = Trouble(number, FAILED, "the answer broke off")
         except Exception as error:  # noqa: BLE001 - told to the daemon
-            return end or Trouble(number, FAILED, f"{type(error).__name__}: {error}")
+            trouble = self._trouble_of(number, error)
+        return end or trouble
+
+    def _trouble_of(self, number: int, error: Exception) -> Trouble:
+        """Say why a request has no answer."""
+        words = str(error)
+        match error:
+            case EngineReplaced():
+                return Trouble(number, REPLACED, words)
+            case BadRequest():
+                return _with_usage(Trouble(number, BAD, words), error.usage)
+            case EngineAway():
+                self._note_away(error)
+                kind = GONE if error.died else AWAY
+                trouble = Trouble(number, kind, words, error.retry_after, error.for_good)
+                return _with_usage(trouble, error.usage)
+            case EngineGone():
+                return _with_usage(Trouble(number, GONE, words), error.usage)
+            case EngineError():
+                return _with_usage(Trouble(number, FAILED, words), error.usage)
+        return Trouble(number, FAILED, f"{type(error).__name__}: {words}")
 
     def _note_away(self, error: EngineAway) -> None:
         """The engine's server is away or has died: take no request until it may be there again."""
