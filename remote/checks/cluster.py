@@ -65,7 +65,7 @@ async def find_places(setup: Setup, survey: ClusterSurvey) -> Good[None]:
     nodes = "1 node" if len(gpus) == 1 else f"{len(gpus)} nodes"
     has = f"{nodes} with {sum(gpus):g} GPUs"
     if not fitting:
-        problem, _, remedy = why_no_place(each, gpus).partition(". ")
+        problem, remedy = why_no_place(each, gpus)
         raise Wrong(f"{has}: {problem}", f"{remedy}.")
     wanted = setup.ray.replicas
     if each and wanted > fitting:

@@ -338,7 +338,7 @@ class Keeper:
         may_come = since and now - min(since) <= _PLACE_SECONDS
         if not fits_nowhere(self._gpus, gpus) and (may_come or (self._kept and not since)):
             return ""
-        return why_no_place(self._gpus, gpus)
+        return ". ".join(why_no_place(self._gpus, gpus))
 
     def _describe(self) -> ReplicaSetState:
         trouble = self._set.hopeless(0, self._place_words)

@@ -237,24 +237,27 @@ def fits_nowhere(gpus_each: int, gpus: Collection[float]) -> bool:
     return bool(gpus) and max(gpus) < gpus_each
 
 
-def why_no_place(gpus_each: int, gpus: Collection[float]) -> str:
+def why_no_place(gpus_each: int, gpus: Collection[float]) -> tuple[str, str]:
     """Say why a replica gets no place in a cluster whose nodes have so many GPUs each, and what to do."""
     if not gpus:
-        return "the cluster has no node that is alive. Start Ray on its nodes (ray start --address)"
+        return (
+            "the cluster has no node that is alive",
+            "Start Ray on its nodes (ray start --address)",
+        )
     most, takes = max(gpus), f"a replica takes {gpus_each} GPUs of one node, and"
     if most < gpus_each and not most:
         return (
-            f"{takes} no node of the cluster has a GPU. Add nodes that have some; where Ray does not see "
-            "them, start it there with --num-gpus"
+            f"{takes} no node of the cluster has a GPU",
+            "Add nodes that have some; where Ray does not see them, start it there with --num-gpus",
         )
     if most < gpus_each:
         return (
-            f"{takes} no node has more than {most:g}. Set a smaller vllm.tensor_parallel_size or "
-            "data_parallel_size, or add nodes to the cluster"
+            f"{takes} no node has more than {most:g}",
+            "Set a smaller vllm.tensor_parallel_size or data_parallel_size, or add nodes to the cluster",
         )
     return (
-        "no node of the cluster is free for a replica: something else uses its GPUs, as `ray status` says. "
-        "End that, or set ray.replicas to what is free"
+        "no node of the cluster is free for a replica: something else uses its GPUs, as `ray status` says",
+        "End that, or set ray.replicas to what is free",
     )
 
 
