@@ -150,11 +150,15 @@ def is_alive(pid: int) -> bool:
 
 
 def replicas() -> list[int]:
-    """All processes of replicas on this machine that are of this session of tests."""
-    mark = f"{MARK}={os.environ[MARK]}".encode()
+    """All processes of replicas on this machine of this session of tests, and of this worker of xdist:
+    another one may have a cluster of its own.
+    """
+    names = (MARK, "PYTEST_XDIST_WORKER")
+    marks = {f"{name}={os.environ[name]}".encode() for name in names if name in os.environ}
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if mark in (process / "environ").read_bytes() and is_replica(int(process.name)):
+            environment = (process / "environ").read_bytes().split(b"\0")
+            if marks <= set(environment) and is_replica(int(process.name)):
                 found.append(int(process.name))
     return found
