@@ -15,7 +15,6 @@ from tests.support.patient_server import PatientServer
 from tests.support.ray_environment import RAY
 from tests.support.slurm import slurm_cluster
 from tests.support.sshd import LOOPBACK, free_port, prepare_sshd
-from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray"), pytest.mark.timeout(300)]
 
@@ -73,7 +72,7 @@ def test_an_allocation_that_ends_costs_no_job_and_the_next_one_goes_on(
     prompts.write_text("one\ntwo\nthree\nfour\n")
     with slurm_cluster(tmp_path / "slurm") as slurm:
         job = slurm.submit(script)
-        wait_until(node.log.exists)
+        slurm.wait_for(job, node.log)
         with laptop.started(prompts) as run:
             run.started(2)
             server.let(server.running[0])

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ _FREEZER = Path("/sys/fs/cgroup/freezer")
 """The control group by which Slurm ends all processes of a job, those that left its session included."""
 _PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scancel", "squeue")
 _PARTITION = "gpu"
+_JOB_LOG = "job.log"
+_START_BOUND = 150.0
+"""Seconds until a job has started what it serves, on a machine that has much else to do."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +34,18 @@ class Slurm:
 
     def submit(self, script: Path, *, minutes: int = 10) -> str:
         """Submit a batch script; the number of its job, which runs."""
-        log = self.folder / "job.log"
+        log = self.folder / _JOB_LOG
         told = self._run(
             "sbatch", "--parsable", f"--time={minutes}", f"--output={log}", str(script)
         )
         job = told.strip()
         wait_until(lambda: self.state(job) == "RUNNING", BOUND)
         return job
+
+    def wait_for(self, job: str, file: Path) -> None:
+        """Return when a running job has made this file; fail if the job ends before."""
+        wait_until(lambda: file.exists() or self.state(job) != "RUNNING", _START_BOUND)
+        assert file.exists(), "the job ended before; what it wrote is printed"
 
     def state(self, job: str) -> str:
         """What the cluster says of a job; empty when it has ended."""
@@ -75,9 +84,14 @@ def slurm_cluster(folder: Path) -> Iterator[Slurm]:
         for daemon in ("slurmctld", "slurmd"):
             stack.enter_context(_running([daemon, "-D", "-f", str(folder / "slurm.conf")], folder))
         wait_until(lambda: _is_idle(made), BOUND)
-        yield made
-        made._run("scancel", f"--partition={_PARTITION}")
-        wait_until(lambda: not made._run("squeue", "--noheader"), BOUND)
+        try:
+            yield made
+        finally:
+            made._run("scancel", f"--partition={_PARTITION}")
+            wait_until(lambda: not made._run("squeue", "--noheader"), BOUND)
+            # pytest shows them with a test that failed.
+            for log in folder.glob(_JOB_LOG):
+                sys.stdout.write(log.read_text())
     for group in sorted(_FREEZER.glob(f"slurm_{socket.gethostname()}/**/"), reverse=True):
         with contextlib.suppress(OSError):
             group.rmdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -24,6 +25,8 @@ USER = getpass.getuser()
 BOUND = 90.0
 """Seconds that anything may take here before the test has failed."""
 
+_PORTS = range(20_000, 32_768)
+"""Above the ports of Ray's workers, below those that Linux gives to outgoing connections."""
 _PRIVILEGE_SEPARATION = Path("/run/sshd")
 
 
@@ -172,11 +175,15 @@ def running_sshd(
 
 
 def free_port() -> int:
-    """A port of loopback where nobody listens."""
-    with socket.socket() as listener:
-        listener.bind((LOOPBACK, 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port of loopback where nobody listens.
+
+    The kernel gives none of these to a connection by itself, so it is still free when a server takes it.
+    """
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind((LOOPBACK, port))
+            return port
 
 
 def _path_with_python() -> str:

@@ -117,9 +117,11 @@ def serving_vllm(
             f'env = {{ PYTHONPATH = "{tiny.site}", HF_HUB_OFFLINE = "1" }}\n'
         )
         made = VllmBox(laptop, root)
-        yield made
-        left = members(made.group) if any(root.glob("*/vllm.json")) else {}
-        end_daemons(folder)
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        try:
+            yield made
+        finally:
+            left = members(made.group) if any(root.glob("*/vllm.json")) else {}
+            end_daemons(folder)
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
