@@ -44,7 +44,7 @@ from tui.widgets.own_keys import key_of, named_keys
 from tui.widgets.page import Page
 
 if TYPE_CHECKING:
-    from backend.dispatch.runner import QueueRunner
+    from backend.dispatch.runs.runner import QueueRunner
     from backend.store import Store
     from tui.dialogs.first_run import Begin
     from tui.send.draft import Chosen, ToSend

@@ -16,7 +16,7 @@ from textual.signal import Signal
 if TYPE_CHECKING:
     from backend.box.asker import Asker
     from backend.config import Settings
-    from backend.dispatch.runner import QueueRunner
+    from backend.dispatch.runs.runner import QueueRunner
     from backend.store import Store
     from tui.log.recorder import LogRecorder
     from tui.send.draft import Chosen

@@ -17,7 +17,7 @@ from rich.text import Text
 from backend.commands.queue import open_user_queue
 from backend.config import Cache, load_settings
 from backend.console import out, safe, say, table, write_json
-from backend.dispatch.picture_cache import needed_media, needed_since, picture_folders
+from backend.dispatch.preparing.picture_cache import needed_media, needed_since, picture_folders
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
 from backend.store import Store, default_path

@@ -28,7 +28,7 @@ from backend.commands.uninstall_boxes import BoxTraces, by_hand, clear_boxes, lo
 from backend.commands.uninstall_here import LocalTrace, find_local_traces, own_folders
 from backend.config import load_settings
 from backend.console import out, safe, say, table, warn, write_json
-from backend.dispatch.lock import dispatcher_lock
+from backend.dispatch.runs.lock import dispatcher_lock
 from backend.errors import BoxError, ConfigError, QueueError
 from backend.exit_codes import ExitCode
 from backend.store import Job, Store, default_path

@@ -22,11 +22,11 @@ from backend.commands.queue import open_user_queue
 from backend.commands.upsample_options import UpsampleOptions
 from backend.config import BoxSettings, EngineName, Settings
 from backend.console import say, to_terminal, warn
-from backend.dispatch.box_set_up import BoxSetUp
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.fleet import FleetMember
-from backend.dispatch.run_fleet import FleetBox, run_fleet
-from backend.dispatch.run_or_follow import run_or_follow
+from backend.dispatch.runs.box_set_up import BoxSetUp
+from backend.dispatch.runs.run_fleet import FleetBox, run_fleet
+from backend.dispatch.runs.run_or_follow import run_or_follow
 from backend.errors import InputError, UpsampleError
 from backend.events import Event, JobStarted
 from backend.exit_codes import ExitCode

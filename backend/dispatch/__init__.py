@@ -1,5 +1,6 @@
 """Sends queued jobs to boxes and stores what comes back.
 
-The package holds the dispatcher of one box, the runner that keeps all boxes busy, the lock that lets only one
-process send jobs, and the code by which other processes follow that one.
+The dispatcher of one box stands here, with its parts. Below it are the packages `preparing`, `sending` and
+`jobs`; above it, `runs` keeps all boxes busy, lets only one process at a time send jobs, and has the others
+follow that one.
 """

@@ -17,23 +17,23 @@ from backend.box.asker import Asker
 from backend.box.link import Box, JournalCursor, Link
 from backend.box.reconnect import LinkKeeper
 from backend.config import Ahead
-from backend.dispatch.count_watch import CountWatch
-from backend.dispatch.courier import ASK_SINCE, Courier, End, Recipient
 from backend.dispatch.fleet import FleetMember
-from backend.dispatch.flight import Flight, Flights, FlightState
 from backend.dispatch.hand_over import HandOver
-from backend.dispatch.last_welcome import LastWelcome
-from backend.dispatch.ledger import Ledger
+from backend.dispatch.jobs.ledger import Ledger
+from backend.dispatch.jobs.waiting_jobs import WaitingJobs
 from backend.dispatch.left_behind import LeftBehind
 from backend.dispatch.moments import MomentReporter
-from backend.dispatch.picture_cache import trim_kept
 from backend.dispatch.preparation import Preparation
-from backend.dispatch.prepare import Preparer, Ready
-from backend.dispatch.processors import drawings_at_once
-from backend.dispatch.retries import MOST_RESENT, RETRIES, trouble_of_refusal
+from backend.dispatch.preparing.count_watch import CountWatch
+from backend.dispatch.preparing.picture_cache import trim_kept
+from backend.dispatch.preparing.prepare import Preparer, Ready
+from backend.dispatch.preparing.processors import drawings_at_once
+from backend.dispatch.sending.courier import ASK_SINCE, Courier, End, Recipient
+from backend.dispatch.sending.flight import Flight, Flights, FlightState
+from backend.dispatch.sending.last_welcome import LastWelcome
+from backend.dispatch.sending.retries import MOST_RESENT, RETRIES, trouble_of_refusal
 from backend.dispatch.taker import Taker
 from backend.dispatch.user_requests import UserRequests
-from backend.dispatch.waiting_jobs import WaitingJobs
 from backend.errors import BoxUnreachable, InputError, first_of
 from backend.events import Event
 from backend.fetching import Fetcher

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable
 
 from backend.box.link import Box
-from backend.dispatch.flight import Flights
-from backend.dispatch.last_welcome import LastWelcome
-from backend.dispatch.ledger import Ledger
-from backend.dispatch.prepare import Ready
-from backend.dispatch.waiting_jobs import WaitingJobs
+from backend.dispatch.jobs.ledger import Ledger
+from backend.dispatch.jobs.waiting_jobs import WaitingJobs
+from backend.dispatch.preparing.prepare import Ready
+from backend.dispatch.sending.flight import Flights
+from backend.dispatch.sending.last_welcome import LastWelcome
 from backend.events import HandedOver, HandingOver
 
 TELL_SECONDS = 1.0

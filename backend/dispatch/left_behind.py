@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
-from backend.dispatch.done_event import done_event
-from backend.dispatch.flight import Flights
-from backend.dispatch.ledger import Ledger
-from backend.dispatch.prepare import Ready
-from backend.dispatch.second_answers import keep_second_answer
+from backend.dispatch.jobs.done_event import done_event
+from backend.dispatch.jobs.ledger import Ledger
+from backend.dispatch.jobs.second_answers import keep_second_answer
+from backend.dispatch.preparing.prepare import Ready
+from backend.dispatch.sending.flight import Flights
 from backend.errors import UpsampleError
 from backend.events import Event
 from backend.results.writing import profile_of, prompt_in

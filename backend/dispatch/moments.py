@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from backend.dispatch.flight import Flights
-from backend.dispatch.ledger import Ledger
-from backend.dispatch.prepare import Ready
+from backend.dispatch.jobs.ledger import Ledger
+from backend.dispatch.preparing.prepare import Ready
+from backend.dispatch.sending.flight import Flights
 from backend.events import LONGEST_STAGE, BoxLog, BoxStatus, EngineStarting, Event
 from remote.protocol import Delta, EngineStage, FromBox, Log, Started, Status
 

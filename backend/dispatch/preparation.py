@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from backend.dispatch.draws import awaited_identity
-from backend.dispatch.flight import Flights
-from backend.dispatch.last_welcome import LastWelcome
-from backend.dispatch.ledger import Ledger
-from backend.dispatch.media_fetching import fetch_media
-from backend.dispatch.prepare import Preparer, Ready
+from backend.dispatch.jobs.draws import awaited_identity
+from backend.dispatch.jobs.ledger import Ledger
+from backend.dispatch.jobs.waiting_jobs import WaitingJobs
+from backend.dispatch.preparing.media_fetching import fetch_media
+from backend.dispatch.preparing.prepare import Preparer, Ready
+from backend.dispatch.sending.flight import Flights
+from backend.dispatch.sending.last_welcome import LastWelcome
 from backend.dispatch.user_requests import UserRequests
-from backend.dispatch.waiting_jobs import WaitingJobs
 from backend.errors import BoxOutdated, UpsampleError
 from backend.fetching import Fetcher
 from backend.store import Job, Store

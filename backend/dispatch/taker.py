@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from backend.box.status_text import away_words
 from backend.dispatch.fleet import FleetMember
-from backend.dispatch.last_welcome import LastWelcome
-from backend.dispatch.ledger import Ledger
-from backend.dispatch.waiting_jobs import WaitingJobs
+from backend.dispatch.jobs.ledger import Ledger
+from backend.dispatch.jobs.waiting_jobs import WaitingJobs
+from backend.dispatch.sending.last_welcome import LastWelcome
 from backend.events import (
     BoxStatus,
     EngineStarting,

@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence, Set
 
-from backend.dispatch.flight import Flights
-from backend.dispatch.ledger import Ledger
-from backend.dispatch.prepare import Ready
+from backend.dispatch.jobs.ledger import Ledger
+from backend.dispatch.preparing.prepare import Ready
+from backend.dispatch.sending.flight import Flights
 from backend.events import Event, JobPaused
 from backend.store import Job, State, Store
 

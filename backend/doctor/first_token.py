@@ -13,8 +13,8 @@ import asyncssh
 from backend.box.link import FROM_NOW_ON, Box, Link, open_link_over
 from backend.box.status_text import away_words, is_ready
 from backend.config import Settings
-from backend.dispatch.courier import Courier, End, Recipient
-from backend.dispatch.flight import Flight, Flights, Parcel
+from backend.dispatch.sending.courier import Courier, End, Recipient
+from backend.dispatch.sending.flight import Flight, Flights, Parcel
 from backend.doctor.findings import failed_finding, ok_finding
 from backend.errors import BoxUnreachable, BoxUnusable
 from backend.troubles import Facts, translate

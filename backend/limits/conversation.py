@@ -13,8 +13,8 @@ from contextlib import asynccontextmanager
 from backend.box.asker import Asker
 from backend.box.link import FROM_NOW_ON, Box, JournalCursor, Link
 from backend.box.reconnect import LinkKeeper
-from backend.dispatch.courier import Courier, End, Recipient
-from backend.dispatch.flight import Flight, Flights, Parcel
+from backend.dispatch.sending.courier import Courier, End, Recipient
+from backend.dispatch.sending.flight import Flight, Flights, Parcel
 from backend.errors import first_of
 from backend.events import LinkChanged, LinkState
 from backend.limits.reply import Reply, ReplyOutcome

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.dispatch.courier import SENT_AHEAD
+from backend.dispatch.sending.courier import SENT_AHEAD
 from tests.support.laptop import Laptop, journal_kinds, journal_records
 from tests.support.patient_server import PatientServer
 from tests.support.specs import write_spec

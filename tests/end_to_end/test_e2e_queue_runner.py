@@ -12,7 +12,7 @@ import pytest
 
 from backend.box.asker import UnattendedAsker
 from backend.config import load_settings
-from backend.dispatch.runner import QueueRunner
+from backend.dispatch.runs.runner import QueueRunner
 from backend.events import (
     DispatcherChanged,
     Event,

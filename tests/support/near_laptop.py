@@ -11,7 +11,7 @@ from pathlib import Path
 from backend.box.asker import UnattendedAsker
 from backend.config import load_settings
 from backend.dispatch.dispatcher import Dispatcher
-from backend.dispatch.run_or_follow import run_or_follow
+from backend.dispatch.runs.run_or_follow import run_or_follow
 from backend.events import Event, JobDone
 from backend.planning.orders import Batch, make_jobs
 from backend.specs.scan import scan

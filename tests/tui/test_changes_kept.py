@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 
 from backend.box.asker import UnattendedAsker
 from backend.config import Ahead
-from backend.dispatch.runner import QueueRunner
+from backend.dispatch.runs.runner import QueueRunner
 from backend.errors import QueueError
 from backend.specs.model import Spec
 from backend.store import Job, Order, Store

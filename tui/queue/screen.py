@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
-from backend.dispatch.reorder import Move
+from backend.dispatch.runs.reorder import Move
 from backend.errors import UpsampleError
 from backend.store import Job, State
 from tui.queue.giving_back import GivingBackPage, idle_hint
@@ -34,7 +34,7 @@ from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import CurrentChanged
 
 if TYPE_CHECKING:
-    from backend.dispatch.runner import QueueRunner
+    from backend.dispatch.runs.runner import QueueRunner
     from backend.store import Store
     from tui.queue.reassign_dialog import Reassignment
 

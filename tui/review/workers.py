@@ -29,7 +29,7 @@ from tui.state.live import Live
 from tui.text import one_line
 
 if TYPE_CHECKING:
-    from backend.dispatch.runner import QueueRunner
+    from backend.dispatch.runs.runner import QueueRunner
 
 Work = Callable[[], Coroutine[None, None, None]]
 

@@ -30,7 +30,7 @@ from tui.text import one_line
 from tui.widgets.amounts import counted
 
 if TYPE_CHECKING:
-    from backend.dispatch.runner import QueueRunner
+    from backend.dispatch.runs.runner import QueueRunner
 
 MOST_FRAMES = 64
 TELL_EVERY = 0.1

@@ -43,7 +43,7 @@ def run(
     Raises ConfigError before anything is drawn when the settings name a box or profile that does not exist,
     or keys that cannot be.
     """
-    from backend.dispatch.still_running import describe_still_running
+    from backend.dispatch.runs.still_running import describe_still_running
     from backend.store import Store, default_path
 
     settings.box_named(None)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from backend.box.asker import Asker
 from backend.config import Settings
-from backend.dispatch.runner import QueueRunner
+from backend.dispatch.runs.runner import QueueRunner
 from backend.events import Event
 from backend.store import Store
 

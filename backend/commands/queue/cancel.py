@@ -24,8 +24,8 @@ from backend.commands.queue import (
 from backend.config import load_settings
 from backend.console import complain, say
 from backend.dispatch.dispatcher import Dispatcher
-from backend.dispatch.ledger import Ledger
-from backend.dispatch.lock import dispatcher_lock
+from backend.dispatch.jobs.ledger import Ledger
+from backend.dispatch.runs.lock import dispatcher_lock
 from backend.errors import BoxError, BoxUnreachable, QueueTaken, UpsampleError
 from backend.events import Event, ResultsWritten, WritingFailed
 from backend.exit_codes import ExitCode

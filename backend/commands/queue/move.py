@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backend.commands.queue import JobOutcome, conclude, jobs_numbered, open_user_queue
-from backend.dispatch.reorder import Move, move_jobs
+from backend.dispatch.runs.reorder import Move, move_jobs
 from backend.errors import InputError
 from backend.exit_codes import ExitCode
 from backend.store import Job

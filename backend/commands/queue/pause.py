@@ -17,7 +17,7 @@ from backend.commands.queue import (
     require_choice,
 )
 from backend.console import say
-from backend.dispatch.lock import dispatcher_lock
+from backend.dispatch.runs.lock import dispatcher_lock
 from backend.errors import QueueTaken
 from backend.exit_codes import ExitCode
 from backend.store import Job, State, Store

@@ -12,7 +12,7 @@ import pytest
 from backend.cli import run
 from backend.commands.cache import age_words
 from backend.config import user_file
-from backend.dispatch.picture_cache import trim_kept
+from backend.dispatch.preparing.picture_cache import trim_kept
 from backend.exit_codes import ExitCode
 from backend.store import State, Store, default_path
 from backend.video.kept_pictures import list_kept

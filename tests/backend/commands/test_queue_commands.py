@@ -14,7 +14,7 @@ from backend.cli import run
 from backend.commands.queue import cancel as cancel_command
 from backend.commands.queue import pause as pause_command
 from backend.config import user_file
-from backend.dispatch.lock import dispatcher_lock
+from backend.dispatch.runs.lock import dispatcher_lock
 from backend.exit_codes import ExitCode
 from backend.results.review import decide
 from backend.store import Job, Order, State, Store, Written, default_path

@@ -16,7 +16,7 @@ from backend.box.link import Box
 from backend.cli import run
 from backend.commands.uninstall_boxes import by_hand
 from backend.config import user_file
-from backend.dispatch.lock import dispatcher_lock
+from backend.dispatch.runs.lock import dispatcher_lock
 from backend.exit_codes import ExitCode
 from backend.store import State, Store, default_path
 from remote.protocol import Setup

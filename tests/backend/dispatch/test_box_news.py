@@ -15,12 +15,12 @@ import pytest
 from backend.box import reconnect
 from backend.box.asker import UnattendedAsker
 from backend.config import load_settings
-from backend.dispatch import box_news
-from backend.dispatch.box_news import NewsReader, NewsWriter, writing_news
 from backend.dispatch.dispatcher import Dispatcher
-from backend.dispatch.lock import Holder, dispatcher_lock
-from backend.dispatch.run_or_follow import run_or_follow
-from backend.dispatch.runner import QueueRunner
+from backend.dispatch.runs import box_news
+from backend.dispatch.runs.box_news import NewsReader, NewsWriter, writing_news
+from backend.dispatch.runs.lock import Holder, dispatcher_lock
+from backend.dispatch.runs.run_or_follow import run_or_follow
+from backend.dispatch.runs.runner import QueueRunner
 from backend.errors import (
     BoxError,
     BoxRefusedLogin,

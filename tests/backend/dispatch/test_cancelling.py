@@ -15,10 +15,10 @@ import pytest
 
 from backend.box import backoff, reconnect
 from backend.dispatch import dispatcher as dispatch
-from backend.dispatch import result_files
-from backend.dispatch.courier import SENT_AHEAD
 from backend.dispatch.dispatcher import Dispatcher
-from backend.dispatch.prepare import Preparer, Ready
+from backend.dispatch.jobs import result_files
+from backend.dispatch.preparing.prepare import Preparer, Ready
+from backend.dispatch.sending.courier import SENT_AHEAD
 from backend.events import JobCancelled
 from backend.results.undelivered import undelivered
 from backend.store import Due, Job, State, Store

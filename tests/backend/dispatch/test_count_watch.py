@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from backend.dispatch.count_watch import CountWatch
-from backend.dispatch.prepare import Preparer, Ready
+from backend.dispatch.preparing.count_watch import CountWatch
+from backend.dispatch.preparing.prepare import Preparer, Ready
 from backend.events import EstimateCorrected
 from backend.planning.box_counts import read_counts
 from backend.sizes import Size

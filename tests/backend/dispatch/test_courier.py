@@ -9,9 +9,9 @@ from typing import cast
 import pytest
 
 from backend.box.link import Link
-from backend.dispatch.courier import Courier, End, Recipient
-from backend.dispatch.flight import Flight, Flights
-from backend.dispatch.prepare import Ready
+from backend.dispatch.preparing.prepare import Ready
+from backend.dispatch.sending.courier import Courier, End, Recipient
+from backend.dispatch.sending.flight import Flight, Flights
 from backend.errors import BoxUnreachable
 from remote.protocol import FromBox, Welcome
 

@@ -17,7 +17,7 @@ from backend.box.link import Box
 from backend.cli import run as run_command
 from backend.config import load_settings
 from backend.dispatch.dispatcher import Dispatcher
-from backend.dispatch.prepare import Preparer
+from backend.dispatch.preparing.prepare import Preparer
 from backend.errors import InputError
 from backend.events import (
     Event,

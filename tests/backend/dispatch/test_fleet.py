@@ -17,8 +17,8 @@ from backend.box.link import Box, JournalCursor, OnStale
 from backend.config import load_settings, user_file
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.fleet import FleetMember
-from backend.dispatch.run_fleet import FleetBox, run_fleet
-from backend.dispatch.runner import QueueRunner
+from backend.dispatch.runs.run_fleet import FleetBox, run_fleet
+from backend.dispatch.runs.runner import QueueRunner
 from backend.errors import BoxUntrusted
 from backend.events import AnsweredTwice, Event, JobDone, JobTaken, LinkChanged, LinkState
 from backend.planning import sharing

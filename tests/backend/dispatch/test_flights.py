@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Set
 from dataclasses import dataclass
 
-from backend.dispatch.flight import Flight, Flights
+from backend.dispatch.sending.flight import Flight, Flights
 from remote.protocol import Submit
 from tests.support.queued_jobs import REQUEST
 

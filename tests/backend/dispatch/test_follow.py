@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from backend.box.asker import UnattendedAsker
-from backend.dispatch import follow
 from backend.dispatch.dispatcher import Dispatcher
-from backend.dispatch.follow import Follower, JobChanges
-from backend.dispatch.run_or_follow import run_or_follow
+from backend.dispatch.runs import follow
+from backend.dispatch.runs.follow import Follower, JobChanges
+from backend.dispatch.runs.run_or_follow import run_or_follow
 from backend.events import (
     Event,
     JobCancelled,

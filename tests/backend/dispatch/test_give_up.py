@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from backend.dispatch.give_up import GiveUpTimer
+from backend.dispatch.runs.give_up import GiveUpTimer
 from backend.errors import BoxUnreachable
 from backend.events import (
     BoxStatus,

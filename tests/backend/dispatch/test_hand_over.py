@@ -12,9 +12,9 @@ import pytest
 
 from backend.box import backoff, reconnect
 from backend.dispatch import dispatcher, hand_over
-from backend.dispatch.courier import SENT_AHEAD
 from backend.dispatch.dispatcher import Dispatcher
-from backend.dispatch.reorder import Move, move_jobs
+from backend.dispatch.runs.reorder import Move, move_jobs
+from backend.dispatch.sending.courier import SENT_AHEAD
 from backend.events import HandedOver, HandingOver, JobDone, JobPaused, JobPostponed, JobSent
 from backend.store import Job, State, Store
 from remote.protocol import Accepted, Ask, Request

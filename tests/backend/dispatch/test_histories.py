@@ -14,7 +14,7 @@ import pytest
 
 from backend.box import backoff, reconnect
 from backend.dispatch import dispatcher
-from backend.dispatch.prepare import Preparer, Ready
+from backend.dispatch.preparing.prepare import Preparer, Ready
 from backend.errors import MediaError
 from backend.events import JobCancelled, JobFailed
 from backend.store import Job, State, Store

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.dispatch.ledger import Ledger
+from backend.dispatch.jobs.ledger import Ledger
 from backend.errors import QueueError
 from backend.events import Event, ResultsWritten
 from backend.store import State, Store

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.dispatch.lock import Holder, dispatcher_lock
+from backend.dispatch.runs.lock import Holder, dispatcher_lock
 from backend.errors import QueueError, QueueTaken
 from backend.store import Store
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backend.box import reconnect
-from backend.dispatch.courier import SENT_AHEAD
+from backend.dispatch.sending.courier import SENT_AHEAD
 from backend.events import BoxStatus
 from backend.store import Store
 from remote.protocol import Submit

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.dispatch import packed_jobs
-from backend.dispatch.packed_jobs import PackedJobs
+from backend.dispatch.jobs import packed_jobs
+from backend.dispatch.jobs.packed_jobs import PackedJobs
 from backend.generation import Generation
 from backend.sizes import Size
 from backend.specs.model import Mode, Target

@@ -18,7 +18,7 @@ from backend.box.asker import UnattendedAsker
 from backend.config import Layer, check_layers
 from backend.dispatch import dispatcher
 from backend.dispatch.dispatcher import Dispatcher
-from backend.dispatch.retries import MOST_RESENT
+from backend.dispatch.sending.retries import MOST_RESENT
 from backend.events import Event, JobDone, JobFailed
 from backend.planning.orders import Batch, make_jobs
 from backend.specs.scan import scan

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.dispatch.prepare import Preparer, Ready
+from backend.dispatch.preparing.prepare import Preparer, Ready
 from backend.errors import ConfigError, InputError, MediaError
 from backend.store import Job
 from backend.video import RecentVideos, Video, probe

@@ -16,7 +16,7 @@ import pytest
 from backend.cli import run as run_command
 from backend.config import load_profile, queued_settings
 from backend.config.profiles import profiles_folder
-from backend.dispatch.prepare import Preparer, Ready
+from backend.dispatch.preparing.prepare import Preparer, Ready
 from backend.errors import BoxOutdated, ConfigError, InputError
 from backend.exit_codes import ExitCode
 from backend.planning.box_counts import count_request

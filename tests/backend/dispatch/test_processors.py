@@ -7,8 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from backend.dispatch import processors
-from backend.dispatch.processors import Processors, drawings_at_once
+from backend.dispatch.preparing import processors
+from backend.dispatch.preparing.processors import Processors, drawings_at_once
 
 GIB = 1 << 30
 

@@ -14,8 +14,8 @@ from backend.box import backoff, reconnect
 from backend.box.asker import UnattendedAsker
 from backend.box.backoff import Pauses
 from backend.config import load_settings
-from backend.dispatch.retries import RETRIES, Retry, TroubleKind, trouble_of
-from backend.dispatch.runner import QueueRunner
+from backend.dispatch.runs.runner import QueueRunner
+from backend.dispatch.sending.retries import RETRIES, Retry, TroubleKind, trouble_of
 from backend.errors import (
     AnswerError,
     BoxRefusedLogin,

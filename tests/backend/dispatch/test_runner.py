@@ -14,9 +14,10 @@ import pytest
 from backend.box import backoff, reconnect
 from backend.box.asker import UnattendedAsker
 from backend.config import Ahead, load_settings, user_file
-from backend.dispatch import courier, dispatcher
-from backend.dispatch.reorder import Move, rearrange
-from backend.dispatch.runner import QueueRunner
+from backend.dispatch import dispatcher
+from backend.dispatch.runs.reorder import Move, rearrange
+from backend.dispatch.runs.runner import QueueRunner
+from backend.dispatch.sending import courier
 from backend.errors import QueueError
 from backend.events import (
     Event,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backend.dispatch.still_running import describe_still_running
+from backend.dispatch.runs.still_running import describe_still_running
 from backend.store import Job, State
 
 

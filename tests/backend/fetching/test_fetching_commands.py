@@ -15,7 +15,7 @@ from backend.addresses import path_of_address
 from backend.catalog.filter import parse_filter
 from backend.cli import run
 from backend.config import load_settings, user_file
-from backend.dispatch.picture_cache import trim_kept
+from backend.dispatch.preparing.picture_cache import trim_kept
 from backend.errors import ConfigError
 from backend.exit_codes import ExitCode
 from backend.planning.plan import Plan

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backend.config import BoxSettings, load_settings
-from backend.dispatch.told_costs import with_told_costs
+from backend.dispatch.jobs.told_costs import with_told_costs
 from backend.planning.costs import cost_text, most_cost, token_cost
 from backend.planning.plan import Plan, Planner
 from backend.specs.media import ShownMedia

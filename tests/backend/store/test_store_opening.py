@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.dispatch.lock import dispatcher_lock
+from backend.dispatch.runs.lock import dispatcher_lock
 from backend.errors import QueueError
 from backend.store import SCHEMA_VERSION, State, Store, Written, opening, schema
 from backend.store.decision import Decision

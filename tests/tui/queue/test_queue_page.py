@@ -12,8 +12,8 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from backend.box.asker import UnattendedAsker
-from backend.dispatch.lock import dispatcher_lock
-from backend.dispatch.runner import QueueRunner
+from backend.dispatch.runs.lock import dispatcher_lock
+from backend.dispatch.runs.runner import QueueRunner
 from backend.events import EngineStarting, JobDone, JobStarted, TextWritten
 from backend.store import Order, State, Store
 from tests.support.pilots import until

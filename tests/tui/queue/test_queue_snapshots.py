@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from backend.box.asker import UnattendedAsker
-from backend.dispatch.runner import QueueRunner
+from backend.dispatch.runs.runner import QueueRunner
 from backend.specs.model import Spec
 from backend.store import State, Store
 from remote.protocol import Answer

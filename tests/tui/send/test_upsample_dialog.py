@@ -14,7 +14,7 @@ from textual.widgets import Input, Static
 
 from backend.box.asker import UnattendedAsker
 from backend.config import Ahead, EngineName, Fit, Settings, Table, load_settings
-from backend.dispatch.runner import QueueRunner
+from backend.dispatch.runs.runner import QueueRunner
 from backend.errors import ConfigError, InputError, UpsampleError
 from backend.planning.admission import assess
 from backend.planning.pace import Pace

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.dispatch.runner import QueueRunner
+from backend.dispatch.runs.runner import QueueRunner
 from tests.support.pilots import until
 from tui.app import UpsampleApp
 

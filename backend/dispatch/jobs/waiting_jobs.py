@@ -6,9 +6,9 @@ import asyncio
 import math
 from collections.abc import Collection, Mapping
 
-from backend.dispatch.prepare import Ready
-from backend.dispatch.priority_queue import PriorityQueue
-from backend.dispatch.processors import drawings_at_once
+from backend.dispatch.jobs.priority_queue import PriorityQueue
+from backend.dispatch.preparing.prepare import Ready
+from backend.dispatch.preparing.processors import drawings_at_once
 from backend.store import Job
 
 PREPARED_AHEAD = max(16, 2 * drawings_at_once())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from backend.box.link import Link
-from backend.dispatch.courier import ASK_SINCE
+from backend.dispatch.sending.courier import ASK_SINCE
 from remote.protocol import Welcome
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Generic
 
 from backend.box.link import Link
-from backend.dispatch.flight import C, Flight, Flights, FlightState
+from backend.dispatch.sending.flight import C, Flight, Flights, FlightState
 from backend.errors import BoxUnreachable, first_of
 from remote.protocol import (
     Accepted,

@@ -11,14 +11,14 @@ import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from backend.dispatch.done_event import done_event
-from backend.dispatch.draws import DrawAgain, judge
-from backend.dispatch.flight import Flight
-from backend.dispatch.packed_jobs import PackedJobs
-from backend.dispatch.prepare import Ready
-from backend.dispatch.result_files import ResultFiles
-from backend.dispatch.second_answers import keep_second_answer
-from backend.dispatch.told_costs import with_told_costs
+from backend.dispatch.jobs.done_event import done_event
+from backend.dispatch.jobs.draws import DrawAgain, judge
+from backend.dispatch.jobs.packed_jobs import PackedJobs
+from backend.dispatch.jobs.result_files import ResultFiles
+from backend.dispatch.jobs.second_answers import keep_second_answer
+from backend.dispatch.jobs.told_costs import with_told_costs
+from backend.dispatch.preparing.prepare import Ready
+from backend.dispatch.sending.flight import Flight
 from backend.errors import UpsampleError
 from backend.events import (
     Event,

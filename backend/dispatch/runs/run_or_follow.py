@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from backend.dispatch.box_news import NewsReader, writing_news
 from backend.dispatch.dispatcher import Dispatcher
-from backend.dispatch.follow import Follower
-from backend.dispatch.give_up import GiveUpTimer
-from backend.dispatch.lock import dispatcher_lock
-from backend.dispatch.poll import POLL_SECONDS, poll_queue_changes
+from backend.dispatch.runs.box_news import NewsReader, writing_news
+from backend.dispatch.runs.follow import Follower
+from backend.dispatch.runs.give_up import GiveUpTimer
+from backend.dispatch.runs.lock import dispatcher_lock
+from backend.dispatch.runs.poll import POLL_SECONDS, poll_queue_changes
 from backend.errors import QueueTaken, UpsampleError, first_of
 from backend.events import DispatcherChanged, Event
 from backend.store import Job, Store

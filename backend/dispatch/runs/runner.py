@@ -15,16 +15,16 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from backend.box.asker import Asker
 from backend.box.backoff import Backoff
 from backend.config import Ahead, Settings
-from backend.dispatch.box_news import AllNewsReader, NewsWriter, writing_news
-from backend.dispatch.box_set_up import BoxSetUp
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.fleet import Fleet
-from backend.dispatch.follow import JobChange, JobChanges
-from backend.dispatch.ledger import Ledger
-from backend.dispatch.lock import dispatcher_lock
-from backend.dispatch.poll import poll_queue_changes
-from backend.dispatch.reorder import Move, move_jobs
-from backend.dispatch.retries import RETRIES, TroubleKind, trouble_of
+from backend.dispatch.jobs.ledger import Ledger
+from backend.dispatch.runs.box_news import AllNewsReader, NewsWriter, writing_news
+from backend.dispatch.runs.box_set_up import BoxSetUp
+from backend.dispatch.runs.follow import JobChange, JobChanges
+from backend.dispatch.runs.lock import dispatcher_lock
+from backend.dispatch.runs.poll import poll_queue_changes
+from backend.dispatch.runs.reorder import Move, move_jobs
+from backend.dispatch.sending.retries import RETRIES, TroubleKind, trouble_of
 from backend.dispatch.user_requests import cancel_unsent, pause_unsent, pause_untaken
 from backend.errors import QueueTaken, UpsampleError, first_of
 from backend.events import DispatcherChanged, Event, LinkChanged, LinkState, QueueChanged

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from backend.dispatch.done_event import done_event
+from backend.dispatch.jobs.done_event import done_event
 from backend.errors import ConfigError, UpsampleError
 from backend.events import (
     Event,

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from backend.box.backoff import Backoff
-from backend.dispatch.box_news import NewsWriter, writing_news
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.fleet import Fleet, FleetMember
-from backend.dispatch.give_up import GiveUpTimer
-from backend.dispatch.poll import poll_queue_changes
-from backend.dispatch.run_or_follow import beside, work_or_follow
+from backend.dispatch.runs.box_news import NewsWriter, writing_news
+from backend.dispatch.runs.give_up import GiveUpTimer
+from backend.dispatch.runs.poll import poll_queue_changes
+from backend.dispatch.runs.run_or_follow import beside, work_or_follow
 from backend.dispatch.user_requests import cancel_unsent, pause_unsent
 from backend.errors import BoxError, BoxUnreachable
 from backend.events import (

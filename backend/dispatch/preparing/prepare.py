@@ -11,8 +11,8 @@ from pathlib import Path
 
 from backend.box.link import Box
 from backend.config import EngineName, Upsampling, queued_settings, said_max_tokens
-from backend.dispatch.count_watch import CountWatch
-from backend.dispatch.processors import Processors
+from backend.dispatch.preparing.count_watch import CountWatch
+from backend.dispatch.preparing.processors import Processors
 from backend.errors import BoxOutdated, MediaError
 from backend.planning.admission import refuse_json_of_sketch
 from backend.planning.box_context import keep_context
