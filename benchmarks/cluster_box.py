@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.box.runner import build_runner
+from backend.box.links.runner import build_runner
 from benchmarks import cpu
 from remote.protocol import (
     SERVING,

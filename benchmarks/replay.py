@@ -33,7 +33,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from backend.box.runner import build_runner
+from backend.box.links.runner import build_runner
 from backend.console import say, table
 from benchmarks.command import run_command
 from benchmarks.long_journal import write_long_journal
@@ -53,7 +53,7 @@ _SECONDS = 3600.0
 """Seconds that one command may take."""
 _WIDTH = 120
 _OLDER = (
-    "import backend.box.link; backend.box.link.NEWEST_PROTOCOL = 4; "
+    "import backend.box.links.link; backend.box.links.link.NEWEST_PROTOCOL = 4; "
     "from backend.cli import main; main()"
 )
 """A program: the command, which tells the box that it speaks at most protocol 4."""

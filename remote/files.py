@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _UPLOAD = re.compile(r"runner-[0-9a-f]{12}\.pyz\.[0-9a-f]{8}\.part")
-"""What an app calls a runner while it sends it (`backend.box.runner`)."""
+"""What an app calls a runner while it sends it (`backend.box.links.runner`)."""
 _OLD_UPLOAD = 86_400.0
 """Seconds after which an upload has been given up: the app takes two minutes at most."""
 

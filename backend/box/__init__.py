@@ -1,1 +1,4 @@
-"""Reaching a GPU box: SSH and host keys, deploying the runner, the channel to it, and the embedded box."""
+"""Reaches a GPU box and says how it is.
+
+`ssh` logs in, as the user's `ssh_config` says; `links` deploys the runner and exchanges messages with it.
+"""

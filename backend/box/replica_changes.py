@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from backend.box.asker import Asker
-from backend.box.link import FROM_NOW_ON, Box, open_link
+from backend.box.links.link import FROM_NOW_ON, Box, open_link
 from backend.box.replicas import REPLICAS_SINCE
 from backend.errors import BoxUnusable, InputError
 from remote.protocol import ChangeReplica, FromBox, ReplicaChanged

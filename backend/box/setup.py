@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from backend.box.link import Box
+from backend.box.links.link import Box
 from backend.config import (
     BoxSettings,
     EngineName,

@@ -8,8 +8,8 @@ from contextlib import aclosing
 import asyncssh
 
 from backend.box.asker import Asker
-from backend.box.link import FROM_NOW_ON, Box, open_connection, open_link_over
-from backend.box.runner import build_runner, deploy, stream_findings
+from backend.box.links.link import FROM_NOW_ON, Box, open_connection, open_link_over
+from backend.box.links.runner import build_runner, deploy, stream_findings
 from backend.errors import BoxUnusable
 from remote.protocol import Stop
 

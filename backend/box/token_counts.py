@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from backend.box.asker import Asker
-from backend.box.link import FROM_NOW_ON, Box, Link, open_link
+from backend.box.links.link import FROM_NOW_ON, Box, Link, open_link
 from backend.errors import BoxUnusable
 from remote.protocol import FromBox, Tokenize, Tokenized
 

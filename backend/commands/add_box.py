@@ -9,7 +9,7 @@ import asyncio
 import json
 from dataclasses import dataclass
 
-from backend.box.link import Box
+from backend.box.links.link import Box
 from backend.box.setup import make_box
 from backend.box.ssh_config.host_names import ssh_config_hosts
 from backend.box.ssh_line import SshLine, read_ssh_line

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from rich.table import Table
 
 from backend.box.asker import Asker, TerminalAsker
-from backend.box.link import (
+from backend.box.links.link import (
     FROM_NOW_ON,
     Box,
     JournalCursor,
@@ -23,7 +23,7 @@ from backend.box.link import (
     open_link,
     read_log,
 )
-from backend.box.reconnect import LinkKeeper
+from backend.box.links.reconnect import LinkKeeper
 from backend.box.replicas import replica_rows
 from backend.box.setup import make_box
 from backend.box.status_text import link_words, local_time, memory_text, rate_text

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backend.box.asker import UnattendedAsker
-from backend.box.link import Box, JournalCursor, open_link
+from backend.box.links.link import Box, JournalCursor, open_link
 from backend.box.setup import make_box
 from backend.commands.demo_clips import CLIPS, EXAMPLE_CLIPS
 from backend.commands.verdict_text import verdict_text

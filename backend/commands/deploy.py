@@ -8,8 +8,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from backend.box.asker import Asker, TerminalAsker
-from backend.box.link import Box, open_connection
-from backend.box.runner import Deployed, build_runner, deploy, stream_findings
+from backend.box.links.link import Box, open_connection
+from backend.box.links.runner import Deployed, build_runner, deploy, stream_findings
 from backend.box.setup import make_box
 from backend.config import load_settings
 from backend.console import out, safe, say, write_json

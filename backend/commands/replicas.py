@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from backend.box.asker import TerminalAsker
-from backend.box.link import Box
+from backend.box.links.link import Box
 from backend.box.replica_changes import change_replica
 from backend.box.replicas import (
     REPLICAS_SINCE,

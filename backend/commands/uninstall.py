@@ -19,9 +19,9 @@ from pathlib import Path
 from rich.text import Text
 
 from backend.box.asker import TerminalAsker
-from backend.box.link import Box
+from backend.box.links.link import Box
 from backend.box.setup import make_box
-from backend.box.ssh import find_known_hosts_files
+from backend.box.ssh.connecting import find_known_hosts_files
 from backend.commands.cache import bytes_text
 from backend.commands.questions import Question, Questioner
 from backend.commands.uninstall_boxes import BoxTraces, by_hand, clear_boxes, look_at_boxes

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import asyncssh
 
 from backend.box.asker import Asker
-from backend.box.link import Box, open_connection
-from backend.box.runner import build_runner, deploy, stream_traces
+from backend.box.links.link import Box, open_connection
+from backend.box.links.runner import build_runner, deploy, stream_traces
 from backend.box.stopping import end_daemon
 from backend.console import say
 from backend.errors import BoxError

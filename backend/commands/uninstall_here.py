@@ -17,7 +17,7 @@ from pathlib import Path
 
 import platformdirs
 
-from backend.box.host_keys import count_added, remove_added
+from backend.box.ssh.host_keys import count_added, remove_added
 from backend.dispatch.preparing.picture_cache import picture_folders
 from backend.store import Job
 from backend.video.kept_pictures import list_kept, remove_kept

@@ -14,7 +14,7 @@ from pathlib import Path
 from backend.announcing import Announcer, BatchWatch
 from backend.box.asker import TerminalAsker
 from backend.box.idle_model import kept_models
-from backend.box.link import Box
+from backend.box.links.link import Box
 from backend.commands.batch_report import BatchReport
 from backend.commands.dry_run import show_plans
 from backend.commands.filter_specs import keep_matching

@@ -14,8 +14,8 @@ from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, 
 from functools import partial
 
 from backend.box.asker import Asker
-from backend.box.link import Box, JournalCursor, Link
-from backend.box.reconnect import LinkKeeper
+from backend.box.links.link import Box, JournalCursor, Link
+from backend.box.links.reconnect import LinkKeeper
 from backend.config import Ahead
 from backend.dispatch.fleet import FleetMember
 from backend.dispatch.hand_over import HandOver

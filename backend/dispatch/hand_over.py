@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from backend.box.link import Box
+from backend.box.links.link import Box
 from backend.dispatch.jobs.ledger import Ledger
 from backend.dispatch.jobs.waiting_jobs import WaitingJobs
 from backend.dispatch.preparing.prepare import Ready

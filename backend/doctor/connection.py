@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncssh
 
-from backend.box.link import Box
+from backend.box.links.link import Box
 from backend.doctor.findings import failed_finding, ok_finding, skipped_finding, warning_finding
 from backend.errors import BoxError, BoxRefusedLogin, BoxUntrusted
 from remote.protocol import Finding

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 import asyncssh
 
 from backend.box.asker import Asker
-from backend.box.link import Box, open_connection
-from backend.box.runner import build_runner, deploy, stream_findings
+from backend.box.links.link import Box, open_connection
+from backend.box.links.runner import build_runner, deploy, stream_findings
 from backend.box.setup import make_box
 from backend.config import Settings, load_settings
 from backend.doctor import laptop

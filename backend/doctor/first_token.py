@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import asyncssh
 
-from backend.box.link import FROM_NOW_ON, Box, Link, open_link_over
+from backend.box.links.link import FROM_NOW_ON, Box, Link, open_link_over
 from backend.box.status_text import away_words, is_ready
 from backend.config import Settings
 from backend.dispatch.sending.courier import Courier, End, Recipient

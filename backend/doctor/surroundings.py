@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import aclosing
 
 from backend.box.asker import Asker
-from backend.box.link import Box, open_connection
-from backend.box.runner import build_runner, deploy, stream_offers
+from backend.box.links.link import Box, open_connection
+from backend.box.links.runner import build_runner, deploy, stream_offers
 from remote.protocol import Offer
 
 

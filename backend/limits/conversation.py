@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from backend.box.asker import Asker
-from backend.box.link import FROM_NOW_ON, Box, JournalCursor, Link
-from backend.box.reconnect import LinkKeeper
+from backend.box.links.link import FROM_NOW_ON, Box, JournalCursor, Link
+from backend.box.links.reconnect import LinkKeeper
 from backend.dispatch.sending.courier import Courier, End, Recipient
 from backend.dispatch.sending.flight import Flight, Flights, Parcel
 from backend.errors import first_of

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.box.asker import Asker
-from backend.box.link import Box
+from backend.box.links.link import Box
 from backend.config import EngineName, Upsampling
 from backend.errors import ConfigError
 from backend.limits.bisection import find_last

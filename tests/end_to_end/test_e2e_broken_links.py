@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.box import backoff, reconnect
 from backend.box.asker import UnattendedAsker
+from backend.box.links import backoff, reconnect
 from backend.box.setup import make_box
 from backend.config import load_settings
 from backend.dispatch.dispatcher import Dispatcher

@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from backend.box.runner import build_runner
+from backend.box.links.runner import build_runner
 from tests.end_to_end.conftest import StartSshd
 from tests.support.laptop import Laptop
 from tests.support.sshd import Sshd, free_port

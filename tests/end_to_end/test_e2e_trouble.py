@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from backend.box.runner import build_runner
+from backend.box.links.runner import build_runner
 from tests.end_to_end.conftest import Here, StartSshd
 from tests.support.laptop import Laptop, journal_records
 from tests.support.specs import write_batch, write_spec

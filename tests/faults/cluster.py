@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
-from backend.box.runner import build_runner
+from backend.box.links.runner import build_runner
 from remote.protocol import Failed, Finished, Setup, Stop
 from tests.remote.attached import App, Box, Gone
 from tests.remote.engines.ray_bench import SLOTS, Bench, job, ray_bench

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.box.runner import build_runner
+from backend.box.links.runner import build_runner
 from remote.engines.vllm.run_files import clear_run_files
 from remote.paths import FolderError
 from remote.protocol import Setup

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from backend.box.interruptions import InterruptionDetector
+from backend.box.links.interruptions import InterruptionDetector
 
 
 @dataclass

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from backend.box import reconnect
 from backend.box.asker import Asker
-from backend.box.link import Box, JournalCursor, OnStale
+from backend.box.links import reconnect
+from backend.box.links.link import Box, JournalCursor, OnStale
 
 
 def lead_to(box: object, monkeypatch: pytest.MonkeyPatch) -> None:

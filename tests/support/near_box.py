@@ -18,7 +18,7 @@ from typing import get_args
 import pytest
 
 from backend.box.asker import Asker
-from backend.box.link import Box, JournalCursor, OnStale
+from backend.box.links.link import Box, JournalCursor, OnStale
 from backend.errors import BoxUnreachable
 from remote.daemon.visitor import Visitor
 from remote.engines import BadRequest, Completion, EngineError, Piece
@@ -184,7 +184,7 @@ class NearBox:
     async def open_link(
         self, _box: Box, _asker: Asker, seen: JournalCursor, *, look: bool, on_stale: OnStale
     ) -> AsyncIterator[NearLink]:
-        """In place of `backend.box.link.open_link`."""
+        """In place of `backend.box.links.link.open_link`."""
         if self.is_down:
             raise BoxUnreachable("the box is down")
         reader, writer = await asyncio.open_unix_connection(self.socket)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backend.box.link import Box
+from backend.box.links.link import Box
 from backend.config import EngineName, Upsampling, queued_settings, said_max_tokens
 from backend.dispatch.preparing.count_watch import CountWatch
 from backend.dispatch.preparing.processors import Processors

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from backend.box.link import Box
+from backend.box.links.link import Box
 from backend.box.setup import make_box
 from backend.config import BoxSettings, Settings
 from backend.planning.pace import Pace, measured_pace

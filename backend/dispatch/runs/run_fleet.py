@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from backend.box.backoff import Backoff
+from backend.box.links.backoff import Backoff
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.fleet import Fleet, FleetMember
 from backend.dispatch.runs.box_news import NewsWriter, writing_news

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from backend.box.asker import Asker
-from backend.box.backoff import Backoff
+from backend.box.links.backoff import Backoff
 from backend.config import Ahead, Settings
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.fleet import Fleet

@@ -12,7 +12,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from typing import Generic
 
-from backend.box.link import Link
+from backend.box.links.link import Link
 from backend.dispatch.sending.flight import C, Flight, Flights, FlightState
 from backend.errors import BoxUnreachable, first_of
 from remote.protocol import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from backend.box.link import Link
+from backend.box.links.link import Link
 from backend.dispatch.sending.courier import ASK_SINCE
 from remote.protocol import Welcome
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from backend.box.backoff import Pauses
+from backend.box.links.backoff import Pauses
 from backend.errors import AnswerError, BoxError, BoxUnreachable, UpsampleError
 from remote.protocol import ENGINE_ATTEMPTS, MOST_FALLS, MOST_LOSSES
 

@@ -8,8 +8,8 @@ import signal
 import asyncssh
 import pytest
 
-from backend.box.channel import COMMAND, Channel
-from backend.box.runner import stream_findings
+from backend.box.links.channel import COMMAND, Channel
+from backend.box.links.runner import stream_findings
 from backend.errors import BoxUnreachable, BoxUnusable
 from remote.protocol import MAGIC, MAX_MESSAGE, Finding, FromBox, Ping, Pong, Setup, encode
 from tests.backend.box.conftest import Connected
@@ -164,7 +164,7 @@ async def test_a_session_that_is_refused_is_unreachable(connected: Connected) ->
 async def test_a_box_whose_findings_do_not_end_is_unusable(
     connected: Connected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backend.box.runner._MOST_FINDINGS", 5)
+    monkeypatch.setattr("backend.box.links.runner._MOST_FINDINGS", 5)
 
     async def act(process: Process) -> None:
         await _say(process, MAGIC, *[encode(Finding(1.0, "box", "root", "ok", "fine"))] * 9)

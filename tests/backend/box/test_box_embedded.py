@@ -9,8 +9,8 @@ import asyncssh
 import pytest
 
 from backend.box.asker import UnattendedAsker
-from backend.box.embedded import embedded_connection
-from backend.box.link import Box, JournalCursor, open_link
+from backend.box.links.embedded import embedded_connection
+from backend.box.links.link import Box, JournalCursor, open_link
 from remote.protocol import Setup, Stop
 from tests.support.daemons import daemons_below, end_daemons
 from tests.support.laptop import IDLE_SECONDS

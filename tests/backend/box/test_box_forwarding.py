@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.box.ssh import connect
+from backend.box.ssh.connecting import connect
 from tests.backend.box.conftest import StartSshd
 from tests.support.askers import Person
 from tests.support.laptop import Laptop

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.box.heartbeat import (
+from backend.box.links.heartbeat import (
     LOST_SECONDS,
     PING_SECONDS,
     PROBE_SECONDS,

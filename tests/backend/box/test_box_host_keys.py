@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from backend.box.host_keys import (
+from backend.box.ssh.host_keys import (
     KnownHosts,
     count_added,
     remove_added,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from backend.box import backoff
-from backend.box.backoff import FIRST_PAUSE, LONGEST_PAUSE, Backoff
-from backend.box.interruptions import sending_addresses
+from backend.box.links import backoff
+from backend.box.links.backoff import FIRST_PAUSE, LONGEST_PAUSE, Backoff
+from backend.box.links.interruptions import sending_addresses
 from tests.support.clocks import MadeUpTime
 from tests.support.sshd import BOUND
 

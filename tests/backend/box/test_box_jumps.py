@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.box.ssh import connect
+from backend.box.ssh.connecting import connect
 from backend.errors import BoxRefusedLogin, BoxUnreachable, BoxUntrusted
 from tests.backend.box.conftest import StartSshd
 from tests.support.askers import Person

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from backend.box import heartbeat, runner, ssh
-from backend.box import link as module
 from backend.box.asker import UnattendedAsker
-from backend.box.interruptions import InterruptionDetector
-from backend.box.link import Box, JournalCursor, Link, open_link
+from backend.box.links import heartbeat, runner
+from backend.box.links import link as module
+from backend.box.links.interruptions import InterruptionDetector
+from backend.box.links.link import Box, JournalCursor, Link, open_link
+from backend.box.ssh import connecting
 from backend.errors import BoxUnreachable, BoxUnusable
 from remote.paths import make_daemon_paths
 from remote.protocol import Fatal, Message, Setup, Status, encode
@@ -36,9 +37,9 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heartbeat, "PING_SECONDS", 0.2)
     monkeypatch.setattr(heartbeat, "STALE_SECONDS", 1.5)
     monkeypatch.setattr(heartbeat, "LOST_SECONDS", 10.0)
-    monkeypatch.setattr(ssh, "CLOSE_SECONDS", 0.1)
+    monkeypatch.setattr(connecting, "CLOSE_SECONDS", 0.1)
     monkeypatch.setattr(runner, "_CLOSE_SECONDS", 0.1)
-    monkeypatch.setattr("backend.box.channel._CLOSE_SECONDS", 0.1)
+    monkeypatch.setattr("backend.box.links.channel._CLOSE_SECONDS", 0.1)
 
 
 @pytest.fixture
@@ -240,7 +241,7 @@ async def test_a_link_that_was_stale_is_live_again_with_the_first_sign(
 async def test_a_black_hole_during_the_greeting_ends_the_link(
     box: Box, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ssh, "KEEPALIVE_SECONDS", 0.3)
+    monkeypatch.setattr(connecting, "KEEPALIVE_SECONDS", 0.3)
     greet = module._greet
 
     async def swallow(*arguments: object) -> object:

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from backend.box import backoff, reconnect
 from backend.box.asker import Asker, HostKeyQuestion, UnattendedAsker
-from backend.box.link import Box, JournalCursor, Link, OnStale
-from backend.box.reconnect import LinkKeeper
+from backend.box.links import backoff, reconnect
+from backend.box.links.link import Box, JournalCursor, Link, OnStale
+from backend.box.links.reconnect import LinkKeeper
 from backend.errors import BoxRefusedLogin, BoxUnreachable, BoxUntrusted, UpsampleError
 from backend.events import LinkChanged, LinkState
 from remote.protocol import Setup, Welcome

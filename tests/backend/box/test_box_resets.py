@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backend.box.asker import UnattendedAsker
-from backend.box.link import Box, JournalCursor, open_link
+from backend.box.links.link import Box, JournalCursor, open_link
 from backend.errors import BoxUnreachable
 from remote.protocol import Setup
 from tests.backend.box.conftest import StartSshd

@@ -10,7 +10,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from backend.box.ssh import connect
+from backend.box.ssh.connecting import connect
 from backend.errors import BoxUntrusted
 from tests.backend.box.conftest import StartSshd
 from tests.support.askers import Person

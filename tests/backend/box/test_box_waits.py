@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from backend.box import login_timeout, runner, ssh
 from backend.box.asker import HostKeyQuestion
-from backend.box.login_timeout import limit_login_time
-from backend.box.runner import build_runner, deploy
-from backend.box.ssh import connect
+from backend.box.links import runner
+from backend.box.links.runner import build_runner, deploy
+from backend.box.ssh import connecting, login_timeout
+from backend.box.ssh.connecting import connect
+from backend.box.ssh.login_timeout import limit_login_time
 from backend.errors import BoxUnreachable, BoxUntrusted
 from tests.backend.box.conftest import StartSshd
 from tests.support.askers import Person
@@ -45,7 +46,7 @@ class SlowPerson(Person):
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ssh, "CLOSE_SECONDS", 0.1)
+    monkeypatch.setattr(connecting, "CLOSE_SECONDS", 0.1)
     monkeypatch.setattr(runner, "_CLOSE_SECONDS", 0.1)
 
 
@@ -63,7 +64,7 @@ def proxy(start_sshd: StartSshd, laptop: Laptop) -> Iterator[Proxy]:
 async def test_a_person_may_take_longer_than_the_machines(
     sshd: Sshd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ssh, "LOGIN_SECONDS", 8.0)
+    monkeypatch.setattr(connecting, "LOGIN_SECONDS", 8.0)
     async with asyncio.timeout(BOUND), connect("testbox", SlowPerson(8.5)) as connection:
         assert not connection.is_closed()
 
@@ -97,7 +98,7 @@ async def test_a_question_that_nobody_answers_counts_as_no(
 async def test_a_host_that_swallows_the_login_does_not_answer(
     proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ssh, "LOGIN_SECONDS", 0.5)
+    monkeypatch.setattr(connecting, "LOGIN_SECONDS", 0.5)
     proxy.swallow()
     with pytest.raises(BoxUnreachable, match="testbox does not answer"):
         async with asyncio.timeout(BOUND), connect("testbox", Person()):
@@ -113,7 +114,7 @@ async def _deploy_into_a_black_hole(proxy: Proxy, root: Path) -> None:
 async def test_a_black_hole_during_the_deploy_ends_the_link(
     proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ssh, "KEEPALIVE_SECONDS", 0.3)
+    monkeypatch.setattr(connecting, "KEEPALIVE_SECONDS", 0.3)
     with pytest.raises(BoxUnreachable, match="the link to the box broke"):
         await _deploy_into_a_black_hole(proxy, tmp_path / "root")
 

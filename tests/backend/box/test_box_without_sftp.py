@@ -10,8 +10,8 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from backend.box.runner import LOG_NAME, build_runner, deploy, read_newest_log
-from backend.box.ssh import connect
+from backend.box.links.runner import LOG_NAME, build_runner, deploy, read_newest_log
+from backend.box.ssh.connecting import connect
 from backend.errors import BoxUnreachable, BoxUnusable
 from tests.backend.box.conftest import StartSshd
 from tests.support.askers import Person

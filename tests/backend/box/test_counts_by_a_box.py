@@ -8,7 +8,7 @@ import pytest
 
 from backend.box import token_counts
 from backend.box.asker import UnattendedAsker
-from backend.box.link import Box
+from backend.box.links.link import Box
 from backend.box.token_counts import count_on_box
 from backend.errors import BoxUnusable
 from remote.protocol import Setup

@@ -8,7 +8,7 @@ import pytest
 
 from backend.box import replica_changes as module
 from backend.box.asker import UnattendedAsker
-from backend.box.link import Box
+from backend.box.links.link import Box
 from backend.box.replica_changes import change_replica
 from backend.box.replicas import (
     ReplicaRow,

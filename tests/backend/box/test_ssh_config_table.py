@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.box.ssh import login_options
+from backend.box.ssh.connecting import login_options
 from backend.box.ssh_config import reading
 from backend.box.ssh_config.destination import parse_destination, parse_jumps
 from backend.box.ssh_config.host_settings import HostSettings, read_settings

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from backend.box import backoff, reconnect
 from backend.box.asker import Asker, UnattendedAsker
-from backend.box.link import FROM_NOW_ON, Box, JournalCursor, OnStale
+from backend.box.links import backoff, reconnect
+from backend.box.links.link import FROM_NOW_ON, Box, JournalCursor, OnStale
 from backend.commands import box as box_commands
 from backend.commands.box import follow_log
 from backend.errors import BoxUnreachable, BoxUnusable

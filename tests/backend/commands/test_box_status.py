@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from backend.box.asker import Asker
-from backend.box.link import FROM_NOW_ON, Box, JournalCursor
+from backend.box.links.link import FROM_NOW_ON, Box, JournalCursor
 from backend.commands import box as command
 from backend.config.edit import set_value
 from backend.exit_codes import ExitCode

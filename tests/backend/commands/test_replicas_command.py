@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from backend.box.asker import Asker
-from backend.box.link import Box
+from backend.box.links.link import Box
 from backend.cli.verbs import app
 from backend.commands import replicas as command
 from backend.config.edit import set_value

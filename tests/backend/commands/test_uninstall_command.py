@@ -11,8 +11,8 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from backend.box.host_keys import ADDED_BY
-from backend.box.link import Box
+from backend.box.links.link import Box
+from backend.box.ssh.host_keys import ADDED_BY
 from backend.cli import run
 from backend.commands.uninstall_boxes import by_hand
 from backend.config import user_file

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.box import reconnect
 from backend.box.asker import UnattendedAsker
+from backend.box.links import reconnect
 from backend.config import load_settings
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.runs import box_news

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.box import backoff, reconnect
+from backend.box.links import backoff, reconnect
 from backend.dispatch import dispatcher as dispatch
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.jobs import result_files

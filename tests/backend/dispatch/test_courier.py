@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from backend.box.link import Link
+from backend.box.links.link import Link
 from backend.dispatch.preparing.prepare import Ready
 from backend.dispatch.sending.courier import Courier, End, Recipient
 from backend.dispatch.sending.flight import Flight, Flights

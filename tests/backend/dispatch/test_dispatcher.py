@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from backend.box.asker import UnattendedAsker
-from backend.box.link import Box
+from backend.box.links.link import Box
 from backend.config import load_settings
 from backend.dispatch.dispatcher import Dispatcher
 from backend.events import BoxStatus, Event, JobDone, JobFailed, JobSent, JobStarted

@@ -13,7 +13,7 @@ from typing import Protocol
 import pytest
 
 from backend.box.asker import UnattendedAsker
-from backend.box.link import Box
+from backend.box.links.link import Box
 from backend.cli import run as run_command
 from backend.config import load_settings
 from backend.dispatch.dispatcher import Dispatcher

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.box import backoff, reconnect
 from backend.box.asker import Asker, UnattendedAsker
-from backend.box.link import Box, JournalCursor, OnStale
+from backend.box.links import backoff, reconnect
+from backend.box.links.link import Box, JournalCursor, OnStale
 from backend.config import load_settings, user_file
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.fleet import FleetMember

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.box import backoff, reconnect
+from backend.box.links import backoff, reconnect
 from backend.dispatch import dispatcher, hand_over
 from backend.dispatch.dispatcher import Dispatcher
 from backend.dispatch.runs.reorder import Move, move_jobs

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.box import backoff, reconnect
+from backend.box.links import backoff, reconnect
 from backend.dispatch import dispatcher
 from backend.dispatch.preparing.prepare import Preparer, Ready
 from backend.errors import MediaError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.box import reconnect
+from backend.box.links import reconnect
 from backend.dispatch.sending.courier import SENT_AHEAD
 from backend.events import BoxStatus
 from backend.store import Store

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.box import backoff, reconnect
 from backend.box.asker import UnattendedAsker
+from backend.box.links import backoff, reconnect
 from backend.config import Layer, check_layers
 from backend.dispatch import dispatcher
 from backend.dispatch.dispatcher import Dispatcher

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.box import backoff, reconnect
 from backend.box.asker import UnattendedAsker
-from backend.box.backoff import Pauses
+from backend.box.links import backoff, reconnect
+from backend.box.links.backoff import Pauses
 from backend.config import load_settings
 from backend.dispatch.runs.runner import QueueRunner
 from backend.dispatch.sending.retries import RETRIES, Retry, TroubleKind, trouble_of

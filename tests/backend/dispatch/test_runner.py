@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.box import backoff, reconnect
 from backend.box.asker import UnattendedAsker
+from backend.box.links import backoff, reconnect
 from backend.config import Ahead, load_settings, user_file
 from backend.dispatch import dispatcher
 from backend.dispatch.runs.reorder import Move, rearrange

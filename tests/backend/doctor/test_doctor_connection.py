@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.box.link import Box
+from backend.box.links.link import Box
 from backend.doctor.connection import describe_clock, describe_no_connection
 from backend.errors import BoxError, BoxRefusedLogin, BoxUnreachable, BoxUntrusted
 from remote.protocol import Setup

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.box.link import Box
+from backend.box.links.link import Box
 from backend.config import load_settings
 from backend.doctor import first_token
 from backend.doctor.first_token import _make_request, _Probe

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.box import reconnect
 from backend.box.asker import UnattendedAsker
+from backend.box.links import reconnect
 from backend.config import Layer, check_layers
 from backend.dispatch.dispatcher import Dispatcher
 from backend.events import Event, JobDone, JobFailed

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.box import backoff, reconnect
 from backend.box.asker import UnattendedAsker
+from backend.box.links import backoff, reconnect
 from backend.config import load_settings
 from backend.errors import BoxUnreachable
 from backend.limits.calibration import Calibration, make_calibration

@@ -26,7 +26,7 @@ from tests.support.specs import write_batch
 pytestmark = pytest.mark.campaign
 
 _APP = (
-    f"#!{sys.executable}\nimport backend.box.link\nbackend.box.link.NEWEST_PROTOCOL = 4\n"
+    f"#!{sys.executable}\nimport backend.box.links.link\nbackend.box.links.link.NEWEST_PROTOCOL = 4\n"
     "from backend.cli import main\nmain()\n"
 )
 _TELLING = {

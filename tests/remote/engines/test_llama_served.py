@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from backend.box.runner import build_runner
+from backend.box.links.runner import build_runner
 from remote.engines import EngineAway
 from remote.engines.llama import LlamaEngine
 from remote.engines.vllm.process import is_running, pid_file, read_pid_file

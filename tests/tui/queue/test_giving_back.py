@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from textual.widgets import Static
 
-from backend.box.link import Box
+from backend.box.links.link import Box
 from backend.config import BoxSettings, EngineName
 from backend.errors import BoxUnusable
 from backend.events import BoxStatus, LinkChanged, LinkState

@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from backend.box import replica_changes
 from backend.box.asker import Asker
-from backend.box.link import Box
+from backend.box.links.link import Box
 from backend.box.replicas import ReplicaRow
 from backend.config import EngineName
 from backend.errors import InputError

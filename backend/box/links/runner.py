@@ -23,8 +23,8 @@ from typing import TypeVar
 
 import asyncssh
 
-from backend.box.channel import Channel
-from backend.box.without_sftp import put_file, read_log
+from backend.box.links.channel import Channel
+from backend.box.links.without_sftp import put_file, read_log
 from backend.errors import BoxUnreachable, BoxUnusable
 from remote.protocol import Finding, Offer, Trace
 
@@ -36,7 +36,7 @@ LOG_NAME = "runner.log"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 _SECONDS = 120.0
 """Seconds for all work over SFTP; the runner has some hundred kilobytes. Where the box is silent, the
-connection itself ends earlier (`backend.box.ssh`)."""
+connection itself ends earlier (`backend.box.ssh.connecting`)."""
 _CLOSE_SECONDS = 5.0
 _SILENCE_SECONDS = 120.0
 """Seconds of silence after which we give up. No single check takes as long."""

@@ -16,7 +16,7 @@ from typing import Protocol
 
 import asyncssh
 
-from backend.box.channel import BOOTSTRAP, COMMAND
+from backend.box.links.channel import BOOTSTRAP, COMMAND
 
 _LOOPBACK = "127.0.0.1"
 _KEY = "ssh-ed25519"

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 import asyncssh
 
 from backend.box.asker import Asker
-from backend.box.channel import Channel
-from backend.box.embedded import embedded_connection
-from backend.box.heartbeat import LOOK_SECONDS, Heartbeat
-from backend.box.runner import build_runner, deploy, read_newest_log
-from backend.box.ssh import connect
+from backend.box.links.channel import Channel
+from backend.box.links.embedded import embedded_connection
+from backend.box.links.heartbeat import LOOK_SECONDS, Heartbeat
+from backend.box.links.runner import build_runner, deploy, read_newest_log
+from backend.box.ssh.connecting import connect
 from backend.config.survey import dotted
 from backend.errors import BoxError, BoxUnreachable, BoxUnusable
 from remote.protocol import (

@@ -18,12 +18,12 @@ from pathlib import Path
 
 import asyncssh
 
-from backend.box import algorithms
 from backend.box.asker import Asker
-from backend.box.host_keys import HostKeyCheck, KnownHosts, known_hosts_of, settle_host_key
-from backend.box.login_keys import LoginKeys
-from backend.box.login_timeout import limit_login_time
-from backend.box.proxy_command import ProxyCommand
+from backend.box.ssh import algorithms
+from backend.box.ssh.host_keys import HostKeyCheck, KnownHosts, known_hosts_of, settle_host_key
+from backend.box.ssh.login_keys import LoginKeys
+from backend.box.ssh.login_timeout import limit_login_time
+from backend.box.ssh.proxy_command import ProxyCommand
 from backend.box.ssh_config.destination import Destination, parse_destination
 from backend.box.ssh_config.host_settings import HostSettings, read_settings
 from backend.errors import BoxRefusedLogin, BoxUnreachable, BoxUntrusted

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 
 from backend.box.asker import Asker, HostKeyQuestion
-from backend.box.backoff import Backoff
-from backend.box.link import Box, JournalCursor, Link, open_link
+from backend.box.links.backoff import Backoff
+from backend.box.links.link import Box, JournalCursor, Link, open_link
 from backend.errors import BoxRefusedLogin, BoxUnreachable
 from backend.events import LinkChanged, LinkState
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from backend.box.interruptions import InterruptionDetector
+from backend.box.links.interruptions import InterruptionDetector
 from remote.protocol import Ping, Pong
 
 LOOK_SECONDS = 1.0

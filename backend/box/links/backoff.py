@@ -11,7 +11,7 @@ import random
 import time
 from dataclasses import dataclass, field
 
-from backend.box.interruptions import InterruptionDetector
+from backend.box.links.interruptions import InterruptionDetector
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds before connecting again."""

@@ -16,8 +16,8 @@ from pathlib import Path
 import asyncssh
 
 from backend.box.asker import Asker, HostKeyQuestion
-from backend.box.known_hosts_command import ask_known_hosts_command
-from backend.box.login_keys import LoginKeys
+from backend.box.ssh.known_hosts_command import ask_known_hosts_command
+from backend.box.ssh.login_keys import LoginKeys
 from backend.box.ssh_config.host_settings import HostSettings, known_hosts_pattern
 from backend.box.ssh_config.reading import DEFAULT_PORT
 from backend.errors import BoxUntrusted
