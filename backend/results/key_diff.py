@@ -52,8 +52,20 @@ class ComparedPart:
 
     @property
     def values(self) -> tuple[str, str]:
-        """The values in words; empty where a prompt does not have the key, or says nothing there."""
-        return self.before.said if self.before else "", self.after.said if self.after else ""
+        """The values in words; empty where a prompt does not have the key.
+
+        Values that are different, but of which one says nothing or both say the same, are spelled as JSON.
+        """
+        sides = self.before, self.after
+        words = [side.said if side else "" for side in sides]
+        are_alike = words[0].split() == words[1].split()
+        first, second = (
+            side.spelled
+            if side and self.change is not KeyChange.SAME and (are_alike or not said.strip())
+            else said
+            for side, said in zip(sides, words, strict=True)
+        )
+        return first, second
 
     @property
     def words(self) -> WordDiff:
@@ -72,7 +84,7 @@ def compare_prompts(before: str, after: str) -> tuple[ComparedPart, ...]:
     compared = compare_objects(before, after)
     if compared is not None:
         return compared
-    return (_both(*(OutlinePart("prompt", PartKind.TEXT, text) for text in (before, after))),)
+    return (_both(*(_text("prompt", text) for text in (before, after))),)
 
 
 def compare_outlines(
@@ -132,25 +144,20 @@ def _untaken(
 
 def _both(before: OutlinePart, after: OutlinePart) -> ComparedPart:
     if not (before.below and after.below):
-        is_same = _value(before) == _value(after)
+        is_same = (before.spelled, before.clock) == (after.spelled, after.clock)
         return ComparedPart(KeyChange.SAME if is_same else KeyChange.CHANGED, before, after)
     if before.kind is after.kind is PartKind.LIST:
         below = tuple(_merged(before.below, after.below, _paired(before.below, after.below)))
     else:
         below = compare_outlines(before.below, after.below)
     if before.clock != after.clock:
-        below = (_both(_clock(before), _clock(after)), *below)
+        below = (_both(_text("time", before.clock), _text("time", after.clock)), *below)
     is_same = all(part.change is KeyChange.SAME for part in below)
     return ComparedPart(KeyChange.SAME if is_same else KeyChange.CHANGED, before, after, below)
 
 
-def _clock(part: OutlinePart) -> OutlinePart:
-    return OutlinePart("time", PartKind.TEXT if part.clock else PartKind.EMPTY, part.clock)
-
-
-def _value(part: OutlinePart) -> tuple[PartKind, str, str]:
-    """Return what two values that are the same have in common: 5 is another value than "5"."""
-    return part.kind, part.said, part.clock
+def _text(key: str, text: str) -> OutlinePart:
+    return OutlinePart(key, PartKind.TEXT if text else PartKind.EMPTY, text, value=text)
 
 
 def _alone(part: OutlinePart, change: KeyChange) -> ComparedPart:
@@ -164,15 +171,16 @@ def _paired(before: Sequence[OutlinePart], after: Sequence[OutlinePart]) -> dict
     if len(before) * len(after) > _MOST_PAIRS:
         return {n: n for n in range(min(len(before), len(after)))}
     bags = [[Counter(words(part.said)) for part in parts] for parts in (before, after)]
+    spelled = [[part.spelled for part in parts] for parts in (before, after)]
     alike = sorted(
-        (-likeness, abs(one - other), other, one)
+        (-likeness, spelled[0][one] != spelled[1][other], abs(one - other), other, one)
         for one, first in enumerate(bags[0])
         for other, second in enumerate(bags[1])
         if (likeness := _likeness(first, second)) >= _ALIKE
     )
     pairs: dict[int, int] = {}
     taken: set[int] = set()
-    for _, _, other, one in alike:
+    for *_, other, one in alike:
         if other not in pairs and one not in taken:
             pairs[other] = one
             taken.add(one)

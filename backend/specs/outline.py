@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from backend.specs.upsampled import json_object_in
@@ -68,6 +68,8 @@ class OutlinePart:
     clock: str = ""
     """The same, as the prompt writes it."""
     below: tuple[OutlinePart, ...] = ()
+    value: Json = field(default=None, repr=False)
+    """The value as it was read, whole where `text` is cut; without the time, where `clock` has it."""
 
     @property
     def label(self) -> str:
@@ -83,6 +85,11 @@ class OutlinePart:
     def said(self) -> str:
         """All that it says, in one text; empty where nothing is said."""
         return "; ".join(leaf.text for leaf in self.leaves() if leaf.text)
+
+    @property
+    def spelled(self) -> str:
+        """The value as JSON spells it, keys in the order of the alphabet: two are equal if these are."""
+        return _in_one_line(self.value, sort_keys=True)
 
     def leaves(self) -> Iterator[OutlinePart]:
         """Yield the parts with values: this one, or those below it, in their order."""
@@ -129,26 +136,28 @@ class _Builder:
 
     def parts(self, items: Iterable[tuple[str, Json]], depth: int) -> tuple[OutlinePart, ...]:
         found: list[OutlinePart] = []
-        for key, value in items:
+        left = iter(items)
+        for key, value in left:
             self._left -= 1
             if self._left < 0:
                 more = "There is more, which is not shown."
-                found.append(OutlinePart("…", PartKind.TEXT, more))
+                rest = {key: value, **dict(left)}
+                found.append(OutlinePart("…", PartKind.TEXT, more, value=rest))
                 break
             found.append(self._part(key, value, depth))
         return tuple(found)
 
     def _part(self, key: str, value: Json, depth: int) -> OutlinePart:
         if not isinstance(value, (dict, list)) or not value:
-            return OutlinePart(key, _kind(value), _cut(_said(value)))
+            return OutlinePart(key, _kind(value), _cut(_said(value)), value=value)
         kind = PartKind.GROUP if isinstance(value, dict) else PartKind.LIST
         if isinstance(value, list) and (short := _short_list(value)):
-            return OutlinePart(key, kind, short)
+            return OutlinePart(key, kind, short, value=value)
         if depth >= _DEEPEST:
-            return OutlinePart(key, kind, _cut(_in_one_line(value)))
+            return OutlinePart(key, kind, _cut(_in_one_line(value)), value=value)
         if isinstance(value, list):
             entries = ((str(n), each) for n, each in enumerate(value, 1))
-            return OutlinePart(key, kind, below=self.parts(entries, depth + 1))
+            return OutlinePart(key, kind, below=self.parts(entries, depth + 1), value=value)
         return self._group(key, value, depth)
 
     def _group(self, key: str, value: dict[str, Json], depth: int) -> OutlinePart:
@@ -156,12 +165,14 @@ class _Builder:
         clock = str(value[when]).strip() if when else ""
         time = time_span_of(clock) if clock else None
         if time is None:
-            return OutlinePart(key, PartKind.GROUP, below=self.parts(value.items(), depth + 1))
-        rest = self.parts(((k, each) for k, each in value.items() if k != when), depth + 1)
+            below = self.parts(value.items(), depth + 1)
+            return OutlinePart(key, PartKind.GROUP, below=below, value=value)
+        others = {k: each for k, each in value.items() if k != when}
+        rest = self.parts(others.items(), depth + 1)
         if [part.key for part in rest] == ["description"] and not rest[0].below:
             # An action is no more than its time and its description: one line says both.
-            return OutlinePart(key, rest[0].kind, rest[0].text, time, clock)
-        return OutlinePart(key, PartKind.GROUP, "", time, clock, rest)
+            return replace(rest[0], key=key, time=time, clock=clock)
+        return OutlinePart(key, PartKind.GROUP, "", time, clock, rest, others)
 
 
 def _seconds(minutes: str | None, seconds: str) -> float:
@@ -194,8 +205,8 @@ def _short_list(value: list[Json]) -> str:
     return line if len(line) <= _SHORT and len(value) <= _SHORT else ""
 
 
-def _in_one_line(value: Json) -> str:
+def _in_one_line(value: Json, *, sort_keys: bool = False) -> str:
     try:
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False, sort_keys=sort_keys)
     except RecursionError:
         return "…"

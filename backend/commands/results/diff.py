@@ -27,17 +27,18 @@ def diff_results(number: int, other: int | None, *, as_json: bool) -> ExitCode:
         compare_prompts(job.prompt, text) if second is None else compare_prompts(text, second)
     )
     for path, part in different_values(compared):
+        before, after = _texts(part)
         if as_json:
             write_json(
                 {
                     "path": list(path),
                     "change": part.change.value,
-                    "before": _text(part.before),
-                    "after": _text(part.after),
+                    "before": before,
+                    "after": after,
                 }
             )
         else:
-            _show(path, part)
+            _show(path, before, after)
     counts = count_changes(compared)
     different = counts.total() - counts[KeyChange.SAME]
     say(
@@ -48,19 +49,24 @@ def diff_results(number: int, other: int | None, *, as_json: bool) -> ExitCode:
     return ExitCode.OK
 
 
-def _show(path: tuple[str, ...], part: ComparedPart) -> None:
+def _show(path: tuple[str, ...], before: str | None, after: str | None) -> None:
     write_line("/".join(path))
-    for sign, side in (("-", part.before), ("+", part.after)):
-        for line in (_text(side) or "").splitlines():
+    for sign, text in (("-", before), ("+", after)):
+        for line in (text or "").splitlines():
             write_line(f"  {sign} {line}")
     write_line("")
 
 
-def _text(side: OutlinePart | None) -> str | None:
-    """Return a value with its time, if it has one; None where a prompt does not have the key."""
+def _texts(part: ComparedPart) -> tuple[str | None, str | None]:
+    """Return the values with their times, if they have some; None where a prompt does not have the key."""
+    before, after = part.values
+    return _with_time(part.before, before), _with_time(part.after, after)
+
+
+def _with_time(side: OutlinePart | None, value: str) -> str | None:
     if side is None:
         return None
-    return f"{side.clock}  {side.said}" if side.clock else side.said
+    return f"{side.clock}  {value}" if side.clock else value
 
 
 def _amount(count: int) -> str:

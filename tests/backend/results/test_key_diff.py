@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import pytest
@@ -29,6 +30,8 @@ VALUES: st.SearchStrategy[Json] = st.recursive(
     max_leaves=8,
 )
 OBJECTS = st.dictionaries(st.sampled_from("abcd"), VALUES, max_size=4)
+NOTHING: list[Json] = [None, "", [], {}]
+"""The values that say nothing."""
 
 Told = list[tuple[str, KeyChange, tuple[str, str]]]
 
@@ -39,7 +42,7 @@ def told(before: dict[str, Json], after: dict[str, Json]) -> Told:
 
 
 def test_equal_keys_are_not_different_in_whatever_order_they_stand() -> None:
-    before: dict[str, Json] = {"fps": 24, "lighting": {"conditions": "fog", "shadows": ""}}
+    before: dict[str, Json] = {"fps": 24, "lighting": {"conditions": "fog", "shadows": None}}
     after: dict[str, Json] = {"lighting": {"shadows": None, "conditions": "fog"}, "fps": 24}
     assert told(before, after) == []
 
@@ -87,10 +90,48 @@ def test_another_time_is_a_change_of_an_entry_that_says_more_than_one_thing_too(
     ]
 
 
-@pytest.mark.parametrize("after", ["5", [5], {"b": 5}, None])
-def test_a_value_of_another_kind_is_a_change_though_it_says_the_same(after: Json) -> None:
-    ((path, change, _),) = told({"a": 5}, {"a": after})
-    assert (path, change) == ("a", KeyChange.CHANGED)
+@pytest.mark.parametrize(
+    ("before", "after", "values"),
+    [
+        (5, "5", ("5", '"5"')),
+        (5, [5], ("5", "[5]")),
+        (5, {"b": 5}, ("5", '{"b": 5}')),
+        (True, "true", ("true", '"true"')),
+        ("a, b", ["a", "b"], ('"a, b"', '["a", "b"]')),
+        ([1, 2], ["1", "2"], ("[1, 2]", '["1", "2"]')),
+        ("fog", "fog\n", ('"fog"', '"fog\\n"')),
+        ({}, {"time": "", "x": None}, ("{}", '{"time": "", "x": null}')),
+    ],
+)
+def test_a_value_of_another_kind_that_says_the_same_is_a_change_spelled_as_json(
+    before: Json, after: Json, values: tuple[str, str]
+) -> None:
+    assert told({"a": before}, {"a": after}) == [("a", KeyChange.CHANGED, values)]
+
+
+@pytest.mark.parametrize("value", NOTHING)
+def test_a_value_that_says_nothing_is_spelled_as_json_where_it_is_no_other_ones_same(
+    value: Json,
+) -> None:
+    spelled = json.dumps(value)
+    assert told({"a": value}, {"a": "fog"}) == [("a", KeyChange.CHANGED, (spelled, "fog"))]
+    assert told({"a": value}, {}) == [("a", KeyChange.REMOVED, (spelled, ""))]
+    for other in NOTHING:
+        told_of_both = told({"a": value}, {"a": other})
+        values = (spelled, json.dumps(other))
+        assert told_of_both == ([] if other == value else [("a", KeyChange.CHANGED, values)])
+
+
+def test_values_that_differ_where_they_are_not_shown_are_changes() -> None:
+    long = "fog " * 5_000
+    ((_, change, values),) = told({"a": f"{long}lifts"}, {"a": f"{long}stays"})
+    assert (change, values[0][-7:], values[1][-7:]) == (KeyChange.CHANGED, ' lifts"', ' stays"')
+    many: list[dict[str, Json]] = [
+        {"a": [{"x": n} for n in range(1_600)], "end": end} for end in ("lifts", "stays")
+    ]
+    ((path, change, values),) = told(*many)
+    assert (path, change) == ("…", KeyChange.CHANGED)
+    assert values[0] != values[1]
 
 
 def test_a_value_that_becomes_an_object_is_a_change_of_its_key() -> None:
@@ -122,6 +163,31 @@ def test_long_lists_are_compared_place_by_place_in_little_time() -> None:
 def test_a_prompt_is_not_different_from_itself(value: dict[str, Json]) -> None:
     compared = compare_outlines(outline_object(value), outline_object(value))
     assert list(different_values(compared)) == []
+
+
+@given(OBJECTS, OBJECTS)
+def test_objects_that_are_not_equal_are_different_and_no_two_lines_read_alike(
+    before: dict[str, Json], after: dict[str, Json]
+) -> None:
+    are_equal = in_any_order(before) == in_any_order(after)
+    different = told(before, after)
+    assert (different == []) is are_equal
+    for _, change, (first, second) in different:
+        assert first.split() != second.split()
+        assert (bool(first.strip()), bool(second.strip())) == (
+            change is not KeyChange.ADDED,
+            change is not KeyChange.REMOVED,
+        )
+
+
+def in_any_order(value: Json) -> str:
+    """A text that is equal for values whose keys, or lists of more than words, are in another order."""
+    match value:
+        case dict():
+            return f"{{{sorted((key, in_any_order(each)) for key, each in value.items())}}}"
+        case list() if any(each is None or isinstance(each, (dict, list)) for each in value):
+            return f"{sorted(map(in_any_order, value))}"
+    return json.dumps(value)
 
 
 @given(OBJECTS, OBJECTS)
