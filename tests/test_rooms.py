@@ -36,6 +36,21 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     assert imports == {}
 
 
+def test_workers_of_the_event_loop_start_in_one_place() -> None:
+    """There they are handed functions. A worker that does not get to begin never awaits a coroutine."""
+    starting = [
+        f"{module}:{node.lineno}"
+        for module, file in MODULES.items()
+        if module.startswith("tui.") and module != "tui.shell.work"
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".run_worker")
+        # Textual's palette makes its own, and hands them on; a thread is handed a function anyway.
+        if "super()" not in ast.unparse(node.func)
+        and "thread=True" not in [ast.unparse(keyword) for keyword in node.keywords]
+    ]
+    assert starting == []
+
+
 def imports_of(file: Path) -> set[str]:
     """The modules of the three rooms that the file imports anywhere in it."""
     names: set[str] = set()

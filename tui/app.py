@@ -35,6 +35,7 @@ from tui.shell.desk import Desk
 from tui.shell.pages import PAGES
 from tui.shell.personal_app import PersonalApp
 from tui.shell.steady_app import CHANGES
+from tui.shell.work import start_work
 from tui.state.asker import AppAsker
 from tui.state.live import Live
 from tui.state.memory import Memory
@@ -141,7 +142,7 @@ class UpsampleApp(TellsDefects, PersonalApp):
         if self.desk.queue is not None:
             # A worker of the app: jobs go on whatever page is shown.
             self.call_after_refresh(
-                lambda path: self.run_worker(self._work_on(path), exit_on_error=False),
+                lambda path: start_work(self, partial(self._work_on, path)),
                 self.desk.queue,
             )
 
@@ -200,8 +201,7 @@ class UpsampleApp(TellsDefects, PersonalApp):
 
             def send(to_send: ToSend | None) -> None:
                 if to_send is not None:
-                    work = self._queue(to_send, queued)
-                    self.run_worker(work, group=CHANGES, exit_on_error=False)
+                    start_work(self, partial(self._queue, to_send, queued), CHANGES)
 
             dialog = UpsampleDialog(chosen, self.store, include_upsampled=include_upsampled)
             self.push_screen(dialog, send)
@@ -228,7 +228,7 @@ class UpsampleApp(TellsDefects, PersonalApp):
     def hear(self, event: Event) -> None:
         """Take note of an event of a box or a job. Pages are told of news several times a second."""
         if isinstance(event, QueueChanged):
-            self.run_worker(self._learn(event.jobs), exit_on_error=False)
+            start_work(self, partial(self._learn, event.jobs))
         elif isinstance(event, DispatcherChanged):
             self.holder = event.holder
         elif isinstance(event, EstimateCorrected):

@@ -157,9 +157,6 @@ def no_daemon_left(own_home: Path) -> Iterator[None]:
     end_daemons(own_home)
 
 
-# Textual's palette, when the app ends while it searches.
-@pytest.mark.filterwarnings("default::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.filterwarnings("default:coroutine 'CommandPalette.:RuntimeWarning")
 @pytest.mark.random_keys
 @pytest.mark.timeout(600)
 @pytest.mark.impatient

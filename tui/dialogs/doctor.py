@@ -5,6 +5,7 @@ examination.
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -16,6 +17,7 @@ from textual.screen import ModalScreen
 from remote.protocol import Finding
 from tui.dialogs.doctor_text import finding_lines, summary
 from tui.shell.defects import TellsDefects
+from tui.shell.work import start_work
 from tui.text import one_line
 from tui.widgets.plain_text import PlainText
 
@@ -66,7 +68,7 @@ class DoctorScreen(TellsDefects, ModalScreen[None]):
         self._findings = []
         self._draw()
         # Exclusive: the former one is cancelled, and takes back what it asked of the box.
-        self.run_worker(self._examine(start=start), exclusive=True, exit_on_error=False)
+        start_work(self, partial(self._examine, start=start), exclusive=True)
 
     def action_scroll(self, lines: int) -> None:
         """Scroll by lines."""

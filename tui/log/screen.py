@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePath
 from typing import ClassVar
 
@@ -24,6 +25,7 @@ from tui.log.view import LogMoved, LogView
 from tui.shell.desk import Desk
 from tui.shell.steady_app import CHANGES
 from tui.shell.terminal import copy
+from tui.shell.work import start_work
 from tui.text import one_line
 from tui.widgets.own_keys import key_of, named_keys
 from tui.widgets.page import HELP_KEY, Page
@@ -291,8 +293,8 @@ class LogPage(Page):
         book = self.lines.book
         chosen = self.log_view.chosen_lines
         lines = chosen or [it for n in self.lines.numbers if (it := book.line(n)) is not None]
-        writing = self._write(path, lines, replace=path == self._to_replace)
-        self.run_worker(writing, group=CHANGES, exit_on_error=False)
+        writing = partial(self._write, path, lines, replace=path == self._to_replace)
+        start_work(self, writing, CHANGES)
 
     async def _write(self, path: Path, lines: list[LogLine], *, replace: bool) -> None:
         shown = one_line(str(path))

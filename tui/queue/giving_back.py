@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from textual.content import Content
 
 from backend.box.idle_model import idle_words, is_idle
@@ -9,6 +11,7 @@ from backend.config import BoxSettings, Settings
 from backend.errors import UpsampleError
 from tui.host import AppHost
 from tui.shell.steady_app import CHANGES
+from tui.shell.work import start_work
 from tui.state.live import Live, LiveBox
 from tui.text import one_line, paragraphs
 from tui.widgets.own_keys import key_of
@@ -57,7 +60,7 @@ class GivingBackPage(Page):
         if not names:
             self.notify("No box that this app has used holds an idle model.", markup=False)
         for name in names:
-            self.app.run_worker(self._give_back(name), group=CHANGES, exit_on_error=False)
+            start_work(self.app, partial(self._give_back, name), CHANGES)
 
     async def _give_back(self, name: str) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from functools import partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar
 
@@ -25,6 +26,7 @@ from tui.queue.live_view import LiveView
 from tui.replicas.listing import ReplicaListing, rows_of
 from tui.shell.desk import Desk
 from tui.shell.steady_app import CHANGES
+from tui.shell.work import start_work
 from tui.state.live import Live, LiveJob
 from tui.text import one_line, paragraphs
 from tui.widgets.amounts import counted
@@ -299,7 +301,7 @@ class QueuePage(GivingBackPage):
         elif not boxes_by_likeness(self.host.settings, chosen):
             self.notify("There is no other box: `upsample box add` adds one.", markup=False)
         elif store is not None and self._runner() is not None:
-            self.app.run_worker(self._ask_for_box(store, chosen), exit_on_error=False)
+            start_work(self.app, partial(self._ask_for_box, store, chosen))
 
     async def _ask_for_box(self, store: Store, chosen: Sequence[Job]) -> None:
         from tui.queue.reassign_dialog import ReassignDialog
@@ -373,8 +375,8 @@ class QueuePage(GivingBackPage):
         if not keep_marks:
             self.jobs.unmark()
         # The app's, so that it goes on whatever page is shown.
-        asking = self._ask(runner, numbers, change, anew=anew)
-        self.app.run_worker(asking, group=CHANGES, exit_on_error=False)
+        asking = partial(self._ask, runner, numbers, change, anew=anew)
+        start_work(self.app, asking, CHANGES)
 
     async def _ask(
         self, runner: QueueRunner, numbers: Collection[int], change: QueueChange, *, anew: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -22,6 +23,7 @@ from tui.replicas.replica_list import ReplicaHeadings, ReplicaList
 from tui.replicas.text import box_text, remark_text, why_unchangeable
 from tui.shell.defects import TellsDefects
 from tui.shell.steady_app import CHANGES
+from tui.shell.work import start_work
 from tui.text import one_line, paragraphs
 from tui.widgets.own_keys import key_of, named_keys
 from tui.widgets.plain_text import PlainText
@@ -133,8 +135,7 @@ class ReplicasScreen(TellsDefects, ModalScreen[None]):
 
     def _ask_box(self, box: str, replica: str, change: str) -> None:
         # The app's, so that it goes on when the panel is closed.
-        asking = self._ask(box, replica, change)
-        self.app.run_worker(asking, group=CHANGES, exit_on_error=False)
+        start_work(self.app, partial(self._ask, box, replica, change), CHANGES)
 
     async def _ask(self, name: str, replica: str, change: str) -> None:
         from backend.box.replica_changes import change_replica  # SSH is slow to import

@@ -17,6 +17,7 @@ from backend.results.seen_media import seen_media
 from backend.store import Job
 from tui.frames.frames_view import REST
 from tui.frames.pictures import Look
+from tui.shell.work import start_work
 
 _KEPT = 512
 """How many results' videos are remembered."""
@@ -58,11 +59,8 @@ class MediaFinder:
     def _begin(self) -> None:
         self._resting = None
         if self._wanted is not None:
-            # A function and not a coroutine: one that is replaced before it begins would never be awaited.
             look = partial(self._look, self._wanted)
-            self._looking = self._pane.run_worker(
-                look, group="media", exclusive=True, exit_on_error=False
-            )
+            self._looking = start_work(self._pane, look, "media", exclusive=True)
 
     async def _look(self, job: Job) -> None:
         found = await asyncio.to_thread(_find, job)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 from textual.screen import Screen
-from textual.worker import Worker
 
 from backend.errors import UpsampleError
 from backend.results.review import Candidate, Review
@@ -25,13 +24,12 @@ from tui.review.decisions import (
     undo_last,
 )
 from tui.shell.steady_app import CHANGES
+from tui.shell.work import Work, start_work
 from tui.state.live import Live
 from tui.text import one_line
 
 if TYPE_CHECKING:
     from backend.dispatch.runs.runner import QueueRunner
-
-Work = Callable[[], Coroutine[None, None, None]]
 
 
 @dataclass
@@ -98,11 +96,8 @@ class ReviewWorkers:
         """Queue the prompt of a job with the next seed."""
         self._start(partial(self._draw_again, number, runner, live))
 
-    def _start(self, work: Work, group: str = "") -> Worker[None]:
-        # A function and not a coroutine: one that is replaced before it begins would never be awaited.
-        return self._page.run_worker(
-            work, group=group or CHANGES, exclusive=bool(group), exit_on_error=False
-        )
+    def _start(self, work: Work, group: str = "") -> None:
+        start_work(self._page, work, group or CHANGES, exclusive=bool(group))
 
     def _change(self, change: Callable[[], str], job: int) -> None:
         async def work() -> None:

@@ -35,6 +35,7 @@ from tui.settings.text import describe_group, describe_setting
 from tui.shell.desk import Desk
 from tui.shell.steady_app import CHANGES
 from tui.shell.terminal import lend_terminal
+from tui.shell.work import start_work
 from tui.text import one_line, paragraphs
 from tui.widgets.own_keys import key_of, named_keys
 from tui.widgets.page import HELP_KEY, Page
@@ -114,7 +115,7 @@ class SettingsPage(Page):
     # --- reading and showing ---
 
     def _read(self) -> None:
-        self.run_worker(self._survey(), group="survey", exclusive=True, exit_on_error=False)
+        start_work(self, self._survey, "survey", exclusive=True)
 
     async def _survey(self) -> None:
         async with self._turn:
@@ -193,7 +194,7 @@ class SettingsPage(Page):
                     timeout=3,
                 )
 
-        self.run_worker(change(), group=CHANGES, exit_on_error=False)
+        start_work(self, change, CHANGES)
 
     def _set(self, entry: SettingEntry, value: str) -> None:
         self._change({entry.key: value}, f"{entry.key} = {value}")
@@ -272,7 +273,7 @@ class SettingsPage(Page):
         if not self._undoable:
             self.notify("Nothing was changed here.", markup=False)
             return
-        self.run_worker(self._take_back(), group=CHANGES, exit_on_error=False)
+        start_work(self, self._take_back, CHANGES)
 
     async def _take_back(self) -> None:
         async with self._turn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from textual import events
 
@@ -11,6 +12,7 @@ from backend.config import Settings
 from backend.events import Event
 from backend.specs.quoting import printable
 from tui.shell.steady_app import SteadyApp
+from tui.shell.work import start_work
 from tui.text import paragraphs
 
 _SAVE_TITLE = "\x1b[22;2t"
@@ -33,7 +35,7 @@ class AnnouncingApp(SteadyApp):
             self._batch = BatchWatch(self.settings.announce.after)
         sentence = self._batch.hear(event)
         if sentence and not self._is_looked_at:
-            self.run_worker(self._announce(sentence), exit_on_error=False)
+            start_work(self, partial(self._announce, sentence))
 
     async def _announce(self, sentence: str) -> None:
         if not self._has_title:

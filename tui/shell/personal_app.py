@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Iterable
 from functools import partial
 
 from textual.app import SystemCommand
@@ -17,6 +17,7 @@ from tui.shell.config_watch import ConfigWatch
 from tui.shell.desk import Desk
 from tui.shell.palette import list_commands
 from tui.shell.user_themes import read_themes
+from tui.shell.work import Work, start_work
 from tui.state.memory import Memory
 from tui.text import paragraphs
 from tui.themes import DARK, HIGH_CONTRAST
@@ -49,14 +50,12 @@ class PersonalApp(AnnouncingApp):
     def watch_config(self) -> None:
         """Take up what changes in the config files while the app is open."""
         watch = ConfigWatch((user_file(), LOCAL_FILE.absolute()))
-        # A function and not a coroutine: one that is not begun before the app ends would never be awaited.
-        look: Callable[[], Coroutine[None, None, None]] = partial(self._look_at_config, watch)
-        self._look_later(look)
+        self._look_later(partial(self._look_at_config, watch))
 
-    def _look_later(self, look: Callable[[], Coroutine[None, None, None]]) -> None:
+    def _look_later(self, look: Work) -> None:
         self.set_timer(_LOOK_SECONDS, lambda: self._start_look(look))
 
-    def _start_look(self, look: Callable[[], Coroutine[None, None, None]]) -> Worker[None]:
+    def _start_look(self, look: Work) -> Worker[None]:
         # One look after the other, and none that is cut short: each change is seen by one look alone.
         async def look_again_later() -> None:
             try:
@@ -64,7 +63,7 @@ class PersonalApp(AnnouncingApp):
             finally:
                 self._look_later(look)
 
-        return self.run_worker(look_again_later, group="config", exit_on_error=False)
+        return start_work(self, look_again_later, "config")
 
     async def _look_at_config(self, watch: ConfigWatch) -> None:
         if not await asyncio.to_thread(watch.has_changed):

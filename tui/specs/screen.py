@@ -23,6 +23,7 @@ from tui.log.tail import LogTail
 from tui.queue.job_list import QueuePane
 from tui.queue.listing import JobListing
 from tui.shell.desk import Desk
+from tui.shell.work import start_work
 from tui.specs.arranging import ArrangedPage
 from tui.specs.help import HELP
 from tui.specs.rows import Row
@@ -163,7 +164,7 @@ class SpecsScreen(ArrangedPage):
     @on(FilesRead)
     def _take_findings(self, message: FilesRead) -> None:
         if not self.progress.read:
-            self.run_worker(self._go_on_when_drawn())
+            start_work(self, self._go_on_when_drawn)
         self._weigh(self.listing.add(message.findings))
         self.progress.read, self.progress.total = message.read, message.total
         self.show_listing()

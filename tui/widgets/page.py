@@ -17,6 +17,7 @@ from textual.widgets import Footer, Input
 from tui.dialogs.keys import HelpGroups
 from tui.host import AppHost, host_of
 from tui.shell.defects import TellsDefects
+from tui.shell.work import start_work
 from tui.widgets.plain_text import PlainText
 from tui.widgets.status_bar import StatusBar
 from tui.widgets.typed_line import TypedLine
@@ -41,7 +42,7 @@ class PageFooter(Footer):
     def on_mount(self) -> None:
         """Show the keys once there is a frame."""
         if not host_of(self).first_frame.is_set():
-            self.run_worker(self._show_when_drawn())
+            start_work(self, self._show_when_drawn)
 
     async def _show_when_drawn(self) -> None:
         await host_of(self).first_frame.wait()
