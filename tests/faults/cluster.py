@@ -128,8 +128,12 @@ class ClusterCampaign:
     async def _until_well(self, bench: Bench) -> None:
         """Wait until the batch goes on, and all replicas work again."""
         goal = len(self._answers) + _BETWEEN
-        await until(lambda: len(self._answers) >= goal, _READY_SECONDS)
-        await until(lambda: len(bench.servers) >= NODES, _READY_SECONDS)
+        try:
+            await until(lambda: len(self._answers) >= goal, _READY_SECONDS)
+            await until(lambda: len(bench.servers) >= NODES, _READY_SECONDS)
+        except BaseException:
+            self._say(f"{bench.log_end()}\nmodel servers alive: {bench.servers}")
+            raise
 
     async def _inject(self, kind: str, bench: Bench, cluster: RayNodes, alive: list[int]) -> None:
         what, _, how = kind.partition(": ")

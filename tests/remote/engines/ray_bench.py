@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import sys
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -39,13 +40,25 @@ class Bench:
     def __init__(self, box: Box, account: Path) -> None:
         self.box = box
         self.account = account
+        self._noted: dict[str, list[dict[str, object]]] = defaultdict(list)
+        self._read = 0
+        """Bytes of the account that were read. It grows for hours, and a wait looks at it often."""
 
     def noted(self, event: str) -> list[dict[str, object]]:
         """What the model servers have noted."""
-        if not self.account.exists():
-            return []
-        lines = map(json.loads, self.account.read_text().splitlines())
-        return [line for line in lines if line["event"] == event]
+        if self.account.exists():
+            with self.account.open("rb") as file:
+                file.seek(self._read)
+                more = file.read()
+            whole = more[: more.rfind(b"\n") + 1]
+            self._read += len(whole)
+            for line in map(json.loads, whole.splitlines()):
+                self._noted[line["event"]].append(line)
+        return self._noted[event]
+
+    def log_end(self) -> str:
+        """The last lines of the daemon's log, in which driver and replicas speak, too."""
+        return "\n".join(self.box.place.log.read_text("utf-8", "replace").splitlines()[-80:])
 
     @property
     def servers(self) -> list[int]:
