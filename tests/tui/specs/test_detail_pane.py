@@ -117,18 +117,35 @@ async def test_texts_and_missing_videos_have_no_pictures(app: UpsampleApp, settl
             assert not view.display
 
 
-async def test_without_colours_a_line_says_why_there_is_no_picture(
+FEW_COLOURS = "no pictures: by TERM, the terminal has 16 colours; TERM=xterm-256color has enough"
+
+
+@pytest.mark.parametrize(
+    ("environment", "why"),
+    [
+        ({"NO_COLOR": "1"}, "no pictures without colours of our own"),
+        ({"TERM": "xterm", "COLORTERM": ""}, FEW_COLOURS),
+        ({"TERM": "screen", "COLORTERM": ""}, FEW_COLOURS),
+        ({"TERM": "xterm-256color", "COLORTERM": ""}, ""),
+        ({"TERM": "xterm", "COLORTERM": "truecolor"}, ""),
+    ],
+)
+async def test_a_terminal_with_too_few_colours_is_told_why_it_gets_no_pictures(
     settings: Settings,
     counter: TextCounter,
     settle: Settle,
     app: UpsampleApp,
     monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    why: str,
 ) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    async with make_detail_app(settings, counter, make_specs()).run_test() as pilot:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    async with make_detail_app(settings, counter, make_specs()).run_test(size=(80, 24)) as pilot:
         view = await settle_pictures(pilot, await settle(pilot))
-        assert view.render_line(0).text.startswith("no pictures")
-        assert view.pictures == ()
+        lines = [view.render_line(y).text.strip() for y in range(view.region.height)]
+        assert (" ".join(lines) if why else "") == why
+        assert bool(view.pictures) is not bool(why)
 
 
 async def test_the_panel_shows_the_cost_and_what_fits(app: UpsampleApp, settle: Settle) -> None:
