@@ -19,6 +19,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.outline.outline_lines import OutlineLines, lay_out_outline
+from tui.widgets.own_keys import named_keys
 
 if TYPE_CHECKING:
     from tui.outline.shown_parts import ShownPart
@@ -31,12 +32,18 @@ class OutlineView(Widget, can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"outline--{name}" for name in (*_STYLES, "cursor")}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "move(1)", "down", show=False),
-        Binding("k,up", "move(-1)", "up", show=False),
-        Binding("left", "fold(True)", "fold", show=False),
-        Binding("right", "fold(False)", "unfold", show=False),
-        Binding("space", "turn", "fold or unfold", show=False),
-        Binding("z", "fold_all", "fold or unfold all", show=False),
+        *named_keys(
+            "lists",
+            Binding("j,down", "move(1)", "down", show=False),
+            Binding("k,up", "move(-1)", "up", show=False),
+        ),
+        *named_keys(
+            "outline",
+            Binding("left", "fold_part(True)", "fold", show=False),
+            Binding("right", "fold_part(False)", "unfold", show=False),
+            Binding("space", "turn_part", "fold or unfold", show=False),
+            Binding("z", "turn_all", "fold or unfold all", show=False),
+        ),
     ]
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
@@ -117,7 +124,7 @@ class OutlineView(Widget, can_focus=True):
             return
         self._go_to(target)
 
-    def action_fold(self, is_folded: bool) -> None:
+    def action_fold_part(self, is_folded: bool) -> None:
         """Fold or unfold the part; where there is nothing to fold, go to the part that it belongs to."""
         laid_out = self.lines_for(self.size.width)
         if not laid_out.parts:
@@ -128,14 +135,14 @@ class OutlineView(Widget, can_focus=True):
         elif is_folded and placed.parent is not None:
             self._go_to(placed.parent)
 
-    def action_turn(self) -> None:
+    def action_turn_part(self) -> None:
         """Fold a part that is unfolded, and the other way round."""
         laid_out = self.lines_for(self.size.width)
         part = laid_out.parts[self._cursor].part if laid_out.parts else None
         if part is not None and part.below:
             self._set_folded(part, part.path not in self._folded)
 
-    def action_fold_all(self) -> None:
+    def action_turn_all(self) -> None:
         """Fold the parts at the top; if all of them are folded, unfold everything."""
         top = {part.path for part in self._parts if part.below}
         if top <= self._folded:
@@ -151,7 +158,7 @@ class OutlineView(Widget, can_focus=True):
         for n, placed in enumerate(self.lines_for(self.size.width).parts):
             if placed.first <= event.y < placed.first + placed.count:
                 self._go_to(n)
-                self.action_turn()
+                self.action_turn_part()
                 return
 
     def _set_folded(self, part: ShownPart, is_folded: bool) -> None:

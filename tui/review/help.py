@@ -21,7 +21,10 @@ HELP: HelpGroups = {
         HelpRow("next, previous result", "move(1) move(-1) move(1) move(-1)"),
         HelpRow("the candidate before, the next one", "candidate(-1) candidate(1)"),
         HelpRow("compare with another candidate or run", "compare"),
-        HelpRow("in a JSON prompt: fold a part, all of it", term="← → space z"),
+        HelpRow(
+            "in a JSON prompt: fold a part, all of it",
+            "fold_part(True) fold_part(False) turn_part turn_all",
+        ),
         HelpRow("play the video outside", "play"),
         HelpRow("the next lint, the one before", "lint(1) lint(-1)"),
         HelpRow("the texts, to scroll them; and back", "app.focus_next"),

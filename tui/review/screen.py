@@ -14,6 +14,7 @@ from textual.widgets import Input
 from backend.config.external_player import start_player
 from backend.errors import UpsampleError
 from backend.store import State
+from tui.outline.outline_view import OutlineView
 from tui.review.deciding import DecidingPage
 from tui.review.help import HELP
 from tui.review.listing import Show
@@ -47,6 +48,7 @@ class ReviewPage(DecidingPage):
     AUTO_FOCUS = "ReviewList"
     HELP_GROUPS = HELP
     LIST = ReviewList
+    PANES = (OutlineView,)
     CSS_PATH = _LOOKS
     BINDINGS: ClassVar[list[BindingType]] = named_keys(
         "review",

@@ -54,7 +54,8 @@ def _pages(app: type[App[None]]) -> list[Sequence[type[DOMNode]]]:
 
     pages = (SpecsScreen, QueuePage, LogPage, ReviewPage, SettingsPage)
     panels = ((TokensScreen,), (ReplicasScreen, ReplicaList))
-    return [*((page, page.LIST, app) for page in pages), *panels]
+    panes = ((pane, page, app) for page in pages for pane in page.PANES)
+    return [*((page, page.LIST, app) for page in pages), *panes, *panels]
 
 
 def _require_known(name: str, known: Set[str]) -> None:
@@ -71,17 +72,24 @@ def _require_known(name: str, known: Set[str]) -> None:
 
 
 def _refuse_clash(owners: Sequence[type[DOMNode]], keymap: Mapping[str, str]) -> None:
+    # Two that share a key as shipped may share another: the widget with the focus takes it.
+    shipped = _ids_by_key(owners, {})
+    for key, names in _ids_by_key(owners, keymap).items():
+        for changed in sorted(names & keymap.keys()):
+            alike = {name for several in shipped.values() if changed in several for name in several}
+            for other in sorted(names - alike - {changed}):
+                raise ConfigError(
+                    f"keys.{changed}: {key} is the key of {other} already",
+                    f"Choose another key, or give {other} one, too: upsample config set keys.{other} KEY",
+                )
+
+
+def _ids_by_key(owners: Sequence[type[DOMNode]], keymap: Mapping[str, str]) -> dict[str, set[str]]:
+    """Return what each key does in these classes."""
     ids: defaultdict[str, set[str]] = defaultdict(set)
     for key, name in _keys_of(owners, keymap):
         ids[key].add(name)
-    for key, names in ids.items():
-        changed = sorted(names & keymap.keys())
-        if changed and len(names) > 1:
-            other = sorted(names - {changed[0]})[0]
-            raise ConfigError(
-                f"keys.{changed[0]}: {key} is the key of {other} already",
-                f"Choose another key, or give {other} one, too: upsample config set keys.{other} KEY",
-            )
+    return ids
 
 
 def _keys_of(

@@ -10,7 +10,10 @@ HELP: HelpGroups = {
         HelpRow("first, last spec", "go_first go_last"),
         HelpRow("a page down, up", "page(1) page(-1)"),
         HelpRow("the detail, to scroll it; on a folder: fold", "read"),
-        HelpRow("in a JSON prompt: fold a part, all of it", term="← → space z"),
+        HelpRow(
+            "in a JSON prompt: fold a part, all of it",
+            "fold_part(True) fold_part(False) turn_part turn_all",
+        ),
         HelpRow("show or hide the detail", "toggle_detail"),
     ),
     "Mark": (

@@ -20,6 +20,7 @@ from backend.config import Settings, Upsampling
 from backend.planning.history import latest_job
 from backend.specs.model import Spec
 from tui.log.tail import LogTail
+from tui.outline.outline_view import OutlineView
 from tui.queue.job_list import QueuePane
 from tui.queue.listing import JobListing
 from tui.shell.desk import Desk
@@ -69,6 +70,7 @@ class SpecsScreen(ArrangedPage):
     AUTO_FOCUS = "SpecList"
     HELP_GROUPS = HELP
     LIST = SpecList
+    PANES = (OutlineView,)
     HORIZONTAL_BREAKPOINTS = WIDTHS
     BINDINGS: ClassVar[list[BindingType]] = named_keys(
         "specs",

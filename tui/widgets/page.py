@@ -64,6 +64,8 @@ class Page(TellsDefects, Screen[None]):
     """What the help says about the keys of the page."""
     LIST: ClassVar[type[Widget]]
     """The widget with the keys that move in the page."""
+    PANES: ClassVar[tuple[type[Widget], ...]] = ()
+    """Other widgets with keys that the help names. Their keys hold while they have the focus."""
 
     def compose(self) -> ComposeResult:
         yield StatusBar()
@@ -107,7 +109,7 @@ class Page(TellsDefects, Screen[None]):
         """Show the keys."""
         from tui.dialogs.help import HelpScreen
 
-        owners = (type(self), self.LIST)
+        owners = (type(self), self.LIST, *self.PANES)
         self.app.push_screen(HelpScreen(self.app.current_mode, self.HELP_GROUPS, owners))
 
 

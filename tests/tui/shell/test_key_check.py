@@ -64,6 +64,9 @@ def test_without_keys_of_ones_own_nothing_is_looked_at() -> None:
         ({"queue": {"cancel": "q"}}, r"q is the key of app\.quit already"),
         ({"specs": {"send": "?"}}, r"question_mark is the key of specs\.help already"),
         ({"queue": {"cancel": "z", "pause": "z"}}, r"z is the key of queue\.pause already"),
+        ({"outline": {"fold": "z"}}, r"z is the key of outline\.fold-or-unfold-all already"),
+        ({"outline": {"fold": "x"}}, r"x is the key of (review|specs)\."),
+        ({"review": {"compare": "z"}}, r"z is the key of outline\.fold-or-unfold-all already"),
     ],
 )
 def test_what_cannot_be_is_told_with_its_remedy(
@@ -76,6 +79,18 @@ def test_what_cannot_be_is_told_with_its_remedy(
 def test_two_keys_can_change_their_places() -> None:
     swapped = {"review": {"accept": "x", "reject": "y,enter"}}
     assert make_keymap(swapped, UpsampleApp)["review.reject"] == "y,enter"
+
+
+def test_an_outline_may_have_a_key_of_what_it_shares_keys_with_as_shipped() -> None:
+    """The arrows fold folders in the list of specs, too, and space marks there."""
+    own = {
+        "specs": {"fold": "h", "unfold": "w", "mark": "m"},
+        "outline": {"fold": "h", "unfold": "w", "fold-or-unfold": "m"},
+    }
+    with pytest.raises(ConfigError, match=r"outline\.fold-or-unfold: m is the key of review\.note"):
+        make_keymap(own, UpsampleApp)
+    own["review"] = {"note": "M"}
+    assert make_keymap(own, UpsampleApp)["outline.fold"] == "h"
 
 
 async def test_a_key_of_ones_own_works_and_is_shown_in_texts_and_the_help(
