@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from backend.commands.batch_report import BatchReport
 from backend.commands.dry_run import show_plans
 from backend.commands.filter_specs import keep_matching
 from backend.commands.queue import open_user_queue
+from backend.commands.queue_specs import queue_specs
 from backend.commands.upsample_options import UpsampleOptions
 from backend.config import BoxSettings, EngineName, Settings
 from backend.console import say, to_terminal, warn
@@ -31,40 +31,27 @@ from backend.errors import InputError, UpsampleError
 from backend.events import Event, JobStarted
 from backend.exit_codes import ExitCode
 from backend.fetching import Fetcher
-from backend.files.index import default_index
 from backend.files.without_links import resolve_folder
 from backend.planning.admission import (
-    Assessment,
     Ground,
     choose_usable,
-    find_places,
     refuse_json_of_sketch,
-    require_writable,
 )
-from backend.planning.box_planner import make_planner
 from backend.planning.clips import refuse_clip_on
-from backend.planning.costs import cost_text, most_cost, token_cost
 from backend.planning.mixed_fleet import refuse_mixed, shared_upsampling
-from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch, same_frames_together
-from backend.results.replaced import results_replaced_by, words_on_replaced
+from backend.planning.orders import GREATEST_SEED, MOST_CANDIDATES, Batch
 from backend.results.review import waiting_for_review
 from backend.results.undelivered import undelivered_jobs
-from backend.specs.media import Media
-from backend.specs.misplaced_media import where_media_is
 from backend.specs.model import Scan, Spec
 from backend.specs.scan import scan
 from backend.specs.tables.columns import parse_columns
 from backend.standard_streams import working
-from backend.store import Order, State, Store, default_path
+from backend.store import State, Store, default_path
 from backend.store.stored_jobs import StoredJobs
-from backend.tokens import TextCounter
-from backend.video import VideoIndex
 
 _TAKES_IT = " (--include-upsampled takes it all the same)"
 _MOST_NAMED = 10
 """How many skipped files are named; the others are only counted."""
-_QUEUED_AT_ONCE = 1_000
-"""How many jobs are in memory while a batch is queued."""
 
 
 def upsample_batch(options: UpsampleOptions) -> ExitCode:
@@ -94,10 +81,11 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
         batch = replace(batch, save_dir=folder)
     with open_user_queue() as store:
         if options.paths:
-            orders, report = _make_orders(found, store, options, batch, settings)
-            del found  # 100,000 specs take their room, and nobody needs them any more
-            numbers = _queue_in_portions(store, orders)
-            del orders
+            specs, broken = _choose_specs(found, store, options, batch), len(found.broken)
+            del found
+            numbers, refused = queue_specs(specs, options.paths, store, batch, settings)
+            del specs  # 100,000 take their room, and nobody needs them any more
+            report = BatchReport(as_json=options.json, refused=refused + broken)
         else:
             numbers, report = _numbers_left(store, fleet), BatchReport(as_json=options.json)
         jobs = StoredJobs(store, numbers)
@@ -115,61 +103,6 @@ def _numbers_left(store: Store, fleet: Mapping[str, BoxSettings]) -> list[int]:
     jobs = [job for box in fleet for job in store.to_do(box) + undelivered_jobs(store, box)]
     jobs += [job for job in store.untaken_jobs() if not fleet.keys().isdisjoint(job.boxes)]
     return [job.number for job in jobs]
-
-
-def _make_orders(
-    found: Scan, store: Store, options: UpsampleOptions, batch: Batch, settings: Settings
-) -> tuple[list[Order], BatchReport]:
-    """Make the orders for what can be queued of these specs."""
-    specs = _choose_specs(found, store, options, batch)
-    require_writable(batch.save_dir)
-    placed = find_places(specs, options.paths, batch, store, force=options.force)
-    for reason in {refused.reason: None for refused in placed.refused}:
-        warn(reason)
-    _warn_of_misplaced(specs, settings.upsampling.media)
-    _tell_cost(placed, settings, batch)
-    if replaced := words_on_replaced(results_replaced_by(store, placed.orders)):
-        warn(replaced)
-    report = BatchReport(as_json=options.json, refused=len(placed.refused) + len(found.broken))
-    return placed.orders, report
-
-
-def _queue_in_portions(store: Store, orders: Sequence[Order]) -> list[int]:
-    """Queue all of these or none, and return the numbers of the jobs."""
-    together = same_frames_together(orders)
-    numbers: list[int] = []
-    with store.at_once():
-        for first in range(0, len(together), _QUEUED_AT_ONCE):
-            queued = store.queue(together[first : first + _QUEUED_AT_ONCE])
-            numbers += [job.number for job in queued]
-    return numbers
-
-
-def _warn_of_misplaced(specs: Sequence[Spec], media: Media) -> None:
-    """Warn of specs whose video would be found from another folder. Their jobs will fail."""
-    cwd = Path.cwd()
-    places = ((spec, where_media_is(spec, media, cwd)) for spec in specs)
-    for spec, place in itertools.islice((found for found in places if found[1]), _MOST_NAMED):
-        warn(f"{spec.name}: a video does not exist; {place}")
-
-
-def _tell_cost(placed: Assessment, settings: Settings, batch: Batch) -> None:
-    """Say what the batch costs at most, where its box has prices, before it is queued."""
-    box = batch.box_settings
-    if token_cost(box, 1, 1) is None or not placed.accepted:
-        return
-    with closing(VideoIndex(default_index())) as videos:
-        planner = make_planner(settings, TextCounter(), videos.probe, batch.box)
-        plans = ((planner.plan_spec(it.spec), len(it.orders)) for it in placed.accepted)
-        cost = most_cost(plans, box)
-    if cost is None:
-        return
-    say(f"This costs {cost.words}.")
-    limit = box.openai.spend_limit
-    if limit and cost.amount > limit:
-        warn(
-            f"{batch.box} stops when {cost_text(limit)} was spent in 24 hours (openai.spend_limit)"
-        )
 
 
 def _refuse_ignored(options: UpsampleOptions) -> None:

@@ -11,13 +11,13 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from backend.config import Profile, load_profile
 from backend.errors import InputError, MediaError, ResultError
 from backend.files.without_links import open_folder
-from backend.planning.orders import Batch, make_jobs
+from backend.planning.orders import Batch, OrderMaker
 from backend.planning.plan import Plan
 from backend.results.writing import check_destination, check_folder, is_own_result
 from backend.specs.model import Spec
@@ -127,30 +127,47 @@ def find_places(
     specs: Sequence[Spec], named: Sequence[Path], batch: Batch, store: Store, *, force: bool
 ) -> Assessment:
     """Make the orders for these specs, and refuse those whose result file may not be written."""
-    accepted: list[AdmittedSpec] = []
-    refused: list[RefusedSpec] = []
-    orders = iter(make_jobs(specs, named, batch))
-    troubles: dict[Path, str] = {}
-    links: dict[Path, str] = {}
-    for spec in specs:
-        kept: list[Order] = []
-        for _ in range(batch.candidates):
-            order = next(orders)
-            folder = order.destination.parent
-            if folder not in links:
-                links[folder] = _trouble(lambda: check_folder(folder))  # noqa: B023 - called at once
-            if trouble := links[folder]:
-                refused.append(RefusedSpec(spec, Ground.OTHER, trouble))
-                continue
-            if order.destination not in troubles:
-                troubles[order.destination] = _why_not_writable(store, order, force=force)
-            if trouble := troubles[order.destination]:
-                refused.append(RefusedSpec(spec, Ground.OCCUPIED, trouble))
-            else:
-                kept.append(order)
-        if kept:
-            accepted.append(AdmittedSpec(spec, tuple(kept)))
-    return Assessment(tuple(accepted), tuple(refused))
+    return Places(OrderMaker(named, batch), batch, store, force=force).find(specs)
+
+
+class Places:
+    """Finds the places of a batch's results. The specs may come in portions."""
+
+    def __init__(self, maker: OrderMaker, batch: Batch, store: Store, *, force: bool) -> None:
+        self._maker = maker
+        self._candidates = batch.candidates
+        self._store = store
+        self._force = force
+        self._links: dict[Path, str] = {}
+
+    def find(self, specs: Iterable[Spec]) -> Assessment:
+        """Make the orders for these specs, as `find_places` does."""
+        accepted: list[AdmittedSpec] = []
+        refused: list[RefusedSpec] = []
+        troubles: dict[Path, str] = {}
+        for spec in specs:
+            kept: list[Order] = []
+            for candidate in range(self._candidates):
+                order = self._maker.make(spec, candidate)
+                folder = order.destination.parent
+                if folder not in self._links:
+                    self._links[folder] = _trouble(partial(check_folder, folder))
+                if trouble := self._links[folder]:
+                    refused.append(RefusedSpec(spec, Ground.OTHER, trouble))
+                    continue
+                if order.destination not in troubles:
+                    troubles[order.destination] = self._why_not_writable(order)
+                if trouble := troubles[order.destination]:
+                    refused.append(RefusedSpec(spec, Ground.OCCUPIED, trouble))
+                else:
+                    kept.append(order)
+            if kept:
+                accepted.append(AdmittedSpec(spec, tuple(kept)))
+        return Assessment(tuple(accepted), tuple(refused))
+
+    def _why_not_writable(self, order: Order) -> str:
+        check = partial(check_destination, self._store, order.destination, order.file)
+        return _trouble(partial(check, force=self._force))
 
 
 def refused_by_plan(spec: Spec, plan: Plan) -> RefusedSpec | None:
@@ -207,10 +224,6 @@ class _Upsampled:
             places = {spec.file.absolute(), self._resolve(spec.file.parent) / spec.file.name}
             self._is_result[spec.file] = any(is_own_result(self._store, p) for p in places)
         return "it is a result of upsample" if self._is_result[spec.file] else ""
-
-
-def _why_not_writable(store: Store, order: Order, *, force: bool) -> str:
-    return _trouble(lambda: check_destination(store, order.destination, order.file, force=force))
 
 
 def _trouble(check: Callable[[], None]) -> str:

@@ -6,14 +6,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
 from backend.addresses import address_of
-from backend.config import BoxSettings, Profile, Upsampling, load_profile, settings_to_queue
+from backend.config import BoxSettings, Upsampling, load_profile, settings_to_queue
 from backend.files import lies_within
 from backend.files.without_links import resolve_folder
 from backend.results.review import chosen_file, done_job
@@ -23,7 +23,11 @@ from backend.store import Job, Order, Store
 from backend.store.job_rows import target_column
 from backend.video import FrameFormat
 
-T = TypeVar("T", bound=Order)
+T = TypeVar("T")
+OrderT = TypeVar("OrderT", bound=Order)
+
+Shown = tuple[Path | None, str, str]
+"""What is shown to the model: the video, by which settings, and the prompt."""
 
 MOST_CANDIDATES = 99
 """Answers to one prompt that a batch may ask for."""
@@ -65,19 +69,32 @@ def make_jobs(specs: Iterable[Spec], named: Sequence[Path], batch: Batch) -> lis
     path is added to the name. Each of several candidates has a file of its own, NAME-1 and so on, and NAME is
     for the chosen one; with a review, there is only NAME.
     """
-    destinations = _Destinations(named, batch)
-    asking = cache(partial(_asking_for, batch, resolve_hint_video_dir(batch.settings)))
-    return [
-        _order(
-            spec,
-            candidate,
-            destinations.choose(spec.file, candidate),
-            asking(spec.format, spec.target.mode),
-            batch,
-        )
-        for spec in specs
-        for candidate in range(batch.candidates)
-    ]
+    maker = OrderMaker(named, batch)
+    return [maker.make(spec, candidate) for spec in specs for candidate in range(batch.candidates)]
+
+
+class OrderMaker:
+    """Makes the orders of one batch, as `make_jobs` does, one by one.
+
+    The first spec that is given has its result's name, also when orders are made of it again.
+    """
+
+    def __init__(self, named: Sequence[Path], batch: Batch) -> None:
+        self._batch = batch
+        self._destinations = _Destinations(named, batch)
+        self._asking = cache(partial(_asking_for, batch, resolve_hint_video_dir(batch.settings)))
+
+    def make(self, spec: Spec, candidate: int) -> Order:
+        """Make the order for one candidate."""
+        files = self._destinations.choose(spec.file, candidate)
+        asking = self._asking(spec.format, spec.target.mode)
+        return _order(spec, candidate, files, asking, self._batch)
+
+    def shown(self, spec: Spec) -> Shown:
+        """Return what the orders of a spec show to the model."""
+        asking = self._asking(spec.format, spec.target.mode)
+        video = choose_media(spec, asking.media).video
+        return video and _absolute(video), asking.settings, spec.prompt
 
 
 def resolve_hint_video_dir(settings: Upsampling) -> Path:
@@ -89,23 +106,29 @@ def resolve_hint_video_dir(settings: Upsampling) -> Path:
     return resolve_folder(folder, Path.cwd(), named=folder.is_absolute() or ".." in folder.parts)
 
 
-def same_frames_together(jobs: Sequence[T]) -> list[T]:
+def same_frames_together(jobs: Iterable[OrderT]) -> list[OrderT]:
     """Sort jobs so that those with the same frames follow one another, and among them those with one prompt.
 
     Otherwise they keep their order. The frames are at the beginning of what a model reads, and a server keeps
     that beginning in its prefix cache for a short time.
     """
+    return same_shown_together(jobs, lambda job: (job.video, job.settings, job.prompt))
+
+
+def same_shown_together(items: Iterable[T], shown: Callable[[T], Shown]) -> list[T]:
+    """Sort items as `same_frames_together` does, by what is shown for each."""
     first_of: dict[tuple[object, ...], int] = {}
 
-    def first_positions(job: Order) -> tuple[int, int]:
-        frames = (job.video, job.settings) if job.video else (None, job.settings, job.prompt)
-        prompt = (job.video, job.settings, job.prompt, "prompt")
-        return (
-            first_of.setdefault(frames, len(first_of)),
-            first_of.setdefault(prompt, len(first_of)),
-        )
+    def first_position(*seen: object) -> int:
+        return first_of.setdefault(seen, len(first_of))
 
-    return sorted(jobs, key=first_positions)
+    def first_positions(item: T) -> tuple[int, ...]:
+        video, settings, prompt = shown(item)
+        if video is None:
+            return (first_position(None, settings, prompt),)
+        return first_position(video, settings), first_position(video, settings, prompt)
+
+    return sorted(items, key=first_positions)
 
 
 def seed_of_draw(job: Job) -> int:
@@ -160,7 +183,9 @@ class _Asking:
     same: str
     """The same, by which equal orders are recognised: what a server tells makes no other order."""
     media: Media
-    profile: Profile
+    profile: str
+    """The identity of the profile: the user may change a profile without renaming it."""
+    uses_target: bool
 
 
 def _asking_for(
@@ -174,7 +199,7 @@ def _asking_for(
     # Without loss, the model sees the same, however the frames are packed.
     is_lossy = settings.frame_format is FrameFormat.JPEG
     same = settings.as_json(without=() if is_lossy else ("frame_format",))
-    return _Asking(text, same, settings.media, profile)
+    return _Asking(text, same, settings.media, profile.identity(), profile.uses_target)
 
 
 class _Destinations:
@@ -245,12 +270,12 @@ def _order(
         candidate,
         batch.seed,
         asking.same,
-        asking.profile.identity(),  # the user may change a profile without renaming it
+        asking.profile,
         str(destination),
         # An order without a review writes its file, even when an equal order waits for a review.
         *(["held"] if batch.review else []),
         *map(_video_state, controls[1:]),
-        *([target_column(spec.target)] if asking.profile.uses_target else []),
+        *([target_column(spec.target)] if asking.uses_target else []),
     ]
     return Order(
         key=hashlib.sha256(json.dumps(same).encode()).hexdigest(),

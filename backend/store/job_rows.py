@@ -69,8 +69,8 @@ def read_draws(text: str) -> tuple[Draw, ...]:
     return () if text == "[]" else _DRAWS.validate_json(text)
 
 
-def insert_job(db: sqlite3.Connection, job: Order, asked: int) -> None:
-    """Put a job into the queue. `asked` is `Job.asked`, and its place."""
+def insert_job(db: sqlite3.Connection, job: Order, asked: int) -> int:
+    """Put a job into the queue, and return its number. `asked` is `Job.asked`, and its place."""
     now = time.time()
     own = Order.__dataclass_fields__.keys() - {"controls"}
     values = {name: getattr(job, name) for name in own} | {
@@ -87,11 +87,13 @@ def insert_job(db: sqlite3.Connection, job: Order, asked: int) -> None:
         "queued": now,
         "changed": now,
     }
-    db.execute(
+    inserted = db.execute(
         f"INSERT INTO jobs ({', '.join(values)}) "  # noqa: S608 - our own names
         f"VALUES ({', '.join(f':{name}' for name in values)})",
         values,
     )
+    assert inserted.lastrowid is not None  # noqa: S101 - for mypy
+    return inserted.lastrowid
 
 
 def job_of(row: sqlite3.Row) -> Job:

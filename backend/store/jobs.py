@@ -38,27 +38,31 @@ class Jobs(Database):
         cancel request; otherwise it stays as it is. The jobs are sent in this order, after those that wait.
         Of several jobs for one entry of a file, the result of the one that was queued last is written.
         """
+        with self._transaction():
+            numbers = self.queue_unread(jobs)
+            queued = {job.number: job for job in self.jobs(set(numbers))}
+            return [queued[number] for number in numbers]
+
+    def queue_unread(self, jobs: Sequence[Order]) -> list[int]:
+        """Put jobs into the queue as `queue` does, and return their numbers, in the same order."""
         with self._transaction() as db:
-            rows = {row["key"]: row for row in _rows_by_key(db, [job.key for job in jobs])}
+            found = _states_by_key(db, [job.key for job in jobs])
             for asked, job in enumerate(jobs, self._last_asked() + 1):
-                if job.key not in rows:
-                    insert_job(db, job, asked)
-                    (rows[job.key],) = _rows_by_key(db, [job.key])
+                if job.key in found:
+                    self._queue_again(db, job, *found[job.key], asked)
                 else:
-                    self._queue_again(db, job, rows[job.key], asked)
-            queued = {job.key: job for job in self.jobs(row["number"] for row in rows.values())}
-            return [queued[job.key] for job in jobs]
+                    found[job.key] = insert_job(db, job, asked), State.QUEUED
+            return [found[job.key][0] for job in jobs]
 
     def _queue_again(
-        self, db: sqlite3.Connection, job: Order, row: sqlite3.Row, asked: int
+        self, db: sqlite3.Connection, job: Order, number: int, state: State, asked: int
     ) -> None:
-        number = row["number"]
         db.execute(
             "UPDATE jobs SET asked = ?, force = max(force, ?) WHERE number = ?",
             (asked, job.force, number),
         )
         withdrawn = _withdraw(db, number)
-        if withdrawn or row["state"] in _STOPPED:
+        if withdrawn or state in _STOPPED:
             self._change(
                 "state = ?, error = '', place = ? WHERE number = ?", State.QUEUED, asked, number
             )
@@ -369,8 +373,10 @@ def _withdraw(db: sqlite3.Connection, number: int) -> bool:
     return db.execute("DELETE FROM cancels WHERE job = ?", (number,)).rowcount > 0
 
 
-def _rows_by_key(db: sqlite3.Connection, keys: Sequence[str]) -> list[sqlite3.Row]:
-    return db.execute(
+def _states_by_key(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, tuple[int, State]]:
+    """Return the number and the state of each job that has one of these keys."""
+    rows = db.execute(
         "SELECT key, number, state FROM jobs WHERE key IN (SELECT value FROM json_each(?))",
         (json.dumps(keys),),
     ).fetchall()
+    return {row["key"]: (row["number"], State(row["state"])) for row in rows}
