@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.config import Layer, Table, check_layers
+from backend.config import Layer, Profile, Table, check_layers
 from backend.config.profiles import profiles_folder
 from backend.planning.orders import Batch, make_jobs, same_frames_together
 from backend.specs.model import Spec, SpecFormat
@@ -241,6 +241,19 @@ def test_how_the_gpu_is_used_is_not_part_of_the_order() -> None:
     made = spec("a.json")
     two: Table = {"box_defaults": {"vllm": {"tensor_parallel_size": 2}}}
     assert key(made) == key(made, changes=two)
+
+
+def test_what_all_orders_share_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Profile] = []
+    whole = Profile.identity
+
+    def identity(profile: Profile) -> str:
+        asked.append(profile)
+        return whole(profile)
+
+    monkeypatch.setattr(Profile, "identity", identity)
+    make_jobs([spec(f"{name}.json") for name in "abc"], [], batch())
+    assert len(asked) == 1
 
 
 def test_a_job_is_what_the_queue_takes() -> None:

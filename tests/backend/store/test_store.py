@@ -70,6 +70,13 @@ def test_what_failed_or_was_cancelled_or_paused_is_queued_anew(store: Store, sta
     assert (again.number, again.state, again.error) == (job.number, State.QUEUED, "")
 
 
+def test_jobs_that_are_queued_unread_are_told_by_their_numbers(store: Store) -> None:
+    (known,) = store.queue([new_job("known")])
+    numbers = store.queue_unread([new_job("new"), new_job("known"), new_job("new")])
+    new = next(job for job in store.jobs() if job.key == "new")
+    assert numbers == [new.number, known.number, new.number]
+
+
 def test_one_job_asked_for_twice_at_once_is_one_job(store: Store) -> None:
     first, second = store.queue([new_job(), new_job()])
     assert first == second
