@@ -105,6 +105,11 @@ class UpsampleDialog(TellsDefects, ModalScreen[ToSend | None]):
         self._draft = 0
         self.summary: Summary | None = None
         """None while it is made, and when it cannot be made."""
+        self._weighs = False
+        self._progress = ""
+        """What is said of the weighing that goes on."""
+        self._sends = False
+        """Whether to send what is weighed now, because the user has said so already."""
 
     @property
     def host(self) -> AppHost:
@@ -176,6 +181,7 @@ class UpsampleDialog(TellsDefects, ModalScreen[ToSend | None]):
     def _recompute(self) -> None:
         self._draft += 1
         self.summary = None
+        self._weighs = self._sends = False
         options = self.options
         try:
             self.query_one("#mixed-option").display = is_mixed(options, self.host.settings)
@@ -195,9 +201,8 @@ class UpsampleDialog(TellsDefects, ModalScreen[ToSend | None]):
         )
         goes = ahead_text(batch, options.ahead, self.host.holder)
         self.query_one("#goes", PlainText).update(goes)
-        self.query_one("#summary", PlainText).update(
-            Content.styled("weighing …", "$foreground-muted")
-        )
+        self._weighs = True
+        self._show_weighing("weighing …")
         self.run_worker(
             partial(self._weigh, self._draft, batch),
             thread=True,
@@ -236,18 +241,26 @@ class UpsampleDialog(TellsDefects, ModalScreen[ToSend | None]):
     @on(Weighed)
     def _show_progress(self, message: Weighed) -> None:
         if message.draft == self._draft:
-            text = f"weighing {message.count:,} of {message.total:,} …"
-            self.query_one("#summary", PlainText).update(Content.styled(text, "$foreground-muted"))
+            self._show_weighing(f"weighing {message.count:,} of {message.total:,} …")
+
+    def _show_weighing(self, text: str) -> None:
+        self._progress = text
+        then = "\nIt is sent as soon as that is done; Esc gives up." if self._sends else ""
+        self.query_one("#summary", PlainText).update(
+            Content.styled(f"{text}{then}", "$foreground-muted")
+        )
 
     @on(SummaryMade)
     def _show_summary(self, message: SummaryMade) -> None:
         if message.draft != self._draft:
             return
-        self.summary = message.summary
+        self.summary, self._weighs = message.summary, False
         self.query_one("#summary", PlainText).update(summary_text(message.summary))
         refused = self.query_one("#refused", VerticalScroll)
         refused.display = bool(message.summary.refused)
         refused.query_one(PlainText).update(refused_text(message.summary))
+        if self._sends:
+            self._send_unless_surprising(message.summary)
 
     @on(SummaryFailed)
     def _take_failure(self, message: SummaryFailed) -> None:
@@ -255,18 +268,30 @@ class UpsampleDialog(TellsDefects, ModalScreen[ToSend | None]):
             self._show_trouble(message.error)
 
     def _show_trouble(self, error: UpsampleError) -> None:
+        self._weighs = self._sends = False
         self.query_one("#summary", PlainText).update(
             Content.styled(paragraphs(str(error)), "$text-error")
         )
 
     def action_send(self) -> None:
-        """Close with the summary, if something can be queued."""
-        if self.summary is None:
-            self.notify("It is not weighed yet, or an option is wrong.", markup=False)
+        """Close with the summary, if something can be queued; once it is made, if it is not yet."""
+        if self._weighs:
+            self._sends = True
+            self._show_weighing(self._progress)
+        elif self.summary is None:
+            self.notify("An option is wrong: see what is said above.", markup=False)
         elif not self.summary.orders:
             self.notify("Nothing can be queued: see the reasons below.", markup=False)
         else:
             self.dismiss(ToSend(self.summary, self.options.ahead))
+
+    def _send_unless_surprising(self, summary: Summary) -> None:
+        """Send as the user has said before this was weighed, unless it is not all that was chosen."""
+        self._sends = False
+        if summary.orders and (summary.refused or summary.replaced):
+            self.notify("Not sent yet: see what it comes to. ⏎ sends that.", markup=False)
+        else:
+            self.action_send()
 
 
 class _Void(Exception):

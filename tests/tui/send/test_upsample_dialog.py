@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, closing
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from backend.box.asker import UnattendedAsker
 from backend.config import Ahead, EngineName, Fit, Settings, Table, load_settings
@@ -24,6 +24,7 @@ from backend.specs.model import Spec, SpecFormat
 from backend.store import Job, Order, Store
 from backend.tokens import TextCounter
 from tests.support.pilots import until, until_screen
+from tests.tui.send.queued_apps import text_of, with_queue
 from tui.app import UpsampleApp
 from tui.send.dialog import UpsampleDialog
 from tui.send.draft import box_choices, first_options, make_batch
@@ -35,19 +36,6 @@ MakeApp = Callable[..., UpsampleApp]
 Settle = Callable[[Pilot[None]], Awaitable[SpecsScreen]]
 Street = tuple[Spec, ...]
 CWD = Path("/made/up")
-
-
-def text_of(dialog: UpsampleDialog, selector: str) -> str:
-    return str(dialog.query_one(selector, Static).render())
-
-
-@asynccontextmanager
-async def with_queue(app: UpsampleApp, folder: Path) -> AsyncIterator[Store]:
-    """A real queue that nobody works on."""
-    with closing(Store(folder / "queue.db")) as store:
-        app.store = store
-        app.runner = QueueRunner(store, lambda: app.settings, UnattendedAsker(), app.hear)
-        yield store
 
 
 async def summed(pilot: Pilot[None]) -> UpsampleDialog:
