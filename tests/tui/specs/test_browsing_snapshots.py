@@ -96,6 +96,15 @@ def test_the_sort_chooser(
     assert snap_compare(make_app(town), terminal_size=MEDIUM, run_before=run_before)
 
 
+@pytest.mark.looks
+@pytest.mark.parametrize("size", [(80, 24), MEDIUM], ids=("small", "medium"))
+def test_the_column_chooser(
+    size: tuple[int, int], snap_compare: SnapCompare, make_app: MakeApp, town: Street, then: Then
+) -> None:
+    run_before = then("c", "down", "down", "space")
+    assert snap_compare(make_app(town), terminal_size=size, run_before=run_before)
+
+
 def test_a_term_that_is_not_understood(
     snap_compare: SnapCompare, make_app: MakeApp, town: Street, then: Then
 ) -> None:
