@@ -100,9 +100,12 @@ def upsample_batch(options: UpsampleOptions) -> ExitCode:
 
 def _numbers_left(store: Store, fleet: Mapping[str, BoxSettings]) -> list[int]:
     """Return the numbers of the jobs with which a run on these boxes goes on."""
-    jobs = [job for box in fleet for job in store.to_do(box) + undelivered_jobs(store, box)]
-    jobs += [job for job in store.untaken_jobs() if not fleet.keys().isdisjoint(job.boxes)]
-    return [job.number for job in jobs]
+    numbers: list[int] = []
+    for box in fleet:
+        numbers += store.numbers_to_do(box)
+        numbers += [job.number for job in undelivered_jobs(store, box)]
+    untaken = store.untaken_jobs()
+    return numbers + [it.number for it in untaken if not fleet.keys().isdisjoint(it.boxes)]
 
 
 def _refuse_ignored(options: UpsampleOptions) -> None:

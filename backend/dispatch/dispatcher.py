@@ -21,6 +21,7 @@ from backend.dispatch.fleet import FleetMember
 from backend.dispatch.hand_over import HandOver
 from backend.dispatch.jobs.ledger import Ledger
 from backend.dispatch.jobs.waiting_jobs import WaitingJobs
+from backend.dispatch.jobs.without_pause import without_pause
 from backend.dispatch.left_behind import LeftBehind
 from backend.dispatch.moments import MomentReporter
 from backend.dispatch.preparation import Preparation
@@ -212,7 +213,7 @@ class Dispatcher(Recipient[Ready]):
     # --- frames ---
 
     async def _enqueue(self, unended: Iterable[int]) -> None:
-        for job in (job for number in unended for job in self._ledger.active([number])):
+        async for job in without_pause(it for n in unended for it in self._ledger.active([n])):
             if not (job.identity and job.state.on_box):
                 self._waiting.put(job)
             elif not await self._ledger.finish_from_store(job.identity, [job]):

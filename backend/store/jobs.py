@@ -103,6 +103,15 @@ class Jobs(Database):
             order="place, number", most=most,
         )  # fmt: skip
 
+    def numbers_to_do(self, box: str) -> list[int]:
+        """Return the numbers of the jobs that `to_do` returns for a box, in the same order."""
+        with self._using() as db:
+            rows = db.execute(
+                f"SELECT number FROM jobs WHERE {_TO_DO} ORDER BY place, number",  # noqa: S608
+                (box, State.PAUSED),
+            ).fetchall()
+        return [row["number"] for row in rows]
+
     def changes_since(self, time: float) -> dict[int, tuple[float, State]]:
         """Return the jobs whose state changed at or after this Unix time, in the order of their changes.
 

@@ -14,6 +14,7 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -71,9 +72,9 @@ class Watched:
                         self.samples[role, pid].append(_sample(pid, done))
 
     def table(self) -> str:
-        """One row a process that saw enough jobs: memory at four moments, CPU in its halves."""
+        """One row a process that saw enough jobs: memory at four moments, CPU in its quarters."""
         lines = [
-            "| process | jobs | RSS at ¼, ½, ¾, end | CPU per 1,000 jobs, 1st and 2nd half |",
+            "| process | jobs | RSS at ¼, ½, ¾, end | CPU seconds per 1,000 jobs, by quarter |",
             "| --- | --- | --- | --- |",
         ]
         for (role, _), samples in self.samples.items():
@@ -82,13 +83,10 @@ class Watched:
                 continue
             at = [_at(samples, first + (last - first) * n // 4) for n in range(5)]
             rss = ", ".join(f"{s.rss / _MIB:.1f}" for s in at[1:])
-            halves = [
-                1000 * (b.cpu - a.cpu) / max(1, b.done - a.done)
-                for a, b in ((at[0], at[2]), (at[2], at[4]))
-            ]
-            lines.append(
-                f"| {role} | {first:,} to {last:,} | {rss} MiB | {halves[0]:.2f} s, {halves[1]:.2f} s |"
+            cpu = ", ".join(
+                f"{1000 * (b.cpu - a.cpu) / max(1, b.done - a.done):.2f}" for a, b in pairwise(at)
             )
+            lines.append(f"| {role} | {first:,} to {last:,} | {rss} MiB | {cpu} |")
         return "\n".join(lines)
 
 

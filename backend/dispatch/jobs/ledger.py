@@ -17,6 +17,7 @@ from backend.dispatch.jobs.packed_jobs import PackedJobs
 from backend.dispatch.jobs.result_files import ResultFiles
 from backend.dispatch.jobs.second_answers import keep_second_answer
 from backend.dispatch.jobs.told_costs import with_told_costs
+from backend.dispatch.jobs.without_pause import without_pause
 from backend.dispatch.preparing.prepare import Ready
 from backend.dispatch.sending.flight import Flight
 from backend.errors import UpsampleError
@@ -79,7 +80,7 @@ class Ledger:
         unended: list[int] = []
         ended_in: dict[Path, None] = {}
         # Not in a thread: a job that ends during the query would look as if it were still to be done.
-        for job in jobs:
+        async for job in without_pause(jobs):
             numbers.add(job.number)
             if job.state.ended:
                 ended_in[job.destination] = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from backend.dispatch.jobs.ledger import Ledger
 from backend.errors import QueueError
 from backend.events import Event, ResultsWritten
-from backend.store import State, Store
+from backend.store import Job, State, Store
 from tests.support.finished_jobs import Finisher
 
 
@@ -87,6 +88,26 @@ async def test_a_run_forces_its_own_files_and_leaves_those_of_earlier_runs(tmp_p
     # Only the run's own troubles are its to tell.
     assert all(isinstance(event, ResultsWritten) for event in events)
     assert len(events) == 2
+
+
+async def test_ctrl_c_ends_a_run_that_is_still_reading_its_jobs(tmp_path: Path) -> None:
+    (tmp_path / "dusk.txt").write_text("dawn\nnoon\ndusk\n")
+    with closing(Store(tmp_path / "queue.db")) as store:
+        jobs = Finisher(store, tmp_path / "out").queue(tmp_path / "dusk.txt")
+        ledger = Ledger(store, "local", lambda _: None, force=False)
+        read: list[int] = []
+
+        def reading() -> Iterator[Job]:
+            for job in jobs:
+                read.append(job.number)
+                if len(read) == 2:
+                    beginning.cancel()  # as the handler of SIGINT does, wherever Python is
+                yield job
+
+        beginning = asyncio.create_task(ledger.begin(reading()))
+        with pytest.raises(asyncio.CancelledError):
+            await beginning
+        assert len(read) == 2 < len(jobs)
 
 
 async def test_a_preparation_that_is_cancelled_while_it_is_written_does_not_outlive_the_run(
