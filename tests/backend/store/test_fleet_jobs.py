@@ -53,6 +53,7 @@ def test_untaken_jobs_are_the_work_of_each_box_and_in_the_run_of_none(store: Sto
     assert [job.number for job in store.to_do()] == [first, second]
     store.take("a100", [first])
     assert [job.number for job in store.to_do("a100")] == [first]
+    assert store.numbers_to_do("a100") == [first]
     store.take("a100", [second])
     assert store.boxes_with_work() == ["a100"]
 

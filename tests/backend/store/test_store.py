@@ -475,6 +475,7 @@ def test_a_paused_job_is_not_to_be_done_until_it_is_to_be_cancelled(store: Store
     assert store.to_do() == [second]
     store.ask_to_cancel([first.number])
     assert [job.number for job in store.to_do()] == [1, 2]
+    assert store.numbers_to_do("local") == [1, 2]
 
 
 def test_a_paused_job_makes_no_progress(store: Store) -> None:
