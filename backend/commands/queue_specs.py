@@ -19,7 +19,7 @@ from backend.planning.admission import Places, require_writable
 from backend.planning.box_planner import make_planner
 from backend.planning.costs import cost_text, most_cost, token_cost
 from backend.planning.orders import Batch, OrderMaker, same_shown_together
-from backend.results.replaced import results_replaced_in, taken_places, words_on_replaced
+from backend.results.replaced import results_replaced_by, words_on_replaced
 from backend.specs.media import Media
 from backend.specs.misplaced_media import where_media_is
 from backend.specs.model import Spec
@@ -65,7 +65,7 @@ def _admit(
     admitted: list[_Admitted] = []
     reasons: dict[str, None] = {}
     refused = 0
-    taken: dict[tuple[Path, int], str] = {}
+    replaced: dict[int, None] = {}
     alike: dict[tuple[int, ...], tuple[int, ...]] = {}
     for portion in _portions(specs, batch):
         found = places.find(portion)
@@ -74,13 +74,13 @@ def _admit(
             admitted.append((each.spec, alike.setdefault(candidates, candidates)))
         refused += len(found.refused)
         reasons |= {it.reason: None for it in found.refused}
-        taken |= taken_places(found.orders)
+        replaced |= dict.fromkeys(results_replaced_by(store, found.orders))
     for reason in reasons:
         warn(reason)
     _warn_of_misplaced(specs, settings.upsampling.media)
     _tell_cost(admitted, settings, batch)
-    if replaced := words_on_replaced(results_replaced_in(store, taken)):
-        warn(replaced)
+    if replaced:
+        warn(words_on_replaced(tuple(replaced)))
     return admitted, refused
 
 

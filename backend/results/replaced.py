@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 
-from backend.results.review import decisions_by_place
+from backend.results.review import decisions_at
 from backend.store import Order, Store
 
 
@@ -14,29 +13,18 @@ def results_replaced_by(store: Store, orders: Iterable[Order]) -> list[int]:
 
     A result that is held takes nobody's place before it is accepted. Blocks.
     """
-    return results_replaced_in(store, taken_places(orders))
-
-
-def taken_places(orders: Iterable[Order]) -> dict[tuple[Path, int], str]:
-    """Return the files that exist and that these orders write, with the entry, and the key of the order."""
-    return {
-        (order.destination, order.entry): order.key
-        for order in orders
-        if not order.held and order.destination.exists()
-    }
-
-
-def results_replaced_in(store: Store, taken: Mapping[tuple[Path, int], str]) -> list[int]:
-    """Return what `results_replaced_by` does, of orders that take these places. Blocks."""
-    if not taken:
-        return []
-    return [
-        job.number
-        for place, decisions in decisions_by_place(store)
-        if (key := taken.get(place))
-        for job, decision in decisions
-        if decision.is_wanted and job.key != key
-    ]
+    found: dict[int, None] = {}
+    for order in orders:
+        if order.held or not order.destination.exists():
+            continue
+        jobs = store.candidates_for(order.destination, order.entry)
+        if any(job.key != order.key for job in jobs):
+            found |= {
+                job.number: None
+                for job, decision in decisions_at(store, order.destination, jobs)
+                if decision.is_wanted and job.key != order.key
+            }
+    return list(found)
 
 
 def words_on_replaced(replaced: Sequence[int]) -> str:

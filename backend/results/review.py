@@ -166,6 +166,17 @@ def decisions_by_place(
         yield (place, entry), list(zip(jobs, decisions, strict=True))
 
 
+def decisions_at(
+    store: Store, place: Path, candidates: Iterable[Job]
+) -> list[tuple[Job, Decision]]:
+    """Return those of the candidates for one entry of a file that are done, with what is decided. Blocks."""
+    jobs = [job for job in candidates if job.state is State.DONE]
+    if not jobs:
+        return []
+    decisions = _decisions(place, jobs, store.decisions(job.number for job in jobs))
+    return [(job, decisions[job.number]) for job in jobs]
+
+
 def _done_jobs(store: Store) -> dict[tuple[Path, int], list[Job]]:
     """Return all done jobs, grouped by file and entry."""
     groups: defaultdict[tuple[Path, int], list[Job]] = defaultdict(list)

@@ -13,9 +13,12 @@ from backend.commands import queue_specs as queueing
 from backend.commands.queue_specs import queue_specs
 from backend.config import Settings, check_layers
 from backend.planning.orders import Batch, make_jobs, same_frames_together
+from backend.results.review import deliver
 from backend.specs.model import Spec, SpecFormat
+from backend.specs.scan import scan
 from backend.store import Order, Store
 from tests.backend.commands.running_commands import Capsys
+from tests.support.finished_jobs import Finisher
 
 
 @pytest.fixture(autouse=True)
@@ -156,3 +159,22 @@ def test_queueing_takes_less_than_half_the_memory_that_its_orders_would(
     finally:
         tracemalloc.stop()
     assert most - before < whole / 2, (most - before, whole)
+
+
+def test_accepted_results_that_others_will_replace_are_told_before(
+    store: Store, batch: Batch, settings: Settings, folder: Path, capsys: Capsys
+) -> None:
+    files = [folder / f"{name}.txt" for name in "abcd"]
+    for file in files:
+        file.write_text("dusk\n")
+    finisher = Finisher(store, batch.save_dir)
+    first, *_ = (job for file in files for job in finisher.finish(file, review=False))
+    for job in store.jobs():
+        deliver(store, job.destination)
+    specs = scan(files, folder).specs
+    same = replace(batch, settings=settings.upsampling)
+    queue_specs(specs, files, store, same, settings)
+    assert "replaced" not in capsys.readouterr().err
+    queue_specs(specs, files, store, replace(same, seed=5), settings)
+    told = capsys.readouterr().err
+    assert f"4 accepted results will be replaced; `upsample results accept {first.number}`" in told
