@@ -31,7 +31,7 @@ from backend.box.status_text import (
     status_parts,
     work_text,
 )
-from backend.commands.fleet_report import FleetReport, done_by_box, reassign_words
+from backend.commands.fleet_report import FleetReport, count_alike, done_by_box, reassign_words
 from backend.commands.progress_bar import Bar
 from backend.config import EngineName
 from backend.console import safe, say, told, write_json, write_line
@@ -170,7 +170,10 @@ class BatchReport:
             write_line(file)
         if self._cost is not None and self._json:
             write_json({"type": "cost", "cost": float(self._cost)})
-        states = Counter(job.state for job in jobs)
+        counts = count_alike(jobs)
+        states: Counter[State] = Counter()
+        for job, count in counts:
+            states[job.state] += count
         parts = [f"{count} {state}" for state, count in sorted(states.items()) if count]
         if self._refused:
             parts.append(f"{self._refused} refused")
@@ -180,18 +183,19 @@ class BatchReport:
                 f"The engine sketch wrote {self._sketched:,} from what it measured in the frames; it is no "
                 "language model. `upsample box add` sets up a box with one."
             )
-        if by_box := done_by_box(jobs):
+        if by_box := done_by_box(counts):
             say(f"By box: {by_box}.")
         if self._cost is not None:
             say(f"Cost: {cost_text(self._cost)}.")
-        left = [job for job in jobs if not job.state.ended]
+        left = [(job, count) for job, count in counts if not job.state.ended]
         if left:
-            on_box = sum(job.state.on_box for job in left)
+            total = sum(count for _, count in left)
+            on_box = sum(count for job, count in left if job.state.on_box)
             there = f", {on_box} of them on the box, which goes on" if on_box else ""
-            stay = "stays" if len(left) == 1 else "stay"
-            boxes = dict.fromkeys(box for job in left for box in job.boxes)
+            stay = "stays" if total == 1 else "stay"
+            boxes = dict.fromkeys(box for job, _ in left for box in job.boxes)
             again = f"`upsample --no-ui --box {safe(','.join(boxes))}`"
-            say(f"{len(left)} {stay} in the queue{there}. {again} goes on with that.")
+            say(f"{total} {stay} in the queue{there}. {again} goes on with that.")
             if give_away := reassign_words(left, tuple(self._paces)):
                 say(give_away)
 

@@ -49,9 +49,24 @@ class FleetReport:
         ]
 
 
-def reassign_words(left: Iterable[Job], boxes: Sequence[str]) -> str:
+def count_alike(jobs: Iterable[Job]) -> list[tuple[Job, int]]:
+    """Return one job of each state, box and fleet, and how many are like it. Goes through the jobs once: a
+    batch of 100,000 is read from the queue.
+    """
+    counts: dict[tuple[State, str, str], tuple[Job, int]] = {}
+    for job in jobs:
+        alike = job.state, job.box, job.fleet
+        first, count = counts.get(alike, (job, 0))
+        counts[alike] = first, count + 1
+    return list(counts.values())
+
+
+def reassign_words(left: Iterable[tuple[Job, int]], boxes: Sequence[str]) -> str:
     """Return how to give away what one of these boxes has of the jobs that are left; empty for one box."""
-    of_boxes = Counter(job.box for job in left if not job.is_untaken)
+    of_boxes: Counter[str] = Counter()
+    for job, count in left:
+        if not job.is_untaken:
+            of_boxes[job.box] += count
     if len(boxes) < 2 or not of_boxes:
         return ""
     box = of_boxes.most_common(1)[0][0]
@@ -62,14 +77,14 @@ def reassign_words(left: Iterable[Job], boxes: Sequence[str]) -> str:
     )
 
 
-def done_by_box(jobs: Iterable[Job]) -> str:
+def done_by_box(counts: Iterable[tuple[Job, int]]) -> str:
     """Return how many of these jobs each box has done, in words; empty where they are no fleet's."""
     done: Counter[str] = Counter()
     is_of_fleet = False
-    for job in jobs:  # once: they may be read from the queue
+    for job, count in counts:
         is_of_fleet = is_of_fleet or bool(job.fleet)
         if job.state is State.DONE:
-            done[job.box] += 1
+            done[job.box] += count
     if not is_of_fleet:
         return ""
     return ", ".join(f"{safe(box)} {count}" for box, count in sorted(done.items()))

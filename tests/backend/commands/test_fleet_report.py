@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from backend.commands.batch_report import BatchReport
-from backend.commands.fleet_report import FleetReport, done_by_box, reassign_words
+from backend.commands.fleet_report import FleetReport, count_alike, done_by_box, reassign_words
 from backend.events import AnsweredTwice, JobDone, JobTaken
 from backend.planning.pace import Pace, together
 from backend.store import Job, State
@@ -41,13 +42,13 @@ def test_of_one_box_nothing_is_added() -> None:
     report.expect([job(1)], ("h100",))
     assert report.progress({}) == []
     assert report.describe("h100", "2 running") == ""
-    assert reassign_words([job(1, state=State.SENT)], ("h100",)) == ""
+    assert reassign_words([(job(1, state=State.SENT), 1)], ("h100",)) == ""
 
 
 def test_the_end_tells_what_each_box_has_done() -> None:
     jobs = [job(1, "h100", State.DONE), job(2, "a100", State.DONE), job(3, "h100", State.DONE)]
-    assert done_by_box(jobs) == "a100 1, h100 2"
-    assert done_by_box([replace(each, fleet="") for each in jobs]) == ""
+    assert done_by_box(count_alike(jobs)) == "a100 1, h100 2"
+    assert done_by_box(count_alike(replace(each, fleet="") for each in jobs)) == ""
 
 
 def test_what_a_lost_box_has_can_be_given_away(capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,6 +60,21 @@ def test_what_a_lost_box_has_can_be_given_away(capsys: pytest.CaptureFixture[str
     assert "2 stay in the queue, 2 of them on the box" in told
     assert "`upsample --no-ui --box h100` goes on" in told
     assert "`upsample queue reassign --from h100 --box a100` gives what it has to a100" in told
+
+
+def test_the_end_goes_through_the_jobs_once() -> None:
+    """Of a batch of 100,000, each time would be seconds."""
+
+    class Read(list[Job]):
+        times = 0
+
+        def __iter__(self) -> Iterator[Job]:
+            self.times += 1
+            return super().__iter__()
+
+    jobs = Read([job(1, state=State.SENT), job(2, state=State.DONE)])
+    BatchReport().conclude(jobs)
+    assert jobs.times == 1
 
 
 def test_a_second_answer_is_said(capsys: pytest.CaptureFixture[str]) -> None:
