@@ -61,7 +61,7 @@ _HEAR_SECONDS = 20.0
 _LOOK_SECONDS = 1.0
 """Seconds between two looks at the own engine."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
-"""Seconds until a server that is away is asked again; each time twice as long."""
+"""Seconds until a server that is away is asked again, or a killed one is started; each time twice as long."""
 _PAUSE = 30.0
 _LEASE_SECONDS = 90.0
 """A replica that no driver has asked for so long ends: nobody can reach it, and its GPU is needed."""
@@ -245,10 +245,21 @@ class ReplicaHost:
                 pause = _PAUSE
             except (EngineError, OSError, BadRequest) as error:
                 away = error if isinstance(error, EngineAway) else None
-                pause = (away and away.retry_after) or _PAUSE
+                pause = self._pause_after(away)
                 words = _full_disk_words(error, self._setup.root) or str(error).partition("\n")[0]
                 self._enter(Phase.FAILED, words, pause, bool(away and away.for_good))
             await asyncio.sleep(pause)
+
+    def _pause_after(self, away: EngineAway | None) -> float:
+        """Seconds until the next try after one that failed."""
+        if away is None:
+            return _PAUSE
+        if away.retry_after is not None:
+            return away.retry_after
+        # Nothing speaks against another start at once: as a rule, something has killed the server.
+        pause = self._pause
+        self._pause = min(2 * pause, _LONGEST_PAUSE)
+        return pause
 
     async def _make_ready(self) -> None:
         engine = self._engine
