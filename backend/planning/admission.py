@@ -139,12 +139,16 @@ class Places:
         self._store = store
         self._force = force
         self._links: dict[Path, str] = {}
+        self._troubles: dict[Path, str] = {}
+        """Why each of the files that were asked for last cannot be written; empty where it can."""
 
     def find(self, specs: Iterable[Spec]) -> Assessment:
         """Make the orders for these specs, as `find_places` does."""
         accepted: list[AdmittedSpec] = []
         refused: list[RefusedSpec] = []
-        troubles: dict[Path, str] = {}
+        troubles = self._troubles
+        for earlier in tuple(troubles)[: -self._candidates]:
+            del troubles[earlier]  # the last ones may hold the next specs, too
         for spec in specs:
             kept: list[Order] = []
             for candidate in range(self._candidates):

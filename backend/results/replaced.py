@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from backend.results.review import decisions_at
-from backend.store import Order, Store
+from backend.store import Job, Order, Store
 
 
 def results_replaced_by(store: Store, orders: Iterable[Order]) -> list[int]:
@@ -13,18 +15,29 @@ def results_replaced_by(store: Store, orders: Iterable[Order]) -> list[int]:
 
     A result that is held takes nobody's place before it is accepted. Blocks.
     """
-    found: dict[int, None] = {}
+    keys: defaultdict[Path, dict[int, str]] = defaultdict(dict)
     for order in orders:
-        if order.held or not order.destination.exists():
+        if not order.held:
+            keys[order.destination][order.entry] = order.key
+    return [
+        number
+        for file, of_file in keys.items()
+        if file.exists()
+        for number in _replaced_in(store, file, of_file)
+    ]
+
+
+def _replaced_in(store: Store, file: Path, keys: Mapping[int, str]) -> Iterator[int]:
+    """Yield the jobs whose accepted results are in a file; `keys` are those of its orders, by entry."""
+    candidates: defaultdict[int, list[Job]] = defaultdict(list)
+    for job in store.candidates_in(file, keys):
+        candidates[job.entry].append(job)
+    for entry, jobs in candidates.items():
+        if all(job.key == keys[entry] for job in jobs):
             continue
-        jobs = store.candidates_for(order.destination, order.entry)
-        if any(job.key != order.key for job in jobs):
-            found |= {
-                job.number: None
-                for job, decision in decisions_at(store, order.destination, jobs)
-                if decision.is_wanted and job.key != order.key
-            }
-    return list(found)
+        for job, decision in decisions_at(store, file, jobs):
+            if decision.is_wanted and job.key != keys[entry]:
+                yield job.number
 
 
 def words_on_replaced(replaced: Sequence[int]) -> str:

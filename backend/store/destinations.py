@@ -93,10 +93,15 @@ class Destinations(Jobs, Decisions):
 
     def candidates_for(self, file: Path, entry: int) -> list[Job]:
         """Return the jobs whose results may be written to this entry of a file, oldest first."""
+        return self.candidates_in(file, [entry])
+
+    def candidates_in(self, file: Path, entries: Iterable[int]) -> list[Job]:
+        """Return the jobs whose results may be written to these entries of a file, oldest first."""
         path = stored_path(file)
         return self._select(
-            "(choice = ? OR (destination = ? AND choice IS NULL)) AND entry = ?", path, path, entry
-        )
+            f"(choice = ? OR (destination = ? AND choice IS NULL)) AND entry IN {EACH}",
+            path, path, array(entries),
+        )  # fmt: skip
 
     def with_destination(self, destination: Path) -> list[Job]:
         """Return the jobs whose results go into one file, by entry: for each entry the one requested last.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +12,12 @@ import pytest
 from backend.commands import queue_specs as queueing
 from backend.commands.queue_specs import queue_specs
 from backend.config import Settings, check_layers
+from backend.planning import admission
 from backend.planning.orders import Batch, make_jobs, same_frames_together
 from backend.results.review import deliver
 from backend.specs.model import Spec, SpecFormat
 from backend.specs.scan import scan
-from backend.store import Order, Store
+from backend.store import Job, Order, Store
 from tests.backend.commands.running_commands import Capsys
 from tests.support.finished_jobs import Finisher
 
@@ -178,3 +179,33 @@ def test_accepted_results_that_others_will_replace_are_told_before(
     queue_specs(specs, files, store, replace(same, seed=5), settings)
     told = capsys.readouterr().err
     assert f"4 accepted results will be replaced; `upsample results accept {first.number}`" in told
+
+
+def test_the_entries_of_one_file_are_looked_up_together(
+    store: Store,
+    batch: Batch,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each by itself, 100,000 in one file would be compared with 100,000 others."""
+    looked: list[Path] = []
+    read: list[Path] = []
+    candidates, check = store.candidates_in, admission.check_destination
+
+    def candidates_in(file: Path, entries: Iterable[int]) -> list[Job]:
+        looked.append(file)
+        return candidates(file, entries)
+
+    def check_destination(store: Store, path: Path, source: Path, *, force: bool) -> None:
+        read.append(path)
+        check(store, path, source, force=force)
+
+    monkeypatch.setattr(store, "candidates_in", candidates_in)
+    monkeypatch.setattr(admission, "check_destination", check_destination)
+    batch.save_dir.mkdir()
+    (batch.save_dir / "many.txt").write_text("dusk")
+    entries = [replace(spec, file=Path("many.txt"), entry=n) for n, spec in enumerate(_specs(7))]
+    specs = [*entries, *_specs(2)]
+    queue_specs(specs, [Path("many.txt")], store, replace(batch, force=True), settings)
+    assert [path.name for path in looked] == ["many.txt"] * 3, "once a portion"
+    assert [path.name for path in read] == ["many.txt", "0.txt", "1.txt"], "once"
