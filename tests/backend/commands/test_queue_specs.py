@@ -14,6 +14,7 @@ from backend.commands.queue_specs import queue_specs
 from backend.config import Settings, check_layers
 from backend.planning import admission
 from backend.planning.orders import Batch, make_jobs, same_frames_together
+from backend.results import writing
 from backend.results.review import deliver
 from backend.specs.model import Spec, SpecFormat
 from backend.specs.scan import scan
@@ -190,7 +191,7 @@ def test_the_entries_of_one_file_are_looked_up_together(
     """Each by itself, 100,000 in one file would be compared with 100,000 others."""
     looked: list[Path] = []
     read: list[Path] = []
-    candidates, check = store.candidates_in, admission.check_destination
+    candidates, check = store.candidates_in, writing.check_destination
 
     def candidates_in(file: Path, entries: Iterable[int]) -> list[Job]:
         looked.append(file)
