@@ -11,7 +11,6 @@ import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
 from hashlib import sha256
 from types import MappingProxyType
 
@@ -29,6 +28,14 @@ class Arrangement(Enum):
     LINES = "one file, with an object on each line"
     ARRAY = "one file, a list of objects"
     TABLE = "one file, a table"
+
+
+_ENDINGS = {
+    Arrangement.FILES: ".json",
+    Arrangement.LINES: ".jsonl",
+    Arrangement.ARRAY: ".json",
+    Arrangement.TABLE: ".csv",
+}
 
 
 class Takes(Enum):
@@ -70,11 +77,7 @@ class Format:
     @property
     def suffix(self) -> str:
         """The ending of its files."""
-        if self.name is SpecFormat.TEXT:
-            return ".txt"
-        return {Arrangement.LINES: ".jsonl", Arrangement.TABLE: ".csv"}.get(
-            self.arrangement, ".json"
-        )
+        return ".txt" if self.name is SpecFormat.TEXT else _ENDINGS[self.arrangement]
 
     @property
     def is_one_file(self) -> bool:
@@ -231,17 +234,8 @@ def format_named(name: str) -> Format:
 
 def _laid_out(members: Mapping[str, Json], indent: str) -> str:
     # The standard library's own layout takes five times as long.
-    spelled = (
-        f'{indent}"{key}": {_spelled(value) if isinstance(value, str) else json_spelled(value)}'
-        for key, value in members.items()
-    )
+    spelled = (f'{indent}"{key}": {json_spelled(value)}' for key, value in members.items())
     return ",\n".join(spelled)
-
-
-@lru_cache(maxsize=4_096)
-def _spelled(text: str) -> str:
-    """Write a text as JSON. The same prompts come with each clip."""
-    return json_spelled(text)
 
 
 def _row(cells: list[Json]) -> str:

@@ -28,6 +28,8 @@ _NOT_FOR_PAGES = re.compile(
 """The same, and the code points that are no characters."""
 _RAW_IN_JSON = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """Characters that are valid in JSON, but harmful in a terminal or an editor."""
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+"""`json.dumps` makes a new one for each value, which takes longer than a short value itself."""
 
 
 def quoted(text: str) -> str:
@@ -70,10 +72,15 @@ def json_spelled(value: Json, indent: str | int | None = None, compact: bool = F
 
     Lone surrogates, which no file can contain, become U+FFFD.
     """
+    if indent is None and not compact:
+        text = _ENCODER.encode(value)
+        if text.isprintable():  # then nothing of the kinds below is in it
+            return text
+    else:
+        separators = (",", ":") if compact else None
+        text = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators)
     from remote.protocol import well_formed
 
-    separators = (",", ":") if compact else None
-    text = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators)
     return well_formed(_RAW_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
