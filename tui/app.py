@@ -1,5 +1,7 @@
 """The terminal app. It owns what outlives a page: the settings, the queue's runner, and what was heard of
 jobs and boxes.
+
+What the first frame does not show is imported when it is needed, because the user waits for that frame.
 """
 
 from __future__ import annotations
@@ -9,46 +11,36 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.signal import Signal
 
-from backend.config import Settings, user_file
+from backend.config.places import user_file
 from backend.errors import UpsampleError
-from backend.events import (
-    BoxLog,
-    DispatcherChanged,
-    EstimateCorrected,
-    Event,
-    JobStarted,
-    LinkChanged,
-    LinkState,
-    QueueChanged,
-)
-from tui.dialogs.demo import make_demo
-from tui.log.recorder import LogRecorder
 from tui.shell.defects import TellsDefects, describe_defect
 from tui.shell.desk import Desk
 from tui.shell.pages import PAGES
-from tui.shell.personal_app import PersonalApp
 from tui.shell.steady_app import CHANGES
+from tui.shell.two_step_app import PAINTED_WITHIN, TwoStepApp
 from tui.shell.work import start_work
 from tui.state.asker import AppAsker
-from tui.state.live import Live
 from tui.state.memory import Memory
-from tui.state.notices import notice_of
 from tui.text import one_line, paragraphs
 from tui.widgets.own_keys import key_of, named_keys
 from tui.widgets.page import Page
 
 if TYPE_CHECKING:
+    from backend.config import Settings
     from backend.dispatch.runs.runner import QueueRunner
+    from backend.events import Event
     from backend.store import Store
     from tui.dialogs.first_run import Begin
+    from tui.log.recorder import LogRecorder
     from tui.send.draft import Chosen, ToSend
+    from tui.state.live import Live
 
 _THREADS = 32
 """Threads of the default executor. Some of them stay as long as the app (watching files, planning), and
@@ -56,8 +48,6 @@ others hang for long (a dead disk). With asyncio's own count, six on two cores, 
 for them."""
 LIVE_HZ = 12
 """How many times a second pages are told of news, at most."""
-_PAINTED_WITHIN = 1.0
-"""Seconds until the queue is opened, whether or not specs are shown."""
 ASK_AGAIN_SECONDS = 300.0
 """Seconds after an unanswered question until it is put again."""
 
@@ -76,7 +66,7 @@ _LOOKS: list[str | PurePath] = [
 style sheets are parsed again."""
 
 
-class UpsampleApp(TellsDefects, PersonalApp):
+class UpsampleApp(TellsDefects, TwoStepApp):
     """The app that `upsample` opens without `--no-ui`. `AppHost` describes what pages use of it."""
 
     TITLE = "upsample"
@@ -97,11 +87,7 @@ class UpsampleApp(TellsDefects, PersonalApp):
     )
 
     def __init__(self, desk: Desk) -> None:
-        super().__init__()
-        self.desk = desk
-        self.settings = desk.settings
-        self.live = Live()
-        self.recorder = LogRecorder(self.live)
+        super().__init__(desk)
         self.live_changed: Signal[None] = Signal(self, "live_changed")
         self.settings_changed: Signal[Settings] = Signal(self, "settings_changed")
         self.runner: QueueRunner | None = None
@@ -113,22 +99,36 @@ class UpsampleApp(TellsDefects, PersonalApp):
         self.memory = Memory.load(desk.memory)
         self.to_review: tuple[Path, int] | None = None
         self.first_frame = asyncio.Event()
-        self.specs_shown = asyncio.Event()
         self._shown = (0, 0)
-        for name, make in PAGES.items():
-            self.add_mode(name, partial(make, desk))
+        for name in PAGES:
+            self.add_mode(name, partial(self._make_page, name))
+
+    @cached_property
+    def live(self) -> Live:
+        """What happens at the moment."""
+        from tui.state.live import Live
+
+        return Live()
+
+    @cached_property
+    def recorder(self) -> LogRecorder:
+        """Collects the lines of the log."""
+        from tui.log.recorder import LogRecorder
+
+        return LogRecorder(self.live)
+
+    def _make_page(self, name: str) -> Page:
+        return PAGES[name](self.desk)
 
     @property
     def pages(self) -> tuple[str, ...]:
         return tuple(PAGES)
 
     def on_mount(self) -> None:
-        """Show the specs, and open the queue only after them."""
+        """Show the specs, and all else only after them."""
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
-        if self.desk.log_file is not None:
-            self.recorder.open_file(self.desk.log_file, self._tell_of_log_file)
-        self.take_up_habits()
-        self.watch_config()
+        self.take_up_themes()
+        self.begin()
         page = self.memory.recall("page", self.DEFAULT_MODE)
         if page in PAGES and not self.desk.source.paths:
             self.switch_mode(page)
@@ -138,6 +138,11 @@ class UpsampleApp(TellsDefects, PersonalApp):
             self.push_screen(FirstRunScreen(), self._begin)
         if not self.desk.source.paths:
             self.specs_shown.set()
+
+    def take_up_rest(self) -> None:
+        """Begin to write the log and to tell pages of news, and open the queue."""
+        if self.desk.log_file is not None:
+            self.recorder.open_file(self.desk.log_file, self._tell_of_log_file)
         self.set_interval(1 / LIVE_HZ, self._tell_pages)
         if self.desk.queue is not None:
             # A worker of the app: jobs go on whatever page is shown.
@@ -152,7 +157,8 @@ class UpsampleApp(TellsDefects, PersonalApp):
     def on_unmount(self) -> None:
         """Save how the app was left, and let the log lines reach their file."""
         self.memory.save()
-        self.recorder.close()
+        if self.is_whole:
+            self.recorder.close()
 
     def action_page(self, name: str) -> None:
         """Go to another page, which is as the user left it."""
@@ -227,6 +233,15 @@ class UpsampleApp(TellsDefects, PersonalApp):
 
     def hear(self, event: Event) -> None:
         """Take note of an event of a box or a job. Pages are told of news several times a second."""
+        from backend.events import (
+            BoxLog,
+            DispatcherChanged,
+            EstimateCorrected,
+            JobStarted,
+            QueueChanged,
+        )
+        from tui.state.notices import notice_of
+
         if isinstance(event, QueueChanged):
             start_work(self, partial(self._learn, event.jobs))
         elif isinstance(event, DispatcherChanged):
@@ -266,7 +281,8 @@ class UpsampleApp(TellsDefects, PersonalApp):
         """Work on the queue for as long as the app is open."""
         # SSH takes its time to import, and nobody waits for it before the first paint.
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.specs_shown.wait(), _PAINTED_WITHIN)
+            await asyncio.wait_for(self.specs_shown.wait(), PAINTED_WITHIN)
+        from backend.events import LinkChanged, LinkState
         from tui.state.queue_session import queue_session
 
         try:
@@ -307,6 +323,8 @@ class UpsampleApp(TellsDefects, PersonalApp):
         self.set_timer(ASK_AGAIN_SECONDS, self._try_stopped_again)
 
     def _try_stopped_again(self) -> None:
+        from backend.events import LinkState
+
         for name, box in self.live.boxes.items():
             if box.link is LinkState.STOPPED and self.runner is not None:
                 self.runner.try_again(name)
@@ -351,6 +369,8 @@ class UpsampleApp(TellsDefects, PersonalApp):
     def action_open_demo(self) -> None:
         """Draw three clips in a thread, and list their specs."""
 
+        from tui.dialogs.demo import make_demo
+
         def make() -> None:
             try:
                 folder = make_demo()
@@ -377,7 +397,7 @@ class UpsampleApp(TellsDefects, PersonalApp):
         self.desk = replace(self.desk, source=source, settings=self.settings)
         self.switch_mode("settings")
         self.remove_mode("specs")
-        self.add_mode("specs", partial(PAGES["specs"], self.desk))
+        self.add_mode("specs", partial(self._make_page, "specs"))
         self.action_page("specs")
 
     def _tell_pages(self) -> None:

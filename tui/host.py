@@ -32,8 +32,6 @@ class AppHost(Protocol):
     settings: Settings
     """The settings that hold now."""
     settings_changed: Signal[Settings]
-    live: Live
-    recorder: LogRecorder
     live_changed: Signal[None]
     """Is published when `live` or `recorder` have something new, several times a second at most."""
     runner: QueueRunner | None
@@ -61,6 +59,21 @@ class AppHost(Protocol):
     @property
     def pages(self) -> Sequence[str]:
         """The names of the pages, in the order of their keys."""
+
+    @property
+    def live(self) -> Live:
+        """What happens at the moment."""
+
+    @property
+    def recorder(self) -> LogRecorder:
+        """Collects the lines of the log."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the settings are read, and with them everything that the first frame did without."""
+
+    async def make_whole(self) -> None:
+        """Read the settings and the like, unless that is done. The app ends if they cannot be read."""
 
     def change_settings(self, settings: Settings) -> None:
         """Use these settings from now on."""

@@ -14,13 +14,15 @@ import operator
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from backend.planning.plan import Plan
 from backend.specs.model import Kind, Mode, Spec, SpecFormat
 from backend.specs.quoting import printable
 from backend.store import State
 from backend.tokens import Verdict
+
+if TYPE_CHECKING:
+    from backend.planning.plan import Plan
 
 
 class FilterSubject(Protocol):

@@ -18,11 +18,11 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-import platformdirs
 from pydantic import ValidationError
 
 from backend.config.config_table import LEAST_MAX_TOKENS, MOST_MAX_TOKENS
 from backend.config.near_misses import meant_setting
+from backend.config.places import LOCAL_FILE, user_file
 from backend.config.profiles import AUTO, load_profile
 from backend.config.profiles.fitting import Changes, profiles_by_kind
 from backend.config.settings import (
@@ -37,9 +37,6 @@ from backend.errors import ConfigError
 from backend.files import read_regular
 
 Table = dict[str, object]
-
-LOCAL_FILE = Path("config.toml")
-"""The config file in the working directory."""
 
 _ENVIRONMENT = "UPSAMPLE_"
 _IN_ENVIRONMENT = {
@@ -184,11 +181,6 @@ def shipped_text() -> str:
         return packaged.read_text("utf-8")
     # In a checkout, the file is in the top folder.
     return Path(__file__).parents[2].joinpath("config.toml").read_text("utf-8")
-
-
-def user_file() -> Path:
-    """Return the path of the user's own config.toml, which need not exist."""
-    return platformdirs.user_config_path("upsample") / "config.toml"
 
 
 def settings_to_queue(settings: Upsampling, *, follows_server: bool) -> str:

@@ -7,7 +7,7 @@ from textual.content import Content
 from backend.events import LinkState
 from backend.store import State
 from backend.tokens import NEAR_MEANS
-from tui.queue.job_states import shown_state
+from tui.queue.state_signs import shown_state
 from tui.settings.rows import OVERRULED
 from tui.text import CHOSEN
 from tui.tokens.verdicts import Standing

@@ -9,11 +9,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.widget import Widget
 
 from backend.sizes import Size
-from backend.video.thumbnails import Thumbnail, fit_within
+
+if TYPE_CHECKING:
+    from backend.video.thumbnails import Thumbnail
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,8 @@ class PixelGraphics:
 
     def fill(self, source: Size, columns: int, lines: int) -> Size:
         """Return the size in pixels in which a picture of this shape fills so many cells."""
+        from backend.video.thumbnails import fit_within
+
         room = Size(columns * self.cell.width, lines * self.cell.height)
         return fit_within(source, room)
 

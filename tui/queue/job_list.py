@@ -15,9 +15,9 @@ from textual.message import Message
 from textual.widget import Widget
 
 from tui.queue.columns import cells, headings, lay_out, name_of
-from tui.queue.job_states import COLOURS
 from tui.queue.job_text import queue_title
 from tui.queue.listing import JobListing
+from tui.queue.state_signs import COLOURS
 from tui.text import MUTED
 from tui.widgets.own_keys import named_keys
 from tui.widgets.plain_text import PlainText

@@ -1,19 +1,25 @@
-"""An app that announces what happens while the user looks elsewhere: by the terminal, or by a command."""
+"""An app that announces what happens while the user looks elsewhere: by the terminal, or by a command.
+
+What announces is imported with the first event: the first paint does not wait for it.
+"""
 
 from __future__ import annotations
 
 import os
 from functools import partial
+from typing import TYPE_CHECKING
 
 from textual import events
 
-from backend.announcing import Announcer, BatchWatch
-from backend.config import Settings
-from backend.events import Event
 from backend.specs.quoting import printable
 from tui.shell.steady_app import SteadyApp
 from tui.shell.work import start_work
 from tui.text import paragraphs
+
+if TYPE_CHECKING:
+    from backend.announcing import BatchWatch
+    from backend.config import Settings
+    from backend.events import Event
 
 _SAVE_TITLE = "\x1b[22;2t"
 _RESTORE_TITLE = "\x1b[23;2t"
@@ -31,6 +37,8 @@ class AnnouncingApp(SteadyApp):
 
     def announce_if_worth(self, event: Event) -> None:
         """Announce the event if it ends a batch or needs the user, and the user may look elsewhere."""
+        from backend.announcing import BatchWatch
+
         if self._batch is None:
             self._batch = BatchWatch(self.settings.announce.after)
         sentence = self._batch.hear(event)
@@ -38,6 +46,8 @@ class AnnouncingApp(SteadyApp):
             start_work(self, partial(self._announce, sentence))
 
     async def _announce(self, sentence: str) -> None:
+        from backend.announcing import Announcer
+
         if not self._has_title:
             self._write(_SAVE_TITLE)
             self._has_title = True

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Desk:
     """The settings, specs, queue and files that the app works with."""
 
-    settings: Settings
-    """The settings that hold when the app starts."""
+    settings: Settings | None
+    """The settings that hold when the app starts; None before they are read, see `fill`."""
     reload: Callable[[], Settings]
     """Reads the settings again, with the changes of the command line. Blocks; raises ConfigError."""
     source: SpecSource
@@ -50,3 +50,6 @@ class Desk:
     """The folder of the user's themes; None for an app without."""
     memory: Path | None = None
     """The file that remembers how the app was left; None remembers nothing."""
+    fill: Callable[[Desk], Desk] | None = None
+    """Reads the settings, and adds what the first frame does without. Blocks; raises ConfigError. None if
+    nothing is missing."""

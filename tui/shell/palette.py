@@ -8,7 +8,7 @@ from functools import partial
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
-from backend.config import user_file
+from backend.config.places import user_file
 from tui.text import one_line
 from tui.themes import OFFERED
 

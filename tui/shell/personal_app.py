@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from textual.app import SystemCommand
 from textual.screen import Screen
 from textual.worker import Worker
 
-from backend.config import LOCAL_FILE, Settings, user_file
+from backend.config.places import LOCAL_FILE, user_file
 from backend.errors import ConfigError, UpsampleError
 from tui.shell.announcing_app import AnnouncingApp
 from tui.shell.config_watch import ConfigWatch
 from tui.shell.desk import Desk
 from tui.shell.palette import list_commands
-from tui.shell.user_themes import read_themes
 from tui.shell.work import Work, start_work
 from tui.state.memory import Memory
 from tui.text import paragraphs
 from tui.themes import DARK, HIGH_CONTRAST
 from tui.widgets.own_keys import use_own_keys
+
+if TYPE_CHECKING:
+    from backend.config import Settings
+    from tui.shell.user_themes import ReadTheme
 
 _LOOK_SECONDS = 2.0
 """Seconds between two looks at the config files."""
@@ -33,12 +37,15 @@ class PersonalApp(AnnouncingApp):
     desk: Desk
     memory: Memory
 
-    def take_up_habits(self) -> None:
-        """Use the keys of the user's config, and the theme that was used last."""
+    def take_up_keys(self) -> None:
+        """Use the keys of the user's config."""
         self.set_keymap(dict(self.desk.keymap))
         use_own_keys(self.desk.keymap)
+
+    def take_up_themes(self) -> None:
+        """Use the theme that was used last, which may be one of the user's own."""
         self.register_theme(HIGH_CONTRAST)
-        for theme in () if self.desk.themes is None else read_themes(self.desk.themes):
+        for theme in self._own_themes():
             if isinstance(theme, ConfigError):
                 told = paragraphs(str(theme))
                 self.notify(told, title="A theme", severity="warning", markup=False)
@@ -46,6 +53,14 @@ class PersonalApp(AnnouncingApp):
                 self.register_theme(theme)
         self.action_use_theme(self.memory.recall("theme", DARK))
         self.theme_changed_signal.subscribe(self, lambda theme: self.remember("theme", theme.name))
+
+    def _own_themes(self) -> Iterable[ReadTheme]:
+        if self.desk.themes is None or not self.desk.themes.is_dir():
+            return ()
+        # Most users have none, and reading them takes the import of what checks settings.
+        from tui.shell.user_themes import read_themes
+
+        return read_themes(self.desk.themes)
 
     def watch_config(self) -> None:
         """Take up what changes in the config files while the app is open."""

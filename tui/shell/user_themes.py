@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
-from backend.config import user_file
 from backend.config.validation import first_complaint
 from backend.errors import ConfigError
 
@@ -47,12 +46,11 @@ class _UserTheme(BaseModel):
         return value
 
 
-def themes_folder() -> Path:
-    """Return the folder of the user's themes, which need not exist."""
-    return user_file().parent / "themes"
+ReadTheme = Theme | ConfigError
+"""A theme, or why a file is none."""
 
 
-def read_themes(folder: Path) -> Iterator[Theme | ConfigError]:
+def read_themes(folder: Path) -> Iterator[ReadTheme]:
     """Yield the theme of each TOML file, which has the file's name; an error for a file that is no theme."""
     for file in sorted(folder.glob("*.toml"))[:_MOST]:
         try:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from backend.planning.plan import Plan
 from backend.specs.model import kind_text
-from tui.queue.job_states import shown_state
+from tui.queue.state_signs import shown_state
 from tui.specs.rows import Column, FolderGroup, Row, SortOrder
 from tui.text import cut_apart, cut_middle, left, one_line, right
 from tui.tokens.budget_text import small_bar
 from tui.tokens.verdicts import Standing, standing
 from tui.widgets.row_list import GUTTER, Piece
+
+if TYPE_CHECKING:
+    from backend.planning.plan import Plan
 
 _PROMPT = 24
 _FORMAT = 18

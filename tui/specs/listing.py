@@ -10,11 +10,11 @@ import operator
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backend.catalog.catalog import same_specs
 from backend.catalog.filter import Filter, choose, parse_filter
 from backend.planning.history import LatestJob, SpecKey, spec_key
-from backend.planning.plan import Plan
 from backend.specs.model import BrokenSpec, Skipped, Spec
 from backend.specs.reading import Finding
 from tui.specs.marks import Marks
@@ -32,6 +32,9 @@ from tui.specs.rows import (
     sort_rows,
     specs_of,
 )
+
+if TYPE_CHECKING:
+    from backend.planning.plan import Plan
 
 _MANY = 5_000
 """From so many rows on, the list is not sorted again for every few new rows."""

@@ -1,14 +1,16 @@
 """The first screen: which specs there are, what each costs, and whether it fits.
 
-Dialogs are imported when they are opened: the first paint does not wait for them.
+The first paint waits for nothing but the list. What stands beside it comes next, and dialogs are imported
+when they are opened.
 """
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import Iterable, Sequence
 from time import monotonic
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -16,21 +18,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
-from backend.config import Settings, Upsampling
 from backend.planning.history import latest_job
 from backend.specs.model import Spec
-from tui.log.tail import LogTail
-from tui.outline.outline_view import OutlineView
-from tui.queue.job_list import QueuePane
-from tui.queue.listing import JobListing
 from tui.shell.desk import Desk
 from tui.shell.work import start_work
 from tui.specs.arranging import ArrangedPage
 from tui.specs.help import HELP
 from tui.specs.rows import Row
 from tui.specs.scanning import FilesRead
-from tui.specs.side_column import WIDTHS, SideColumn
-from tui.specs.spec_detail import SpecDetail
 from tui.specs.spec_list import (
     ColumnHeadings,
     MarksChanged,
@@ -47,11 +42,16 @@ from tui.specs.threads import (
     SpecThreads,
 )
 from tui.specs.title import Progress, empty_text, filter_hint, title_line
+from tui.specs.widths import WIDTHS
 from tui.text import paragraphs
 from tui.widgets.own_keys import named_keys
-from tui.widgets.page import HELP_KEY, FilterInput
+from tui.widgets.page import HELP_KEY, FilterInput, PageFooter
 from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import CurrentChanged
+
+if TYPE_CHECKING:
+    from backend.config import Settings, Upsampling
+    from tui.specs.spec_detail import SpecDetail
 
 _FILTER_EXAMPLES = "words of a name or prompt, fits:no, state:failed, -without …"
 _VERY_MANY = 20_000
@@ -92,8 +92,11 @@ class SpecsScreen(ArrangedPage):
     def __init__(self, desk: Desk) -> None:
         self._source = source = desk.source
         super().__init__(source.cwd)
-        self._desk = desk
-        self._threads = SpecThreads(self, desk)
+        self._threads = SpecThreads(self, source)
+        self._completing = asyncio.Lock()
+        self._is_complete = False
+        """Whether everything is there that stands beside the list."""
+        self._goes_on = False
         self.progress = Progress(ended=not source.paths)
         self._heard = -1
         """The version of `live` that the list shows."""
@@ -101,7 +104,6 @@ class SpecsScreen(ArrangedPage):
         self._next_renewal = 0.0
 
     def compose_body(self) -> ComposeResult:
-        going = JobListing(self.host.live, only_going=True)
         with Horizontal(id="body", classes="body"):
             with Vertical(id="specs"):
                 yield PlainText(id="title")
@@ -110,10 +112,29 @@ class SpecsScreen(ArrangedPage):
                 yield PlainText(id="empty")
                 yield ColumnHeadings(self.listing, self.columns)
                 yield SpecList(self.listing, self.columns, id="list")
-                yield QueuePane(going)
-            yield SpecDetail(self._source.cwd, self._desk.pictures, self._desk.graphics)
-            yield SideColumn(going)
-        yield LogTail()
+            yield Vertical(id="detail-room", classes="detail-column")
+
+    async def complete(self) -> None:
+        """Mount what stands beside the list: the detail, the queue, the last lines of the log."""
+        await self.when_mounted()
+        async with self._completing:
+            if self._is_complete:
+                return
+            from tui.log.tail import LogTail
+            from tui.queue.job_list import QueuePane
+            from tui.queue.listing import JobListing
+            from tui.specs.side_column import SideColumn
+            from tui.specs.spec_detail import SpecDetail
+
+            desk, going = self.host.desk, JobListing(self.host.live, only_going=True)
+            detail = SpecDetail(self._source.cwd, desk.pictures, desk.graphics)
+            with self.app.batch_update():
+                await self.query_one("#detail-room").remove()
+                await self.query_one("#body").mount(detail, SideColumn(going))
+                await self.query_one("#specs").mount(QueuePane(going))
+                await self.mount(LogTail(), before=self.query_one(PageFooter))
+            self._is_complete = True
+        self._show_current()
 
     @property
     def spec_list(self) -> SpecList:
@@ -121,6 +142,8 @@ class SpecsScreen(ArrangedPage):
 
     @property
     def detail(self) -> SpecDetail:
+        from tui.specs.spec_detail import SpecDetail
+
         return self.query_one(SpecDetail)
 
     @property
@@ -143,6 +166,7 @@ class SpecsScreen(ArrangedPage):
             self._threads.start_reading()
         else:
             self.show_listing()
+            self._go_on_once()
 
     def on_unmount(self) -> None:
         self._threads.stop()
@@ -153,8 +177,11 @@ class SpecsScreen(ArrangedPage):
         if store is not None and not self._asked_history:
             self._asked_history = True
             self._threads.read_history(store, None)
-        for pane in self.query(QueuePane):
-            pane.show_jobs()
+        if self._is_complete:
+            from tui.queue.job_list import QueuePane
+
+            for pane in self.query(QueuePane):
+                pane.show_jobs()
         live = self.host.live
         jobs = live.changed_since(self._heard)
         self._heard = live.version
@@ -165,23 +192,33 @@ class SpecsScreen(ArrangedPage):
 
     @on(FilesRead)
     def _take_findings(self, message: FilesRead) -> None:
-        if not self.progress.read:
-            start_work(self, self._go_on_when_drawn)
+        self._go_on_once()
         self._weigh(self.listing.add(message.findings))
         self.progress.read, self.progress.total = message.read, message.total
         self.show_listing()
 
-    async def _go_on_when_drawn(self) -> None:
-        """Start the other work once the first specs are drawn. The vocabulary, SSH and the other files take
-        time, and with it the interpreter's lock.
+    def _go_on_once(self) -> None:
+        """Start the other work once the first specs are drawn. Settings, the vocabulary, SSH and the other
+        files take time, and with it the interpreter's lock.
         """
+        if not self._goes_on:
+            self._goes_on = True
+            start_work(self, self._go_on_when_drawn)
+
+    async def _go_on_when_drawn(self) -> None:
         await self.host.first_frame.wait()
         self.call_after_refresh(self._go_on)
 
     def _go_on(self) -> None:
-        self._threads.start_planning()
         self._threads.note_drawn()
         self.host.specs_shown.set()
+        start_work(self, self._go_on_when_whole)
+
+    async def _go_on_when_whole(self) -> None:
+        await self.host.make_whole()
+        if self.host.is_whole:
+            self.call_later(self.complete)
+            self._threads.start_planning(self.host.settings)
 
     @on(FilesChanged)
     def _take_changes(self, message: FilesChanged) -> None:
@@ -223,6 +260,7 @@ class SpecsScreen(ArrangedPage):
     @on(ScanEnded)
     def _end_scan(self) -> None:
         self.progress.ended = True
+        self._go_on_once()
         if len(self.listing.rows) >= _VERY_MANY:
             # They stay as long as the app; looking through them for garbage again and again costs keys.
             gc.freeze()
@@ -258,8 +296,11 @@ class SpecsScreen(ArrangedPage):
 
     @on(CurrentChanged)
     def _show_current(self) -> None:
-        self.detail.show(self.listing.current)
-        self.query_one(SideColumn).show(self.listing.current)
+        if self._is_complete:
+            from tui.specs.side_column import SideColumn
+
+            self.detail.show(self.listing.current)
+            self.query_one(SideColumn).show(self.listing.current)
         if self.listing.choosing:
             self._show_title()
         if self.progress.ended and self.listing.current is not None:
@@ -347,7 +388,7 @@ class SpecsScreen(ArrangedPage):
         from tui.tokens.screen import TokensScreen
 
         if spec := self.current_or_tell():
-            panel = TokensScreen(spec, self.host.settings, self._desk.counter)
+            panel = TokensScreen(spec, self.host.settings, self.host.desk.counter)
             self.app.push_screen(panel, self._use)
 
     def _use(self, upsampling: Upsampling | None) -> None:

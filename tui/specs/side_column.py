@@ -10,13 +10,8 @@ from tui.queue.job_list import QueuePane
 from tui.queue.listing import JobListing
 from tui.specs.detail_text import describe_sizes
 from tui.specs.rows import Row
-from tui.widgets import page
 from tui.widgets.plain_text import PlainText
 
-HAS_ROOM = "-three-columns"
-"""The class of a screen that is wide enough for the column."""
-WIDTHS = [*page.WIDTHS, (180, HAS_ROOM)]
-"""The widths from which a page with the column changes."""
 _PADDING = 2
 """Cells left and right of the table, as the style sheet has them."""
 

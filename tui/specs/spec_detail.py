@@ -25,7 +25,7 @@ from tui.specs.detail_text import (
     outline_of,
 )
 from tui.specs.rows import Row
-from tui.specs.side_column import HAS_ROOM
+from tui.specs.widths import HAS_ROOM
 from tui.widgets.plain_text import PlainText
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class SpecDetail(VerticalScroll, can_focus=True):
     def __init__(
         self, cwd: Path, pictures: PictureBook | None, graphics: PixelGraphics | None = None
     ) -> None:
-        super().__init__()
+        super().__init__(classes="detail-column")
         self._pictures = pictures
         self._graphics = graphics
         self._cwd = cwd

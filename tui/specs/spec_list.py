@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.queue.job_states import COLOURS
+from tui.queue.state_signs import COLOURS
 from tui.specs.columns import (
     ColumnChoice,
     SpecColumns,

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -18,15 +19,15 @@ from textual.screen import Screen
 from textual.worker import get_current_worker
 
 from backend.catalog.catalog import Changes
-from backend.config import Settings
 from backend.errors import QueueError, UpsampleError
 from backend.planning.history import LatestJob, SpecKey, latest_jobs, own_results
-from tui.shell.desk import Desk
-from tui.specs.planning import MadePlan, PlanQueue, make_plans
+from tui.host import host_of
+from tui.specs.planning import MadePlan, PlanQueue, PromptPlanner, make_plans
 from tui.specs.rows import Row
-from tui.specs.scanning import read_files
+from tui.specs.scanning import SpecSource, read_files
 
 if TYPE_CHECKING:
+    from backend.config import Settings
     from backend.store import Store
 
 
@@ -70,10 +71,10 @@ class PlanningStopped(Message):
 class SpecThreads:
     """The threads of one page. They end with it."""
 
-    def __init__(self, screen: Screen[None], desk: Desk) -> None:
+    def __init__(self, screen: Screen[None], source: SpecSource) -> None:
         self._screen = screen
-        self._desk = desk
-        self._planner = desk.make_planner(desk.settings)
+        self._source = source
+        self._planner: PromptPlanner | None = None
         self._queue = PlanQueue()
         self._planning = False
         self._stop = Event()
@@ -87,10 +88,16 @@ class SpecThreads:
         """Note that the first specs are drawn, so that the others may be read."""
         self._drawn.set()
 
-    def start_planning(self) -> None:
+    def start_planning(self, settings: Settings) -> None:
         """Plan the specs that wait, and those that are added later."""
         self._planning = True
-        self._screen.run_worker(self._plan, thread=True, group="plan", exit_on_error=False)
+        if self._planner is None:
+            self._planner = self._make_planner(settings)
+        plan = partial(self._plan, self._planner)
+        self._screen.run_worker(plan, thread=True, group="plan", exit_on_error=False)
+
+    def _make_planner(self, settings: Settings) -> PromptPlanner:
+        return host_of(self._screen).desk.make_planner(settings)
 
     def read_history(self, store: Store, files: frozenset[Path] | None) -> None:
         """Read how earlier jobs ended, and which of these files are results of ours; None stands for all
@@ -110,9 +117,9 @@ class SpecThreads:
         self._queue.close()
         self._queue = PlanQueue()
         self.weigh(rows, in_sight)
-        self._planner = self._desk.make_planner(settings)
+        self._planner = self._make_planner(settings)
         if self._planning:
-            self.start_planning()
+            self.start_planning(settings)
 
     def weigh(self, rows: Iterable[Row], in_sight: Iterable[int]) -> None:
         """Add these specs to those that are to be planned, and begin with those in sight."""
@@ -136,12 +143,12 @@ class SpecThreads:
     def _read(self) -> None:
         worker = get_current_worker()
         post = self._screen.post_message
-        read_files(self._desk.source, post, lambda: worker.is_cancelled, self._drawn)
+        read_files(self._source, post, lambda: worker.is_cancelled, self._drawn)
         post(ScanEnded())
-        for changes in self._desk.source.changes(self._stop):
+        for changes in self._source.changes(self._stop):
             post(FilesChanged(changes))
 
-    def _plan(self) -> None:
+    def _plan(self, planner: PromptPlanner) -> None:
         queue = self._queue
 
         def post(plans: tuple[MadePlan, ...]) -> None:
@@ -149,7 +156,7 @@ class SpecThreads:
                 self._screen.post_message(PlansMade(plans))
 
         try:
-            make_plans(queue, self._planner, post)
+            make_plans(queue, planner, post)
         except UpsampleError as error:
             if queue is self._queue:
                 self._screen.post_message(PlanningStopped(error))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from backend.planning.plan import Plan
+if TYPE_CHECKING:
+    from backend.planning.plan import Plan
 
 
 class Standing(Enum):

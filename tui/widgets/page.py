@@ -5,11 +5,14 @@ A page is the base of a mode, so it stays as it was left while another one is sh
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Input
@@ -30,6 +33,8 @@ WIDTHS = [(0, "-too-narrow"), (SMALLEST[0], "-narrow"), (110, "-wide")]
 _HEIGHTS = [(0, "-too-short"), (SMALLEST[1], "-tall-enough"), (36, "-tall")]
 
 
+OPENS_WITHIN = 5.0
+"""Seconds within which a page has to open."""
 HELP_KEY = Binding("question_mark", "help", "help", key_display="?")
 """The last of each page's keys, so that it stands at the end of the footer."""
 
@@ -67,7 +72,15 @@ class Page(TellsDefects, Screen[None]):
     PANES: ClassVar[tuple[type[Widget], ...]] = ()
     """Other widgets with keys that the help names. Their keys hold while they have the focus."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        # Textual applies all style sheets to a page three times before its first frame: as it is made, when
+        # it is shown and when it hears its size. What is applied last is known from the start.
+        self._css_update_count = self.app._css_update_count
+        self._was_shown = False
+
     def compose(self) -> ComposeResult:
+        self.update_classes(self._breakpoints(self.app.size), update=False)
         yield StatusBar()
         yield from self.compose_body()
         yield PageFooter()
@@ -85,6 +98,29 @@ class Page(TellsDefects, Screen[None]):
 
     def on_mount(self) -> None:
         self.host.live_changed.subscribe(self, lambda _: self.show_live())
+
+    def _on_screen_resume(self, event: events.ScreenResume) -> None:
+        """Leave the styles alone when the page is shown for the first time."""
+        event.refresh_styles = self._was_shown
+        self._was_shown = True
+
+    def _breakpoints(self, size: Size) -> dict[str, bool]:
+        return {
+            name: name in self._get_breakpoint_classes(length, points)
+            for length, points in (
+                (size.width, self.HORIZONTAL_BREAKPOINTS),
+                (size.height, self.VERTICAL_BREAKPOINTS),
+            )
+            for _, name in points
+        }
+
+    async def complete(self) -> None:
+        """Mount what the first frame did without, unless that is done."""
+
+    async def when_mounted(self) -> None:
+        """Wait until the page is there, if it opens just now."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._mounted_event.wait(), OPENS_WITHIN)
 
     @property
     def is_shown(self) -> bool:

@@ -7,8 +7,8 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from tui.host import AppHost, host_of
+from tui.widgets.pages_line import pages_line
 from tui.widgets.plain_text import PlainText
-from tui.widgets.status_text import box_line, limit_line, pages_line
 
 _ROOM_FOR_NAMES = 76
 """The width from which the pages are named beside a box."""
@@ -27,9 +27,13 @@ class StatusBar(Horizontal):
         host.live_changed.subscribe(self, lambda _: self._show(host))
         host.settings_changed.subscribe(self, lambda _: self._show(host))
         self.set_interval(1, lambda: self._count(host))
-        self._show(host)
+        if host.is_whole:
+            self._show(host)
 
     def _show(self, host: AppHost) -> None:
+        # The first frame is without the box and the limit, which are known once the settings are read.
+        from tui.widgets.status_text import box_line, limit_line
+
         name, _ = host.settings.box_named(None)
         live = host.live
         line = box_line(host.settings, live.boxes.get(name), live.clock())
@@ -45,6 +49,6 @@ class StatusBar(Horizontal):
 
     def _count(self, host: AppHost) -> None:
         """Draw the seconds of countdowns, and that a box has become idle."""
-        boxes = host.live.boxes.values()
+        boxes = host.live.boxes.values() if host.is_whole else ()
         if any(box.seconds(0.0) is not None or box.idle_since is not None for box in boxes):
             self._show(host)

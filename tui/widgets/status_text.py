@@ -1,11 +1,8 @@
-"""The state of a link to a box in words and colours, and the parts of the status bar."""
+"""The state of a link to a box in words and colours, and the box and the limit in the status bar."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from textual.content import Content
-from textual.style import Style
 
 from backend.box.idle_model import is_idle
 from backend.box.status_text import LINK_SIGNS, link_words, short_hand_over
@@ -76,22 +73,6 @@ def _idle_text(live: LiveBox | None, box: BoxSettings, now: float) -> str:
 
 def _hand_over_text(live: LiveBox | None) -> str:
     return "" if live is None or live.hand_over is None else short_hand_over(live.hand_over)
-
-
-def pages_line(current: str, pages: Sequence[str], *, slim: bool = False) -> Content:
-    """Return the pages and their keys; with `slim`, only the current page has a name. A click on a page goes
-    there.
-    """
-    names = [
-        str(number) if slim and page != current else f"{number} {page}"
-        for number, page in enumerate(pages, start=1)
-    ]
-    return Content("  ").join(
-        Content.styled(name, "bold $primary")
-        if page == current
-        else Content.styled(name, Style.from_meta({"@click": f"app.page('{page}')"}))
-        for page, name in zip(pages, names, strict=True)
-    )
 
 
 def limit_line(settings: Settings) -> Content:
