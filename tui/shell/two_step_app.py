@@ -85,7 +85,7 @@ class TwoStepApp(PersonalApp):
         """Let what the user types wait until everything is there that it may be meant for."""
         if isinstance(event, events.InputEvent) and not self._ends:
             await self.make_whole()
-            for screen in self.screen_stack:
+            for screen in self.screen_stack if self.is_whole else ():
                 if isinstance(screen, Page):
                     await screen.complete()
         await super().on_event(event)

@@ -118,7 +118,7 @@ class SpecsScreen(ArrangedPage):
         """Mount what stands beside the list: the detail, the queue, the last lines of the log."""
         await self.when_mounted()
         async with self._completing:
-            if self._is_complete:
+            if self._is_complete or not (self.is_mounted and self.is_attached):
                 return
             from tui.log.tail import LogTail
             from tui.queue.job_list import QueuePane
@@ -129,10 +129,15 @@ class SpecsScreen(ArrangedPage):
             desk, going = self.host.desk, JobListing(self.host.live, only_going=True)
             detail = SpecDetail(self._source.cwd, desk.pictures, desk.graphics)
             with self.app.batch_update():
-                await self.query_one("#detail-room").remove()
-                await self.query_one("#body").mount(detail, SideColumn(going))
-                await self.query_one("#specs").mount(QueuePane(going))
-                await self.mount(LogTail(), before=self.query_one(PageFooter))
+                # All at once: in between, the page could close.
+                mounting = (
+                    self.query_one("#detail-room").remove(),
+                    self.query_one("#body").mount(detail, SideColumn(going)),
+                    self.query_one("#specs").mount(QueuePane(going)),
+                    self.mount(LogTail(), before=self.query_one(PageFooter)),
+                )
+                for each in mounting:
+                    await each
             self._is_complete = True
         self._show_current()
 
