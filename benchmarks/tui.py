@@ -38,11 +38,12 @@ _WIDTH = 110
 _LONG = 60.0
 """Seconds that anything may take before the benchmark gives up."""
 _NAME = re.compile(rb"spec_(\d{6})")
-_PLAIN = "import sys; sys.modules['textual_image'] = None; from backend.cli import main; main()"
+PLAIN = "import sys; sys.modules['textual_image'] = None; from backend.cli import main; main()"
 """The command as it is installed: textual-image, an extra that the tests need, asks the terminal what it can,
 and a pty answers nothing."""
-_FEW = 1_000
+FEW = 1_000
 """Specs, as most people have."""
+BARE = ("-m", "benchmarks.bare_textual")
 _BARE = "a bare Textual app, from exec, warm"
 _SIXTH = 5
 """The place of the row whose appearing tells that a filter is drawn; the first may stand there already."""
@@ -70,21 +71,26 @@ def has_name(number: int) -> Callable[[bytes], bool]:
     return lambda drawn: any(int(found) >= number for found in _NAME.findall(drawn))
 
 
+def write_specs(folder: Path, count: int) -> None:
+    """Write `count` specs into one file, specs.json, of which the app keeps an index."""
+    # Without a video: probing one is not what is measured.
+    specs = [
+        {"name": name_of(n), "prompt": f"a quiet harbour {n}", "video_path": ""}
+        for n in range(count)
+    ]
+    file = folder / "specs.json"
+    file.write_text(json.dumps(specs))
+    # A file that was written just now may change unseen, and is not indexed.
+    an_hour_ago = time() - 3600
+    os.utime(file, (an_hour_ago, an_hour_ago))
+
+
 def first_paint(count: int, laps: int) -> Figure:
     """The real command on a file of `count` specs, once the disk is warm."""
     with tempfile.TemporaryDirectory(prefix="upsample-tui-") as name:
         folder = Path(name)
-        # Without a video: probing one is not what is measured.
-        specs = [
-            {"name": name_of(n), "prompt": f"a quiet harbour {n}", "video_path": ""}
-            for n in range(count)
-        ]
-        file = folder / "specs.json"
-        file.write_text(json.dumps(specs))
-        # A file that was written just now may change unseen, and is not indexed.
-        an_hour_ago = time() - 3600
-        os.utime(file, (an_hour_ago, an_hour_ago))
-        command = [sys.executable, "-c", _PLAIN, "specs.json"]
+        write_specs(folder, count)
+        command = [sys.executable, "-c", PLAIN, "specs.json"]
         seconds = []
         # The first lap writes byte code and indexes, and does not count.
         for lap in range(laps + 1):
@@ -103,7 +109,7 @@ def _first_of(count: int) -> str:
 
 def bare_paint(laps: int) -> Figure:
     """A bare app of Textual's: nothing of ours can be quicker."""
-    command = [sys.executable, "-m", "benchmarks.bare_textual"]
+    command = [sys.executable, *BARE]
     seconds = []
     for _ in range(laps + 1):
         with Terminal(command, {}, _HERE) as terminal:
@@ -211,7 +217,7 @@ def _ratios(figures: Sequence[Figure], compared: int) -> list[tuple[str, float]]
         (ours, theirs, "key to repaint"),
         ("the log page: ", "Textual's RichLog: ", "processor time for 100,000 lines"),
     )
-    first = _first_of(_FEW)
+    first = _first_of(FEW)
     ratios = [(f"{a}{what} ÷ {b}…", by_name[a + what] / by_name[b + what]) for a, b, what in pairs]
     return [(f"{first} ÷ {_BARE}", by_name[first] / by_name[_BARE]), *ratios]
 
@@ -220,7 +226,7 @@ def measure(given: argparse.Namespace) -> tuple[list[Figure], list[tuple[str, fl
     """Everything, one after the other, and the ratios."""
     steps: list[Callable[[], list[Figure]]] = [
         lambda: [bare_paint(given.laps)],
-        lambda: [first_paint(_FEW, given.laps)],
+        lambda: [first_paint(FEW, given.laps)],
         lambda: [first_paint(given.specs, given.laps)],
         lambda: keys(OURS, given.specs, given.presses),
         lambda: keys(OURS, given.specs, given.presses, given.lines),

@@ -17,7 +17,7 @@ from tui.widgets.page import Page
 
 @pytest.mark.parametrize("page", [SpecsScreen, QueuePage, LogPage, ReviewPage, SettingsPage])
 def test_each_row_of_the_help_names_keys_that_are_bound(page: type[Page]) -> None:
-    owners: list[type[DOMNode]] = [page, page.LIST, *page.PANES, UpsampleApp]
+    owners: list[type[DOMNode]] = [page, page.LIST, *page.panes(), UpsampleApp]
     rows = [row for rows in {**page.HELP_GROUPS, **EVERYWHERE}.values() for row in rows]
     assert all(spell_keys(row, owners) for row in rows)
 

@@ -9,6 +9,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
 from textual.widgets import Input
 
 from backend.config.external_player import start_player
@@ -48,7 +49,6 @@ class ReviewPage(DecidingPage):
     AUTO_FOCUS = "ReviewList"
     HELP_GROUPS = HELP
     LIST = ReviewList
-    PANES = (OutlineView,)
     CSS_PATH = _LOOKS
     BINDINGS: ClassVar[list[BindingType]] = named_keys(
         "review",
@@ -66,6 +66,10 @@ class ReviewPage(DecidingPage):
         Binding("escape", "back", "back", show=False),
         HELP_KEY,
     )
+
+    @classmethod
+    def panes(cls) -> tuple[type[Widget], ...]:
+        return (OutlineView,)
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)

@@ -54,7 +54,7 @@ def _pages(app: type[App[None]]) -> list[Sequence[type[DOMNode]]]:
 
     pages = (SpecsScreen, QueuePage, LogPage, ReviewPage, SettingsPage)
     panels = ((TokensScreen,), (ReplicasScreen, ReplicaList))
-    panes = ((pane, page, app) for page in pages for pane in page.PANES)
+    panes = ((pane, page, app) for page in pages for pane in page.panes())
     return [*((page, page.LIST, app) for page in pages), *panes, *panels]
 
 

@@ -16,6 +16,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
 from textual.widgets import Input
 
 from backend.planning.history import latest_job
@@ -70,7 +71,6 @@ class SpecsScreen(ArrangedPage):
     AUTO_FOCUS = "SpecList"
     HELP_GROUPS = HELP
     LIST = SpecList
-    PANES = (OutlineView,)
     HORIZONTAL_BREAKPOINTS = WIDTHS
     BINDINGS: ClassVar[list[BindingType]] = named_keys(
         "specs",
@@ -88,6 +88,12 @@ class SpecsScreen(ArrangedPage):
         Binding("escape", "back", "back", show=False),
         HELP_KEY,
     )
+
+    @classmethod
+    def panes(cls) -> tuple[type[Widget], ...]:
+        from tui.outline.outline_view import OutlineView
+
+        return (OutlineView,)
 
     def __init__(self, desk: Desk) -> None:
         self._source = source = desk.source
@@ -167,11 +173,20 @@ class SpecsScreen(ArrangedPage):
         self.set_interval(_RENEW_EVERY, self._renew)
         if self._source.paths:
             self._show_title()
-            self.set_timer(_EMPTY_AFTER, self.show_listing)
             self._threads.start_reading()
+            start_work(self, self._tell_if_empty)
         else:
             self.show_listing()
             self._go_on_once()
+
+    async def _tell_if_empty(self) -> None:
+        # Counted from the first frame, which comes late on a busy machine, as the specs do.
+        await self.host.first_frame.wait()
+        self.set_timer(_EMPTY_AFTER, self._show_if_empty)
+
+    def _show_if_empty(self) -> None:
+        if not self.listing.shown:
+            self.show_listing()
 
     def on_unmount(self) -> None:
         self._threads.stop()
@@ -223,7 +238,8 @@ class SpecsScreen(ArrangedPage):
         await self.host.make_whole()
         if self.host.is_whole:
             self.call_later(self.complete)
-            self._threads.start_planning(self.host.settings)
+            if self._source.paths:
+                self._threads.start_planning(self.host.settings)
 
     @on(FilesChanged)
     def _take_changes(self, message: FilesChanged) -> None:

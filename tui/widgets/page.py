@@ -69,8 +69,11 @@ class Page(TellsDefects, Screen[None]):
     """What the help says about the keys of the page."""
     LIST: ClassVar[type[Widget]]
     """The widget with the keys that move in the page."""
-    PANES: ClassVar[tuple[type[Widget], ...]] = ()
-    """Other widgets with keys that the help names. Their keys hold while they have the focus."""
+
+    @classmethod
+    def panes(cls) -> tuple[type[Widget], ...]:
+        """Return other widgets with keys that the help names. Their keys hold while they have the focus."""
+        return ()
 
     def __init__(self) -> None:
         super().__init__()
@@ -145,7 +148,7 @@ class Page(TellsDefects, Screen[None]):
         """Show the keys."""
         from tui.dialogs.help import HelpScreen
 
-        owners = (type(self), self.LIST, *self.PANES)
+        owners = (type(self), self.LIST, *self.panes())
         self.app.push_screen(HelpScreen(self.app.current_mode, self.HELP_GROUPS, owners))
 
 
