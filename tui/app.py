@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar
 
@@ -38,9 +38,7 @@ if TYPE_CHECKING:
     from backend.events import Event
     from backend.store import Store
     from tui.dialogs.first_run import Begin
-    from tui.log.recorder import LogRecorder
     from tui.send.draft import Chosen, ToSend
-    from tui.state.live import Live
 
 _THREADS = 32
 """Threads of the default executor. Some of them stay as long as the app (watching files, planning), and
@@ -102,20 +100,6 @@ class UpsampleApp(TellsDefects, TwoStepApp):
         self._shown = (0, 0)
         for name in PAGES:
             self.add_mode(name, partial(self._make_page, name))
-
-    @cached_property
-    def live(self) -> Live:
-        """What happens at the moment."""
-        from tui.state.live import Live
-
-        return Live()
-
-    @cached_property
-    def recorder(self) -> LogRecorder:
-        """Collects the lines of the log."""
-        from tui.log.recorder import LogRecorder
-
-        return LogRecorder(self.live)
 
     def _make_page(self, name: str) -> Page:
         return PAGES[name](self.desk)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from textual import events
 
@@ -17,6 +19,10 @@ from tui.shell.desk import Desk
 from tui.shell.personal_app import PersonalApp
 from tui.shell.work import start_work
 from tui.widgets.page import Page
+
+if TYPE_CHECKING:
+    from tui.log.recorder import LogRecorder
+    from tui.state.live import Live
 
 PAINTED_WITHIN = 1.0
 """Seconds until the work that the first specs come before begins, whether or not there are any."""
@@ -36,6 +42,20 @@ class TwoStepApp(PersonalApp):
             self.settings = desk.settings
         self.specs_shown = asyncio.Event()
         self._filling = asyncio.Lock()
+
+    @cached_property
+    def live(self) -> Live:
+        """What happens at the moment."""
+        from tui.state.live import Live
+
+        return Live()
+
+    @cached_property
+    def recorder(self) -> LogRecorder:
+        """Collects the lines of the log."""
+        from tui.log.recorder import LogRecorder
+
+        return LogRecorder(self.live)
 
     def on_load(self) -> None:
         """Style the app before its first page, which inherits its colours and is not styled a second time."""

@@ -6,7 +6,6 @@ when they are opened.
 
 from __future__ import annotations
 
-import asyncio
 import gc
 from collections.abc import Iterable, Sequence
 from time import monotonic
@@ -23,7 +22,6 @@ from backend.planning.history import latest_job
 from backend.specs.model import Spec
 from tui.shell.desk import Desk
 from tui.shell.work import start_work
-from tui.specs.arranging import ArrangedPage
 from tui.specs.help import HELP
 from tui.specs.rows import Row
 from tui.specs.scanning import FilesRead
@@ -43,10 +41,11 @@ from tui.specs.threads import (
     SpecThreads,
 )
 from tui.specs.title import Progress, empty_text, filter_hint, title_line
+from tui.specs.two_step_page import TwoStepPage
 from tui.specs.widths import WIDTHS
 from tui.text import paragraphs
 from tui.widgets.own_keys import named_keys
-from tui.widgets.page import HELP_KEY, FilterInput, PageFooter
+from tui.widgets.page import HELP_KEY, FilterInput
 from tui.widgets.plain_text import PlainText
 from tui.widgets.row_list import CurrentChanged
 
@@ -65,7 +64,7 @@ _PATIENCE = 10
 """The list is renewed after this multiple of the time that the last renewal took."""
 
 
-class SpecsScreen(ArrangedPage):
+class SpecsScreen(TwoStepPage):
     """Shows the list and the detail. Handlers own the listing; workers only post messages."""
 
     AUTO_FOCUS = "SpecList"
@@ -99,10 +98,6 @@ class SpecsScreen(ArrangedPage):
         self._source = source = desk.source
         super().__init__(source.cwd)
         self._threads = SpecThreads(self, source)
-        self._completing = asyncio.Lock()
-        self._is_complete = False
-        """Whether everything is there that stands beside the list."""
-        self._goes_on = False
         self.progress = Progress(ended=not source.paths)
         self._heard = -1
         """The version of `live` that the list shows."""
@@ -119,33 +114,6 @@ class SpecsScreen(ArrangedPage):
                 yield ColumnHeadings(self.listing, self.columns)
                 yield SpecList(self.listing, self.columns, id="list")
             yield Vertical(id="detail-room", classes="detail-column")
-
-    async def complete(self) -> None:
-        """Mount what stands beside the list: the detail, the queue, the last lines of the log."""
-        await self.when_mounted()
-        async with self._completing:
-            if self._is_complete or not (self.is_mounted and self.is_attached):
-                return
-            from tui.log.tail import LogTail
-            from tui.queue.job_list import QueuePane
-            from tui.queue.listing import JobListing
-            from tui.specs.side_column import SideColumn
-            from tui.specs.spec_detail import SpecDetail
-
-            desk, going = self.host.desk, JobListing(self.host.live, only_going=True)
-            detail = SpecDetail(self._source.cwd, desk.pictures, desk.graphics)
-            with self.app.batch_update():
-                # All at once: in between, the page could close.
-                mounting = (
-                    self.query_one("#detail-room").remove(),
-                    self.query_one("#body").mount(detail, SideColumn(going)),
-                    self.query_one("#specs").mount(QueuePane(going)),
-                    self.mount(LogTail(), before=self.query_one(PageFooter)),
-                )
-                for each in mounting:
-                    await each
-            self._is_complete = True
-        self._show_current()
 
     @property
     def spec_list(self) -> SpecList:
@@ -177,12 +145,13 @@ class SpecsScreen(ArrangedPage):
             start_work(self, self._tell_if_empty)
         else:
             self.show_listing()
-            self._go_on_once()
+            self.go_on_once()
 
     async def _tell_if_empty(self) -> None:
         # Counted from the first frame, which comes late on a busy machine, as the specs do.
         await self.host.first_frame.wait()
-        self.set_timer(_EMPTY_AFTER, self._show_if_empty)
+        # Set by the page itself, so that none is set while it closes.
+        self.call_later(self.set_timer, _EMPTY_AFTER, self._show_if_empty)
 
     def _show_if_empty(self) -> None:
         if not self.listing.shown:
@@ -197,11 +166,8 @@ class SpecsScreen(ArrangedPage):
         if store is not None and not self._asked_history:
             self._asked_history = True
             self._threads.read_history(store, None)
-        if self._is_complete:
-            from tui.queue.job_list import QueuePane
-
-            for pane in self.query(QueuePane):
-                pane.show_jobs()
+        if self.beside is not None:
+            self.beside.show_jobs()
         live = self.host.live
         jobs = live.changed_since(self._heard)
         self._heard = live.version
@@ -212,34 +178,17 @@ class SpecsScreen(ArrangedPage):
 
     @on(FilesRead)
     def _take_findings(self, message: FilesRead) -> None:
-        self._go_on_once()
+        self.go_on_once()
         self._weigh(self.listing.add(message.findings))
         self.progress.read, self.progress.total = message.read, message.total
         self.show_listing()
 
-    def _go_on_once(self) -> None:
-        """Start the other work once the first specs are drawn. Settings, the vocabulary, SSH and the other
-        files take time, and with it the interpreter's lock.
-        """
-        if not self._goes_on:
-            self._goes_on = True
-            start_work(self, self._go_on_when_drawn)
-
-    async def _go_on_when_drawn(self) -> None:
-        await self.host.first_frame.wait()
-        self.call_after_refresh(self._go_on)
-
-    def _go_on(self) -> None:
+    def go_on_reading(self) -> None:
         self._threads.note_drawn()
-        self.host.specs_shown.set()
-        start_work(self, self._go_on_when_whole)
 
-    async def _go_on_when_whole(self) -> None:
-        await self.host.make_whole()
-        if self.host.is_whole:
-            self.call_later(self.complete)
-            if self._source.paths:
-                self._threads.start_planning(self.host.settings)
+    def go_on_planning(self) -> None:
+        if self._source.paths:
+            self._threads.start_planning(self.host.settings)
 
     @on(FilesChanged)
     def _take_changes(self, message: FilesChanged) -> None:
@@ -281,7 +230,7 @@ class SpecsScreen(ArrangedPage):
     @on(ScanEnded)
     def _end_scan(self) -> None:
         self.progress.ended = True
-        self._go_on_once()
+        self.go_on_once()
         if len(self.listing.rows) >= _VERY_MANY:
             # They stay as long as the app; looking through them for garbage again and again costs keys.
             gc.freeze()
@@ -303,7 +252,7 @@ class SpecsScreen(ArrangedPage):
             self.listing.take_plan(made.number, made.plan)
         self.spec_list.refresh()
         self._show_title()
-        self._show_current()
+        self.show_current()
 
     @on(PlanningStopped)
     def _tell_trouble(self, message: PlanningStopped) -> None:
@@ -316,12 +265,10 @@ class SpecsScreen(ArrangedPage):
         self._threads.look_at(self.spec_list.in_sight)
 
     @on(CurrentChanged)
-    def _show_current(self) -> None:
-        if self._is_complete:
-            from tui.specs.side_column import SideColumn
-
-            self.detail.show(self.listing.current)
-            self.query_one(SideColumn).show(self.listing.current)
+    def show_current(self) -> None:
+        """Show the current spec beside the list, if that is there."""
+        if self.beside is not None:
+            self.beside.show(self.listing.current)
         if self.listing.choosing:
             self._show_title()
         if self.progress.ended and self.listing.current is not None:
@@ -343,7 +290,7 @@ class SpecsScreen(ArrangedPage):
         self.spec_list.show_rows()
         self.query_one(ColumnHeadings).refresh()
         self._show_title()
-        self._show_current()
+        self.show_current()
 
     @on(Input.Changed)
     def _filter_as_typed(self, event: Input.Changed) -> None:

@@ -122,8 +122,9 @@ class Page(TellsDefects, Screen[None]):
 
     async def when_mounted(self) -> None:
         """Wait until the page is there, if it opens just now."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._mounted_event.wait(), OPENS_WITHIN)
+        if not self.is_mounted:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._mounted_event.wait(), OPENS_WITHIN)
 
     @property
     def is_shown(self) -> bool:
