@@ -76,6 +76,8 @@ class ReplicasScreen(TellsDefects, ModalScreen[None]):
 
     def show_live(self) -> None:
         """Draw everything that may have changed."""
+        if not self.is_attached:  # it was closed before the next frame
+            return
         self.listing.refresh()
         panel = self.query_one(".panel", Vertical)
         panel.border_title = Content(f"Replicas · {one_line(self.listing.box)}")

@@ -111,6 +111,8 @@ class TokensScreen(TellsDefects, ModalScreen[Upsampling | None]):
             self.query_one(PlainText).update(Content(one_line(str(message.error))))
 
     def _show(self) -> None:
+        if not self.is_attached:  # it was closed before the next frame
+            return
         width = self.query_one(".panel", VerticalScroll).scrollable_content_region.width
         if self.what is not None and width > 0:
             self.query_one(PlainText).update(describe_what_if(self.what, width, type(self)))

@@ -129,6 +129,16 @@ def test_whatever_a_box_calls_a_replica_it_stands_on_one_harmless_line(width: in
         assert cell_len(headings(lay_out(width))) >= width
 
 
+async def test_a_window_that_changes_its_size_as_the_panel_closes_draws_nothing(
+    make_app: MakeApp,
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        panel = await opened(pilot)
+        await panel.dismiss()
+        panel.show_live()
+
+
 async def test_d_drains_and_r_asks_with_what_is_repeated_before_it_starts_one_anew(
     make_app: MakeApp, asked: list[tuple[str, str, str]]
 ) -> None:

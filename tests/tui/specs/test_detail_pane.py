@@ -70,6 +70,16 @@ async def test_the_frames_that_will_be_sent_are_shown(app: UpsampleApp, settle: 
         assert "▀" in view.render_line(3).text
 
 
+async def test_a_window_that_changes_its_size_as_the_panel_closes_draws_nothing(
+    app: UpsampleApp, settle: Settle
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        panel = await open_panel(pilot)
+        await panel.dismiss()
+        panel._show()
+
+
 async def test_nothing_is_written_for_a_look(
     app: UpsampleApp, settle: Settle, tmp_path: Path
 ) -> None:
