@@ -50,7 +50,7 @@ class Batch:
     force: bool = False
     """Whether results may replace files that somebody else made."""
     review: bool = False
-    """Whether results wait until they are accepted, see `backend.results.review`."""
+    """Whether results wait until they are accepted, see `backend.results.decisions`."""
     include_upsampled: bool = False
     """Whether prompts are taken that are upsampled already. `force` takes them, too."""
     upsampled_words: int = 0

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from backend.errors import InputError
-from backend.results.review import Reviewed, deliver, done_job, files_that_hold
+from backend.results.decisions import deliver, files_that_hold
+from backend.results.review import Reviewed, done_job
 from backend.store import Store
 from backend.store.rating import MOST_STARS, UNRATED, Rating
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backend.results.review import decide, deliver
+from backend.results.decisions import decide, deliver
 from backend.store import Job, Store
 from backend.store.decision import Decision
 from tests.support.finished_jobs import Finisher

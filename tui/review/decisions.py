@@ -12,16 +12,9 @@ from pathlib import Path
 
 from backend.errors import UpsampleError
 from backend.planning.orders import order_another
+from backend.results.decisions import FileChanges, decide, decide_all, undo
 from backend.results.ratings import rate
-from backend.results.review import (
-    Candidate,
-    FileChanges,
-    Review,
-    decide,
-    decide_all,
-    load_review,
-    undo,
-)
+from backend.results.review import Candidate, Review, load_review
 from backend.store import Order, Store
 from backend.store.decision import Decision
 from tui.text import one_line

@@ -15,8 +15,9 @@ from backend.commands.queue import (
 from backend.console import safe, say
 from backend.errors import InputError, UpsampleError
 from backend.exit_codes import ExitCode
+from backend.results.decisions import FileChanges, decide, undo
 from backend.results.ratings import best_of_each
-from backend.results.review import FileChanges, decide, load_review, undo, unlinted
+from backend.results.review import load_review, unlinted
 from backend.store import Store
 from backend.store.decision import Decided, Decision
 

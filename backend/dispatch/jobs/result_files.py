@@ -9,7 +9,7 @@ from pathlib import Path
 
 from backend.errors import UpsampleError
 from backend.events import Event, ResultsWritten, WritingFailed
-from backend.results.review import deliver
+from backend.results.decisions import deliver
 from backend.results.undelivered import undelivered
 from backend.store import Job, Store
 

@@ -26,7 +26,7 @@ from backend.events import (
     ResultsWritten,
     WritingFailed,
 )
-from backend.results.review import deliver
+from backend.results.decisions import deliver
 from backend.results.writing import profile_of, taken_prompt
 from backend.store import Draw, Job, State, Store
 

@@ -16,7 +16,7 @@ from backend.commands.queue import pause as pause_command
 from backend.config import user_file
 from backend.dispatch.runs.lock import dispatcher_lock
 from backend.exit_codes import ExitCode
-from backend.results.review import decide
+from backend.results.decisions import decide
 from backend.store import Job, Order, State, Store, Written, default_path
 from backend.store.decision import Decision
 from remote.protocol import Answer, Request, Sampling

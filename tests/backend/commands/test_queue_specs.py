@@ -15,7 +15,7 @@ from backend.config import Settings, check_layers
 from backend.planning import admission
 from backend.planning.orders import Batch, make_jobs, same_frames_together
 from backend.results import writing
-from backend.results.review import deliver
+from backend.results.decisions import deliver
 from backend.specs.model import Spec, SpecFormat
 from backend.specs.scan import scan
 from backend.store import Job, Order, Store

@@ -14,12 +14,12 @@ from pyarrow import parquet
 
 from backend.cli import run
 from backend.exit_codes import ExitCode
+from backend.results.decisions import decide, deliver
 from backend.results.ratings import rate
 from backend.results.report import page
 from backend.results.report.from_folder import report_of_folder
 from backend.results.report.reported import Reported
 from backend.results.report.result_table import COLUMNS, write_csv_table
-from backend.results.review import decide, deliver
 from backend.store import Store, default_path
 from backend.store.decision import Decision
 from tests.support.finished_jobs import Finisher

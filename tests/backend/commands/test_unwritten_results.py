@@ -10,7 +10,7 @@ import pytest
 
 from backend.cli import run
 from backend.exit_codes import ExitCode
-from backend.results.review import deliver
+from backend.results.decisions import deliver
 from backend.store import State, Store, default_path
 from backend.store.decision import Decision
 from tests.backend.commands.running_commands import Capsys, put, queued

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from backend.errors import InputError, ResultError
+from backend.results.decisions import decide
 from backend.results.ratings import best_of_each, rate
-from backend.results.review import decide, load_review
+from backend.results.review import load_review
 from backend.store import Job, Store
 from backend.store.decision import Decision
 from backend.store.rating import Rating

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from backend.errors import InputError
+from backend.results.decisions import decide
 from backend.results.edits import text_to_edit
 from backend.results.lints import Answered, lint
-from backend.results.review import decide, load_review
+from backend.results.review import load_review
 from backend.store import Job, Store
 from backend.store.decision import Decision
 from tests.support.finished_jobs import Finisher

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from backend.results.review import deliver
+from backend.results.decisions import deliver
 from backend.store import Store, default_path
 from tests.support.finished_jobs import Finisher
 from tests.support.nvidia_arguments import (

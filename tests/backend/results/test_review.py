@@ -13,17 +13,10 @@ import pytest
 
 from backend.errors import InputError, ResultError
 from backend.planning.orders import draw_again
+from backend.results.decisions import decide, decide_all, deliver, undo
 from backend.results.lints import LintKind
 from backend.results.replaced import results_replaced_by, words_on_replaced
-from backend.results.review import (
-    Reviewed,
-    decide,
-    decide_all,
-    deliver,
-    load_review,
-    undo,
-    waiting_for_review,
-)
+from backend.results.review import Reviewed, load_review, waiting_for_review
 from backend.results.undelivered import undelivered
 from backend.store import Job, State, Store
 from backend.store.decision import Decision

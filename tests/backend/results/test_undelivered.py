@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from backend.errors import ResultError, UpsampleError
-from backend.results.review import decide, deliver, undo
+from backend.results.decisions import decide, deliver, undo
 from backend.results.undelivered import undelivered, undelivered_jobs
 from backend.results.writing import take_away_results
 from backend.store import Job, State, Store

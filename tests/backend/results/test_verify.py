@@ -12,7 +12,7 @@ import pytest
 
 from backend.cli import run
 from backend.exit_codes import ExitCode
-from backend.results.review import deliver
+from backend.results.decisions import deliver
 from backend.results.verify import Check, verify_results
 from backend.store import Store, default_path
 from remote.protocol import Json
